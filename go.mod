@@ -1,0 +1,9 @@
+module github.com/identomat-go/identomat
+
+go 1.26.0
+
+require (
+	github.com/google/go-querystring v1.2.0
+	github.com/jarcoal/httpmock v1.4.2
+	github.com/stretchr/testify v1.12.1
+)
