@@ -1,0 +1,395 @@
+package identomattest
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// The outcomes on the wire.
+const (
+	inProgress  = "in_progress"
+	approved    = "approved"
+	rejected    = "rejected"
+	manualCheck = "manual_check"
+)
+
+// decision is how a session ended.
+type decision struct {
+	outcome      string
+	time         time.Time
+	person       Person
+	reason       string
+	comment      string
+	similarity   float64
+	documentType string
+	answers      map[[2]string]any // by step key and question key
+	raw          []byte            // SetResult
+}
+
+// DecisionOption changes what a decided session looks like.
+type DecisionOption func(*decision)
+
+// AsPerson lets the session find this person in place of JohnSmith.
+func AsPerson(p Person) DecisionOption { return func(d *decision) { d.person = p } }
+
+// WithDocumentType lets the person have shown an "id", a "passport", a "driver_license" or
+// a "residence_license". The default is an id, or the first type that the session allows.
+func WithDocumentType(documentType string) DecisionOption {
+	return func(d *decision) { d.documentType = documentType }
+}
+
+// WithComment sets the operator's comment.
+func WithComment(comment string) DecisionOption { return func(d *decision) { d.comment = comment } }
+
+// WithSimilarity sets the similarity of the face and the document's photo.
+func WithSimilarity(similarity float64) DecisionOption {
+	return func(d *decision) { d.similarity = similarity }
+}
+
+// WithAnswer sets the answer to a question of a questionnaire to a text, a bool, an int,
+// a float64, a []string or nil.
+func WithAnswer(stepKey, questionKey string, answer any) DecisionOption {
+	return func(d *decision) { d.answers[[2]string{stepKey, questionKey}] = answer }
+}
+
+// Approve ends a session well. An unknown token is an error, which also fails the test
+// of NewServer.
+func (s *Server) Approve(token string, opts ...DecisionOption) error {
+	return s.decide("Approve", token, approval(), opts)
+}
+
+// Reject ends a session badly, with a reason as "low_similarity".
+func (s *Server) Reject(token, reason string, opts ...DecisionOption) error {
+	return s.decide("Reject", token, rejection(reason), opts)
+}
+
+// ManualCheck leaves a session to an operator.
+func (s *Server) ManualCheck(token string, opts ...DecisionOption) error {
+	return s.decide("ManualCheck", token, doubt(), opts)
+}
+
+func approval() decision {
+	return decision{outcome: approved, person: JohnSmith, similarity: 0.9027283530404249}
+}
+
+func rejection(reason string) decision {
+	d := decision{outcome: rejected, person: JohnSmith, reason: reason, similarity: 0.9027283530404249}
+	if reason == "low_similarity" || reason == "face_mismatch" {
+		d.similarity = 0.59931052549619
+	}
+	return d
+}
+
+func doubt() decision {
+	return decision{outcome: manualCheck, person: JohnSmith, similarity: 0.7415069341659546}
+}
+
+// SetResult makes result/ answer with exactly this JSON. The session counts as decided
+// unless the text says in_progress.
+func (s *Server) SetResult(token, rawJSON string) error {
+	v, err := decodeJSON([]byte(rawJSON))
+	if err != nil {
+		return s.misuse("SetResult: %v", err)
+	}
+	o, _ := v.(object)
+	return s.decide("SetResult", token, decision{outcome: o.text("result"), raw: []byte(rawJSON)}, nil)
+}
+
+func (s *Server) decide(method, token string, d decision, opts []DecisionOption) error {
+	d.answers = map[[2]string]any{}
+	for _, opt := range opts {
+		opt(&d)
+	}
+	for at, value := range d.answers {
+		wire, ok := answerValue(value)
+		if !ok {
+			return s.misuse("%s: an answer cannot be a %T", method, value)
+		}
+		d.answers[at] = wire
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ses, ok := s.sessions[token]
+	if !ok {
+		return s.misuse("%s: no session has the token %q", method, token)
+	}
+	s.settle(ses, d)
+	return nil
+}
+
+func (s *Server) settle(ses *session, d decision) {
+	d.time = s.now()
+	if d.documentType == "" {
+		d.documentType = ses.documentType()
+	}
+	ses.decision = d
+	if len(ses.activities) == 0 {
+		ses.activities = append(ses.activities, activity{newID(), pageLoaded, ses.created})
+	}
+}
+
+func answerValue(v any) (any, bool) {
+	switch v := v.(type) {
+	case nil, string, bool, int, float64:
+		return v, true
+	case []string:
+		return slices.Clone(v), true
+	}
+	return nil, false
+}
+
+// documentType is an identity card unless the session does not allow one.
+func (ses *session) documentType() string {
+	step, _ := ses.step("identity-document")
+	types := append(step.child("flags").texts("document_types"), step.child("flags").texts("documentTypes")...)
+	if len(types) == 0 || slices.Contains(types, "id") {
+		return "id"
+	}
+	return types[0]
+}
+
+func (s *Server) result(c *call) reply {
+	ses, ok := s.lookup(c)
+	if !ok {
+		return noSession()
+	}
+	if ses.decision.raw != nil {
+		return reply{contentType: "application/json", body: ses.decision.raw}
+	}
+	return answer(ses.result(s.now()))
+}
+
+// result lists the members in the order of the reference's samples.
+func (ses *session) result(now time.Time) object {
+	d := ses.decision
+	document := ses.decided() && ses.has("identity-document")
+	face := ses.decided() && ses.has("liveness")
+
+	var similarity any = 0
+	if face && document {
+		similarity = d.similarity
+	}
+	documentType, name := "", ses.name
+	if document {
+		documentType, name = d.documentType, d.person.fullName()
+	}
+	liveness, _ := ses.step("liveness")
+	out := object{
+		{"result", d.outcome},
+		{"similarity", similarity},
+		// The sample that was approved is not live: only the active check says so.
+		{"live", face && liveness.child("flags").flag("liveness")},
+		{"document_type", documentType},
+		{"generalDocuments", ses.generalDocuments()},
+		{"reject_reason", object{{"value", d.reason}, {"description", sentence(d.reason)}}},
+		{"result_comment", d.comment},
+		{"name", name},
+	}
+	if d.outcome == rejected && d.reason != "" {
+		out = append(out, member{"errors", []string{strings.ToUpper(d.reason)}})
+	}
+	faces := 0
+	if face {
+		faces = 1
+	}
+	out = append(out, member{"face_images", faces})
+	if document && d.documentType == "id" {
+		out = append(out, member{"id_card_front", d.person.cardFront()}, member{"id_card_back", d.person.cardBack()})
+	}
+	out = append(out, member{"suggested", object{}}, member{"person", ses.person(now)})
+	if q := ses.questionnaires(); len(q) > 0 {
+		out = append(out, member{"questionnaires", q})
+	}
+	if g := ses.geolocation(); len(g) > 0 {
+		out = append(out, member{"geolocation", g})
+	}
+	if ses.configID != "" {
+		out = append(out, member{"configId", ses.configID})
+	}
+	return append(out, member{"technicalDetails", object{
+		{"remoteAddress", "192.0.2.17"},
+		{"userAgent", "Mozilla/5.0 (identomattest)"},
+		{"countryCode", "US"},
+	}})
+}
+
+func (ses *session) person(now time.Time) object {
+	out := object{}
+	if !ses.decided() {
+		return out
+	}
+	p := ses.decision.person
+	if ses.has("email") {
+		out = append(out, member{"email", p.Email})
+	}
+	if ses.has("phone-number") {
+		out = append(out, member{"phoneNumber", p.PhoneNumber})
+	}
+	if ses.has("identity-document") {
+		out = append(out, p.record(now, ses.decision.documentType)...)
+	}
+	return out
+}
+
+func (ses *session) generalDocuments() []any {
+	out := []any{}
+	step, ok := ses.step("general-document")
+	if !ok || !ses.decided() {
+		return out
+	}
+	typeID := generalDocumentType(step)
+	p := ses.decision.person
+	final := mustObject(`{
+		"street": "Main Street",
+		"state": "California",
+		"city": "Los Angeles",
+		"country": "United States",
+		"postalCode": "90001",
+		"streetNumber": "123",
+		"county": "Los Angeles County",
+		"countryCode": "USA",
+		"documentIssued": "1/15/2025",
+		"documentIssuedTime": "2025-01-15T00:00:00",
+		"authority": "Bank of America, NA",
+		"address": "123 Main St, Los Angeles, CA 90001",
+		"formattedAddress": "123 Main St, Los Angeles, CA 90001, USA",
+		"latitude": 34.052235,
+		"longitude": -118.243683
+	}`)
+	final = append(final, object{
+		{"fullName", p.fullName()},
+		{"firstName", p.FirstName},
+		{"lastName", p.LastName},
+		{"permanent", nil},
+	}...)
+	return append(out, object{
+		{"pages", []any{object{
+			{"typeId", strings.ReplaceAll(typeID, "_", "-")},
+			{"final", final},
+			{"documentPages", []any{object{{"pageNumber", 1}}}},
+			{"pageNumber", 1},
+			{"statuses", []any{}},
+		}}},
+		{"documentType", strings.ToUpper(typeID)},
+		{"permanent", nil},
+		{"typeId", typeID},
+	})
+}
+
+// generalDocumentType is the first type that the step allows.
+func generalDocumentType(step object) string {
+	if types := step.child("flags").texts("general_document_types"); len(types) > 0 {
+		return types[0]
+	}
+	return "utility_bill"
+}
+
+func (ses *session) geolocation() []any {
+	out := []any{}
+	if !ses.decided() {
+		return out
+	}
+	for _, step := range ses.flow() {
+		if step.text("type") == "geolocation" {
+			out = append(out, object{
+				{"key", step.text("key")},
+				{"latitude", 34.05221168293059},
+				{"longitude", -118.24393094417908},
+				{"address", "123 Main St, Los Angeles, CA 90001, USA"},
+			})
+		}
+	}
+	return out
+}
+
+func isQuestionnaire(step object) bool {
+	return step.text("type") == "user-questionnaire" || step.text("type") == "operator-questionnaire"
+}
+
+func (ses *session) questionnaires() []any {
+	out := []any{}
+	if !ses.decided() {
+		return out
+	}
+	for _, step := range ses.flow() {
+		if isQuestionnaire(step) {
+			out = append(out, object{{"key", step.text("key")}, {"questions", ses.answers(step)}})
+		}
+	}
+	return out
+}
+
+// answers gives every question of a questionnaire its answer. A question that its
+// condition hides has the answer null.
+func (ses *session) answers(step object) []any {
+	given := map[string]any{}
+	out := []any{}
+	for _, v := range step.list("questions") {
+		q, _ := v.(object)
+		key := q.text("key")
+		value, set := ses.decision.answers[[2]string{step.text("key"), key}]
+		switch condition := q.child("showConditions"); {
+		case set:
+		case len(condition) > 0 && !matches(given[condition.text("questionKey")], condition.text("answer")):
+			value = nil
+		default:
+			value = plausible(q)
+		}
+		given[key] = value
+		out = append(out, object{{"key", key}, {"answer", value}})
+	}
+	return out
+}
+
+func matches(given any, wanted string) bool {
+	switch given := given.(type) {
+	case string:
+		return given == wanted
+	case []string:
+		return slices.Contains(given, wanted)
+	case []any:
+		return slices.Contains(given, any(wanted))
+	}
+	return false
+}
+
+// plausible is the preset answer, or what a person might choose.
+func plausible(q object) any {
+	if preset, ok := q.get("answer"); ok && preset != nil {
+		return preset
+	}
+	var first string
+	if options := q.list("options"); len(options) > 0 {
+		o, _ := options[0].(object)
+		first = o.text("key")
+	}
+	switch q.text("type") {
+	case "options":
+		return first
+	case "multiple-choice":
+		return []string{first}
+	case "dropdown":
+		if q.flag("multiple") {
+			return []string{first}
+		}
+		return first
+	case "file":
+		return filesOf(q) // the sample's only number: how many files there are
+	case "boolean":
+		return true
+	}
+	return "Sample answer"
+}
+
+// filesOf is how many files were uploaded for a file question: two, or what it allows.
+func filesOf(q object) int { return min(2, q.integer("filesMaxCount", 10)) }
+
+// sentence turns a reason's code into its description: low_similarity, "Low similarity".
+func sentence(code string) string {
+	text := strings.ReplaceAll(code, "_", " ")
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}

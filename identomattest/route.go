@@ -1,0 +1,247 @@
+package identomattest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/identomat-go/identomat/internal/operation"
+)
+
+// refusal is the body of a refused request, as the documents print it. Refusals come
+// with HTTP 200.
+type refusal string
+
+const (
+	wrongParameters      refusal = `{"argumentError":"wrong-parameters"}`
+	wrongGroupParameters refusal = `{"argumentError":"wrong-parameters","errorSourceGroup":"service-module-server-external"}`
+	sessionNotFound      refusal = `{"argumentError":"session-not-found"}`
+	facePhotoNotFound    refusal = `{"argumentError":"face-photo-not-found"}`
+	notFound             refusal = `{"argumentError":"not-found"}`
+	alreadyExists        refusal = `{"argumentError":"already-exists"}`
+	invalidEmailFormat   refusal = `{"argumentError":"invalid-email-format"}`
+	passwordTooShort     refusal = `{"argumentError":"password-too-short"}`
+	invalidRights        refusal = `{"argumentError":"invalid-rights"}`
+	userAlreadyExists    refusal = `{"argumentError":"user-already-exists"}`
+
+	// One cause, five spellings: the key is wrong.
+	companyKeyInvalid refusal = `"COMPANY_KEY_INVALID"`
+	invalidAccess     refusal = `{"argumentError":"invalid-access"}`
+	invalidCompanyKey refusal = `{"argumentError":"invalid-company-key"}`
+	companyMissing    refusal = `{"argumentError":"company-missing"}`
+	accessDenied      refusal = `{"argumentError":"access-denied"}`
+)
+
+// reply is what an operation answers.
+type reply struct {
+	status      int // 200 when zero
+	contentType string
+	body        []byte
+	// failed replies carry no signature. why is for the log of the test.
+	failed bool
+	why    string
+}
+
+func answer(v any) reply {
+	return reply{contentType: "application/json", body: encodeJSON(v)}
+}
+
+func wrapped(v any) reply { return answer(object{{"result", v}}) }
+
+func binary(contentType string, data []byte) reply {
+	return reply{contentType: contentType, body: data}
+}
+
+func refuse(body refusal, format string, args ...any) reply {
+	return reply{contentType: "application/json", body: []byte(body), failed: true, why: fmt.Sprintf(format, args...)}
+}
+
+// route is what the fake knows about one row of the operation table.
+type route struct {
+	// fields are the documented parameters beside the company key.
+	fields []field
+	// wrong answers whatever breaks the documented form of a request.
+	wrong refusal
+	// key answers an unknown company key, noKey a missing one, signature a missing or
+	// wrong signature.
+	key, noKey, signature refusal
+	handle                func(*Server, *call) reply
+}
+
+// Refusals per family of endpoints. Documented: the spelling of the key error where the
+// reference shows one, wrong-parameters and session-not-found. Chosen, because the
+// documents are silent:
+//   - a refused signature is answered like a wrong key;
+//   - wrong-parameters stands in wherever an endpoint documents no error for a mistake,
+//     a missing key among them;
+//   - of the two errors of screening, company-missing is the answer to a key that is
+//     missing or unknown, access-denied to a signature;
+//   - list-groups documents not-found, which can only be about the company: it answers a
+//     missing key, and an unknown one meets invalid-access as in list-users.
+func widgetRoute(handle func(*Server, *call) reply, fields ...field) route {
+	return route{fields, wrongParameters, companyKeyInvalid, companyKeyInvalid, companyKeyInvalid, handle}
+}
+
+func accessRoute(handle func(*Server, *call) reply, fields ...field) route {
+	return route{fields, wrongParameters, invalidAccess, wrongParameters, invalidAccess, handle}
+}
+
+func companyKeyRoute(handle func(*Server, *call) reply, fields ...field) route {
+	return route{fields, wrongParameters, invalidCompanyKey, wrongParameters, invalidCompanyKey, handle}
+}
+
+func screeningRoute(handle func(*Server, *call) reply, fields ...field) route {
+	return route{fields, wrongParameters, companyMissing, companyMissing, accessDenied, handle}
+}
+
+func groupRoute(handle func(*Server, *call) reply, fields ...field) route {
+	return route{fields, wrongGroupParameters, invalidAccess, wrongGroupParameters, invalidAccess, handle}
+}
+
+func listGroupsRoute(handle func(*Server, *call) reply) route {
+	return route{nil, wrongParameters, invalidAccess, notFound, invalidAccess, handle}
+}
+
+var (
+	sessionToken = field{name: "session_token", required: true}
+	sessionID    = field{name: "sessionId", required: true}
+	image        = field{name: "image", kind: jpeg, required: true}
+)
+
+// routes has one entry per row of the operation table.
+var routes map[*operation.Operation]route
+
+func init() {
+	routes = map[*operation.Operation]route{
+		operation.Begin:  widgetRoute((*Server).begin, beginFields...),
+		operation.Result: widgetRoute((*Server).result, sessionToken),
+		operation.Delete: widgetRoute((*Server).delete, sessionToken),
+	}
+}
+
+// keyName is the spelling of the company key on the operation's host.
+func keyName(op *operation.Operation) string {
+	if op.Host == operation.Widget {
+		return "company_key"
+	}
+	return "companyKey"
+}
+
+func operationNamed(name string) *operation.Operation {
+	for _, op := range operation.All() {
+		if op.Name == name {
+			return op
+		}
+	}
+	return nil
+}
+
+// find looks a path up in the operation table. The host is checked by the caller, so
+// that a call sent to the wrong one is told from an unknown path.
+func find(path string) *operation.Operation {
+	for _, op := range operation.All() {
+		if op.Path() == path {
+			return op
+		}
+	}
+	return nil
+}
+
+// answerCall runs the operation: the order is form, key, signature, parameters.
+func (s *Server) answerCall(c *call, r *http.Request) reply {
+	rt := routes[c.op]
+	err := s.read(c, r)
+	c.log.Parameters = s.parameters(c)
+	header := r.Header.Get("Authorization")
+	c.log.Signed = header != ""
+	c.log.SignatureValid = c.code != "" && signed(header, c.code)
+	if err != nil {
+		return refuse(rt.wrong, "%v", err)
+	}
+	name := keyName(c.op)
+	key, present := c.params.get(name)
+	switch {
+	case !present || key == "":
+		return refuse(rt.noKey, "the parameter %q is missing", name)
+	case key != s.companyKey:
+		return refuse(rt.key, "the company key is unknown")
+	case c.log.Signed && !c.log.SignatureValid:
+		return refuse(rt.signature, "the signature does not fit the body")
+	case !c.log.Signed && s.requireHMAC:
+		return refuse(rt.signature, "the request is not signed")
+	}
+	if err := s.check(c, append([]field{{name: name, required: true}}, rt.fields...)); err != nil {
+		return refuse(rt.wrong, "%v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.log.Processed = true
+	return rt.handle(s, c)
+}
+
+// serve is the handler of one of the two hosts.
+func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.leave()
+	if host == operation.Widget && !strings.HasPrefix(r.URL.Path, "/external-api/") {
+		s.servePage(w, r)
+		return
+	}
+	log := &Request{
+		Host:        hostName(host),
+		Method:      r.Method,
+		Path:        r.URL.Path,
+		ContentType: strings.TrimSpace(strings.Split(r.Header.Get("Content-Type"), ";")[0]),
+		UserAgent:   r.UserAgent(),
+		Time:        s.now(),
+		Signed:      r.Header.Get("Authorization") != "",
+	}
+	op := find(r.URL.Path)
+	if op != nil {
+		log.Operation = op.Name
+	}
+	if op == nil || op.Host != host {
+		log.Status, log.Refusal = http.StatusNotFound, "the path is unknown"
+		if op != nil {
+			log.Refusal = "the operation belongs to the other host"
+		}
+		s.record(log)
+		s.logf("%s %s on the %s host: %s", r.Method, r.URL.Path, log.Host, log.Refusal)
+		http.Error(w, "404 page not found", http.StatusNotFound)
+		return
+	}
+	fault, broken := s.takeFault(op.Name)
+	if broken {
+		log.Fault = fault.name
+	}
+	// The request is on record before it is read, and complete before it is answered: a
+	// caller that has its reply finds all of it in Requests.
+	entry := s.record(log)
+	if fault.resetFirst {
+		reset(w)
+		return
+	}
+	c := &call{op: op, log: log}
+	var rep reply
+	if fault.replaces && !fault.processes {
+		err := s.read(c, r)
+		log.Parameters = s.parameters(c)
+		log.SignatureValid = err == nil && signed(r.Header.Get("Authorization"), c.code)
+	} else {
+		rep = s.answerCall(c, r)
+	}
+	if rep.failed {
+		log.Refusal = rep.why
+		s.logf("%s refused: %s", op.Name, rep.why)
+	}
+	s.write(w, r, c, entry, fault, rep)
+}
+
+func hostName(h operation.Host) string {
+	if h == operation.Widget {
+		return "widget"
+	}
+	return "api"
+}

@@ -1,0 +1,358 @@
+package identomattest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/internal/operation"
+)
+
+// got is a reply as it came over the wire.
+type got struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func post(t *testing.T, address, contentType, body string) got {
+	t.Helper()
+	return send(t, request(t, address, contentType, body))
+}
+
+func request(t *testing.T, address, contentType, body string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(body))
+	require.NoError(t, err)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	return req
+}
+
+func send(t *testing.T, req *http.Request) got {
+	t.Helper()
+	resp, err := client(t).Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return got{resp.StatusCode, resp.Header, string(body)}
+}
+
+// client follows no redirect and leaves no connection behind.
+func client(t *testing.T) *http.Client {
+	transport := &http.Transport{DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+const asJSON = "application/json"
+const asForm = "application/x-www-form-urlencoded"
+
+// widget posts a form to an operation of the widget host, the key included.
+func widget(t *testing.T, srv *Server, name string, params ...string) got {
+	t.Helper()
+	form := url.Values{"company_key": {srv.CompanyKey}}
+	for i := 0; i < len(params); i += 2 {
+		form.Set(params[i], params[i+1])
+	}
+	return post(t, srv.WidgetURL+"/external-api/"+name, asForm, form.Encode())
+}
+
+// api posts {"companyKey": …, members} to an operation of the API host.
+func api(t *testing.T, srv *Server, name, members string) got {
+	t.Helper()
+	body := `{"companyKey":"` + srv.CompanyKey + `"`
+	if members != "" {
+		body += "," + members
+	}
+	return post(t, srv.APIURL+"/"+name, asJSON, body+"}")
+}
+
+// begin begins a session with the given members of the JSON body.
+func begin(t *testing.T, srv *Server, members string) string {
+	t.Helper()
+	body := `{"company_key":"` + srv.CompanyKey + `"`
+	if members != "" {
+		body += "," + members
+	}
+	reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body+"}")
+	require.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
+	return strings.Trim(reply.body, `"`)
+}
+
+// only begins a session that has exactly these steps.
+func only(t *testing.T, srv *Server, steps string) string {
+	t.Helper()
+	return begin(t, srv, `"flags":{"skip_face":true,"skip_document":true},"steps":[`+steps+`]`)
+}
+
+type part struct{ name, file, content string }
+
+func multipartBody(t *testing.T, parts ...part) (contentType, body string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, p := range parts {
+		var dst io.Writer
+		var err error
+		if p.file == "" {
+			dst, err = w.CreateFormField(p.name)
+		} else {
+			dst, err = w.CreateFormFile(p.name, p.file)
+		}
+		require.NoError(t, err)
+		_, err = io.WriteString(dst, p.content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return w.FormDataContentType(), b.String()
+}
+
+func TestEveryRowOfTheOperationTableHasAHandler(t *testing.T) {
+	for _, op := range operation.All() {
+		assert.NotNil(t, routes[op].handle, op.Name)
+	}
+	assert.Len(t, routes, len(operation.All()), "a handler belongs to no row")
+}
+
+func TestACallToTheWrongHostIsSeen(t *testing.T) {
+	srv := NewServer(t)
+	reply := post(t, srv.APIURL+"/external-api/result/", asJSON, `{}`)
+	assert.Equal(t, http.StatusNotFound, reply.status)
+	reply = post(t, srv.WidgetURL+"/external-api/no-such-thing/", asJSON, `{}`)
+	assert.Equal(t, http.StatusNotFound, reply.status)
+
+	log := srv.Requests()
+	require.Len(t, log, 2)
+	assert.Equal(t, "result/", log[0].Operation)
+	assert.Equal(t, "api", log[0].Host)
+	assert.Contains(t, log[0].Refusal, "other host")
+	assert.Empty(t, log[1].Operation)
+}
+
+func TestRequestsTellWhatArrivedWithoutSecrets(t *testing.T) {
+	now := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	srv := NewServer(t, WithClock(func() time.Time { return now }))
+	token := begin(t, srv, `"name":"`+srv.SecretKey+`","flags":{"language":"ka"}`)
+	widget(t, srv, "result/", "session_token", token)
+
+	log := srv.Requests()
+	require.Len(t, log, 2)
+	assert.Equal(t, 1, srv.Count("begin/"))
+	assert.Equal(t, Request{
+		Operation: "begin/", Host: "widget", Method: "POST", Path: "/external-api/begin/",
+		ContentType: asJSON, UserAgent: "Go-http-client/1.1",
+		Parameters: map[string]any{"company_key": "***", "name": "***", "flags": map[string]any{"language": "ka"}},
+		Size:       log[0].Size, Time: now, Status: 200, Processed: true,
+	}, log[0])
+	assert.Positive(t, log[0].Size)
+	assert.NotContains(t, fmt.Sprintf("%+v", log), srv.CompanyKey)
+
+	log[0].Parameters["flags"].(map[string]any)["language"] = "changed"
+	assert.Equal(t, "ka", srv.Requests()[0].Parameters["flags"].(map[string]any)["language"], "the copy belongs to the caller")
+
+	srv.ClearRequests()
+	assert.Empty(t, srv.Requests())
+}
+
+func TestEveryOperationRefusesAWrongKeyInItsOwnSpelling(t *testing.T) {
+	const (
+		bare    = `"COMPANY_KEY_INVALID"`
+		access  = `{"argumentError":"invalid-access"}`
+		company = `{"argumentError":"invalid-company-key"}`
+		missing = `{"argumentError":"company-missing"}`
+	)
+	special := map[string]string{
+		"search-screening-person": missing, "get-screening-person-details": missing, "monitor-screening-query": missing,
+		"remove-screening-query-from-monitoring": missing, "list-screening-monitoring-records": missing,
+		"add-blacklist-record": company, "remove-blacklist-record": company, "list-blacklist-records": company,
+		"create-user": company,
+	}
+	srv := NewServer(t)
+	for _, op := range operation.All() {
+		want := access
+		if op.Host == operation.Widget {
+			want = bare
+		}
+		if s, ok := special[op.Name]; ok {
+			want = s
+		}
+		reply := sendKey(t, srv, op, "wrong")
+		assert.Equal(t, http.StatusOK, reply.status, op.Name)
+		assert.Equal(t, want, reply.body, op.Name)
+	}
+}
+
+func TestEveryOperationRefusesAMissingKey(t *testing.T) {
+	srv := NewServer(t)
+	for _, op := range operation.All() {
+		want := `{"argumentError":"wrong-parameters"}`
+		switch {
+		case op.Host == operation.Widget:
+			want = `"COMPANY_KEY_INVALID"`
+		case op.Section == "AML Screening":
+			want = `{"argumentError":"company-missing"}`
+		case op.Name == "list-groups":
+			want = `{"argumentError":"not-found"}`
+		case strings.HasSuffix(op.Name, "-group"):
+			want = `{"argumentError":"wrong-parameters","errorSourceGroup":"service-module-server-external"}`
+		}
+		assert.Equal(t, want, sendKey(t, srv, op, "").body, op.Name)
+	}
+}
+
+// sendKey calls an operation with a company key and nothing else.
+func sendKey(t *testing.T, srv *Server, op *operation.Operation, key string) got {
+	t.Helper()
+	contentType, body := asJSON, `{"`+keyName(op)+`":"`+key+`"}`
+	if key == "" {
+		body = `{}`
+	}
+	if op.Encoding == operation.Multipart {
+		contentType, body = multipartBody(t, part{name: keyName(op), content: key}, part{"image", "a.jpg", "\xff\xd8\xff"})
+	}
+	return post(t, address(srv, op), contentType, body)
+}
+
+func address(srv *Server, op *operation.Operation) string {
+	if op.Host == operation.Widget {
+		return srv.WidgetURL + op.Path()
+	}
+	return srv.APIURL + op.Path()
+}
+
+func TestEveryOperationRefusesARequestOfTheWrongForm(t *testing.T) {
+	srv := NewServer(t)
+	for _, op := range operation.All() {
+		want := `{"argumentError":"wrong-parameters"}`
+		if strings.HasSuffix(op.Name, "-group") {
+			want = `{"argumentError":"wrong-parameters","errorSourceGroup":"service-module-server-external"}`
+		}
+		good := `{"` + keyName(op) + `":"` + srv.CompanyKey + `"}`
+		requests := map[string]*http.Request{
+			"an unknown parameter":     request(t, address(srv, op), asJSON, strings.Replace(good, "}", `,"sessionToken":"x"}`, 1)),
+			"a query string":           request(t, address(srv, op)+"?session_token=x", asJSON, good),
+			"text/plain":               request(t, address(srv, op), "text/plain", good),
+			"no content type":          request(t, address(srv, op), "", good),
+			"broken JSON":              request(t, address(srv, op), asJSON, good[1:]),
+			"two JSON documents":       request(t, address(srv, op), asJSON, good+good),
+			"an array":                 request(t, address(srv, op), asJSON, `[]`),
+			"an empty body":            request(t, address(srv, op), asJSON, ``),
+			"a parameter given twice":  request(t, address(srv, op), asJSON, strings.Replace(good, "{", `{"x":1,"x":1,`, 1)),
+			"text that is not UTF-8":   request(t, address(srv, op), asJSON, strings.Replace(good, "{", "{\"\xff\":1,", 1)),
+			"multipart, no boundary":   request(t, address(srv, op), "multipart/form-data", good),
+			"multipart that ends soon": request(t, address(srv, op), "multipart/form-data; boundary=x", "--x\r\n"),
+		}
+		get := request(t, address(srv, op), asJSON, good)
+		get.Method = http.MethodGet
+		requests["GET"] = get
+		compressed := request(t, address(srv, op), asJSON, good)
+		compressed.Header.Set("Content-Encoding", "gzip")
+		requests["a compressed body"] = compressed
+		for _, name := range slices.Sorted(maps.Keys(requests)) {
+			reply := send(t, requests[name])
+			assert.Equal(t, http.StatusOK, reply.status, "%s: %s", op.Name, name)
+			assert.Equal(t, want, reply.body, "%s: %s", op.Name, name)
+		}
+	}
+	for _, r := range srv.Requests() {
+		assert.False(t, r.Processed, r.Operation)
+		assert.NotEmpty(t, r.Refusal, r.Operation)
+	}
+}
+
+func TestAHundredSessionsAtOnce(t *testing.T) {
+	srv := NewServer(t)
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			token := begin(t, srv, fmt.Sprintf(`"clientUserId":"user-%d"`, i))
+			assert.NoError(t, srv.Approve(token))
+			assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"result":"approved"`)
+			srv.Requests()
+			srv.Sessions()
+			assert.Equal(t, "true", widget(t, srv, "delete/", "session_token", token).body)
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, 100, srv.Count("begin/"))
+	assert.Equal(t, 100, srv.Count("delete/"))
+	assert.Empty(t, srv.Sessions())
+}
+
+func TestCloseLeavesNothingBehind(t *testing.T) {
+	srv, err := Start()
+	require.NoError(t, err)
+	// A connection that never carries a request, one that is idle, and one whose reply is held back.
+	unused, err := net.Dial("tcp", strings.TrimPrefix(srv.WidgetURL, "http://"))
+	require.NoError(t, err)
+	defer unused.Close()
+	token := begin(t, srv, "")
+	srv.Fault("result/", SlowBody(0), 1)
+	held := make(chan error)
+	go func() {
+		resp, err := client(t).Do(request(t, srv.WidgetURL+"/external-api/result/", asForm,
+			url.Values{"company_key": {srv.CompanyKey}, "session_token": {token}}.Encode()))
+		if err == nil {
+			_, err = io.ReadAll(resp.Body)
+			resp.Body.Close()
+		}
+		held <- err
+	}()
+	for srv.Count("result/") == 0 {
+		runtime.Gosched()
+	}
+	srv.Close()
+	srv.Close()
+	require.Error(t, <-held, "Close ends a reply that is held back")
+
+	_, err = net.Dial("tcp", strings.TrimPrefix(srv.APIURL, "http://"))
+	require.Error(t, err)
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		n := runtime.Stack(stacks, true)
+		if !bytes.Contains(stacks[:n], []byte("net/http.(*conn).serve")) && !bytes.Contains(stacks[:n], []byte("identomattest.(*Server)")) {
+			return
+		}
+	}
+	t.Fatal("a goroutine of the server is left")
+}
+
+func TestStartTellsThatAnAddressIsTaken(t *testing.T) {
+	srv := NewServer(t)
+	_, err := Start(WithAddr("", strings.TrimPrefix(srv.APIURL, "http://")))
+	require.ErrorContains(t, err, "identomattest: ")
+}
+
+func TestStartListensWhereItIsTold(t *testing.T) {
+	first, err := Start()
+	require.NoError(t, err)
+	first.Close()
+	host := strings.TrimPrefix(first.WidgetURL, "http://")
+	second, err := Start(WithAddr(host, ""), WithKeys("other-company", "other-secret"), WithCallbackKey("other-callback"))
+	require.NoError(t, err)
+	defer second.Close()
+	assert.Equal(t, first.WidgetURL, second.WidgetURL)
+	assert.Equal(t, []string{"other-company", "other-secret", "other-callback"},
+		[]string{second.CompanyKey, second.SecretKey, second.CallbackKey})
+	begin(t, second, "")
+}
