@@ -1,0 +1,449 @@
+package identomat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/redact"
+)
+
+// Version is the version of this SDK, as it stands in the User-Agent header.
+const Version = "0.1.0"
+
+// Defaults of the options.
+const (
+	// DefaultWidgetURL serves the widget and the older endpoints.
+	DefaultWidgetURL = "https://widget.identomat.com"
+	// DefaultAPIURL serves the newer endpoints.
+	DefaultAPIURL = "https://external-api.identomat.com"
+	// DefaultAttemptTimeout is generous towards image processing. The service documents
+	// no response times.
+	DefaultAttemptTimeout = 60 * time.Second
+	// DefaultMaxReplySize is far above any JSON reply in the documents, the longest of
+	// which has 5 kB. The service documents no limit.
+	DefaultMaxReplySize = 16 << 20
+)
+
+// Client calls Identomat. It is made by [NewClient], never changes afterwards, and is
+// safe for any number of goroutines; one per company key is enough. No formatter, logger
+// or encoder prints its key.
+type Client struct {
+	// Sessions begins verification sessions and learns how they ended.
+	Sessions *SessionsService
+
+	key      redact.Secret
+	engine   *engine.Engine
+	urls     map[*operation.Operation]*url.URL
+	widget   string
+	maxReply int64
+	validate bool
+}
+
+// NewClient returns a client for a company key. Every option is checked; the errors do
+// not repeat what was passed.
+func NewClient(companyKey string, opts ...Option) (*Client, error) {
+	if err := checkKey("company key", companyKey); err != nil {
+		return nil, err
+	}
+	s := settings{
+		widgetURL:      DefaultWidgetURL,
+		apiURL:         DefaultAPIURL,
+		attemptTimeout: DefaultAttemptTimeout,
+		maxReply:       DefaultMaxReplySize,
+		userAgent:      "identomat-go/" + Version,
+		retry:          RetryPolicy{}.withDefaults(),
+		validate:       true,
+	}
+	for _, o := range opts {
+		if o == nil {
+			return nil, errors.New("identomat: an option is nil")
+		}
+		if err := o.apply(&s); err != nil {
+			return nil, err
+		}
+	}
+	return s.client(companyKey)
+}
+
+// Environment variables read by [NewClientFromEnv].
+const (
+	EnvCompanyKey = "IDENTOMAT_COMPANY_KEY"
+	EnvSecretKey  = "IDENTOMAT_SECRET_KEY"
+	EnvWidgetURL  = "IDENTOMAT_WIDGET_URL"
+	EnvAPIURL     = "IDENTOMAT_API_URL"
+)
+
+// NewClientFromEnv returns a client for the company key in IDENTOMAT_COMPANY_KEY, which
+// must be set. IDENTOMAT_SECRET_KEY turns on signing; IDENTOMAT_WIDGET_URL and
+// IDENTOMAT_API_URL replace the two hosts. Options given here win over the environment.
+func NewClientFromEnv(opts ...Option) (*Client, error) {
+	key := os.Getenv(EnvCompanyKey)
+	if key == "" {
+		return nil, fmt.Errorf("identomat: %s is not set", EnvCompanyKey)
+	}
+	var env []Option
+	for name, option := range map[string]func(string) Option{
+		EnvSecretKey: WithHMAC, EnvWidgetURL: WithWidgetURL, EnvAPIURL: WithAPIURL,
+	} {
+		if value := os.Getenv(name); value != "" {
+			env = append(env, option(value))
+		}
+	}
+	return NewClient(key, append(env, opts...)...)
+}
+
+// CloseIdleConnections closes connections that no call is using, as
+// [http.Client.CloseIdleConnections] does. The client can be used afterwards.
+func (c *Client) CloseIdleConnections() { c.engine.CloseIdleConnections() }
+
+// String names the type and nothing else.
+func (c *Client) String() string { return "identomat.Client" }
+
+// Format writes String under every verb.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+
+// LogValue is String.
+func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// An Option configures a client in [NewClient]. Of two options for the same thing the
+// later one wins.
+type Option interface {
+	apply(*settings) error
+}
+
+type option func(*settings) error
+
+func (o option) apply(s *settings) error { return o(s) }
+
+// settings is what the options fill in.
+type settings struct {
+	widgetURL, apiURL string
+	secretKey         redact.Secret
+	hmac              []HMACOption
+	httpClient        *http.Client
+	retry             RetryPolicy
+	attemptTimeout    time.Duration
+	maxReply          int64
+	limiter           RateLimiter
+	observers         []func(engine.Event)
+	userAgent         string
+	validate          bool
+}
+
+// WithHMAC signs every request with the secret key that belongs to a company key of the
+// HMAC type, and checks the signatures of replies. See [NewHMACTransport] for the rules
+// and [RequireSignedReplies] for replies that must be signed.
+func WithHMAC(secretKey string) Option {
+	return option(func(s *settings) error {
+		if err := checkKey("secret key", secretKey); err != nil {
+			return err
+		}
+		s.secretKey = redact.NewSecret(secretKey)
+		return nil
+	})
+}
+
+// WithHTTPClient sends requests through c, for a proxy, a client certificate or a test.
+// The client is copied; its CheckRedirect is not used, because redirects are not
+// followed. Its Timeout, if any, bounds each attempt and the reading of media. The
+// default has a connection pool of its own with the settings of
+// [http.DefaultTransport] and up to 100 idle connections a host.
+func WithHTTPClient(c *http.Client) Option {
+	return option(func(s *settings) error {
+		if c == nil {
+			return errors.New("identomat: WithHTTPClient: the client is nil")
+		}
+		s.httpClient = c
+		return nil
+	})
+}
+
+// WithWidgetURL replaces [DefaultWidgetURL]: a scheme and a host without a path. It must
+// be https, except for a loopback host.
+func WithWidgetURL(baseURL string) Option {
+	return option(func(s *settings) (err error) {
+		s.widgetURL, err = checkBaseURL("widget URL", baseURL)
+		return err
+	})
+}
+
+// WithAPIURL replaces [DefaultAPIURL]: a scheme and a host without a path. It must be
+// https, except for a loopback host.
+func WithAPIURL(baseURL string) Option {
+	return option(func(s *settings) (err error) {
+		s.apiURL, err = checkBaseURL("API URL", baseURL)
+		return err
+	})
+}
+
+// RetryPolicy says how often and how fast a call is sent again. What may be sent again
+// at all is not configurable: reads and deletes after connection errors, timeouts and
+// HTTP 408, 429 and 5xx except 501; calls that create or cost something only when it is
+// certain that the service processed nothing, which is after a failed connection and
+// after HTTP 429. The repeats of a client together are limited to a tenth of its calls
+// after the first twenty, so that a failing service is not sent a multiple of the load.
+type RetryPolicy struct {
+	// MaxAttempts counts the first one; 0 means 3, and 1 turns repeats off.
+	MaxAttempts int
+	// BaseDelay bounds the random wait before the second attempt; it doubles with every
+	// further one. 0 means 500 ms.
+	BaseDelay time.Duration
+	// MaxDelay bounds every wait. A reply with a longer Retry-After, or one beyond the
+	// deadline of the context, ends the call at once. 0 means 30 s.
+	MaxDelay time.Duration
+}
+
+func (p RetryPolicy) withDefaults() RetryPolicy {
+	if p.MaxAttempts == 0 {
+		p.MaxAttempts = 3
+	}
+	if p.BaseDelay == 0 {
+		p.BaseDelay = 500 * time.Millisecond
+	}
+	if p.MaxDelay == 0 {
+		p.MaxDelay = 30 * time.Second
+	}
+	return p
+}
+
+// WithRetry replaces the [RetryPolicy].
+func WithRetry(p RetryPolicy) Option {
+	return option(func(s *settings) error {
+		if p.MaxAttempts < 0 || p.BaseDelay < 0 || p.MaxDelay < 0 {
+			return errors.New("identomat: WithRetry: a field is negative")
+		}
+		s.retry = p.withDefaults()
+		return nil
+	})
+}
+
+// WithAttemptTimeout bounds one attempt, reply included, beside whatever bounds the
+// whole call in its context. An attempt that times out is repeated where a lost reply
+// would be. The default is [DefaultAttemptTimeout].
+func WithAttemptTimeout(d time.Duration) Option {
+	return option(func(s *settings) error {
+		if d <= 0 {
+			return errors.New("identomat: WithAttemptTimeout: the timeout must be positive")
+		}
+		s.attemptTimeout = d
+		return nil
+	})
+}
+
+// WithMaxReplySize bounds a reply that is held in memory, in bytes after decompression.
+// A larger one is [ErrTooLarge]. The default is [DefaultMaxReplySize].
+func WithMaxReplySize(bytes int64) Option {
+	return option(func(s *settings) error {
+		if bytes <= 0 {
+			return errors.New("identomat: WithMaxReplySize: the size must be positive")
+		}
+		s.maxReply = bytes
+		return nil
+	})
+}
+
+// A RateLimiter is asked before every attempt; *rate.Limiter of golang.org/x/time/rate
+// is one. An error ends the call.
+type RateLimiter interface {
+	Wait(ctx context.Context) error
+}
+
+// WithRateLimiter makes every attempt wait for l. The service documents no rate limit.
+func WithRateLimiter(l RateLimiter) Option {
+	return option(func(s *settings) error {
+		if l == nil {
+			return errors.New("identomat: WithRateLimiter: the limiter is nil")
+		}
+		s.limiter = l
+		return nil
+	})
+}
+
+// Event describes one attempt of a call. It holds no body and no parameter.
+type Event struct {
+	// Context is the caller's, for the span that the attempt belongs to.
+	Context context.Context
+	// Operation is the endpoint, such as result/.
+	Operation string
+	// Attempt counts from 1.
+	Attempt  int
+	Start    time.Time
+	Duration time.Duration
+	// StatusCode is 0 without a reply.
+	StatusCode int
+	// BytesSent and BytesReceived count the bodies.
+	BytesSent     int64
+	BytesReceived int64
+	// Err is nil for a success. It holds no secret.
+	Err error
+	// RetryIn is the wait before the next attempt if WillRetry is true.
+	RetryIn   time.Duration
+	WillRetry bool
+}
+
+// Format writes the operation and its outcome under every verb; the values inside the
+// context stay unseen.
+func (e Event) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "%s attempt %d: status %d in %s", e.Operation, e.Attempt, e.StatusCode, e.Duration)
+	if e.Err != nil {
+		fmt.Fprintf(f, ": %v", e.Err)
+	}
+}
+
+// LogValue is a group of the fields without the context.
+func (e Event) LogValue() slog.Value {
+	return slog.GroupValue(e.attrs()...)
+}
+
+func (e Event) attrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("operation", e.Operation), slog.Int("attempt", e.Attempt), slog.Int("status", e.StatusCode),
+		slog.Duration("duration", e.Duration), slog.Int64("sent", e.BytesSent), slog.Int64("received", e.BytesReceived),
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	if e.WillRetry {
+		attrs = append(attrs, slog.Duration("retry_in", e.RetryIn))
+	}
+	return attrs
+}
+
+// WithObserver calls observe after every attempt, in the goroutine of the call. It may be
+// given several times; all are called. It must be safe for concurrent use.
+func WithObserver(observe func(Event)) Option {
+	return option(func(s *settings) error {
+		if observe == nil {
+			return errors.New("identomat: WithObserver: the function is nil")
+		}
+		s.observers = append(s.observers, func(e engine.Event) { observe(Event(e)) })
+		return nil
+	})
+}
+
+// WithLogger logs every attempt: successes at the debug level, failures as warnings.
+func WithLogger(l *slog.Logger) Option {
+	if l == nil {
+		return option(func(*settings) error { return errors.New("identomat: WithLogger: the logger is nil") })
+	}
+	return WithObserver(func(e Event) {
+		level, msg := slog.LevelDebug, "identomat call"
+		if e.Err != nil {
+			level, msg = slog.LevelWarn, "identomat call failed"
+		}
+		if l.Enabled(e.Context, level) {
+			l.LogAttrs(e.Context, level, msg, e.attrs()...)
+		}
+	})
+}
+
+// WithUserAgent puts product, such as "bank-onboarding/2.1", before the SDK's own name in
+// the User-Agent header.
+func WithUserAgent(product string) Option {
+	return option(func(s *settings) error {
+		if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return errors.New("identomat: WithUserAgent: the product must be printable ASCII")
+		}
+		s.userAgent = product + " identomat-go/" + Version
+		return nil
+	})
+}
+
+// WithoutValidation sends requests without checking them against the documents first,
+// for the day on which the service allows more than they say.
+func WithoutValidation() Option {
+	return option(func(s *settings) error { s.validate = false; return nil })
+}
+
+func (s *settings) client(companyKey string) (*Client, error) {
+	httpClient := http.Client{}
+	if s.httpClient != nil {
+		httpClient = *s.httpClient
+	} else {
+		httpClient.Transport = defaultTransport()
+	}
+	secrets := []redact.Secret{redact.NewSecret(companyKey)}
+	if secret := s.secretKey.Reveal(); secret != "" {
+		secrets = append(secrets, s.secretKey)
+		httpClient.Transport = NewHMACTransport(secret, httpClient.Transport, s.hmac...)
+	} else if len(s.hmac) > 0 {
+		return nil, errors.New("identomat: RequireSignedReplies and WithMultipartDigest need WithHMAC")
+	}
+	c := &Client{
+		key:      secrets[0],
+		widget:   s.widgetURL,
+		maxReply: s.maxReply,
+		validate: s.validate,
+		urls:     make(map[*operation.Operation]*url.URL, len(operation.All())),
+		engine: engine.New(engine.Config{
+			Client: &httpClient, UserAgent: s.userAgent, Retry: engine.RetryPolicy(s.retry),
+			AttemptTimeout: s.attemptTimeout, Limiter: s.limiter, Observe: s.observers, Secrets: secrets,
+		}),
+	}
+	for _, op := range operation.All() {
+		base := s.widgetURL
+		if op.Host == operation.API {
+			base = s.apiURL
+		}
+		u, err := url.Parse(base + op.Path())
+		if err != nil {
+			return nil, errors.New("identomat: malformed base URL")
+		}
+		c.urls[op] = u
+	}
+	c.Sessions = &SessionsService{client: c}
+	return c, nil
+}
+
+func defaultTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport // replaced, by a test for instance
+	}
+	t = t.Clone()
+	// There are two hosts, and the default of two idle connections would make a busy
+	// service dial for most calls.
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	return t
+}
+
+func checkKey(name, key string) error {
+	switch {
+	case key == "":
+		return fmt.Errorf("identomat: the %s is empty", name)
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return fmt.Errorf("identomat: the %s contains white space or a control character", name)
+	}
+	return nil
+}
+
+// checkBaseURL does not repeat the URL in its errors: it may hold a password.
+func checkBaseURL(name, base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Opaque != "" {
+		return "", fmt.Errorf("identomat: the %s is not an absolute URL", name)
+	}
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+		return "", fmt.Errorf("identomat: the %s must be a scheme and a host alone", name)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+		return "", fmt.Errorf("identomat: the %s must be https, except for a loopback host", name)
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,32 @@
+package identomat
+
+import (
+	"errors"
+	"time"
+)
+
+// Date is a date or a time as the service wrote it: "1/8/1980" with the month first, or
+// ISO 8601 with a Z, without a zone, or with milliseconds. It may be empty.
+type Date string
+
+// layouts are the notations seen. Fractions of a second need none of their own.
+var layouts = []string{
+	time.RFC3339,
+	"2006-01-02T15:04:05",
+	"2006-01-02",
+	"1/2/2006",
+}
+
+// Time parses the date. What has no time zone is taken as UTC, and a date alone as its
+// midnight. The error does not repeat the date.
+func (d Date) Time() (time.Time, error) {
+	if d == "" {
+		return time.Time{}, errors.New("identomat: the date is empty")
+	}
+	for _, layout := range layouts {
+		if t, err := time.Parse(layout, string(d)); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, errors.New("identomat: the date is in no known notation")
+}

@@ -1,0 +1,283 @@
+package identomat
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/identomat-go/identomat/internal/redact"
+)
+
+// An HMACOption changes how requests are signed and replies are checked. It is an
+// option of [NewHMACTransport], and of [NewClient] beside [WithHMAC].
+type HMACOption interface {
+	Option
+	applyHMAC(*hmacRules)
+}
+
+type hmacRules struct {
+	requireSigned bool
+	multipart     MultipartDigest
+}
+
+type hmacOption func(*hmacRules)
+
+func (o hmacOption) applyHMAC(r *hmacRules)  { o(r) }
+func (o hmacOption) apply(s *settings) error { s.hmac = append(s.hmac, o); return nil }
+
+// RequireSignedReplies refuses a successful reply without a signature with
+// [ErrSignatureMismatch]. The default is to check a signature only where there is one,
+// because it is not documented which endpoints sign. Replies that report an error are
+// documented to be unsigned.
+func RequireSignedReplies() HMACOption {
+	return hmacOption(func(r *hmacRules) { r.requireSigned = true })
+}
+
+// MultipartDigest computes the signature of a multipart body from its parts, in the
+// order in which they are sent.
+type MultipartDigest func(secret []byte, parts *multipart.Reader) ([]byte, error)
+
+// WithMultipartDigest replaces the rule for signing multipart bodies. Identomat's
+// document says that the key of each step is the digest of the step before. It does not
+// say what a part consists of: the default takes its content without its headers.
+func WithMultipartDigest(digest MultipartDigest) HMACOption {
+	return hmacOption(func(r *hmacRules) { r.multipart = digest })
+}
+
+// hmacTransport is the RoundTripper of NewHMACTransport.
+type hmacTransport struct {
+	base   http.RoundTripper
+	secret redact.Secret
+	rules  hmacRules
+	hashes sync.Pool // of hash.Hash keyed with the secret
+}
+
+// NewHMACTransport returns a RoundTripper that signs requests to Identomat and checks
+// the signatures of its replies, for use without a [Client]. (A Client signs with
+// [WithHMAC].) The secret key belongs to a company key of the HMAC type and is used as
+// its UTF-8 bytes; base is [http.DefaultTransport] if nil.
+//
+// The header is Authorization: signature="…", the base64 form of the HMAC-SHA-256 of
+// the body ("HMAC Authorization" in Identomat's documents). A multipart body is read
+// twice from its source instead of being buffered, so it needs [http.Request.GetBody],
+// which [http.NewRequest] sets for a body in memory.
+//
+// Reading a reply whose signature is wrong ends with [ErrSignatureMismatch] in place of
+// [io.EOF]: what was read before that must be thrown away. A request that a redirect
+// sends to another origin is refused, signature, body and all.
+func NewHMACTransport(secretKey string, base http.RoundTripper, opts ...HMACOption) http.RoundTripper {
+	t := &hmacTransport{base: base, secret: redact.NewSecret(secretKey)}
+	if base == nil {
+		t.base = http.DefaultTransport
+	}
+	t.rules.multipart = chainParts
+	for _, o := range opts {
+		o.applyHMAC(&t.rules)
+	}
+	t.hashes.New = func() any { return hmac.New(sha256.New, []byte(t.secret.Reveal())) }
+	return t
+}
+
+// CloseIdleConnections lets [http.Client.CloseIdleConnections] reach the base.
+func (t *hmacTransport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// Format keeps %#v of an http.Client from printing more than that it signs.
+func (t *hmacTransport) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "identomat.HMACTransport")
+}
+
+func (t *hmacTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	signed, err := t.sign(req)
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, err
+	}
+	resp, err := t.base.RoundTrip(signed)
+	if err != nil {
+		return nil, err
+	}
+	t.check(resp)
+	return resp, nil
+}
+
+// sign returns a signed copy: a RoundTripper must not change the request it is given.
+func (t *hmacTransport) sign(req *http.Request) (*http.Request, error) {
+	if from := req.Response; from != nil && from.Request != nil && !sameOrigin(from.Request.URL, req.URL) {
+		return nil, errors.New("identomat: a redirect to another origin is not followed with a signed request")
+	}
+	signed := *req
+	signed.Header = req.Header.Clone()
+	if signed.Header == nil {
+		signed.Header = http.Header{}
+	}
+	digest, err := t.digest(&signed)
+	if err != nil {
+		return nil, err
+	}
+	signed.Header.Set("Authorization", `signature="`+base64.StdEncoding.EncodeToString(digest)+`"`)
+	// A signature covers the reply before compression; asking for none also keeps
+	// net/http from decompressing behind our back.
+	signed.Header.Set("Accept-Encoding", "identity")
+	return &signed, nil
+}
+
+func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
+
+// maxBuffered bounds a body that can only be read once; the SDK's own bodies never are.
+const maxBuffered = 1 << 20
+
+func (t *hmacTransport) digest(req *http.Request) ([]byte, error) {
+	isMultipart, boundary := false, ""
+	if typ, params, err := mime.ParseMediaType(req.Header.Get("Content-Type")); err == nil {
+		isMultipart, boundary = strings.HasPrefix(typ, "multipart/"), params["boundary"]
+	}
+	var body io.Reader = http.NoBody
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+	case req.GetBody != nil:
+		copied, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		defer copied.Close()
+		body = copied
+	case isMultipart:
+		return nil, errors.New("identomat: a multipart body must be read twice to be signed: set Request.GetBody")
+	default:
+		data, err := io.ReadAll(io.LimitReader(req.Body, maxBuffered+1))
+		if err != nil {
+			return nil, err
+		}
+		if len(data) > maxBuffered {
+			return nil, errors.New("identomat: a body over 1 MiB must be read twice to be signed: set Request.GetBody")
+		}
+		_ = req.Body.Close()
+		req.Body = io.NopCloser(bytes.NewReader(data))
+		body = bytes.NewReader(data)
+	}
+	if isMultipart {
+		return t.rules.multipart([]byte(t.secret.Reveal()), multipart.NewReader(body, boundary))
+	}
+	mac := t.hash()
+	defer t.hashes.Put(mac)
+	if _, err := io.Copy(mac, body); err != nil {
+		return nil, err
+	}
+	return mac.Sum(nil), nil
+}
+
+func (t *hmacTransport) hash() hash.Hash {
+	mac := t.hashes.Get().(hash.Hash)
+	mac.Reset()
+	return mac
+}
+
+// chainParts is the documented rule: the digest of each part is the key for the next.
+func chainParts(secret []byte, parts *multipart.Reader) ([]byte, error) {
+	digest := secret
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return digest, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		mac := hmac.New(sha256.New, digest)
+		if _, err := io.Copy(mac, part); err != nil {
+			return nil, err
+		}
+		digest = mac.Sum(nil)
+	}
+}
+
+// check arranges for the reply's body to end in ErrSignatureMismatch if it is not what
+// was signed.
+func (t *hmacTransport) check(resp *http.Response) {
+	values := resp.Header["Authorization"]
+	if len(values) == 0 {
+		if t.rules.requireSigned && isSuccess(resp.StatusCode) {
+			resp.Body = &checkedBody{ReadCloser: resp.Body, verdict: func() error { return &signatureError{missing: true} }}
+		}
+		return
+	}
+	want, ok := parseSignature(values)
+	mac := t.hash()
+	resp.Body = &checkedBody{ReadCloser: resp.Body, mac: mac, verdict: func() error {
+		matches := ok && hmac.Equal(mac.Sum(nil), want)
+		t.hashes.Put(mac)
+		if !matches {
+			return &signatureError{}
+		}
+		return io.EOF
+	}}
+}
+
+func parseSignature(values []string) ([]byte, bool) {
+	if len(values) != 1 {
+		return nil, false
+	}
+	code, opened := strings.CutPrefix(strings.TrimSpace(values[0]), `signature="`)
+	code, closed := strings.CutSuffix(code, `"`)
+	if !opened || !closed {
+		return nil, false
+	}
+	want, err := base64.StdEncoding.DecodeString(code)
+	return want, err == nil
+}
+
+// checkedBody hashes what is read and ends with its verdict, again and again: a reader
+// that stops exactly at the last byte asks once more to learn how the body ends.
+type checkedBody struct {
+	io.ReadCloser
+	mac     hash.Hash // nil where there is nothing to compare
+	verdict func() error
+	end     error
+}
+
+func (b *checkedBody) Read(p []byte) (int, error) {
+	if b.end != nil {
+		return 0, b.end
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.mac != nil {
+		b.mac.Write(p[:n])
+	}
+	if errors.Is(err, io.EOF) {
+		b.end = b.verdict()
+		b.mac = nil
+		err = b.end
+	} else if err != nil {
+		b.end = err
+	}
+	return n, err
+}
+
+// signatureError is ErrSignatureMismatch that tells a missing signature from a wrong one.
+type signatureError struct{ missing bool }
+
+func (e *signatureError) Error() string {
+	if e.missing {
+		return "identomat: reply is not signed"
+	}
+	return ErrSignatureMismatch.Error()
+}
+
+func (e *signatureError) Is(target error) bool { return target == ErrSignatureMismatch }

@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+)
+
+// maxTrusted is how much is allocated on the word of a Content-Length alone.
+const maxTrusted = 1 << 20
+
+// readBody reads a whole body of at most limit bytes, up to and including its end, so
+// that the connection can be used again and a signature at the end is checked. With an
+// error it returns what had arrived.
+func readBody(r io.Reader, length, limit int64) ([]byte, error) {
+	if length > limit {
+		head := make([]byte, min(limit, maxErrorReply))
+		n, _ := io.ReadFull(r, head)
+		return head[:n], ErrTooLarge
+	}
+	if length < 0 || length > maxTrusted {
+		return readUnknown(r, limit)
+	}
+	body := make([]byte, length)
+	n, err := io.ReadFull(r, body)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return body[:n], err
+	}
+	if int64(n) < length {
+		return body[:n], io.ErrUnexpectedEOF
+	}
+	var beyond [1]byte
+	if m, err := io.ReadFull(r, beyond[:]); m > 0 {
+		return body, ErrTooLarge // more than the length that was announced
+	} else if !errors.Is(err, io.EOF) {
+		return body, err
+	}
+	return body, nil
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxPooled keeps one large reply from staying in memory for good.
+const maxPooled = 1 << 20
+
+func readUnknown(r io.Reader, limit int64) ([]byte, error) {
+	buf := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= maxPooled {
+			buf.Reset()
+			buffers.Put(buf)
+		}
+	}()
+	_, err := buf.ReadFrom(&io.LimitedReader{R: r, N: limit + 1})
+	body := bytes.Clone(buf.Bytes())
+	if int64(len(body)) > limit {
+		return body[:limit], ErrTooLarge
+	}
+	return body, err
+}

@@ -1,0 +1,105 @@
+// Package redact keeps secrets out of texts: a holder that cannot be printed, and a
+// look at errors by known value, because a secret can turn up under any name.
+package redact
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+const mask = "[redacted]"
+
+// Secret holds a string behind a function: no formatter, logger, encoder or
+// reflective dumper can reach it, even inside an unexported field.
+type Secret struct{ reveal func() string }
+
+// NewSecret holds s.
+func NewSecret(s string) Secret { return Secret{reveal: func() string { return s }} }
+
+// Reveal returns the secret, or "" for the zero Secret.
+func (s Secret) Reveal() string {
+	if s.reveal == nil {
+		return ""
+	}
+	return s.reveal()
+}
+
+// Format writes the mask under every verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+
+// LogValue is the mask.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
+
+// MarshalJSON writes the mask.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + mask + `"`), nil }
+
+// Contains reports whether text shows one of the secrets, plain or in the spelling of a
+// URL, of JSON or of Go.
+func Contains(text string, secrets ...string) bool {
+	for _, secret := range secrets {
+		if secret == "" {
+			continue
+		}
+		if strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)) ||
+			strings.Contains(text, url.PathEscape(secret)) {
+			return true
+		}
+		quoted := strconv.Quote(secret)
+		if strings.Contains(text, quoted[1:len(quoted)-1]) {
+			return true
+		}
+		if asJSON, err := json.Marshal(secret); err == nil && strings.Contains(text, string(asJSON[1:len(asJSON)-1])) {
+			return true
+		}
+	}
+	return false
+}
+
+// Error returns err itself when nothing that it can print holds a secret. Otherwise it
+// returns an error that withholds the whole text, because what repeats a secret has
+// repeated a request, and with it the rest of what was sent. That error still answers
+// [errors.Is], but no longer hands out what it wraps.
+func Error(err error, secrets ...string) error {
+	if err == nil || !shows(err, secrets) {
+		return err
+	}
+	return &withheld{kind: fmt.Sprintf("%T", err), cause: func() error { return err }}
+}
+
+func shows(err error, secrets []string) bool {
+	if Contains(err.Error()+fmt.Sprintf("%+v%#v", err, err), secrets...) {
+		return true
+	}
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() error }:
+		next := wrapped.Unwrap()
+		return next != nil && shows(next, secrets)
+	case interface{ Unwrap() []error }:
+		for _, next := range wrapped.Unwrap() {
+			if next != nil && shows(next, secrets) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// withheld holds its cause behind a function for the reason that Secret does.
+type withheld struct {
+	kind  string
+	cause func() error
+}
+
+func (e *withheld) Error() string        { return "text withheld, it shows a secret (" + e.kind + ")" }
+func (e *withheld) Is(target error) bool { return errors.Is(e.cause(), target) }
+
+// Timeout keeps the question of net.Error answered.
+func (e *withheld) Timeout() bool {
+	var t interface{ Timeout() bool }
+	return errors.As(e.cause(), &t) && t.Timeout()
+}

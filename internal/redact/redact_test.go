@@ -1,0 +1,89 @@
+package redact_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/internal/redact"
+)
+
+const key = `k-9/ü"& z`
+
+type holder struct {
+	hidden redact.Secret
+	Shown  redact.Secret
+}
+
+func TestSecretIsPrintedByNothing(t *testing.T) {
+	h := holder{hidden: redact.NewSecret(key), Shown: redact.NewSecret(key)}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "h", h, "s", h.Shown)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "h", h, "s", h.Shown)
+	asJSON, err := json.Marshal(h)
+	require.NoError(t, err)
+	for _, text := range []string{
+		fmt.Sprint(h), fmt.Sprintf("%+v", h), fmt.Sprintf("%#v", h), fmt.Sprintf("%s %q %x %d", h, h, h, h),
+		fmt.Sprintf("%#v", &h), log.String(), string(asJSON),
+	} {
+		assert.NotContains(t, text, "k-9")
+	}
+	assert.Equal(t, key, h.hidden.Reveal())
+	assert.Empty(t, redact.Secret{}.Reveal())
+}
+
+func TestContainsFindsASecretInEverySpelling(t *testing.T) {
+	asJSON, err := json.Marshal(key)
+	require.NoError(t, err)
+	for _, spelling := range []string{key, url.QueryEscape(key), url.PathEscape(key), string(asJSON), fmt.Sprintf("%q", key)} {
+		assert.True(t, redact.Contains("before "+spelling+" after", "other", key), spelling)
+	}
+	assert.False(t, redact.Contains("nothing here", key, ""))
+}
+
+func TestErrorKeepsACleanErrorAsItIs(t *testing.T) {
+	err := fmt.Errorf("read: %w", io.ErrUnexpectedEOF)
+	assert.Same(t, err, redact.Error(err, key))
+	assert.NoError(t, redact.Error(nil, key))
+}
+
+func TestErrorHidesASecretAnywhereInTheChain(t *testing.T) {
+	inner := &url.Error{Op: "Post", URL: "https://a.example/?x=" + url.QueryEscape(key), Err: io.ErrUnexpectedEOF}
+	for _, err := range []error{inner, fmt.Errorf("call: %w", inner), errors.Join(io.EOF, inner), quiet{inner}} {
+		got := redact.Error(err, key)
+		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", got, got, got), "k-9")
+		require.ErrorIs(t, got, io.ErrUnexpectedEOF)
+		var handedOut *url.Error
+		assert.NotErrorAs(t, got, &handedOut)
+	}
+}
+
+// quiet prints nothing of what it wraps.
+type quiet struct{ cause error }
+
+func (quiet) Error() string              { return "quiet" }
+func (quiet) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "quiet") }
+func (q quiet) Unwrap() error            { return q.cause }
+
+func FuzzErrorShowsNoSecretAndStaysTheSame(f *testing.F) {
+	f.Add("Post \"https://x/?k=abc\": EOF", "abc")
+	f.Add("%2F\\u00e9", "/é")
+	f.Fuzz(func(t *testing.T, text, secret string) {
+		once := redact.Error(fmt.Errorf("%s: %w", text, io.EOF), secret)
+		require.ErrorIs(t, once, io.EOF)
+		if strings.Contains("text withheld, it shows a secret (*fmt.wrapError): EOF", secret) {
+			return // a word of our own, or of the cause
+		}
+		assert.False(t, redact.Contains(once.Error(), secret))
+		assert.Same(t, once, redact.Error(once, secret))
+	})
+}

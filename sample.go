@@ -1,0 +1,108 @@
+package identomat
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+const maxSample = 120
+
+// sample describes a reply that was not understood without repeating a value of it: the
+// skeleton of JSON, or the well-known words of a page. Replies hold names and faces, so
+// what is shown is chosen, and all else is left out.
+func sample(body []byte) string {
+	body = trimJSON(body)
+	if len(body) == 0 {
+		return "empty reply"
+	}
+	head := body[:min(len(body), 4096)]
+	switch c := head[0]; {
+	case c == '{' || c == '[' || c == '"':
+		return fmt.Sprintf("%d bytes: %s", len(body), skeleton(head))
+	case string(body) == "null" || string(body) == "true" || string(body) == "false":
+		return string(body)
+	default:
+		return strings.TrimSuffix(fmt.Sprintf("%d bytes: %s", len(body), knownWords(head)), ": ")
+	}
+}
+
+// skeleton keeps the structure and the field names of JSON and replaces its values. It
+// reads what it is given, whole or broken, and stops at maxSample.
+func skeleton(src []byte) string {
+	var out strings.Builder
+	for i := 0; i < len(src) && out.Len() < maxSample; {
+		switch c := src[i]; {
+		case c == '"':
+			end := stringEnd(src, i)
+			rest := trimJSON(src[end:])
+			text := src[i+1 : max(i+1, end-1)]
+			if len(rest) > 0 && rest[0] == ':' && isName(string(text)) {
+				out.WriteByte('"')
+				out.Write(text)
+				out.WriteByte('"')
+			} else {
+				out.WriteString(`"…"`)
+			}
+			i = end
+		case strings.IndexByte("{}[]:,", c) >= 0:
+			out.WriteByte(c)
+			i++
+		case isWordByte(c) || c == '-' || c == '+' || c == '.':
+			for i < len(src) && (isWordByte(src[i]) || strings.IndexByte("+-.", src[i]) >= 0) {
+				i++
+			}
+			out.WriteString("…")
+		case strings.IndexByte(" \t\r\n", c) >= 0:
+			i++
+		default: // not JSON, so what looks like a field name may be anything
+			out.WriteString(" … not JSON")
+			return out.String()
+		}
+	}
+	if out.Len() >= maxSample {
+		out.WriteString("…")
+	}
+	return out.String()
+}
+
+// stringEnd is the index after the closing quote of the string that starts at i, or the
+// end of src.
+func stringEnd(src []byte, i int) int {
+	for i++; i < len(src); i++ {
+		switch src[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(src)
+}
+
+// pageWords are the words that error pages of servers and proxies are made of.
+var pageWords = func() map[string]bool {
+	words := map[string]bool{}
+	for w := range strings.FieldsSeq(`access bad before cloudflare connect connection denied disconnect
+		error expired failed failure forbidden found gateway html http identomat internal invalid limit login
+		maintenance many method moved nginx no not overflow page permanently please refused request requests
+		required reset server service sign sorry temporarily timed timeout too try unauthorized
+		unavailable upstream was`) {
+		words[w] = true
+	}
+	return words
+}()
+
+func knownWords(page []byte) string {
+	var out []string
+	for word := range bytes.FieldsFuncSeq(page, func(c rune) bool { return c > 127 || !isWordByte(byte(c)) }) {
+		w := strings.ToLower(string(word))
+		if !pageWords[w] || len(out) > 0 && out[len(out)-1] == w {
+			continue
+		}
+		if out = append(out, w); len(out) == 12 {
+			break
+		}
+	}
+	return strings.Join(out, " ")
+}

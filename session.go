@@ -1,0 +1,330 @@
+package identomat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/operation"
+)
+
+// SessionsService begins sessions and learns how they ended. (API reference, Session
+// management.)
+type SessionsService struct{ client *Client }
+
+// Token identifies a session; Identomat also calls it the session id. Whoever has it can
+// open the widget in the customer's place, so formatters and slog show a mask. To store
+// or compare it, use string(token) or its JSON form, which are the token itself.
+type Token string
+
+// Format writes a mask under every verb.
+func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue is a mask.
+func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Session is a session that was begun.
+type Session struct {
+	// Token is needed for everything that follows: store it with your customer's id.
+	Token Token `json:"token"`
+	// URL is the widget, where the customer's browser must be sent, by redirect or in an
+	// iframe. It contains the token and is valid for 15 minutes, or as long as the
+	// configuration says.
+	URL string `json:"url"`
+}
+
+// Format writes a mask under every verb, because the URL contains the token.
+func (Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue is a mask.
+func (Session) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// BeginRequest says what a session consists of. Everything is optional; a session of
+// nothing follows the company's defaults. No formatter or logger shows its values.
+type BeginRequest struct {
+	// Flags are settings of the whole session.
+	Flags Flags
+	// Steps are the steps in their order. With a ConfigID they replace the steps of the
+	// same key in that configuration. Without one, the flags skip_face and skip_document
+	// are sent as true unless Flags sets them, because the service would otherwise add
+	// steps of its own beside these.
+	Steps Steps
+	// ConfigID names a configuration of the dashboard, the way that Identomat recommends.
+	ConfigID string
+	// ParentSessionID makes this a child session, for calls with several participants.
+	ParentSessionID Token
+	// Name is shown in the dashboard until the person's name replaces it.
+	Name string
+	// ClientUserID is your own id of the customer, to find the sessions of one person.
+	ClientUserID string
+	// GroupID is the group whose members may take the session's video call.
+	GroupID string
+	// ScheduleStart and ScheduleEnd bound the time in which the session can be used; the
+	// zero time is no bound. They are sent in UTC with milliseconds.
+	ScheduleStart, ScheduleEnd time.Time
+	// Extra holds parameters that this SDK does not know, by their wire names.
+	Extra map[string]any
+}
+
+// Format writes a mask under every verb: presets and names are personal data.
+func (BeginRequest) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue is a mask.
+func (BeginRequest) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Begin makes a session with POST begin/ and returns its token and the URL of the widget.
+// (API reference, Session creation; developer guide 2025, Additional session parameters.)
+//
+// A session costs money, so the request is sent again only when it is certain that no
+// session was made. After a [TransportError] or an [APIError] with MaybeProcessed one may
+// exist whose token is lost; it can be found in the dashboard by ClientUserID.
+//
+// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
+// [ErrWrongParameters], [ErrRateLimited], [ErrUnexpectedReply]. An error code of the
+// service is never taken for a token.
+func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
+	op := operation.Begin
+	if s.client.validate {
+		if err := req.validate(op.Name); err != nil {
+			return nil, err
+		}
+	}
+	body, err := req.fields(s.client.key.Reveal()).appendJSON(make([]byte, 0, 1024))
+	if err != nil {
+		return nil, err
+	}
+	session := new(Session)
+	err = s.client.callJSON(ctx, op, body, session.decode, req.secrets()...)
+	if err != nil {
+		return nil, err
+	}
+	session.URL = s.client.widget + "/?session_token=" + url.QueryEscape(string(session.Token))
+	return session, nil
+}
+
+// decode reads the bare string that begin/ answers with. What looks like an error code
+// has been refused before.
+func (s *Session) decode(data []byte) error {
+	var token string
+	if err := json.Unmarshal(data, &token); err != nil {
+		return err
+	}
+	if !isToken(token) {
+		return errors.New("identomat: not a session token")
+	}
+	s.Token = Token(token)
+	return nil
+}
+
+// isToken allows more than the 40 characters of [0-9a-z] that were seen, but nothing that
+// a sentence or a page contains.
+func isToken(s string) bool {
+	if s == "" || len(s) > 256 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !isWordByte(c) && c != '-' && c != '.' && c != '~' {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	paramCompanyKey    = "company_key"
+	paramFlags         = "flags"
+	paramSteps         = "steps"
+	paramConfigID      = "config_id"
+	paramParentSession = "parent_session_id"
+	paramName          = "name"
+	paramClientUserID  = "clientUserId"
+	paramGroupID       = "groupId"
+	paramScheduleStart = "scheduleStartTime"
+	paramScheduleEnd   = "scheduleEndTime"
+)
+
+// fields is the request as begin/ takes it.
+func (r *BeginRequest) fields(companyKey string) members {
+	m := members{}.with(paramCompanyKey, companyKey)
+	flags := r.Flags
+	if len(r.Steps) > 0 && r.ConfigID == "" {
+		if _, set := flags.Get("skip_face"); !set {
+			flags = flags.SkipFace(true)
+		}
+		if _, set := flags.Get("skip_document"); !set {
+			flags = flags.SkipDocument(true)
+		}
+	}
+	if !flags.IsZero() {
+		m = m.with(paramFlags, flags.m)
+	}
+	if len(r.Steps) > 0 {
+		m = m.with(paramSteps, r.Steps.values())
+	}
+	for _, p := range [...]struct{ name, value string }{
+		{paramConfigID, r.ConfigID},
+		{paramParentSession, string(r.ParentSessionID)},
+		{paramName, r.Name},
+		{paramClientUserID, r.ClientUserID},
+		{paramGroupID, r.GroupID},
+		{paramScheduleStart, scheduleTime(r.ScheduleStart)},
+		{paramScheduleEnd, scheduleTime(r.ScheduleEnd)},
+	} {
+		if p.value != "" {
+			m = m.with(p.name, p.value)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
+		m = m.with(name, freeze(r.Extra[name]))
+	}
+	return m
+}
+
+// scheduleTime has the precision of the guide's example.
+func scheduleTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+func (r *BeginRequest) validate(op string) error {
+	var p problems
+	r.Flags.validate(&p, paramFlags)
+	r.Steps.validate(&p, paramSteps)
+	if !r.ScheduleStart.IsZero() && !r.ScheduleEnd.IsZero() && !r.ScheduleEnd.After(r.ScheduleStart) {
+		p.add(paramScheduleEnd, "must be after "+paramScheduleStart)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
+		switch name {
+		case "":
+			p.add("Extra", "has a parameter without a name")
+		case paramCompanyKey, paramFlags, paramSteps, paramConfigID, paramParentSession, paramName,
+			paramClientUserID, paramGroupID, paramScheduleStart, paramScheduleEnd:
+			p.add("Extra."+name, "has a field of its own")
+		default:
+			checkValue(&p, newPlace("Extra."+name), freeze(r.Extra[name]))
+		}
+	}
+	return p.err(op)
+}
+
+// secrets lists the values that no error may repeat.
+func (r *BeginRequest) secrets() []string {
+	return []string{r.Name, r.ClientUserID, string(r.ParentSessionID)}
+}
+
+// sessionForm is the form of every widget endpoint that takes a session.
+type sessionForm struct {
+	CompanyKey   string `url:"company_key"`
+	SessionToken string `url:"session_token"`
+}
+
+func (c *Client) sessionForm(op *operation.Operation, token Token) (sessionForm, error) {
+	if c.validate && token == "" {
+		return sessionForm{}, problems{{Path: "session_token", Message: "is empty"}}.err(op.Name)
+	}
+	return sessionForm{CompanyKey: c.key.Reveal(), SessionToken: string(token)}, nil
+}
+
+// Result returns what is known about a session with POST result/, also while it is in
+// progress. (API reference, Session results.) Use [Result.Approved] to let a customer in.
+//
+// Errors: [ErrSessionNotFound], [ErrInvalidKey], [ErrUnexpectedReply].
+func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, error) {
+	form, err := s.client.sessionForm(operation.Result, token)
+	if err != nil {
+		return nil, err
+	}
+	result := new(Result)
+	if err := s.client.callForm(ctx, operation.Result, form, result.decode, string(token)); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// Delete erases a session and its data for good with POST delete/. (API reference,
+// Session data deletion.)
+//
+// It is sent again after a lost reply. If the lost attempt had erased the session, the
+// repeat finds none: [ErrSessionNotFound] from an [APIError] with MaybeProcessed.
+//
+// Errors: [ErrSessionNotFound], [ErrSessionInvalid], [ErrInvalidKey].
+func (s *SessionsService) Delete(ctx context.Context, token Token) error {
+	form, err := s.client.sessionForm(operation.Delete, token)
+	if err != nil {
+		return err
+	}
+	return s.client.callForm(ctx, operation.Delete, form, ignore, string(token))
+}
+
+const (
+	// minPoll is the least time between two polls of one session.
+	minPoll = time.Second
+	maxPoll = 15 * time.Second
+	// maxFailedPolls bounds a wait without a deadline for a service that is gone.
+	maxFailedPolls = 5
+)
+
+// Wait polls result/ until the session is no longer in progress or the context ends. The
+// intervals grow from one second to about fifteen, with a random part, so that many
+// waiting sessions spread their load.
+//
+// It returns at any outcome but in_progress: approved and rejected, manual_check, which
+// an operator settles later, often after days, and outcomes that this SDK does not know.
+// Temporary failures are waited out until five polls in a row have failed. With an error
+// comes the last result that was seen, or nil; the error of a context that ended is
+// [context.DeadlineExceeded] or [context.Canceled] for [errors.Is].
+//
+// A customer takes minutes, so give the context a deadline, such as the session's
+// lifetime. A service that must survive restarts polls from a job queue, or waits for
+// the callback, instead.
+func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error) {
+	var last *Result
+	interval, failed := minPoll, 0
+	for {
+		result, err := s.Result(ctx, token)
+		var pause time.Duration
+		switch {
+		case err == nil && result.Outcome != OutcomeInProgress:
+			return result, nil
+		case err == nil:
+			last, failed = result, 0
+		case ctx.Err() != nil || !isTemporary(err):
+			return last, err
+		default:
+			if failed++; failed == maxFailedPolls {
+				return last, err
+			}
+			var api *APIError
+			if errors.As(err, &api) {
+				pause = api.RetryAfter
+			}
+		}
+		if err := engine.Sleep(ctx, pause+max(minPoll, interval/2+rand.N(interval/2))); err != nil {
+			return last, &TransportError{Op: operation.Result.Name, Err: err}
+		}
+		interval = min(interval*3/2, maxPoll)
+	}
+}
+
+// isTemporary reports whether a read may succeed when it is made again later.
+func isTemporary(err error) bool {
+	var api *APIError
+	if errors.As(err, &api) {
+		return api.StatusCode == http.StatusTooManyRequests || api.StatusCode == http.StatusRequestTimeout ||
+			api.StatusCode >= 500 && api.StatusCode != http.StatusNotImplemented
+	}
+	var transport *TransportError
+	return errors.As(err, &transport)
+}
