@@ -1,0 +1,315 @@
+package identomat_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+const (
+	companyKey = "company-key-0123456789-unprintable"
+	secretKey  = "secret-key-0123456789-unprintable"
+	token      = identomat.Token("47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc")
+
+	beginURL  = "https://widget.identomat.com/external-api/begin/"
+	resultURL = "https://widget.identomat.com/external-api/result/"
+	deleteURL = "https://widget.identomat.com/external-api/delete/"
+)
+
+// mocked returns a client whose requests are answered by responders alone, and which
+// sends every request once.
+func mocked(t *testing.T, opts ...identomat.Option) (*identomat.Client, *httpmock.MockTransport) {
+	t.Helper()
+	mock := httpmock.NewMockTransport()
+	opts = append([]identomat.Option{
+		identomat.WithHTTPClient(&http.Client{Transport: mock}),
+		identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}),
+	}, opts...)
+	client, err := identomat.NewClient(companyKey, opts...)
+	require.NoError(t, err)
+	return client, mock
+}
+
+// answers makes the endpoint at url answer with a status and a literal body.
+func answers(mock *httpmock.MockTransport, url string, status int, contentType, body string) {
+	mock.RegisterResponder(http.MethodPost, url, func(req *http.Request) (*http.Response, error) {
+		resp := httpmock.NewStringResponse(status, body)
+		resp.Header.Set("Content-Type", contentType)
+		resp.Request = req
+		return resp, nil
+	})
+}
+
+func sample(t testing.TB, name string) string {
+	t.Helper()
+	data, err := os.ReadFile("testdata/samples/" + name)
+	require.NoError(t, err)
+	return string(data)
+}
+
+func TestBeginSendsOneJSONObjectAndReturnsTheWidget(t *testing.T) {
+	client, mock := mocked(t)
+	mock.RegisterResponder(http.MethodPost, beginURL, func(req *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(req.Body)
+		require.NoError(t, err)
+		assert.Empty(t, req.URL.RawQuery)
+		assert.Equal(t, "application/json", req.Header.Get("Content-Type"))
+		assert.Equal(t, "identomat-go/"+identomat.Version, req.Header.Get("User-Agent"))
+		assert.Empty(t, req.Header.Get("Authorization"))
+		assert.JSONEq(t, `{
+			"company_key": "`+companyKey+`",
+			"flags": {"language": "ka", "skip_agreement": true, "skip_face": true, "skip_document": false},
+			"steps": [{"type": "liveness", "key": "liveness", "flags": {"liveness": true}}],
+			"parent_session_id": "98aryxvvzwpi4zuasth332ozfucli3l0qx13hisc",
+			"name": "KYC for John Smith", "clientUserId": "user-12345", "groupId": "682c60525a91a1e5b473858d",
+			"scheduleStartTime": "2024-06-20T07:33:00.000Z", "scheduleEndTime": "2024-06-20T09:00:00.000Z",
+			"new_parameter": [1, {"a": null}]
+		}`, string(body))
+		return httpmock.NewStringResponse(200, sample(t, "begin-default.json")), nil
+	})
+	tbilisi := time.FixedZone("+04", 4*60*60)
+	session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{
+		Flags: identomat.NewFlags().Language(identomat.Georgian).Set("skip_agreement", true).SkipDocument(false),
+		Steps: identomat.Steps{identomat.Liveness().Active(true)},
+
+		ParentSessionID: "98aryxvvzwpi4zuasth332ozfucli3l0qx13hisc",
+		Name:            "KYC for John Smith", ClientUserID: "user-12345", GroupID: "682c60525a91a1e5b473858d",
+		ScheduleStart: time.Date(2024, 6, 20, 11, 33, 0, 0, tbilisi),
+		ScheduleEnd:   time.Date(2024, 6, 20, 13, 0, 0, 999, tbilisi),
+		Extra:         map[string]any{"new_parameter": []any{1, map[string]any{"a": nil}}},
+	})
+	require.NoError(t, err)
+	assert.Equal(t, token, session.Token)
+	assert.Equal(t, "https://widget.identomat.com/?session_token=47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc", session.URL)
+}
+
+func TestBeginSkipsTheServicesOwnStepsOnlyBesideStepsOfItsOwn(t *testing.T) {
+	steps := identomat.Steps{identomat.Liveness()}
+	const step = `"steps":[{"type":"liveness","key":"liveness"}]`
+	for name, c := range map[string]struct {
+		req  identomat.BeginRequest
+		want string
+	}{
+		"nothing":            {identomat.BeginRequest{}, `{}`},
+		"configuration":      {identomat.BeginRequest{ConfigID: "c"}, `{"config_id":"c"}`},
+		"steps":              {identomat.BeginRequest{Steps: steps}, `{"flags":{"skip_face":true,"skip_document":true},` + step + `}`},
+		"steps and a flag":   {identomat.BeginRequest{Steps: steps, Flags: identomat.NewFlags().SkipFace(false)}, `{"flags":{"skip_face":false,"skip_document":true},` + step + `}`},
+		"configured steps":   {identomat.BeginRequest{Steps: steps, ConfigID: "c"}, `{"config_id":"c",` + step + `}`},
+		"no steps but flags": {identomat.BeginRequest{Steps: identomat.Steps{}, Flags: identomat.NewFlags().SkipDesktop(false)}, `{"flags":{"skip_desktop":false}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, mock := mocked(t)
+			mock.RegisterResponder(http.MethodPost, beginURL, func(req *http.Request) (*http.Response, error) {
+				body, err := io.ReadAll(req.Body)
+				require.NoError(t, err)
+				want := strings.Replace(c.want, "{", `{"company_key":"`+companyKey+`",`, 1)
+				assert.JSONEq(t, strings.Replace(want, ",}", "}", 1), string(body))
+				return httpmock.NewStringResponse(200, `"token1"`), nil
+			})
+			_, err := client.Sessions.Begin(t.Context(), c.req)
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestResultAndDeleteSendTheSessionAsAForm(t *testing.T) {
+	client, mock := mocked(t)
+	form := func(reply string) httpmock.Responder {
+		return func(req *http.Request) (*http.Response, error) {
+			body, err := io.ReadAll(req.Body)
+			require.NoError(t, err)
+			got, err := url.ParseQuery(string(body))
+			require.NoError(t, err)
+			assert.Equal(t, url.Values{"company_key": {companyKey}, "session_token": {string(token)}}, got)
+			assert.Equal(t, "application/x-www-form-urlencoded", req.Header.Get("Content-Type"))
+			assert.Empty(t, req.URL.RawQuery)
+			return httpmock.NewStringResponse(200, reply), nil
+		}
+	}
+	mock.RegisterResponder(http.MethodPost, resultURL, form(sample(t, "result-sessionapproved.json")))
+	mock.RegisterResponder(http.MethodPost, deleteURL, form(sample(t, "delete-default.json")))
+
+	result, err := client.Sessions.Result(t.Context(), token)
+	require.NoError(t, err)
+	assert.True(t, result.Approved())
+	require.NoError(t, client.Sessions.Delete(t.Context(), token))
+	assert.Equal(t, 2, mock.GetTotalCallCount())
+}
+
+func TestEveryErrorOfTheServiceMatchesItsSentinel(t *testing.T) {
+	sentinels := map[string]error{
+		"SESSION_NOT_FOUND": identomat.ErrSessionNotFound, "session-not-found": identomat.ErrSessionNotFound,
+		"Session_Not-Found": identomat.ErrSessionNotFound,
+		"SESSION_INVALID":   identomat.ErrSessionInvalid, "wrong-parameters": identomat.ErrWrongParameters,
+		"invalid-access": identomat.ErrInvalidKey, "invalid-company-key": identomat.ErrInvalidKey,
+		"company-missing": identomat.ErrInvalidKey, "access-denied": identomat.ErrInvalidKey,
+		"COMPANY_KEY_INVALID":  identomat.ErrInvalidKey,
+		"face-photo-not-found": identomat.ErrFacePhotoNotFound, "not-found": identomat.ErrNotFound,
+		"already-exists": identomat.ErrAlreadyExists, "invalid-email-format": identomat.ErrInvalidEmailFormat,
+		"password-too-short": identomat.ErrPasswordTooShort, "invalid-rights": identomat.ErrInvalidRights,
+		"user-already-exists": identomat.ErrUserAlreadyExists,
+	}
+	for code, want := range sentinels {
+		for _, form := range []string{`"%s"`, `{"argumentError": "%s"}`, ` {"result":null,"argumentError":"%s","errorSourceGroup":"service-module-server-external"}`} {
+			for _, status := range []int{200, 400, 404, 500} {
+				client, mock := mocked(t)
+				for _, at := range []string{beginURL, resultURL, deleteURL} {
+					answers(mock, at, status, "text/html", fmt.Sprintf(form, code))
+				}
+				_, beginErr := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+				_, resultErr := client.Sessions.Result(t.Context(), token)
+				for op, err := range map[string]error{"begin/": beginErr, "result/": resultErr, "delete/": client.Sessions.Delete(t.Context(), token)} {
+					require.ErrorIs(t, err, want, "%s %s %d", op, fmt.Sprintf(form, code), status)
+					var api *identomat.APIError
+					require.ErrorAs(t, err, &api)
+					assert.Equal(t, op, api.Op)
+					assert.Equal(t, status, api.StatusCode)
+					assert.Equal(t, code, api.Code)
+					assert.Equal(t, 1, api.Attempts)
+					assert.False(t, api.MaybeProcessed)
+					if strings.Contains(form, "errorSourceGroup") {
+						assert.Equal(t, "service-module-server-external", api.Group)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAnInternalErrorKeepsItsTextOutOfItsMessage(t *testing.T) {
+	client, mock := mocked(t)
+	answers(mock, resultURL, 200, "application/json", `{"internalError": "Illegal arguments: John Smith"}`)
+	_, err := client.Sessions.Result(t.Context(), token)
+	require.ErrorIs(t, err, identomat.ErrInternal)
+	var api *identomat.APIError
+	require.ErrorAs(t, err, &api)
+	assert.Equal(t, "Illegal arguments: John Smith", api.Message)
+	assert.Equal(t, "identomat: result/: internal error of the service (HTTP 200)", err.Error())
+	assert.NotContains(t, fmt.Sprintf("%+v %#v %+v", err, err, *api), "Smith")
+}
+
+func TestWhatIsNeitherTheShapeNorAKnownErrorIsRefused(t *testing.T) {
+	page := "<html><head><title>502 Bad Gateway</title></head><body>John Smith</body></html>"
+	cases := map[string]struct {
+		status      int
+		contentType string
+		body        string
+		want        string
+	}{
+		"proxy page":       {502, "text/html; charset=utf-8", page, "unexpected reply (HTTP 502, text/html): 79 bytes: html bad gateway html"},
+		"page with 200":    {200, "text/html", page, "79 bytes: html bad gateway html"},
+		"empty":            {200, "", "", "empty reply"},
+		"blank":            {200, "", " \n", "empty reply"},
+		"null":             {200, "application/json", "null", "null"},
+		"false":            {200, "application/json", "false", "false"},
+		"number":           {200, "application/json", "17", "2 bytes"},
+		"truncated object": {200, "application/json", `{"result":"approved","person":{"first_name":"John`, `{"result":"…","person":{"first_name":"…"`},
+		"trailing garbage": {200, "application/json", `{"result":"approved"} {"x":1}`, `{"result":"…"}{"x":…}`},
+		"a sentence":       {200, "application/json", `"John Smith is fine"`, `20 bytes: "…"`},
+		"list":             {200, "application/json", `["John"]`, `["…"]`},
+		"redirect":         {302, "text/html", "", "HTTP 302"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			client, mock := mocked(t)
+			for _, at := range []string{beginURL, resultURL, deleteURL} {
+				answers(mock, at, c.status, c.contentType, c.body)
+			}
+			session, beginErr := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+			assert.Nil(t, session)
+			result, resultErr := client.Sessions.Result(t.Context(), token)
+			assert.Nil(t, result)
+			for _, err := range []error{beginErr, resultErr, client.Sessions.Delete(t.Context(), token)} {
+				require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+				assert.Contains(t, err.Error(), c.want)
+				assert.NotContains(t, err.Error(), "John")
+				var api *identomat.APIError
+				require.ErrorAs(t, err, &api)
+				assert.True(t, api.MaybeProcessed)
+			}
+		})
+	}
+}
+
+func TestAShapeThatOnlyAnotherEndpointAnswersWithIsRefused(t *testing.T) {
+	for url, bodies := range map[string][]string{
+		beginURL:  {`true`, `{}`, `[]`, `{"result":"approved"}`, `{"result":"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"}`, `""`},
+		resultURL: {`true`, `{}`, `[]`, `"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"`, `{"result":""}`, `{"result":null}`, `{"person":{}}`, `{"result":{"result":"approved"}}`, `{"result":["approved"]}`},
+		deleteURL: {`"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"`, `[1]`, `tru`, `{"result":`},
+	} {
+		for _, body := range bodies {
+			client, mock := mocked(t)
+			answers(mock, url, 200, "application/json", body)
+			var err error
+			switch url {
+			case beginURL:
+				_, err = client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+			case resultURL:
+				_, err = client.Sessions.Result(t.Context(), token)
+			default:
+				err = client.Sessions.Delete(t.Context(), token)
+			}
+			assert.ErrorIs(t, err, identomat.ErrUnexpectedReply, "%s %s", url, body)
+		}
+	}
+}
+
+func TestDeleteTakesAnyDocumentThatIsNoError(t *testing.T) {
+	for _, body := range []string{"true", " true\n", "{}", "[]", "[ ]", `{"result":"rejected","errors":["X"]}`, `{"deleted":1}`} {
+		client, mock := mocked(t)
+		answers(mock, deleteURL, 200, "text/html", body)
+		assert.NoError(t, client.Sessions.Delete(t.Context(), token), body)
+	}
+}
+
+func TestANullErrorIsNoErrorAndOneOfAnotherTypeIs(t *testing.T) {
+	client, mock := mocked(t)
+	answers(mock, resultURL, 200, "application/json", `{"result":"approved","argumentError":null,"errors":["argumentError"]}`)
+	result, err := client.Sessions.Result(t.Context(), token)
+	require.NoError(t, err)
+	assert.True(t, result.Approved())
+
+	for _, odd := range []string{`{"code":1}`, `17`, `true`, `"two words of John"`, `[]`, `""`} {
+		answers(mock, resultURL, 200, "application/json", `{"result":"approved","argumentError":`+odd+`}`)
+		_, err = client.Sessions.Result(t.Context(), token)
+		var api *identomat.APIError
+		require.ErrorAs(t, err, &api, odd)
+		assert.Empty(t, api.Code)
+		assert.NotContains(t, err.Error(), "John")
+	}
+}
+
+func TestAReplyOverTheLimitIsRefused(t *testing.T) {
+	client, mock := mocked(t, identomat.WithMaxReplySize(21))
+	answers(mock, resultURL, 200, "application/json", `{"result":"approved"}`)
+	_, err := client.Sessions.Result(t.Context(), token)
+	require.NoError(t, err)
+	answers(mock, resultURL, 200, "application/json", `{"result":"approved"} `)
+	_, err = client.Sessions.Result(t.Context(), token)
+	require.ErrorIs(t, err, identomat.ErrTooLarge)
+	assert.NotErrorIs(t, err, identomat.ErrUnexpectedReply)
+}
+
+func TestRateLimitIsToldWhateverTheBody(t *testing.T) {
+	for _, body := range []string{"", "<html>", `{"argumentError":"too-many-requests"}`} {
+		client, mock := mocked(t)
+		answers(mock, beginURL, 429, "text/html", body)
+		_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
+		require.ErrorIs(t, err, identomat.ErrRateLimited)
+		var api *identomat.APIError
+		require.ErrorAs(t, err, &api)
+		assert.False(t, api.MaybeProcessed)
+	}
+}

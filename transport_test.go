@@ -1,0 +1,581 @@
+package identomat_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// These tests speak HTTP over real connections; the replies are literal.
+
+const tokenReply = `"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"`
+
+// quick repeats without a noticeable wait.
+var quick = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 3, BaseDelay: 1})
+
+func clientFor(t *testing.T, url string, opts ...identomat.Option) *identomat.Client {
+	t.Helper()
+	client, err := identomat.NewClient(companyKey, append([]identomat.Option{
+		identomat.WithWidgetURL(url), identomat.WithAPIURL(url), quick,
+	}, opts...)...)
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// hangUp reads the whole request and then breaks the connection instead of replying.
+func hangUp(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err == nil {
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		_ = conn.Close()
+	}
+}
+
+func TestABeginWhoseReplyIsLostIsSentExactlyOnce(t *testing.T) {
+	var sent atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent.Add(1)
+		hangUp(w, r)
+	}))
+	defer server.Close()
+	_, err := clientFor(t, server.URL).Sessions.Begin(t.Context(), identomat.BeginRequest{})
+	var lost *identomat.TransportError
+	require.ErrorAs(t, err, &lost)
+	assert.Equal(t, "begin/", lost.Op)
+	assert.Equal(t, 1, lost.Attempts)
+	assert.True(t, lost.MaybeProcessed)
+	assert.EqualValues(t, 1, sent.Load())
+}
+
+func TestAResultWhoseReplyIsLostIsSentAgain(t *testing.T) {
+	var sent atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch sent.Add(1) {
+		case 1:
+			hangUp(w, r)
+		case 2: // a reply that ends too early
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, `{"result":"appr`)
+		default:
+			_, _ = io.WriteString(w, `{"result":"approved"}`)
+		}
+	}))
+	defer server.Close()
+	result, err := clientFor(t, server.URL).Sessions.Result(t.Context(), token)
+	require.NoError(t, err)
+	assert.True(t, result.Approved())
+	assert.EqualValues(t, 3, sent.Load())
+}
+
+func TestADeleteThatWasCarriedOutBeforeItsReplyWasLostSaysSo(t *testing.T) {
+	var sent atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sent.Add(1) == 1 {
+			hangUp(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, `{"argumentError":"session-not-found"}`)
+	}))
+	defer server.Close()
+	err := clientFor(t, server.URL).Sessions.Delete(t.Context(), token)
+	require.ErrorIs(t, err, identomat.ErrSessionNotFound)
+	var api *identomat.APIError
+	require.ErrorAs(t, err, &api)
+	assert.Equal(t, 2, api.Attempts)
+	assert.True(t, api.MaybeProcessed)
+}
+
+func TestWhatNeverReachedTheServiceIsSentAgainAndKnownNotToBeProcessed(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	refusing := "http://" + closed.Addr().String()
+	require.NoError(t, closed.Close())
+
+	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("was called") }))
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	untrusted.StartTLS()
+	defer untrusted.Close()
+
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("was called") }))
+	defer plain.Close()
+
+	for name, url := range map[string]string{
+		"refused": refusing, "certificate": untrusted.URL, "no TLS": "https" + plain.URL[len("http"):],
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := clientFor(t, url).Sessions.Begin(t.Context(), identomat.BeginRequest{})
+			var failed *identomat.TransportError
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, 3, failed.Attempts)
+			assert.False(t, failed.MaybeProcessed)
+		})
+	}
+}
+
+func TestARetryAfterBeyondTheDeadlineReturnsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, call := range []func(*identomat.Client, context.Context) error{begin, getResult, remove} {
+			var sent int
+			client := stubbed(t, func(*http.Request) (*http.Response, error) {
+				sent++
+				return reply(429, "<html>", "Retry-After", "3600"), nil
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			start := time.Now()
+			err := call(client, ctx)
+			cancel()
+			require.ErrorIs(t, err, identomat.ErrRateLimited)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded)
+			var api *identomat.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, 429, api.StatusCode)
+			assert.Equal(t, time.Hour, api.RetryAfter)
+			assert.Equal(t, 1, api.Attempts)
+			assert.Zero(t, time.Since(start))
+			assert.Equal(t, 1, sent)
+		}
+	})
+}
+
+func TestARetryAfterIsHonoured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		date := start.Add(7 * time.Second).UTC().Format(http.TimeFormat)
+		for _, header := range []string{"7", date} {
+			start = time.Now()
+			var sent int
+			client := stubbed(t, func(*http.Request) (*http.Response, error) {
+				if sent++; sent == 1 {
+					return reply(429, "", "Retry-After", header), nil
+				}
+				return reply(200, tokenReply), nil
+			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: 10 * time.Second, BaseDelay: time.Millisecond}))
+			require.NoError(t, begin(client, t.Context()))
+			assert.Equal(t, 2, sent)
+			if header == "7" {
+				assert.InDelta(t, 7, time.Since(start).Seconds(), 0.002)
+			}
+		}
+	})
+}
+
+func TestARetryAfterOverTheCapOrNonsenseIsNotSlept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for header, want := range map[string]int{
+			"11": 1, "99999999999999999999999": 1, "18446744073709551615": 1,
+			"-5": 3, "soon": 3, "": 3, "1e3": 3, "Mon, 01 Jan 1990 00:00:00 GMT": 3,
+		} {
+			var sent int
+			client := stubbed(t, func(*http.Request) (*http.Response, error) {
+				sent++
+				return reply(503, "", "Retry-After", header), nil
+			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: 10 * time.Second}))
+			start := time.Now()
+			require.ErrorIs(t, getResult(client, t.Context()), identomat.ErrUnexpectedReply)
+			assert.Equal(t, want, sent, header)
+			assert.LessOrEqual(t, time.Since(start), 2*time.Second, header)
+		}
+	})
+}
+
+func TestStatusesAreRepeatedByTheTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type sends struct{ begin, result, delete int }
+		for status, want := range map[int]sends{
+			400: {1, 1, 1}, 403: {1, 1, 1}, 404: {1, 1, 1}, 409: {1, 1, 1}, 501: {1, 1, 1}, 302: {1, 1, 1},
+			408: {1, 3, 3}, 429: {3, 3, 3}, 500: {1, 3, 3}, 502: {1, 3, 3}, 503: {1, 3, 3}, 504: {1, 3, 3},
+		} {
+			count := func(call func(*identomat.Client, context.Context) error) (sent int) {
+				client := stubbed(t, func(*http.Request) (*http.Response, error) {
+					sent++
+					return reply(status, "<html>"), nil
+				})
+				require.Error(t, call(client, t.Context()))
+				return sent
+			}
+			assert.Equal(t, want, sends{count(begin), count(getResult), count(remove)}, status)
+		}
+	})
+}
+
+func TestAnAttemptThatTimesOutIsRepeatedOnlyWhereThatIsHarmless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			call func(*identomat.Client, context.Context) error
+			want int
+		}{"begin": {begin, 1}, "result": {getResult, 3}} {
+			sent := 0
+			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+				sent++
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}, identomat.WithAttemptTimeout(5*time.Second))
+			start := time.Now()
+			err := c.call(client, t.Context())
+			var timeout *identomat.TransportError
+			require.ErrorAs(t, err, &timeout, name)
+			assert.True(t, timeout.Timeout())
+			assert.True(t, timeout.MaybeProcessed)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has no deadline")
+			assert.Equal(t, c.want, sent)
+			assert.GreaterOrEqual(t, time.Since(start), time.Duration(c.want)*5*time.Second)
+		}
+	})
+}
+
+func TestTheEndOfTheCallersContextEndsTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		err := getResult(stubbed(t, hang), ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 3*time.Second, time.Since(start))
+
+		// Over before the first send.
+		sent := false
+		err = begin(stubbed(t, func(*http.Request) (*http.Response, error) { sent = true; return nil, io.EOF }), ctx)
+		var never *identomat.TransportError
+		require.ErrorAs(t, err, &never)
+		assert.False(t, sent)
+		assert.Zero(t, never.Attempts)
+		assert.False(t, never.MaybeProcessed)
+
+		// A cause of the caller's own is found beside context.Canceled.
+		mine := errors.New("shutting down")
+		ctx2, cancel2 := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel2(mine) })
+		err = getResult(stubbed(t, hang), ctx2)
+		require.ErrorIs(t, err, mine)
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}
+
+func TestAWaitBetweenAttemptsEndsWithTheContextAndKeepsTheLastError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(5*time.Second, cancel)
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			return reply(503, "", "Retry-After", "20"), nil
+		})
+		start := time.Now()
+		err := getResult(client, ctx)
+		assert.Equal(t, 5*time.Second, time.Since(start))
+		require.ErrorIs(t, err, context.Canceled)
+		var api *identomat.APIError
+		require.ErrorAs(t, err, &api)
+		assert.Equal(t, 503, api.StatusCode)
+		var transport *identomat.TransportError
+		require.ErrorAs(t, err, &transport)
+		assert.Equal(t, 1, transport.Attempts)
+	})
+}
+
+func TestAFailingServiceIsNotSentAMultipleOfTheLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int64
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			sent.Add(1)
+			return reply(429, ""), nil
+		})
+		const calls = 1000
+		for range calls {
+			require.ErrorIs(t, begin(client, t.Context()), identomat.ErrRateLimited)
+		}
+		assert.LessOrEqual(t, sent.Load(), int64(calls*12/10))
+		assert.Greater(t, sent.Load(), int64(calls))
+	})
+}
+
+func TestRedirectsCarryNeitherKeyNorBodyAnywhere(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, secret := range []bool{false, true} {
+			elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				t.Errorf("%d: %s %s arrived elsewhere: %s", status, r.Method, r.URL, body)
+			}))
+			var sent atomic.Int32
+			var server *httptest.Server
+			server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				sent.Add(1)
+				to := elsewhere.URL
+				if r.URL.Path == "/external-api/delete/" {
+					to = server.URL // the same origin is no exception
+				}
+				http.Redirect(w, r, to+"/x", status)
+			}))
+			opts := []identomat.Option{identomat.WithHTTPClient(&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }})}
+			if secret {
+				opts = append(opts, identomat.WithHMAC(secretKey))
+			}
+			client := clientFor(t, server.URL, opts...)
+			for _, call := range []func(*identomat.Client, context.Context) error{begin, getResult, remove} {
+				err := call(client, t.Context())
+				require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+				var api *identomat.APIError
+				require.ErrorAs(t, err, &api)
+				assert.Equal(t, status, api.StatusCode)
+			}
+			assert.EqualValues(t, 3, sent.Load())
+			client.CloseIdleConnections()
+			server.Close()
+			elsewhere.Close()
+		}
+	}
+}
+
+func TestConnectionsAreUsedAgainAfterErrors(t *testing.T) {
+	var connections atomic.Int32
+	replies := []func(http.ResponseWriter){
+		func(w http.ResponseWriter) { w.WriteHeader(502); _, _ = w.Write(bytes.Repeat([]byte("x"), 40_000)) },
+		func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"argumentError":"session-not-found"}`) },
+		func(w http.ResponseWriter) { w.WriteHeader(404) },
+		func(w http.ResponseWriter) { _, _ = io.WriteString(w, `<html>`) },
+		func(w http.ResponseWriter) { w.Header().Set("Location", "/"); w.WriteHeader(308) },
+		func(w http.ResponseWriter) {
+			w.(http.Flusher).Flush() // chunked
+			_, _ = io.WriteString(w, `{"result":"approved"}`)
+		},
+	}
+	var next atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		replies[int(next.Add(1)-1)%len(replies)](w)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := clientFor(t, server.URL, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+	for range 3 * len(replies) {
+		_ = getResult(client, t.Context())
+	}
+	assert.EqualValues(t, 1, connections.Load())
+}
+
+func TestTheObserverAndTheLoggerSeeEveryAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		var events []identomat.Event
+		var logged bytes.Buffer
+		sent := 0
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			if sent++; sent == 1 {
+				return reply(503, "busy"), nil
+			}
+			return reply(200, `{"result":"approved"}`), nil
+		},
+			identomat.WithObserver(func(e identomat.Event) { events = append(events, e) }),
+			identomat.WithLogger(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		require.NoError(t, getResult(client, context.WithValue(t.Context(), key{}, "span")))
+		require.Len(t, events, 2)
+		first, second := events[0], events[1]
+		assert.Equal(t, "span", first.Context.Value(key{}))
+		assert.Equal(t, "result/", first.Operation)
+		assert.Equal(t, []int{1, 503, 2, 200}, []int{first.Attempt, first.StatusCode, second.Attempt, second.StatusCode})
+		require.ErrorIs(t, first.Err, identomat.ErrUnexpectedReply)
+		assert.True(t, first.WillRetry)
+		assert.Equal(t, first.RetryIn, second.Start.Sub(first.Start))
+		require.NoError(t, second.Err)
+		assert.False(t, second.WillRetry)
+		assert.EqualValues(t, len("company_key="+companyKey+"&session_token="+string(token)), second.BytesSent)
+		assert.EqualValues(t, len(`{"result":"approved"}`), second.BytesReceived)
+
+		lines := bytes.Split(bytes.TrimSpace(logged.Bytes()), []byte("\n"))
+		require.Len(t, lines, 2)
+		var line map[string]any
+		require.NoError(t, json.Unmarshal(lines[0], &line))
+		assert.Equal(t, "WARN", line["level"])
+		assert.Equal(t, "result/", line["operation"])
+		assert.EqualValues(t, 503, line["status"])
+		require.NoError(t, json.Unmarshal(lines[1], &line))
+		assert.Equal(t, "DEBUG", line["level"])
+	})
+}
+
+type limiter struct {
+	waits int
+	err   error
+}
+
+func (l *limiter) Wait(context.Context) error { l.waits++; return l.err }
+
+func TestTheRateLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, sent := &limiter{}, 0
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { sent++; return reply(500, ""), nil }, identomat.WithRateLimiter(l))
+		require.Error(t, getResult(client, t.Context()))
+		assert.Equal(t, 3, l.waits)
+		assert.Equal(t, 3, sent)
+
+		l.err = errors.New("would exceed the deadline")
+		err := begin(client, t.Context())
+		require.ErrorIs(t, err, l.err)
+		assert.Equal(t, 3, sent)
+		var never *identomat.TransportError
+		require.ErrorAs(t, err, &never)
+		assert.Zero(t, never.Attempts)
+	})
+}
+
+func TestAClientIsSafeForManyGoroutines(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil || r.Form.Get("session_token") == "" {
+			w.WriteHeader(400)
+			return
+		}
+		fmt.Fprintf(w, `{"result":"rejected","name":%q}`, r.Form.Get("session_token"))
+	}))
+	defer server.Close()
+	client := clientFor(t, server.URL, identomat.WithHMAC(secretKey))
+	var group sync.WaitGroup
+	for i := range 50 {
+		group.Go(func() {
+			for j := range 10 {
+				token := identomat.Token(fmt.Sprintf("token%d-%d", i, j))
+				result, err := client.Sessions.Result(t.Context(), token)
+				if assert.NoError(t, err) {
+					assert.Equal(t, string(token), result.Name)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestUnencryptedHostsAreRefusedExceptLoopback(t *testing.T) {
+	for base, ok := range map[string]bool{
+		"https://widget.identomat.com": true, "https://x.example:8443/": true, "http://127.0.0.1:1": true,
+		"http://localhost": true, "http://[::1]:8080": true, "http://127.9.9.9": true,
+		"http://widget.identomat.com": false, "http://10.0.0.1": false, "ftp://127.0.0.1": false, "": false,
+		"widget.identomat.com": false, "https://": false, "https://u:hunter2@x.example": false,
+		"https://x.example/path": false, "https://x.example?a=hunter2": false, "https://x.example/#a": false,
+		"http://localhost.evil.example": false, "https://hunter2\x7f": false, "mailto:x@y": false,
+	} {
+		for _, option := range []func(string) identomat.Option{identomat.WithWidgetURL, identomat.WithAPIURL} {
+			_, err := identomat.NewClient(companyKey, option(base))
+			assert.Equal(t, ok, err == nil, "%s: %v", base, err)
+			if err != nil {
+				assert.NotContains(t, err.Error(), "hunter2")
+			}
+		}
+	}
+}
+
+func TestEveryOptionChecksItsValue(t *testing.T) {
+	for name, opt := range map[string]identomat.Option{
+		"nil option": nil, "empty secret": identomat.WithHMAC(""), "secret with a newline": identomat.WithHMAC("abc\n"),
+		"nil client": identomat.WithHTTPClient(nil), "attempts": identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: -1}),
+		"delay": identomat.WithRetry(identomat.RetryPolicy{MaxDelay: -1}), "timeout": identomat.WithAttemptTimeout(0),
+		"size": identomat.WithMaxReplySize(0), "limiter": identomat.WithRateLimiter(nil), "logger": identomat.WithLogger(nil),
+		"observer": identomat.WithObserver(nil), "agent": identomat.WithUserAgent("a\r\nX: y"), "no agent": identomat.WithUserAgent(""),
+		"signed without a secret": identomat.RequireSignedReplies(),
+	} {
+		_, err := identomat.NewClient(companyKey, opt)
+		assert.Error(t, err, name)
+	}
+	for _, key := range []string{"", "a b", "key\n", "\tkey"} {
+		_, err := identomat.NewClient(key)
+		assert.Error(t, err)
+	}
+	_, err := identomat.NewClient(companyKey, identomat.WithUserAgent("bank/1.0"), identomat.WithUserAgent("bank/2.0"))
+	assert.NoError(t, err)
+}
+
+func TestNewClientFromEnvReadsTheEnvironmentAndOptionsWin(t *testing.T) {
+	t.Setenv("IDENTOMAT_COMPANY_KEY", "")
+	_, err := identomat.NewClientFromEnv()
+	require.ErrorContains(t, err, "IDENTOMAT_COMPANY_KEY")
+
+	var signed atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		signed.Store(r.Header.Get("Authorization") != "")
+		_, _ = io.WriteString(w, tokenReply)
+	}))
+	defer server.Close()
+	t.Setenv("IDENTOMAT_COMPANY_KEY", companyKey)
+	t.Setenv("IDENTOMAT_SECRET_KEY", secretKey)
+	t.Setenv("IDENTOMAT_WIDGET_URL", server.URL)
+	t.Setenv("IDENTOMAT_API_URL", server.URL)
+	client, err := identomat.NewClientFromEnv()
+	require.NoError(t, err)
+	require.NoError(t, begin(client, t.Context()))
+	assert.True(t, signed.Load())
+	client.CloseIdleConnections()
+
+	t.Setenv("IDENTOMAT_WIDGET_URL", "http://unencrypted.example")
+	_, err = identomat.NewClientFromEnv()
+	require.Error(t, err)
+	t.Setenv("IDENTOMAT_WIDGET_URL", "https://unreachable.example")
+	client, err = identomat.NewClientFromEnv(identomat.WithWidgetURL(server.URL))
+	require.NoError(t, err)
+	require.NoError(t, begin(client, t.Context()))
+	client.CloseIdleConnections()
+}
+
+func TestATLSServerIsReachedThroughTheCallersHTTPClient(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tokenReply) }))
+	defer server.Close()
+	own := server.Client()
+	own.Transport.(*http.Transport).TLSClientConfig.MinVersion = tls.VersionTLS13
+	require.NoError(t, begin(clientFor(t, server.URL, identomat.WithHTTPClient(own)), t.Context()))
+}
+
+// roundTrip is a RoundTripper for virtual time, in which real connections do not work.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func stubbed(t *testing.T, f roundTrip, opts ...identomat.Option) *identomat.Client {
+	t.Helper()
+	client, err := identomat.NewClient(companyKey, append([]identomat.Option{identomat.WithHTTPClient(&http.Client{Transport: f})}, opts...)...)
+	require.NoError(t, err)
+	return client
+}
+
+func reply(status int, body string, header ...string) *http.Response {
+	resp := &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader([]byte(body)))}
+	for i := 0; i+1 < len(header); i += 2 {
+		resp.Header.Set(header[i], header[i+1])
+	}
+	return resp
+}
+
+func begin(c *identomat.Client, ctx context.Context) error {
+	_, err := c.Sessions.Begin(ctx, identomat.BeginRequest{})
+	return err
+}
+
+func getResult(c *identomat.Client, ctx context.Context) error {
+	_, err := c.Sessions.Result(ctx, token)
+	return err
+}
+
+func remove(c *identomat.Client, ctx context.Context) error { return c.Sessions.Delete(ctx, token) }
