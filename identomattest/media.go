@@ -1,6 +1,477 @@
 package identomattest
 
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	jpegimage "image/jpeg"
+	"image/png"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/identomat-go/identomat/internal/operation"
+)
+
 // DataURI is a way to spell the face photo of get-session-main-document-face-photo.
 type DataURI int
 
-type customMedia struct{}
+const (
+	// WithoutComma is the spelling of the documents: data:text/plain;base64/9j/4AAQ…
+	WithoutComma DataURI = iota
+	// WithComma is the standard's: data:text/plain;base64,/9j/4AAQ…
+	WithComma
+	// BareBase64 has nothing before the data.
+	BareBase64
+)
+
+// WithDataURI chooses the spelling of the face photo.
+func WithDataURI(spelling DataURI) Option { return func(s *Server) { s.dataURI = spelling } }
+
+// WithBareQuestionFiles makes get-question-file label the uploaded file itself, a PDF or
+// an image, as an archive. Without it the files stand in real archives.
+func WithBareQuestionFiles() Option { return func(s *Server) { s.bareFiles = true } }
+
+type customMedia struct {
+	contentType string
+	data        []byte
+}
+
+// SetMedia replaces what an operation that answers with bytes, as "result/face/", sends
+// for a session. It is sent whether the session is decided or not. The server keeps data.
+func (s *Server) SetMedia(token, operationName, contentType string, data []byte) error {
+	op := operationNamed(operationName)
+	if op == nil || op.Shape != operation.Binary {
+		return s.misuse("SetMedia: no operation with media is named %q", operationName)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ses, ok := s.sessions[token]
+	if !ok {
+		return s.misuse("SetMedia: no session has the token %q", token)
+	}
+	ses.media[op.Name] = customMedia{contentType, data}
+	return nil
+}
+
+// missingMedia is the one refusal with a status: media that does not exist has been seen
+// to answer 404.
+func missingMedia(format string, args ...any) reply {
+	rep := refuse(notFound, format, args...)
+	rep.status = http.StatusNotFound
+	return rep
+}
+
+// media answers with the bytes of a session for which exists holds.
+func media(exists func(*session) bool, contentType string, data func() []byte) func(*Server, *call) reply {
+	return func(s *Server, c *call) reply {
+		ses, ok := s.lookup(c)
+		if !ok {
+			return noSession()
+		}
+		if own, ok := ses.media[c.op.Name]; ok {
+			return rawBytes(own.contentType, own.data)
+		}
+		if !ses.decided() || !exists(ses) {
+			return missingMedia("the session has no such media")
+		}
+		return rawBytes(contentType, data())
+	}
+}
+
+func hasCard(ses *session) bool {
+	return ses.has("identity-document") && ses.decision.documentType != "passport"
+}
+
+func hasPassport(ses *session) bool {
+	return ses.has("identity-document") && ses.decision.documentType == "passport"
+}
+
+func hasFace(ses *session) bool         { return ses.has("liveness") }
+func hasFaceDocument(ses *session) bool { return ses.has("face-document") }
+
+var generalDocumentIDs = []string{
+	"bank-statement", "utility-bill", "vehicle-registration-certificate-front",
+	"vehicle-registration-certificate-back", "drivers-license",
+}
+
+// generalDocument answers with a PDF for a bank statement and with an image for the rest.
+func (s *Server) generalDocument(c *call) reply {
+	typeID := c.params.text("typeId")
+	if !slices.Contains(generalDocumentIDs, typeID) {
+		return refuse(wrongParameters, "the typeId %q is unknown", typeID)
+	}
+	ses, ok := s.lookup(c)
+	if !ok {
+		return noSession()
+	}
+	if own, ok := ses.media[c.op.Name]; ok {
+		return rawBytes(own.contentType, own.data)
+	}
+	step, ok := ses.step("general-document")
+	wanted := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(typeID, "-front"), "-back"), "-", "_")
+	if !ok || !ses.decided() || generalDocumentType(step) != wanted {
+		return missingMedia("the session has no %s", typeID)
+	}
+	if typeID == "bank-statement" {
+		return rawBytes("application/pdf", pdf("Bank statement", ses.decision.person.fullName()))
+	}
+	return rawBytes("image/jpeg", utilityBill())
+}
+
+func (s *Server) facePhoto(c *call) reply {
+	ses, ok := s.lookup(c)
+	if !ok {
+		return noSession()
+	}
+	if !ses.decided() || !ses.has("identity-document") {
+		return refuse(facePhotoNotFound, "the session has no document")
+	}
+	data := base64.StdEncoding.EncodeToString(facePicture())
+	switch s.dataURI {
+	case WithComma:
+		data = "data:text/plain;base64," + data
+	case WithoutComma:
+		data = "data:text/plain;base64" + data
+	}
+	return wrapped(data)
+}
+
+func (s *Server) visualMarkers(c *call) reply {
+	ses, ok := s.lookup(c)
+	if !ok {
+		return noSession()
+	}
+	if !ses.decided() || !ses.has("identity-document") {
+		return wrapped([]any{})
+	}
+	return wrapped([]any{[]any{archiveURI(archive("marker-%d.png", markers()...))}})
+}
+
+// questionFile answers with one file, or with all of them when no index is given.
+func (s *Server) questionFile(c *call) reply {
+	ses, ok := s.lookup(c)
+	if !ok {
+		return noSession()
+	}
+	files, err := ses.questionFiles(c.params.text("stepKey"), c.params.text("questionKey"))
+	if err != nil {
+		return refuse(wrongParameters, "%v", err)
+	}
+	if _, one := c.params.get("fileIndex"); one {
+		i := c.params.integer("fileIndex", -1)
+		if i < 0 || i >= len(files) {
+			return refuse(wrongParameters, "the question has no file %d", i)
+		}
+		files = files[i : i+1]
+	}
+	uris := []any{}
+	for i, f := range files {
+		data := f.data
+		if !s.bareFiles {
+			data = archive(fmt.Sprintf("file-%d.%s", i, f.extension), data)
+		}
+		uris = append(uris, archiveURI(data))
+	}
+	return wrapped([]any{uris})
+}
+
+type questionFile struct {
+	extension string
+	data      []byte
+}
+
+func (ses *session) questionFiles(stepKey, questionKey string) ([]questionFile, error) {
+	for _, step := range ses.flow() {
+		if step.text("key") != stepKey || !isQuestionnaire(step) {
+			continue
+		}
+		answers := ses.answers(step)
+		for i, v := range step.list("questions") {
+			q, _ := v.(object)
+			if q.text("key") != questionKey {
+				continue
+			}
+			if q.text("type") != "file" {
+				return nil, fmt.Errorf("the question %q asks for no file", questionKey)
+			}
+			a, _ := answers[i].(object)
+			n, _ := a.get("answer")
+			count, _ := n.(int)
+			if !ses.decided() || count == 0 {
+				return nil, fmt.Errorf("no file was uploaded to the question %q", questionKey)
+			}
+			return uploadedFiles(q, count), nil
+		}
+		return nil, fmt.Errorf("the step %q has no question %q", stepKey, questionKey)
+	}
+	return nil, fmt.Errorf("the session has no questionnaire %q", stepKey)
+}
+
+// uploadedFiles takes turns among the types that the question allows.
+func uploadedFiles(q object, count int) []questionFile {
+	types := q.texts("fileTypes")
+	if len(types) == 0 {
+		types = []string{"pdf", "image"}
+	}
+	var out []questionFile
+	for i := range count {
+		if types[i%len(types)] == "pdf" {
+			out = append(out, questionFile{"pdf", pdf("Uploaded file", q.text("key"))})
+		} else {
+			out = append(out, questionFile{"jpg", utilityBill()})
+		}
+	}
+	return out
+}
+
+// exportPDF needs at least one part.
+func (s *Server) exportPDF(c *call) reply {
+	lines := []string{}
+	for _, part := range []struct{ name, title string }{
+		{"exportSession", "Session"}, {"exportScreening", "Screening"}, {"exportProofOfAddress", "Proof of address"},
+	} {
+		if c.params.flag(part.name) {
+			lines = append(lines, part.title)
+		}
+	}
+	if len(lines) == 0 {
+		return refuse(wrongParameters, "none of exportSession, exportScreening and exportProofOfAddress is true")
+	}
+	ses, ok := s.lookup(c)
+	if !ok {
+		return noSession()
+	}
+	if own, ok := ses.media[c.op.Name]; ok {
+		return rawBytes(own.contentType, own.data)
+	}
+	lines = append(lines, "Token: "+ses.token, "Result: "+ses.decision.outcome)
+	return rawBytes("application/pdf", pdf("Identomat session (fake)", lines...))
+}
+
+// called says that the video call has taken place.
+func (ses *session) called() bool {
+	return ses.has("video-call") && (ses.decided() || ses.callEnded)
+}
+
+// participants is two when the call is for several.
+func (ses *session) participants() int {
+	call, _ := ses.step("video-call")
+	if call.flag("multiple_participants") || call.flag("multiple_participans") || ses.flags.flag("multiple_participants") {
+		return 2
+	}
+	return 1
+}
+
+// videoCallShots has one list of archives per participant.
+func (s *Server) videoCallShots(c *call) reply {
+	ses, ok := s.lookup(c)
+	if !ok {
+		return noSession()
+	}
+	out := []any{}
+	if ses.called() {
+		for range ses.participants() {
+			out = append(out, []any{archiveURI(archive("shot-%d.jpg", facePicture(), cardFrontPicture()))})
+		}
+	}
+	return wrapped(out)
+}
+
+func (s *Server) videoCallVideos(c *call) reply {
+	ses, ok := s.lookup(c)
+	if !ok {
+		return noSession()
+	}
+	if own, ok := ses.media[c.op.Name]; ok {
+		return rawBytes(own.contentType, own.data)
+	}
+	if !ses.called() {
+		return refuse(notFound, "the session has no video call that has ended")
+	}
+	videos := make([][]byte, ses.participants())
+	for i := range videos {
+		videos[i] = video()
+	}
+	return rawBytes("application/x-tar", archive("video-%d.mp4", videos...))
+}
+
+// endVideoCall documents no error for a session without a call.
+func (s *Server) endVideoCall(c *call) reply {
+	ses, ok := s.lookup(c)
+	if !ok {
+		return noSession()
+	}
+	if !ses.has("video-call") {
+		return refuse(wrongParameters, "the session has no video call")
+	}
+	ses.callEnded = true
+	return answer(object{})
+}
+
+func archiveURI(data []byte) string {
+	return "data:application/x-tar;base64," + base64.StdEncoding.EncodeToString(data)
+}
+
+// archive is a tar archive whose names count from one when the pattern has a place for it.
+func archive(pattern string, files ...[]byte) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i, data := range files {
+		name := pattern
+		if strings.Contains(pattern, "%d") {
+			name = fmt.Sprintf(pattern, i+1)
+		}
+		must(w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(data))}))
+		_, err := w.Write(data)
+		must(err)
+	}
+	must(w.Close())
+	return b.Bytes()
+}
+
+// must guards writes into memory, which do not fail.
+func must(err error) {
+	if err != nil {
+		panic("identomattest: " + err.Error())
+	}
+}
+
+// The pictures are drawn when they are first asked for.
+var (
+	cardFrontPicture = sync.OnceValue(func() []byte { return encodeJPEG(drawCard(color.RGBA{0xc8, 0xdd, 0xf0, 0xff}, true)) })
+	cardBackPicture  = sync.OnceValue(func() []byte { return encodeJPEG(drawCard(color.RGBA{0xd8, 0xe8, 0xd0, 0xff}, false)) })
+	passportPicture  = sync.OnceValue(func() []byte { return encodeJPEG(drawCard(color.RGBA{0xe8, 0xd8, 0xd8, 0xff}, true)) })
+	facePicture      = sync.OnceValue(func() []byte { return encodeJPEG(drawFace(480, 600)) })
+	selfieWithID     = sync.OnceValue(func() []byte { return encodeJPEG(drawFace(640, 480)) })
+	utilityBill      = sync.OnceValue(func() []byte { return encodeJPEG(drawCard(color.RGBA{0xff, 0xff, 0xf4, 0xff}, false)) })
+	video            = sync.OnceValue(encodeMP4)
+	markers          = sync.OnceValue(func() [][]byte {
+		return [][]byte{
+			encodePNG(drawCard(color.RGBA{0xff, 0xe0, 0x90, 0xff}, false)),
+			encodePNG(drawCard(color.RGBA{0x90, 0xe0, 0xff, 0xff}, false)),
+		}
+	})
+)
+
+// FaceJPEG is a picture of a face, width by height pixels, to send to the image readers
+// and to compare-faces. A face below 80 pixels is too far away for the comparison.
+func FaceJPEG(width, height int) []byte { return encodeJPEG(drawFace(width, height)) }
+
+func fillRect(m *image.RGBA, r image.Rectangle, c color.Color) {
+	draw.Draw(m, r, image.NewUniform(c), image.Point{}, draw.Src)
+}
+
+func drawCard(background color.Color, photo bool) image.Image {
+	m := image.NewRGBA(image.Rect(0, 0, 640, 404))
+	fillRect(m, m.Bounds(), background)
+	left := 40
+	if photo {
+		left = 240
+		draw.Draw(m, image.Rect(30, 80, 210, 320), drawFace(180, 240), image.Point{}, draw.Src)
+	}
+	for i := range 6 {
+		fillRect(m, image.Rect(left, 80+i*40, 600-i%3*80, 92+i*40), color.RGBA{0x40, 0x48, 0x58, 0xff})
+	}
+	return m
+}
+
+func drawFace(width, height int) *image.RGBA {
+	m := image.NewRGBA(image.Rect(0, 0, width, height))
+	fillRect(m, m.Bounds(), color.RGBA{0xdf, 0xe6, 0xee, 0xff})
+	ellipse := func(cx, cy, rx, ry float64, c color.Color) {
+		for y := range height {
+			for x := range width {
+				dx, dy := (float64(x)/float64(width)-cx)/rx, (float64(y)/float64(height)-cy)/ry
+				if dx*dx+dy*dy <= 1 {
+					m.Set(x, y, c)
+				}
+			}
+		}
+	}
+	ellipse(0.5, 0.5, 0.3, 0.36, color.RGBA{0xe4, 0xb8, 0x98, 0xff})
+	ellipse(0.38, 0.43, 0.04, 0.03, color.RGBA{0x30, 0x30, 0x30, 0xff})
+	ellipse(0.62, 0.43, 0.04, 0.03, color.RGBA{0x30, 0x30, 0x30, 0xff})
+	ellipse(0.5, 0.66, 0.1, 0.03, color.RGBA{0xa0, 0x50, 0x50, 0xff})
+	return m
+}
+
+func encodeJPEG(m image.Image) []byte {
+	var b bytes.Buffer
+	must(jpegimage.Encode(&b, m, &jpegimage.Options{Quality: 80}))
+	return b.Bytes()
+}
+
+func encodePNG(m image.Image) []byte {
+	var b bytes.Buffer
+	must(png.Encode(&b, m))
+	return b.Bytes()
+}
+
+// encodeMP4 has the boxes of an MP4 file with a movie header and no track: enough for
+// whatever looks at the type of a file.
+func encodeMP4() []byte {
+	box := func(name string, content []byte) []byte {
+		b := binary.BigEndian.AppendUint32(nil, uint32(8+len(content)))
+		return append(append(b, name...), content...)
+	}
+	header := make([]byte, 100)                         // mvhd, version 0
+	binary.BigEndian.PutUint32(header[12:], 1000)       // units per second
+	binary.BigEndian.PutUint32(header[16:], 2000)       // two seconds
+	binary.BigEndian.PutUint32(header[20:], 0x00010000) // rate 1
+	binary.BigEndian.PutUint16(header[24:], 0x0100)     // volume 1
+	for i, at := range []int{36, 52, 68} {              // the unity matrix
+		binary.BigEndian.PutUint32(header[at:], []uint32{0x00010000, 0x00010000, 0x40000000}[i])
+	}
+	binary.BigEndian.PutUint32(header[96:], 1) // next track
+	out := box("ftyp", []byte("isom\x00\x00\x02\x00isomiso2mp41"))
+	out = append(out, box("moov", box("mvhd", header))...)
+	return append(out, box("mdat", bytes.Repeat([]byte("fake video "), 800))...)
+}
+
+// pdf is a document of one page with a title and lines of ASCII text.
+func pdf(title string, lines ...string) []byte {
+	escape := strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`)
+	var content strings.Builder
+	fmt.Fprintf(&content, "BT /F1 18 Tf 72 770 Td (%s) Tj /F1 11 Tf", escape.Replace(ascii(title)))
+	for _, line := range lines {
+		fmt.Fprintf(&content, " 0 -24 Td (%s) Tj", escape.Replace(ascii(line)))
+	}
+	content.WriteString(" ET")
+
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+	var offsets []int
+	for i, body := range []string{
+		"<< /Type /Catalog /Pages 2 0 R >>",
+		"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+		"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 4 0 R >> >> /Contents 5 0 R >>",
+		"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+		fmt.Sprintf("<< /Length %d >>\nstream\n%s\nendstream", content.Len(), content.String()),
+	} {
+		offsets = append(offsets, b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, body)
+	}
+	start := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
+	for _, offset := range offsets {
+		fmt.Fprintf(&b, "%010d 00000 n \n", offset)
+	}
+	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, start)
+	return b.Bytes()
+}
+
+func ascii(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e {
+			return '?'
+		}
+		return r
+	}, s)
+}

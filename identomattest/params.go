@@ -153,7 +153,7 @@ func (s *Server) readForm(c *call, body io.Reader) error {
 	return nil
 }
 
-func (s *Server) readMultipart(c *call, body io.Reader, boundary string) error {
+func (s *Server) readMultipart(c *call, body *counter, boundary string) error {
 	if boundary == "" {
 		return errors.New("multipart without a boundary")
 	}
@@ -163,6 +163,10 @@ func (s *Server) readMultipart(c *call, body io.Reader, boundary string) error {
 	for {
 		p, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
+			// The reader reports some bodies that break off as ended ones.
+			if !body.endsWith("--" + boundary + "--") {
+				return errors.New("the multipart body breaks off")
+			}
 			c.code = sig.code()
 			return nil
 		}
@@ -348,14 +352,22 @@ func (s *Server) allowed(name string) bool {
 	return s.allowAll || slices.Contains(s.allowNames, name)
 }
 
-// counter counts the bytes of a body.
+// counter counts the bytes of a body and keeps the last of them.
 type counter struct {
-	r io.Reader
-	n int64
+	r    io.Reader
+	n    int64
+	tail []byte
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	const kept = 128 // a boundary has at most 70 characters
+	c.tail = append(c.tail, p[max(0, n-kept):n]...)
+	c.tail = c.tail[max(0, len(c.tail)-kept):]
 	return n, err
+}
+
+func (c *counter) endsWith(text string) bool {
+	return bytes.HasSuffix(bytes.TrimRight(c.tail, "\r\n"), []byte(text))
 }

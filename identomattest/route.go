@@ -48,7 +48,7 @@ func answer(v any) reply {
 
 func wrapped(v any) reply { return answer(object{{"result", v}}) }
 
-func binary(contentType string, data []byte) reply {
+func rawBytes(contentType string, data []byte) reply {
 	return reply{contentType: contentType, body: data}
 }
 
@@ -105,7 +105,7 @@ func listGroupsRoute(handle func(*Server, *call) reply) route {
 var (
 	sessionToken = field{name: "session_token", required: true}
 	sessionID    = field{name: "sessionId", required: true}
-	image        = field{name: "image", kind: jpeg, required: true}
+	imageFile    = field{name: "image", kind: jpeg, required: true}
 )
 
 // routes has one entry per row of the operation table.
@@ -116,6 +116,80 @@ func init() {
 		operation.Begin:  widgetRoute((*Server).begin, beginFields...),
 		operation.Result: widgetRoute((*Server).result, sessionToken),
 		operation.Delete: widgetRoute((*Server).delete, sessionToken),
+		operation.ExportSessionPDF: accessRoute((*Server).exportPDF, sessionID,
+			field{name: "exportSession", kind: boolean},
+			field{name: "exportScreening", kind: boolean},
+			field{name: "exportProofOfAddress", kind: boolean}),
+
+		operation.ResultCardFront:       widgetRoute(media(hasCard, "image/jpeg", cardFrontPicture), sessionToken),
+		operation.ResultCardBack:        widgetRoute(media(hasCard, "image/jpeg", cardBackPicture), sessionToken),
+		operation.ResultPassport:        widgetRoute(media(hasPassport, "image/jpeg", passportPicture), sessionToken),
+		operation.ResultFace:            widgetRoute(media(hasFace, "image/jpeg", facePicture), sessionToken),
+		operation.ResultFaceVideo:       widgetRoute(media(hasFace, "video/mp4", video), sessionToken),
+		operation.ResultFaceDocument:    widgetRoute(media(hasFaceDocument, "image/jpeg", selfieWithID), sessionToken),
+		operation.ResultGeneralDocument: widgetRoute((*Server).generalDocument, sessionToken, field{name: "typeId", required: true}),
+		operation.DocumentFacePhoto:     accessRoute((*Server).facePhoto, sessionID),
+		operation.SessionActivities:     accessRoute((*Server).listActivities, sessionID),
+		operation.SessionStatistics:     accessRoute((*Server).statistics, sessionID),
+		operation.VisualMarkers:         accessRoute((*Server).visualMarkers, sessionID),
+		operation.QuestionFile: accessRoute((*Server).questionFile, sessionID,
+			field{name: "stepKey", required: true},
+			field{name: "questionKey", required: true},
+			field{name: "fileIndex", kind: integer}),
+
+		operation.ScreeningSearch: screeningRoute((*Server).searchScreening,
+			field{name: "query", kind: nested, required: true, fields: screeningSearchQuery},
+			field{name: "offset", kind: integer},
+			field{name: "limit", kind: integer}),
+		operation.ScreeningPerson: screeningRoute((*Server).screeningPerson, field{name: "personId", required: true}),
+		operation.ScreeningMonitor: screeningRoute((*Server).monitorScreening,
+			field{name: "query", kind: nested, required: true, fields: screeningQuery}),
+		operation.ScreeningUnmonitor: screeningRoute((*Server).unmonitorScreening, field{name: "id", required: true}),
+		operation.ScreeningMonitored: screeningRoute((*Server).listMonitored,
+			field{name: "start", kind: integer},
+			field{name: "limit", kind: integer},
+			field{name: "date"}),
+
+		operation.BlacklistAdd: companyKeyRoute((*Server).addBlacklisted,
+			field{name: "query", kind: nested, required: true, fields: blacklistQuery}),
+		operation.BlacklistRemove: companyKeyRoute((*Server).removeBlacklisted, field{name: "id", required: true}),
+		// The parameter list of the reference puts offset and limit inside the query.
+		operation.BlacklistList: companyKeyRoute((*Server).listBlacklisted,
+			field{name: "query", kind: nested, fields: []field{{name: "offset", kind: integer}, {name: "limit", kind: integer}}}),
+
+		operation.VideoCallShots:  accessRoute((*Server).videoCallShots, sessionID),
+		operation.VideoCallVideos: accessRoute((*Server).videoCallVideos, sessionID),
+		operation.VideoCallEnd:    accessRoute((*Server).endVideoCall, sessionID),
+
+		operation.GroupsList: listGroupsRoute((*Server).listGroups),
+		operation.GroupCreate: groupRoute((*Server).makeGroup,
+			field{name: "name", required: true},
+			field{name: "memberIds", kind: texts}),
+		operation.GroupUpdate: groupRoute((*Server).changeGroup,
+			field{name: "groupId", required: true},
+			field{name: "name"},
+			field{name: "memberIds", kind: texts}),
+		operation.GroupDelete: groupRoute((*Server).deleteGroup, field{name: "groupId", required: true}),
+		operation.UsersList:   accessRoute((*Server).listUsers),
+		operation.UserCreate: companyKeyRoute((*Server).createUser,
+			field{name: "email", required: true},
+			field{name: "emailVerified", kind: boolean},
+			field{name: "password", kind: unchecked, required: true}, // its wrong type has an answer of its own
+			field{name: "firstName"},
+			field{name: "lastName"},
+			field{name: "rights", kind: texts}),
+		operation.SessionConfig: accessRoute((*Server).sessionConfig, field{name: "sessionConfigId", required: true}),
+
+		operation.CardFront:      widgetRoute(reader("card-front"), imageFile),
+		operation.CardBack:       widgetRoute(reader("card-back"), imageFile),
+		operation.LicenseFront:   widgetRoute(reader("license-front"), imageFile),
+		operation.LicenseBack:    widgetRoute(reader("license-back"), imageFile),
+		operation.ResidenceFront: widgetRoute(reader("residence-front"), imageFile),
+		operation.ResidenceBack:  widgetRoute(reader("residence-back"), imageFile),
+		operation.Passport:       widgetRoute(reader("passport"), imageFile),
+		operation.CompareFaces: accessRoute((*Server).compareFaces,
+			field{name: "face1", kind: jpeg, required: true},
+			field{name: "face2", kind: jpeg, required: true}),
 	}
 }
 

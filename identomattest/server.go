@@ -71,6 +71,11 @@ type Server struct {
 	configs  map[string]object
 	sessions map[string]*session
 	order    []*session
+
+	monitoring []*monitored
+	blacklist  []blacklisted
+	groups     []*group
+	users      []user
 }
 
 // Option changes a server before it starts.
@@ -147,6 +152,7 @@ func start(tb TB, opts []Option) (*Server, error) {
 		release:     make(chan struct{}),
 		configs:     map[string]object{},
 		sessions:    map[string]*session{},
+		users:       []user{administrator},
 	}
 	for _, opt := range opts {
 		opt(s)

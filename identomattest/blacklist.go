@@ -1,0 +1,82 @@
+package identomattest
+
+import "slices"
+
+// blacklisted is a record of the blacklist.
+type blacklisted struct {
+	id         string
+	attributes [5]string // in the order of blacklistAttributes
+	reason     string
+}
+
+// blacklistAttributes identify a person: at least one must be given.
+var blacklistAttributes = [5]string{"firstName", "lastName", "documentNumber", "personalNumber", "birthday"}
+
+var blacklistQuery = []field{
+	{name: "firstName"},
+	{name: "lastName"},
+	{name: "personalNumber"},
+	{name: "documentNumber"},
+	{name: "birthday"},
+	{name: "reason", required: true},
+}
+
+// addBlacklisted refuses a record with the attributes of another, whatever its reason.
+func (s *Server) addBlacklisted(c *call) reply {
+	query := c.params.child("query")
+	record := blacklisted{id: newID(), reason: query.text("reason")}
+	given := false
+	for i, name := range blacklistAttributes {
+		value := query.text(name)
+		if name == "birthday" && value != "" {
+			t, ok := isoTime(value)
+			if !ok {
+				return refuse(wrongParameters, "query.birthday is not an ISO 8601 date")
+			}
+			value = wireTime(t)
+		}
+		record.attributes[i] = value
+		given = given || value != ""
+	}
+	if !given {
+		return refuse(wrongParameters, "the query has a reason and nothing that identifies a person")
+	}
+	for _, other := range s.blacklist {
+		if other.attributes == record.attributes {
+			return refuse(alreadyExists, "the blacklist has this person")
+		}
+	}
+	s.blacklist = append(s.blacklist, record)
+	return wrapped(record.id)
+}
+
+func (s *Server) removeBlacklisted(c *call) reply {
+	i := slices.IndexFunc(s.blacklist, func(b blacklisted) bool { return b.id == c.params.text("id") })
+	if i < 0 {
+		return refuse(notFound, "no record has this id")
+	}
+	s.blacklist = slices.Delete(s.blacklist, i, i+1)
+	return wrapped(true)
+}
+
+func (s *Server) listBlacklisted(c *call) reply {
+	query := c.params.child("query")
+	offset, limit := query.integer("offset", 0), query.integer("limit", 100)
+	list, ok := pageOf(s.blacklist, offset, limit)
+	if !ok {
+		return refuse(wrongParameters, "query.offset or query.limit is negative")
+	}
+	data := []any{}
+	for _, b := range list {
+		record := object{}
+		for i, name := range blacklistAttributes {
+			var value any
+			if b.attributes[i] != "" {
+				value = b.attributes[i]
+			}
+			record = append(record, member{name, value})
+		}
+		data = append(data, append(record, object{{"notes", nil}, {"reason", b.reason}, {"id", b.id}}...))
+	}
+	return wrapped(object{{"offset", offset}, {"limit", limit}, {"total", len(s.blacklist)}, {"data", data}})
+}

@@ -1,0 +1,87 @@
+package identomattest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// Callback is the body of a callback.
+type Callback struct {
+	raw    string
+	fields object
+}
+
+// OneTimePassword is the callback that asks the company to send a code to a phone.
+func OneTimePassword(token, phoneNumber, code string) Callback {
+	return Callback{fields: object{
+		{"type", "one-time-password-request"},
+		{"sessionId", token},
+		{"text", "Your code is " + code},
+		{"phoneNumber", phoneNumber},
+	}}
+}
+
+// SessionLinkSMS is the callback that asks the company to send a link to a phone.
+func SessionLinkSMS(token, phoneNumber, link string) Callback {
+	return Callback{fields: object{
+		{"type", "share-session-link-via-sms"},
+		{"sessionId", token},
+		{"text", "Hello, please complete your verification using the link below."},
+		{"phoneNumber", phoneNumber},
+		{"sessionLink", link},
+	}}
+}
+
+// PlainCallback has the common fields alone. No document shows what the other types
+// carry beside them, the status updates and those about email among them.
+func PlainCallback(callbackType, token string) Callback {
+	return Callback{fields: object{{"type", callbackType}, {"sessionId", token}}}
+}
+
+// RawCallback is a body of any kind. Nothing is added to it, the key neither.
+func RawCallback(body string) Callback { return Callback{raw: body} }
+
+// WithKey replaces the key of the company by another, as somebody would send who does
+// not know it.
+func (c Callback) WithKey(key string) Callback {
+	c.fields = append(object{{"callbackApiKey", key}}, c.fields...)
+	return c
+}
+
+func (c Callback) body(key string) []byte {
+	if c.fields == nil {
+		return []byte(c.raw)
+	}
+	if _, own := c.fields.get("callbackApiKey"); own {
+		return encodeJSON(c.fields)
+	}
+	return encodeJSON(append(object{{"callbackApiKey", key}}, c.fields...))
+}
+
+// SendCallback posts a callback to the address of the company and returns the status of
+// its answer. It follows no redirect.
+func (s *Server) SendCallback(ctx context.Context, url string, callback Callback) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(callback.body(s.callbackKey)))
+	if err != nil {
+		return 0, fmt.Errorf("identomattest: callback: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	client := &http.Client{
+		// No connection outlives the call.
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, fmt.Errorf("identomattest: callback: %w", err)
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return resp.StatusCode, fmt.Errorf("identomattest: callback: %w", err)
+	}
+	return resp.StatusCode, nil
+}

@@ -1,0 +1,159 @@
+package identomattest
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+type user struct {
+	id       string
+	username string
+	roles    []string
+}
+
+type group struct {
+	id      string
+	name    string
+	members []string // user ids
+}
+
+// administrator is the user that every company starts with.
+var administrator = user{
+	id:       "65a7c1d2e3f4a5b6c7d8e9f0",
+	username: "administrator@company.example",
+	roles:    []string{"identomat_admin", "administrator", "operator", "call_center_operator"},
+}
+
+var userRights = []string{"call_center_operator", "operator", "administrator"}
+
+var emailFormat = regexp.MustCompile(`^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$`)
+
+// minPassword counts characters.
+const minPassword = 8
+
+func (s *Server) listGroups(*call) reply {
+	out := []any{}
+	for _, g := range s.groups {
+		members := []any{}
+		for _, id := range g.members {
+			i := slices.IndexFunc(s.users, func(u user) bool { return u.id == id })
+			members = append(members, object{{"username", s.users[i].username}})
+		}
+		out = append(out, object{{"id", g.id}, {"name", g.name}, {"members", members}})
+	}
+	return wrapped(out)
+}
+
+// members reads memberIds, which must be ids of users.
+func (s *Server) members(c *call) ([]string, bool) {
+	ids := c.params.texts("memberIds")
+	for _, id := range ids {
+		if !slices.ContainsFunc(s.users, func(u user) bool { return u.id == id }) {
+			return nil, false
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), true
+}
+
+func (s *Server) makeGroup(c *call) reply {
+	ids, ok := s.members(c)
+	if !ok {
+		return refuse(wrongGroupParameters, "a member is no user")
+	}
+	g := &group{newID(), c.params.text("name"), ids}
+	s.groups = append(s.groups, g)
+	return wrapped(object{{"id", g.id}})
+}
+
+// changeGroup replaces what is given. The list of members is the whole new list.
+func (s *Server) changeGroup(c *call) reply {
+	i := s.groupIndex(c)
+	if i < 0 {
+		return refuse(wrongGroupParameters, "no group has this id")
+	}
+	ids, ok := s.members(c)
+	if !ok {
+		return refuse(wrongGroupParameters, "a member is no user")
+	}
+	name, renamed := c.params.get("name")
+	if renamed && name == "" {
+		return refuse(wrongGroupParameters, "the name is empty")
+	}
+	if renamed {
+		s.groups[i].name = c.params.text("name")
+	}
+	if _, given := c.params.get("memberIds"); given {
+		s.groups[i].members = ids
+	}
+	return answer(object{})
+}
+
+func (s *Server) deleteGroup(c *call) reply {
+	i := s.groupIndex(c)
+	if i < 0 {
+		return refuse(wrongGroupParameters, "no group has this id")
+	}
+	s.groups = slices.Delete(s.groups, i, i+1)
+	return answer(object{})
+}
+
+func (s *Server) groupIndex(c *call) int {
+	return slices.IndexFunc(s.groups, func(g *group) bool { return g.id == c.params.text("groupId") })
+}
+
+func (s *Server) listUsers(*call) reply {
+	out := []any{}
+	for _, u := range s.users {
+		out = append(out, object{{"id", u.id}, {"username", u.username}, {"roles", u.roles}})
+	}
+	return wrapped(out)
+}
+
+func (s *Server) createUser(c *call) reply {
+	v, _ := c.params.get("password")
+	password, ok := v.(string)
+	if !ok {
+		// The hash function complains about the type that JavaScript gives the value.
+		return refuse(refusal(`{"internalError":"Illegal arguments: `+javaScriptType(v)+`, string"}`), "the password is not a text")
+	}
+	email := c.params.text("email")
+	rights := c.params.texts("rights")
+	switch {
+	case password == "":
+		return refuse(wrongParameters, "the password is empty")
+	case !emailFormat.MatchString(email):
+		return refuse(invalidEmailFormat, "the email address is none")
+	case utf8.RuneCountInString(password) < minPassword:
+		return refuse(passwordTooShort, "the password has fewer than %d characters", minPassword)
+	}
+	for _, right := range rights {
+		if !slices.Contains(userRights, right) {
+			return refuse(invalidRights, "the right %q is unknown", right)
+		}
+	}
+	for _, u := range s.users {
+		if strings.EqualFold(u.username, email) {
+			return refuse(userAlreadyExists, "a user has this address")
+		}
+	}
+	if len(rights) == 0 {
+		rights = []string{"call_center_operator"}
+	}
+	u := user{newID(), email, rights}
+	s.users = append(s.users, u)
+	return wrapped(u.id)
+}
+
+func javaScriptType(v any) string {
+	switch v.(type) {
+	case json.Number:
+		return "number"
+	case bool:
+		return "boolean"
+	}
+	return "object"
+}

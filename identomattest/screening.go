@@ -1,0 +1,274 @@
+package identomattest
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+var screeningQuery = []field{
+	{name: "fullName", required: true},
+	{name: "birthdayTimeFrom"},
+}
+
+var screeningSearchQuery = append(slices.Clone(screeningQuery), field{name: "scoreThreshold", kind: integer, required: true})
+
+// listed is an entry of the screening databases. All of them are invented.
+type listed struct {
+	id         string
+	name       string
+	aliases    []string
+	entityType string
+	birthday   string // ISO date, or "" when unknown
+	topics     []string
+	// details is the document of get-screening-person-details.
+	details string
+}
+
+var screeningList = []listed{
+	{
+		id: "67137933a2176f0797f1e601", name: "John SMITH", aliases: []string{"John Doe Smith"}, entityType: "person",
+		birthday: "1952-10-07", topics: []string{"Sanctioned entity", "Politician"},
+		details: `{
+			"entityType": "person", "firstName": "John", "middleName": "Doe", "lastName": "Smith",
+			"gender": "male", "birthdayTime": "1952-10-07", "nationality": "US",
+			"extraDetails": [
+				{"groupName": "Profile", "details": [{"detailName": "John Doe Smith", "properties": [
+					{"propertyName": "Position", "value": ["Minister of Invented Affairs (2012-)", "chairperson"], "type": "list"},
+					{"propertyName": "Name", "value": ["John Doe Smith", "约翰·多·史密斯", "Джон Доу Сміт"], "type": "list"},
+					{"propertyName": "Alias", "value": ["John Smith"], "type": "list"}
+				]}]},
+				{"groupName": "Position occupied", "details": [{"detailName": "Minister", "properties": [
+					{"propertyName": "Name", "value": ["Minister of Invented Affairs"], "type": "string"},
+					{"propertyName": "Start Date", "value": ["1999-08-16"], "type": "date"},
+					{"propertyName": "Status", "value": ["active"], "type": "string"}
+				]}]},
+				{"groupName": "Sanctions", "details": [{"detailName": "Office of Invented Sanctions", "properties": [
+					{"propertyName": "Start Date", "value": ["2022-02-28"], "type": "date"},
+					{"propertyName": "Program", "value": [""], "type": "string"},
+					{"propertyName": "Source Url", "value": ["https://sanctions.example/list/1"], "type": "url"}
+				]}]}
+			]
+		}`,
+	},
+	{
+		id: "67137933a2176f0797f1e602", name: "John SMITH", entityType: "person",
+		birthday: "1983-04-21", topics: []string{"Person of interest"},
+		details: `{
+			"entityType": "person", "firstName": "John", "middleName": "", "lastName": "Smith",
+			"gender": "male", "birthdayTime": "1983-04-21", "nationality": "GB", "extraDetails": []
+		}`,
+	},
+	{
+		id: "67137933a2176f0797f1e603", name: "Jane SMITH", entityType: "person",
+		birthday: "1961-01-30", topics: []string{"Close Associate"},
+		details: `{
+			"entityType": "person", "firstName": "Jane", "middleName": "", "lastName": "Smith",
+			"gender": "female", "birthdayTime": "1961-01-30", "nationality": "US", "extraDetails": []
+		}`,
+	},
+	{
+		id: "67137933a2176f0797f1e604", name: "Viktor Invented EXAMPLOV", aliases: []string{"Viktor Examplov"}, entityType: "person",
+		birthday: "1970-07-07", topics: []string{"Sanctioned entity", "Wanted person", "Person of interest", "Politician"},
+		details: `{
+			"entityType": "person", "firstName": "Viktor", "middleName": "Invented", "lastName": "Examplov",
+			"gender": "male", "birthdayTime": "1970-07-07", "nationality": "XX", "extraDetails": []
+		}`,
+	},
+	{
+		id: "67137933a2176f0797f1e605", name: "Smith Invented Trading LLC", entityType: "company",
+		topics: []string{"Sanction-linked Entity"},
+		details: `{
+			"entityType": "company", "firstName": "", "middleName": "", "lastName": "Smith Invented Trading LLC",
+			"extraDetails": [{"groupName": "Profile", "details": [{"detailName": "Smith Invented Trading LLC", "properties": [
+				{"propertyName": "Country", "value": ["XX"], "type": "string"}
+			]}]}]
+		}`,
+	},
+	{
+		id: "67137933a2176f0797f1e606", name: "Bank of Nowhere", entityType: "company",
+		topics: []string{"Debarred Entity", "Regulator Action"},
+		details: `{
+			"entityType": "company", "firstName": "", "middleName": "", "lastName": "Bank of Nowhere", "extraDetails": []
+		}`,
+	},
+}
+
+// score is 100 for the same words in any order, and falls with every word that only one
+// of the names has.
+func score(query string, e listed) int {
+	best := 0
+	for _, name := range append([]string{e.name}, e.aliases...) {
+		a, b := strings.Fields(strings.ToLower(query)), strings.Fields(strings.ToLower(name))
+		common := 0
+		for _, word := range a {
+			if i := slices.Index(b, word); i >= 0 {
+				common++
+				b[i] = ""
+			}
+		}
+		best = max(best, 200*common/(len(a)+len(b)))
+	}
+	return best
+}
+
+// isoTime reads a date or a time of ISO 8601.
+func isoTime(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (s *Server) searchScreening(c *call) reply {
+	query := c.params.child("query")
+	threshold := query.integer("scoreThreshold", -1)
+	if threshold < 0 || threshold > 100 {
+		return refuse(wrongParameters, "query.scoreThreshold is not between 0 and 100")
+	}
+	from, dated := time.Time{}, query.text("birthdayTimeFrom") != ""
+	if dated {
+		var ok bool
+		if from, ok = isoTime(query.text("birthdayTimeFrom")); !ok {
+			return refuse(wrongParameters, "query.birthdayTimeFrom is not an ISO 8601 time")
+		}
+	}
+	type hit struct {
+		score int
+		entry listed
+	}
+	var hits []hit
+	for _, e := range screeningList {
+		birthday, known := isoTime(e.birthday)
+		if dated && known && birthday.Before(from) {
+			continue
+		}
+		if n := score(query.text("fullName"), e); n > 0 && n >= threshold {
+			hits = append(hits, hit{n, e})
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(b.score, a.score) })
+	hits, ok := pageOf(hits, c.params.integer("offset", 0), c.params.integer("limit", 100))
+	if !ok {
+		return refuse(wrongParameters, "offset or limit is negative")
+	}
+	out := []any{}
+	for _, h := range hits {
+		out = append(out, object{
+			{"score", h.score},
+			{"name", h.entry.name},
+			{"personId", h.entry.id},
+			{"entityType", h.entry.entityType},
+			{"topics", h.entry.topics},
+		})
+	}
+	return wrapped(out)
+}
+
+// pageOf cuts a page out of a list.
+func pageOf[T any](list []T, offset, limit int) ([]T, bool) {
+	if offset < 0 || limit < 0 {
+		return nil, false
+	}
+	list = list[min(offset, len(list)):]
+	return list[:min(limit, len(list))], true
+}
+
+func (s *Server) screeningPerson(c *call) reply {
+	i := slices.IndexFunc(screeningList, func(e listed) bool { return e.id == c.params.text("personId") })
+	if i < 0 {
+		return refuse(wrongParameters, "nobody has this personId")
+	}
+	return wrapped(mustObject(screeningList[i].details))
+}
+
+// monitored is a query on monitoring.
+type monitored struct {
+	id       string
+	fullName string
+	birthday string
+	added    time.Time
+	updated  time.Time // zero: never
+}
+
+func (s *Server) monitorScreening(c *call) reply {
+	query := c.params.child("query")
+	m := &monitored{id: newID(), fullName: query.text("fullName"), birthday: query.text("birthdayTimeFrom"), added: s.now()}
+	if m.birthday != "" {
+		t, ok := isoTime(m.birthday)
+		if !ok {
+			return refuse(wrongParameters, "query.birthdayTimeFrom is not an ISO 8601 time")
+		}
+		m.birthday = wireTime(t)
+	}
+	for _, other := range s.monitoring {
+		if strings.EqualFold(other.fullName, m.fullName) && other.birthday == m.birthday {
+			return refuse(alreadyExists, "the query is on monitoring")
+		}
+	}
+	s.monitoring = append(s.monitoring, m)
+	return wrapped(m.id)
+}
+
+func (s *Server) unmonitorScreening(c *call) reply {
+	i := slices.IndexFunc(s.monitoring, func(m *monitored) bool { return m.id == c.params.text("id") })
+	if i < 0 {
+		return refuse(wrongParameters, "no query on monitoring has this id")
+	}
+	s.monitoring = slices.Delete(s.monitoring, i, i+1)
+	return answer(object{})
+}
+
+// UpdateMonitored lets a query on monitoring have news: from now on its record has a
+// lastUpdatedDate.
+func (s *Server) UpdateMonitored(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.monitoring {
+		if m.id == id {
+			m.updated = s.now()
+			return nil
+		}
+	}
+	return s.misuse("UpdateMonitored: no query on monitoring has the id %q", id)
+}
+
+// listMonitored filters by the day of the last change, which is the day of the start when
+// nothing has changed since.
+func (s *Server) listMonitored(c *call) reply {
+	start, limit := c.params.integer("start", 0), c.params.integer("limit", 50)
+	var after time.Time
+	if date := c.params.text("date"); date != "" {
+		var ok bool
+		if after, ok = isoTime(date); !ok {
+			return refuse(wrongParameters, "date is not an ISO 8601 time")
+		}
+	}
+	var matching []*monitored
+	for _, m := range s.monitoring {
+		changed := m.added
+		if m.updated.After(changed) {
+			changed = m.updated
+		}
+		if after.IsZero() || changed.After(after) {
+			matching = append(matching, m)
+		}
+	}
+	total := len(matching)
+	matching, ok := pageOf(matching, start, limit)
+	if !ok {
+		return refuse(wrongParameters, "start or limit is negative")
+	}
+	data := []any{}
+	for _, m := range matching {
+		record := object{{"fullName", m.fullName}, {"id", m.id}}
+		if !m.updated.IsZero() {
+			record = append(record, member{"lastUpdatedDate", wireTime(m.updated)})
+		}
+		data = append(data, record)
+	}
+	return wrapped(object{{"start", start}, {"limit", limit}, {"total", total}, {"data", data}})
+}
