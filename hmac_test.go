@@ -1,0 +1,254 @@
+package identomat_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// sign is the rule of the document, written again.
+func sign(secret string, parts ...string) string {
+	key := []byte(secret)
+	for _, part := range parts {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(part))
+		key = mac.Sum(nil)
+	}
+	return `signature="` + base64.StdEncoding.EncodeToString(key) + `"`
+}
+
+// signedBy sends req through a signing transport and returns what arrived.
+func signedBy(t *testing.T, secret string, req *http.Request, opts ...identomat.HMACOption) (*http.Request, []byte) {
+	t.Helper()
+	var got *http.Request
+	var body []byte
+	base := roundTrip(func(r *http.Request) (*http.Response, error) {
+		got = r
+		if r.Body != nil {
+			var err error
+			body, err = io.ReadAll(r.Body)
+			require.NoError(t, err)
+			require.NoError(t, r.Body.Close())
+		}
+		return reply(200, ""), nil
+	})
+	resp, err := identomat.NewHMACTransport(secret, base, opts...).RoundTrip(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return got, body
+}
+
+func post(t *testing.T, contentType string, body io.Reader) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, "https://widget.identomat.com/external-api/begin/", body)
+	require.NoError(t, err)
+	req.Header.Set("Content-Type", contentType)
+	return req
+}
+
+func TestTheVectorOfABody(t *testing.T) {
+	req := post(t, "application/json", strings.NewReader(`{"company_key":"k"}`))
+	got, body := signedBy(t, "unit-test-secret", req)
+	assert.Equal(t, []string{`signature="IoeWASOLF5T0iE4HGWieg9mh5VHlSYYaeCHo1joy5VQ="`}, got.Header["Authorization"])
+	assert.Equal(t, "identity", got.Header.Get("Accept-Encoding"))
+	assert.Equal(t, `{"company_key":"k"}`, string(body))
+	assert.Empty(t, req.Header.Get("Authorization"), "the caller's request is not changed")
+}
+
+func TestTheVectorOfMultipartParts(t *testing.T) {
+	body := "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\npart-1\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\nContent-Type: image/png\r\n\r\npart-2\r\n--b--\r\n"
+	got, sent := signedBy(t, "unit-test-secret", post(t, `multipart/form-data; boundary=b`, strings.NewReader(body)))
+	assert.Equal(t, `signature="jXb79C0zHeP4LddX3O3N6eAH2vYk7Sd7DW3mmpOf2Y8="`, got.Header.Get("Authorization"))
+	assert.Equal(t, body, string(sent))
+}
+
+func TestTheMultipartRuleCanBeReplaced(t *testing.T) {
+	got, _ := signedBy(t, "s", post(t, `multipart/form-data; boundary=b`, strings.NewReader("--b\r\n\r\nx\r\n--b--\r\n")),
+		identomat.WithMultipartDigest(func(secret []byte, parts *multipart.Reader) ([]byte, error) {
+			part, err := parts.NextPart()
+			require.NoError(t, err)
+			content, err := io.ReadAll(part)
+			return append(secret, content...), err
+		}))
+	assert.Equal(t, `signature="`+base64.StdEncoding.EncodeToString([]byte("sx"))+`"`, got.Header.Get("Authorization"))
+}
+
+func TestABodyThatCanOnlyBeReadOnceIsSignedIfItIsSmall(t *testing.T) {
+	once := func(n int) io.Reader { return io.MultiReader(strings.NewReader(strings.Repeat("x", n))) }
+	got, body := signedBy(t, "s", post(t, "application/json", once(1000)))
+	assert.Equal(t, sign("s", strings.Repeat("x", 1000)), got.Header.Get("Authorization"))
+	assert.Len(t, body, 1000)
+
+	transport := identomat.NewHMACTransport("s", roundTrip(func(*http.Request) (*http.Response, error) {
+		t.Error("was sent")
+		return nil, io.EOF
+	}))
+	for contentType, reader := range map[string]io.Reader{
+		"application/json": once(1<<20 + 1), "multipart/form-data; boundary=b": once(10),
+	} {
+		_, err := transport.RoundTrip(post(t, contentType, reader)) //nolint:bodyclose // there is no response
+		require.ErrorContains(t, err, "GetBody")
+	}
+}
+
+func TestNoBodyIsSignedAsTheEmptyBody(t *testing.T) {
+	got, _ := signedBy(t, "s", post(t, "application/json", nil))
+	assert.Equal(t, sign("s", ""), got.Header.Get("Authorization"))
+}
+
+func TestASignedRequestIsNotRedirectedToAnotherOrigin(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("arrived elsewhere") }))
+	defer elsewhere.Close()
+	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+	defer server.Close()
+	bare := &http.Client{Transport: identomat.NewHMACTransport("s", nil)}
+	defer bare.CloseIdleConnections()
+	resp, err := bare.Post(server.URL, "application/json", strings.NewReader("{}"))
+	if err == nil {
+		resp.Body.Close()
+	}
+	require.ErrorContains(t, err, "another origin")
+}
+
+func TestSignedReplies(t *testing.T) {
+	const body = `{"result":"approved"}`
+	refused := `{"argumentError":"session-not-found"}`
+	for name, c := range map[string]struct {
+		status    int
+		body      string
+		signature string
+		required  bool
+		want      error
+	}{
+		"signed":                          {200, body, sign(secretKey, body), false, nil},
+		"signed and required":             {200, body, sign(secretKey, body), true, nil},
+		"not signed":                      {200, body, "", false, nil},
+		"not signed but required":         {200, body, "", true, identomat.ErrSignatureMismatch},
+		"signed with another secret":      {200, body, sign("x", body), false, identomat.ErrSignatureMismatch},
+		"another body":                    {200, body, sign(secretKey, body+" "), true, identomat.ErrSignatureMismatch},
+		"not base64":                      {200, body, `signature="%%%"`, false, identomat.ErrSignatureMismatch},
+		"no quotes":                       {200, body, sign(secretKey, body)[10:], false, identomat.ErrSignatureMismatch},
+		"no prefix":                       {200, body, sign(secretKey, body)[11:], false, identomat.ErrSignatureMismatch},
+		"empty signature":                 {200, body, `signature=""`, false, identomat.ErrSignatureMismatch},
+		"refused":                         {200, refused, "", true, identomat.ErrSessionNotFound},
+		"refused with a wrong signature":  {200, refused, sign("x", refused), false, identomat.ErrSignatureMismatch},
+		"refused with a right signature":  {200, refused, sign(secretKey, refused), true, identomat.ErrSessionNotFound},
+		"failed with 404":                 {404, refused, "", true, identomat.ErrSessionNotFound},
+		"an unsigned page where required": {200, "<html>", "", true, identomat.ErrSignatureMismatch},
+	} {
+		for _, chunked := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/chunked=%t", name, chunked), func(t *testing.T) {
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					sent, err := io.ReadAll(r.Body)
+					assert.NoError(t, err)
+					assert.Equal(t, sign(secretKey, string(sent)), r.Header.Get("Authorization"))
+					if c.signature != "" {
+						w.Header().Set("Authorization", c.signature)
+					}
+					w.WriteHeader(c.status)
+					if chunked {
+						_ = http.NewResponseController(w).Flush()
+					}
+					_, _ = io.WriteString(w, c.body)
+				}))
+				defer server.Close()
+				opts := []identomat.Option{identomat.WithHMAC(secretKey)}
+				if c.required {
+					opts = append([]identomat.Option{identomat.RequireSignedReplies()}, opts...)
+				}
+				result, err := clientFor(t, server.URL, opts...).Sessions.Result(t.Context(), token)
+				if c.want == nil {
+					require.NoError(t, err)
+					assert.True(t, result.Approved())
+					return
+				}
+				require.ErrorIs(t, err, c.want)
+				assert.Nil(t, result)
+				assert.False(t, c.want != identomat.ErrSignatureMismatch && errors.Is(err, identomat.ErrSignatureMismatch))
+			})
+		}
+	}
+}
+
+func TestABareTransportEndsAForgedReplyWithTheMismatchAgainAndAgain(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Authorization", sign("x", "forged"))
+		_, _ = io.WriteString(w, "forged")
+	}))
+	defer server.Close()
+	client := &http.Client{Transport: identomat.NewHMACTransport(secretKey, nil)}
+	defer client.CloseIdleConnections()
+	resp, err := client.Post(server.URL, "application/json", strings.NewReader("{}"))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	assert.Equal(t, "forged", string(data))
+	require.ErrorIs(t, err, identomat.ErrSignatureMismatch)
+	_, err = resp.Body.Read(make([]byte, 1))
+	require.ErrorIs(t, err, identomat.ErrSignatureMismatch)
+}
+
+func TestTwoSignaturesAreNone(t *testing.T) {
+	const body = `{"result":"approved"}`
+	client := stubbed(t, func(*http.Request) (*http.Response, error) {
+		resp := reply(200, body)
+		resp.Header["Authorization"] = []string{sign("x", body), sign(secretKey, body)}
+		return resp, nil
+	}, identomat.WithHMAC(secretKey))
+	require.ErrorIs(t, getResult(client, t.Context()), identomat.ErrSignatureMismatch)
+}
+
+func TestEveryAttemptIsSigned(t *testing.T) {
+	var signatures []string
+	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		assert.Equal(t, sign(secretKey, string(body)), r.Header.Get("Authorization"))
+		signatures = append(signatures, r.Header.Get("Authorization"))
+		return reply(500, ""), nil
+	}, identomat.WithHMAC(secretKey), quick)
+	require.Error(t, getResult(client, t.Context()))
+	assert.Len(t, signatures, 3)
+}
+
+func TestTheTransportPrintsNoSecret(t *testing.T) {
+	client := &http.Client{Transport: identomat.NewHMACTransport(secretKey, nil)}
+	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %#v", client, client.Transport, client, client.Transport), secretKey)
+}
+
+// FuzzMultipartSignature compares the streamed rule with the definition.
+func FuzzMultipartSignature(f *testing.F) {
+	f.Add("part-1", "part-2")
+	f.Add("", "\r\n--b")
+	f.Fuzz(func(t *testing.T, one, two string) {
+		var body bytes.Buffer
+		w := multipart.NewWriter(&body)
+		require.NoError(t, w.WriteField("company_key", one))
+		file, err := w.CreateFormFile("image", "image.jpg")
+		require.NoError(t, err)
+		_, _ = io.WriteString(file, two)
+		require.NoError(t, w.Close())
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://x.example", bytes.NewReader(body.Bytes()))
+		require.NoError(t, err)
+		req.Header.Set("Content-Type", w.FormDataContentType())
+		got, sent := signedBy(t, secretKey, req)
+		assert.Equal(t, sign(secretKey, one, two), got.Header.Get("Authorization"))
+		assert.Equal(t, body.Bytes(), sent)
+	})
+}

@@ -1,0 +1,443 @@
+package identomat_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+func decode(t testing.TB, data string) *identomat.Result {
+	t.Helper()
+	var result identomat.Result
+	require.NoError(t, json.Unmarshal([]byte(data), &result))
+	return &result
+}
+
+func TestTheApprovedSample(t *testing.T) {
+	r := decode(t, sample(t, "result-sessionapproved.json"))
+	assert.True(t, r.Approved())
+	assert.Equal(t, identomat.OutcomeApproved, r.Outcome)
+	assert.InDelta(t, 0.9027283530404249, *r.Similarity, 0)
+	assert.False(t, *r.Live)
+	assert.Equal(t, identomat.IDCard, r.DocumentType)
+	assert.Empty(t, r.RejectReason.Value)
+	assert.Equal(t, 1, r.FaceImages)
+	assert.Equal(t, "John", r.Person.FirstName)
+	assert.Equal(t, "+1234567890", r.Person.PhoneNumber)
+	assert.Equal(t, 45, r.Person.Age)
+	birthday, err := r.Person.Birthday.Time()
+	require.NoError(t, err)
+	twin, err := r.Person.BirthdayTime.Time()
+	require.NoError(t, err)
+	assert.Equal(t, time.Date(1980, time.January, 8, 0, 0, 0, 0, time.UTC), birthday)
+	assert.Equal(t, birthday, twin)
+	assert.Equal(t, "John", r.IDCardFront.Text(identomat.DocFieldGivenNames))
+	assert.Equal(t, "USA", r.IDCardFront.Text(identomat.DocFieldCitizenship))
+	assert.Equal(t, "1980-01-08T00:00:00.000Z", r.IDCardBack.Text(identomat.DocFieldDateOfBirthISO))
+	assert.Empty(t, r.IDCardFront.TextIn(identomat.DocFieldGivenNames, "ka_GE"))
+	page := r.GeneralDocuments[0].Pages[0]
+	assert.Equal(t, identomat.UtilityBill, r.GeneralDocuments[0].TypeID)
+	assert.Equal(t, "Bank of America, NA", page.Final.Authority)
+	assert.InDelta(t, -118.243683, *page.Final.Longitude, 0)
+	assert.Equal(t, "John Doe", r.Answer("agreement", "question1").Text())
+	assert.Equal(t, []string{"option1", "option2"}, r.Answer("agreement", "question3").Choices())
+	number, ok := r.Answer("agreement", "question5").Number()
+	assert.True(t, ok)
+	assert.InDelta(t, 1, number, 0)
+	assert.False(t, r.Answer("agreement", "question4").Exists())
+	assert.InDelta(t, 34.05221168293059, *r.Geolocation[0].Latitude, 0)
+	assert.Equal(t, "192.168.1.1", r.TechnicalDetails.RemoteAddress)
+	assert.Empty(t, r.Extra())
+}
+
+func TestTheRejectedSample(t *testing.T) {
+	r := decode(t, sample(t, "result-sessionrejected.json"))
+	assert.False(t, r.Approved())
+	assert.Equal(t, identomat.OutcomeRejected, r.Outcome)
+	assert.Equal(t, identomat.RejectReason{Value: "low_similarity", Description: "Low similarity"}, r.RejectReason)
+	assert.Equal(t, []string{"LOW_SIMILARITY"}, r.Errors)
+	assert.True(t, *r.Live)
+	assert.Equal(t, "Department of State", r.Person.Authority)
+	assert.Empty(t, r.Extra())
+}
+
+// TestNoFieldOfTheSamplesIsDropped changes every value of a sample, one at a time, and
+// demands that the typed result changes with it.
+func TestNoFieldOfTheSamplesIsDropped(t *testing.T) {
+	for _, name := range []string{"result-sessionapproved.json", "result-sessionrejected.json"} {
+		text := sample(t, name)
+		original := typed(decode(t, text))
+		var document any
+		require.NoError(t, json.Unmarshal([]byte(text), &document))
+		leaves := 0
+		eachLeaf(document, "$", func(path string, set func(any), old any) {
+			leaves++
+			set(other(old))
+			changed, err := json.Marshal(document)
+			require.NoError(t, err)
+			set(old)
+			assert.NotEqual(t, original, typed(decode(t, string(changed))), "%s: %s is dropped", name, path)
+		})
+		assert.Greater(t, leaves, 90)
+	}
+}
+
+// other is another value of the same JSON type; null becomes a string.
+func other(v any) any {
+	switch v := v.(type) {
+	case string:
+		return v + "1"
+	case float64:
+		return v + 1
+	case bool:
+		return !v
+	case []any:
+		return []any{"x"}
+	case map[string]any:
+		return map[string]any{"x": "y"}
+	}
+	return "x"
+}
+
+// eachLeaf visits every value without children.
+func eachLeaf(v any, path string, visit func(path string, set func(any), old any)) {
+	each := func(path string, child any, set func(any)) {
+		switch c := child.(type) {
+		case map[string]any:
+			if len(c) > 0 {
+				eachLeaf(c, path, visit)
+				return
+			}
+		case []any:
+			if len(c) > 0 {
+				eachLeaf(c, path, visit)
+				return
+			}
+		}
+		visit(path, set, child)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			each(path+"."+name, v[name], func(n any) { v[name] = n })
+		}
+	case []any:
+		for i := range v {
+			each(fmt.Sprintf("%s[%d]", path, i), v[i], func(n any) { v[i] = n })
+		}
+	}
+}
+
+// typed is everything that can be reached through the exported fields, which leaves out
+// Raw, and the answers, which have accessors instead of fields.
+func typed(r *identomat.Result) string {
+	var out strings.Builder
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Pointer, reflect.Interface:
+			if v.IsNil() {
+				out.WriteString("nil;")
+				return
+			}
+			walk(v.Elem())
+		case reflect.Struct:
+			if a, ok := v.Interface().(identomat.Answer); ok {
+				n, _ := a.Number()
+				fmt.Fprintf(&out, "%s %q %v;", a.Text(), a.Choices(), n)
+				return
+			}
+			for i := range v.NumField() {
+				if f := v.Type().Field(i); f.IsExported() {
+					fmt.Fprintf(&out, "%s=", f.Name)
+					walk(v.Field(i))
+				}
+			}
+		case reflect.Slice:
+			if raw, ok := v.Interface().(json.RawMessage); ok {
+				fmt.Fprintf(&out, "%s;", raw)
+				return
+			}
+			fmt.Fprintf(&out, "%d:", v.Len())
+			for i := range v.Len() {
+				walk(v.Index(i))
+			}
+		case reflect.Map:
+			keys := v.MapKeys()
+			slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+			for _, k := range keys {
+				fmt.Fprintf(&out, "%s=", k)
+				walk(v.MapIndex(k))
+			}
+		default:
+			fmt.Fprintf(&out, "%v;", v.Interface())
+		}
+	}
+	walk(reflect.ValueOf(r).Elem())
+	return out.String()
+}
+
+func TestOnlyExactlyApprovedIsApproval(t *testing.T) {
+	for wire, want := range map[string]identomat.Outcome{
+		"approved": "approved", "APPROVED": "approved", "Approved": "approved", "aPPROVED": "approved",
+		"rejected": "rejected", "REJECTED": "rejected", "MANUAL_CHECK": "manual_check", "In_Progress": "in_progress",
+		"approved ": "approved ", " approved": " approved", "approved\\u0000": "approved\x00", "approve": "approve",
+		"pre_approved": "pre_approved", "ＡPPROVED": "ＡPPROVED", "DISAGREED_WITH_TERMS": "DISAGREED_WITH_TERMS", "true": "true",
+	} {
+		r := decode(t, `{"result":"`+wire+`"}`)
+		assert.Equal(t, want, r.Outcome)
+		assert.Equal(t, want == "approved", r.Approved(), wire)
+	}
+	assert.False(t, (*identomat.Result)(nil).Approved())
+	assert.False(t, (&identomat.Result{}).Approved())
+	for _, wire := range []string{`true`, `1`, `{"value":"approved"}`, `["approved"]`, `null`, `""`} {
+		var r identomat.Result
+		if json.Unmarshal([]byte(`{"result":`+wire+`}`), &r) == nil {
+			assert.False(t, r.Approved(), wire)
+		}
+	}
+}
+
+func TestTheSpellingsSeenInProduction(t *testing.T) {
+	r := decode(t, `{"result":"approved","similarity":0,"document_type":"","live":null,
+		"person":{"phone":"+995","local_middle_name":"ა","local_authority":"b","local_address":"c","document_issued_time":"2021-06-28T00:00:00"},
+		"general_document":[{"pages":[{"final":{"issuingAuthority":"Telasi","documentExpires":"","registrationNumber":"R1","sublocality":"S","houseNumber":null,"postalTown":null,"localType":"ROOFTOP"}}]}],
+		"id_card_front":{"Given_Names_en_US":"Nino","Given_Names_ka_GE":"ნინო","localMiddleName":"მ"},
+		"reject_reason":null,"configId":"62412c096c4b39ba845d4bf2","trustedDatabaseRecord":{"a":1},
+		"screeningMatches":[{"score":87.5,"name":"N","personId":"p1","reviewStatus":"new"}]}`)
+	require.NotNil(t, r.Similarity)
+	assert.Zero(t, *r.Similarity)
+	assert.Nil(t, r.Live)
+	assert.Equal(t, "+995", r.Person.PhoneNumber)
+	assert.Equal(t, []string{"ა", "b", "c"}, []string{r.Person.LocalMiddleName, r.Person.LocalAuthority, r.Person.LocalAddress})
+	final := r.GeneralDocuments[0].Pages[0].Final
+	assert.Equal(t, []string{"Telasi", "R1", "S", "ROOFTOP"}, []string{final.Authority, final.RegistrationNumber, final.Sublocality, final.LocalType})
+	assert.Equal(t, "ნინო", r.IDCardFront.TextIn(identomat.DocFieldGivenNames, "ka_GE"))
+	assert.Equal(t, "Nino", r.IDCardFront.Text(identomat.DocFieldGivenNames))
+	assert.Equal(t, "მ", r.IDCardFront.Text(identomat.DocFieldMiddleName))
+	assert.Equal(t, "62412c096c4b39ba845d4bf2", r.ConfigID)
+	assert.JSONEq(t, `{"a":1}`, string(r.TrustedDatabaseRecord))
+	assert.InDelta(t, 87.5, r.ScreeningMatches[0].Score, 0)
+	assert.Empty(t, r.Extra())
+}
+
+func TestAnEmptyArrayInPlaceOfAnObjectIsAnEmptyObject(t *testing.T) {
+	r := decode(t, `{"result":"approved","person":[],"suggested":[],"id_card_front":[],"reject_reason":[],"technicalDetails":[],
+		"generalDocuments":{},"questionnaires":[{"key":"q","questions":[[],{"key":"k","answer":[]}]}],"similarity":0.5}`)
+	assert.True(t, r.Approved())
+	assert.Empty(t, r.Person.FirstName)
+	assert.Empty(t, r.IDCardFront)
+	assert.InDelta(t, 0.5, *r.Similarity, 0)
+	assert.True(t, r.Answer("q", "k").Exists())
+}
+
+func TestOneOddFieldHidesNoOther(t *testing.T) {
+	r := decode(t, `{"result":"rejected","similarity":"high","face_images":2.0,"live":"yes","errors":"X","name":17,
+		"person":{"first_name":true,"age":"45","last_name":{"a":1},"sex":"F"},
+		"geolocation":[{"latitude":"north","longitude":1}],"screeningMatches":{"0":1}}`)
+	assert.Equal(t, identomat.OutcomeRejected, r.Outcome)
+	assert.Nil(t, r.Similarity)
+	assert.Equal(t, 2, r.FaceImages)
+	assert.Equal(t, "17", r.Name)
+	assert.Equal(t, "true", r.Person.FirstName)
+	assert.Empty(t, r.Person.LastName)
+	assert.Equal(t, "F", r.Person.Sex)
+	assert.Nil(t, r.Geolocation[0].Latitude)
+	assert.InDelta(t, 1, *r.Geolocation[0].Longitude, 0)
+}
+
+func TestUnknownFieldsStayReachable(t *testing.T) {
+	const text = `{"result":"approved","new":{"a":1},"person":{"eye_color":"green","first_name":"J"},"generalDocuments":[{"pages":[{"final":{"x":2}}]}]}`
+	r := decode(t, text)
+	assert.Equal(t, text, string(r.Raw()))
+	got := map[string]string{}
+	for path, raw := range r.Extra() {
+		got[path] = string(raw)
+	}
+	assert.Equal(t, map[string]string{"new": `{"a":1}`, "person.eye_color": `"green"`, "generalDocuments[0].pages[0].final.x": "2"}, got)
+
+	// What was stored is read back.
+	assert.Equal(t, typed(r), typed(decode(t, string(r.Raw()))))
+}
+
+func TestAnswersOfEveryType(t *testing.T) {
+	r := decode(t, `{"result":"approved","questionnaires":[{"key":"other","questions":[{"key":"text","answer":"wrong step"}]},{"key":"q","questions":[
+		{"key":"text","answer":"John Doe"},{"key":"number","answer":12.50},{"key":"yes","answer":true},{"key":"list","answer":["a","b"]},
+		{"key":"languages","answer":{"ka":"კი","en":"Yes"}},{"key":"georgian","answer":{"ka":"კი"}},{"key":"null","answer":null},{"key":"absent"}]}]}`)
+	for key, want := range map[string]struct {
+		text    string
+		choices []string
+		exists  bool
+	}{
+		"text": {"John Doe", []string{"John Doe"}, true}, "number": {"12.50", nil, true}, "yes": {"true", nil, true},
+		"list": {"", []string{"a", "b"}, true}, "languages": {"Yes", nil, true}, "georgian": {"კი", nil, true},
+		"null": {"", nil, false}, "absent": {"", nil, false}, "unknown": {"", nil, false},
+	} {
+		a := r.Answer("q", key)
+		assert.Equal(t, want.text, a.Text(), key)
+		assert.Equal(t, want.exists, a.Exists(), key)
+		if want.exists {
+			assert.Equal(t, want.choices, a.Choices(), key)
+		}
+	}
+	yes, ok := r.Answer("q", "yes").Bool()
+	assert.True(t, yes && ok)
+	_, ok = r.Answer("q", "null").Bool()
+	assert.False(t, ok)
+	_, ok = r.Answer("q", "text").Number()
+	assert.False(t, ok)
+	assert.Equal(t, identomat.Text{"ka": "კი", "en": "Yes"}, r.Answer("q", "languages").Languages())
+	assert.Nil(t, r.Answer("q", "text").Languages())
+	assert.Equal(t, "12.50", string(r.Answer("q", "number").Raw()))
+}
+
+func TestDatesInBothNotations(t *testing.T) {
+	day := time.Date(1980, time.January, 8, 0, 0, 0, 0, time.UTC)
+	for text, want := range map[identomat.Date]time.Time{
+		"1/8/1980": day, "01/08/1980": day, "1980-01-08": day, "1980-01-08T00:00:00Z": day,
+		"1980-01-08T00:00:00.000Z": day, "1980-01-08T00:00:00": day, "1980-01-08T00:00:00.000": day,
+		"1980-01-08T04:00:00+04:00": day, "12/31/1999": time.Date(1999, time.December, 31, 0, 0, 0, 0, time.UTC),
+	} {
+		got, err := text.Time()
+		require.NoError(t, err, text)
+		assert.True(t, want.Equal(got), "%s: %s", text, got)
+	}
+	for _, text := range []identomat.Date{"", "31/12/1999", "1/8/80", "8 January 1980", "1980-13-01", "0000-00-00"} {
+		_, err := text.Time()
+		require.Error(t, err)
+		if text != "" {
+			assert.NotContains(t, err.Error(), string(text))
+		}
+	}
+}
+
+func TestWaitPollsUntilTheOutcomeIsThere(t *testing.T) {
+	for _, outcome := range []string{"approved", "REJECTED", "manual_check", "disagreed", "APPROVED_LATER"} {
+		synctest.Test(t, func(t *testing.T) {
+			var at []time.Time
+			client := stubbed(t, func(*http.Request) (*http.Response, error) {
+				if at = append(at, time.Now()); len(at) < 8 {
+					return reply(200, `{"result":"in_progress"}`), nil
+				}
+				return reply(200, `{"result":"`+outcome+`"}`), nil
+			})
+			result, err := client.Sessions.Wait(t.Context(), token)
+			require.NoError(t, err)
+			assert.Equal(t, strings.ToLower(outcome), strings.ToLower(string(result.Outcome)))
+			require.Len(t, at, 8)
+			for i := 1; i < len(at); i++ {
+				assert.GreaterOrEqual(t, at[i].Sub(at[i-1]), time.Second)
+				assert.LessOrEqual(t, at[i].Sub(at[i-1]), 15*time.Second)
+			}
+		})
+	}
+}
+
+func TestWaitReturnsTheLastResultWithADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			return reply(200, `{"result":"in_progress","name":"last"}`), nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		result, err := client.Sessions.Wait(ctx, token)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotNil(t, result)
+		assert.Equal(t, "last", result.Name)
+		assert.False(t, result.Approved())
+		assert.Equal(t, time.Minute, time.Since(start))
+	})
+}
+
+func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var script []string
+		sent := 0
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			body := script[min(sent, len(script)-1)]
+			sent++
+			switch body {
+			case "503":
+				return reply(503, ""), nil
+			case "429":
+				return reply(429, "", "Retry-After", "90"), nil
+			case "cut":
+				return nil, fmt.Errorf("connection reset")
+			}
+			return reply(200, body), nil
+		}, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+
+		start := time.Now()
+		script = []string{`{"result":"in_progress"}`, "503", "cut", "429", "503", `{"result":"in_progress"}`, "503", "cut", `{"result":"approved"}`}
+		result, err := client.Sessions.Wait(t.Context(), token)
+		require.NoError(t, err)
+		assert.True(t, result.Approved())
+		assert.Greater(t, time.Since(start), 90*time.Second, "Retry-After is waited out")
+
+		script, sent = []string{`{"result":"in_progress","name":"last"}`, "503"}, 0
+		result, err = client.Sessions.Wait(t.Context(), token)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+		assert.Equal(t, "last", result.Name)
+		assert.Equal(t, 6, sent)
+
+		script, sent = []string{`{"result":"in_progress"}`, `"SESSION_NOT_FOUND"`}, 0
+		_, err = client.Sessions.Wait(t.Context(), token)
+		require.ErrorIs(t, err, identomat.ErrSessionNotFound)
+		assert.Equal(t, 2, sent)
+
+		script, sent = []string{`<html>`}, 0
+		result, err = client.Sessions.Wait(t.Context(), token)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+		assert.Nil(t, result)
+		assert.Equal(t, 1, sent)
+	})
+}
+
+func FuzzResult(f *testing.F) {
+	for _, name := range []string{"result-sessionapproved.json", "result-sessionrejected.json", "result-sessionnotfound.json"} {
+		f.Add([]byte(sample(f, name)))
+	}
+	f.Add([]byte(`{"result":"approved","person":[],"similarity":"x","questionnaires":[{"questions":[[1]]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var r identomat.Result
+		if json.Unmarshal(data, &r) != nil {
+			return
+		}
+		assert.NotEmpty(t, r.Outcome)
+		assert.Equal(t, r.Outcome == "approved", r.Approved())
+		assert.JSONEq(t, string(data), string(r.Raw()))
+		r.Extra()
+		for _, q := range r.Questionnaires {
+			for _, question := range q.Questions {
+				question.Answer.Text()
+				question.Answer.Choices()
+			}
+		}
+	})
+}
+
+func FuzzDate(f *testing.F) {
+	for _, text := range []string{"1/8/1980", "1980-01-08T00:00:00.000Z", "2025-01-15T00:00:00", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if at, err := identomat.Date(text).Time(); err != nil {
+			assert.True(t, at.IsZero())
+			assert.False(t, text != "" && strings.Contains(err.Error(), text) && len(text) > 4)
+		}
+	})
+}
