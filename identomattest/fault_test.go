@@ -1,0 +1,242 @@
+package identomattest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestFaultsThatReplaceTheReply(t *testing.T) {
+	tests := []struct {
+		fault       Fault
+		status      int
+		contentType string
+		body        string
+	}{
+		{HTTPStatus(503), 503, "text/plain; charset=utf-8", "Service Unavailable"},
+		{ErrorCode("SESSION_NOT_FOUND"), 200, "application/json", `"SESSION_NOT_FOUND"`},
+		{ArgumentError("session-not-found"), 200, "application/json", `{"argumentError":"session-not-found"}`},
+		{InternalError("Illegal arguments: number, string"), 200, "application/json", `{"internalError":"Illegal arguments: number, string"}`},
+		{HTMLPage(502), 502, "text/html; charset=utf-8", "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n"},
+		{EmptyBody(), 200, "application/json", ``},
+		{EmptyObject(), 200, "application/json", `{}`},
+		{Null(), 200, "application/json", `null`},
+		{Reply(418, "", "short and stout"), 418, "", "short and stout"},
+		{TooManyRequests(0), 429, "text/plain; charset=utf-8", "Too Many Requests"},
+	}
+	for _, test := range tests {
+		t.Run(test.fault.String(), func(t *testing.T) {
+			srv := NewServer(t)
+			srv.Fault("begin/", test.fault, 1)
+			reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
+			assert.Equal(t, test.status, reply.status)
+			assert.Equal(t, test.contentType, reply.header.Get("Content-Type"))
+			assert.Equal(t, test.body, reply.body)
+			assert.Empty(t, srv.Sessions(), "the operation did not run")
+
+			log := srv.Requests()[0]
+			assert.Equal(t, test.fault.String(), log.Fault)
+			assert.Equal(t, test.status, log.Status)
+			assert.False(t, log.Processed)
+			assert.Equal(t, "***", log.Parameters["company_key"])
+
+			begin(t, srv, "")
+			assert.Empty(t, srv.Requests()[1].Fault, "the fault was meant for one call")
+		})
+	}
+}
+
+func TestAFaultAfterProcessingKeepsTheEffect(t *testing.T) {
+	srv := NewServer(t)
+	srv.Fault("begin/", HTTPStatus(504).AfterProcessing(), 1)
+	reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
+	assert.Equal(t, 504, reply.status)
+	assert.Len(t, srv.Sessions(), 1)
+	assert.True(t, srv.Requests()[0].Processed)
+}
+
+func TestRetryAfterIsInWholeSeconds(t *testing.T) {
+	srv := NewServer(t)
+	srv.Fault("result/", TooManyRequests(1500*time.Millisecond), 1)
+	assert.Equal(t, "2", widget(t, srv, "result/").header.Get("Retry-After"))
+}
+
+func TestRedirectCarriesItsLocation(t *testing.T) {
+	srv := NewServer(t)
+	srv.Fault("result/", Redirect(307, "https://elsewhere.example/"), 1)
+	reply := widget(t, srv, "result/")
+	assert.Equal(t, 307, reply.status)
+	assert.Equal(t, "https://elsewhere.example/", reply.header.Get("Location"))
+}
+
+func TestResets(t *testing.T) {
+	for _, test := range []struct {
+		fault     Fault
+		sessions  int
+		processed bool
+	}{{ResetBeforeRead(), 0, false}, {ResetAfterRead(), 1, true}} {
+		t.Run(test.fault.String(), func(t *testing.T) {
+			srv := NewServer(t)
+			srv.Fault("begin/", test.fault, 1)
+			_, err := client(t).Do(request(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`))
+			require.Error(t, err)
+			assert.True(t, errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF), "%v", err)
+			assert.Len(t, srv.Sessions(), test.sessions)
+			log := srv.Requests()[0]
+			assert.Zero(t, log.Status)
+			assert.Equal(t, test.processed, log.Processed)
+		})
+	}
+}
+
+func TestTruncatedBodiesBreakOff(t *testing.T) {
+	for name, keep := range map[string]int{"in the middle": 10, "at once": 0, "beyond the end": 100} {
+		t.Run(name, func(t *testing.T) {
+			srv := NewServer(t)
+			srv.Fault("begin/", Truncated(keep), 1)
+			resp, err := client(t).Do(request(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`))
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			assert.Len(t, body, min(keep, 42))
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+		})
+	}
+}
+
+func TestSlowReplies(t *testing.T) {
+	for _, fault := range []Fault{SlowHeaders(0), SlowBody(0)} {
+		t.Run(fault.String()+", the caller gives up", func(t *testing.T) {
+			srv := NewServer(t)
+			token := begin(t, srv, "")
+			srv.Fault("result/", fault, 1)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- readResult(ctx, t, srv, token) }()
+			for srv.Count("result/") == 0 {
+				runtime.Gosched()
+			}
+			cancel()
+			require.ErrorIs(t, <-done, context.Canceled)
+		})
+		t.Run(fault.String()+", the test lets go", func(t *testing.T) {
+			srv := NewServer(t)
+			token := begin(t, srv, "")
+			srv.Fault("result/", fault, 1)
+			done := make(chan error)
+			go func() { done <- readResult(t.Context(), t, srv, token) }()
+			for srv.Count("result/") == 0 || srv.Requests()[1].Status == 0 {
+				runtime.Gosched()
+			}
+			srv.Release()
+			require.NoError(t, <-done)
+		})
+	}
+	for _, fault := range []Fault{SlowHeaders(time.Microsecond), SlowBody(time.Microsecond)} {
+		t.Run(fault.String()+", the time is up", func(t *testing.T) {
+			srv := NewServer(t)
+			token := begin(t, srv, "")
+			srv.Fault("result/", fault, 1)
+			require.NoError(t, readResult(t.Context(), t, srv, token))
+		})
+	}
+}
+
+func readResult(ctx context.Context, t *testing.T, srv *Server, token string) error {
+	form := url.Values{"company_key": {srv.CompanyKey}, "session_token": {token}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.WidgetURL+"/external-api/result/", strings.NewReader(form.Encode()))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", asForm)
+	resp, err := client(t).Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.ReadAll(resp.Body)
+	return err
+}
+
+func TestFaultsOfTheTrueReply(t *testing.T) {
+	srv := NewServer(t, RequireHMAC())
+	body := `{"company_key":"` + srv.CompanyKey + `"}`
+	call := func() got {
+		req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
+		req.Header.Set("Authorization", authorization(signBody(srv.SecretKey, []byte(body))))
+		return send(t, req)
+	}
+	srv.Fault("begin/", WrongContentType("text/html"), 1)
+	srv.Fault("begin/", WrongSignature(), 1)
+	srv.Fault("begin/", MissingSignature(), 1)
+
+	reply := call()
+	assert.Equal(t, "text/html", reply.header.Get("Content-Type"))
+	assert.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
+
+	reply = call()
+	assert.Regexp(t, `^signature=".{44}"$`, reply.header.Get("Authorization"))
+	assert.False(t, signed(reply.header.Get("Authorization"), signBody(srv.SecretKey, []byte(reply.body))))
+
+	assert.Empty(t, call().header.Get("Authorization"))
+	assert.NotEmpty(t, call().header.Get("Authorization"))
+}
+
+func TestFaultsAreCounted(t *testing.T) {
+	srv := NewServer(t)
+	srv.Fault("result/", HTTPStatus(500), 2)
+	srv.Fault("result/", HTTPStatus(502), 1)
+	var statuses []int
+	for range 4 {
+		statuses = append(statuses, widget(t, srv, "result/", "session_token", "x").status)
+	}
+	assert.Equal(t, []int{500, 500, 502, 200}, statuses)
+
+	srv.Fault(AnyOperation, HTTPStatus(500), 0)
+	assert.Equal(t, 500, widget(t, srv, "delete/").status)
+	assert.Equal(t, 500, api(t, srv, "list-users", "").status)
+	srv.ClearFaults()
+	assert.Equal(t, 200, api(t, srv, "list-users", "").status)
+}
+
+func TestMistakesOfATestAreReported(t *testing.T) {
+	tb := &recorder{TB: t}
+	srv := NewServer(tb)
+	srv.Fault("resutl/", HTTPStatus(500), 1)
+	require.Error(t, srv.Approve("no such token"))
+	require.Error(t, srv.Reject("no such token", ""))
+	require.Error(t, srv.ManualCheck("no such token"))
+	require.Error(t, srv.Expire("no such token"))
+	require.Error(t, srv.SetResult("no such token", `{}`))
+	require.Error(t, srv.SetResult("no such token", `{`))
+	require.Error(t, srv.SetMedia("no such token", "result/face/", "", nil))
+	require.Error(t, srv.SetMedia("no such token", "begin/", "", nil))
+	require.Error(t, srv.UpdateMonitored("no such id"))
+	token := begin(t, srv, "")
+	require.Error(t, srv.Approve(token, WithAnswer("a", "b", struct{}{})))
+	assert.Equal(t, 11, tb.errors)
+
+	NewServer(tb, WithConfiguration(`{}`))
+	NewServer(tb, WithConfiguration(`{`))
+	assert.Equal(t, 2, tb.fatals)
+}
+
+// recorder counts what a test would fail for.
+type recorder struct {
+	testing.TB
+	errors, fatals int
+}
+
+func (r *recorder) Errorf(string, ...any) { r.errors++ }
+func (r *recorder) Fatalf(string, ...any) { r.fatals++ }

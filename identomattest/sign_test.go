@@ -1,0 +1,98 @@
+package identomattest
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSignaturesMatchTheVectors(t *testing.T) {
+	assert.Equal(t, "IoeWASOLF5T0iE4HGWieg9mh5VHlSYYaeCHo1joy5VQ=", signBody("unit-test-secret", []byte(`{"company_key":"k"}`)))
+
+	chain := newSignature("unit-test-secret")
+	for _, part := range []string{"part-1", "part-2"} {
+		chain.part()
+		_, _ = chain.Write([]byte(part))
+	}
+	assert.Equal(t, "jXb79C0zHeP4LddX3O3N6eAH2vYk7Sd7DW3mmpOf2Y8=", chain.code())
+}
+
+func TestASignedRequestHasASignedReply(t *testing.T) {
+	srv := NewServer(t, RequireHMAC())
+	body := `{"company_key":"` + srv.CompanyKey + `"}`
+	req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
+	req.Header.Set("Authorization", `signature="`+signBody(srv.SecretKey, []byte(body))+`"`)
+	reply := send(t, req)
+	require.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
+	assert.Equal(t, `signature="`+signBody(srv.SecretKey, []byte(reply.body))+`"`, reply.header.Get("Authorization"))
+
+	log := srv.Requests()[0]
+	assert.True(t, log.Signed)
+	assert.True(t, log.SignatureValid)
+}
+
+func TestAMultipartRequestIsSignedPartByPart(t *testing.T) {
+	srv := NewServer(t, RequireHMAC())
+	image := string(FaceJPEG(100, 100))
+	contentType, body := multipartBody(t, part{name: "company_key", content: srv.CompanyKey}, part{"image", "a.jpg", image})
+	req := request(t, srv.WidgetURL+"/external-api/card/front/", contentType, body)
+	chain := newSignature(srv.SecretKey)
+	chain.part()
+	_, _ = chain.Write([]byte(srv.CompanyKey))
+	chain.part()
+	_, _ = chain.Write([]byte(image))
+	req.Header.Set("Authorization", `signature="`+chain.code()+`"`)
+	reply := send(t, req)
+	assert.Contains(t, reply.body, `"Given_Names_en_US":"JOHN"`)
+	assert.NotEmpty(t, reply.header.Get("Authorization"))
+}
+
+func TestABadSignatureIsRefusedLikeAWrongKey(t *testing.T) {
+	srv := NewServer(t, RequireHMAC())
+	body := `{"company_key":"` + srv.CompanyKey + `"}`
+	good := `signature="` + signBody(srv.SecretKey, []byte(body)) + `"`
+	for name, header := range map[string]string{
+		"none":               "",
+		"of another body":    `signature="` + signBody(srv.SecretKey, []byte("{}")) + `"`,
+		"by another secret":  `signature="` + signBody("x", []byte(body)) + `"`,
+		"without its quotes": `signature=` + signBody(srv.SecretKey, []byte(body)),
+		"of another scheme":  `Bearer ` + good,
+		"the digest in hex":  `signature="2287960123"`,
+	} {
+		req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
+		if header != "" {
+			req.Header["Authorization"] = []string{header}
+		}
+		reply := send(t, req)
+		assert.Equal(t, `"COMPANY_KEY_INVALID"`, reply.body, name)
+		assert.Empty(t, reply.header.Get("Authorization"), name)
+	}
+
+	search := `{"companyKey":"` + srv.CompanyKey + `"}`
+	reply := post(t, srv.APIURL+"/search-screening-person", asJSON, search)
+	assert.Equal(t, `{"argumentError":"access-denied"}`, reply.body)
+}
+
+func TestAFailedReplyIsNotSigned(t *testing.T) {
+	srv := NewServer(t)
+	body := `{"companyKey":"` + srv.CompanyKey + `","sessionId":"none"}`
+	req := request(t, srv.APIURL+"/list-session-activities", asJSON, body)
+	req.Header.Set("Authorization", `signature="`+signBody(srv.SecretKey, []byte(body))+`"`)
+	reply := send(t, req)
+	assert.Equal(t, `{"argumentError":"session-not-found"}`, reply.body)
+	assert.Empty(t, reply.header.Get("Authorization"))
+}
+
+func TestWithoutRequireHMACASignatureIsCheckedWhenThereIsOne(t *testing.T) {
+	srv := NewServer(t)
+	body := `{"company_key":"` + srv.CompanyKey + `"}`
+	reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
+	assert.Equal(t, http.StatusOK, reply.status)
+	assert.Empty(t, reply.header.Get("Authorization"), "an unsigned request has an unsigned reply")
+
+	req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
+	req.Header.Set("Authorization", `signature="wrong"`)
+	assert.Equal(t, `"COMPANY_KEY_INVALID"`, send(t, req).body)
+}
