@@ -206,7 +206,7 @@ func (s KYBReviewStep) Description(description Text) KYBReviewStep {
 func checkBeneficiaries(p *problems, at place, m members) {
 	roles, _ := m.get("roles").object()
 	var verified, shareholder bool
-	for role := roles.last; role != nil; role = role.prev {
+	for role := roles.newest(); role != nil; role = role.older.newest() {
 		r, _ := role.value.object()
 		if r.get("verification").isTrue() {
 			verified = true

@@ -17,13 +17,33 @@ import (
 // members is a JSON object whose members keep their order. It never changes: with
 // returns an object that shares everything older with its receiver, so that a base
 // can be extended from many goroutines at once. The zero value is the empty object.
-type members struct{ last *member }
+//
+// last is the newest member's pointer to itself. A pointer to the member would do, but
+// fmt prints what that points to when the object is in an unexported field and the verb
+// does not suit it; of a pointer to a pointer it prints the address.
+type members struct{ last **member }
 
-// member is one name and value of an object; prev is the member written before it.
+// member is one name and value of an object.
 type member struct {
-	prev  *member
+	self  *member
+	older members
 	name  string
 	value jsonValue
+}
+
+// and returns m with one member more.
+func (m members) and(name string, value jsonValue) members {
+	at := &member{older: m, name: name, value: value}
+	at.self = at
+	return members{&at.self}
+}
+
+// newest is the member that was added last, nil when there is none.
+func (m members) newest() *member {
+	if m.last == nil {
+		return nil
+	}
+	return *m.last
 }
 
 // jsonValue is the value of a member, or an item of an array. It is the JSON text
@@ -52,23 +72,23 @@ func (m members) with(name string, value any) members { return m.set(name, freez
 // set returns m with the named member set. A name that m already has keeps its place.
 func (m members) set(name string, value jsonValue) members {
 	if m.find(name) != nil {
-		return members{m.last.replace(name, value)}
+		return m.newest().replace(name, value)
 	}
-	return members{&member{prev: m.last, name: name, value: value}}
+	return m.and(name, value)
 }
 
 // replace copies the members from m back to the named one, which gets the value.
-func (m *member) replace(name string, value jsonValue) *member {
+func (m *member) replace(name string, value jsonValue) members {
 	if m.name == name {
-		return &member{prev: m.prev, name: name, value: value}
+		return m.older.and(name, value)
 	}
-	return &member{prev: m.prev.replace(name, value), name: m.name, value: m.value}
+	return m.older.newest().replace(name, value).and(m.name, m.value)
 }
 
 func (m members) find(name string) *member {
-	at := m.last
+	at := m.newest()
 	for at != nil && at.name != name {
-		at = at.prev
+		at = at.older.newest()
 	}
 	return at
 }
@@ -106,7 +126,7 @@ const fewMembers = 16
 
 // inOrder appends the members to buf, oldest first.
 func (m members) inOrder(buf []*member) []*member {
-	for at := m.last; at != nil; at = at.prev {
+	for at := m.newest(); at != nil; at = at.older.newest() {
 		buf = append(buf, at)
 	}
 	slices.Reverse(buf)
@@ -317,7 +337,9 @@ func decodeMembers(data []byte) (members, error) {
 	}
 	var m members
 	for i := range list {
-		list[i].prev, m.last = m.last, &list[i]
+		at := &list[i]
+		at.self, at.older = at, m
+		m.last = &at.self
 	}
 	return m, nil
 }

@@ -440,7 +440,9 @@ func (s Steps) validate(p *problems, path string) {
 	check := stepCheck{problems: p, keys: make(map[string]bool, len(s))}
 	at := newPlace(path)
 	for i, step := range s {
-		check.step(at.item(i), jsonPart(step), false)
+		part := jsonPart(step)
+		checkValue(p, at.item(i), part)
+		check.step(at.item(i), part, false)
 	}
 }
 
@@ -451,9 +453,8 @@ type stepCheck struct {
 }
 
 func (c *stepCheck) step(at place, v jsonValue, inCall bool) {
-	checkValue(c.problems, at, v)
 	if v.bad() {
-		return
+		return // reported by checkValue
 	}
 	m, ok := v.object()
 	if !ok {
