@@ -307,8 +307,8 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		rep = s.answerCall(c, r)
 	}
 	if rep.failed {
-		log.Refusal = rep.why
-		s.logf("%s refused: %s", op.Name, rep.why)
+		log.Refusal = s.mask(rep.why)
+		s.logf("%s refused: %s", op.Name, log.Refusal)
 	}
 	s.write(w, r, c, entry, fault, rep)
 }
