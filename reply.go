@@ -63,14 +63,14 @@ func refusal(op *operation.Operation, r *engine.Reply) *APIError {
 	if len(body) == 0 {
 		return nil
 	}
-	e := &APIError{Op: op.Name, StatusCode: r.StatusCode}
+	var e *APIError
 	switch body[0] {
 	case '"':
-		var code string
-		if json.Unmarshal(body, &code) != nil || !isErrorCode(code) {
+		code, ok := plainString(body)
+		if !ok || !isErrorCode(code) {
 			return nil
 		}
-		e.Code = code
+		e = &APIError{Code: code}
 	case '{':
 		// Almost every reply is a success, and this is the whole cost of checking it.
 		if !bytes.Contains(body, []byte("rror")) {
@@ -80,6 +80,7 @@ func refusal(op *operation.Operation, r *engine.Reply) *APIError {
 		if json.Unmarshal(body, &reply) != nil || reply.ArgumentError == nil && reply.InternalError == nil {
 			return nil
 		}
+		e = new(APIError)
 		if reply.InternalError != nil {
 			e.kind = ErrInternal
 			e.Message, _ = reply.InternalError.(string)
@@ -95,10 +96,21 @@ func refusal(op *operation.Operation, r *engine.Reply) *APIError {
 	default:
 		return nil
 	}
+	e.Op, e.StatusCode = op.Name, r.StatusCode
 	if kind := codes[foldCode(e.Code)]; kind != nil {
 		e.kind = kind
 	}
 	return e
+}
+
+// plainString decodes a JSON string.
+func plainString(body []byte) (string, bool) {
+	if n := len(body); n >= 2 && body[0] == '"' && body[n-1] == '"' && isToken(string(body[1:n-1])) {
+		return string(body[1 : n-1]), true // almost always, and without a decoder
+	}
+	var s string
+	err := json.Unmarshal(body, &s)
+	return s, err == nil
 }
 
 // isErrorCode tells a bare string that is an error code from one that is a token: a

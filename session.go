@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +32,8 @@ func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue is a mask.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// Session is a session that was begun.
+// Session is a session that was begun. Its JSON form is the session itself, to store it
+// or to hand it to your front end; formatters and slog show a mask.
 type Session struct {
 	// Token is needed for everything that follows: store it with your customer's id.
 	Token Token `json:"token"`
@@ -50,8 +50,11 @@ func (Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) 
 func (Session) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // BeginRequest says what a session consists of. Everything is optional; a session of
-// nothing follows the company's defaults. No formatter or logger shows its values.
+// nothing follows the company's defaults. No formatter, logger or encoder shows its
+// values: presets and names are personal data.
 type BeginRequest struct {
+	private
+
 	// Flags are settings of the whole session.
 	Flags Flags
 	// Steps are the steps in their order. With a ConfigID they replace the steps of the
@@ -76,12 +79,6 @@ type BeginRequest struct {
 	Extra map[string]any
 }
 
-// Format writes a mask under every verb: presets and names are personal data.
-func (BeginRequest) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
-
-// LogValue is a mask.
-func (BeginRequest) LogValue() slog.Value { return slog.StringValue(redacted) }
-
 // Begin makes a session with POST begin/ and returns its token and the URL of the widget.
 // (API reference, Session creation; developer guide 2025, Additional session parameters.)
 //
@@ -99,7 +96,7 @@ func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session
 			return nil, err
 		}
 	}
-	body, err := req.fields(s.client.key.Reveal()).appendJSON(make([]byte, 0, 1024))
+	body, err := req.appendJSON(make([]byte, 0, 1024), s.client.key.Reveal())
 	if err != nil {
 		return nil, err
 	}
@@ -115,11 +112,8 @@ func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session
 // decode reads the bare string that begin/ answers with. What looks like an error code
 // has been refused before.
 func (s *Session) decode(data []byte) error {
-	var token string
-	if err := json.Unmarshal(data, &token); err != nil {
-		return err
-	}
-	if !isToken(token) {
+	token, ok := plainString(trimJSON(data))
+	if !ok || !isToken(token) {
 		return errors.New("identomat: not a session token")
 	}
 	s.Token = Token(token)
@@ -153,23 +147,22 @@ const (
 	paramScheduleEnd   = "scheduleEndTime"
 )
 
-// fields is the request as begin/ takes it.
-func (r *BeginRequest) fields(companyKey string) members {
-	m := members{}.with(paramCompanyKey, companyKey)
-	flags := r.Flags
-	if len(r.Steps) > 0 && r.ConfigID == "" {
-		if _, set := flags.Get("skip_face"); !set {
-			flags = flags.SkipFace(true)
+// appendJSON writes the request as begin/ takes it.
+func (r *BeginRequest) appendJSON(dst []byte, companyKey string) ([]byte, error) {
+	dst = appendString(append(dst, `{"`+paramCompanyKey+`":`...), companyKey)
+	member := func(name string) { dst = append(appendString(append(dst, ','), name), ':') }
+	var err error
+	if flags := r.flags(); !flags.IsZero() {
+		member(paramFlags)
+		if dst, err = flags.appendJSON(dst); err != nil {
+			return nil, errorIn(paramFlags, err)
 		}
-		if _, set := flags.Get("skip_document"); !set {
-			flags = flags.SkipDocument(true)
-		}
-	}
-	if !flags.IsZero() {
-		m = m.with(paramFlags, flags.m)
 	}
 	if len(r.Steps) > 0 {
-		m = m.with(paramSteps, r.Steps.values())
+		member(paramSteps)
+		if dst, err = r.Steps.appendJSON(dst); err != nil {
+			return nil, errorIn(paramSteps, err)
+		}
 	}
 	for _, p := range [...]struct{ name, value string }{
 		{paramConfigID, r.ConfigID},
@@ -181,13 +174,39 @@ func (r *BeginRequest) fields(companyKey string) members {
 		{paramScheduleEnd, scheduleTime(r.ScheduleEnd)},
 	} {
 		if p.value != "" {
-			m = m.with(p.name, p.value)
+			member(p.name)
+			dst = appendString(dst, p.value)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
-		m = m.with(name, freeze(r.Extra[name]))
+	for _, name := range sortedNames(r.Extra) {
+		member(name)
+		if dst, err = freeze(r.Extra[name]).appendJSON(dst); err != nil {
+			return nil, errorIn(name, err)
+		}
 	}
-	return m
+	return append(dst, '}'), nil
+}
+
+// flags are the request's flags, with those that its steps call for.
+func (r *BeginRequest) flags() Flags {
+	flags := r.Flags
+	if len(r.Steps) == 0 || r.ConfigID != "" {
+		return flags
+	}
+	if _, set := flags.Get("skip_face"); !set {
+		flags = flags.SkipFace(true)
+	}
+	if _, set := flags.Get("skip_document"); !set {
+		flags = flags.SkipDocument(true)
+	}
+	return flags
+}
+
+func sortedNames(extra map[string]any) []string {
+	if len(extra) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(extra))
 }
 
 // scheduleTime has the precision of the guide's example.
@@ -205,7 +224,7 @@ func (r *BeginRequest) validate(op string) error {
 	if !r.ScheduleStart.IsZero() && !r.ScheduleEnd.IsZero() && !r.ScheduleEnd.After(r.ScheduleStart) {
 		p.add(paramScheduleEnd, "must be after "+paramScheduleStart)
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Extra)) {
+	for _, name := range sortedNames(r.Extra) {
 		switch name {
 		case "":
 			p.add("Extra", "has a parameter without a name")

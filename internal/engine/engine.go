@@ -134,7 +134,7 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
 	var last Failure
 	for attempt := 1; ; attempt++ {
 		if err := e.ready(ctx); err != nil {
-			return nil, last.endedBy(err, e.secrets(c))
+			return nil, endedBy(last, err, e.secrets(c))
 		}
 		start := time.Now()
 		out := e.attempt(ctx, c)
@@ -165,13 +165,16 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
 			return out.reply, nil
 		}
 		if !again {
-			return nil, &last
+			return nil, last.escape()
 		}
 		if err := Sleep(ctx, delay); err != nil {
-			return nil, last.endedBy(err, e.secrets(c))
+			return nil, endedBy(last, err, e.secrets(c))
 		}
 	}
 }
+
+// escape copies the failure, so that a call that succeeds allocates none.
+func (f Failure) escape() *Failure { return &f }
 
 // ready waits for the limiter and looks at the caller's context.
 func (e *Engine) ready(ctx context.Context) error {
@@ -217,13 +220,13 @@ const minSecret = 4
 
 // endedBy is the failure of a call that ended between two attempts. The error of the
 // last attempt survives beside the one that ended the call.
-func (f *Failure) endedBy(err error, secrets []string) *Failure {
+func endedBy(f Failure, err error, secrets []string) *Failure {
 	err = redact.Error(err, secrets...)
 	if f.Err != nil {
 		err = &interruptedError{by: err, last: f.Err}
 	}
 	f.Err, f.FromReply = err, false
-	return f
+	return &f
 }
 
 // interruptedError answers errors.Is and errors.As for both of its causes.
@@ -285,26 +288,26 @@ const maxErrorReply = 64 << 10
 
 func isSuccess(status int) bool { return status >= 200 && status < 300 }
 
+// prototype saves a copy: only WithContext can give a request its context.
+var prototype = &http.Request{Method: http.MethodPost}
+
 // request makes a fresh request: a body is read once, and a RoundTripper may keep the last one.
 func (e *Engine) request(ctx context.Context, c *Call) *http.Request {
+	req := prototype.WithContext(ctx)
+	req.URL, req.Host = c.URL, c.URL.Host
 	values := [...]string{c.ContentType, e.cfg.UserAgent, "*/*"}
-	req := &http.Request{
-		Method: http.MethodPost,
-		URL:    c.URL,
-		Host:   c.URL.Host,
-		Header: http.Header{
-			"Content-Type": values[0:1:1],
-			"User-Agent":   values[1:2:2],
-			"Accept":       values[2:3:3],
-		},
-		// net/http writes the header and a body that it can see to be in memory in one packet.
-		Body:          io.NopCloser(bytes.NewReader(c.Body)),
-		ContentLength: int64(len(c.Body)),
-		GetBody: func() (io.ReadCloser, error) {
-			return io.NopCloser(bytes.NewReader(c.Body)), nil
-		},
+	req.Header = http.Header{
+		"Content-Type": values[0:1:1],
+		"User-Agent":   values[1:2:2],
+		"Accept":       values[2:3:3],
 	}
-	return req.WithContext(ctx)
+	req.ContentLength = int64(len(c.Body))
+	req.GetBody = func() (io.ReadCloser, error) {
+		// net/http writes the header and a body that it can see to be in memory in one packet.
+		return io.NopCloser(bytes.NewReader(c.Body)), nil
+	}
+	req.Body, _ = req.GetBody()
+	return req
 }
 
 // attemptError tells the attempt's own timeout from the caller's deadline.
@@ -323,15 +326,17 @@ func attemptError(actx, ctx context.Context, err error) error {
 }
 
 // connection learns from net/http whether an attempt got a connection at all.
-type connection struct{ asked, got atomic.Bool }
+type connection struct {
+	trace      httptrace.ClientTrace
+	asked, got atomic.Bool
+}
 
 func (c *connection) watch(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { c.asked.Store(true) },
-		// Once set it stays: a RoundTripper that repeats by itself may have lost a
-		// request on an earlier connection.
-		GotConn: func(httptrace.GotConnInfo) { c.got.Store(true) },
-	})
+	c.trace.GetConn = func(string) { c.asked.Store(true) }
+	// Once set it stays: a RoundTripper that repeats by itself may have lost a request on
+	// an earlier connection.
+	c.trace.GotConn = func(httptrace.GotConnInfo) { c.got.Store(true) }
+	return httptrace.WithClientTrace(ctx, &c.trace)
 }
 
 // untouched reports whether it is certain that the service saw nothing of the request.

@@ -1,0 +1,323 @@
+package identomat_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// private are the values that nothing may show: two keys, a token and a person.
+var private = []string{
+	companyKey, secretKey, string(sessionToken), "Wilhelmina", "Featherstone", "F00-AB-77", "wilhelmina@example.com",
+	"+995599112233", "2/29/1984", "Rustaveli",
+}
+
+const sessionToken = identomat.Token("q7x0token0that0must0not0be0seen0anywhere1")
+
+const privateResult = `{"result":"rejected","name":"Wilhelmina Featherstone","result_comment":"Wilhelmina lied",
+	"person":{"first_name":"Wilhelmina","last_name":"Featherstone","birthday":"2/29/1984","document_number":"F00-AB-77",
+		"email":"wilhelmina@example.com","phone":"+995599112233","address":"Rustaveli 1"},
+	"id_card_front":{"Given_Names_en_US":"Wilhelmina"},"id_card_back":{"Surname_en_US":"Featherstone"},
+	"generalDocuments":[{"permanent":"Featherstone","pages":[{"statuses":["Wilhelmina"],"final":{"fullName":"Wilhelmina Featherstone","address":"Rustaveli 1"}}]}],
+	"questionnaires":[{"key":"q","questions":[{"key":"name","answer":"Wilhelmina Featherstone"}]}],
+	"geolocation":[{"key":"g","address":"Rustaveli 1"}],"technicalDetails":{"userAgent":"Wilhelmina's phone"},
+	"screeningMatches":[{"name":"Wilhelmina Featherstone"}],"suggested":{"name":"Wilhelmina"},"trustedDatabaseRecord":{"name":"Wilhelmina"}}`
+
+// printings is everything that formatters, loggers and encoders make of v, of a pointer to
+// it, and of a struct and a slice around it.
+func printings(t *testing.T, v any) string {
+	t.Helper()
+	var out bytes.Buffer
+	pointer := reflect.New(reflect.TypeOf(v))
+	pointer.Elem().Set(reflect.ValueOf(v))
+	wrapped := struct {
+		Field any
+		List  []any
+	}{v, []any{v, pointer.Interface()}}
+	for _, x := range []any{v, pointer.Interface(), wrapped, map[string]any{"v": v}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			fmt.Fprintf(&out, verb+"\n", x)
+		}
+		fmt.Fprintln(&out, x)
+		options := &slog.HandlerOptions{Level: slog.LevelDebug}
+		slog.New(slog.NewTextHandler(&out, options)).Info("x", "v", x, slog.Group("g", "v", x))
+		switch v.(type) {
+		case identomat.Event: // encoding/json would walk the caller's context
+			continue
+		case identomat.Flags, identomat.Steps, identomat.Step, identomat.Session, identomat.Token:
+			if _, direct := x.(slog.LogValuer); !direct {
+				continue // their JSON form is what is sent or stored
+			}
+		}
+		slog.New(slog.NewJSONHandler(&out, options)).Info("x", "v", x, slog.Group("g", "v", x))
+	}
+	return out.String()
+}
+
+func assertSecret(t *testing.T, text, what string) {
+	t.Helper()
+	for _, secret := range private {
+		for _, spelling := range []string{secret, url.QueryEscape(secret), fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret)} {
+			if strings.Contains(text, spelling) {
+				at := strings.Index(text, spelling)
+				t.Errorf("%s shows %q: …%s…", what, secret, text[max(0, at-60):min(len(text), at+60)])
+				return
+			}
+		}
+	}
+}
+
+func privateRequest() identomat.BeginRequest {
+	return identomat.BeginRequest{
+		Flags: identomat.NewFlags().Set("prefill", "Wilhelmina"),
+		Steps: identomat.Steps{identomat.UserQuestionnaire("employment").
+			Title(identomat.Text{"en": "For Wilhelmina"}).
+			Ask(identomat.TextQuestion("name", identomat.Text{"en": "Name"}).Answer("Wilhelmina Featherstone"))},
+		Name: "Wilhelmina Featherstone", ClientUserID: "F00-AB-77", ParentSessionID: sessionToken,
+		Extra: map[string]any{"note": "Featherstone"},
+	}
+}
+
+// shown are values of every exported type that can hold a secret or a person.
+func shown(t *testing.T) map[string]any {
+	t.Helper()
+	var result identomat.Result
+	require.NoError(t, json.Unmarshal([]byte(privateResult), &result))
+	require.Equal(t, "Wilhelmina", result.Person.FirstName)
+	client, err := identomat.NewClient(companyKey, identomat.WithHMAC(secretKey))
+	require.NoError(t, err)
+	request := privateRequest()
+	step := request.Steps[0].(identomat.UserQuestionnaireStep)
+	cause := errors.New(companyKey)
+	return map[string]any{
+		"Client": client, "SessionsService": *client.Sessions,
+		"BeginRequest": request, "Flags": request.Flags, "Steps": request.Steps, "UserQuestionnaireStep": step,
+		"Session": identomat.Session{Token: sessionToken, URL: "https://x/?session_token=" + string(sessionToken)}, "Token": sessionToken,
+		"Result": result, "Person": result.Person, "DocumentFields": result.IDCardFront,
+		"GeneralDocument": result.GeneralDocuments[0], "GeneralDocumentPage": result.GeneralDocuments[0].Pages[0],
+		"GeneralDocumentData": result.GeneralDocuments[0].Pages[0].Final,
+		"Questionnaire":       result.Questionnaires[0], "QuestionAnswer": result.Questionnaires[0].Questions[0],
+		"Answer": result.Answer("q", "name"), "Location": result.Geolocation[0], "TechnicalDetails": result.TechnicalDetails,
+		"ScreeningMatch": result.ScreeningMatches[0],
+		"APIError":       identomat.APIError{Op: "result/", Message: "Wilhelmina"},
+		"Event":          identomat.Event{Context: context.WithValue(t.Context(), "user", "Wilhelmina"), Operation: "result/"}, //nolint:staticcheck // a string key is printed by fmt
+		"TransportError": identomat.TransportError{Op: "result/", Err: scrub(t, cause)},
+	}
+}
+
+// scrub is what a call makes of an error of the network.
+func scrub(t *testing.T, cause error) error {
+	t.Helper()
+	client := stubbed(t, func(*http.Request) (*http.Response, error) { return nil, cause })
+	err := begin(client, t.Context())
+	var transport *identomat.TransportError
+	require.ErrorAs(t, err, &transport)
+	require.ErrorIs(t, err, cause)
+	return transport.Err
+}
+
+func TestNothingExportedPrintsASecret(t *testing.T) {
+	for name, v := range shown(t) {
+		assertSecret(t, printings(t, v), name)
+	}
+	options := []any{identomat.WithHMAC(secretKey), identomat.NewHMACTransport(secretKey, nil)}
+	assertSecret(t, printings(t, options), "options")
+}
+
+// TestEveryExportedTypeIsSearched fails for a new type that is neither searched above nor
+// known to hold nothing private.
+func TestEveryExportedTypeIsSearched(t *testing.T) {
+	harmless := map[string]string{
+		"Option": "interface", "HMACOption": "interface", "RateLimiter": "interface", "MultipartDigest": "function",
+		"RetryPolicy": "numbers", "Problem": "paths and rules", "ValidationError": "paths and rules",
+		"RejectReason": "codes of the service", "DocumentPageNumber": "a number",
+		"Date": "text that is a value itself", "Text": "text that is a value itself",
+		"Outcome": "enumeration", "Language": "enumeration", "DocumentType": "enumeration", "GeneralDocumentType": "enumeration",
+		"EntityType": "enumeration", "KYBField": "enumeration",
+		"Step": "interface", "Question": "interface", "BeneficiaryRole": "object",
+		// Questions, options and roles share one object with the steps, which their own tests search.
+		"QuestionOption": "object", "TextInput": "object", "Checkboxes": "object", "RadioButtons": "object",
+		"Dropdown": "object", "FileUpload": "object",
+	}
+	values := shown(t)
+	for _, name := range exportedTypes(t) {
+		_, searched := values[name]
+		if searched || harmless[name] != "" || strings.HasSuffix(name, "Step") || strings.HasSuffix(name, "Question") {
+			continue
+		}
+		t.Errorf("%s is neither searched for secrets nor known to be harmless", name)
+	}
+}
+
+func exportedTypes(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	var names []string
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(gotoken.NewFileSet(), entry.Name(), nil, 0)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			if gen, ok := decl.(*ast.GenDecl); ok && gen.Tok == gotoken.TYPE {
+				for _, spec := range gen.Specs {
+					if name := spec.(*ast.TypeSpec).Name; name.IsExported() {
+						names = append(names, name.Name)
+					}
+				}
+			}
+		}
+	}
+	require.NotEmpty(t, names)
+	return names
+}
+
+// dumpError is the worst that a RoundTripper or a proxy can do.
+type dumpError struct{ Request, Body string }
+
+func (e *dumpError) Error() string { return "sending " + e.Request + ": " + e.Body }
+
+func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
+	faults := map[string]roundTrip{
+		"the request is dumped": func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			return nil, &dumpError{fmt.Sprint(r.Header), string(body)}
+		},
+		"the request is dumped inside": func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			return nil, fmt.Errorf("proxy: %w", &url.Error{Op: "Post", URL: string(body), Err: io.EOF})
+		},
+		"the request is echoed": func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			return reply(500, string(body)), nil
+		},
+		"the request is echoed in HTML": func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			return reply(200, "<p>"+string(body)+"</p>", "Content-Type", "text/html"), nil
+		},
+		"it is the content type": func(r *http.Request) (*http.Response, error) {
+			return reply(200, "{}", "Content-Type", "Wilhelmina Featherstone"), nil
+		},
+		"it is the location": func(r *http.Request) (*http.Response, error) {
+			return reply(302, "", "Location", "://\x7f"+companyKey), nil
+		},
+		"the result is cut": func(r *http.Request) (*http.Response, error) { return reply(200, privateResult[:200]), nil },
+		"the result is not JSON": func(r *http.Request) (*http.Response, error) {
+			return reply(200, "Wilhelmina Featherstone, 2/29/1984, wilhelmina@example.com"), nil
+		},
+		"the result is a string": func(r *http.Request) (*http.Response, error) { return reply(200, `"Wilhelmina Featherstone"`), nil },
+		"the result is a list":   func(r *http.Request) (*http.Response, error) { return reply(200, `[`+privateResult+`]`), nil },
+		"the result has no outcome": func(r *http.Request) (*http.Response, error) {
+			return reply(200, `{"person":{"first_name":"Wilhelmina"}}`), nil
+		},
+		"the error is free text": func(r *http.Request) (*http.Response, error) {
+			return reply(200, `{"internalError":"no Wilhelmina Featherstone here"}`), nil
+		},
+		"the code is free text": func(r *http.Request) (*http.Response, error) {
+			return reply(200, `{"argumentError":"no Wilhelmina Featherstone here"}`), nil
+		},
+		"the signature is wrong": func(r *http.Request) (*http.Response, error) {
+			return reply(200, privateResult, "Authorization", `signature="AAAA"`), nil
+		},
+		"the reply is too large": func(r *http.Request) (*http.Response, error) {
+			return reply(200, `{"name":"Wilhelmina Featherstone"}`+strings.Repeat(" ", 2000)), nil
+		},
+		"the reading fails": func(r *http.Request) (*http.Response, error) {
+			resp := reply(200, privateResult)
+			resp.ContentLength = -1
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(privateResult), failing{&dumpError{"reply", companyKey + " Wilhelmina"}}))
+			return resp, nil
+		},
+	}
+	for name, fault := range faults {
+		synctest.Test(t, func(t *testing.T) {
+			var log bytes.Buffer
+			options := &slog.HandlerOptions{Level: slog.LevelDebug}
+			client := stubbed(t, fault, quick, identomat.WithHMAC(secretKey), identomat.WithMaxReplySize(1900),
+				identomat.WithLogger(slog.New(slog.NewTextHandler(&log, options))),
+				identomat.WithLogger(slog.New(slog.NewJSONHandler(&log, options))),
+				identomat.WithObserver(func(e identomat.Event) { fmt.Fprintf(&log, "%v %+v %#v %s\n", e, e, e, e.Err) }))
+			_, beginErr := client.Sessions.Begin(t.Context(), privateRequest())
+			_, resultErr := client.Sessions.Result(t.Context(), sessionToken)
+			_, waitErr := client.Sessions.Wait(t.Context(), sessionToken)
+			deleteErr := client.Sessions.Delete(t.Context(), sessionToken)
+			for _, err := range []error{beginErr, resultErr, waitErr, deleteErr} {
+				if err == nil {
+					continue // delete/ takes any document
+				}
+				for e := err; e != nil; e = errors.Unwrap(e) {
+					assertSecret(t, fmt.Sprintf("%s %v %+v %#v %q", e, e, e, e, e)+printings(t, e), name)
+				}
+				var dump *dumpError
+				assert.NotErrorAs(t, err, &dump, "the dump is handed out")
+			}
+			require.Error(t, beginErr)
+			require.Error(t, resultErr)
+			assert.NotEmpty(t, log.String())
+			assertSecret(t, log.String(), "the log")
+		})
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func TestAValidationErrorRepeatsNoValue(t *testing.T) {
+	client, mock := mocked(t)
+	request := privateRequest()
+	request.Extra["name"] = "Wilhelmina"
+	request.Extra["bad"] = map[string]any{"Wilhelmina": make(chan int)}
+	request.Flags = request.Flags.Set("x", func() string { return "Wilhelmina" })
+	request.Steps = append(request.Steps, request.Steps[0], identomat.UserQuestionnaire("u").Ask(
+		identomat.RadioQuestion("q", nil, identomat.Choice("a", nil)).Answer("Wilhelmina").ShowIf("Featherstone", "F00-AB-77")))
+	_, err := client.Sessions.Begin(t.Context(), request)
+	var invalid *identomat.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	paths := make([]string, len(invalid.Problems))
+	for i, p := range invalid.Problems {
+		paths[i] = p.Path
+	}
+	assert.Equal(t, []string{
+		"flags.x", "steps[1].key", "steps[2].questions[0].answer", "steps[2].questions[0].showConditions.questionKey",
+		"Extra.bad", "Extra.name",
+	}, paths)
+	assertSecret(t, printings(t, err)+printings(t, *invalid)+printings(t, invalid.Problems), "the validation error")
+	assert.Zero(t, mock.GetTotalCallCount(), "nothing is sent")
+
+	client, mock = mocked(t, identomat.WithoutValidation())
+	answers(mock, beginURL, 200, "application/json", tokenReply)
+	request.Flags, request.Extra = identomat.Flags{}, nil
+	_, err = client.Sessions.Begin(t.Context(), request)
+	require.NoError(t, err)
+}
+
+func TestATokenIsStoredAsItIs(t *testing.T) {
+	stored, err := json.Marshal(identomat.Session{Token: sessionToken, URL: "u"})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"token":"`+string(sessionToken)+`","url":"u"}`, string(stored))
+	var read identomat.Session
+	require.NoError(t, json.Unmarshal(stored, &read))
+	assert.Equal(t, sessionToken, read.Token)
+}
