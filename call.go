@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"github.com/google/go-querystring/query"
@@ -11,26 +10,52 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// callForm calls an endpoint that takes an urlencoded form; form is a struct with url tags.
-func (c *Client) callForm(ctx context.Context, op *operation.Operation, form any, decode func([]byte) error, secrets ...string) error {
+// A decoder reads a reply of its operation's shape. It may keep the data.
+type decoder interface {
+	decode(data []byte) error
+}
+
+// ignored is for replies of which only the shape matters.
+type ignored struct{}
+
+func (ignored) decode([]byte) error { return nil }
+
+// call is one call of one endpoint. It is its own judge.
+type call struct {
+	engine.Call
+	op   *operation.Operation
+	into decoder
+	few  [4]string // room for the secrets
+}
+
+// Judge classifies a reply and decodes it.
+func (c *call) Judge(r *engine.Reply, readErr error) engine.Verdict {
+	return judge(c.op, r, readErr, c.into)
+}
+
+// callForm calls an endpoint that takes an urlencoded form; form is a struct with url
+// tags. The private values are those of the request that no error may show.
+func (c *Client) callForm(ctx context.Context, op *operation.Operation, form any, into decoder, private ...string) error {
 	values, err := query.Values(form)
 	if err != nil {
 		return err
 	}
-	return c.send(ctx, op, "application/x-www-form-urlencoded", []byte(values.Encode()), decode, secrets)
+	return c.send(ctx, op, "application/x-www-form-urlencoded", []byte(values.Encode()), into, private...)
 }
 
 // callJSON calls an endpoint that takes a JSON body.
-func (c *Client) callJSON(ctx context.Context, op *operation.Operation, body []byte, decode func([]byte) error, secrets ...string) error {
-	return c.send(ctx, op, "application/json", body, decode, secrets)
+func (c *Client) callJSON(ctx context.Context, op *operation.Operation, body []byte, into decoder, private ...string) error {
+	return c.send(ctx, op, "application/json", body, into, private...)
 }
 
-func (c *Client) send(ctx context.Context, op *operation.Operation, contentType string, body []byte, decode func([]byte) error, secrets []string) error {
-	_, failure := c.engine.Do(ctx, &engine.Call{
+func (c *Client) send(ctx context.Context, op *operation.Operation, contentType string, body []byte, into decoder, private ...string) error {
+	this := &call{op: op, into: into}
+	this.Call = engine.Call{
 		Operation: op.Name, Repeatable: op.Repeatable, URL: c.urls[op],
-		ContentType: contentType, Body: body, Limit: c.maxReply, Secrets: secrets,
-		Judge: func(r *engine.Reply, readErr error) engine.Verdict { return judge(op, r, readErr, decode) },
-	})
+		ContentType: contentType, Body: body, Limit: c.maxReply,
+		Judge: this, Secrets: append(this.few[:0], private...),
+	}
+	_, failure := c.engine.Do(ctx, &this.Call)
 	if failure == nil {
 		return nil
 	}
@@ -47,11 +72,3 @@ func callError(op *operation.Operation, f *engine.Failure) error {
 	}
 	return &TransportError{Op: op.Name, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
 }
-
-// decodeInto decodes a reply of JSON into v.
-func decodeInto(v any) func([]byte) error {
-	return func(data []byte) error { return json.Unmarshal(data, v) }
-}
-
-// ignore accepts a reply of the operation's shape whatever it says.
-func ignore([]byte) error { return nil }

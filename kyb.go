@@ -78,7 +78,7 @@ func withFields(m members, fields []KYBField, mandatory bool) jsonValue {
 	list := make(values, 0, len(old)+len(fields))
 	list = append(list, old...)
 	for _, field := range fields {
-		m := members{}.set("type", jsonString(string(field))).set("mandatory", jsonBool(mandatory))
+		m := chain(member{name: "type", value: jsonString(string(field))}, member{name: "mandatory", value: jsonBool(mandatory)})
 		list = append(list, jsonObject(m))
 	}
 	return jsonList(list)

@@ -46,11 +46,23 @@ func (m members) newest() *member {
 	return *m.last
 }
 
+// chain makes an object of a list that nobody else holds, in one allocation for all.
+// The names differ.
+func chain(list ...member) members {
+	var m members
+	for i := range list {
+		at := &list[i]
+		at.self, at.older = at, m
+		m.last = &at.self
+	}
+	return m
+}
+
 // jsonValue is the value of a member, or an item of an array. It is the JSON text
-// itself, or a part that is still to be written: members, values, or the error that
-// explains why the value has no JSON form. That error is kept and not returned at once,
-// so that builders chain and validation reports it with its path. The zero jsonValue
-// stands for no value.
+// itself, or a part that is still to be written: unquoted for a string whose text has no
+// quotes yet, members, values, or the error that explains why the value has no JSON
+// form. That error is kept and not returned at once, so that builders chain and
+// validation reports it with its path. The zero jsonValue stands for no value.
 //
 // Text is made when a value is set. So nothing that a caller can still write to is ever
 // held, what was built and what was decoded are checked by the same code, and encoding
@@ -59,6 +71,8 @@ type jsonValue struct {
 	text string
 	part any
 }
+
+type unquoted struct{}
 
 // values is a JSON array. It is never written to once it is held by a member.
 type values []jsonValue
@@ -167,6 +181,8 @@ func (v values) appendJSON(dst []byte) ([]byte, error) {
 
 func (v jsonValue) appendJSON(dst []byte) ([]byte, error) {
 	switch part := v.part.(type) {
+	case unquoted:
+		return appendString(dst, v.text), nil
 	case members:
 		return part.appendJSON(dst)
 	case values:
@@ -226,10 +242,7 @@ func errorIn(name string, err error) error {
 	return &encodeError{path: path + bad.path, cause: bad.cause}
 }
 
-func jsonString(s string) jsonValue {
-	var buf [128]byte
-	return jsonValue{text: string(appendString(buf[:0], s))}
-}
+func jsonString(s string) jsonValue { return jsonValue{text: s, part: unquoted{}} }
 
 func jsonBool(b bool) jsonValue { return jsonValue{text: strconv.FormatBool(b)} }
 
@@ -335,13 +348,7 @@ func decodeMembers(data []byte) (members, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return members{}, errors.New("identomat: text after the end of a JSON object")
 	}
-	var m members
-	for i := range list {
-		at := &list[i]
-		at.self, at.older = at, m
-		m.last = &at.self
-	}
-	return m, nil
+	return chain(list...), nil
 }
 
 var (
@@ -379,6 +386,9 @@ func (v jsonValue) bad() bool {
 }
 
 func (v jsonValue) str() (string, bool) {
+	if v.part == (unquoted{}) {
+		return v.text, true
+	}
 	if len(v.text) < 2 || v.text[0] != '"' {
 		return "", false
 	}
@@ -390,9 +400,12 @@ func (v jsonValue) str() (string, bool) {
 	return s, err == nil
 }
 
-func (v jsonValue) isTrue() bool { return v.text == "true" }
+func (v jsonValue) isTrue() bool { return v.part == nil && v.text == "true" }
 
 func (v jsonValue) number() (float64, bool) {
+	if v.part != nil {
+		return 0, false
+	}
 	n, err := strconv.ParseFloat(v.text, 64)
 	return n, err == nil
 }
@@ -402,7 +415,7 @@ func (v jsonValue) object() (members, bool) {
 	if m, ok := v.part.(members); ok {
 		return m, true
 	}
-	if v.text != "" && v.text[0] == '{' {
+	if v.part == nil && v.text != "" && v.text[0] == '{' {
 		m, err := decodeMembers([]byte(v.text))
 		return m, err == nil
 	}
@@ -414,7 +427,7 @@ func (v jsonValue) list() (values, bool) {
 	if list, ok := v.part.(values); ok {
 		return list, true
 	}
-	if v.text == "" || v.text[0] != '[' {
+	if v.part != nil || v.text == "" || v.text[0] != '[' {
 		return nil, false
 	}
 	list, err := decodeValues([]byte(v.text))

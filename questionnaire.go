@@ -178,7 +178,7 @@ func asQuestion[Q ~struct{ questionBase[Q] }](m members) Q {
 }
 
 func questionMembers(typ, key string, title Text) members {
-	return members{}.set("type", jsonString(typ)).set("key", jsonString(key)).set("title", title.json())
+	return chain(member{name: "type", value: jsonString(typ)}, member{name: "key", value: jsonString(key)}, member{name: "title", value: title.json()})
 }
 
 // newChoiceQuestion is a question with options to choose from.
@@ -199,7 +199,7 @@ type QuestionOption struct{ wireObject }
 // in the questionnaire, not only in the question. (Developer guide 2025, User
 // questionnaire.)
 func Choice(key string, title Text) QuestionOption {
-	return QuestionOption{wireObject{members{}.set("key", jsonString(key)).set("title", title.json())}}
+	return QuestionOption{wireObject{chain(member{name: "key", value: jsonString(key)}, member{name: "title", value: title.json()})}}
 }
 
 // Set sets any parameter of the option by its wire name.
@@ -313,7 +313,7 @@ type GenericQuestion struct{ questionBase[GenericQuestion] }
 // CustomQuestion is a question of any type, for types that this SDK does not know, such
 // as the System manual's boolean. Its parameters are given with Title and Set.
 func CustomQuestion(typ, key string) GenericQuestion {
-	return asQuestion[GenericQuestion](members{}.set("type", jsonString(typ)).set("key", jsonString(key)))
+	return asQuestion[GenericQuestion](chain(member{name: "type", value: jsonString(typ)}, member{name: "key", value: jsonString(key)}))
 }
 
 // seenQuestion is what the conditions of later questions need to know of one.

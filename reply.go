@@ -14,9 +14,8 @@ import (
 // The one classifier for all replies. It fails closed: what is neither of the
 // operation's shape nor a known error is ErrUnexpectedReply, never a zero value.
 
-// judge turns a reply into an error, or decodes it with decode, which is given a
-// reply of the operation's shape and may keep it.
-func judge(op *operation.Operation, r *engine.Reply, readErr error, decode func([]byte) error) engine.Verdict {
+// judge turns a reply into an error, or decodes it.
+func judge(op *operation.Operation, r *engine.Reply, readErr error, into decoder) engine.Verdict {
 	var bad *signatureError
 	switch {
 	case errors.Is(readErr, engine.ErrTooLarge):
@@ -35,7 +34,7 @@ func judge(op *operation.Operation, r *engine.Reply, readErr error, decode func(
 	if refused := refusal(op, r); refused != nil {
 		return engine.Verdict{Err: refused, Refused: true}
 	}
-	if !isSuccess(r.StatusCode) || !hasShape(op.Shape, r.Body) || decode(r.Body) != nil {
+	if !isSuccess(r.StatusCode) || !hasShape(op.Shape, r.Body) || into.decode(r.Body) != nil {
 		return engine.Verdict{Err: unexpected(op, r)}
 	}
 	return engine.Verdict{}

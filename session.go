@@ -101,7 +101,7 @@ func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session
 		return nil, err
 	}
 	session := new(Session)
-	err = s.client.callJSON(ctx, op, body, session.decode, req.secrets()...)
+	err = s.client.callJSON(ctx, op, body, session, req.Name, req.ClientUserID, string(req.ParentSessionID))
 	if err != nil {
 		return nil, err
 	}
@@ -238,11 +238,6 @@ func (r *BeginRequest) validate(op string) error {
 	return p.err(op)
 }
 
-// secrets lists the values that no error may repeat.
-func (r *BeginRequest) secrets() []string {
-	return []string{r.Name, r.ClientUserID, string(r.ParentSessionID)}
-}
-
 // sessionForm is the form of every widget endpoint that takes a session.
 type sessionForm struct {
 	CompanyKey   string `url:"company_key"`
@@ -266,7 +261,7 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 		return nil, err
 	}
 	result := new(Result)
-	if err := s.client.callForm(ctx, operation.Result, form, result.decode, string(token)); err != nil {
+	if err := s.client.callForm(ctx, operation.Result, form, result, string(token)); err != nil {
 		return nil, err
 	}
 	return result, nil
@@ -284,7 +279,7 @@ func (s *SessionsService) Delete(ctx context.Context, token Token) error {
 	if err != nil {
 		return err
 	}
-	return s.client.callForm(ctx, operation.Delete, form, ignore, string(token))
+	return s.client.callForm(ctx, operation.Delete, form, ignored{}, string(token))
 }
 
 const (

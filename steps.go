@@ -100,7 +100,7 @@ func asStep[S ~struct{ stepBase[S] }](m members) S {
 }
 
 func newStep[S ~struct{ stepBase[S] }](typ, key string) S {
-	return asStep[S](members{}.set("type", jsonString(typ)).set("key", jsonString(key)))
+	return asStep[S](chain(member{name: "type", value: jsonString(typ)}, member{name: "key", value: jsonString(key)}))
 }
 
 // decodedStep is the step of the type that m names.

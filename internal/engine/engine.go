@@ -80,12 +80,16 @@ type Call struct {
 	Body        []byte
 	// Limit is the largest reply in bytes.
 	Limit int64
-	// Judge decides what a reply is. It is called with the whole body, or with what
-	// arrived of it and the error that ended it. Without a verdict on a read error the
-	// attempt ended with that error.
-	Judge func(r *Reply, readErr error) Verdict
+	Judge Judge
 	// Secrets are values of this call that no error may show, beside the client's own.
 	Secrets []string
+}
+
+// Judge decides what a reply is. It is called with the whole body, or with what arrived
+// of it and the error that ended it. Without a verdict on a read error the attempt ended
+// with that error.
+type Judge interface {
+	Judge(r *Reply, readErr error) Verdict
 }
 
 // Verdict is what a reply comes to.
@@ -275,7 +279,7 @@ func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 	}
 	out.received = int64(len(body))
 	out.reply = &Reply{StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
-	if verdict := c.Judge(out.reply, readErr); verdict.Err != nil {
+	if verdict := c.Judge.Judge(out.reply, readErr); verdict.Err != nil {
 		out.err, out.fromReply = verdict.Err, true
 		out.untouched = verdict.Refused || resp.StatusCode == http.StatusTooManyRequests
 	} else if readErr != nil {
