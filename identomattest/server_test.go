@@ -321,9 +321,12 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	for srv.Count("result/") == 0 {
 		runtime.Gosched()
 	}
+	start := time.Now()
 	srv.Close()
 	srv.Close()
+	assert.Less(t, time.Since(start), closeGrace, "nothing had to be waited for")
 	require.Error(t, <-held, "Close ends a reply that is held back")
+	assert.False(t, srv.hold(t.Context(), nil, 0), "and would end another at once")
 
 	_, err = net.Dial("tcp", strings.TrimPrefix(srv.APIURL, "http://"))
 	require.Error(t, err)

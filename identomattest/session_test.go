@@ -110,7 +110,7 @@ func TestBeginTakesEveryDocumentedFlagStepAndQuestion(t *testing.T) {
 			{"type": "face-document", "flags": {"allow_face_doc_upload": true, "require_face_document": true}},
 			{"type": "company", "description": {"en": "d"}, "fields": [{"type": "companyName", "mandatory": true}]},
 			{"type": "beneficiaries", "kycConfigId": "687e0ba12cf633bd323cb0db", "kybConfigId": "687e0ba12cf633bd323cb0d2",
-				"roles": {"ubo": {"fields": [{"type": "firstName", "mandatory": true}], "verification": true}}},
+				"roles": {"shareholder": {"verification": true}, "ubo": {"fields": [{"type": "firstName", "mandatory": true}], "verification": true}}},
 			{"type": "kyb-review", "title": "Checking the data"},
 			{"type": "video-call", "resetSteps": true, "hideCameraOption": true, "nameRequired": true, "multiple_participants": true,
 				"steps": [{"type": "identity-document", "key": "in-the-call"}]},
@@ -172,6 +172,7 @@ func TestBeginRefuses(t *testing.T) {
 		"an unknown part of a role":           `"steps":[{"type":"beneficiaries","roles":{"ubo":{"verify":true}}}]`,
 		"an unknown field of a role":          `"steps":[{"type":"beneficiaries","roles":{"ubo":{"fields":[{"type":"name"}]}}}]`,
 		"a role verified by nothing":          `"steps":[{"type":"beneficiaries","roles":{"ubo":{"verification":true}}}]`,
+		"a person verified as a company":      `"steps":[{"type":"beneficiaries","kybConfigId":"x","roles":{"ubo":{"verification":true}}}]`,
 		"a questionnaire without a key":       `"steps":[{"type":"user-questionnaire","questions":[]}]`,
 		"a question that is a text":           questionnaire(`"a"`),
 		"an unknown question type":            questionnaire(`{"type":"text","key":"a"}`),
@@ -403,6 +404,14 @@ func TestTheDocumentFollowsTheSession(t *testing.T) {
 	licence := begin(t, srv, "")
 	require.NoError(t, srv.Approve(licence, WithDocumentType("driver_license")))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", licence).body, `"document_type":"driver_license"`)
+
+	faceOnly := only(t, srv, `{"type":"liveness"}`)
+	require.NoError(t, srv.Approve(faceOnly))
+	assert.Contains(t, widget(t, srv, "result/", "session_token", faceOnly).body,
+		`{"result":"approved","similarity":0,"live":false,"document_type":"",`, "there is no photo to compare the face with")
+
+	companies := begin(t, srv, `"steps":[{"type":"beneficiaries","kybConfigId":"x","roles":{"shareholder":{"verification":true}}}]`)
+	assert.NotEmpty(t, companies, "a shareholder may be a company")
 
 	none := only(t, srv, `{"type":"email"}`)
 	require.NoError(t, srv.Approve(none))
