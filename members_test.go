@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -84,7 +85,12 @@ func TestStringsAreEncodedAsJSON(t *testing.T) {
 		"\u2028":                 "\"\u2028\"",
 		"\"\u10d0 and an escape": "\"\\\"\u10d0 and an escape\"",
 	} {
-		assert.Equal(t, want, string(appendString(nil, value)), "%q", value)
+		got := string(appendString(nil, value))
+		if utf8.ValidString(value) {
+			assert.Equal(t, want, got, "%q", value)
+		} else { // Go 1.26 and 1.27 escape the replacement character differently
+			assert.JSONEq(t, want, got, "%q", value)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/identomat-go/identomat"
 )
 
 // Callback is the body of a callback.
@@ -15,20 +17,20 @@ type Callback struct {
 }
 
 // OneTimePassword is the callback that asks the company to send a code to a phone.
-func OneTimePassword(token, phoneNumber, code string) Callback {
+func OneTimePassword(token identomat.Token, phoneNumber, code string) Callback {
 	return Callback{fields: object{
 		{"type", "one-time-password-request"},
-		{"sessionId", token},
+		{"sessionId", string(token)},
 		{"text", "Your code is " + code},
 		{"phoneNumber", phoneNumber},
 	}}
 }
 
 // SessionLinkSMS is the callback that asks the company to send a link to a phone.
-func SessionLinkSMS(token, phoneNumber, link string) Callback {
+func SessionLinkSMS(token identomat.Token, phoneNumber, link string) Callback {
 	return Callback{fields: object{
 		{"type", "share-session-link-via-sms"},
-		{"sessionId", token},
+		{"sessionId", string(token)},
 		{"text", "Hello, please complete your verification using the link below."},
 		{"phoneNumber", phoneNumber},
 		{"sessionLink", link},
@@ -37,8 +39,8 @@ func SessionLinkSMS(token, phoneNumber, link string) Callback {
 
 // PlainCallback has the common fields alone. No document shows what the other types
 // carry beside them, the status updates and those about email among them.
-func PlainCallback(callbackType, token string) Callback {
-	return Callback{fields: object{{"type", callbackType}, {"sessionId", token}}}
+func PlainCallback(callbackType string, token identomat.Token) Callback {
+	return Callback{fields: object{{"type", callbackType}, {"sessionId", string(token)}}}
 }
 
 // RawCallback is a body of any kind. Nothing is added to it, the key neither.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
 )
 
 func TestCallbacksHaveTheDocumentedBodies(t *testing.T) {
@@ -26,11 +28,11 @@ func TestCallbacksHaveTheDocumentedBodies(t *testing.T) {
 		want     string
 	}{
 		{
-			OneTimePassword("wwb83rh1se22wd81z0tx8bqlerljq5kgf6rxem1q", "+995512345678", "6867"),
+			OneTimePassword(identomat.Token("wwb83rh1se22wd81z0tx8bqlerljq5kgf6rxem1q"), "+995512345678", "6867"),
 			strings.ReplaceAll(sample(t, "one-time-password-request"), "callback-api-key-123", srv.CallbackKey),
 		},
 		{
-			SessionLinkSMS("t", "+995512345678", "https://bank.example/s"),
+			SessionLinkSMS(identomat.Token("t"), "+995512345678", "https://bank.example/s"),
 			`{"callbackApiKey":"` + srv.CallbackKey + `","type":"share-session-link-via-sms","sessionId":"t",
 				"text":"Hello, please complete your verification using the link below.","phoneNumber":"+995512345678",
 				"sessionLink":"https://bank.example/s"}`,
@@ -49,7 +51,7 @@ func TestCallbacksHaveTheDocumentedBodies(t *testing.T) {
 		assert.Equal(t, asJSON, contentType)
 		assert.Equal(t, http.MethodPost, method)
 	}
-	sms := SessionLinkSMS("t", "p", "l")
+	sms := SessionLinkSMS(identomat.Token("t"), "p", "l")
 	assert.Equal(t, shape(t, sample(t, "share-session-link-via-sms")), shape(t, string(sms.body("k"))))
 }
 

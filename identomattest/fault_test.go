@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
 )
 
 func TestFaultsThatReplaceTheReply(t *testing.T) {
@@ -223,17 +225,17 @@ func TestMistakesOfATestAreReported(t *testing.T) {
 	tb := &recorder{TB: t}
 	srv := NewServer(tb)
 	srv.Fault("resutl/", HTTPStatus(500), 1)
-	require.Error(t, srv.Approve("no such token"))
-	require.Error(t, srv.Reject("no such token", ""))
-	require.Error(t, srv.ManualCheck("no such token"))
-	require.Error(t, srv.Expire("no such token"))
-	require.Error(t, srv.SetResult("no such token", `{}`))
-	require.Error(t, srv.SetResult("no such token", `{`))
-	require.Error(t, srv.SetMedia("no such token", "result/face/", "", nil))
-	require.Error(t, srv.SetMedia("no such token", "begin/", "", nil))
+	require.Error(t, srv.Approve(identomat.Token("no such token")))
+	require.Error(t, srv.Reject(identomat.Token("no such token"), ""))
+	require.Error(t, srv.ManualCheck(identomat.Token("no such token")))
+	require.Error(t, srv.Expire(identomat.Token("no such token")))
+	require.Error(t, srv.SetResult(identomat.Token("no such token"), `{}`))
+	require.Error(t, srv.SetResult(identomat.Token("no such token"), `{`))
+	require.Error(t, srv.SetMedia(identomat.Token("no such token"), "result/face/", "", nil))
+	require.Error(t, srv.SetMedia(identomat.Token("no such token"), "begin/", "", nil))
 	require.Error(t, srv.UpdateMonitored("no such id"))
 	token := begin(t, srv, "")
-	require.Error(t, srv.Approve(token, WithAnswer("a", "b", struct{}{})))
+	require.Error(t, srv.Approve(identomat.Token(token), WithAnswer("a", "b", struct{}{})))
 	assert.Equal(t, 11, tb.errors)
 
 	NewServer(tb, WithConfiguration(`{}`))

@@ -17,6 +17,8 @@ import (
 	"sync"
 
 	"github.com/identomat-go/identomat/internal/operation"
+
+	"github.com/identomat-go/identomat"
 )
 
 // DataURI is a way to spell the face photo of get-session-main-document-face-photo.
@@ -45,16 +47,16 @@ type customMedia struct {
 
 // SetMedia replaces what an operation that answers with bytes, as "result/face/", sends
 // for a session. It is sent whether the session is decided or not. The server keeps data.
-func (s *Server) SetMedia(token, operationName, contentType string, data []byte) error {
+func (s *Server) SetMedia(token identomat.Token, operationName, contentType string, data []byte) error {
 	op := operationNamed(operationName)
 	if op == nil || op.Shape != operation.Binary {
 		return s.misuse("SetMedia: no operation with media is named %q", operationName)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ses, ok := s.sessions[token]
+	ses, ok := s.sessions[string(token)]
 	if !ok {
-		return s.misuse("SetMedia: no session has the token %q", token)
+		return s.misuse("SetMedia: no session has the token %q", string(token))
 	}
 	ses.media[op.Name] = customMedia{contentType, data}
 	return nil

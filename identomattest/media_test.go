@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat/internal/operation"
+
+	"github.com/identomat-go/identomat"
 )
 
 const errNotFound = `{"argumentError":"not-found"}`
@@ -64,7 +66,7 @@ func TestMediaOfAFinishedSession(t *testing.T) {
 		assert.Equal(t, errNotFound, reply.body, c.name)
 	}
 	for _, token := range []string{card, passport, plain} {
-		require.NoError(t, srv.Approve(token))
+		require.NoError(t, srv.Approve(identomat.Token(token)))
 	}
 	for _, c := range calls {
 		reply := widget(t, srv, c.name, params(c.token, c.typeID)...)
@@ -163,7 +165,7 @@ func TestTheFacePhotoComesInThreeSpellings(t *testing.T) {
 		}
 		assert.Equal(t, `{"argumentError":"face-photo-not-found"}`, call(token))
 		assert.Equal(t, errNoSession, call("unknown"))
-		require.NoError(t, srv.Approve(token))
+		require.NoError(t, srv.Approve(identomat.Token(token)))
 		body := call(token)
 		assert.True(t, strings.HasPrefix(body, `{"result":"`+prefix+`\/9j\/`), body[:50])
 		data := strings.NewReplacer(`{"result":"`+prefix, "", `"}`, "", `\/`, "/").Replace(body)
@@ -222,7 +224,7 @@ func TestVisualMarkers(t *testing.T) {
 	assert.Equal(t, `{"result":[]}`, call(token))
 	assert.Equal(t, errNoSession, call("unknown"))
 	assert.Equal(t, errWrong, api(t, srv, "get-visual-markers", "").body)
-	require.NoError(t, srv.Approve(token))
+	require.NoError(t, srv.Approve(identomat.Token(token)))
 	body := call(token)
 	assert.True(t, strings.HasPrefix(body, `{"result":[["data:application\/x-tar;base64,`), body[:60])
 	assert.Equal(t, []string{"marker-1.png", "marker-2.png"}, names(t, archives(t, body)[0][0]))
@@ -239,7 +241,7 @@ func TestQuestionFiles(t *testing.T) {
 	srv := NewServer(t)
 	token := only(t, srv, steps)
 	assert.Equal(t, errWrong, call(srv, token, "papers", "contract", ""), "nothing is uploaded yet")
-	require.NoError(t, srv.Approve(token))
+	require.NoError(t, srv.Approve(identomat.Token(token)))
 
 	all := archives(t, call(srv, token, "papers", "contract", ""))
 	require.Len(t, all, 1)
@@ -267,7 +269,7 @@ func TestQuestionFiles(t *testing.T) {
 
 	bare := NewServer(t, WithBareQuestionFiles())
 	token = only(t, bare, steps)
-	require.NoError(t, bare.Approve(token))
+	require.NoError(t, bare.Approve(identomat.Token(token)))
 	files := archives(t, call(bare, token, "papers", "contract", ""))
 	requirePDF(t, string(files[0][0]))
 	_, _, err := image.Decode(bytes.NewReader(files[0][1]))
@@ -278,7 +280,7 @@ func TestVideoCalls(t *testing.T) {
 	srv := NewServer(t)
 	call := func(name, token string) got { return api(t, srv, name, `"sessionId":"`+token+`"`) }
 	without := begin(t, srv, "")
-	require.NoError(t, srv.Approve(without))
+	require.NoError(t, srv.Approve(identomat.Token(without)))
 	assert.Equal(t, `{"result":[]}`, call("get-video-call-shots", without).body)
 	assert.Equal(t, errNotFound, call("get-video-call-videos", without).body)
 	assert.Equal(t, 200, call("get-video-call-videos", without).status)
@@ -300,7 +302,7 @@ func TestVideoCalls(t *testing.T) {
 	assert.Equal(t, []string{"video-1.mp4"}, names(t, []byte(videos.body)))
 
 	several := only(t, srv, `{"type":"video-call","multiple_participants":true}`)
-	require.NoError(t, srv.Approve(several))
+	require.NoError(t, srv.Approve(identomat.Token(several)))
 	assert.Len(t, archives(t, call("get-video-call-shots", several).body), 2)
 	assert.Equal(t, []string{"video-1.mp4", "video-2.mp4"}, names(t, []byte(call("get-video-call-videos", several).body)))
 	body := widget(t, srv, "result/", "session_token", one).body
@@ -314,7 +316,7 @@ func TestSetMediaReplacesMedia(t *testing.T) {
 		if op.Shape != operation.Binary {
 			continue
 		}
-		require.NoError(t, srv.SetMedia(token, op.Name, "image/webp", []byte("own "+op.Name)))
+		require.NoError(t, srv.SetMedia(identomat.Token(token), op.Name, "image/webp", []byte("own "+op.Name)))
 		var reply got
 		switch op {
 		case operation.ResultGeneralDocument:

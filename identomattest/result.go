@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/identomat-go/identomat"
 )
 
 // The outcomes on the wire.
@@ -55,18 +57,18 @@ func WithAnswer(stepKey, questionKey string, answer any) DecisionOption {
 
 // Approve ends a session well. An unknown token is an error, which also fails the test
 // of NewServer.
-func (s *Server) Approve(token string, opts ...DecisionOption) error {
-	return s.decide("Approve", token, approval(), opts)
+func (s *Server) Approve(token identomat.Token, opts ...DecisionOption) error {
+	return s.decide("Approve", string(token), approval(), opts)
 }
 
 // Reject ends a session badly, with a reason as "low_similarity".
-func (s *Server) Reject(token, reason string, opts ...DecisionOption) error {
-	return s.decide("Reject", token, rejection(reason), opts)
+func (s *Server) Reject(token identomat.Token, reason string, opts ...DecisionOption) error {
+	return s.decide("Reject", string(token), rejection(reason), opts)
 }
 
 // ManualCheck leaves a session to an operator.
-func (s *Server) ManualCheck(token string, opts ...DecisionOption) error {
-	return s.decide("ManualCheck", token, doubt(), opts)
+func (s *Server) ManualCheck(token identomat.Token, opts ...DecisionOption) error {
+	return s.decide("ManualCheck", string(token), doubt(), opts)
 }
 
 func approval() decision {
@@ -87,13 +89,13 @@ func doubt() decision {
 
 // SetResult makes result/ answer with exactly this JSON. The session counts as decided
 // unless the text says in_progress.
-func (s *Server) SetResult(token, rawJSON string) error {
+func (s *Server) SetResult(token identomat.Token, rawJSON string) error {
 	v, err := decodeJSON([]byte(rawJSON))
 	if err != nil {
 		return s.misuse("SetResult: %v", err)
 	}
 	o, _ := v.(object)
-	return s.decide("SetResult", token, decision{outcome: o.text("result"), raw: []byte(rawJSON)}, nil)
+	return s.decide("SetResult", string(token), decision{outcome: o.text("result"), raw: []byte(rawJSON)}, nil)
 }
 
 func (s *Server) decide(method, token string, d decision, opts []DecisionOption) error {

@@ -20,6 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat/internal/operation"
+
+	"github.com/identomat-go/identomat"
 )
 
 // got is a reply as it came over the wire.
@@ -286,7 +288,7 @@ func TestAHundredSessionsAtOnce(t *testing.T) {
 	for i := range 100 {
 		wg.Go(func() {
 			token := begin(t, srv, fmt.Sprintf(`"clientUserId":"user-%d"`, i))
-			assert.NoError(t, srv.Approve(token))
+			assert.NoError(t, srv.Approve(identomat.Token(token)))
 			assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"result":"approved"`)
 			srv.Requests()
 			srv.Sessions()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/identomat-go/identomat"
 )
 
 // defaultLifetime is how long the widget accepts a session whose configuration says
@@ -103,10 +105,10 @@ func (s *Server) Sessions() []Session {
 }
 
 // Session returns one session.
-func (s *Server) Session(token string) (Session, bool) {
+func (s *Server) Session(token identomat.Token) (Session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ses, ok := s.sessions[token]
+	ses, ok := s.sessions[string(token)]
 	if !ok {
 		return Session{}, false
 	}
@@ -318,7 +320,7 @@ func (s *Server) lookup(c *call) (*session, bool) {
 	if token == "" {
 		token = c.params.text("sessionId")
 	}
-	ses, ok := s.sessions[token]
+	ses, ok := s.sessions[string(token)]
 	return ses, ok
 }
 
@@ -335,12 +337,12 @@ func (s *Server) delete(c *call) reply {
 }
 
 // Expire ends the lifetime of a session now. Its result can still be read.
-func (s *Server) Expire(token string) error {
+func (s *Server) Expire(token identomat.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ses, ok := s.sessions[token]
+	ses, ok := s.sessions[string(token)]
 	if !ok {
-		return s.misuse("Expire: no session has the token %q", token)
+		return s.misuse("Expire: no session has the token %q", string(token))
 	}
 	ses.expires = s.now()
 	return nil

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
 )
 
 const (
@@ -39,7 +41,7 @@ func TestBeginTakesThreeEncodings(t *testing.T) {
 		reply := post(t, srv.WidgetURL+"/external-api/begin/", r.contentType, r.body)
 		require.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
 		assert.Equal(t, asJSON, reply.header.Get("Content-Type"))
-		ses, ok := srv.Session(strings.Trim(reply.body, `"`))
+		ses, ok := srv.Session(identomat.Token(strings.Trim(reply.body, `"`)))
 		require.True(t, ok)
 		assert.Equal(t, "https://bank.example/?a=1", ses.ReturnURL)
 		assert.Equal(t, "7", ses.ClientUserID)
@@ -59,7 +61,7 @@ func TestBeginTakesThreeEncodings(t *testing.T) {
 func TestTheServiceAddsItsOwnStepsUnlessTheyAreSkipped(t *testing.T) {
 	srv := NewServer(t)
 	steps := func(members string) (types []string) {
-		ses, _ := srv.Session(begin(t, srv, members))
+		ses, _ := srv.Session(identomat.Token(begin(t, srv, members)))
 		for _, step := range ses.Steps {
 			types = append(types, step.Type)
 		}
@@ -83,10 +85,10 @@ func TestAConfigurationsStepsAreOverriddenByKey(t *testing.T) {
 	token := begin(t, srv, `"config_id":"abc","steps":[
 		{"type":"user-questionnaire","key":"agreement","questions":[{"type":"string","key":"name","answer":"John Doe"}]},
 		{"type":"email"}]`)
-	ses, _ := srv.Session(token)
+	ses, _ := srv.Session(identomat.Token(token))
 	assert.Equal(t, []Step{{"liveness", "face"}, {"user-questionnaire", "agreement"}, {"email", "require_email"}}, ses.Steps)
 	assert.Equal(t, 90*time.Minute, ses.Expires.Sub(ses.Created))
-	require.NoError(t, srv.Approve(token))
+	require.NoError(t, srv.Approve(identomat.Token(token)))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"key":"name","answer":"John Doe"}`)
 }
 
@@ -214,7 +216,7 @@ func TestAllowUnknownLetsTheFutureIn(t *testing.T) {
 func TestAChildSessionKnowsItsParent(t *testing.T) {
 	srv := NewServer(t)
 	parent := begin(t, srv, "")
-	child, _ := srv.Session(begin(t, srv, `"parent_session_id":"`+parent+`"`))
+	child, _ := srv.Session(identomat.Token(begin(t, srv, `"parent_session_id":"`+parent+`"`)))
 	assert.Equal(t, parent, child.Parent)
 }
 
@@ -256,14 +258,14 @@ func TestADeletedSessionIsGone(t *testing.T) {
 	assert.Equal(t, "true", widget(t, srv, "delete/", "session_token", token).body)
 	assert.Equal(t, errNoSession, widget(t, srv, "delete/", "session_token", token).body)
 	assert.Equal(t, errNoSession, widget(t, srv, "result/", "session_token", token).body)
-	_, ok := srv.Session(token)
+	_, ok := srv.Session(identomat.Token(token))
 	assert.False(t, ok)
 }
 
 func TestAnExpiredSessionCanStillBeRead(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
-	require.NoError(t, srv.Expire(token))
+	require.NoError(t, srv.Expire(identomat.Token(token)))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"result":"in_progress"`)
 }
 
@@ -291,8 +293,10 @@ func TestAResultHasTheShapeOfTheSamples(t *testing.T) {
 		known[path] = "string"
 	}
 	for outcome, decide := range map[string]func(string) error{
-		"approved": func(token string) error { return srv.Approve(token) },
-		"rejected": func(token string) error { return srv.Reject(token, "low_similarity", AsPerson(GeorgianPerson)) },
+		"approved": func(token string) error { return srv.Approve(identomat.Token(token)) },
+		"rejected": func(token string) error {
+			return srv.Reject(identomat.Token(token), "low_similarity", AsPerson(GeorgianPerson))
+		},
 	} {
 		token := only(t, srv, everyStep)
 		require.NoError(t, decide(token))
@@ -314,7 +318,7 @@ func TestAnApprovedResult(t *testing.T) {
 	now := time.Date(2026, 1, 7, 12, 0, 0, 0, time.UTC)
 	srv := NewServer(t, WithClock(func() time.Time { return now }))
 	token := only(t, srv, everyStep)
-	require.NoError(t, srv.Approve(token, WithComment("fine"), WithSimilarity(0.5)))
+	require.NoError(t, srv.Approve(identomat.Token(token), WithComment("fine"), WithSimilarity(0.5)))
 	var result struct {
 		Similarity   float64
 		Live         bool
@@ -356,12 +360,12 @@ func TestAnApprovedResult(t *testing.T) {
 func TestAnotherPersonCanBeFound(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
-	require.NoError(t, srv.Approve(token, AsPerson(GeorgianPerson)))
+	require.NoError(t, srv.Approve(identomat.Token(token), AsPerson(GeorgianPerson)))
 	body := widget(t, srv, "result/", "session_token", token).body
 	assert.Contains(t, body, `"Given_Names_ka_GE":"\u10dc\u10d8\u10dc\u10dd"`)
 	assert.Contains(t, body, `"local_first_name":"\u10dc\u10d8\u10dc\u10dd"`)
 
-	require.NoError(t, srv.Approve(token, AsPerson(GermanPerson)))
+	require.NoError(t, srv.Approve(identomat.Token(token), AsPerson(GermanPerson)))
 	body = widget(t, srv, "result/", "session_token", token).body
 	assert.Contains(t, body, `"first_name":"J\u00fcrgen"`)
 	assert.NotContains(t, body, "personal_number")
@@ -371,42 +375,42 @@ func TestAnotherPersonCanBeFound(t *testing.T) {
 func TestRejectionAndManualCheck(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
-	require.NoError(t, srv.Reject(token, "face_mismatch"))
+	require.NoError(t, srv.Reject(identomat.Token(token), "face_mismatch"))
 	body := widget(t, srv, "result/", "session_token", token).body
 	assert.Contains(t, body, `"reject_reason":{"value":"face_mismatch","description":"Face mismatch"}`)
 	assert.Contains(t, body, `"errors":["FACE_MISMATCH"]`)
 
-	require.NoError(t, srv.Reject(token, ""))
+	require.NoError(t, srv.Reject(identomat.Token(token), ""))
 	assert.NotContains(t, widget(t, srv, "result/", "session_token", token).body, `"errors"`)
 
-	require.NoError(t, srv.ManualCheck(token))
+	require.NoError(t, srv.ManualCheck(identomat.Token(token)))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"result":"manual_check"`)
 }
 
 func TestSetResultIsSentAsItIs(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
-	require.NoError(t, srv.SetResult(token, ` {"result":"APPROVED", "new":[ ]}`))
+	require.NoError(t, srv.SetResult(identomat.Token(token), ` {"result":"APPROVED", "new":[ ]}`))
 	assert.Equal(t, ` {"result":"APPROVED", "new":[ ]}`, widget(t, srv, "result/", "session_token", token).body)
-	ses, _ := srv.Session(token)
+	ses, _ := srv.Session(identomat.Token(token))
 	assert.Equal(t, "APPROVED", ses.Outcome)
 }
 
 func TestTheDocumentFollowsTheSession(t *testing.T) {
 	srv := NewServer(t)
 	passport := only(t, srv, `{"type":"identity-document","flags":{"document_types":["passport"]}}`)
-	require.NoError(t, srv.Approve(passport))
+	require.NoError(t, srv.Approve(identomat.Token(passport)))
 	body := widget(t, srv, "result/", "session_token", passport).body
 	assert.Contains(t, body, `"document_type":"passport"`)
 	assert.NotContains(t, body, "id_card_front")
 	assert.Contains(t, body, `"mrz":"P<USASMITH<<JOHN<<<`)
 
 	licence := begin(t, srv, "")
-	require.NoError(t, srv.Approve(licence, WithDocumentType("driver_license")))
+	require.NoError(t, srv.Approve(identomat.Token(licence), WithDocumentType("driver_license")))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", licence).body, `"document_type":"driver_license"`)
 
 	faceOnly := only(t, srv, `{"type":"liveness"}`)
-	require.NoError(t, srv.Approve(faceOnly))
+	require.NoError(t, srv.Approve(identomat.Token(faceOnly)))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", faceOnly).body,
 		`{"result":"approved","similarity":0,"live":false,"document_type":"",`, "there is no photo to compare the face with")
 
@@ -414,7 +418,7 @@ func TestTheDocumentFollowsTheSession(t *testing.T) {
 	assert.NotEmpty(t, companies, "a shareholder may be a company")
 
 	none := only(t, srv, `{"type":"email"}`)
-	require.NoError(t, srv.Approve(none))
+	require.NoError(t, srv.Approve(identomat.Token(none)))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", none).body, `"person":{"email":"john.smith@example.com"}`)
 }
 
@@ -448,7 +452,7 @@ func TestAnswersFollowTheQuestions(t *testing.T) {
 		{"type":"string","key":"shown-by-box","showConditions":{"questionKey":"boxes","answer":"b1"}},
 		{"type":"string","key":"hidden","showConditions":{"questionKey":"radio","answer":"r2"}},
 		{"type":"string","key":"chosen"},{"type":"string","key":"list"},{"type":"string","key":"null"}]}`)
-	require.NoError(t, srv.Approve(token, WithAnswer("q", "chosen", 7), WithAnswer("q", "list", []string{"a"}), WithAnswer("q", "null", nil)))
+	require.NoError(t, srv.Approve(identomat.Token(token), WithAnswer("q", "chosen", 7), WithAnswer("q", "list", []string{"a"}), WithAnswer("q", "null", nil)))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `"questionnaires":[{"key":"q","questions":[`+
 		`{"key":"text","answer":"Sample answer"},{"key":"languages","answer":{"en":"yes","ka":"\u10d9\u10d8"}},`+
 		`{"key":"radio","answer":"r1"},{"key":"boxes","answer":["b1"]},{"key":"one","answer":"d1"},{"key":"many","answer":["m1"]},`+
@@ -482,7 +486,7 @@ func TestActivitiesAreTheVisitsOfThePage(t *testing.T) {
 	token := begin(t, srv, "")
 	assert.Equal(t, `{"result":[]}`, api(t, srv, "list-session-activities", `"sessionId":"`+token+`"`).body)
 
-	require.NoError(t, srv.Approve(token))
+	require.NoError(t, srv.Approve(identomat.Token(token)))
 	body := api(t, srv, "list-session-activities", `"sessionId":"`+token+`"`).body
 	assert.Equal(t, shape(t, sample(t, "list-session-activities-default")), shape(t, body))
 	assert.Contains(t, body, `"type":"PAGE_LOADED","time":"2021-12-29T11:30:39.086Z","data":[]}`)
@@ -495,7 +499,7 @@ func TestStatistics(t *testing.T) {
 	token := begin(t, srv, "")
 	assert.Contains(t, api(t, srv, "get-session-statistical-summary", `"sessionId":"`+token+`"`).body, `"sessionTimeSpan":null`)
 	now = now.Add(8 * time.Second)
-	require.NoError(t, srv.Approve(token))
+	require.NoError(t, srv.Approve(identomat.Token(token)))
 	assert.JSONEq(t, sample(t, "get-session-statistical-summary-default"),
 		api(t, srv, "get-session-statistical-summary", `"sessionId":"`+token+`"`).body)
 	assert.Equal(t, errNoSession, api(t, srv, "get-session-statistical-summary", `"sessionId":"unknown"`).body)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
 )
 
 func visit(t *testing.T, address string) got {
@@ -76,7 +78,7 @@ func TestTheButtonsDecide(t *testing.T) {
 	token := begin(t, srv, "")
 	assert.Equal(t, 400, decideAs(t, srv, token, "").status)
 	assert.Equal(t, 400, post(t, srv.WidgetURL+"/", asForm, "%zz").status)
-	ses, _ := srv.Session(token)
+	ses, _ := srv.Session(identomat.Token(token))
 	assert.Equal(t, "in_progress", ses.Outcome)
 }
 
@@ -101,9 +103,9 @@ func TestTheWidgetTurnsAwaySessionsThatAreNotOpen(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	srv := NewServer(t, WithClock(func() time.Time { return now }))
 	finished := begin(t, srv, "")
-	require.NoError(t, srv.Approve(finished))
+	require.NoError(t, srv.Approve(identomat.Token(finished)))
 	expired := begin(t, srv, "")
-	require.NoError(t, srv.Expire(expired))
+	require.NoError(t, srv.Expire(identomat.Token(expired)))
 	early := begin(t, srv, `"scheduleStartTime":"2026-01-01T12:10:00Z"`)
 	deleted := begin(t, srv, "")
 	widget(t, srv, "delete/", "session_token", deleted)
@@ -128,9 +130,9 @@ func TestTheWidgetTurnsAwaySessionsThatAreNotOpen(t *testing.T) {
 		assert.Equal(t, test.status, page.status, test.text)
 		assert.Contains(t, page.body, test.text)
 	}
-	ses, _ := srv.Session(finished)
+	ses, _ := srv.Session(identomat.Token(finished))
 	assert.Equal(t, "approved", ses.Outcome)
-	ses, _ = srv.Session(expired)
+	ses, _ = srv.Session(identomat.Token(expired))
 	assert.Equal(t, "in_progress", ses.Outcome)
 }
 
