@@ -97,6 +97,9 @@ func privateRequest() identomat.BeginRequest {
 	}
 }
 
+// userKey is a key of a context whose value fmt would print.
+type userKey struct{}
+
 // shown are values of every exported type that can hold a secret or a person.
 func shown(t *testing.T) map[string]any {
 	t.Helper()
@@ -119,7 +122,7 @@ func shown(t *testing.T) map[string]any {
 		"Answer": result.Answer("q", "name"), "Location": result.Geolocation[0], "TechnicalDetails": result.TechnicalDetails,
 		"ScreeningMatch": result.ScreeningMatches[0],
 		"APIError":       identomat.APIError{Op: "result/", Message: "Wilhelmina"},
-		"Event":          identomat.Event{Context: context.WithValue(t.Context(), "user", "Wilhelmina"), Operation: "result/"}, //nolint:staticcheck // a string key is printed by fmt
+		"Event":          identomat.Event{Context: context.WithValue(t.Context(), userKey{}, "Wilhelmina"), Operation: "result/"},
 		"TransportError": identomat.TransportError{Op: "result/", Err: scrub(t, cause)},
 	}
 }
