@@ -72,6 +72,9 @@ func Error(err error, secrets ...string) error {
 }
 
 func shows(err error, secrets []string) bool {
+	if _, done := err.(*withheld); done {
+		return false
+	}
 	if Contains(err.Error()+fmt.Sprintf("%+v%#v", err, err), secrets...) {
 		return true
 	}
