@@ -2,6 +2,7 @@ package identomat
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/google/go-querystring/query"
@@ -19,6 +20,22 @@ type decoder interface {
 type ignored struct{}
 
 func (ignored) decode([]byte) error { return nil }
+
+// wrapped decodes {"result": …} into value. A reply without a result is refused.
+type wrapped[T any] struct{ value T }
+
+func (w *wrapped[T]) decode(data []byte) error {
+	var reply struct {
+		Result json.RawMessage `json:"result"`
+	}
+	if err := json.Unmarshal(data, &reply); err != nil {
+		return err
+	}
+	if len(reply.Result) == 0 || string(reply.Result) == "null" {
+		return errors.New("identomat: a reply without a result")
+	}
+	return decodeTolerant(reply.Result, &w.value)
+}
 
 // call is one call of one endpoint. It is its own judge.
 type call struct {
