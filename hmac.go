@@ -81,7 +81,6 @@ func NewHMACTransport(secretKey string, base http.RoundTripper, opts ...HMACOpti
 	if base == nil {
 		t.base = http.DefaultTransport
 	}
-	t.rules.multipart = chainParts
 	for _, o := range opts {
 		o.applyHMAC(&t.rules)
 	}
@@ -172,12 +171,21 @@ func (t *hmacTransport) digest(req *http.Request) ([]byte, error) {
 		req.Body = io.NopCloser(bytes.NewReader(data))
 		body = bytes.NewReader(data)
 	}
+	if parts, ok := body.(interface {
+		EachPart(visit func(io.Reader) error) error
+	}); ok && t.rules.multipart == nil {
+		return t.chain(parts.EachPart)
+	}
 	if isMultipart {
-		return t.rules.multipart([]byte(t.secret.Reveal()), multipart.NewReader(body, boundary))
+		rule := t.rules.multipart
+		if rule == nil {
+			rule = t.chainParts
+		}
+		return rule([]byte(t.secret.Reveal()), multipart.NewReader(body, boundary))
 	}
 	mac := t.hash()
 	defer t.hashes.Put(mac)
-	if _, err := io.Copy(mac, body); err != nil {
+	if err := copyTo(mac, body); err != nil {
 		return nil, err
 	}
 	return mac.Sum(nil), nil
@@ -189,23 +197,36 @@ func (t *hmacTransport) hash() hash.Hash {
 	return mac
 }
 
-// chainParts is the documented rule: the digest of each part is the key for the next.
-func chainParts(secret []byte, parts *multipart.Reader) ([]byte, error) {
-	digest := secret
-	for {
-		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			return digest, nil
-		}
-		if err != nil {
-			return nil, err
-		}
+// chain is the documented rule: the digest of each part is the key for the next.
+func (t *hmacTransport) chain(each func(visit func(io.Reader) error) error) ([]byte, error) {
+	digest := []byte(t.secret.Reveal())
+	err := each(func(content io.Reader) error {
 		mac := hmac.New(sha256.New, digest)
-		if _, err := io.Copy(mac, part); err != nil {
-			return nil, err
+		if err := copyTo(mac, content); err != nil {
+			return err
 		}
 		digest = mac.Sum(nil)
-	}
+		return nil
+	})
+	return digest, err
+}
+
+// chainParts applies the rule to parts of which only the wire form is known.
+func (t *hmacTransport) chainParts(_ []byte, parts *multipart.Reader) ([]byte, error) {
+	return t.chain(func(visit func(io.Reader) error) error {
+		for {
+			part, err := parts.NextRawPart()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err == nil {
+				err = visit(part)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	})
 }
 
 // check arranges for the reply's body to end in ErrSignatureMismatch if it is not what

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
@@ -77,10 +79,14 @@ type Call struct {
 	Repeatable  bool
 	URL         *url.URL
 	ContentType string
-	Body        []byte
+	// Body is what is sent, unless Source is set.
+	Body   []byte
+	Source Source
 	// Limit is the largest reply in bytes.
 	Limit int64
 	Judge Judge
+	// Stream, if set, may take a successful reply as a stream instead of having it read.
+	Stream StreamJudge
 	// Secrets are values of this call that no error may show, beside the client's own.
 	Secrets []string
 }
@@ -92,6 +98,21 @@ type Judge interface {
 	Judge(r *Reply, readErr error) Verdict
 }
 
+// StreamJudge looks at the head of a successful reply, of which it gets up to PeekSize
+// bytes and whether that is all. If it does not take the reply, that is read to its end, up
+// to 64 KiB, and judged.
+type StreamJudge interface {
+	Takes(r *Reply, whole bool) bool
+}
+
+// A Source is a body that is not in memory.
+type Source interface {
+	Open() io.ReadCloser
+	Len() int64
+	// Once says that Open works only once.
+	Once() bool
+}
+
 // Verdict is what a reply comes to.
 type Verdict struct {
 	// Err is nil for the reply that was asked for.
@@ -100,11 +121,13 @@ type Verdict struct {
 	Refused bool
 }
 
-// Reply is a reply whose body was read.
+// Reply is a reply whose body was read, or one with a stream.
 type Reply struct {
 	StatusCode int
 	Header     http.Header
-	Body       []byte
+	// Body is the whole body, or the head of the stream.
+	Body   []byte
+	Stream *Stream
 }
 
 // Failure is the outcome of a call that did not succeed.
@@ -153,16 +176,17 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
 		delay, again := e.next(ctx, c, attempt, &out)
 		if e.cfg.Observe != nil {
 			ev := Event{
-				Context: ctx, Operation: c.Operation, Attempt: attempt,
-				Start: start, Duration: time.Since(start),
-				StatusCode: out.status, BytesSent: int64(len(c.Body)), BytesReceived: out.received,
+				Context: ctx, Operation: c.Operation, Attempt: attempt, Start: start,
+				StatusCode: out.status, BytesSent: c.length(), BytesReceived: out.received,
 				RetryIn: delay, WillRetry: again,
 			}
 			if out.failed() {
 				ev.Err = last.Err
 			}
-			for _, observe := range e.cfg.Observe {
-				observe(ev)
+			if out.reply != nil && out.reply.Stream != nil {
+				out.reply.Stream.event = &ev // known when the stream has ended
+			} else {
+				e.observe(ev)
 			}
 		}
 		if !out.failed() {
@@ -175,6 +199,21 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
 			return nil, endedBy(last, err, e.secrets(c))
 		}
 	}
+}
+
+func (e *Engine) observe(ev Event) {
+	ev.Duration = time.Since(ev.Start)
+	for _, observe := range e.cfg.Observe {
+		observe(ev)
+	}
+}
+
+// length of the body that is sent.
+func (c *Call) length() int64 {
+	if c.Source != nil {
+		return c.Source.Len()
+	}
+	return int64(len(c.Body))
 }
 
 // escape copies the failure, so that a call that succeeds allocates none.
@@ -253,32 +292,57 @@ type outcome struct {
 func (o *outcome) failed() bool { return o.err != nil }
 
 func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
-	actx := ctx
-	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > e.cfg.AttemptTimeout {
-		var cancel context.CancelFunc
-		actx, cancel = context.WithTimeoutCause(ctx, e.cfg.AttemptTimeout, errAttemptTimeout)
+	if c.Source == nil && c.Stream == nil {
+		actx, cancel := ctx, context.CancelFunc(func() {})
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > e.cfg.AttemptTimeout {
+			actx, cancel = context.WithTimeoutCause(ctx, e.cfg.AttemptTimeout, errAttemptTimeout)
+		}
 		defer cancel()
+		return e.exchange(ctx, actx, c, nil)
 	}
+	guard := newGuard(ctx, e.cfg.AttemptTimeout)
+	out := e.exchange(ctx, guard.ctx, c, guard)
+	if out.reply == nil || out.reply.Stream == nil {
+		guard.stop()
+	}
+	return out
+}
+
+// exchange sends one request in the context actx and reads the reply, or its head.
+func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outcome {
 	var conn connection
-	resp, err := e.cfg.Client.Do(e.request(conn.watch(actx), c))
+	resp, err := e.cfg.Client.Do(e.request(conn.watch(actx), c, guard))
 	if err != nil {
+		// An incomplete form cannot have been processed.
+		var source *form.SourceError
+		if errors.As(err, &source) {
+			return outcome{err: source, untouched: true}
+		}
 		return outcome{err: attemptError(actx, ctx, err), untouched: conn.untouched(err)}
 	}
-	defer resp.Body.Close()
-
-	out := outcome{status: resp.StatusCode}
-	limit := c.Limit
-	if !isSuccess(resp.StatusCode) {
+	out := outcome{status: resp.StatusCode, reply: &Reply{StatusCode: resp.StatusCode, Header: resp.Header}}
+	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
+	switch {
+	case !isSuccess(resp.StatusCode):
 		// Enough of an error page to find a code in it; the connection of a longer one is dropped.
 		limit = min(limit, maxErrorReply)
 		out.retryAfter = retryAfter(resp.Header, time.Now())
+	case c.Stream != nil && length <= limit:
+		head := bufio.NewReaderSize(resp.Body, PeekSize)
+		out.reply.Body, err = head.Peek(PeekSize)
+		if (err == nil || err == io.EOF) && c.Stream.Takes(out.reply, err != nil) {
+			out.reply.Stream = &Stream{engine: e, call: c, ctx: ctx, guard: guard, head: head, body: resp.Body, left: limit}
+			return out
+		}
+		body, limit = head, min(limit, maxErrorReply)
 	}
-	body, readErr := readBody(resp.Body, resp.ContentLength, limit)
-	if errors.Is(readErr, ErrTooLarge) && !isSuccess(resp.StatusCode) {
+	defer resp.Body.Close()
+	var readErr error
+	out.reply.Body, readErr = readBody(body, length, limit)
+	if errors.Is(readErr, ErrTooLarge) && (!isSuccess(resp.StatusCode) || limit < c.Limit) {
 		readErr = nil
 	}
-	out.received = int64(len(body))
-	out.reply = &Reply{StatusCode: resp.StatusCode, Header: resp.Header, Body: body}
+	out.received = int64(len(out.reply.Body))
 	if verdict := c.Judge.Judge(out.reply, readErr); verdict.Err != nil {
 		out.err, out.fromReply = verdict.Err, true
 		out.untouched = verdict.Refused || resp.StatusCode == http.StatusTooManyRequests
@@ -296,7 +360,7 @@ func isSuccess(status int) bool { return status >= 200 && status < 300 }
 var prototype = &http.Request{Method: http.MethodPost}
 
 // request makes a fresh request: a body is read once, and a RoundTripper may keep the last one.
-func (e *Engine) request(ctx context.Context, c *Call) *http.Request {
+func (e *Engine) request(ctx context.Context, c *Call, guard *guard) *http.Request {
 	req := prototype.WithContext(ctx)
 	req.URL, req.Host = c.URL, c.URL.Host
 	values := [...]string{c.ContentType, e.cfg.UserAgent, "*/*"}
@@ -305,7 +369,14 @@ func (e *Engine) request(ctx context.Context, c *Call) *http.Request {
 		"User-Agent":   values[1:2:2],
 		"Accept":       values[2:3:3],
 	}
-	req.ContentLength = int64(len(c.Body))
+	req.ContentLength = c.length()
+	if c.Source != nil {
+		if !c.Source.Once() {
+			req.GetBody = func() (io.ReadCloser, error) { return c.Source.Open(), nil }
+		}
+		req.Body = &guardedBody{ReadCloser: c.Source.Open(), guard: guard}
+		return req
+	}
 	req.GetBody = func() (io.ReadCloser, error) {
 		// net/http writes the header and a body that it can see to be in memory in one packet.
 		return io.NopCloser(bytes.NewReader(c.Body)), nil

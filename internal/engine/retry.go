@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/identomat-go/identomat/internal/form"
 )
 
 // RetryPolicy bounds the repeats of one call.
@@ -42,6 +44,10 @@ func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (
 // mayRepeat is the whole rule: what is certain to have had no effect may always be
 // sent again, the rest only where a repeat does no harm.
 func mayRepeat(c *Call, out *outcome) bool {
+	var source *form.SourceError
+	if c.Source != nil && c.Source.Once() || errors.As(out.err, &source) {
+		return false
+	}
 	if !out.fromReply {
 		return c.Repeatable || out.untouched
 	}

@@ -1,0 +1,208 @@
+package datauri_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/internal/datauri"
+)
+
+type item struct{ mediaType, data string }
+
+// all reads every item of a document.
+func all(src io.Reader) (items []item, err error) {
+	r := datauri.NewReader(src)
+	for {
+		i, err := r.Next()
+		if err == io.EOF {
+			return items, nil
+		}
+		if err != nil {
+			return items, err
+		}
+		data, err := io.ReadAll(i)
+		if err != nil {
+			return items, err
+		}
+		items = append(items, item{i.MediaType, string(data)})
+	}
+}
+
+func TestEverySpellingIsRead(t *testing.T) {
+	for text, want := range map[string][]item{
+		`{"result":"data:text/plain;base64,aGVsbG8="}`:                    {{"text/plain", "hello"}},
+		`{"result":"data:text/plain;base64aGVsbG8="}`:                     {{"text/plain", "hello"}},
+		`{"result":"data:text/plain;base64,aGVsbG8"}`:                     {{"text/plain", "hello"}},
+		`{"result":"aGVsbG8="}`:                                           {{"", "hello"}},
+		`{"result":"data:image\/png;base64,\/\/\/\u002f\u002B\u002b\/="}`: {{"image/png", "\xff\xff\xff\xfb\xef\xbf"[:5]}},
+		`{"result":"data:;base64,"}`:                                      {{"", ""}},
+		`{"result":""}`:                                                   {{"", ""}},
+		`{"result":"aGVs\nbG8=\r\n"}`:                                     {{"", "hello"}},
+		`{"result":"data:application/pdf;name=a.pdf;base64,aGVsbG8="}`:    {{"application/pdf;name=a.pdf", "hello"}},
+		" {\n\"x\" : {\"a\":[1,\"]}\"]} ,\t\"result\" : [ [ \"YQ==\" , \"Yg==\" ] , [ ] , \"Yw==\" ] , \"y\" : null } \n": {{"", "a"}, {"", "b"}, {"", "c"}},
+		`{"result":[]}`:                      nil,
+		`{"result":[[]]}`:                    nil,
+		`{"\u0072esult":["YQ=="]}`:           {{"", "a"}},
+		`{"argumentError":null,"result":[]}`: nil,
+	} {
+		for name, src := range map[string]io.Reader{
+			"at once": strings.NewReader(text), "bytewise": iotest.OneByteReader(strings.NewReader(text)),
+			"with the end": iotest.DataErrReader(strings.NewReader(text)),
+		} {
+			got, err := all(src)
+			require.NoError(t, err, "%s %s", name, text)
+			assert.Equal(t, want, got, "%s %s", name, text)
+		}
+	}
+}
+
+func TestTheSamplesOfTheDocumentsAreRead(t *testing.T) {
+	items, err := all(strings.NewReader(`{"result": "data:text/plain;base64String"}`))
+	require.NoError(t, err)
+	want, _ := base64.RawStdEncoding.DecodeString("String")
+	assert.Equal(t, []item{{"text/plain", string(want)}}, items)
+	items, err = all(strings.NewReader(`{"result": [["data:application/x-tar;base64,base64String"]]}`))
+	require.NoError(t, err)
+	want, _ = base64.StdEncoding.DecodeString("base64String")
+	assert.Equal(t, []item{{"application/x-tar", string(want)}}, items)
+}
+
+func TestWhatIsNotWholeOrNotOfTheShapeEndsInAnError(t *testing.T) {
+	var format *datauri.FormatError
+	for _, text := range []string{
+		`[]`, `"x"`, `true`, `{}`, `{"x":1}`, `{"result":1}`, `{"result":null}`, `{"result":{"a":"YQ=="}}`, `{"result":[1]}`,
+		`{"result":["YQ==",]}`, `{"result":["YQ==" "Yg=="]}`, `{"result":[,]}`, `{"result":]}`, `{"result":["YQ=="]]}`,
+		`{"result":["YQ=="}`, `{"result":["YQ=="]} x`, `{"result":["YQ=="],}`, `{"result":["YQ=="],"result":[]}`,
+		`{"result":["Y!=="]}`, `{"result":["YQ==YQ=="]}`, `{"result":["data:text/plain,hello"]}`, `{"result":["\u00ff"]}`,
+		`{"result":["\"YQ=="]}`, `{"result":["\x"]}`, `{"result" ["YQ=="]}`, `{result:["YQ=="]}`, `{"result":["YQ=="] "a":1}`,
+		`{"result":` + strings.Repeat("[", 40) + `"YQ=="` + strings.Repeat("]", 40) + `}`,
+		`{"x":"` + strings.Repeat("x", 100_000) + `","result":[]}`, `{"` + strings.Repeat("x", 100_000) + `":1,"result":[]}`,
+		`{"x":}`, `{"x":[}],"result":[]}`,
+	} {
+		_, err := all(strings.NewReader(text))
+		assert.ErrorAs(t, err, &format, "%.60s", text)
+	}
+
+	const whole = `{"a":[1],"result":[["data:application/x-tar;base64,YWJj","\/\u002f\/\/"]],"b":{"c":"d"}}`
+	_, err := all(strings.NewReader(whole))
+	require.NoError(t, err)
+	for cut := range len(whole) {
+		_, err := all(strings.NewReader(whole[:cut]))
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF, whole[:cut])
+		broken := errors.New("connection reset")
+		_, err = all(io.MultiReader(strings.NewReader(whole[:cut]), iotest.ErrReader(broken)))
+		require.ErrorIs(t, err, broken, whole[:cut])
+	}
+}
+
+func TestAnErrorOfTheServiceIsFoundBeforeAndAfterTheResult(t *testing.T) {
+	for _, text := range []string{
+		`{"argumentError":"not-found"}`, `{"result":[],"argumentError":"not-found"}`, `{"result":["YQ=="],"x":1,"argumentError" : "not-found"}`,
+		`{"ArgumentError":"not-found","result":["YQ=="]}`,
+	} {
+		_, err := all(strings.NewReader(text))
+		var refused *datauri.RefusedError
+		require.ErrorAs(t, err, &refused, text)
+		assert.Contains(t, strings.ToLower(string(refused.Reply)), `{"argumenterror":"not-found"}`)
+	}
+}
+
+func TestAnErrorThatReplacesTheEndIsNotTheEndOfTheItem(t *testing.T) {
+	forged := errors.New("signature mismatch")
+	items, err := all(io.MultiReader(strings.NewReader(`{"result":["YQ==","Yg=="]}`), iotest.ErrReader(forged)))
+	require.ErrorIs(t, err, forged)
+	assert.Len(t, items, 1, "the last item does not end well")
+
+	r := datauri.NewReader(io.MultiReader(strings.NewReader(`{"result":["YQ==","Yg=="]}`), iotest.ErrReader(forged)))
+	_, err = r.Next()
+	require.NoError(t, err)
+	_, err = r.Next()
+	require.NoError(t, err)
+	_, err = r.Next() // skips the last item without reading it
+	require.ErrorIs(t, err, forged)
+}
+
+func TestItemsThatAreNotReadAreSkipped(t *testing.T) {
+	big := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("x"), 300_000))
+	r := datauri.NewReader(strings.NewReader(`{"result":["` + big + `","data:a/b;base64,` + big + `","` + big + `\/","Yg=="]}`))
+	for n := range 4 {
+		i, err := r.Next()
+		require.NoError(t, err)
+		if n == 1 {
+			assert.Equal(t, "a/b", i.MediaType)
+			_, err = io.CopyN(io.Discard, i, 1000)
+			require.NoError(t, err)
+		}
+		if n == 3 {
+			data, err := io.ReadAll(i)
+			require.NoError(t, err)
+			assert.Equal(t, "b", string(data))
+		}
+	}
+	_, err := r.Next()
+	require.ErrorIs(t, err, io.EOF)
+	_, err = r.Next()
+	require.ErrorIs(t, err, io.EOF)
+}
+
+// endless is base64 without end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'A'
+	}
+	return len(p), nil
+}
+
+func TestMemoryDoesNotGrowWithTheItem(t *testing.T) {
+	const size = 64 << 20
+	allocated := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			src := io.MultiReader(strings.NewReader(`{"result":[["data:application/x-tar;base64,`), io.LimitReader(endless{}, size/3*4), strings.NewReader(`"]]}`))
+			r := datauri.NewReader(src)
+			i, err := r.Next()
+			if err != nil {
+				b.Fatal(err)
+			}
+			n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, i, make([]byte, 32<<10))
+			if err != nil || n != size/3*3 {
+				b.Fatal(n, err)
+			}
+		}
+	}).AllocedBytesPerOp()
+	assert.Less(t, allocated, int64(256<<10))
+}
+
+func FuzzReader(f *testing.F) {
+	for _, text := range []string{
+		`{"result": "data:text/plain;base64String"}`, `{"result":[["data:application\/x-tar;base64,YWJj","YQ=="]]}`,
+		`{"argumentError":"session-not-found"}`, `{"result":[],"x":{"y":"\u0041"}}`,
+	} {
+		f.Add([]byte(text), 3)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, cut int) {
+		items, err := all(bytes.NewReader(data))
+		bytewise, errBytewise := all(iotest.OneByteReader(bytes.NewReader(data)))
+		require.Equal(t, items, bytewise)
+		require.Equal(t, err == nil, errBytewise == nil)
+		if err != nil {
+			return
+		}
+		require.True(t, json.Valid(data) || strings.ContainsFunc(string(data), func(r rune) bool { return r < ' ' || r > '~' }), "%q", data)
+		if cut > 0 && cut < len(bytes.TrimRight(data, " \t\r\n")) {
+			_, err = all(bytes.NewReader(data[:cut]))
+			require.Error(t, err, fmt.Sprintf("%q", data[:cut]))
+		}
+	})
+}

@@ -1,0 +1,104 @@
+package form_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/internal/form"
+)
+
+func file(name, content string, size int64) form.File {
+	return form.File{Name: name, FileName: "image.jpg", ContentType: "image/jpeg", Size: size,
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(content)), nil }}
+}
+
+func TestTheWholeFormIsWhatAMultipartReaderExpects(t *testing.T) {
+	f := form.New([]form.Field{{"company_key", "k\r\nü"}, {`odd"name`, ""}}, []form.File{file("face1", "one", 3), file("face2", "", 0)})
+	for range 2 { // it can be opened again
+		body := f.Open()
+		data, err := io.ReadAll(iotest.OneByteReader(body))
+		require.NoError(t, err)
+		require.NoError(t, body.Close())
+		assert.EqualValues(t, f.Len(), len(data))
+
+		_, params, err := mime.ParseMediaType(f.ContentType())
+		require.NoError(t, err)
+		r := multipart.NewReader(bytes.NewReader(data), params["boundary"])
+		for _, want := range [][4]string{
+			{"company_key", "", "", "k\r\nü"}, {"odd%22name", "", "", ""},
+			{"face1", "image.jpg", "image/jpeg", "one"}, {"face2", "image.jpg", "image/jpeg", ""},
+		} {
+			part, err := r.NextRawPart()
+			require.NoError(t, err)
+			content, err := io.ReadAll(part)
+			require.NoError(t, err)
+			assert.Equal(t, want, [4]string{part.FormName(), part.FileName(), part.Header.Get("Content-Type"), string(content)})
+		}
+		_, err = r.NextRawPart()
+		require.ErrorIs(t, err, io.EOF)
+	}
+	var parts []string
+	require.NoError(t, f.EachPart(func(r io.Reader) error {
+		content, err := io.ReadAll(r)
+		parts = append(parts, string(content))
+		return err
+	}))
+	assert.Equal(t, []string{"k\r\nü", "", "one", ""}, parts)
+}
+
+func TestAFileThatFailsNeverEndsTheForm(t *testing.T) {
+	broken := errors.New("disk on fire")
+	failing := file("image", "", 100)
+	failing.Open = func() (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(strings.NewReader("some"), iotest.ErrReader(broken))), nil
+	}
+	unopened := file("image", "", 100)
+	unopened.Open = func() (io.ReadCloser, error) { return nil, broken }
+	for name, c := range map[string]struct {
+		file form.File
+		want error
+	}{
+		"fails": {failing, broken}, "cannot be opened": {unopened, broken},
+		"too short": {file("image", "abc", 4), nil}, "too long": {file("image", "abc", 2), nil}, "not empty": {file("image", "abc", 0), nil},
+	} {
+		f := form.New([]form.Field{{"company_key", "k"}}, []form.File{c.file})
+		data, err := io.ReadAll(f.Open())
+		var source *form.SourceError
+		require.ErrorAs(t, err, &source, name)
+		if c.want != nil {
+			require.ErrorIs(t, err, c.want)
+		}
+		assert.Less(t, int64(len(data)), f.Len())
+		assert.False(t, bytes.HasSuffix(data, []byte("--\r\n")), name)
+		assert.ErrorAs(t, f.EachPart(func(r io.Reader) error { _, err := io.Copy(io.Discard, r); return err }), &source)
+	}
+}
+
+type closing struct {
+	io.Reader
+	closed *int
+}
+
+func (c closing) Close() error { *c.closed++; return nil }
+
+func TestEveryOpenedFileIsClosed(t *testing.T) {
+	closed := 0
+	f := form.New(nil, []form.File{{Name: "a", Size: 3, Open: func() (io.ReadCloser, error) { return closing{strings.NewReader("abc"), &closed}, nil }}})
+	body := f.Open()
+	_, err := io.CopyN(io.Discard, body, f.Len()-40)
+	require.NoError(t, err)
+	require.NoError(t, body.Close())
+	assert.Equal(t, 1, closed)
+	_, err = io.ReadAll(f.Open())
+	require.NoError(t, err)
+	assert.Equal(t, 2, closed)
+}
