@@ -4,11 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"net/url"
+	"slices"
 
 	"github.com/google/go-querystring/query"
 
 	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/redact"
 )
 
 // A decoder reads a reply of its operation's shape. It may keep the data.
@@ -40,15 +45,31 @@ func (w *wrapped[T]) decode(data []byte) error {
 // call is one call of one endpoint. It is its own judge.
 type call struct {
 	engine.Call
-	op   *operation.Operation
-	into decoder
-	few  [4]string // room for the secrets
+	client *Client
+	op     *operation.Operation
+	into   decoder
 }
 
 // Judge classifies a reply and decodes it.
 func (c *call) Judge(r *engine.Reply, readErr error) engine.Verdict {
-	return judge(c.op, r, readErr, c.into)
+	verdict := judge(c.op, r, readErr, c.into)
+	if s, ok := c.into.(*Session); ok && verdict.Err == nil && string(s.Token) == c.client.key.Reveal() {
+		verdict.Err = unexpected(c.op, r) // an echo is no token
+	}
+	if e, ok := verdict.Err.(*APIError); ok {
+		// A reply can repeat the request in the place of a code or a content type.
+		secrets := append(c.Secrets(), c.client.key.Reveal(), c.client.secret.Reveal())
+		for _, text := range []*string{&e.Code, &e.Group, &e.ContentType} {
+			if redact.Contains(*text, secrets...) {
+				*text = ""
+			}
+		}
+	}
+	return verdict
 }
+
+// Secrets are the texts that were sent.
+func (c *call) Secrets() []string { return sentValues(c.Body) }
 
 // callForm calls an endpoint that takes an urlencoded form; form is a struct with url
 // tags. The private values are those of the request that no error may show.
@@ -65,27 +86,68 @@ func (c *Client) callJSON(ctx context.Context, op *operation.Operation, body []b
 	return c.send(ctx, op, "application/json", body, into, private...)
 }
 
+// callUpload calls an endpoint that takes files.
+func (c *Client) callUpload(ctx context.Context, op *operation.Operation, source *form.Form, into decoder) error {
+	this := c.call(op, source.ContentType(), nil, into)
+	this.Source = source
+	_, failure := c.engine.Do(ctx, &this.Call)
+	return callError(op.Name, failure)
+}
+
 func (c *Client) send(ctx context.Context, op *operation.Operation, contentType string, body []byte, into decoder, private ...string) error {
-	this := &call{op: op, into: into}
+	this := c.call(op, contentType, body, into, private...)
+	_, failure := c.engine.Do(ctx, &this.Call)
+	return callError(op.Name, failure)
+}
+
+func (c *Client) call(op *operation.Operation, contentType string, body []byte, into decoder, private ...string) *call {
+	this := &call{client: c, op: op, into: into}
 	this.Call = engine.Call{
 		Operation: op.Name, Repeatable: op.Repeatable, URL: c.urls[op],
 		ContentType: contentType, Body: body, Limit: c.maxReply,
-		Judge: this, Secrets: append(this.few[:0], private...),
+		Judge: this,
 	}
-	_, failure := c.engine.Do(ctx, &this.Call)
-	if failure == nil {
-		return nil
-	}
-	return callError(op, failure)
+	return this
 }
 
-// callError gives a failure of the engine its public type.
-func callError(op *operation.Operation, f *engine.Failure) error {
+// callError gives a failure of the engine its public type; nil stays nil.
+func callError(op string, f *engine.Failure) error {
+	if f == nil {
+		return nil
+	}
 	var api *APIError
 	if f.FromReply && errors.As(f.Err, &api) {
 		e := *api // the observers hold the original
 		e.Attempts, e.MaybeProcessed, e.RetryAfter = f.Attempts, f.MaybeProcessed, f.RetryAfter
 		return &e
 	}
-	return &TransportError{Op: op.Name, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
+	return &TransportError{Op: op, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
+}
+
+// sentValues are the texts in the body of a request, for the search through errors. Whatever
+// repeats one of them has repeated what the caller said about a person.
+func sentValues(body []byte) []string {
+	var document any
+	if json.Unmarshal(body, &document) == nil {
+		return texts(document, nil)
+	}
+	form, _ := url.ParseQuery(string(body))
+	return slices.Concat(slices.Collect(maps.Values(form))...)
+}
+
+// texts appends the strings inside of a decoded JSON value.
+func texts(v any, found []string) []string {
+	switch v := v.(type) {
+	case string:
+		found = append(found, v)
+	case []any:
+		for _, item := range v {
+			found = texts(item, found)
+		}
+	case map[string]any:
+		for _, item := range v {
+			found = texts(item, found)
+		}
+	}
+	return found
 }

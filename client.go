@@ -33,6 +33,9 @@ const (
 	// DefaultMaxReplySize is far above any JSON reply in the documents, the longest of
 	// which has 5 kB. The service documents no limit.
 	DefaultMaxReplySize = 16 << 20
+	// DefaultMaxMediaSize leaves room for the videos of long calls. The service documents
+	// no limit.
+	DefaultMaxMediaSize = 1 << 30
 )
 
 // Client calls Identomat. It is made by [NewClient], never changes afterwards, and is
@@ -41,12 +44,18 @@ const (
 type Client struct {
 	// Sessions begins verification sessions and learns how they ended.
 	Sessions *SessionsService
+	// Media fetches what a session recorded.
+	Media *MediaService
+	// Documents reads images of documents and compares faces.
+	Documents *DocumentsService
 
 	key      redact.Secret
+	secret   redact.Secret // the zero Secret without signing
 	engine   *engine.Engine
 	urls     map[*operation.Operation]*url.URL
 	widget   string
 	maxReply int64
+	maxMedia int64
 	validate bool
 }
 
@@ -61,6 +70,7 @@ func NewClient(companyKey string, opts ...Option) (*Client, error) {
 		apiURL:         DefaultAPIURL,
 		attemptTimeout: DefaultAttemptTimeout,
 		maxReply:       DefaultMaxReplySize,
+		maxMedia:       DefaultMaxMediaSize,
 		userAgent:      "identomat-go/" + Version,
 		retry:          RetryPolicy{}.withDefaults(),
 		validate:       true,
@@ -128,17 +138,17 @@ func (o option) apply(s *settings) error { return o(s) }
 
 // settings is what the options fill in.
 type settings struct {
-	widgetURL, apiURL string
-	secretKey         redact.Secret
-	hmac              []HMACOption
-	httpClient        *http.Client
-	retry             RetryPolicy
-	attemptTimeout    time.Duration
-	maxReply          int64
-	limiter           RateLimiter
-	observers         []func(engine.Event)
-	userAgent         string
-	validate          bool
+	widgetURL, apiURL  string
+	secretKey          redact.Secret
+	hmac               []HMACOption
+	httpClient         *http.Client
+	retry              RetryPolicy
+	attemptTimeout     time.Duration
+	maxReply, maxMedia int64
+	limiter            RateLimiter
+	observers          []func(engine.Event)
+	userAgent          string
+	validate           bool
 }
 
 // WithHMAC signs every request with the secret key that belongs to a company key of the
@@ -253,6 +263,19 @@ func WithMaxReplySize(bytes int64) Option {
 	})
 }
 
+// WithMaxMediaSize bounds a reply that is streamed, in bytes as it is sent: images, videos,
+// archives and PDFs. A larger one is [ErrTooLarge] as soon as that is known. The default is
+// [DefaultMaxMediaSize].
+func WithMaxMediaSize(bytes int64) Option {
+	return option(func(s *settings) error {
+		if bytes <= 0 {
+			return errors.New("identomat: WithMaxMediaSize: the size must be positive")
+		}
+		s.maxMedia = bytes
+		return nil
+	})
+}
+
 // A RateLimiter is asked before every attempt; *rate.Limiter of golang.org/x/time/rate
 // is one. An error ends the call.
 type RateLimiter interface {
@@ -285,7 +308,8 @@ type Event struct {
 	// BytesSent and BytesReceived count the bodies.
 	BytesSent     int64
 	BytesReceived int64
-	// Err is nil for a success. It holds no secret.
+	// Err is nil for a success, or the error that the call would return if this were its
+	// last attempt.
 	Err error
 	// RetryIn is the wait before the next attempt if WillRetry is true.
 	RetryIn   time.Duration
@@ -327,7 +351,13 @@ func WithObserver(observe func(Event)) Option {
 		if observe == nil {
 			return errors.New("identomat: WithObserver: the function is nil")
 		}
-		s.observers = append(s.observers, func(e engine.Event) { observe(Event(e)) })
+		s.observers = append(s.observers, func(e engine.Event) {
+			observe(Event{
+				Context: e.Context, Operation: e.Operation, Attempt: e.Attempt, Start: e.Start, Duration: e.Duration,
+				StatusCode: e.StatusCode, BytesSent: e.BytesSent, BytesReceived: e.BytesReceived,
+				Err: callError(e.Operation, e.Failure), RetryIn: e.RetryIn, WillRetry: e.WillRetry,
+			})
+		})
 		return nil
 	})
 }
@@ -382,8 +412,10 @@ func (s *settings) client(companyKey string) (*Client, error) {
 	}
 	c := &Client{
 		key:      secrets[0],
+		secret:   s.secretKey,
 		widget:   s.widgetURL,
 		maxReply: s.maxReply,
+		maxMedia: s.maxMedia,
 		validate: s.validate,
 		urls:     make(map[*operation.Operation]*url.URL, len(operation.All())),
 		engine: engine.New(engine.Config{
@@ -403,6 +435,8 @@ func (s *settings) client(companyKey string) (*Client, error) {
 		c.urls[op] = u
 	}
 	c.Sessions = &SessionsService{client: c}
+	c.Media = &MediaService{client: c}
+	c.Documents = &DocumentsService{client: c}
 	return c, nil
 }
 

@@ -82,27 +82,27 @@ func foldCode(code string) string { return strings.ToLower(codeFolder.Replace(co
 // Test for the cause with [errors.Is] and the Err variables.
 type APIError struct {
 	// Op is the endpoint, such as result/.
-	Op string `json:"op"`
+	Op string
 	// StatusCode is the HTTP status; the service reports errors with 200, too.
-	StatusCode int `json:"status"`
+	StatusCode int
 	// Code is the service's error code in the service's spelling, or "".
-	Code string `json:"code,omitempty"`
+	Code string
 	// Group is the errorSourceGroup of the reply, or "".
-	Group string `json:"group,omitempty"`
+	Group string
 	// Message is the free text of an internalError. It can repeat what was sent, so
 	// no formatter, logger or encoder shows it.
-	Message string `json:"-"`
+	Message string
 	// ContentType and Sample describe a reply that was not understood. The sample shows
 	// the reply's structure and known words, never its values.
-	ContentType string `json:"content_type,omitempty"`
-	Sample      string `json:"sample,omitempty"`
+	ContentType string
+	Sample      string
 	// RetryAfter is what the reply asked for in its Retry-After header, or 0.
-	RetryAfter time.Duration `json:"retry_after,omitempty"`
+	RetryAfter time.Duration
 	// Attempts counts the requests that were sent.
-	Attempts int `json:"attempts"`
+	Attempts int
 	// MaybeProcessed is false only if it is certain that the service did not carry out
 	// the call, in no attempt.
-	MaybeProcessed bool `json:"maybe_processed"`
+	MaybeProcessed bool
 
 	kind error
 }
@@ -144,11 +144,18 @@ func (e *APIError) Error() string {
 
 // Is matches the Err variables.
 func (e *APIError) Is(target error) bool {
-	return e.kind != nil && target == e.kind || target == ErrRateLimited && e.StatusCode == http.StatusTooManyRequests
+	if target == ErrRateLimited && e.StatusCode == http.StatusTooManyRequests {
+		return true
+	}
+	// The code counts for errors that were made in a test, too.
+	return e.kind != nil && target == e.kind || e.Code != "" && target == codes[foldCode(e.Code)]
 }
 
 // Format writes Error under every verb, for a copy of the error, too.
 func (e APIError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
+
+// MarshalText is Error, for encoders.
+func (e APIError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
 // LogValue is a group of the fields that are safe to log.
 func (e APIError) LogValue() slog.Value {
@@ -201,6 +208,9 @@ func (e *TransportError) Timeout() bool {
 
 // Format writes Error under every verb: the cause may be of any type.
 func (e TransportError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
+
+// MarshalText is Error, for encoders.
+func (e TransportError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
 // LogValue is a group of the fields that are safe to log.
 func (e TransportError) LogValue() slog.Value {

@@ -66,7 +66,8 @@ type hmacTransport struct {
 // NewHMACTransport returns a RoundTripper that signs requests to Identomat and checks
 // the signatures of its replies, for use without a [Client]. (A Client signs with
 // [WithHMAC].) The secret key belongs to a company key of the HMAC type and is used as
-// its UTF-8 bytes; base is [http.DefaultTransport] if nil.
+// its UTF-8 bytes; with an empty one, every request fails. base is [http.DefaultTransport]
+// if nil.
 //
 // The header is Authorization: signature="…", the base64 form of the HMAC-SHA-256 of
 // the body ("HMAC Authorization" in Identomat's documents). A multipart body is read
@@ -118,6 +119,9 @@ func (t *hmacTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // sign returns a signed copy: a RoundTripper must not change the request it is given.
 func (t *hmacTransport) sign(req *http.Request) (*http.Request, error) {
+	if t.secret.Reveal() == "" {
+		return nil, errors.New("identomat: the secret key is empty") // an unset variable must not pass for a key
+	}
 	if from := req.Response; from != nil && from.Request != nil && !sameOrigin(from.Request.URL, req.URL) {
 		return nil, errors.New("identomat: a redirect to another origin is not followed with a signed request")
 	}
@@ -129,6 +133,14 @@ func (t *hmacTransport) sign(req *http.Request) (*http.Request, error) {
 	digest, err := t.digest(&signed)
 	if err != nil {
 		return nil, err
+	}
+	if len(digest) != sha256.Size || string(digest) == t.secret.Reveal() {
+		return nil, errors.New("identomat: the digest is not an HMAC-SHA-256") // it may be the key
+	}
+	for name := range signed.Header {
+		if strings.EqualFold(name, "Authorization") {
+			delete(signed.Header, name)
+		}
 	}
 	signed.Header.Set("Authorization", `signature="`+base64.StdEncoding.EncodeToString(digest)+`"`)
 	// A signature covers the reply before compression; asking for none also keeps
@@ -199,15 +211,19 @@ func (t *hmacTransport) hash() hash.Hash {
 
 // chain is the documented rule: the digest of each part is the key for the next.
 func (t *hmacTransport) chain(each func(visit func(io.Reader) error) error) ([]byte, error) {
-	digest := []byte(t.secret.Reveal())
+	digest, parts := []byte(t.secret.Reveal()), 0
 	err := each(func(content io.Reader) error {
 		mac := hmac.New(sha256.New, digest)
 		if err := copyTo(mac, content); err != nil {
 			return err
 		}
 		digest = mac.Sum(nil)
+		parts++
 		return nil
 	})
+	if err == nil && parts == 0 {
+		err = errors.New("identomat: a multipart body without parts cannot be signed")
+	}
 	return digest, err
 }
 
@@ -216,7 +232,7 @@ func (t *hmacTransport) chainParts(_ []byte, parts *multipart.Reader) ([]byte, e
 	return t.chain(func(visit func(io.Reader) error) error {
 		for {
 			part, err := parts.NextRawPart()
-			if errors.Is(err, io.EOF) {
+			if err == io.EOF { // and not an error that wraps it: that is a broken body
 				return nil
 			}
 			if err == nil {
@@ -260,8 +276,8 @@ func parseSignature(values []string) ([]byte, bool) {
 	if !opened || !closed {
 		return nil, false
 	}
-	want, err := base64.StdEncoding.DecodeString(code)
-	return want, err == nil
+	want, err := base64.StdEncoding.Strict().DecodeString(code)
+	return want, err == nil && !strings.ContainsAny(code, "\r\n")
 }
 
 // checkedBody hashes what is read and ends with its verdict, again and again: a reader
@@ -281,7 +297,7 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 	if b.mac != nil {
 		b.mac.Write(p[:n])
 	}
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF {
 		b.end = b.verdict()
 		b.mac = nil
 		err = b.end

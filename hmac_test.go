@@ -84,9 +84,42 @@ func TestTheMultipartRuleCanBeReplaced(t *testing.T) {
 			part, err := parts.NextPart()
 			require.NoError(t, err)
 			content, err := io.ReadAll(part)
-			return append(secret, content...), err
+			digest := sha256.Sum256(append(secret, content...))
+			return digest[:], err
 		}))
-	assert.Equal(t, `signature="`+base64.StdEncoding.EncodeToString([]byte("sx"))+`"`, got.Header.Get("Authorization"))
+	want := sha256.Sum256([]byte("sx"))
+	assert.Equal(t, `signature="`+base64.StdEncoding.EncodeToString(want[:])+`"`, got.Header.Get("Authorization"))
+}
+
+func TestTheKeyNeverStandsInForASignature(t *testing.T) {
+	key32 := strings.Repeat("k", 32)
+	transport := func(secret string, opts ...identomat.HMACOption) http.RoundTripper {
+		return identomat.NewHMACTransport(secret, roundTrip(func(r *http.Request) (*http.Response, error) {
+			t.Errorf("was sent with %s", r.Header.Get("Authorization"))
+			return nil, io.EOF
+		}), opts...)
+	}
+	const form = "multipart/form-data; boundary=B"
+	for _, body := range []string{"--B--\r\n", "", "--C\r\n\r\nx\r\n--C--\r\n", "--B\r\n\r\nx"} {
+		for _, secret := range []string{key32, secretKey} {
+			_, err := transport(secret).RoundTrip(post(t, form, strings.NewReader(body))) //nolint:bodyclose // there is no response
+			require.Error(t, err, body)
+			assert.NotContains(t, err.Error(), secret)
+		}
+	}
+	echo := identomat.WithMultipartDigest(func(secret []byte, _ *multipart.Reader) ([]byte, error) { return secret, nil })
+	_, err := transport(key32, echo).RoundTrip(post(t, form, strings.NewReader("--B\r\n\r\nx\r\n--B--\r\n"))) //nolint:bodyclose // there is no response
+	require.Error(t, err)
+	_, err = transport("").RoundTrip(post(t, "application/json", strings.NewReader("{}"))) //nolint:bodyclose // there is no response
+	require.ErrorContains(t, err, "secret key is empty")
+}
+
+func TestAnotherAuthorizationIsReplaced(t *testing.T) {
+	req := post(t, "application/json", strings.NewReader("{}"))
+	req.Header["authorization"] = []string{"Bearer x"}
+	got, _ := signedBy(t, "s", req)
+	assert.Equal(t, []string{sign("s", "{}")}, got.Header["Authorization"])
+	assert.NotContains(t, got.Header, "authorization")
 }
 
 func TestABodyThatCanOnlyBeReadOnceIsSignedIfItIsSmall(t *testing.T) {

@@ -188,7 +188,7 @@ func (v jsonValue) appendJSON(dst []byte) ([]byte, error) {
 	case values:
 		return part.appendJSON(dst)
 	case error:
-		return dst, &encodeError{cause: part}
+		return dst, &encodeError{}
 	}
 	return append(dst, v.text...), nil
 }
@@ -212,12 +212,9 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, quoted...)
 }
 
-// encodeError says which member of a request has no JSON form. Its text leaves out
-// the cause, which may repeat the value.
-type encodeError struct {
-	path  string
-	cause error
-}
+// encodeError says which member of a request has no JSON form. It leaves out the cause,
+// which may repeat the value.
+type encodeError struct{ path string }
 
 func (e *encodeError) Error() string {
 	if e.path == "" {
@@ -225,8 +222,6 @@ func (e *encodeError) Error() string {
 	}
 	return "identomat: " + e.path + " cannot be encoded as JSON"
 }
-
-func (e *encodeError) Unwrap() error { return e.cause }
 
 // errorIn puts the name of the surrounding member, or the index of the surrounding
 // item in brackets, in front of the path of an encoding error.
@@ -239,7 +234,7 @@ func errorIn(name string, err error) error {
 	if bad.path != "" && bad.path[0] != '[' {
 		path += "."
 	}
-	return &encodeError{path: path + bad.path, cause: bad.cause}
+	return &encodeError{path: path + bad.path}
 }
 
 func jsonString(s string) jsonValue { return jsonValue{text: s, part: unquoted{}} }

@@ -172,8 +172,8 @@ func TestValuesWithoutJSONFormGiveAnErrorWithTheirPath(t *testing.T) {
 		})
 	}
 	_, err := NewFlags().Set("odd", failing{}).MarshalJSON()
-	assert.ErrorIs(t, err, errFailing)
 	assert.NotContains(t, err.Error(), "4111")
+	assert.NoError(t, errors.Unwrap(err), "the cause may repeat the value")
 }
 
 func TestNilStepsGiveAnErrorWithTheirPath(t *testing.T) {

@@ -16,28 +16,59 @@ import (
 
 // judge turns a reply into an error, or decodes it.
 func judge(op *operation.Operation, r *engine.Reply, readErr error, into decoder) engine.Verdict {
-	var bad *signatureError
-	switch {
-	case errors.Is(readErr, engine.ErrTooLarge):
+	var reply envelope
+	if op.Shape != operation.Outcome || !isSuccess(r.StatusCode) || bytes.Contains(r.Body, []byte(`rror"`)) {
+		// A result looks for errors itself while it is decoded, which costs less.
+		reply = openEnvelope(r.Body)
+	}
+	if readErr != nil {
+		return judgeBroken(op, r, readErr, &reply)
+	}
+	if refused := refusal(op, r, &reply); refused != nil {
+		return engine.Verdict{Err: refused, Refused: isRefusal(refused)}
+	}
+	if !isSuccess(r.StatusCode) || !hasShape(op.Shape, r.Body, &reply) {
+		return engine.Verdict{Err: unexpected(op, r)}
+	}
+	if countValues(r.Body) > maxValues {
 		return engine.Verdict{Err: replyError(op, r, ErrTooLarge)}
-	case errors.As(readErr, &bad):
-		// The replies to refused calls are documented to be unsigned.
-		if refused := refusal(op, r); bad.missing && refused != nil {
-			return engine.Verdict{Err: refused, Refused: true}
-		}
-		e := replyError(op, r, ErrSignatureMismatch)
-		e.Sample = ""
-		return engine.Verdict{Err: e}
-	case readErr != nil:
-		return engine.Verdict{}
 	}
-	if refused := refusal(op, r); refused != nil {
-		return engine.Verdict{Err: refused, Refused: true}
-	}
-	if !isSuccess(r.StatusCode) || !hasShape(op.Shape, r.Body) || into.decode(r.Body) != nil {
+	if into.decode(r.Body) != nil {
 		return engine.Verdict{Err: unexpected(op, r)}
 	}
 	return engine.Verdict{}
+}
+
+// judgeBroken judges a reply whose reading ended with an error.
+func judgeBroken(op *operation.Operation, r *engine.Reply, readErr error, reply *envelope) engine.Verdict {
+	if errors.Is(readErr, engine.ErrTooLarge) {
+		return engine.Verdict{Err: replyError(op, r, ErrTooLarge)}
+	}
+	var bad *signatureError
+	if !errors.As(readErr, &bad) {
+		return engine.Verdict{} // the network's error stands
+	}
+	// The replies to refused calls are documented to be unsigned.
+	if refused := refusal(op, r, reply); bad.missing && refused != nil {
+		return engine.Verdict{Err: refused, Refused: isRefusal(refused)}
+	}
+	e := replyError(op, r, ErrSignatureMismatch)
+	e.Sample = ""
+	return engine.Verdict{Err: e}
+}
+
+// isRefusal reports whether it is certain that a call was not carried out: the service
+// named the reason, and it is one that it finds before it does anything.
+func isRefusal(e *APIError) bool {
+	return codes[foldCode(e.Code)] != nil && e.kind != ErrInternal && e.StatusCode < http.StatusInternalServerError
+}
+
+// maxValues bounds what a reply can become in memory: {} takes two bytes on the wire, a few
+// hundred as a value of ours. The largest reply in the documents has some 150 values.
+const maxValues = 250_000
+
+func countValues(body []byte) int {
+	return bytes.Count(body, []byte(",")) + bytes.Count(body, []byte("{")) + bytes.Count(body, []byte("["))
 }
 
 func isSuccess(status int) bool { return status >= 200 && status < 300 }
@@ -47,8 +78,13 @@ func unexpected(op *operation.Operation, r *engine.Reply) *APIError {
 }
 
 func replyError(op *operation.Operation, r *engine.Reply, kind error) *APIError {
-	if r.StatusCode == http.StatusTooManyRequests && kind == ErrUnexpectedReply {
-		kind = ErrRateLimited
+	if kind == ErrUnexpectedReply {
+		switch {
+		case r.StatusCode == http.StatusTooManyRequests:
+			kind = ErrRateLimited
+		case r.StatusCode == http.StatusNotFound && isMedia(op):
+			kind = ErrNotFound // how production says that there is no such image
+		}
 	}
 	return &APIError{
 		Op: op.Name, StatusCode: r.StatusCode, kind: kind,
@@ -56,8 +92,12 @@ func replyError(op *operation.Operation, r *engine.Reply, kind error) *APIError 
 	}
 }
 
+func isMedia(op *operation.Operation) bool {
+	return op.Shape == operation.Binary || op.Shape == operation.DataURI
+}
+
 // refusal returns the error that the service reports in the reply, if it does.
-func refusal(op *operation.Operation, r *engine.Reply) *APIError {
+func refusal(op *operation.Operation, r *engine.Reply, reply *envelope) *APIError {
 	body := trimJSON(r.Body)
 	if len(body) == 0 {
 		return nil
@@ -65,47 +105,75 @@ func refusal(op *operation.Operation, r *engine.Reply) *APIError {
 	var e *APIError
 	switch body[0] {
 	case '"':
+		if len(body) > 2 && isToken(body[1:len(body)-1]) {
+			return nil // what begin/ answers with, almost always
+		}
 		code, ok := plainString(body)
 		if !ok || !isErrorCode(code) {
 			return nil
 		}
 		e = &APIError{Code: code}
 	case '{':
-		// Almost every reply is a success, and this is the whole cost of checking it.
-		if !bytes.Contains(body, []byte("rror")) {
+		if reply.odd {
+			return unexpected(op, r)
+		}
+		argument, internal := present(reply.argumentError), present(reply.internalError)
+		if argument == nil && internal == nil && codes[foldCode(textOf(reply.result))] != nil {
+			argument = reply.result // {"result":"SESSION_NOT_FOUND"} is no outcome
+		}
+		if argument == nil && internal == nil {
 			return nil
 		}
-		var reply struct{ ArgumentError, InternalError, ErrorSourceGroup any }
-		if json.Unmarshal(body, &reply) != nil || reply.ArgumentError == nil && reply.InternalError == nil {
-			return nil
+		if !json.Valid(body) {
+			return unexpected(op, r)
 		}
-		e = new(APIError)
-		if reply.InternalError != nil {
-			e.kind = ErrInternal
-			e.Message, _ = reply.InternalError.(string)
+		e = &APIError{Group: asCode(textOf(reply.errorSourceGroup))}
+		if internal != nil {
+			e.kind, e.Message = ErrInternal, textOf(internal)
 		}
-		if code, _ := reply.ArgumentError.(string); isName(code) {
-			e.Code = code
-		} else if e.Message == "" {
-			e.Message = code
-		}
-		if group, _ := reply.ErrorSourceGroup.(string); isName(group) {
-			e.Group = group
+		if e.Code = asCode(textOf(argument)); e.Code == "" && e.Message == "" {
+			e.Message = textOf(argument)
 		}
 	default:
 		return nil
 	}
 	e.Op, e.StatusCode = op.Name, r.StatusCode
-	if kind := codes[foldCode(e.Code)]; kind != nil {
-		e.kind = kind
+	if e.kind == nil {
+		e.kind = codes[foldCode(e.Code)]
 	}
 	return e
 }
 
+// present is the value of a member, or nil for none and for null.
+func present(value []byte) []byte {
+	if len(value) == 0 || string(value) == "null" {
+		return nil
+	}
+	return value
+}
+
+// textOf is a JSON string's text, or "".
+func textOf(value []byte) string {
+	if len(value) == 0 || value[0] != '"' {
+		return ""
+	}
+	text, _ := plainString(value)
+	return text
+}
+
+// asCode is s if it has the form of an error code, or "": the place of a code is not safe
+// from sentences and names.
+func asCode(s string) string {
+	if !isErrorCode(s) {
+		return ""
+	}
+	return s
+}
+
 // plainString decodes a JSON string.
 func plainString(body []byte) (string, bool) {
-	if n := len(body); n >= 2 && body[0] == '"' && body[n-1] == '"' && isToken(string(body[1:n-1])) {
-		return string(body[1 : n-1]), true // almost always, and without a decoder
+	if n := len(body); n >= 2 && body[0] == '"' && body[n-1] == '"' && isToken(body[1:n-1]) {
+		return string(body[1 : n-1]), true // without a decoder
 	}
 	var s string
 	err := json.Unmarshal(body, &s)
@@ -130,7 +198,7 @@ func isErrorCode(s string) bool {
 
 // isName reports whether s has the form of an error code, so that it can be shown.
 func isName(s string) bool {
-	if s == "" || len(s) > 64 || s[0] >= '0' && s[0] <= '9' {
+	if s == "" || len(s) > 256 || s[0] >= '0' && s[0] <= '9' {
 		return false
 	}
 	for _, c := range []byte(s) {
@@ -146,19 +214,23 @@ func isWordByte(c byte) bool {
 }
 
 // hasShape looks at the outermost level only; what is inside is the decoder's to judge.
-func hasShape(shape operation.Shape, body []byte) bool {
+func hasShape(shape operation.Shape, body []byte, reply *envelope) bool {
 	body = trimJSON(body)
 	if len(body) == 0 {
 		return false
 	}
 	object := body[0] == '{'
-	// PHP writes an empty object as an empty array.
+	// An empty object may come as an empty array.
 	empty := body[0] == '[' && len(trimJSON(body[1:])) == 1 || object && len(trimJSON(body[1:])) == 1
 	switch shape {
 	case operation.Token:
 		return body[0] == '"'
 	case operation.Done:
-		return (object || empty || string(body) == "true") && json.Valid(body)
+		// The manual promises a document about the session, which has an outcome.
+		return json.Valid(body) && (string(body) == "true" || empty ||
+			bytes.HasPrefix(reply.result, []byte(`"`)) || string(reply.result) == "true")
+	case operation.Binary, operation.DataURI:
+		return false // what has the shape is streamed, and never comes here
 	case operation.Empty:
 		return (object || empty) && json.Valid(body)
 	default:
@@ -168,13 +240,42 @@ func hasShape(shape operation.Shape, body []byte) bool {
 
 func trimJSON(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
 
+// vagueTypes are content types that say nothing, or nothing that can be shown.
+const (
+	malformedType = "malformed content type"
+	unknownType   = "another content type"
+)
+
+// mediaType is a content type without its parameters, if it is one that replies have. A
+// header is no safer a place than a body.
 func mediaType(contentType string) string {
 	t, _, _ := strings.Cut(contentType, ";")
 	t = strings.ToLower(strings.TrimSpace(t))
-	if len(t) > 64 || strings.IndexFunc(t, func(c rune) bool {
-		return c > 127 || !isWordByte(byte(c)) && !strings.ContainsRune("/+.-", c)
-	}) >= 0 {
-		return "malformed content type"
+	kind, subtype, found := strings.Cut(t, "/")
+	switch {
+	case t == "":
+		return ""
+	case !found || !isSubtype(subtype):
+		return malformedType
 	}
-	return t
+	switch kind {
+	case "image", "video", "audio", "text":
+		return t
+	case "application", "binary", "multipart":
+		for _, known := range [...]string{
+			"json", "xml", "pdf", "octet-stream", "x-tar", "tar", "zip", "gzip", "x-gzip", "problem+json", "x-www-form-urlencoded",
+			"xhtml+xml", "ogg", "x-tgz", "mp4", "form-data",
+		} {
+			if subtype == known {
+				return t
+			}
+		}
+	}
+	return unknownType
+}
+
+func isSubtype(s string) bool {
+	return s != "" && len(s) <= 32 && strings.IndexFunc(s, func(c rune) bool {
+		return c > 127 || !isWordByte(byte(c)) && !strings.ContainsRune("+.-", c)
+	}) < 0
 }

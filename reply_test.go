@@ -2,6 +2,7 @@ package identomat_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -116,7 +117,7 @@ func TestBeginSkipsTheServicesOwnStepsOnlyBesideStepsOfItsOwn(t *testing.T) {
 				require.NoError(t, err)
 				want := strings.Replace(c.want, "{", `{"company_key":"`+companyKey+`",`, 1)
 				assert.JSONEq(t, strings.Replace(want, ",}", "}", 1), string(body))
-				return httpmock.NewStringResponse(200, `"token1"`), nil
+				return httpmock.NewStringResponse(200, tokenReply), nil
 			})
 			_, err := client.Sessions.Begin(t.Context(), c.req)
 			require.NoError(t, err)
@@ -178,7 +179,7 @@ func TestEveryErrorOfTheServiceMatchesItsSentinel(t *testing.T) {
 					assert.Equal(t, status, api.StatusCode)
 					assert.Equal(t, code, api.Code)
 					assert.Equal(t, 1, api.Attempts)
-					assert.False(t, api.MaybeProcessed)
+					assert.Equal(t, status >= 500, api.MaybeProcessed)
 					if strings.Contains(form, "errorSourceGroup") {
 						assert.Equal(t, "service-module-server-external", api.Group)
 					}
@@ -215,8 +216,8 @@ func TestWhatIsNeitherTheShapeNorAKnownErrorIsRefused(t *testing.T) {
 		"null":             {200, "application/json", "null", "null"},
 		"false":            {200, "application/json", "false", "false"},
 		"number":           {200, "application/json", "17", "2 bytes"},
-		"truncated object": {200, "application/json", `{"result":"approved","person":{"first_name":"John`, `{"result":"…","person":{"first_name":"…"`},
-		"trailing garbage": {200, "application/json", `{"result":"approved"} {"x":1}`, `{"result":"…"}{"x":…}`},
+		"truncated object": {200, "application/json", `{"result":"approved","person":{"first_name":"John`, `{"result":"…","person":{"…":"…"`},
+		"trailing garbage": {200, "application/json", `{"result":"approved"} {"x":1}`, `{"result":"…"}{"…":…}`},
 		"a sentence":       {200, "application/json", `"John Smith is fine"`, `20 bytes: "…"`},
 		"list":             {200, "application/json", `["John"]`, `["…"]`},
 		"redirect":         {302, "text/html", "", "HTTP 302"},
@@ -267,10 +268,19 @@ func TestAShapeThatOnlyAnotherEndpointAnswersWithIsRefused(t *testing.T) {
 }
 
 func TestDeleteTakesAnyDocumentThatIsNoError(t *testing.T) {
-	for _, body := range []string{"true", " true\n", "{}", "[]", "[ ]", `{"result":"rejected","errors":["X"]}`, `{"deleted":1}`} {
+	for _, body := range []string{"true", " true\n", "{}", "[]", "[ ]", `{"result":"rejected","errors":["X"]}`, `{"result":true}`} {
 		client, mock := mocked(t)
 		answers(mock, deleteURL, 200, "text/html", body)
 		assert.NoError(t, client.Sessions.Delete(t.Context(), token), body)
+	}
+	for _, body := range []string{
+		`{"success":false}`, `{"error":"denied"}`, `{"result":false}`, `{"result":null}`, `{"argument_error":"x"}`, `{"result":{"argumentError":"x"}}`,
+		`{"argumentE\u0072ror":"session-not-found"}`, `{"ARGUMENTERROR":"session-not-found"}`, `{"result":"SESSION_NOT_FOUND"}`,
+		`{"argumentError":"session-not-found","argumentError":null}`, `{"result":"approved","Result":true}`,
+	} {
+		client, mock := mocked(t)
+		answers(mock, deleteURL, 200, "application/json", body)
+		assert.Error(t, client.Sessions.Delete(t.Context(), token), body)
 	}
 }
 
@@ -289,6 +299,84 @@ func TestANullErrorIsNoErrorAndOneOfAnotherTypeIs(t *testing.T) {
 		assert.Empty(t, api.Code)
 		assert.NotContains(t, err.Error(), "John")
 	}
+}
+
+func TestNobodyIsApprovedByASecondOpinion(t *testing.T) {
+	for _, body := range []string{
+		`{"result":"rejected","result":"approved"}`, `{"result":"rejected","RESULT":"approved"}`, `{"result":"rejected","reſult":"approved"}`,
+		`{"Result":"approved"}`, `{"result":"approved","result":null}`, `{"result":["x"],"result":"approved"}`,
+		`{"result":"approved","Result":"rejected","person":[]}`, `{"res\u0075lt":"rejected","result":"approved"}`,
+		`{"argumentE\u0072ror":"session-not-found","result":"approved"}`, `{"ARGUMENTERROR":"x","result":"approved"}`,
+		`{"internalE\u0072ror":"x","result":"approved"}`, `{"argumentError":"x","argumentError":null,"result":"approved"}`,
+		`{"result":"approved","x":{}},"result":"rejected"}`, `{"x":{"result":"approved"},"argumentError":"x"}`,
+	} {
+		client, mock := mocked(t)
+		answers(mock, resultURL, 200, "application/json", body)
+		result, err := client.Sessions.Result(t.Context(), token)
+		require.Error(t, err, body)
+		assert.Nil(t, result)
+		var fixture identomat.Result
+		require.Error(t, json.Unmarshal([]byte(body), &fixture), body)
+		assert.False(t, fixture.Approved())
+	}
+	for _, body := range []string{
+		`{"person":{"result":"rejected","argumentError":"x"},"result":"approved"}`,
+		`{"x":"\"result\":\"rejected\"","result":"approved","y":["result",{"result":1}]}`, `{ "result" : "approved" , "x":{"a":[{}]}}`,
+	} {
+		client, mock := mocked(t)
+		answers(mock, resultURL, 200, "application/json", body)
+		result, err := client.Sessions.Result(t.Context(), token)
+		require.NoError(t, err, body)
+		assert.True(t, result.Approved())
+	}
+}
+
+func TestNoWordIsTakenForAToken(t *testing.T) {
+	for _, text := range []string{
+		"error", "internalError", "unauthorized", "Forbidden", "null", "undefined", "true", "ok", "0", "404", ".", "error-500", "session-not-found-2",
+		"invalid.company.key", "COMPANY_KEY_INVALID.", strings.Repeat("A_", 40), "A1B2C3D4E5F6G7H8I9J0", "too many requests 123", "<html>1234567890</html>",
+		companyKey,
+	} {
+		client, mock := mocked(t)
+		answers(mock, beginURL, 200, "application/json", `"`+text+`"`)
+		session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+		require.Error(t, err, text)
+		assert.Nil(t, session)
+		assert.NotContains(t, err.Error(), companyKey)
+	}
+	for _, text := range []string{"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc", "abcdefghijklmnopqrstuvwxyzabcdefghijklmn", "550e8400-e29b-41d4-a716-446655440000"} {
+		client, mock := mocked(t)
+		answers(mock, beginURL, 200, "application/json", `"`+text+`"`)
+		session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+		require.NoError(t, err)
+		assert.Equal(t, identomat.Token(text), session.Token)
+	}
+}
+
+func TestOnlyAKnownRefusalIsCertainNotToHaveBeenProcessed(t *testing.T) {
+	for body, maybe := range map[string]bool{
+		`{"argumentError":"wrong-parameters"}`: false, `"COMPANY_KEY_INVALID"`: false,
+		`{"argumentError":"something-new"}`: true, `"PROCESSING"`: true, `{"internalError":"connection lost while saving"}`: true,
+		`{"argumentError":"wrong-parameters","internalError":"x"}`: true,
+	} {
+		var seen []error
+		client, mock := mocked(t, identomat.WithObserver(func(e identomat.Event) { seen = append(seen, e.Err) }))
+		answers(mock, beginURL, 200, "application/json", body)
+		_, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+		for _, err := range append(seen, err) {
+			var api *identomat.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, maybe, api.MaybeProcessed, body)
+			assert.Equal(t, 1, api.Attempts)
+		}
+	}
+}
+
+func TestAReplyThatGrowsInMemoryIsRefused(t *testing.T) {
+	client, mock := mocked(t)
+	answers(mock, resultURL, 200, "application/json", `{"result":"approved","generalDocuments":[{"pages":[{}`+strings.Repeat(",{}", 300_000)+`]}]}`)
+	_, err := client.Sessions.Result(t.Context(), token)
+	require.ErrorIs(t, err, identomat.ErrTooLarge)
 }
 
 func TestAReplyOverTheLimitIsRefused(t *testing.T) {

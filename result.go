@@ -21,21 +21,19 @@ type Outcome string
 const (
 	OutcomeApproved Outcome = "approved"
 	OutcomeRejected Outcome = "rejected"
-	// OutcomeManualCheck: the person was suspiciously acceptable, and an operator decides
-	// later. (System manual.)
+	// OutcomeManualCheck: left to an operator, who decides later. (System manual.)
 	OutcomeManualCheck Outcome = "manual_check"
-	// OutcomeInProgress: the person is being checked, or has quit before the end.
+	// OutcomeInProgress: not settled, and perhaps abandoned. (System manual.)
 	OutcomeInProgress Outcome = "in_progress"
 )
 
 // Result is what result/ tells about a session. (API reference, Session results.) Every
 // field but Outcome is optional; what is absent is the zero value.
 //
-// It holds personal data: no formatter, logger or encoder shows it. To store a result,
-// store [Result.Raw], which [json.Unmarshal] reads back into a Result.
+// It holds personal data: fmt, slog and encoding/json show a mask. To store a result, store
+// [Result.Raw], which [json.Unmarshal] reads back into a Result.
 type Result struct {
 	private
-	resultSpellings
 
 	Outcome Outcome `json:"result"`
 	// Similarity tells from 0 to 1 how well the face matches the document; nil if absent.
@@ -75,18 +73,18 @@ type Result struct {
 	raw json.RawMessage
 }
 
-// resultSpellings are older names of a result's fields.
-type resultSpellings struct {
-	GeneralDocuments2022 []GeneralDocument `json:"general_document"`
-}
-
 // Approved reports whether the person was accepted. It is false for everything but an
 // outcome of exactly approved, for a nil Result, too.
-func (r *Result) Approved() bool { return r != nil && r.Outcome == OutcomeApproved }
+func (r *Result) Approved() bool {
+	return r != nil && strings.EqualFold(string(r.Outcome), string(OutcomeApproved))
+}
 
 // Answer is the answer to a question of a questionnaire step, both by their keys. It is
 // the zero Answer if there is none.
 func (r *Result) Answer(stepKey, questionKey string) Answer {
+	if r == nil {
+		return Answer{}
+	}
 	for _, q := range r.Questionnaires {
 		if q.Key != stepKey {
 			continue
@@ -100,46 +98,103 @@ func (r *Result) Answer(stepKey, questionKey string) Answer {
 	return Answer{}
 }
 
-// Raw is the reply as it came. The caller must not write to it.
-func (r *Result) Raw() json.RawMessage { return r.raw }
+// Raw is the reply as it came, nil for a nil Result. The caller must not write to it.
+func (r *Result) Raw() json.RawMessage {
+	if r == nil {
+		return nil
+	}
+	return r.raw
+}
 
 // Extra holds the fields of the reply that this SDK does not know, by their path:
 // "person.eye_color", "generalDocuments[0].new_field".
 func (r *Result) Extra() map[string]json.RawMessage {
 	found := map[string]json.RawMessage{}
-	unknownFields(r.raw, reflect.TypeFor[Result](), "", found)
+	unknownFields(r.Raw(), reflect.TypeFor[resultReply](), "", found)
 	return found
 }
 
-// UnmarshalJSON reads a reply of result/. It fails if there is no outcome in it.
+// UnmarshalJSON reads a reply of result/, such as a recorded one. It fails if there is not
+// exactly one outcome in it, or an error of the service.
 func (r *Result) UnmarshalJSON(data []byte) error { return r.decode(bytes.Clone(data)) }
+
+var errNoOutcome = errors.New("identomat: a result without exactly one outcome")
+
+type (
+	resultFields Result // without UnmarshalJSON
+	personFields Person
+
+	// resultReply are a result's fields, and the members that need a second look.
+	resultReply struct {
+		*resultFields
+		Outcome          onceString        `json:"result"`
+		ArgumentError    neverSet          `json:"argumentError"`
+		InternalError    neverSet          `json:"internalError"`
+		Person           personReply       `json:"person"`
+		GeneralDocument2 []GeneralDocument `json:"general_document"` // in 2022
+	}
+	personReply struct {
+		*personFields
+		Phone string `json:"phone"` // in the system manual
+	}
+)
 
 // decode reads data and keeps it.
 func (r *Result) decode(data []byte) error {
-	type fields Result // without UnmarshalJSON
-	*r = Result{}
-	if err := decodeTolerant(data, (*fields)(r)); err != nil {
+	var reply resultReply
+	err := decodeTolerantly(data, func() any {
+		*r = Result{}
+		reply = resultReply{resultFields: (*resultFields)(r), Person: personReply{personFields: (*personFields)(&r.Person)}}
+		return &reply
+	})
+	if err != nil {
 		return err
 	}
-	if r.Outcome == "" {
-		return errors.New("identomat: a result without an outcome")
+	if reply.Outcome == "" || !bytes.Contains(data, []byte(`"result"`)) {
+		return errNoOutcome
 	}
+	r.Outcome = Outcome(reply.Outcome)
 	switch known := Outcome(strings.ToLower(string(r.Outcome))); known {
 	case OutcomeApproved, OutcomeRejected, OutcomeManualCheck, OutcomeInProgress:
 		r.Outcome = known
 	}
-	if r.GeneralDocuments == nil {
-		r.GeneralDocuments = r.GeneralDocuments2022
+	if len(r.GeneralDocuments) == 0 {
+		r.GeneralDocuments = reply.GeneralDocument2
 	}
-	r.GeneralDocuments2022 = nil
 	for _, document := range r.GeneralDocuments {
 		for i := range document.Pages {
-			document.Pages[i].Final.unify()
+			if final := &document.Pages[i].Final; final.Authority == "" {
+				final.Authority = final.IssuingAuthority
+			}
 		}
 	}
-	r.Person.unify()
+	if r.Person.PhoneNumber == "" {
+		r.Person.PhoneNumber = reply.Person.Phone
+	}
 	r.raw = data
 	return nil
+}
+
+// onceString is a string that may be set once. encoding/json takes any letter case for a
+// name and the last of several values; nobody shall be approved by a second opinion.
+type onceString string
+
+func (s *onceString) UnmarshalJSON(data []byte) error {
+	if *s != "" || len(data) == 0 || data[0] != '"' {
+		return errNoOutcome
+	}
+	return json.Unmarshal(data, (*string)(s))
+}
+
+// neverSet is a member that may only be null: no reply of the service has an outcome and an
+// error.
+type neverSet struct{}
+
+func (neverSet) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
+	return errNoOutcome
 }
 
 // RejectReason says why a session was rejected.
@@ -155,7 +210,6 @@ type RejectReason struct {
 // empty.
 type Person struct {
 	private
-	personSpellings
 
 	FirstName string `json:"first_name"`
 	LastName  string `json:"last_name"`
@@ -195,17 +249,6 @@ type Person struct {
 	MRZ string `json:"mrz"`
 }
 
-type personSpellings struct {
-	PhoneOfManual string `json:"phone"`
-}
-
-func (p *Person) unify() {
-	if p.PhoneNumber == "" {
-		p.PhoneNumber = p.PhoneOfManual
-	}
-	p.PhoneOfManual = ""
-}
-
 // GeneralDocument is a proof of address or another general document.
 type GeneralDocument struct {
 	private
@@ -240,7 +283,6 @@ type DocumentPageNumber struct {
 // GeneralDocumentData is what was read from a general document. Every field may be empty.
 type GeneralDocumentData struct {
 	private
-	generalDocumentSpellings
 
 	FullName           string `json:"fullName"`
 	FirstName          string `json:"firstName"`
@@ -264,24 +306,15 @@ type GeneralDocumentData struct {
 	// Latitude and Longitude are in degrees; nil if absent.
 	Latitude  *float64 `json:"latitude"`
 	Longitude *float64 `json:"longitude"`
-	// Authority issued the document; issuingAuthority in other replies.
+	// Authority issued the document. Some replies have issuingAuthority instead, which is
+	// then in both.
 	Authority          string `json:"authority"`
+	IssuingAuthority   string `json:"issuingAuthority"`
 	DocumentIssued     Date   `json:"documentIssued"`
 	DocumentIssuedTime Date   `json:"documentIssuedTime"`
 	DocumentExpires    Date   `json:"documentExpires"`
 	// Permanent has only been seen as null.
 	Permanent any `json:"permanent"`
-}
-
-type generalDocumentSpellings struct {
-	IssuingAuthorityOf2024 string `json:"issuingAuthority"`
-}
-
-func (d *GeneralDocumentData) unify() {
-	if d.Authority == "" {
-		d.Authority = d.IssuingAuthorityOf2024
-	}
-	d.IssuingAuthorityOf2024 = ""
 }
 
 // Questionnaire holds the answers of one questionnaire step.
@@ -374,5 +407,5 @@ func (DocumentFields) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, red
 // LogValue hides the fields.
 func (DocumentFields) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON hides the fields, because loggers encode what they are given.
-func (DocumentFields) MarshalJSON() ([]byte, error) { return private{}.MarshalJSON() }
+// MarshalText hides the fields from encoders, because loggers encode what they are given.
+func (DocumentFields) MarshalText() ([]byte, error) { return private{}.MarshalText() }

@@ -37,7 +37,7 @@ func skeleton(src []byte) string {
 			end := stringEnd(src, i)
 			rest := trimJSON(src[end:])
 			text := src[i+1 : max(i+1, end-1)]
-			if len(rest) > 0 && rest[0] == ':' && isName(string(text)) {
+			if len(rest) > 0 && rest[0] == ':' && shownNames[string(text)] {
 				out.WriteByte('"')
 				out.Write(text)
 				out.WriteByte('"')
@@ -69,29 +69,41 @@ func skeleton(src []byte) string {
 // stringEnd is the index after the closing quote of the string that starts at i, or the
 // end of src.
 func stringEnd(src []byte, i int) int {
-	for i++; i < len(src); i++ {
-		switch src[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
+	for at := i + 1; at < len(src); {
+		quote := bytes.IndexByte(src[at:], '"')
+		if quote < 0 {
+			break
+		}
+		at += quote
+		escapes := 0
+		for src[at-1-escapes] == '\\' {
+			escapes++ // stops at the opening quote at the latest
+		}
+		if at++; escapes%2 == 0 {
+			return at
 		}
 	}
 	return len(src)
 }
 
+// shownNames are the names of fields that tell what kind of reply it is.
+var shownNames = wordSet(`result argumentError internalError errorSourceGroup error errors message code status
+	statusCode success detail details title type reason data person requestId timestamp path`)
+
+func wordSet(words string) map[string]bool {
+	set := map[string]bool{}
+	for w := range strings.FieldsSeq(words) {
+		set[w] = true
+	}
+	return set
+}
+
 // pageWords are the words that error pages of servers and proxies are made of.
-var pageWords = func() map[string]bool {
-	words := map[string]bool{}
-	for w := range strings.FieldsSeq(`access bad before cloudflare connect connection denied disconnect
+var pageWords = wordSet(`access bad before cloudflare connect connection denied disconnect
 		error expired failed failure forbidden found gateway html http identomat internal invalid limit login
 		maintenance many method moved nginx no not overflow page permanently please refused request requests
 		required reset server service sign sorry temporarily timed timeout too try unauthorized
-		unavailable upstream was`) {
-		words[w] = true
-	}
-	return words
-}()
+		unavailable upstream was`)
 
 func knownWords(page []byte) string {
 	var out []string

@@ -15,6 +15,7 @@ import (
 
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/redact"
 )
 
 // SessionsService begins sessions and learns how they ended. (API reference, Session
@@ -22,8 +23,9 @@ import (
 type SessionsService struct{ client *Client }
 
 // Token identifies a session; Identomat also calls it the session id. Whoever has it can
-// open the widget in the customer's place, so formatters and slog show a mask. To store
-// or compare it, use string(token) or its JSON form, which are the token itself.
+// open the widget in the customer's place, so fmt and slog show a mask. To store or compare
+// it, use string(token) or its JSON form, which are the token itself: a logger that encodes
+// JSON shows a token inside of other values.
 type Token string
 
 // Format writes a mask under every verb.
@@ -33,7 +35,7 @@ func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // Session is a session that was begun. Its JSON form is the session itself, to store it
-// or to hand it to your front end; formatters and slog show a mask.
+// or to hand it to your front end; fmt and slog show a mask.
 type Session struct {
 	// Token is needed for everything that follows: store it with your customer's id.
 	Token Token `json:"token"`
@@ -50,8 +52,9 @@ func (Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) 
 func (Session) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // BeginRequest says what a session consists of. Everything is optional; a session of
-// nothing follows the company's defaults. No formatter, logger or encoder shows its
-// values: presets and names are personal data.
+// nothing follows the company's defaults. Presets and names are personal data: fmt, slog
+// and encoding/json show a mask, so a request cannot be queued as JSON; queue what it is
+// made from.
 type BeginRequest struct {
 	private
 
@@ -121,17 +124,25 @@ func (s *Session) decode(data []byte) error {
 }
 
 // isToken allows more than the 40 characters of [0-9a-z] that were seen, but nothing that
-// a sentence or a page contains.
-func isToken(s string) bool {
-	if s == "" || len(s) > 256 {
-		return false
-	}
+// could be a word or a code: those are short, or joined by hyphens, and have hardly a digit.
+func isToken[T string | []byte](s T) bool {
+	digits, lower, alphanumeric := 0, false, true
 	for _, c := range []byte(s) {
-		if !isWordByte(c) && c != '-' && c != '.' && c != '~' {
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '-' || c == '_' || c == '.' || c == '~':
+			alphanumeric = false
+		case c >= 'a' && c <= 'z':
+			lower = true
+		case !isWordByte(c):
 			return false
 		}
 	}
-	return true
+	if len(s) < 16 || len(s) > 256 || !lower {
+		return false
+	}
+	return digits >= 3 || alphanumeric && len(s) >= 32
 }
 
 const (
@@ -286,6 +297,8 @@ const (
 	// minPoll is the least time between two polls of one session.
 	minPoll = time.Second
 	maxPoll = 15 * time.Second
+	// maxPause bounds what a Retry-After can add to an interval.
+	maxPause = 5 * time.Minute
 	// maxFailedPolls bounds a wait without a deadline for a service that is gone.
 	maxFailedPolls = 5
 )
@@ -300,15 +313,15 @@ const (
 // comes the last result that was seen, or nil; the error of a context that ended is
 // [context.DeadlineExceeded] or [context.Canceled] for [errors.Is].
 //
-// A customer takes minutes, so give the context a deadline, such as the session's
-// lifetime. A service that must survive restarts polls from a job queue, or waits for
+// A session that its customer has left stays in progress for ever, so give the context a
+// deadline, such as the session's lifetime of 15 minutes. A service that must survive restarts polls from a job queue, or waits for
 // the callback, instead.
 func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error) {
 	var last *Result
 	interval, failed := minPoll, 0
 	for {
 		result, err := s.Result(ctx, token)
-		var pause time.Duration
+		pause := max(minPoll, interval/2+rand.N(interval/2))
 		switch {
 		case err == nil && result.Outcome != OutcomeInProgress:
 			return result, nil
@@ -322,11 +335,12 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 			}
 			var api *APIError
 			if errors.As(err, &api) {
-				pause = api.RetryAfter
+				pause += min(api.RetryAfter, maxPause)
 			}
 		}
-		if err := engine.Sleep(ctx, pause+max(minPoll, interval/2+rand.N(interval/2))); err != nil {
-			return last, &TransportError{Op: operation.Result.Name, Err: err}
+		if ended := engine.Sleep(ctx, pause); ended != nil {
+			ended = redact.Error(ended, string(token), s.client.key.Reveal(), s.client.secret.Reveal())
+			return last, &TransportError{Op: operation.Result.Name, Err: errors.Join(ended, err)}
 		}
 		interval = min(interval*3/2, maxPoll)
 	}

@@ -10,16 +10,24 @@ import (
 
 // decodeTolerant decodes data into v. A value of a type that v does not expect is left
 // out, or converted where nothing is lost, so that one odd field does not hide an
-// outcome: the service is seen to write [] for {}, null for anything and 0 for 0.0.
+// outcome: production varies in what it writes for the same field, and an empty object may
+// come as [].
 func decodeTolerant(data []byte, v any) error {
+	return decodeTolerantly(data, func() any {
+		reflect.ValueOf(v).Elem().SetZero()
+		return v
+	})
+}
+
+// decodeTolerantly is decodeTolerant into a value that fresh empties and returns.
+func decodeTolerantly(data []byte, fresh func() any) error {
+	v := fresh()
 	err := json.Unmarshal(data, v)
 	var misfit *json.UnmarshalTypeError
-	if !errors.As(err, &misfit) {
+	if err == nil || !errors.As(err, &misfit) {
 		return err
 	}
-	target := reflect.ValueOf(v).Elem()
-	target.SetZero()
-	return json.Unmarshal(fit(data, target.Type()), v)
+	return json.Unmarshal(fit(data, reflect.TypeOf(v).Elem()), fresh())
 }
 
 var null = json.RawMessage("null")
@@ -62,7 +70,7 @@ func fit(data json.RawMessage, t reflect.Type) json.RawMessage {
 			return null
 		}
 		return marshal(string(data)) // a number or a boolean keeps its spelling
-	case reflect.Int, reflect.Int64:
+	case reflect.Int:
 		var f float64
 		if json.Unmarshal(data, &f) == nil && f == float64(int64(f)) {
 			return json.RawMessage(strconv.FormatInt(int64(f), 10))

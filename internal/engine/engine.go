@@ -34,9 +34,10 @@ type Event struct {
 	StatusCode    int
 	BytesSent     int64
 	BytesReceived int64
-	Err           error
-	RetryIn       time.Duration
-	WillRetry     bool
+	// Failure is nil for a success.
+	Failure   *Failure
+	RetryIn   time.Duration
+	WillRetry bool
 }
 
 // Config is what all calls of one client share. It is not changed after New.
@@ -60,11 +61,33 @@ type Engine struct {
 // personal data in its body, and no endpoint is documented to move.
 func New(cfg Config) *Engine {
 	client := *cfg.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client.Transport = withoutRedirects{client.Transport}
 	cfg.Client = &client
 	e := &Engine{cfg: cfg}
 	e.budget.init()
 	return e
+}
+
+// withoutRedirects takes away what an http.Client would follow, and what it would quote if it
+// could not.
+type withoutRedirects struct{ base http.RoundTripper }
+
+func (t withoutRedirects) RoundTrip(req *http.Request) (*http.Response, error) {
+	base := t.base
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	resp, err := base.RoundTrip(req)
+	if err == nil && resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header != nil {
+		resp.Header.Del("Location")
+	}
+	return resp, err
+}
+
+func (t withoutRedirects) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
 }
 
 // CloseIdleConnections closes connections that no call is using.
@@ -87,8 +110,6 @@ type Call struct {
 	Judge Judge
 	// Stream, if set, may take a successful reply as a stream instead of having it read.
 	Stream StreamJudge
-	// Secrets are values of this call that no error may show, beside the client's own.
-	Secrets []string
 }
 
 // Judge decides what a reply is. It is called with the whole body, or with what arrived
@@ -96,6 +117,8 @@ type Call struct {
 // with that error.
 type Judge interface {
 	Judge(r *Reply, readErr error) Verdict
+	// Secrets are values of the call that no error may show, beside the client's own.
+	Secrets() []string
 }
 
 // StreamJudge looks at the head of a successful reply, of which it gets up to PeekSize
@@ -181,7 +204,7 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
 				RetryIn: delay, WillRetry: again,
 			}
 			if out.failed() {
-				ev.Err = last.Err
+				ev.Failure = last.escape()
 			}
 			if out.reply != nil && out.reply.Stream != nil {
 				out.reply.Stream.event = &ev // known when the stream has ended
@@ -190,6 +213,9 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
 			}
 		}
 		if !out.failed() {
+			if out.reply.Stream != nil {
+				out.reply.Stream.Attempts = attempt
+			}
 			return out.reply, nil
 		}
 		if !again {
@@ -246,11 +272,11 @@ func (e *causeError) Error() string   { return e.cause.Error() }
 func (e *causeError) Unwrap() []error { return []error{e.cause, e.err} }
 
 func (e *Engine) secrets(c *Call) []string {
-	all := make([]string, 0, len(e.cfg.Secrets)+len(c.Secrets))
+	all := make([]string, 0, len(e.cfg.Secrets))
 	for _, s := range e.cfg.Secrets {
 		all = append(all, s.Reveal())
 	}
-	for _, s := range c.Secrets {
+	for _, s := range c.Judge.Secrets() {
 		if len(s) >= minSecret {
 			all = append(all, s)
 		}
@@ -311,7 +337,7 @@ func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 // exchange sends one request in the context actx and reads the reply, or its head.
 func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outcome {
 	var conn connection
-	resp, err := e.cfg.Client.Do(e.request(conn.watch(actx), c, guard))
+	resp, err := e.cfg.Client.Do(e.request(conn.watch(actx), c, guard, &conn))
 	if err != nil {
 		// An incomplete form cannot have been processed.
 		var source *form.SourceError
@@ -331,7 +357,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 		head := bufio.NewReaderSize(resp.Body, PeekSize)
 		out.reply.Body, err = head.Peek(PeekSize)
 		if (err == nil || err == io.EOF) && c.Stream.Takes(out.reply, err != nil) {
-			out.reply.Stream = &Stream{engine: e, call: c, ctx: ctx, guard: guard, head: head, body: resp.Body, left: limit}
+			out.reply.Stream = &Stream{Length: length, engine: e, call: c, ctx: ctx, guard: guard, head: head, body: resp.Body, left: limit}
 			return out
 		}
 		body, limit = head, min(limit, maxErrorReply)
@@ -360,9 +386,10 @@ func isSuccess(status int) bool { return status >= 200 && status < 300 }
 var prototype = &http.Request{Method: http.MethodPost}
 
 // request makes a fresh request: a body is read once, and a RoundTripper may keep the last one.
-func (e *Engine) request(ctx context.Context, c *Call, guard *guard) *http.Request {
+func (e *Engine) request(ctx context.Context, c *Call, guard *guard, conn *connection) *http.Request {
 	req := prototype.WithContext(ctx)
-	req.URL, req.Host = c.URL, c.URL.Host
+	url := *c.URL // a RoundTripper that rewrites it must not redirect the calls after this one
+	req.URL, req.Host = &url, url.Host
 	values := [...]string{c.ContentType, e.cfg.UserAgent, "*/*"}
 	req.Header = http.Header{
 		"Content-Type": values[0:1:1],
@@ -372,18 +399,31 @@ func (e *Engine) request(ctx context.Context, c *Call, guard *guard) *http.Reque
 	req.ContentLength = c.length()
 	if c.Source != nil {
 		if !c.Source.Once() {
-			req.GetBody = func() (io.ReadCloser, error) { return c.Source.Open(), nil }
+			req.GetBody = func() (io.ReadCloser, error) {
+				if conn.wrote.Load() {
+					return nil, errReplay
+				}
+				return c.Source.Open(), nil
+			}
 		}
-		req.Body = &guardedBody{ReadCloser: c.Source.Open(), guard: guard}
+		req.Body = &guardedBody{ReadCloser: c.Source.Open(), guard: guard, read: &conn.read}
 		return req
 	}
+	conn.body = bytes.NewReader(c.Body)
+	// net/http writes the header and a body that it can see to be in memory in one packet.
+	req.Body = io.NopCloser(conn.body)
 	req.GetBody = func() (io.ReadCloser, error) {
-		// net/http writes the header and a body that it can see to be in memory in one packet.
+		if conn.wrote.Load() {
+			return nil, errReplay
+		}
 		return io.NopCloser(bytes.NewReader(c.Body)), nil
 	}
-	req.Body, _ = req.GetBody()
 	return req
 }
+
+// errReplay stops net/http from sending a request again by itself after it has reached a
+// connection: HTTP/2 does that for any request whose body it can have again, without end.
+var errReplay = errors.New("the request was sent and is not replayed")
 
 // attemptError tells the attempt's own timeout from the caller's deadline.
 func attemptError(actx, ctx context.Context, err error) error {
@@ -402,8 +442,9 @@ func attemptError(actx, ctx context.Context, err error) error {
 
 // connection learns from net/http whether an attempt got a connection at all.
 type connection struct {
-	trace      httptrace.ClientTrace
-	asked, got atomic.Bool
+	trace                   httptrace.ClientTrace
+	asked, got, wrote, read atomic.Bool
+	body                    *bytes.Reader
 }
 
 func (c *connection) watch(ctx context.Context) context.Context {
@@ -411,12 +452,17 @@ func (c *connection) watch(ctx context.Context) context.Context {
 	// Once set it stays: a RoundTripper that repeats by itself may have lost a request on
 	// an earlier connection.
 	c.trace.GotConn = func(httptrace.GotConnInfo) { c.got.Store(true) }
+	c.trace.WroteHeaders = func() { c.wrote.Store(true) }
 	return httptrace.WithClientTrace(ctx, &c.trace)
 }
 
 // untouched reports whether it is certain that the service saw nothing of the request.
 func (c *connection) untouched(err error) bool {
-	if c.got.Load() {
+	if c.got.Load() || c.read.Load() {
+		return false
+	}
+	// A RoundTripper that reports nothing may have sent the body before it failed to dial.
+	if c.body != nil && int64(c.body.Len()) < c.body.Size() {
 		return false
 	}
 	return c.asked.Load() || neverConnected(err)

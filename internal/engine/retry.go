@@ -31,7 +31,8 @@ func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (
 	if out.retryAfter > e.cfg.Retry.MaxDelay {
 		return 0, false
 	}
-	delay := out.retryAfter + e.cfg.Retry.backoff(attempt)
+	// All that were sent away together would come back together.
+	delay := out.retryAfter + min(e.cfg.Retry.backoff(attempt), e.cfg.Retry.MaxDelay-out.retryAfter)
 	if deadline, ok := ctx.Deadline(); ok && delay >= time.Until(deadline) {
 		return 0, false
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/redact"
@@ -41,9 +42,11 @@ func (g *guard) stop() {
 type guardedBody struct {
 	io.ReadCloser
 	guard *guard
+	read  *atomic.Bool
 }
 
 func (b *guardedBody) Read(p []byte) (int, error) {
+	b.read.Store(true)
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 {
 		b.guard.progress()
@@ -53,6 +56,11 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 
 // Stream is a reply that the caller reads. It must be closed, or read to its end.
 type Stream struct {
+	// Length is the length in bytes, or -1 if the service did not tell it.
+	Length int64
+	// Attempts counts the requests that led to it.
+	Attempts int
+
 	engine *Engine
 	call   *Call
 	ctx    context.Context
@@ -112,7 +120,7 @@ func (s *Stream) finish() {
 		if s.event != nil {
 			s.event.BytesReceived = s.read
 			if !errors.Is(s.err, io.EOF) && !errors.Is(s.err, errClosed) {
-				s.event.Err = s.err
+				s.event.Failure = &Failure{Err: s.err, Attempts: s.Attempts, MaybeProcessed: true}
 			}
 			s.engine.observe(*s.event)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -62,13 +63,32 @@ func Contains(text string, secrets ...string) bool {
 
 // Error returns err itself when nothing that it can print holds a secret. Otherwise it
 // returns an error that withholds the whole text, because what repeats a secret has
-// repeated a request, and with it the rest of what was sent. That error still answers
-// [errors.Is], but no longer hands out what it wraps.
+// repeated a request, and with it the rest of what was sent. A text that quotes something
+// loses what it quotes: net/http quotes replies that are not HTTP. Such errors still answer
+// [errors.Is], but no longer hand out what they wrap.
 func Error(err error, secrets ...string) error {
-	if err == nil || !shows(err, secrets) {
-		return err
+	if err == nil {
+		return nil
 	}
-	return &withheld{kind: fmt.Sprintf("%T", err), cause: func() error { return err }}
+	if shows(err, secrets) {
+		return &withheld{text: fmt.Sprintf("text withheld, it shows a secret (%T)", err), cause: func() error { return err }}
+	}
+	if quotes(err) {
+		return &withheld{text: quoted.ReplaceAllString(err.Error(), "…"), cause: func() error { return err }}
+	}
+	return err
+}
+
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
+
+func quotes(err error) bool {
+	if _, done := err.(*withheld); err == nil || done {
+		return false
+	}
+	if strings.Contains(err.Error(), `"`) {
+		return true
+	}
+	return quotes(errors.Unwrap(err))
 }
 
 func shows(err error, secrets []string) bool {
@@ -94,11 +114,11 @@ func shows(err error, secrets []string) bool {
 
 // withheld holds its cause behind a function for the reason that Secret does.
 type withheld struct {
-	kind  string
+	text  string
 	cause func() error
 }
 
-func (e *withheld) Error() string        { return "text withheld, it shows a secret (" + e.kind + ")" }
+func (e *withheld) Error() string        { return e.text }
 func (e *withheld) Is(target error) bool { return errors.Is(e.cause(), target) }
 
 // Timeout keeps the question of net.Error answered.

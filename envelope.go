@@ -1,0 +1,97 @@
+package identomat
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// envelope are the members at the top of a reply that decide what it is.
+type envelope struct {
+	result, argumentError, internalError, errorSourceGroup []byte
+	// odd says that one of them stands there twice or in another spelling. encoding/json
+	// takes any letter case for a name and the last of several values; nobody shall be
+	// approved by a second opinion.
+	odd bool
+}
+
+// openEnvelope scans the outermost level of an object; of anything else it is empty. It does
+// not check that the rest is JSON.
+func openEnvelope(object []byte) (e envelope) {
+	if object = trimJSON(object); len(object) == 0 || object[0] != '{' {
+		return e
+	}
+	depth := 0
+	var value *[]byte // of the member that is being scanned, if it matters
+	start := 0
+	for i := 0; i < len(object); {
+		switch object[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 && value != nil {
+				*value, value = trimJSON(object[start:i]), nil
+			}
+		case ',':
+			if depth == 1 && value != nil {
+				*value, value = trimJSON(object[start:i]), nil
+			}
+		case '"':
+			end := stringEnd(object, i)
+			if depth == 1 {
+				if colon := colonAfter(object, end); colon >= 0 {
+					value, start = e.member(object[i:end]), colon+1
+					end = start
+				}
+			}
+			i = end
+			continue
+		}
+		i++
+	}
+	return e
+}
+
+// member is where the value of a member goes, or nil if it does not matter.
+func (e *envelope) member(quoted []byte) *[]byte {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		var s string
+		if json.Unmarshal(quoted, &s) != nil {
+			return nil
+		}
+		name = []byte(s)
+	}
+	for i, known := range envelopeNames {
+		if !bytes.EqualFold(name, known) {
+			continue
+		}
+		value := e.value(i)
+		if !bytes.Equal(name, known) || *value != nil {
+			e.odd = true
+			return nil
+		}
+		*value = []byte{} // seen
+		return value
+	}
+	return nil
+}
+
+var envelopeNames = [...][]byte{[]byte("result"), []byte("argumentError"), []byte("internalError"), []byte("errorSourceGroup")}
+
+func (e *envelope) value(i int) *[]byte {
+	return [...]*[]byte{&e.result, &e.argumentError, &e.internalError, &e.errorSourceGroup}[i]
+}
+
+// colonAfter is the index of the colon that makes the string before it a name, or -1.
+func colonAfter(object []byte, i int) int {
+	for ; i < len(object); i++ {
+		switch object[i] {
+		case ' ', '\t', '\r', '\n':
+		case ':':
+			return i
+		default:
+			return -1
+		}
+	}
+	return -1
+}

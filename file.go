@@ -1,0 +1,140 @@
+package identomat
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/identomat-go/identomat/internal/form"
+)
+
+// File is an image to upload. It is read while it is sent, never held in memory, and its
+// name and path are not sent. The zero File is refused by validation.
+type File struct {
+	open func() (io.ReadCloser, int64, error)
+	once bool
+}
+
+// Format writes a mask under every verb: a file name may be a customer's.
+func (File) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue is a mask.
+func (File) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// FileFromPath is the file at path. It is opened when the call is made, and again for a
+// signature.
+func FileFromPath(path string) File {
+	return File{open: func() (io.ReadCloser, int64, error) { return sized(os.Open(path)) }}
+}
+
+// FileFromFS is the file name of a file system such as [embed.FS] or [os.Root.FS].
+func FileFromFS(fsys fs.FS, name string) File {
+	return File{open: func() (io.ReadCloser, int64, error) { return sized(fsys.Open(name)) }}
+}
+
+// FileFromBytes is data in memory, which must not change during the call.
+func FileFromBytes(data []byte) File {
+	return File{open: func() (io.ReadCloser, int64, error) {
+		return io.NopCloser(bytes.NewReader(data)), int64(len(data)), nil
+	}}
+}
+
+// FileFromReader is the next size bytes of r, which must be all that it has left. An
+// [io.ReaderAt], such as an [os.File], is read from where an [io.Seeker] stands and can be
+// read again. Any other reader is read once: such a file cannot be signed, and the call is
+// not repeated. It is not closed.
+func FileFromReader(r io.Reader, size int64) File {
+	at, ok := r.(io.ReaderAt)
+	if !ok {
+		return File{once: true, open: func() (io.ReadCloser, int64, error) { return io.NopCloser(r), size, nil }}
+	}
+	return File{open: func() (io.ReadCloser, int64, error) {
+		var offset int64
+		if seeker, ok := r.(io.Seeker); ok {
+			var err error
+			if offset, err = seeker.Seek(0, io.SeekCurrent); err != nil {
+				return nil, 0, err
+			}
+		}
+		return io.NopCloser(io.NewSectionReader(at, offset, size+1)), size, nil
+	}}
+}
+
+func sized(f fs.File, err error) (io.ReadCloser, int64, error) {
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+// part opens the file to learn its size and its type, and lays it out as a part of a form.
+// Everything that can be found out to be wrong is found out before anything is sent.
+func (f File) part(name string) (form.File, error) {
+	if f.open == nil {
+		return form.File{}, errors.New("is missing")
+	}
+	r, size, err := f.open()
+	if err != nil {
+		return form.File{}, &form.SourceError{Err: err}
+	}
+	switch {
+	case size < 0:
+		err = errors.New("has a negative size")
+	case size == 0:
+		err = errors.New("is empty")
+	}
+	if err != nil {
+		_ = r.Close()
+		return form.File{}, err
+	}
+	head := make([]byte, min(size, 512))
+	n, err := io.ReadFull(r, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		_ = r.Close()
+		return form.File{}, &form.SourceError{Err: err}
+	}
+	contentType := http.DetectContentType(head[:n])
+	part := form.File{Name: name, FileName: name + extension(contentType), ContentType: contentType, Size: size, Once: f.once}
+	if f.once {
+		rest := struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(head[:n]), r), r}
+		part.Open = func() (io.ReadCloser, error) { return rest, nil }
+		return part, nil
+	}
+	_ = r.Close()
+	part.Open = func() (io.ReadCloser, error) {
+		r, _, err := f.open()
+		return r, err
+	}
+	return part, nil
+}
+
+// extension is for services that go by the name of a file.
+func extension(contentType string) string {
+	switch contentType {
+	case "image/jpeg":
+		return ".jpg"
+	case "image/png":
+		return ".png"
+	case "image/webp":
+		return ".webp"
+	case "application/pdf":
+		return ".pdf"
+	}
+	return ""
+}
