@@ -48,6 +48,15 @@ type Client struct {
 	Media *MediaService
 	// Documents reads images of documents and compares faces.
 	Documents *DocumentsService
+	// Screening searches sanctions lists and politically exposed persons.
+	Screening *ScreeningService
+	// Blacklist keeps the company's list of people who must not pass.
+	Blacklist *BlacklistService
+	// Groups and Users keep the people who work with the dashboard.
+	Groups *GroupsService
+	Users  *UsersService
+	// VideoCalls ends video calls and fetches their recordings.
+	VideoCalls *VideoCallsService
 
 	key      redact.Secret
 	secret   redact.Secret // the zero Secret without signing
@@ -437,6 +446,11 @@ func (s *settings) client(companyKey string) (*Client, error) {
 	c.Sessions = &SessionsService{client: c}
 	c.Media = &MediaService{client: c}
 	c.Documents = &DocumentsService{client: c}
+	c.Screening = &ScreeningService{client: c}
+	c.Blacklist = &BlacklistService{client: c}
+	c.Groups = &GroupsService{client: c}
+	c.Users = &UsersService{client: c}
+	c.VideoCalls = &VideoCallsService{client: c}
 	return c, nil
 }
 
