@@ -111,6 +111,12 @@ func shown(t *testing.T) map[string]any {
 	request := privateRequest()
 	step := request.Steps[0].(identomat.UserQuestionnaireStep)
 	cause := errors.New(companyKey)
+	person := read[identomat.ScreeningPerson](t, `{"lastName":"Featherstone","extraDetails":[{"groupName":"Wilhelmina","details":[
+		{"detailName":"Featherstone","properties":[{"propertyName":"Alias","value":["Wilhelmina"]}]}]}]}`)
+	blacklisted := read[identomat.BlacklistRecord](t, `{"id":"F00-AB-77","firstName":"Wilhelmina","birthday":"2/29/1984"}`)
+	group := read[identomat.Group](t, `{"id":"F00-AB-77","name":"Featherstone","members":[{"username":"wilhelmina@example.com"}]}`)
+	config := read[identomat.SessionConfig](t, `{"id":"F00-AB-77","name":"Featherstone","general":{"x":"Wilhelmina"},
+		"steps":[{"type":"liveness","key":"l","title":"Wilhelmina"}]}`)
 	return map[string]any{
 		"Client": client, "SessionsService": *client.Sessions,
 		"BeginRequest": request, "Flags": request.Flags, "Steps": request.Steps, "UserQuestionnaireStep": step,
@@ -121,10 +127,36 @@ func shown(t *testing.T) map[string]any {
 		"Questionnaire":       result.Questionnaires[0], "QuestionAnswer": result.Questionnaires[0].Questions[0],
 		"Answer": result.Answer("q", "name"), "Location": result.Geolocation[0], "TechnicalDetails": result.TechnicalDetails,
 		"ScreeningMatch": result.ScreeningMatches[0],
+
+		"ScreeningService": *client.Screening, "BlacklistService": *client.Blacklist, "GroupsService": *client.Groups,
+		"UsersService": *client.Users, "VideoCallsService": *client.VideoCalls,
+		"ScreeningQuery": privateQuery(), "MonitorQuery": identomat.MonitorQuery{FullName: "Wilhelmina"},
+		"MonitoredFilter": identomat.MonitoredFilter{Extra: map[string]any{"x": "Wilhelmina"}},
+		"ScreeningHit":    read[identomat.ScreeningHit](t, `{"score":90,"personId":"F00-AB-77","name":"Wilhelmina Featherstone"}`),
+		"ScreeningPerson": person, "ScreeningGroup": person.ExtraDetails[0], "ScreeningDetail": person.ExtraDetails[0].Details[0],
+		"ScreeningProperty": person.ExtraDetails[0].Details[0].Properties[0],
+		"MonitoredRecord":   read[identomat.MonitoredRecord](t, `{"id":"F00-AB-77","fullName":"Wilhelmina Featherstone"}`),
+		"BlacklistEntry":    privateEntry(), "BlacklistFilter": identomat.BlacklistFilter{Extra: map[string]any{"x": "Wilhelmina"}},
+		"BlacklistRecord": blacklisted,
+		"Page":            read[identomat.Page[identomat.BlacklistRecord]](t, `{"total":1,"data":[`+string(blacklisted.Raw())+`]}`),
+		"Group":           group, "GroupMember": group.Members[0], "NewGroup": identomat.NewGroup{Name: "Featherstone", MemberIDs: []string{"F00-AB-77"}},
+		"GroupChange": identomat.GroupChange{Name: "Featherstone", MemberIDs: []string{"F00-AB-77"}},
+		"User":        read[identomat.User](t, `{"id":"F00-AB-77","username":"wilhelmina@example.com"}`),
+		"NewUser":     privateUser(), "Password": privateUser().Password,
+		"SessionConfig": config, "GeneralConfig": config.General,
+		"Activity":       read[identomat.Activity](t, `{"id":"F00-AB-77","type":"T","data":{"name":"Wilhelmina Featherstone"}}`),
+		"Statistics":     read[identomat.Statistics](t, `{"sessionStartDate":"2/29/1984","livenessFailReasons":["Wilhelmina"]}`),
 		"APIError":       identomat.APIError{Op: "result/", Message: "Wilhelmina"},
 		"Event":          identomat.Event{Context: context.WithValue(t.Context(), userKey{}, "Wilhelmina"), Operation: "result/"},
 		"TransportError": identomat.TransportError{Op: "result/", Err: scrub(t, cause)},
 	}
+}
+
+// read decodes a reply.
+func read[T any](t *testing.T, text string) (v T) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(text), &v))
+	return v
 }
 
 // scrub is what a call makes of an error of the network.
@@ -156,6 +188,7 @@ func TestEveryExportedTypeIsSearched(t *testing.T) {
 		"Date": "text that is a value itself", "Text": "text that is a value itself",
 		"Outcome": "enumeration", "Language": "enumeration", "DocumentType": "enumeration", "GeneralDocumentType": "enumeration",
 		"EntityType": "enumeration", "KYBField": "enumeration",
+		"ScreeningTopic": "enumeration", "PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration",
 		"Step": "interface", "Question": "interface", "BeneficiaryRole": "object",
 		// Questions, options and roles share one object with the steps, which their own tests search.
 		"QuestionOption": "object", "TextInput": "object", "Checkboxes": "object", "RadioButtons": "object",

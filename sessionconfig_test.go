@@ -1,0 +1,94 @@
+package identomat_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+const configID = "679c74e4d9725987e3879265"
+
+func TestAConfigurationOnTheWire(t *testing.T) {
+	client, mock := mocked(t)
+	const name = "get-session-config-default.repaired.json"
+	expects(t, mock, "get-session-config", body(`"sessionConfigId": "`+configID+`"`), sample(t, name))
+	config, err := client.Sessions.Config(t.Context(), configID)
+	require.NoError(t, err)
+	assert.Equal(t, []string{configID, "Configuration Template"}, []string{config.ID, config.Name})
+	assert.Equal(t, identomat.English, config.General.Language)
+	assert.Equal(t, 15, config.General.SessionLifetime)
+	require.Len(t, config.Steps, 2)
+	assert.IsType(t, identomat.IdentityDocumentStep{}, config.Steps[0])
+	assert.IsType(t, identomat.LivenessStep{}, config.Steps[1])
+	assert.Equal(t, "select_document_id", config.Steps[0].StepKey())
+	assert.Equal(t, identomat.Text{"en": "Liveness Check"}, config.Steps[1].StepTitle())
+	assert.Contains(t, string(config.Raw()), "residence_permit")
+
+	assertNothingIsDropped(t, "get-session-config", name, 16, func(ctx context.Context, c *identomat.Client) (*identomat.SessionConfig, error) {
+		return c.Sessions.Config(ctx, configID)
+	})
+}
+
+func TestTheStepsOfAConfigurationAreEditedAndSentBack(t *testing.T) {
+	client, mock := mocked(t)
+	answers(mock, apiURL+"get-session-config", 200, "application/json", `{"result":{"id":"c1","steps":[
+		{"type":"liveness","key":"l","flags":{"liveness":false,"maxLivenessAttempts":3},"unknown":[1.50]},
+		{"type":"new-step","key":"n","x":{"y":null}}]}}`)
+	config, err := client.Sessions.Config(t.Context(), "c1")
+	require.NoError(t, err)
+	liveness, ok := config.Steps[0].(identomat.LivenessStep)
+	require.True(t, ok)
+	config.Steps[0] = liveness.Active(true)
+
+	var sent string
+	mock.RegisterResponder("POST", beginURL, capture(&sent, tokenReply))
+	_, err = client.Sessions.Begin(t.Context(), identomat.BeginRequest{ConfigID: config.ID, Steps: config.Steps})
+	require.NoError(t, err)
+	assert.Equal(t, `{"company_key":"`+companyKey+`","steps":[`+
+		`{"type":"liveness","key":"l","flags":{"liveness":true,"maxLivenessAttempts":3},"unknown":[1.50]},`+
+		`{"type":"new-step","key":"n","x":{"y":null}}],"config_id":"c1"}`, sent)
+}
+
+func TestWhatIsOddInAConfiguration(t *testing.T) {
+	var config identomat.SessionConfig
+	require.NoError(t, json.Unmarshal([]byte(`{"id":"c","general":{"sessionLifetime":15.0,"language":"xx","new":{"a":1}},"steps":[],"new":2}`), &config))
+	assert.Equal(t, 15, config.General.SessionLifetime)
+	assert.Equal(t, identomat.Language("xx"), config.General.Language)
+	assert.JSONEq(t, `{"sessionLifetime":15.0,"language":"xx","new":{"a":1}}`, string(config.General.Raw()))
+	assert.Contains(t, string(config.Raw()), `"new":2`)
+	for _, text := range []string{`{"id":"c"}`, `{"id":"c","general":[],"steps":null,"name":null}`} {
+		require.NoError(t, json.Unmarshal([]byte(text), &config))
+		assert.Zero(t, config.General.SessionLifetime)
+		assert.Empty(t, config.Steps)
+	}
+
+	client, mock := mocked(t)
+	_, err := client.Sessions.Config(t.Context(), "")
+	assertProblems(t, err, "get-session-config", "sessionConfigId")
+	assert.Zero(t, mock.GetTotalCallCount())
+}
+
+func TestAConfigurationAgainstTheFake(t *testing.T) {
+	server := identomattest.NewServer(t)
+	client, ctx := server.Client(), t.Context()
+	_, err := client.Sessions.Config(ctx, "unknown")
+	require.ErrorIs(t, err, identomat.ErrWrongParameters)
+	config, err := client.Sessions.Config(ctx, configID)
+	require.NoError(t, err)
+	for i, step := range config.Steps {
+		if document, ok := step.(identomat.IdentityDocumentStep); ok {
+			config.Steps[i] = document.Types(identomat.Passport)
+		}
+	}
+	session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{ConfigID: config.ID, Steps: config.Steps})
+	require.NoError(t, err)
+	begun, ok := server.Session(session.Token)
+	require.True(t, ok)
+	assert.Equal(t, configID, begun.ConfigID)
+}
