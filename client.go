@@ -112,12 +112,14 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("identomat: %s is not set", EnvCompanyKey)
 	}
 	var env []Option
-	for name, option := range map[string]func(string) Option{
-		EnvSecretKey: WithHMAC, EnvWidgetURL: WithWidgetURL, EnvAPIURL: WithAPIURL,
-	} {
-		if value := os.Getenv(name); value != "" {
-			env = append(env, option(value))
-		}
+	if secret := os.Getenv(EnvSecretKey); secret != "" {
+		env = append(env, WithHMAC(secret))
+	}
+	if base := os.Getenv(EnvWidgetURL); base != "" {
+		env = append(env, WithWidgetURL(base))
+	}
+	if base := os.Getenv(EnvAPIURL); base != "" {
+		env = append(env, WithAPIURL(base))
 	}
 	return NewClient(key, append(env, opts...)...)
 }
@@ -470,8 +472,8 @@ func checkKey(name, key string) error {
 	switch {
 	case key == "":
 		return fmt.Errorf("identomat: the %s is empty", name)
-	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return fmt.Errorf("identomat: the %s contains white space or a control character", name)
+	case strings.TrimSpace(key) != key, strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Errorf("identomat: the %s begins or ends with white space, or contains a control character", name)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
@@ -250,7 +251,7 @@ func (t *hmacTransport) chainParts(_ []byte, parts *multipart.Reader) ([]byte, e
 func (t *hmacTransport) check(resp *http.Response) {
 	values := resp.Header["Authorization"]
 	if len(values) == 0 {
-		if t.rules.requireSigned && isSuccess(resp.StatusCode) {
+		if t.rules.requireSigned && engine.IsSuccess(resp.StatusCode) {
 			resp.Body = &checkedBody{ReadCloser: resp.Body, verdict: func() error { return &signatureError{missing: true} }}
 		}
 		return

@@ -241,10 +241,32 @@ func TestTwoSignaturesAreNone(t *testing.T) {
 	const body = `{"result":"approved"}`
 	client := stubbed(t, func(*http.Request) (*http.Response, error) {
 		resp := reply(200, body)
-		resp.Header["Authorization"] = []string{sign("x", body), sign(secretKey, body)}
+		resp.Header["Authorization"] = []string{sign(secretKey, body), sign("x", body)}
 		return resp, nil
 	}, identomat.WithHMAC(secretKey))
 	require.ErrorIs(t, getResult(client, t.Context()), identomat.ErrSignatureMismatch)
+}
+
+func TestEveryByteOfASignatureCounts(t *testing.T) {
+	const body = `{"result":"approved"}`
+	right := hmac.New(sha256.New, []byte(secretKey))
+	right.Write([]byte(body))
+	for i := range sha256.Size {
+		wrong := right.Sum(nil)
+		wrong[i] ^= 1
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			return reply(200, body, "Authorization", `signature="`+base64.StdEncoding.EncodeToString(wrong)+`"`), nil
+		}, identomat.WithHMAC(secretKey))
+		require.ErrorIs(t, getResult(client, t.Context()), identomat.ErrSignatureMismatch)
+	}
+}
+
+func TestAnUnsignedFailureIsNoMismatch(t *testing.T) {
+	client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(502, "<html>"), nil },
+		identomat.WithHMAC(secretKey), identomat.RequireSignedReplies(), quick)
+	err := begin(client, t.Context())
+	require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+	require.NotErrorIs(t, err, identomat.ErrSignatureMismatch)
 }
 
 func TestEveryAttemptIsSigned(t *testing.T) {

@@ -128,7 +128,7 @@ const roleShareholder = "shareholder"
 
 // BeneficiaryRole is what is asked of the holders of one role: [Shareholder], [UBO],
 // [Director], [Representative], [OtherRole]. A role never changes: its methods return a
-// new one. The zero value is no role.
+// new one. The zero value is no role, and is refused by validation.
 type BeneficiaryRole struct {
 	name string
 	wireObject
@@ -138,15 +138,15 @@ type BeneficiaryRole struct {
 // guide 2025, Role: Shareholder.)
 func Shareholder() BeneficiaryRole { return BeneficiaryRole{name: roleShareholder} }
 
-// UBO is an ultimate beneficial owner, always an individual. (Developer guide 2025,
+// UBO is a person who in the end owns or controls the company. (Developer guide 2025,
 // Role: UBOs.)
 func UBO() BeneficiaryRole { return BeneficiaryRole{name: "ubo"} }
 
-// Director is a member of the board, always an individual. (Developer guide 2025,
+// Director is a person on the company's board. (Developer guide 2025,
 // Role: Director.)
 func Director() BeneficiaryRole { return BeneficiaryRole{name: "director"} }
 
-// Representative acts on behalf of the company, always an individual. (Developer guide
+// Representative is a person who may act for the company. (Developer guide
 // 2025, Role: Representative.)
 func Representative() BeneficiaryRole { return BeneficiaryRole{name: "representative"} }
 
@@ -207,6 +207,9 @@ func checkBeneficiaries(p *problems, at place, m members) {
 	roles, _ := m.get("roles").object()
 	var verified, shareholder bool
 	for role := roles.newest(); role != nil; role = role.older.newest() {
+		if role.name == "" {
+			p.addAt(at.member("roles"), "must not hold a role without a name")
+		}
 		r, _ := role.value.object()
 		if r.get("verification").isTrue() {
 			verified = true

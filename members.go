@@ -18,6 +18,9 @@ import (
 // returns an object that shares everything older with its receiver, so that a base
 // can be extended from many goroutines at once. The zero value is the empty object.
 //
+// It is linked, and members known together share one allocation, because building a session
+// is most of what beginning it costs beside net/http.
+//
 // last is the newest member's pointer to itself. A pointer to the member would do, but
 // fmt prints what that points to when the object is in an unexported field and the verb
 // does not suit it; of a pointer to a pointer it prints the address.

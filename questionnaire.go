@@ -131,50 +131,52 @@ type Question interface {
 	fields() members
 }
 
-// questionBase is what all questions have. Q is the question's own type, which its
+// questionBase is what all questions have. Self is the question's own type, which its
 // methods return.
-type questionBase[Q ~struct{ questionBase[Q] }] struct{ wireObject }
+type questionBase[Self ~struct{ questionBase[Self] }] struct{ wireObject }
 
 // with returns the question with a member set to a JSON value.
-func (q questionBase[Q]) with(name string, value jsonValue) Q {
-	return asQuestion[Q](q.m.set(name, value))
+func (q questionBase[Self]) with(name string, value jsonValue) Self {
+	return asQuestion[Self](q.m.set(name, value))
 }
 
 // Title replaces the text of the question, in several languages. (Developer guide 2025,
 // User questionnaire.)
-func (q questionBase[Q]) Title(title Text) Q { return q.with("title", title.json()) }
+func (q questionBase[Self]) Title(title Text) Self { return q.with("title", title.json()) }
 
 // Mandatory makes the customer answer before going on. Default false. (Developer guide
 // 2025, User questionnaire.)
-func (q questionBase[Q]) Mandatory(mandatory bool) Q { return q.with("mandatory", jsonBool(mandatory)) }
+func (q questionBase[Self]) Mandatory(mandatory bool) Self {
+	return q.with("mandatory", jsonBool(mandatory))
+}
 
 // ShowIf shows the question only when an earlier question of the questionnaire has this
 // answer: the key of an option, or the text of a text question. Default always shown.
 // (Developer guide 2025, User questionnaire; on the wire it is showConditions.)
-func (q questionBase[Q]) ShowIf(questionKey, answer string) Q {
+func (q questionBase[Self]) ShowIf(questionKey, answer string) Self {
 	m := members{}.set("questionKey", jsonString(questionKey)).set("answer", jsonString(answer))
 	return q.with("showConditions", jsonObject(m))
 }
 
 // Set sets any parameter of the question by its wire name, also one that this SDK has
 // no method for. A value without a JSON form is reported when the request is validated.
-func (q questionBase[Q]) Set(name string, value any) Q { return q.with(name, freeze(value)) }
+func (q questionBase[Self]) Set(name string, value any) Self { return q.with(name, freeze(value)) }
 
 // QuestionType is the type on the wire, such as multiple-choice.
-func (q questionBase[Q]) QuestionType() string { return q.m.str("type") }
+func (q questionBase[Self]) QuestionType() string { return q.m.str("type") }
 
 // QuestionKey is the key, unique in the questionnaire.
-func (q questionBase[Q]) QuestionKey() string { return q.m.str("key") }
+func (q questionBase[Self]) QuestionKey() string { return q.m.str("key") }
 
 // QuestionTitle is the title, nil when there is none. A plain string is under the
 // key "".
-func (q questionBase[Q]) QuestionTitle() Text {
+func (q questionBase[Self]) QuestionTitle() Text {
 	title, _ := q.m.json("title")
 	return readText(title)
 }
 
-func asQuestion[Q ~struct{ questionBase[Q] }](m members) Q {
-	return Q(struct{ questionBase[Q] }{questionBase[Q]{wireObject{m}}})
+func asQuestion[Self ~struct{ questionBase[Self] }](m members) Self {
+	return Self(struct{ questionBase[Self] }{questionBase[Self]{wireObject{m}}})
 }
 
 func questionMembers(typ, key string, title Text) members {
@@ -182,14 +184,14 @@ func questionMembers(typ, key string, title Text) members {
 }
 
 // newChoiceQuestion is a question with options to choose from.
-func newChoiceQuestion[Q ~struct{ questionBase[Q] }](
+func newChoiceQuestion[Self ~struct{ questionBase[Self] }](
 	typ, key string, title Text, options []QuestionOption,
-) Q {
+) Self {
 	list := make(values, len(options))
 	for i, option := range options {
 		list[i] = jsonObject(option.m)
 	}
-	return asQuestion[Q](questionMembers(typ, key, title).set("options", jsonList(list)))
+	return asQuestion[Self](questionMembers(typ, key, title).set("options", jsonList(list)))
 }
 
 // QuestionOption is one answer to choose from; see [Choice].
@@ -318,7 +320,7 @@ func CustomQuestion(typ, key string) GenericQuestion {
 
 // seenQuestion is what the conditions of later questions need to know of one.
 type seenQuestion struct {
-	choice  bool // it is answered with an option
+	choice  bool // a condition on it names an option
 	options []string
 }
 
@@ -355,8 +357,10 @@ func checkQuestion(p *problems, at place, q members, seen map[string]seenQuestio
 	case again:
 		p.addAt(at.member("key"), "must be unique in the questionnaire")
 	}
-	this := seenQuestion{choice: typ == questionCheckbox || typ == questionRadio || typ == questionDropdown}
-	if this.choice {
+	// The guide says what a condition on a radio, a checkbox or a text question names, and
+	// nothing of one on a dropdown.
+	this := seenQuestion{choice: typ == questionCheckbox || typ == questionRadio}
+	if this.choice || typ == questionDropdown {
 		this.options = checkOptions(p, at, q, optionKeys)
 	}
 	checkPreset(p, at, typ, q.get("answer"), this.options)

@@ -17,7 +17,7 @@ import (
 // judge turns a reply into an error, or decodes it.
 func judge(op *operation.Operation, r *engine.Reply, readErr error, into decoder) engine.Verdict {
 	var reply envelope
-	if op.Shape != operation.Outcome || !isSuccess(r.StatusCode) || bytes.Contains(r.Body, []byte(`rror"`)) {
+	if op.Shape != operation.Outcome || !engine.IsSuccess(r.StatusCode) || bytes.Contains(r.Body, []byte(`rror"`)) {
 		// A result looks for errors itself while it is decoded, which costs less.
 		reply = openEnvelope(r.Body)
 	}
@@ -27,7 +27,7 @@ func judge(op *operation.Operation, r *engine.Reply, readErr error, into decoder
 	if refused := refusal(op, r, &reply); refused != nil {
 		return engine.Verdict{Err: refused, Refused: isRefusal(refused)}
 	}
-	if !isSuccess(r.StatusCode) || !hasShape(op.Shape, r.Body, &reply) {
+	if !engine.IsSuccess(r.StatusCode) || !hasShape(op.Shape, r.Body, &reply) {
 		return engine.Verdict{Err: unexpected(op, r)}
 	}
 	if countValues(r.Body) > maxValues {
@@ -70,8 +70,6 @@ const maxValues = 250_000
 func countValues(body []byte) int {
 	return bytes.Count(body, []byte(",")) + bytes.Count(body, []byte("{")) + bytes.Count(body, []byte("["))
 }
-
-func isSuccess(status int) bool { return status >= 200 && status < 300 }
 
 func unexpected(op *operation.Operation, r *engine.Reply) *APIError {
 	return replyError(op, r, ErrUnexpectedReply)

@@ -189,6 +189,52 @@ func TestEveryErrorOfTheServiceMatchesItsSentinel(t *testing.T) {
 	}
 }
 
+func TestAnUnknownCodeIsAnErrorInEveryForm(t *testing.T) {
+	for form, code := range map[string]string{
+		`"NEW_CODE"`: "NEW_CODE", `"NEWCODE"`: "NEWCODE", `"CODE_42"`: "CODE_42", `"some-new-code"`: "some-new-code", `"some_new_code"`: "some_new_code",
+		`{"argumentError":"some-new-code"}`: "some-new-code", `{"argumentError":"NEW_CODE","errorSourceGroup":"two words"}`: "NEW_CODE",
+		`{"argumentError":"Wilhelmina"}`: "", `{"argumentError":"` + strings.Repeat("a-", 200) + `b"}`: "",
+	} {
+		client, mock := mocked(t)
+		answers(mock, beginURL, 200, "application/json", form)
+		_, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+		var api *identomat.APIError
+		require.ErrorAs(t, err, &api, form)
+		assert.Equal(t, code, api.Code)
+		assert.Empty(t, api.Group)
+		assert.NotErrorIs(t, err, identomat.ErrUnexpectedReply)
+		assert.NotContains(t, err.Error(), "Wilhelmina")
+		if code != "" {
+			assert.Contains(t, err.Error(), code)
+		} else {
+			assert.NotEmpty(t, api.Message, "what is no code is still there to be read")
+		}
+	}
+}
+
+func TestAReplyThatRepeatsTheRequestShowsNothingOfIt(t *testing.T) {
+	for _, c := range [][2]string{
+		{"application/json", `{"argumentError":"COMPANY-KEY-IN-CAPITALS"}`}, {"application/json", `{"argumentError":"x-y","errorSourceGroup":"COMPANY-KEY-IN-CAPITALS"}`},
+		{"COMPANY-KEY-IN-CAPITALS", `<html>`}, {"application/company-key-in-capitals", `<html>`}, {"application/json", `{"COMPANY-KEY-IN-CAPITALS":{"first_name":1}}`},
+		{"text/html", `<html>COMPANY-KEY-IN-CAPITALS`},
+	} {
+		client, err := identomat.NewClient("COMPANY-KEY-IN-CAPITALS", identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			return reply(200, c[1], "Content-Type", c[0]), nil
+		})}))
+		require.NoError(t, err)
+		_, err = client.Sessions.Result(t.Context(), token)
+		require.Error(t, err)
+		assert.NotContains(t, strings.ToUpper(fmt.Sprintf("%v %#v", err, err)), "COMPANY-KEY-IN-CAPITALS")
+	}
+}
+
+func TestAnErrorMadeInATestMatchesItsSentinel(t *testing.T) {
+	require.ErrorIs(t, &identomat.APIError{Code: "SESSION_NOT_FOUND"}, identomat.ErrSessionNotFound)
+	require.ErrorIs(t, &identomat.APIError{StatusCode: 429}, identomat.ErrRateLimited)
+	require.NotErrorIs(t, &identomat.APIError{}, identomat.ErrSessionNotFound)
+	assert.True(t, (&identomat.Result{Outcome: "APPROVED"}).Approved())
+}
+
 func TestAnInternalErrorKeepsItsTextOutOfItsMessage(t *testing.T) {
 	client, mock := mocked(t)
 	answers(mock, resultURL, 200, "application/json", `{"internalError": "Illegal arguments: John Smith"}`)

@@ -1,11 +1,13 @@
 package identomat_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -205,9 +207,8 @@ func TestOnlyExactlyApprovedIsApproval(t *testing.T) {
 	assert.False(t, (&identomat.Result{}).Approved())
 	for _, wire := range []string{`true`, `1`, `{"value":"approved"}`, `["approved"]`, `null`, `""`} {
 		var r identomat.Result
-		if json.Unmarshal([]byte(`{"result":`+wire+`}`), &r) == nil {
-			assert.False(t, r.Approved(), wire)
-		}
+		require.Error(t, json.Unmarshal([]byte(`{"result":`+wire+`}`), &r), wire)
+		assert.False(t, r.Approved(), wire)
 	}
 }
 
@@ -257,6 +258,56 @@ func TestOneOddFieldHidesNoOther(t *testing.T) {
 	assert.Equal(t, "F", r.Person.Sex)
 	assert.Nil(t, r.Geolocation[0].Latitude)
 	assert.InDelta(t, 1, *r.Geolocation[0].Longitude, 0)
+}
+
+func TestAnEmptyListDoesNotHideTheOlderSpelling(t *testing.T) {
+	r := decode(t, `{"result":"approved","generalDocuments":[],"general_document":[{"typeId":"utility_bill"}],"person":{"phone":"1","phoneNumber":""}}`)
+	require.Len(t, r.GeneralDocuments, 1)
+	assert.Equal(t, "1", r.Person.PhoneNumber)
+	r = decode(t, `{"result":"approved","person":{"phone":"1","phoneNumber":"2"}}`)
+	assert.Equal(t, "2", r.Person.PhoneNumber)
+}
+
+func TestAResultIsReadIntoAUsedValueAndKeepsItsOwnCopy(t *testing.T) {
+	data := []byte(`{"result":"approved","name":"first","questionnaires":[{"key":"q","questions":[{"key":"k","answer":"a"}]}]}`)
+	var r identomat.Result
+	require.NoError(t, json.Unmarshal(data, &r))
+	copy(data, bytes.Repeat([]byte("x"), len(data)))
+	assert.Equal(t, "a", r.Answer("q", "k").Text())
+	assert.Contains(t, string(r.Raw()), "first")
+	require.NoError(t, json.Unmarshal([]byte(`{"result":"rejected"}`), &r))
+	assert.Empty(t, r.Name)
+	assert.Equal(t, identomat.OutcomeRejected, r.Outcome)
+	var none *identomat.Result
+	assert.False(t, none.Answer("q", "k").Exists())
+	assert.Nil(t, none.Raw())
+	assert.Empty(t, none.Extra())
+}
+
+func TestAnAnswerIsReadInEnglishFirst(t *testing.T) {
+	r := decode(t, `{"result":"approved","questionnaires":[{"key":"q","questions":[{"key":"k","answer":{"az":"Bəli","en":"Yes"}}]}]}`)
+	assert.Equal(t, "Yes", r.Answer("q", "k").Text())
+}
+
+func TestEveryNameOfAFieldIsOneOfTheSamples(t *testing.T) {
+	var all string
+	entries, err := os.ReadDir("testdata/samples")
+	require.NoError(t, err)
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			all += sample(t, entry.Name())
+		}
+	}
+	for _, name := range []string{
+		identomat.DocFieldGivenNames, identomat.DocFieldSurname, identomat.DocFieldSex, identomat.DocFieldDateOfBirth,
+		identomat.DocFieldDateOfIssue, identomat.DocFieldDateOfExpiry, identomat.DocFieldDateOfBirthISO, identomat.DocFieldDateOfIssueISO,
+		identomat.DocFieldDateOfExpiryISO, identomat.DocFieldPlaceOfBirth, identomat.DocFieldNationality, identomat.DocFieldNationalityCode,
+		identomat.DocFieldCitizenship, identomat.DocFieldPersonalNumber, identomat.DocFieldDocumentNumber, identomat.DocFieldIssuingStateCode,
+		identomat.DocFieldAuthority, identomat.DocFieldLocalAuthority, identomat.DocFieldAddress, identomat.DocFieldLocalAddress,
+		identomat.DocFieldLicenseClass, identomat.DocFieldMRZ,
+	} {
+		assert.Truef(t, strings.Contains(all, `"`+name+`"`) || strings.Contains(all, `"`+name+`_en_US"`), "%s is in no sample", name)
+	}
 }
 
 func TestUnknownFieldsStayReachable(t *testing.T) {

@@ -343,6 +343,15 @@ func TestAValidationErrorRepeatsNoValue(t *testing.T) {
 	assert.Zero(t, mock.GetTotalCallCount(), "nothing is sent")
 
 	client, mock = mocked(t, identomat.WithoutValidation())
+	_, err = client.Sessions.Begin(t.Context(), request)
+	require.ErrorAs(t, err, &invalid, "what cannot be sent at all is refused all the same")
+	paths = paths[:0]
+	for _, p := range invalid.Problems {
+		paths = append(paths, p.Path)
+	}
+	assert.Equal(t, []string{"flags.x", "Extra.bad", "Extra.name"}, paths)
+	assert.Zero(t, mock.GetTotalCallCount())
+
 	answers(mock, beginURL, 200, "application/json", tokenReply)
 	request.Flags, request.Extra = identomat.Flags{}, nil
 	_, err = client.Sessions.Begin(t.Context(), request)

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -94,10 +93,8 @@ type BeginRequest struct {
 // service is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
 	op := operation.Begin
-	if s.client.validate {
-		if err := req.validate(op.Name); err != nil {
-			return nil, err
-		}
+	if err := req.validate(op.Name, s.client.validate); err != nil {
+		return nil, err
 	}
 	body, err := req.appendJSON(make([]byte, 0, 1024), s.client.key.Reveal())
 	if err != nil {
@@ -228,12 +225,18 @@ func scheduleTime(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-func (r *BeginRequest) validate(op string) error {
+// validate checks what the documents say, and always what cannot be sent at all.
+func (r *BeginRequest) validate(op string, documents bool) error {
 	var p problems
-	r.Flags.validate(&p, paramFlags)
-	r.Steps.validate(&p, paramSteps)
-	if !r.ScheduleStart.IsZero() && !r.ScheduleEnd.IsZero() && !r.ScheduleEnd.After(r.ScheduleStart) {
-		p.add(paramScheduleEnd, "must be after "+paramScheduleStart)
+	if documents {
+		r.Flags.validate(&p, paramFlags)
+		r.Steps.validate(&p, paramSteps)
+		if !r.ScheduleStart.IsZero() && !r.ScheduleEnd.IsZero() && !r.ScheduleEnd.After(r.ScheduleStart) {
+			p.add(paramScheduleEnd, "must be after "+paramScheduleStart)
+		}
+	} else {
+		checkValue(&p, newPlace(paramFlags), jsonObject(r.Flags.m))
+		checkValue(&p, newPlace(paramSteps), jsonList(r.Steps.values()))
 	}
 	for _, name := range sortedNames(r.Extra) {
 		switch name {
@@ -350,8 +353,7 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 func isTemporary(err error) bool {
 	var api *APIError
 	if errors.As(err, &api) {
-		return api.StatusCode == http.StatusTooManyRequests || api.StatusCode == http.StatusRequestTimeout ||
-			api.StatusCode >= 500 && api.StatusCode != http.StatusNotImplemented
+		return engine.IsTemporary(api.StatusCode)
 	}
 	var transport *TransportError
 	return errors.As(err, &transport)

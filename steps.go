@@ -48,59 +48,59 @@ type Step interface {
 // Steps are the steps of a session in the order in which the customer meets them.
 type Steps []Step
 
-// stepBase is what all steps have. S is the step's own type, which its methods return.
-type stepBase[S ~struct{ stepBase[S] }] struct{ wireObject }
+// stepBase is what all steps have. Self is the step's own type, which its methods return.
+type stepBase[Self ~struct{ stepBase[Self] }] struct{ wireObject }
 
 // with returns the step with a member set to a JSON value.
-func (s stepBase[S]) with(name string, value jsonValue) S {
-	return asStep[S](s.m.set(name, value))
+func (s stepBase[Self]) with(name string, value jsonValue) Self {
+	return asStep[Self](s.m.set(name, value))
 }
 
 // withFlag returns the step with a flag set to a JSON value.
-func (s stepBase[S]) withFlag(name string, value jsonValue) S {
+func (s stepBase[Self]) withFlag(name string, value jsonValue) Self {
 	return s.with("flags", jsonObject(s.StepFlags().m.set(name, value)))
 }
 
 // Key replaces the step's key. Keys must be unique in the session, steps inside a video
 // call included. (Developer guide 2025, Steps.)
-func (s stepBase[S]) Key(key string) S { return s.with("key", jsonString(key)) }
+func (s stepBase[Self]) Key(key string) Self { return s.with("key", jsonString(key)) }
 
 // Title is what the customer reads above the step, in several languages. Default a text
 // of the service. (Developer guide 2025, Steps.)
-func (s stepBase[S]) Title(title Text) S { return s.with("title", title.json()) }
+func (s stepBase[Self]) Title(title Text) Self { return s.with("title", title.json()) }
 
 // Flag sets any flag of the step, also one that this SDK has no method for.
 // (Developer guide 2025, Steps.)
-func (s stepBase[S]) Flag(name string, value any) S { return s.withFlag(name, freeze(value)) }
+func (s stepBase[Self]) Flag(name string, value any) Self { return s.withFlag(name, freeze(value)) }
 
 // Set sets any parameter of the step by its wire name, also one that this SDK has no
 // method for. A value without a JSON form is reported when the request is validated.
-func (s stepBase[S]) Set(name string, value any) S { return s.with(name, freeze(value)) }
+func (s stepBase[Self]) Set(name string, value any) Self { return s.with(name, freeze(value)) }
 
 // StepType is the type on the wire, such as identity-document.
-func (s stepBase[S]) StepType() string { return s.m.str("type") }
+func (s stepBase[Self]) StepType() string { return s.m.str("type") }
 
 // StepKey is the key, unique in the session.
-func (s stepBase[S]) StepKey() string { return s.m.str("key") }
+func (s stepBase[Self]) StepKey() string { return s.m.str("key") }
 
 // StepTitle is the title, nil when there is none. A plain string is under the key "".
-func (s stepBase[S]) StepTitle() Text {
+func (s stepBase[Self]) StepTitle() Text {
 	title, _ := s.m.json("title")
 	return readText(title)
 }
 
 // StepFlags are the flags of the step. To change one, use Flag or the step's methods.
-func (s stepBase[S]) StepFlags() Flags {
+func (s stepBase[Self]) StepFlags() Flags {
 	m, _ := s.m.get("flags").object()
 	return Flags{m}
 }
 
-func asStep[S ~struct{ stepBase[S] }](m members) S {
-	return S(struct{ stepBase[S] }{stepBase[S]{wireObject{m}}})
+func asStep[Self ~struct{ stepBase[Self] }](m members) Self {
+	return Self(struct{ stepBase[Self] }{stepBase[Self]{wireObject{m}}})
 }
 
-func newStep[S ~struct{ stepBase[S] }](typ, key string) S {
-	return asStep[S](chain(member{name: "type", value: jsonString(typ)}, member{name: "key", value: jsonString(key)}))
+func newStep[Self ~struct{ stepBase[Self] }](typ, key string) Self {
+	return asStep[Self](chain(member{name: "type", value: jsonString(typ)}, member{name: "key", value: jsonString(key)}))
 }
 
 // decodedStep is the step of the type that m names.

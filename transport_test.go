@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -135,12 +136,17 @@ func TestWhatNeverReachedTheServiceIsSentAgainAndKnownNotToBeProcessed(t *testin
 
 func TestARetryAfterBeyondTheDeadlineReturnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, call := range []func(*identomat.Client, context.Context) error{begin, getResult, remove} {
+		for i, call := range []func(*identomat.Client, context.Context) error{begin, getResult, remove, getResult, begin} {
+			// The last two are within the cap, and the deadline alone stands against them.
+			wait, limit, after := "3600", time.Duration(0), time.Hour
+			if i >= 3 {
+				wait, limit, after = "10", time.Minute, 10*time.Second
+			}
 			var sent int
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
 				sent++
-				return reply(429, "<html>", "Retry-After", "3600"), nil
-			})
+				return reply(429, "<html>", "Retry-After", wait), nil
+			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: limit}))
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			start := time.Now()
 			err := call(client, ctx)
@@ -150,7 +156,7 @@ func TestARetryAfterBeyondTheDeadlineReturnsAtOnce(t *testing.T) {
 			var api *identomat.APIError
 			require.ErrorAs(t, err, &api)
 			assert.Equal(t, 429, api.StatusCode)
-			assert.Equal(t, time.Hour, api.RetryAfter)
+			assert.Equal(t, after, api.RetryAfter)
 			assert.Equal(t, 1, api.Attempts)
 			assert.Zero(t, time.Since(start))
 			assert.Equal(t, 1, sent)
@@ -160,22 +166,21 @@ func TestARetryAfterBeyondTheDeadlineReturnsAtOnce(t *testing.T) {
 
 func TestARetryAfterIsHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		date := start.Add(7 * time.Second).UTC().Format(http.TimeFormat)
-		for _, header := range []string{"7", date} {
-			start = time.Now()
+		for _, form := range []func() string{
+			func() string { return "7" },
+			func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) },
+		} {
+			start := time.Now()
 			var sent int
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
 				if sent++; sent == 1 {
-					return reply(429, "", "Retry-After", header), nil
+					return reply(429, "", "Retry-After", form()), nil
 				}
 				return reply(200, tokenReply), nil
 			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: 10 * time.Second, BaseDelay: time.Millisecond}))
 			require.NoError(t, begin(client, t.Context()))
 			assert.Equal(t, 2, sent)
-			if header == "7" {
-				assert.InDelta(t, 7, time.Since(start).Seconds(), 0.002)
-			}
+			assert.InDelta(t, 7, time.Since(start).Seconds(), 0.002)
 		}
 	})
 }
@@ -197,6 +202,220 @@ func TestARetryAfterOverTheCapOrNonsenseIsNotSlept(t *testing.T) {
 			assert.LessOrEqual(t, time.Since(start), 2*time.Second, header)
 		}
 	})
+}
+
+func TestTheWaitsDoubleAreRandomAndBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		waits := func(policy identomat.RetryPolicy, header ...string) (waits []time.Duration) {
+			var last time.Time
+			client := stubbed(t, func(*http.Request) (*http.Response, error) {
+				if !last.IsZero() {
+					waits = append(waits, time.Since(last))
+				}
+				last = time.Now()
+				return reply(503, "", header...), nil
+			}, identomat.WithRetry(policy))
+			require.Error(t, getResult(client, t.Context()))
+			return waits
+		}
+		longest := make([]time.Duration, 6)
+		distinct := map[time.Duration]bool{}
+		for range 60 {
+			for i, wait := range waits(identomat.RetryPolicy{MaxAttempts: 7, BaseDelay: time.Second, MaxDelay: 10 * time.Second}) {
+				longest[i] = max(longest[i], wait)
+				distinct[wait] = true
+			}
+		}
+		assert.Greater(t, len(distinct), 250)
+		for i, ceiling := range []time.Duration{1, 2, 4, 8, 10, 10} {
+			assert.LessOrEqual(t, longest[i], ceiling*time.Second)
+			assert.Greater(t, longest[i], ceiling*time.Second*8/10, "60 draws come close to the ceiling")
+		}
+		for _, wait := range waits(identomat.RetryPolicy{MaxAttempts: 5, MaxDelay: 10 * time.Second}, "Retry-After", "9") {
+			assert.GreaterOrEqual(t, wait, 9*time.Second)
+			assert.LessOrEqual(t, wait, 10*time.Second)
+		}
+		for _, wait := range waits(identomat.RetryPolicy{MaxAttempts: 40, BaseDelay: 1, MaxDelay: 1<<63 - 1}) {
+			assert.Positive(t, wait)
+		}
+	})
+}
+
+func TestATimeoutOfTheCallersHTTPClientIsNoDeadlineOfTheContext(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	err := begin(clientFor(t, server.URL, identomat.WithHTTPClient(&http.Client{Timeout: 20 * time.Millisecond})), t.Context())
+	var timeout *identomat.TransportError
+	require.ErrorAs(t, err, &timeout)
+	assert.True(t, timeout.Timeout())
+	assert.True(t, timeout.MaybeProcessed)
+	assert.NotErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestNetHTTPDoesNotSendARequestAgainByItself(t *testing.T) {
+	// What HTTP/2 does after a reset stream, and a RoundTripper of one's own may do: ask
+	// for the body once more. It gets one as long as nothing was written.
+	for wrote, again := range map[bool]bool{false: true, true: false} {
+		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+			trace := httptrace.ContextClientTrace(r.Context())
+			trace.GetConn("x:443")
+			trace.GotConn(httptrace.GotConnInfo{})
+			_, err := r.GetBody()
+			require.NoError(t, err)
+			if wrote {
+				trace.WroteHeaders()
+			}
+			_, err = r.GetBody()
+			assert.Equal(t, again, err == nil)
+			return nil, io.ErrUnexpectedEOF
+		})
+		require.Error(t, begin(client, t.Context()))
+	}
+}
+
+func TestWhatARoundTripperSentBeforeItsLastDialIsNotForgotten(t *testing.T) {
+	sent := 0
+	fallback := func(r *http.Request) (*http.Response, error) { // one transport loses the reply, the next cannot connect
+		sent++
+		_, _ = io.Copy(io.Discard, r.Body)
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	}
+	err := begin(stubbed(t, fallback, quick), t.Context())
+	var lost *identomat.TransportError
+	require.ErrorAs(t, err, &lost)
+	assert.True(t, lost.MaybeProcessed)
+	assert.Equal(t, 1, sent)
+
+	sent = 0
+	refused := func(*http.Request) (*http.Response, error) {
+		sent++
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	}
+	err = begin(stubbed(t, refused, quick), t.Context())
+	require.ErrorAs(t, err, &lost)
+	assert.False(t, lost.MaybeProcessed)
+	assert.Equal(t, 3, sent)
+
+	reset := func(*http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: "read", Err: errors.New("reset")}
+	}
+	require.ErrorAs(t, begin(stubbed(t, reset, quick), t.Context()), &lost)
+	assert.True(t, lost.MaybeProcessed)
+	assert.Equal(t, 1, lost.Attempts)
+}
+
+func TestARoundTripperThatRewritesTheURLRedirectsNoOtherCall(t *testing.T) {
+	var hosts []string
+	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+		hosts = append(hosts, r.URL.Host)
+		r.URL.Host = "elsewhere.example"
+		return reply(200, `{"result":"approved"}`), nil
+	})
+	require.NoError(t, getResult(client, t.Context()))
+	require.NoError(t, getResult(client, t.Context()))
+	assert.Equal(t, []string{"widget.identomat.com", "widget.identomat.com"}, hosts)
+}
+
+func TestWhatIsNotHTTPIsNotQuoted(t *testing.T) {
+	for _, raw := range []string{
+		`{"person":{"first_name":"Wilhelmina"}}` + "\n", "HTTP/1.1 200 OK\r\n{\"person\":\"Wilhelmina\"}\r\n\r\n", "HTTP/1.1 Wilhelmina OK\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: Wilhelmina\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: Wilhelmina\r\n\r\n",
+		"HTTP/1.1 302 Found\r\nLocation: http://x/%zz?name=Wilhelmina\r\nContent-Length: 0\r\n\r\n",
+	} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = io.WriteString(conn, raw)
+				_ = conn.Close()
+			}
+		}()
+		err = begin(clientFor(t, "http://"+listener.Addr().String()), t.Context())
+		require.Error(t, err)
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", e, e, e), "Wilhelmina")
+		}
+		require.NoError(t, listener.Close())
+	}
+}
+
+func TestEveryCallOfAClientHasItsOwnReply(t *testing.T) {
+	// Replies of unknown length are read into shared buffers.
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		w.(http.Flusher).Flush()
+		fmt.Fprintf(w, `{"result":"approved","name":%q}`, r.Form.Get("session_token"))
+	}))
+	defer server.Close()
+	client := clientFor(t, server.URL)
+	first, err := client.Sessions.Result(t.Context(), "first")
+	require.NoError(t, err)
+	raw := string(first.Raw())
+	_, err = client.Sessions.Result(t.Context(), "other")
+	require.NoError(t, err)
+	assert.Equal(t, raw, string(first.Raw()))
+	assert.Contains(t, raw, "first")
+}
+
+func TestOptionsDoWhatTheySay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		for timeout, want := range map[time.Duration]time.Duration{0: time.Minute, 7 * time.Second: 7 * time.Second} {
+			opts := []identomat.Option{}
+			if timeout > 0 {
+				opts = append(opts, identomat.WithAttemptTimeout(timeout))
+			}
+			start := time.Now()
+			require.Error(t, begin(stubbed(t, hang, opts...), t.Context()))
+			assert.Equal(t, want, time.Since(start))
+		}
+		var agent string
+		seen := func(r *http.Request) (*http.Response, error) {
+			agent = r.Header.Get("User-Agent")
+			return reply(200, tokenReply), nil
+		}
+		require.NoError(t, begin(stubbed(t, seen, identomat.WithUserAgent("bank/2.1")), t.Context()))
+		assert.Equal(t, "bank/2.1 identomat-go/"+identomat.Version, agent)
+
+		sent := 0
+		fail := func(*http.Request) (*http.Response, error) { sent++; return reply(500, ""), nil }
+		require.Error(t, getResult(stubbed(t, fail), t.Context()))
+		assert.Equal(t, 3, sent, "the default of MaxAttempts")
+	})
+}
+
+func TestAnErrorOfTheLimiterOrACauseShowsNoSecret(t *testing.T) {
+	leak := fmt.Errorf("limiter of %s", companyKey)
+	_, err := mustClient(t, identomat.WithRateLimiter(&limiter{err: leak})).Sessions.Result(t.Context(), token)
+	require.ErrorIs(t, err, leak)
+	assert.NotContains(t, err.Error(), companyKey)
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(10*time.Second, func() { cancel(fmt.Errorf("customer %s left", token)) })
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, `{"result":"in_progress"}`), nil })
+		_, err := client.Sessions.Wait(ctx, token)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.NotContains(t, fmt.Sprintf("%v %#v", err, err), string(token))
+	})
+}
+
+func mustClient(t *testing.T, opts ...identomat.Option) *identomat.Client {
+	t.Helper()
+	client, err := identomat.NewClient(companyKey, opts...)
+	require.NoError(t, err)
+	return client
 }
 
 func TestStatusesAreRepeatedByTheTable(t *testing.T) {
@@ -501,7 +720,7 @@ func TestEveryOptionChecksItsValue(t *testing.T) {
 		_, err := identomat.NewClient(companyKey, opt)
 		assert.Error(t, err, name)
 	}
-	for _, key := range []string{"", "a b", "key\n", "\tkey"} {
+	for _, key := range []string{"", "a\x00b", "key\n", "\tkey", " key", "a\x7f"} {
 		_, err := identomat.NewClient(key)
 		assert.Error(t, err)
 	}

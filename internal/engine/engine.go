@@ -349,7 +349,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 	out := outcome{status: resp.StatusCode, reply: &Reply{StatusCode: resp.StatusCode, Header: resp.Header}}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
 	switch {
-	case !isSuccess(resp.StatusCode):
+	case !IsSuccess(resp.StatusCode):
 		// Enough of an error page to find a code in it; the connection of a longer one is dropped.
 		limit = min(limit, maxErrorReply)
 		out.retryAfter = retryAfter(resp.Header, time.Now())
@@ -365,7 +365,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 	defer resp.Body.Close()
 	var readErr error
 	out.reply.Body, readErr = readBody(body, length, limit)
-	if errors.Is(readErr, ErrTooLarge) && (!isSuccess(resp.StatusCode) || limit < c.Limit) {
+	if errors.Is(readErr, ErrTooLarge) && (!IsSuccess(resp.StatusCode) || limit < c.Limit) {
 		readErr = nil
 	}
 	out.received = int64(len(out.reply.Body))
@@ -380,7 +380,8 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 
 const maxErrorReply = 64 << 10
 
-func isSuccess(status int) bool { return status >= 200 && status < 300 }
+// IsSuccess reports whether a status is 2xx.
+func IsSuccess(status int) bool { return status >= 200 && status < 300 }
 
 // prototype saves a copy: only WithContext can give a request its context.
 var prototype = &http.Request{Method: http.MethodPost}
@@ -432,6 +433,9 @@ func attemptError(actx, ctx context.Context, err error) error {
 	}
 	if actx != ctx && errors.Is(context.Cause(actx), errAttemptTimeout) {
 		return errAttemptTimeout
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errAttemptTimeout // of the caller's http.Client, and not of the caller's context
 	}
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) {

@@ -52,13 +52,18 @@ func mayRepeat(c *Call, out *outcome) bool {
 	if !out.fromReply {
 		return c.Repeatable || out.untouched
 	}
-	switch out.status {
-	case http.StatusTooManyRequests:
+	return out.status == http.StatusTooManyRequests || c.Repeatable && IsTemporary(out.status)
+}
+
+// IsTemporary reports whether a read that came to this status may succeed later.
+func IsTemporary(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
 		return true
 	case http.StatusNotImplemented:
 		return false
 	}
-	return c.Repeatable && (out.status == http.StatusRequestTimeout || out.status >= 500)
+	return status >= 500
 }
 
 // backoff is a random part of a delay that doubles with every attempt, so that
