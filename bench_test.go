@@ -3,6 +3,7 @@ package identomat_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat"
@@ -322,7 +324,32 @@ func compare(b *testing.B, limit, sdk func() error) {
 	b.ReportMetric(sdkAllocs/limitAllocs, "allocs-ratio")
 }
 
-func benchClients(b *testing.B) (*handWritten, *identomat.Client) {
+// TestACallAllocatesLittleMoreThanByHand asserts what does not depend on the machine.
+func TestACallAllocatesLittleMoreThanByHand(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	hand, client := benchClients(t)
+	for name, c := range map[string]struct {
+		limit, sdk func() error
+		ratio      float64
+	}{
+		"begin":  {hand.begin, func() error { _, err := client.Sessions.Begin(context.Background(), benchRequest()); return err }, 1.25},
+		"result": {hand.result, func() error { _, err := client.Sessions.Result(context.Background(), token); return err }, 1.15},
+	} {
+		allocs := func(f func() error) float64 {
+			return testing.AllocsPerRun(300, func() {
+				if err := f(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		limit, sdk := allocs(c.limit), allocs(c.sdk)
+		assert.LessOrEqual(t, sdk/limit, c.ratio, "%s: %v allocations, by hand %v", name, sdk, limit)
+	}
+}
+
+func benchClients(b testing.TB) (*handWritten, *identomat.Client) {
 	b.Helper()
 	base := startBenchServer(b)
 	client, err := identomat.NewClient(companyKey, identomat.WithWidgetURL(base), identomat.WithAPIURL(base))

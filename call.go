@@ -72,18 +72,40 @@ func (c *call) Judge(r *engine.Reply, readErr error) engine.Verdict {
 func (c *call) Secrets() []string { return sentValues(c.Body) }
 
 // callForm calls an endpoint that takes an urlencoded form; form is a struct with url
-// tags. The private values are those of the request that no error may show.
-func (c *Client) callForm(ctx context.Context, op *operation.Operation, form any, into decoder, private ...string) error {
+// tags.
+func (c *Client) callForm(ctx context.Context, op *operation.Operation, form any, into decoder) error {
 	values, err := query.Values(form)
 	if err != nil {
 		return err
 	}
-	return c.send(ctx, op, "application/x-www-form-urlencoded", []byte(values.Encode()), into, private...)
+	return c.send(ctx, op, "application/x-www-form-urlencoded", []byte(values.Encode()), into)
 }
 
 // callJSON calls an endpoint that takes a JSON body.
-func (c *Client) callJSON(ctx context.Context, op *operation.Operation, body []byte, into decoder, private ...string) error {
-	return c.send(ctx, op, "application/json", body, into, private...)
+func (c *Client) callJSON(ctx context.Context, op *operation.Operation, body []byte, into decoder) error {
+	return c.send(ctx, op, "application/json", body, into)
+}
+
+// params are the parameters that every endpoint of external-api.identomat.com takes.
+func (c *Client) params() members {
+	return members{}.and("companyKey", jsonString(c.key.Reveal()))
+}
+
+// callAPI calls an endpoint that takes params as JSON.
+func (c *Client) callAPI(ctx context.Context, op *operation.Operation, params members, into decoder) error {
+	body, err := params.appendJSON(nil)
+	if err != nil {
+		return err
+	}
+	return c.callJSON(ctx, op, body, into)
+}
+
+// require checks the one parameter of a call that has no other.
+func (c *Client) require(op *operation.Operation, param, value string) error {
+	if c.validate && value == "" {
+		return problems{{Path: param, Message: "is empty"}}.err(op.Name)
+	}
+	return nil
 }
 
 // callUpload calls an endpoint that takes files.
@@ -94,8 +116,8 @@ func (c *Client) callUpload(ctx context.Context, op *operation.Operation, source
 	return callError(op.Name, failure)
 }
 
-func (c *Client) send(ctx context.Context, op *operation.Operation, contentType string, body []byte, into decoder, private ...string) error {
-	this := c.call(op, contentType, body, into, private...)
+func (c *Client) send(ctx context.Context, op *operation.Operation, contentType string, body []byte, into decoder) error {
+	this := c.call(op, contentType, body, into)
 	_, failure := c.engine.Do(ctx, &this.Call)
 	return callError(op.Name, failure)
 }

@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -13,7 +12,7 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// What the lists have in common, and the parameters of external-api.identomat.com.
+// What the lists have in common, and what their parameters do.
 
 // pageSize is how many items a list asks for at a time. It is the limit in the
 // reference's example of a search, and what the blacklist answers with by itself.
@@ -174,28 +173,6 @@ func pages[T any](op *operation.Operation, key func(T) string, fetch func(offset
 			}
 		}
 	}
-}
-
-// params are the parameters that every endpoint of external-api.identomat.com takes.
-func (c *Client) params() members {
-	return members{}.and("companyKey", jsonString(c.key.Reveal()))
-}
-
-// callAPI calls an endpoint that takes params as JSON.
-func (c *Client) callAPI(ctx context.Context, op *operation.Operation, params members, into decoder) error {
-	body, err := params.appendJSON(nil)
-	if err != nil {
-		return err
-	}
-	return c.callJSON(ctx, op, body, into)
-}
-
-// require checks the one parameter of a call that has no other.
-func (c *Client) require(op *operation.Operation, param, value string) error {
-	if c.validate && value == "" {
-		return problems{{Path: param, Message: "is empty"}}.err(op.Name)
-	}
-	return nil
 }
 
 // andText adds a text that is not empty.

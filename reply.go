@@ -227,6 +227,8 @@ func hasShape(shape operation.Shape, body []byte, reply *envelope) bool {
 		// The manual promises a document about the session, which has an outcome.
 		return json.Valid(body) && (string(body) == "true" || empty ||
 			bytes.HasPrefix(reply.result, []byte(`"`)) || string(reply.result) == "true")
+	case operation.Wrapped:
+		return present(reply.result) != nil
 	case operation.Binary, operation.DataURI:
 		return false // what has the shape is streamed, and never comes here
 	case operation.Empty:

@@ -101,7 +101,7 @@ func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session
 		return nil, err
 	}
 	session := new(Session)
-	err = s.client.callJSON(ctx, op, body, session, req.Name, req.ClientUserID, string(req.ParentSessionID))
+	err = s.client.callJSON(ctx, op, body, session)
 	if err != nil {
 		return nil, err
 	}
@@ -238,17 +238,8 @@ func (r *BeginRequest) validate(op string, documents bool) error {
 		checkValue(&p, newPlace(paramFlags), jsonObject(r.Flags.m))
 		checkValue(&p, newPlace(paramSteps), jsonList(r.Steps.values()))
 	}
-	for _, name := range sortedNames(r.Extra) {
-		switch name {
-		case "":
-			p.add("Extra", "has a parameter without a name")
-		case paramCompanyKey, paramFlags, paramSteps, paramConfigID, paramParentSession, paramName,
-			paramClientUserID, paramGroupID, paramScheduleStart, paramScheduleEnd:
-			p.add("Extra."+name, "has a field of its own")
-		default:
-			checkValue(&p, newPlace("Extra."+name), freeze(r.Extra[name]))
-		}
-	}
+	p.checkExtra(r.Extra, paramCompanyKey, paramFlags, paramSteps, paramConfigID, paramParentSession, paramName,
+		paramClientUserID, paramGroupID, paramScheduleStart, paramScheduleEnd)
 	return p.err(op)
 }
 
@@ -275,7 +266,7 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 		return nil, err
 	}
 	result := new(Result)
-	if err := s.client.callForm(ctx, operation.Result, form, result, string(token)); err != nil {
+	if err := s.client.callForm(ctx, operation.Result, form, result); err != nil {
 		return nil, err
 	}
 	return result, nil
@@ -293,7 +284,7 @@ func (s *SessionsService) Delete(ctx context.Context, token Token) error {
 	if err != nil {
 		return err
 	}
-	return s.client.callForm(ctx, operation.Delete, form, ignored{}, string(token))
+	return s.client.callForm(ctx, operation.Delete, form, ignored{})
 }
 
 const (

@@ -29,11 +29,11 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer) error {
-	client, finish, err := connect(out)
+	client, finish, stop, err := connect(out)
 	if err != nil {
 		return err
 	}
-	defer client.CloseIdleConnections()
+	defer stop()
 
 	session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{
 		Flags: identomat.NewFlags().Language(identomat.English).RestrictURLSharing(true),
@@ -77,23 +77,24 @@ func run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// connect returns a client, and what makes the customer finish a session.
-func connect(out io.Writer) (*identomat.Client, func(*identomat.Session) error, error) {
+// connect returns a client, what makes the customer finish a session, and what to call at
+// the end.
+func connect(out io.Writer) (*identomat.Client, func(*identomat.Session) error, func(), error) {
 	if os.Getenv(identomat.EnvCompanyKey) != "" {
 		client, err := identomat.NewClientFromEnv()
 		return client, func(*identomat.Session) error {
 			fmt.Fprintln(out, "Open it and go through the steps; this program waits for the outcome.")
 			fmt.Fprintln(out)
 			return nil
-		}, err
+		}, func() {}, err
 	}
 	fmt.Fprintln(out, "Running against a fake Identomat. To use the service, set "+identomat.EnvCompanyKey+".")
 	fmt.Fprintln(out)
 	server, err := identomattest.Start()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return server.Client(), func(s *identomat.Session) error { return server.Approve(s.Token) }, nil
+	return server.Client(), func(s *identomat.Session) error { return server.Approve(s.Token) }, server.Close, nil
 }
 
 // report prints what a bank would look at. Printing a person is a decision: the SDK shows

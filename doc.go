@@ -1,0 +1,46 @@
+// Package identomat is a client for Identomat, the identity-verification service.
+//
+// # A verification
+//
+// Make one [Client] with [NewClient] or [NewClientFromEnv] and share it. Begin a session
+// with [SessionsService.Begin], from [Flags] and [Steps] or from a configuration of the
+// dashboard, and send the customer's browser to [Session.URL]. When the customer is back,
+// or a callback has arrived, read the outcome with [SessionsService.Result], or wait for it
+// with [SessionsService.Wait]. Neither the return nor a callback proves anything;
+// [Result.Approved] does, and is true for exactly one outcome. Fetch the evidence with the
+// [MediaService], screen people with the [ScreeningService], and erase the session with
+// [SessionsService.Delete] when you may no longer keep it.
+//
+// # Errors and money
+//
+// A call fails with a [ValidationError] before anything is sent, with a [TransportError]
+// when no usable reply came, or with an [APIError] when the reply was not what was asked
+// for. The Err variables tell the causes apart for errors.Is. The service reports errors
+// with status 200, too, and whatever is neither the documented reply nor a known error is
+// [ErrUnexpectedReply], never a zero value.
+//
+// Reads and deletes are sent again after failures that may pass. A call that creates
+// something, or costs something, is sent again only when it is certain that the service
+// processed nothing. If MaybeProcessed of an error is true, look before you repeat.
+//
+// # Secrecy
+//
+// The company key travels in the bodies of requests and nowhere else. fmt, slog and
+// encoding/json show a mask in place of keys, results, persons, documents and requests, and
+// errors hold nothing of what was sent or received. A program that wants to show a name
+// names the field; one that wants to store a result stores [Result.Raw]. What is meant to
+// be sent or stored has a real JSON form: [Flags], [Steps], [Token] and [Session]. fmt
+// reaches past every mask into unexported fields of structs: hold pointers there.
+//
+// # Builders
+//
+// [Flags], the steps and their questions never change: every method returns a new value, so
+// a base can be shared and extended by any number of goroutines. Methods of all steps, such
+// as Key, Title, Flag and Set, are listed with the result type Self, which is the type of
+// the step itself.
+//
+// # Testing
+//
+// Package identomattest is a fake Identomat with the whole API. [Result] and other replies
+// can be read from recorded JSON with encoding/json.
+package identomat

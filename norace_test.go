@@ -1,0 +1,5 @@
+//go:build !race
+
+package identomat_test
+
+const raceEnabled = false
