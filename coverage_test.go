@@ -1,0 +1,189 @@
+package identomat_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/identomattest"
+	"github.com/identomat-go/identomat/internal/operation"
+)
+
+// TestEveryEndpointOfTheDocumentsIsThere goes from the documents' list of endpoints to the
+// operation table, the method with its comment, the runnable example and the fake's
+// handler, and misses none.
+func TestEveryEndpointOfTheDocumentsIsThere(t *testing.T) {
+	data, err := os.ReadFile("testdata/inventory.json")
+	require.NoError(t, err)
+	var inventory struct {
+		Endpoints []struct{ Name, URL string }
+	}
+	require.NoError(t, json.Unmarshal(data, &inventory))
+	require.Len(t, inventory.Endpoints, 42)
+
+	rows := map[string]*operation.Operation{}
+	for _, op := range operation.All() {
+		rows[strings.TrimSuffix(op.Name, "/")] = op
+	}
+	assert.Len(t, rows, 42)
+	methods, examples := methodsByEndpoint(t), examplesOf(t)
+	server := identomattest.NewServer(t)
+	for _, endpoint := range inventory.Endpoints {
+		name := strings.TrimSuffix(endpoint.Name, "/")
+		op := rows[name]
+		if !assert.NotNil(t, op, "%s has no row in the operation table", endpoint.Name) {
+			continue
+		}
+		host, base := "https://widget.identomat.com", server.WidgetURL
+		if op.Host == operation.API {
+			host, base = "https://external-api.identomat.com", server.APIURL
+		}
+		if name != "change-group" { // the reference prints the URL of another endpoint
+			assert.Equal(t, strings.TrimSuffix(endpoint.URL, "/"), strings.TrimSuffix(host+op.Path(), "/"))
+		}
+		method, found := methods[op.Name]
+		if assert.True(t, found, "%s has no method", op.Name) {
+			assert.Contains(t, method.comment, strings.TrimSuffix(op.Name, "/"), "the comment of %s does not name its endpoint", method.name)
+			assert.True(t, examples["Example"+method.name], "there is no Example%s", method.name)
+		}
+		resp, err := http.Post(base+op.Path(), "application/json", strings.NewReader("{}"))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		requests := server.Requests()
+		assert.Equal(t, op.Name, requests[len(requests)-1].Operation, "the fake does not know %s", op.Name)
+		assert.Equal(t, http.StatusOK, resp.StatusCode)
+	}
+}
+
+type method struct{ name, comment string }
+
+// methodsByEndpoint finds the exported method of a service in which a row of the table
+// stands.
+func methodsByEndpoint(t *testing.T) map[string]method {
+	t.Helper()
+	names := rowNames(t)
+	found := map[string]method{}
+	for _, file := range sourceFiles(t, false) {
+		for _, decl := range file.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok || fn.Recv == nil || !fn.Name.IsExported() {
+				continue
+			}
+			star, ok := fn.Recv.List[0].Type.(*ast.StarExpr)
+			if !ok {
+				continue
+			}
+			service, ok := star.X.(*ast.Ident)
+			if !ok || !strings.HasSuffix(service.Name, "Service") {
+				continue
+			}
+			ast.Inspect(fn.Body, func(n ast.Node) bool {
+				if sel, ok := n.(*ast.SelectorExpr); ok {
+					if pkg, ok := sel.X.(*ast.Ident); ok && pkg.Name == "operation" && fn.Name.Name != "Wait" && !strings.HasSuffix(fn.Name.Name, "Page") {
+						found[names[sel.Sel.Name]] = method{service.Name + "_" + fn.Name.Name, fn.Doc.Text()}
+					}
+				}
+				return true
+			})
+		}
+	}
+	return found
+}
+
+// rowNames maps the variables of the operation table to the names of the endpoints.
+func rowNames(t *testing.T) map[string]string {
+	t.Helper()
+	file, err := parser.ParseFile(gotoken.NewFileSet(), "internal/operation/operation.go", nil, 0)
+	require.NoError(t, err)
+	names := map[string]string{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		if call, ok := spec.Values[0].(*ast.CallExpr); ok {
+			name, err := strconv.Unquote(call.Args[0].(*ast.BasicLit).Value)
+			require.NoError(t, err)
+			names[spec.Names[0].Name] = name
+		}
+		return true
+	})
+	require.Len(t, names, 42)
+	return names
+}
+
+func examplesOf(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	for _, file := range sourceFiles(t, true) {
+		for _, decl := range file.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && strings.HasPrefix(fn.Name.Name, "Example") {
+				found[fn.Name.Name] = true
+			}
+		}
+	}
+	return found
+}
+
+// sourceFiles are the files of this package, or its tests.
+func sourceFiles(t *testing.T, tests bool) (files []*ast.File) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	for _, entry := range entries {
+		if strings.HasSuffix(entry.Name(), ".go") && strings.HasSuffix(entry.Name(), "_test.go") == tests {
+			file, err := parser.ParseFile(gotoken.NewFileSet(), entry.Name(), nil, parser.ParseComments)
+			require.NoError(t, err)
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// TestEveryExportedNameHasAComment looks at types, functions, methods and constants: a name without one is a name that its users must guess.
+func TestEveryExportedNameHasAComment(t *testing.T) {
+	for _, file := range sourceFiles(t, false) {
+		for _, decl := range file.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && exportedReceiver(d) {
+					assert.NotEmpty(t, d.Doc.Text(), d.Name.Name)
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					switch s := spec.(type) {
+					case *ast.TypeSpec:
+						assert.False(t, s.Name.IsExported() && d.Doc.Text() == "" && s.Doc.Text() == "", s.Name.Name)
+					case *ast.ValueSpec:
+						documented := d.Doc.Text() != "" || s.Doc.Text() != "" || s.Comment.Text() != ""
+						assert.False(t, s.Names[0].IsExported() && !documented, s.Names[0].Name)
+					}
+				}
+			}
+		}
+	}
+}
+
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	typ := d.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	if index, ok := typ.(*ast.IndexExpr); ok {
+		typ = index.X
+	}
+	ident, ok := typ.(*ast.Ident)
+	return ok && ident.IsExported()
+}

@@ -1,0 +1,179 @@
+package identomat_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+// A whole verification, against the fake.
+func Example() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client() // for the service: identomat.NewClientFromEnv()
+
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{
+		Flags: identomat.NewFlags().Language(identomat.Georgian).ReturnURL("https://bank.example/kyc/return"),
+		Steps: identomat.Steps{
+			identomat.IdentityDocument().Types(identomat.Passport, identomat.IDCard).Countries("GEO"),
+			identomat.Liveness().Active(true),
+		},
+		ClientUserID: "user-12345",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// http.Redirect(w, r, session.URL, http.StatusSeeOther)
+	if err := server.Approve(session.Token); err != nil { // the customer's part
+		log.Fatal(err)
+	}
+	result, err := client.Sessions.Wait(ctx, session.Token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Outcome, result.Approved())
+	fmt.Println(result.Person)
+	fmt.Println(result.Person.FirstName, result.Person.LastName)
+	// Output:
+	// approved true
+	// [redacted]
+	// John Smith
+}
+
+func ExampleNewClient() {
+	client, err := identomat.NewClient("your-company-key",
+		identomat.WithHMAC("your-secret-key"),
+		identomat.RequireSignedReplies(),
+		identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 4, MaxDelay: 10 * time.Second}),
+		identomat.WithObserver(func(e identomat.Event) { log.Println(e.Operation, e.StatusCode, e.Duration) }),
+	)
+	fmt.Println(client, err)
+	_, err = identomat.NewClient("your-company-key", identomat.WithAPIURL("http://unencrypted.example"))
+	fmt.Println(err)
+	// Output:
+	// identomat.Client <nil>
+	// identomat: the API URL must be https, except for a loopback host
+}
+
+func ExampleNewHMACTransport() {
+	signing := &http.Client{Transport: identomat.NewHMACTransport("your-secret-key", nil)}
+	fmt.Printf("%v\n", signing.Transport)
+	// Output: identomat.HMACTransport
+}
+
+func ExampleSessionsService_Begin() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{
+		Steps: identomat.Steps{
+			identomat.Liveness(),
+			identomat.UserQuestionnaire("employment").Ask(
+				identomat.RadioQuestion("employed", identomat.Text{"en": "Are you employed?"},
+					identomat.Choice("yes", identomat.Text{"en": "Yes"}),
+					identomat.Choice("no", identomat.Text{"en": "No"})),
+			),
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(strings.HasPrefix(session.URL, server.WidgetURL+"/?session_token="))
+
+	_, err = client.Sessions.Begin(context.Background(), identomat.BeginRequest{
+		Steps: identomat.Steps{identomat.Liveness(), identomat.Liveness()},
+	})
+	fmt.Println(err)
+	// Output:
+	// true
+	// identomat: begin/: invalid request: steps[1].key: must be unique in the session
+}
+
+func ExampleSessionsService_Result() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := server.Reject(session.Token, "low_similarity"); err != nil {
+		log.Fatal(err)
+	}
+	result, err := client.Sessions.Result(context.Background(), session.Token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Outcome, result.RejectReason.Value)
+
+	_, err = client.Sessions.Result(context.Background(), "unknown")
+	fmt.Println(errors.Is(err, identomat.ErrSessionNotFound))
+	// Output:
+	// rejected low_similarity
+	// true
+}
+
+func ExampleSessionsService_Wait() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := server.ManualCheck(session.Token); err != nil {
+		log.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	result, err := client.Sessions.Wait(ctx, session.Token)
+	if err != nil {
+		log.Fatal(err) // errors.Is(err, context.DeadlineExceeded): the customer did not finish
+	}
+	fmt.Println(result.Outcome, result.Approved())
+	// Output: manual_check false
+}
+
+func ExampleSessionsService_Delete() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(client.Sessions.Delete(context.Background(), session.Token))
+	err = client.Sessions.Delete(context.Background(), session.Token)
+	fmt.Println(errors.Is(err, identomat.ErrSessionNotFound))
+	// Output:
+	// <nil>
+	// true
+}
