@@ -7,8 +7,13 @@ import (
 	"iter"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+
+	"github.com/identomat-go/identomat/internal/datauri"
+	"github.com/identomat-go/identomat/internal/engine"
 )
 
 // Bounds of an archive. A call has a few pictures and videos, not thousands.
@@ -17,8 +22,10 @@ const (
 	maxArchiveFileSize = 1 << 30
 )
 
-// ArchiveFile is a file inside an archive. It can be read until the walk goes on.
+// ArchiveFile is a file inside an archive. It can be read until the walk goes on. Its name
+// may be a customer's: fmt, slog and encoding/json show a mask.
 type ArchiveFile struct {
+	private
 	// Name is the path inside the archive, with slashes, never absolute and never leading
 	// out of the archive.
 	Name string
@@ -27,17 +34,17 @@ type ArchiveFile struct {
 	// ModTime is the time of the last change, as the archive says.
 	ModTime time.Time
 
-	src io.Reader
+	src *archiveSource
 }
 
 // Read reads the next bytes of the file.
 func (f *ArchiveFile) Read(p []byte) (int, error) { return f.src.Read(p) }
 
 // Files walks over the regular files of a tar archive, in constant memory, and closes the
-// media. Links, devices and directories are left out, and names are cleaned. A walk that
-// ends without an error has read the whole archive, and its signature was right. An archive
-// of more than 10,000 entries, or a file of more than 1 GiB, is [ErrTooLarge]; what is no
-// archive is [ErrUnexpectedReply].
+// media. Links, devices, sparse files and directories are left out, and names are cleaned. A
+// walk that ends without an error has read the whole archive, and its signature was right.
+// An archive of more than 10,000 entries, or a file of more than 1 GiB, is [ErrTooLarge];
+// what is no archive is [ErrUnexpectedReply].
 func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	return func(yield func(*ArchiveFile, error) bool) {
 		defer m.Close()
@@ -55,16 +62,16 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 				yield(nil, m.archiveError(err))
 				return
 			case n == maxArchiveFiles || header.Size > maxArchiveFileSize:
-				yield(nil, m.archiveError(errArchiveTooLarge))
+				yield(nil, m.refuse(engine.ErrTooLarge))
 				return
 			}
 			name := cleanName(header.Name)
-			if header.Typeflag != tar.TypeReg || name == "" {
+			if header.Typeflag != tar.TypeReg || isSparse(header) || name == "" {
 				continue
 			}
-			file := &ArchiveFile{Name: name, Size: header.Size, ModTime: header.ModTime, src: archiveSource{m, archive}}
-			more := yield(file, nil)
-			file.src = closed{}
+			src := &archiveSource{media: m, archive: archive}
+			more := yield(&ArchiveFile{Name: name, Size: header.Size, ModTime: header.ModTime, src: src}, nil)
+			src.archive = nil
 			if !more {
 				return
 			}
@@ -72,24 +79,25 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	}
 }
 
-var errArchiveTooLarge = errors.New("the archive is too large")
-
-// archiveError gives an error of the tar reader, or one that it passed on, its public type.
-func (m *Media) archiveError(err error) error {
-	if public := m.readError(err); !errors.Is(public, err) || isPublic(err) {
-		return public
+// isSparse tells a file whose holes are not in the archive: a few bytes of it would become
+// as large as they say.
+func isSparse(header *tar.Header) bool {
+	for name := range header.PAXRecords {
+		if strings.HasPrefix(name, "GNU.sparse.") {
+			return true
+		}
 	}
-	api := &APIError{Op: m.op.Name, StatusCode: 200, Attempts: m.attempts, MaybeProcessed: true, kind: ErrUnexpectedReply, Sample: "not a tar archive"}
-	if errors.Is(err, errArchiveTooLarge) {
-		api.kind, api.Sample = ErrTooLarge, ""
-	}
-	return api
+	return false
 }
 
-func isPublic(err error) bool {
+// archiveError tells an error of the media, which is public, from one of the archive.
+func (m *Media) archiveError(err error) error {
 	var api *APIError
 	var transport *TransportError
-	return errors.As(err, &api) || errors.As(err, &transport)
+	if errors.As(err, &api) || errors.As(err, &transport) {
+		return err
+	}
+	return m.refuse(&datauri.FormatError{Problem: "not a tar archive"})
 }
 
 // archiveSource reads the current file of an archive.
@@ -98,7 +106,10 @@ type archiveSource struct {
 	archive *tar.Reader
 }
 
-func (s archiveSource) Read(p []byte) (int, error) {
+func (s *archiveSource) Read(p []byte) (int, error) {
+	if s.archive == nil {
+		return 0, os.ErrClosed
+	}
 	n, err := s.archive.Read(p)
 	if err != nil && err != io.EOF {
 		err = s.media.archiveError(err)
@@ -108,24 +119,39 @@ func (s archiveSource) Read(p []byte) (int, error) {
 
 // cleanName makes a path that stays inside of where it is put, or "".
 func cleanName(name string) string {
-	name = strings.ReplaceAll(name, `\`, "/")
-	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == ':' }) {
-		name = strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f || r == ':' {
-				return '_' // a stream or a drive on Windows, a trick in a terminal elsewhere
-			}
-			return r
-		}, name)
-	}
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\\':
+			return '/'
+		case r == ':' || !unicode.IsGraphic(r):
+			return '_' // a stream or a drive on Windows, a trick in a terminal elsewhere
+		}
+		return r
+	}, name)
 	return strings.TrimPrefix(path.Clean("/"+name), "/")
 }
 
 // ExtractTo writes the files of a tar archive into the folder dir, which is made if it is
 // missing, and closes the media. Nothing is written outside of dir, through links either,
 // and no file that exists is overwritten. Files are readable by their owner alone. It
-// returns the number of files; on a failure the files that were written are removed.
+// returns the number of files; on a failure the files and folders that were made are
+// removed.
 func (m *Media) ExtractTo(dir string) (n int, err error) {
 	defer m.Close()
+	var made []func() // undo, in order of making
+	extracted := false
+	defer func() { // after a panic, too
+		if extracted {
+			return
+		}
+		n = 0
+		for _, undo := range slices.Backward(made) {
+			undo()
+		}
+	}()
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		made = append(made, func() { _ = os.Remove(dir) })
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, err
 	}
@@ -133,22 +159,20 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer root.Close()
-	var written []string
-	defer func() {
-		if err != nil {
-			for _, name := range written {
-				_ = root.Remove(name)
-			}
-			n = 0
-		}
-	}()
+	made = append(made, func() { _ = root.Close() })
+	remove := func(name string) func() { return func() { _ = root.Remove(name) } }
 	for file, err := range m.Files() {
 		if err != nil {
 			return 0, err
 		}
-		if folder := path.Dir(file.Name); folder != "." {
-			if err := root.MkdirAll(folder, 0o700); err != nil {
+		for i, c := range file.Name {
+			if c != '/' {
+				continue
+			}
+			folder := file.Name[:i]
+			if err := root.Mkdir(folder, 0o700); err == nil {
+				made = append(made, remove(folder))
+			} else if !errors.Is(err, os.ErrExist) {
 				return 0, err
 			}
 		}
@@ -156,15 +180,15 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		written = append(written, file.Name)
-		err = copyTo(out, file)
-		if closeErr := out.Close(); err == nil {
-			err = closeErr
+		made = append(made, remove(file.Name), func() { _ = out.Close() })
+		if err := copyTo(out, file); err != nil {
+			return 0, err
 		}
-		if err != nil {
+		if err := out.Close(); err != nil {
 			return 0, err
 		}
 		n++
 	}
-	return n, nil
+	extracted = true
+	return n, root.Close()
 }

@@ -11,20 +11,31 @@ var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // copyTo copies src to dst through a pooled buffer; io.Copy would make one.
 func copyTo(dst io.Writer, src io.Reader) error {
+	_, err := copyCounted(dst, src)
+	return err
+}
+
+// copyCounted is copyTo that tells how many bytes were written.
+func copyCounted(dst io.Writer, src io.Reader) (written int64, err error) {
 	buf := copyBuffers.Get().(*[64 << 10]byte)
 	defer copyBuffers.Put(buf)
 	for {
 		n, err := src.Read(buf[:])
 		if n > 0 {
-			if _, err := dst.Write(buf[:n]); err != nil {
-				return err
+			m, err := dst.Write(buf[:n])
+			written += int64(m)
+			if err == nil && m < n {
+				err = io.ErrShortWrite
+			}
+			if err != nil {
+				return written, err
 			}
 		}
 		if err == io.EOF {
-			return nil
+			return written, nil
 		}
 		if err != nil {
-			return err
+			return written, err
 		}
 	}
 }

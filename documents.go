@@ -149,6 +149,30 @@ type FaceComparison struct {
 	// Face1Statuses and Face2Statuses are remarks on the images, such as FACE_FAR_AWAY.
 	Face1Statuses []string `json:"face1Statuses"`
 	Face2Statuses []string `json:"face2Statuses"`
+
+	raw json.RawMessage
+}
+
+// Raw is the comparison as it came. The caller must not write to it.
+func (c *FaceComparison) Raw() json.RawMessage { return c.raw }
+
+// UnmarshalJSON reads a comparison. It fails if the similarity is missing, or neither a
+// number nor null: a comparison that was not understood must not look like one without a
+// result.
+func (c *FaceComparison) UnmarshalJSON(data []byte) error {
+	var reply struct {
+		Similarity    json.RawMessage `json:"similarity"`
+		Face1Statuses []string        `json:"face1Statuses"`
+		Face2Statuses []string        `json:"face2Statuses"`
+	}
+	if err := decodeTolerant(data, &reply); err != nil {
+		return err
+	}
+	*c = FaceComparison{Face1Statuses: reply.Face1Statuses, Face2Statuses: reply.Face2Statuses, raw: bytes.Clone(data)}
+	if reply.Similarity == nil {
+		return errors.New("identomat: a comparison without a similarity")
+	}
+	return json.Unmarshal(reply.Similarity, &c.Similarity)
 }
 
 // CompareFaces tells how much two faces are alike with POST compare-faces. A reply without
@@ -157,13 +181,20 @@ type FaceComparison struct {
 //
 // Errors: as for [DocumentsService.CardFront].
 func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) (*FaceComparison, error) {
-	var reply wrapped[FaceComparison]
+	var reply comparisonReply
 	err := s.client.upload(ctx, operation.CompareFaces, "companyKey", &reply, namedFile{"face1", face1}, namedFile{"face2", face2})
 	if err != nil {
 		return nil, err
 	}
-	return &reply.value, nil
+	return &reply.Result, nil
 }
+
+// comparisonReply is strict where wrapped is not.
+type comparisonReply struct {
+	Result FaceComparison `json:"result"`
+}
+
+func (r *comparisonReply) decode(data []byte) error { return json.Unmarshal(data, r) }
 
 type namedFile struct {
 	name string
@@ -175,6 +206,10 @@ func (c *Client) upload(ctx context.Context, op *operation.Operation, keyName st
 	var p problems
 	var parts []form.File
 	for _, f := range files {
+		if f.file.once && c.secret.Reveal() != "" {
+			p.add(f.name, "can be read only once, and a signature reads it before it is sent")
+			continue
+		}
 		part, err := f.file.part(f.name)
 		var unreadable *form.SourceError
 		if errors.As(err, &unreadable) {

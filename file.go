@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net/http"
 	"os"
 
 	"github.com/identomat-go/identomat/internal/form"
@@ -27,13 +26,16 @@ func (File) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 func (File) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // FileFromPath is the file at path. It is opened when the call is made, and again for a
-// signature.
+// signature. No error repeats the path.
 func FileFromPath(path string) File {
 	return File{open: func() (io.ReadCloser, int64, error) { return sized(os.Open(path)) }}
 }
 
 // FileFromFS is the file name of a file system such as [embed.FS] or [os.Root.FS].
 func FileFromFS(fsys fs.FS, name string) File {
+	if fsys == nil {
+		return File{}
+	}
 	return File{open: func() (io.ReadCloser, int64, error) { return sized(fsys.Open(name)) }}
 }
 
@@ -49,13 +51,21 @@ func FileFromBytes(data []byte) File {
 // read again. Any other reader is read once: such a file cannot be signed, and the call is
 // not repeated. It is not closed.
 func FileFromReader(r io.Reader, size int64) File {
-	at, ok := r.(io.ReaderAt)
-	if !ok {
+	if r == nil {
+		return File{}
+	}
+	at, again := r.(io.ReaderAt)
+	seeker, seekable := r.(io.Seeker)
+	if seekable {
+		_, err := seeker.Seek(0, io.SeekCurrent)
+		again = again && err == nil // a pipe is an os.File, too
+	}
+	if !again {
 		return File{once: true, open: func() (io.ReadCloser, int64, error) { return io.NopCloser(r), size, nil }}
 	}
 	return File{open: func() (io.ReadCloser, int64, error) {
 		var offset int64
-		if seeker, ok := r.(io.Seeker); ok {
+		if seekable {
 			var err error
 			if offset, err = seeker.Seek(0, io.SeekCurrent); err != nil {
 				return nil, 0, err
@@ -67,7 +77,7 @@ func FileFromReader(r io.Reader, size int64) File {
 
 func sized(f fs.File, err error) (io.ReadCloser, int64, error) {
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, withoutPath(err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
@@ -75,10 +85,32 @@ func sized(f fs.File, err error) (io.ReadCloser, int64, error) {
 	}
 	if err != nil {
 		_ = f.Close()
-		return nil, 0, err
+		return nil, 0, withoutPath(err)
 	}
-	return f, info.Size(), nil
+	return namelessFile{f}, info.Size(), nil
 }
+
+// namelessFile keeps its path out of the errors of reading it.
+type namelessFile struct{ fs.File }
+
+func (f namelessFile) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	if err != nil && err != io.EOF {
+		err = withoutPath(err)
+	}
+	return n, err
+}
+
+func withoutPath(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return fmt.Errorf("%s: %w", at.Op, at.Err)
+	}
+	return err
+}
+
+// sniffed is how much of a file is looked at to tell its type.
+const sniffed = 512
 
 // part opens the file to learn its size and its type, and lays it out as a part of a form.
 // Everything that can be found out to be wrong is found out before anything is sent.
@@ -100,19 +132,23 @@ func (f File) part(name string) (form.File, error) {
 		_ = r.Close()
 		return form.File{}, err
 	}
-	head := make([]byte, min(size, 512))
+	head := make([]byte, min(size, sniffed))
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		_ = r.Close()
 		return form.File{}, &form.SourceError{Err: err}
 	}
-	contentType := http.DetectContentType(head[:n])
+	if n < len(head) {
+		_ = r.Close()
+		return form.File{}, &form.SourceError{Err: form.ErrSize}
+	}
+	contentType := contentTypeOf(head, "")
 	part := form.File{Name: name, FileName: name + extension(contentType), ContentType: contentType, Size: size, Once: f.once}
 	if f.once {
 		rest := struct {
 			io.Reader
 			io.Closer
-		}{io.MultiReader(bytes.NewReader(head[:n]), r), r}
+		}{io.MultiReader(bytes.NewReader(head), r), r}
 		part.Open = func() (io.ReadCloser, error) { return rest, nil }
 		return part, nil
 	}
@@ -133,6 +169,10 @@ func extension(contentType string) string {
 		return ".png"
 	case "image/webp":
 		return ".webp"
+	case "image/heic":
+		return ".heic"
+	case "image/tiff":
+		return ".tiff"
 	case "application/pdf":
 		return ".pdf"
 	}

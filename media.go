@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/go-querystring/query"
 
@@ -24,7 +25,7 @@ import (
 //
 // A reply that is not media is an error, whatever it is labelled. Media that the session
 // does not have is [ErrNotFound]; the documents show no reply for it, production answers
-// with HTTP 404.
+// with HTTP 404. A call is sent again until the first bytes are there, and no later.
 type MediaService struct{ client *Client }
 
 // Media is an image, a video, a document or an archive that arrives while it is read. It
@@ -33,7 +34,10 @@ type MediaService struct{ client *Client }
 //
 // Reading ends with [io.EOF] only if everything arrived and no signature was wrong. It
 // ends with a [TransportError] if the connection broke, and with an [APIError] that is
-// [ErrSignatureMismatch], [ErrTooLarge] or [ErrUnexpectedReply] otherwise.
+// [ErrSignatureMismatch], [ErrTooLarge] or [ErrUnexpectedReply] otherwise. A read fails
+// when nothing arrives for the time of [WithAttemptTimeout]; the whole may take as long as
+// the context allows. The observer hears of the attempt when the media is at its end, has
+// failed or is closed.
 type Media struct {
 	// ContentType is the media type of the content, without parameters: what the first
 	// bytes show, or else what the service said, or else application/octet-stream.
@@ -41,22 +45,21 @@ type Media struct {
 	// Size is the length in bytes, or -1 if the service did not tell it.
 	Size int64
 
-	op       *operation.Operation
+	from     *streamed
 	src      io.Reader
-	close    func() error
-	attempts int
-	limit    int64
+	shared   bool // the rest of the reply holds more media
+	closed   bool
 	done     int64
 	progress func(done, total int64)
 }
 
 // Format writes the type and the size under every verb.
-func (m *Media) Format(f fmt.State, _ rune) {
+func (m Media) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "%s of %d bytes", m.ContentType, m.Size)
 }
 
 // LogValue is a group of the type and the size.
-func (m *Media) LogValue() slog.Value {
+func (m Media) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("content_type", m.ContentType), slog.Int64("size", m.Size))
 }
 
@@ -69,95 +72,65 @@ func (m *Media) Progress(report func(done, total int64)) *Media {
 
 // Read reads the next bytes.
 func (m *Media) Read(p []byte) (int, error) {
+	if m.closed {
+		return 0, m.from.public(os.ErrClosed)
+	}
 	n, err := m.src.Read(p)
 	m.done += int64(n)
 	if n > 0 && m.progress != nil {
 		m.progress(m.done, m.Size)
 	}
-	if err != nil && err != io.EOF {
-		err = m.readError(err)
+	switch {
+	case err == io.EOF && !m.shared:
+		m.from.end(nil)
+	case err != nil && err != io.EOF:
+		err = m.from.fail(err)
 	}
 	return n, err
 }
 
-func (m *Media) readError(err error) error {
-	return streamError(m.op, err, m.attempts)
-}
-
-// streamError gives an error of reading a stream its public type.
-func streamError(op *operation.Operation, err error, attempts int) error {
-	api := &APIError{Op: op.Name, StatusCode: http.StatusOK, Attempts: attempts, MaybeProcessed: true}
-	var (
-		public  *APIError
-		broken  *TransportError
-		forged  *signatureError
-		format  *datauri.FormatError
-		refused *datauri.RefusedError
-	)
-	switch {
-	case errors.As(err, &public), errors.As(err, &broken):
-		return err
-	case errors.As(err, &forged):
-		api.kind = ErrSignatureMismatch
-	case errors.Is(err, engine.ErrTooLarge):
-		api.kind = ErrTooLarge
-	case errors.As(err, &format):
-		api.kind, api.Sample = ErrUnexpectedReply, format.Problem
-	case errors.As(err, &refused):
-		reply := openEnvelope(refused.Reply)
-		if said := refusal(op, &engine.Reply{StatusCode: http.StatusOK, Body: refused.Reply}, &reply); said != nil {
-			said.Attempts = attempts
-			return said
-		}
-		api.kind = ErrUnexpectedReply
-	default:
-		return &TransportError{Op: op.Name, Attempts: attempts, MaybeProcessed: true, Err: err}
+// refuse is for media that arrives well and is not what was asked for. It does not end the
+// transfer of other media in the reply.
+func (m *Media) refuse(err error) error {
+	if m.shared {
+		return m.from.public(err)
 	}
-	return api
+	return m.from.fail(err)
 }
 
 // Close ends the transfer. The connection of media that was not read to its end is closed;
 // that of one of several in a reply goes on with the next.
 func (m *Media) Close() error {
-	m.src = closed{}
-	if m.close == nil {
-		return nil
+	m.closed = true
+	if !m.shared {
+		m.from.end(nil)
 	}
-	return m.close()
+	return nil
 }
-
-// closed takes the place of what can no longer be read.
-type closed struct{}
-
-func (closed) Read([]byte) (int, error) { return 0, os.ErrClosed }
 
 // WriteTo writes the rest of the media to w in constant memory, and closes it.
 func (m *Media) WriteTo(w io.Writer) (int64, error) {
 	defer m.Close()
-	before := m.done
-	err := copyTo(w, m)
-	if err == nil && m.Size >= 0 && m.done != m.Size {
-		err = &TransportError{Op: m.op.Name, Attempts: m.attempts, MaybeProcessed: true, Err: io.ErrUnexpectedEOF}
-	}
-	return m.done - before, err
+	return copyCounted(w, m)
 }
 
 // Bytes reads the rest of the media into memory, and closes it. Media larger than
 // [WithMaxReplySize] allows is [ErrTooLarge].
 func (m *Media) Bytes() ([]byte, error) {
 	defer m.Close()
-	if m.Size > m.limit {
-		return nil, m.readError(engine.ErrTooLarge)
+	limit := m.from.client.maxReply
+	if m.Size > limit {
+		return nil, m.refuse(engine.ErrTooLarge)
 	}
 	var buf bytes.Buffer
 	if m.Size > 0 {
 		buf.Grow(int(m.Size) + bytes.MinRead) // ReadFrom wants room beyond the end
 	}
-	if _, err := buf.ReadFrom(io.LimitReader(m, m.limit+1)); err != nil {
+	if _, err := buf.ReadFrom(&io.LimitedReader{R: m, N: limit + 1}); err != nil {
 		return nil, err
 	}
-	if int64(buf.Len()) > m.limit {
-		return nil, m.readError(engine.ErrTooLarge)
+	if int64(buf.Len()) > limit {
+		return nil, m.refuse(engine.ErrTooLarge)
 	}
 	return buf.Bytes(), nil
 }
@@ -165,15 +138,20 @@ func (m *Media) Bytes() ([]byte, error) {
 // SaveFile writes the media to the file name, readable by its owner alone, and closes it. It
 // returns the number of bytes. The file appears, or replaces an older one, only when all
 // of the media has arrived, its signature was right, and it is safe on disk; on any failure
-// nothing is left behind.
+// nothing is left behind. Media of which something was read already is refused, because the
+// file would lack its beginning.
 func (m *Media) SaveFile(name string) (n int64, err error) {
 	defer m.Close()
+	if m.done > 0 {
+		return 0, errors.New("identomat: SaveFile after a read")
+	}
 	file, err := os.CreateTemp(filepath.Dir(name), ".identomat-*")
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		if err != nil {
+	saved := false
+	defer func() { // after a panic, too
+		if !saved {
 			_ = file.Close()
 			_ = os.Remove(file.Name())
 		}
@@ -187,23 +165,95 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 	if err = file.Close(); err != nil {
 		return n, err
 	}
-	return n, os.Rename(file.Name(), name)
+	if err = os.Rename(file.Name(), name); err != nil {
+		return n, err
+	}
+	saved = true
+	return n, nil
 }
 
-// streamed is a call whose reply may be a stream.
-type streamed struct{ call }
+// streamed is a call whose reply is a stream.
+type streamed struct {
+	call
+	reply *engine.Stream
+}
+
+// Judge classifies a reply that is not taken as a stream.
+func (s *streamed) Judge(r *engine.Reply, readErr error) engine.Verdict {
+	r.Body = bytes.TrimPrefix(r.Body, []byte(byteOrderMark))
+	return s.call.Judge(r, readErr)
+}
 
 // Takes accepts the head of a reply as media, or as the start of a document of data URIs.
 func (s *streamed) Takes(r *engine.Reply, whole bool) bool {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return false // compressed, which nobody asked for
+	}
+	if r.StatusCode == http.StatusPartialContent {
+		return false // nor for a part
+	}
 	if s.op.Shape == operation.DataURI {
-		return bytes.HasPrefix(trimJSON(r.Body), []byte("{")) && !(whole && s.refused(r))
+		head := trimJSON(bytes.TrimPrefix(r.Body, []byte(byteOrderMark)))
+		return bytes.HasPrefix(head, []byte("{")) && !(whole && s.refuses(head))
 	}
 	return isMediaContent(r.Body, mediaType(r.Header.Get("Content-Type")))
 }
 
-func (s *streamed) refused(r *engine.Reply) bool {
-	reply := openEnvelope(r.Body)
-	return refusal(s.op, r, &reply) != nil
+func (s *streamed) refuses(body []byte) bool {
+	reply := openEnvelope(body)
+	return refusal(s.op, &engine.Reply{StatusCode: http.StatusOK, Body: body}, &reply) != nil
+}
+
+// public gives an error of reading the stream its public type.
+func (s *streamed) public(err error) error {
+	api := &APIError{Op: s.op.Name, StatusCode: http.StatusOK, Attempts: s.reply.Attempts, MaybeProcessed: true}
+	var (
+		known   *APIError
+		broken  *TransportError
+		forged  *signatureError
+		format  *datauri.FormatError
+		refused *datauri.RefusedError
+	)
+	switch {
+	case errors.As(err, &known), errors.As(err, &broken):
+		return err
+	case errors.As(err, &forged):
+		api.kind = ErrSignatureMismatch
+	case errors.Is(err, engine.ErrTooLarge):
+		api.kind = ErrTooLarge
+	case errors.As(err, &format):
+		api.kind, api.Sample = ErrUnexpectedReply, format.Problem
+	case errors.As(err, &refused):
+		verdict := s.Judge(&engine.Reply{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Reply}, nil)
+		if !errors.As(verdict.Err, &api) {
+			api.kind = ErrUnexpectedReply
+		}
+		api.Attempts = s.reply.Attempts
+	default:
+		return &TransportError{Op: s.op.Name, Attempts: s.reply.Attempts, MaybeProcessed: true, Err: err}
+	}
+	return api
+}
+
+// fail ends the call with an error, which it returns as a public one.
+func (s *streamed) fail(err error) error {
+	err = s.public(err)
+	s.end(err)
+	return err
+}
+
+// end closes the reply, and reports a public error, if any, to the observers.
+func (s *streamed) end(err error) {
+	if err == nil {
+		s.reply.End(nil)
+		return
+	}
+	failure := &engine.Failure{Err: err, FromReply: true, Attempts: s.reply.Attempts, MaybeProcessed: true}
+	var broken *TransportError
+	if errors.As(err, &broken) {
+		failure.Err, failure.FromReply = broken.Err, false
+	}
+	s.reply.End(failure)
 }
 
 // neverDecoded is for replies that are either streamed or an error.
@@ -211,64 +261,73 @@ type neverDecoded struct{}
 
 func (neverDecoded) decode([]byte) error { return errors.New("identomat: not media") }
 
-// stream calls an endpoint and returns its reply unread.
-func (c *Client) stream(ctx context.Context, op *operation.Operation, contentType string, body []byte, private ...string) (*Media, error) {
-	this := &streamed{call: *c.call(op, contentType, body, neverDecoded{}, private...)}
-	this.Call.Judge, this.Stream, this.Limit = this, this, c.maxMedia
-	reply, failure := c.engine.Do(ctx, &this.Call)
+// stream calls an endpoint and returns the call with its reply unread, and the head of it.
+func (c *Client) stream(ctx context.Context, op *operation.Operation, contentType string, body []byte) (*streamed, *engine.Reply, error) {
+	s := &streamed{call: *c.call(op, contentType, body, neverDecoded{})}
+	s.Call.Judge, s.Stream, s.Limit = s, s, c.maxMedia
+	reply, failure := c.engine.Do(ctx, &s.Call)
 	if failure != nil {
-		return nil, callError(op.Name, failure)
+		return nil, nil, callError(op.Name, failure)
+	}
+	s.reply = reply.Stream
+	return s, reply, nil
+}
+
+// media calls an endpoint that answers with bytes.
+func (c *Client) media(ctx context.Context, op *operation.Operation, contentType string, body []byte) (*Media, error) {
+	s, reply, err := c.stream(ctx, op, contentType, body)
+	if err != nil {
+		return nil, err
 	}
 	return &Media{
 		ContentType: contentTypeOf(reply.Body, mediaType(reply.Header.Get("Content-Type"))),
-		Size:        reply.Stream.Length, op: op, src: reply.Stream, close: reply.Stream.Close,
-		attempts: reply.Stream.Attempts, limit: c.maxReply,
+		Size:        s.reply.Length, from: s, src: s.reply,
 	}, nil
 }
 
-// streamSession calls a widget endpoint that takes a session as a form.
-func (c *Client) streamSession(ctx context.Context, op *operation.Operation, token Token) (*Media, error) {
+// sessionMedia calls a widget endpoint that takes a session as a form.
+func (c *Client) sessionMedia(ctx context.Context, op *operation.Operation, token Token) (*Media, error) {
 	form, err := c.sessionForm(op, token)
 	if err != nil {
 		return nil, err
 	}
-	return c.streamForm(ctx, op, form, string(token))
+	return c.formMedia(ctx, op, form)
 }
 
-func (c *Client) streamForm(ctx context.Context, op *operation.Operation, form any, private ...string) (*Media, error) {
+func (c *Client) formMedia(ctx context.Context, op *operation.Operation, form any) (*Media, error) {
 	values, err := query.Values(form)
 	if err != nil {
 		return nil, err
 	}
-	return c.stream(ctx, op, "application/x-www-form-urlencoded", []byte(values.Encode()), private...)
+	return c.media(ctx, op, "application/x-www-form-urlencoded", []byte(values.Encode()))
 }
 
 // items walks over the data URIs of a reply. Stopping early closes its connection.
-func (c *Client) items(ctx context.Context, op *operation.Operation, body []byte, private ...string) iter.Seq2[*Media, error] {
+func (c *Client) items(ctx context.Context, op *operation.Operation, body []byte) iter.Seq2[*Media, error] {
 	return func(yield func(*Media, error) bool) {
-		reply, err := c.stream(ctx, op, "application/json", body, private...)
+		from, _, err := c.stream(ctx, op, "application/json", body)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		defer reply.Close()
-		uris := datauri.NewReader(reply)
+		defer from.end(nil)
+		uris := datauri.NewReader(from.reply)
 		for {
 			item, err := uris.Next()
 			if err == io.EOF {
 				return
 			}
+			var media *Media
+			if err == nil {
+				media, err = from.item(item, item.MediaType)
+			}
 			if err != nil {
-				yield(nil, reply.readError(err))
+				yield(nil, from.fail(err))
 				return
 			}
-			media, err := c.item(op, item, reply.attempts)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
+			media.shared = true
 			more := yield(media, nil)
-			_ = media.Close() // the next item is read from the same reply
+			media.closed = true // the next item is read from the same reply
 			if !more {
 				return
 			}
@@ -276,8 +335,48 @@ func (c *Client) items(ctx context.Context, op *operation.Operation, body []byte
 	}
 }
 
+// firstItem is the first data URI of a reply that should hold one.
+func (c *Client) firstItem(ctx context.Context, op *operation.Operation, body []byte) (*Media, error) {
+	from, _, err := c.stream(ctx, op, "application/json", body)
+	if err != nil {
+		return nil, err
+	}
+	uris := datauri.NewReader(from.reply)
+	item, err := uris.Next()
+	if err == io.EOF {
+		err = &APIError{Op: op.Name, StatusCode: http.StatusOK, Attempts: from.reply.Attempts, kind: ErrNotFound, Sample: "an empty list"}
+	}
+	var media *Media
+	if err == nil {
+		media, err = from.item(onlyItem{item, uris}, item.MediaType)
+	}
+	if err != nil {
+		return nil, from.fail(err)
+	}
+	return media, nil
+}
+
+// onlyItem ends when the whole reply has been read and was found to be good.
+type onlyItem struct {
+	item *datauri.Item
+	uris *datauri.Reader
+}
+
+func (o onlyItem) Read(p []byte) (int, error) {
+	n, err := o.item.Read(p)
+	if err == io.EOF {
+		for err = nil; err == nil; {
+			_, err = o.uris.Next()
+		}
+	}
+	return n, err
+}
+
+// noFile is a few bytes that neither their label nor they themselves make a file.
+const noFile = 64
+
 // item is a data URI as media.
-func (c *Client) item(op *operation.Operation, item *datauri.Item, attempts int) (*Media, error) {
+func (s *streamed) item(item io.Reader, label string) (*Media, error) {
 	head := make([]byte, 0, engine.PeekSize)
 	var err error
 	for err == nil && len(head) < cap(head) {
@@ -285,84 +384,89 @@ func (c *Client) item(op *operation.Operation, item *datauri.Item, attempts int)
 		n, err = item.Read(head[len(head):cap(head)])
 		head = head[:len(head)+n]
 	}
-	m := &Media{
-		ContentType: contentTypeOf(head, mediaType(item.MediaType)), Size: -1,
-		op: op, attempts: attempts, limit: c.maxReply,
-	}
+	m := &Media{ContentType: contentTypeOf(head, mediaType(label)), Size: -1, from: s}
 	switch {
 	case err == nil:
 		m.src = io.MultiReader(bytes.NewReader(head), item)
-	case err == io.EOF:
-		m.src, m.Size = bytes.NewReader(head), int64(len(head))
+	case err != io.EOF:
+		return nil, err
+	case len(head) == 0:
+		return nil, &datauri.FormatError{Problem: "an empty file"}
+	case label == "" && len(head) < noFile && isVague(m.ContentType):
+		return nil, &datauri.FormatError{Problem: "a text in the place of a file"}
 	default:
-		return nil, m.readError(err)
+		m.src, m.Size = bytes.NewReader(head), int64(len(head))
 	}
 	return m, nil
 }
 
-// firstItem is the first data URI of a reply that should hold one. It closes the reply.
-func (c *Client) firstItem(ctx context.Context, op *operation.Operation, body []byte, private ...string) (*Media, error) {
-	reply, err := c.stream(ctx, op, "application/json", body, private...)
-	if err != nil {
-		return nil, err
-	}
-	item, err := datauri.NewReader(reply).Next()
-	var media *Media
-	switch {
-	case err == io.EOF:
-		err = &APIError{Op: op.Name, StatusCode: http.StatusOK, Attempts: reply.attempts, kind: ErrNotFound, Sample: "an empty list"}
-	case err != nil:
-		err = reply.readError(err)
-	default:
-		media, err = c.item(op, item, reply.attempts)
-	}
-	if err != nil {
-		_ = reply.Close()
-		return nil, err
-	}
-	media.close = reply.Close
-	return media, nil
-}
+const byteOrderMark = "\xef\xbb\xbf"
 
 // isMediaContent reports whether a reply to an endpoint that sends media is some. An error
 // can come with status 200 and the label of an image, so the bytes count first: what is
-// known to be binary is media, and what may be JSON or a page is not.
+// known to be binary is media, and what may be JSON, a page or any other text is not.
 func isMediaContent(head []byte, declared string) bool {
+	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(byteOrderMark)), " \t\r\n")
+	if len(text) == 0 {
+		return false
+	}
 	sniffed := sniff(head)
-	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
 	switch {
-	case len(text) == 0:
-		return false
-	case sniffed == "text/html" || sniffed == "text/xml":
-		return false
+	case sniffed == "application/pdf":
+		return true
+	case sniffed == "text/html", sniffed == "text/xml", isText(head):
+		// A few PDF files have something before their beginning.
+		return declared == "application/pdf" && !strings.ContainsRune("{[\"<", rune(text[0])) && bytes.Contains(head, []byte("%PDF-"))
 	case !isVague(sniffed):
 		return true
-	case bytes.IndexByte([]byte(`{["`), text[0]) >= 0:
-		return false
 	}
-	switch word := string(bytes.TrimRight(text, " \t\r\n")); word {
-	case "null", "true", "false":
-		return false
+	return sniffed != "text/plain" && strings.IndexByte("{[\"", text[0]) < 0 &&
+		!strings.HasPrefix(declared, "text/") && !strings.Contains(declared, "json") && !strings.Contains(declared, "xml")
+}
+
+// isText reports whether the first bytes are text that a person could read.
+func isText(head []byte) bool {
+	for head = head[:min(len(head), 512)]; len(head) > 0; {
+		r, size := utf8.DecodeRune(head)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return !utf8.FullRune(head) // the last one is cut
+		case r < ' ' && !strings.ContainsRune("\t\r\n\f\x1b", r):
+			return false
+		}
+		head = head[size:]
 	}
-	if strings.HasPrefix(declared, "text/") || strings.Contains(declared, "json") || strings.Contains(declared, "xml") && declared != "image/svg+xml" {
-		return false
-	}
-	return sniffed != "text/plain" || !isVague(declared)
+	return true
 }
 
 // contentTypeOf prefers what the bytes show to what was declared, which production and the
 // documents get wrong.
 func contentTypeOf(head []byte, declared string) string {
-	sniffed := sniff(head)
-	if isVague(sniffed) && !isVague(declared) {
-		return declared
+	for _, t := range [...]string{sniff(head), declared} {
+		if !isVague(t) {
+			return t
+		}
 	}
-	return sniffed
+	return "application/octet-stream"
 }
 
+// sniff knows what net/http knows, and what telephones and scanners make.
 func sniff(head []byte) string {
-	if len(head) > 262 && string(head[257:262]) == "ustar" {
+	switch {
+	case len(head) > 262 && string(head[257:262]) == "ustar":
 		return "application/x-tar"
+	case bytes.HasPrefix(head, []byte("II*\x00")), bytes.HasPrefix(head, []byte("MM\x00*")):
+		return "image/tiff"
+	case len(head) >= 12 && head[0] == 0 && string(head[4:8]) == "ftyp":
+		switch string(head[8:12]) {
+		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
+			return "image/heic"
+		case "avif", "avis":
+			return "image/avif"
+		case "qt  ":
+			return "video/quicktime"
+		}
+		return "video/mp4"
 	}
 	return mediaType(http.DetectContentType(head))
 }
@@ -378,37 +482,37 @@ func isVague(contentType string) bool {
 // CardFront fetches the image of the front of an identity card with POST
 // result/card-front/. Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
 func (s *MediaService) CardFront(ctx context.Context, token Token) (*Media, error) {
-	return s.client.streamSession(ctx, operation.ResultCardFront, token)
+	return s.client.sessionMedia(ctx, operation.ResultCardFront, token)
 }
 
 // CardBack fetches the image of the back of an identity card with POST
 // result/card-back/. Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
 func (s *MediaService) CardBack(ctx context.Context, token Token) (*Media, error) {
-	return s.client.streamSession(ctx, operation.ResultCardBack, token)
+	return s.client.sessionMedia(ctx, operation.ResultCardBack, token)
 }
 
 // Passport fetches the image of a passport's photo page with POST result/passport/.
 // Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
 func (s *MediaService) Passport(ctx context.Context, token Token) (*Media, error) {
-	return s.client.streamSession(ctx, operation.ResultPassport, token)
+	return s.client.sessionMedia(ctx, operation.ResultPassport, token)
 }
 
 // Face fetches the image of the person's face with POST result/face/. Errors:
 // [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
 func (s *MediaService) Face(ctx context.Context, token Token) (*Media, error) {
-	return s.client.streamSession(ctx, operation.ResultFace, token)
+	return s.client.sessionMedia(ctx, operation.ResultFace, token)
 }
 
 // FaceVideo fetches the video of the liveness check with POST result/face-video/. Its
 // format is not documented. Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
 func (s *MediaService) FaceVideo(ctx context.Context, token Token) (*Media, error) {
-	return s.client.streamSession(ctx, operation.ResultFaceVideo, token)
+	return s.client.sessionMedia(ctx, operation.ResultFaceVideo, token)
 }
 
 // FaceDocument fetches the selfie with the document in hand with POST
 // result/face-document/. Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
 func (s *MediaService) FaceDocument(ctx context.Context, token Token) (*Media, error) {
-	return s.client.streamSession(ctx, operation.ResultFaceDocument, token)
+	return s.client.sessionMedia(ctx, operation.ResultFaceDocument, token)
 }
 
 // GeneralDocumentMedia names a general document to fetch. The spelling differs from that
@@ -433,13 +537,13 @@ func (s *MediaService) GeneralDocument(ctx context.Context, token Token, documen
 	if err != nil {
 		return nil, err
 	}
-	if s.client.validate && document == "" {
-		return nil, problems{{Path: "typeId", Message: "is empty"}}.err(op.Name)
+	if err := s.client.require(op, "typeId", string(document)); err != nil {
+		return nil, err
 	}
-	return s.client.streamForm(ctx, op, struct {
+	return s.client.formMedia(ctx, op, struct {
 		sessionForm
 		TypeID string `url:"typeId"`
-	}{form, string(document)}, string(token))
+	}{form, string(document)})
 }
 
 // DocumentFacePhoto fetches the photo of the face on the session's main document with POST
@@ -450,7 +554,7 @@ func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Med
 	if err != nil {
 		return nil, err
 	}
-	return s.client.firstItem(ctx, operation.DocumentFacePhoto, body, string(token))
+	return s.client.firstItem(ctx, operation.DocumentFacePhoto, body)
 }
 
 // VisualMarkers fetches images of the document's visual markers with POST
@@ -466,8 +570,9 @@ func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2
 // QuestionFile fetches a file that was uploaded as the answer to a question, by the keys of
 // the step and of the question and its place among the files, from 0, with POST
 // get-question-file. The file may be an archive, a PDF or an image, whatever its label; see
-// [Media.ContentType]. Errors: [ErrSessionNotFound], [ErrNotFound] if the reply holds no
-// file, [ErrInvalidKey], [ErrWrongParameters].
+// [Media.ContentType]. Of several files in a reply, which the documents do not rule out, it is
+// the first. Errors: [ErrSessionNotFound], [ErrNotFound] if the reply holds no file,
+// [ErrInvalidKey], [ErrWrongParameters].
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	op := operation.QuestionFile
 	if s.client.validate {
@@ -491,7 +596,7 @@ func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, q
 	if err != nil {
 		return nil, err
 	}
-	return s.client.firstItem(ctx, op, body, string(token))
+	return s.client.firstItem(ctx, op, body)
 }
 
 // sessionItems calls an endpoint that answers with data URIs of a session.
@@ -502,17 +607,18 @@ func (c *Client) sessionItems(ctx context.Context, op *operation.Operation, toke
 			yield(nil, err)
 			return
 		}
-		c.items(ctx, op, body, string(token))(yield)
+		c.items(ctx, op, body)(yield)
 	}
 }
 
 // sessionBody is the body of an endpoint of the newer host that takes a session.
 func (c *Client) sessionBody(op *operation.Operation, token Token, more ...member) ([]byte, error) {
-	if c.validate && token == "" {
-		return nil, problems{{Path: "sessionId", Message: "is empty"}}.err(op.Name)
+	if err := c.require(op, "sessionId", string(token)); err != nil {
+		return nil, err
 	}
-	return chain(append([]member{
-		{name: "companyKey", value: jsonString(c.key.Reveal())},
-		{name: "sessionId", value: jsonString(string(token))},
-	}, more...)...).appendJSON(nil)
+	params := c.params().and("sessionId", jsonString(string(token)))
+	for _, param := range more {
+		params = params.and(param.name, param.value)
+	}
+	return params.appendJSON(nil)
 }

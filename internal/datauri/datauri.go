@@ -98,6 +98,9 @@ var errEnd = errors.New("end")
 
 // open reads from the start of the document to the first item.
 func (r *Reader) open() error {
+	if mark, _ := r.src.Peek(3); string(mark) == "\xef\xbb\xbf" {
+		_, _ = r.src.Discard(3)
+	}
 	if c, err := r.token(); err != nil {
 		return err
 	} else if c != '{' {
@@ -412,6 +415,9 @@ func (i *Item) fill() error {
 	}
 	if escape := bytes.IndexByte(plain, '\\'); escape >= 0 {
 		plain = plain[:escape]
+	}
+	if bytes.IndexByte(plain, '\n') >= 0 || bytes.IndexByte(plain, '\r') >= 0 {
+		return malformed("a line break inside a string") // the decoder would skip it
 	}
 	r.enc = append(r.enc, plain...)
 	n := len(plain)

@@ -348,23 +348,30 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 	}
 	out := outcome{status: resp.StatusCode, reply: &Reply{StatusCode: resp.StatusCode, Header: resp.Header}}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
+	var readErr error
 	switch {
 	case !IsSuccess(resp.StatusCode):
 		// Enough of an error page to find a code in it; the connection of a longer one is dropped.
 		limit = min(limit, maxErrorReply)
 		out.retryAfter = retryAfter(resp.Header, time.Now())
 	case c.Stream != nil && length <= limit:
-		head := bufio.NewReaderSize(resp.Body, PeekSize)
-		out.reply.Body, err = head.Peek(PeekSize)
-		if (err == nil || err == io.EOF) && c.Stream.Takes(out.reply, err != nil) {
+		head := bufio.NewReaderSize(guardedReply{resp.Body, guard}, PeekSize)
+		out.reply.Body, readErr = head.Peek(PeekSize)
+		whole := readErr == io.EOF
+		if whole {
+			readErr = nil
+		}
+		if readErr == nil && c.Stream.Takes(out.reply, whole) {
+			guard.pause()
 			out.reply.Stream = &Stream{Length: length, engine: e, call: c, ctx: ctx, guard: guard, head: head, body: resp.Body, left: limit}
 			return out
 		}
 		body, limit = head, min(limit, maxErrorReply)
 	}
 	defer resp.Body.Close()
-	var readErr error
-	out.reply.Body, readErr = readBody(body, length, limit)
+	if readErr == nil {
+		out.reply.Body, readErr = readBody(body, length, limit)
+	}
 	if errors.Is(readErr, ErrTooLarge) && (!IsSuccess(resp.StatusCode) || limit < c.Limit) {
 		readErr = nil
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +32,9 @@ func newGuard(ctx context.Context, timeout time.Duration) *guard {
 
 func (g *guard) progress() { g.timer.Reset(g.timeout) }
 
+// pause is for the time in which nobody waits for the network.
+func (g *guard) pause() { g.timer.Stop() }
+
 func (g *guard) stop() {
 	g.timer.Stop()
 	g.cancel(nil)
@@ -54,7 +56,21 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Stream is a reply that the caller reads. It must be closed, or read to its end.
+// guardedReply reports the progress of a download.
+type guardedReply struct {
+	io.Reader
+	guard *guard
+}
+
+func (r guardedReply) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if n > 0 {
+		r.guard.progress()
+	}
+	return n, err
+}
+
+// Stream is a reply that the caller reads, and then ends.
 type Stream struct {
 	// Length is the length in bytes, or -1 if the service did not tell it.
 	Length int64
@@ -69,60 +85,64 @@ type Stream struct {
 	body   io.ReadCloser
 	left   int64
 	read   int64
-	err    error
+	err    error // what ended the reading
 	event  *Event
-
-	end sync.Once
 }
 
-// Read returns errors without secrets. An error that a RoundTripper puts in place of io.EOF
-// is returned as it is.
+var errLength = errors.New("the reply is longer than its Content-Length")
+
+// Read returns errors without secrets, and io.EOF only after as many bytes as were
+// announced. An error that a RoundTripper puts in place of io.EOF is returned as it is.
 func (s *Stream) Read(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
+	if len(p) == 0 {
+		return 0, nil
+	}
 	if int64(len(p)) > s.left+1 {
 		p = p[:s.left+1]
 	}
+	s.guard.progress()
 	n, err := s.head.Read(p)
+	s.guard.pause()
 	s.left -= int64(n)
+	s.read += int64(n)
 	switch {
 	case s.left < 0:
-		n, err = n-1, ErrTooLarge
+		n, s.read, err = n-1, s.read-1, ErrTooLarge
 	case err == nil:
-		s.read += int64(n)
-		s.guard.progress()
 		return n, nil
-	case !errors.Is(err, io.EOF):
+	case err == io.EOF && s.Length >= 0 && s.read > s.Length:
+		err = errLength
+	case err == io.EOF && s.read < s.Length, err != io.EOF && errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF
+	case err != io.EOF:
 		err = redact.Error(attemptError(s.guard.ctx, s.ctx, err), s.engine.secrets(s.call)...)
 	}
-	s.read += int64(n)
 	s.err = err
-	s.finish()
+	s.release()
 	return n, err
 }
 
 var errClosed = errors.New("read after close")
 
-// Close ends the stream. The connection of one that was not read to its end is closed.
-func (s *Stream) Close() error {
+// End closes the connection if the reply was not read to its end, and reports the attempt:
+// as a success if failure is nil, also for a reply of which no more was wanted. Only the
+// first time counts.
+func (s *Stream) End(failure *Failure) {
 	if s.err == nil {
 		s.err = errClosed
+		s.release()
 	}
-	s.finish()
-	return nil
+	if event := s.event; event != nil {
+		s.event = nil
+		event.BytesReceived, event.Failure = s.read, failure
+		s.engine.observe(*event)
+	}
 }
 
-func (s *Stream) finish() {
-	s.end.Do(func() {
-		_ = s.body.Close()
-		s.guard.stop()
-		if s.event != nil {
-			s.event.BytesReceived = s.read
-			if !errors.Is(s.err, io.EOF) && !errors.Is(s.err, errClosed) {
-				s.event.Failure = &Failure{Err: s.err, Attempts: s.Attempts, MaybeProcessed: true}
-			}
-			s.engine.observe(*s.event)
-		}
-	})
+func (s *Stream) release() {
+	_ = s.body.Close()
+	s.guard.stop()
 }

@@ -123,7 +123,8 @@ type SourceError struct{ Err error }
 func (e *SourceError) Error() string { return "reading the file to upload: " + e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-var errSize = errors.New("the file is not as long as its size says")
+// ErrSize is why a file of another length is refused.
+var ErrSize = errors.New("the file is not as long as its size says")
 
 // source is a text or a file.
 type source struct {
@@ -185,7 +186,7 @@ func (b *body) readFile(p []byte) (n int, done bool) {
 		var beyond [1]byte
 		n, err := io.ReadFull(b.file, beyond[:])
 		if n > 0 {
-			b.err = &SourceError{Err: errSize}
+			b.err = &SourceError{Err: ErrSize}
 		} else if !errors.Is(err, io.EOF) {
 			b.err = &SourceError{Err: err}
 		}
@@ -196,7 +197,7 @@ func (b *body) readFile(p []byte) (n int, done bool) {
 	b.left -= int64(n)
 	if err != nil && !(errors.Is(err, io.EOF) && b.left == 0) {
 		if errors.Is(err, io.EOF) {
-			err = errSize
+			err = ErrSize
 		}
 		b.err = &SourceError{Err: err}
 	}

@@ -1,0 +1,34 @@
+package identomat
+
+import (
+	"context"
+
+	"github.com/identomat-go/identomat/internal/operation"
+)
+
+// PDFParts are the parts of an exported session. At least one must be chosen.
+type PDFParts struct {
+	Session        bool
+	Screening      bool
+	ProofOfAddress bool
+}
+
+// ExportPDF fetches a session as a PDF document with POST export-session-as-pdf. (API
+// reference, Session management.)
+//
+// Errors: [ValidationError] if no part is chosen; [ErrSessionNotFound], [ErrInvalidKey],
+// [ErrWrongParameters].
+func (s *SessionsService) ExportPDF(ctx context.Context, token Token, parts PDFParts) (*Media, error) {
+	op := operation.ExportSessionPDF
+	if s.client.validate && parts == (PDFParts{}) {
+		return nil, problems{{Path: "exportSession", Message: "no part is chosen; one of exportSession, exportScreening and exportProofOfAddress must be true"}}.err(op.Name)
+	}
+	body, err := s.client.sessionBody(op, token,
+		member{name: "exportSession", value: jsonBool(parts.Session)},
+		member{name: "exportScreening", value: jsonBool(parts.Screening)},
+		member{name: "exportProofOfAddress", value: jsonBool(parts.ProofOfAddress)})
+	if err != nil {
+		return nil, err
+	}
+	return s.client.media(ctx, op, "application/json", body)
+}
