@@ -117,6 +117,8 @@ func shown(t *testing.T) map[string]any {
 	group := read[identomat.Group](t, `{"id":"F00-AB-77","name":"Featherstone","members":[{"username":"wilhelmina@example.com"}]}`)
 	config := read[identomat.SessionConfig](t, `{"id":"F00-AB-77","name":"Featherstone","general":{"x":"Wilhelmina"},
 		"steps":[{"type":"liveness","key":"l","title":"Wilhelmina"}]}`)
+	document := read[identomat.Document](t, `{"Surname_en_US":"Featherstone","mrzData":{"a":"Featherstone"},"visualData":{"b":["Wilhelmina"]},
+		"requestId":"F00-AB-77","person":{"first_name":"Wilhelmina"}}`)
 	return map[string]any{
 		"Client": client, "SessionsService": *client.Sessions,
 		"BeginRequest": request, "Flags": request.Flags, "Steps": request.Steps, "UserQuestionnaireStep": step,
@@ -144,8 +146,12 @@ func shown(t *testing.T) map[string]any {
 		"User":        read[identomat.User](t, `{"id":"F00-AB-77","username":"wilhelmina@example.com"}`),
 		"NewUser":     privateUser(), "Password": privateUser().Password,
 		"SessionConfig": config, "GeneralConfig": config.General,
-		"Activity":       read[identomat.Activity](t, `{"id":"F00-AB-77","type":"T","data":{"name":"Wilhelmina Featherstone"}}`),
-		"Statistics":     read[identomat.Statistics](t, `{"sessionStartDate":"2/29/1984","livenessFailReasons":["Wilhelmina"]}`),
+		"Activity":   read[identomat.Activity](t, `{"id":"F00-AB-77","type":"T","data":{"name":"Wilhelmina Featherstone"}}`),
+		"Statistics": read[identomat.Statistics](t, `{"sessionStartDate":"2/29/1984","livenessFailReasons":["Wilhelmina"]}`),
+		"Document":   document, "File": identomat.FileFromPath("/tmp/Wilhelmina Featherstone.jpg"), "DocumentsService": *client.Documents,
+		"MediaService":   *client.Media,
+		"Media":          identomat.Media{ContentType: "image/jpeg", Size: 7},
+		"ArchiveFile":    identomat.ArchiveFile{Name: "Wilhelmina.jpg"},
 		"APIError":       identomat.APIError{Op: "result/", Message: "Wilhelmina"},
 		"Event":          identomat.Event{Context: context.WithValue(t.Context(), userKey{}, "Wilhelmina"), Operation: "result/"},
 		"TransportError": identomat.TransportError{Op: "result/", Err: scrub(t, cause)},
@@ -188,6 +194,7 @@ func TestEveryExportedTypeIsSearched(t *testing.T) {
 		"Date": "text that is a value itself", "Text": "text that is a value itself",
 		"Outcome": "enumeration", "Language": "enumeration", "DocumentType": "enumeration", "GeneralDocumentType": "enumeration",
 		"EntityType": "enumeration", "KYBField": "enumeration",
+		"GeneralDocumentMedia": "enumeration", "PDFParts": "switches", "FaceComparison": "a number and codes",
 		"ScreeningTopic": "enumeration", "PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration",
 		"Step": "interface", "Question": "interface", "BeneficiaryRole": "object",
 		// Questions, options and roles share one object with the steps, which their own tests search.
