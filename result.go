@@ -183,6 +183,10 @@ func (s *onceString) UnmarshalJSON(data []byte) error {
 	if *s != "" || len(data) == 0 || data[0] != '"' {
 		return errNoOutcome
 	}
+	if text := data[1 : len(data)-1]; bytes.IndexByte(text, '\\') < 0 {
+		*s = onceString(text) // an outcome is a word
+		return nil
+	}
 	return json.Unmarshal(data, (*string)(s))
 }
 
