@@ -414,13 +414,16 @@ func isMediaContent(head []byte, declared string) bool {
 	switch {
 	case sniffed == "application/pdf":
 		return true
-	case sniffed == "text/html", sniffed == "text/xml", isText(head):
-		// A few PDF files have something before their beginning.
-		return declared == "application/pdf" && !strings.ContainsRune("{[\"<", rune(text[0])) && bytes.Contains(head, []byte("%PDF-"))
-	case !isVague(sniffed):
+	case sniffed == "text/html", sniffed == "text/xml":
+		return false
+	case !isVague(sniffed) && !isText(head):
 		return true
+	case strings.IndexByte("{[\"<", text[0]) >= 0:
+		return false
+	case declared == "application/pdf" && bytes.Contains(head, []byte("%PDF-")):
+		return true // some have a line before their beginning
 	}
-	return sniffed != "text/plain" && strings.IndexByte("{[\"", text[0]) < 0 &&
+	return sniffed != "text/plain" && !isText(head) &&
 		!strings.HasPrefix(declared, "text/") && !strings.Contains(declared, "json") && !strings.Contains(declared, "xml")
 }
 
