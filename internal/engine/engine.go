@@ -5,14 +5,11 @@ package engine
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/form"
@@ -336,15 +333,15 @@ func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 
 // exchange sends one request in the context actx and reads the reply, or its head.
 func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outcome {
-	var conn connection
-	resp, err := e.cfg.Client.Do(e.request(conn.watch(actx), c, guard, &conn))
+	sent := sending{call: c}
+	resp, err := e.cfg.Client.Do(sent.request(actx, e.cfg.UserAgent, guard))
 	if err != nil {
 		// An incomplete form cannot have been processed.
 		var source *form.SourceError
 		if errors.As(err, &source) {
 			return outcome{err: source, untouched: true}
 		}
-		return outcome{err: attemptError(actx, ctx, err), untouched: conn.untouched(err)}
+		return outcome{err: attemptError(actx, ctx, err), untouched: sent.untouched(err)}
 	}
 	out := outcome{status: resp.StatusCode, reply: &Reply{StatusCode: resp.StatusCode, Header: resp.Header}}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
@@ -390,49 +387,6 @@ const maxErrorReply = 64 << 10
 // IsSuccess reports whether a status is 2xx.
 func IsSuccess(status int) bool { return status >= 200 && status < 300 }
 
-// prototype saves a copy: only WithContext can give a request its context.
-var prototype = &http.Request{Method: http.MethodPost}
-
-// request makes a fresh request: a body is read once, and a RoundTripper may keep the last one.
-func (e *Engine) request(ctx context.Context, c *Call, guard *guard, conn *connection) *http.Request {
-	req := prototype.WithContext(ctx)
-	url := *c.URL // a RoundTripper that rewrites it must not redirect the calls after this one
-	req.URL, req.Host = &url, url.Host
-	values := [...]string{c.ContentType, e.cfg.UserAgent, "*/*"}
-	req.Header = http.Header{
-		"Content-Type": values[0:1:1],
-		"User-Agent":   values[1:2:2],
-		"Accept":       values[2:3:3],
-	}
-	req.ContentLength = c.length()
-	if c.Source != nil {
-		if !c.Source.Once() {
-			req.GetBody = func() (io.ReadCloser, error) {
-				if conn.wrote.Load() {
-					return nil, errReplay
-				}
-				return c.Source.Open(), nil
-			}
-		}
-		req.Body = &guardedBody{ReadCloser: c.Source.Open(), guard: guard, read: &conn.read}
-		return req
-	}
-	conn.body = bytes.NewReader(c.Body)
-	// net/http writes the header and a body that it can see to be in memory in one packet.
-	req.Body = io.NopCloser(conn.body)
-	req.GetBody = func() (io.ReadCloser, error) {
-		if conn.wrote.Load() {
-			return nil, errReplay
-		}
-		return io.NopCloser(bytes.NewReader(c.Body)), nil
-	}
-	return req
-}
-
-// errReplay stops net/http from sending a request again by itself after it has reached a
-// connection: HTTP/2 does that for any request whose body it can have again, without end.
-var errReplay = errors.New("the request was sent and is not replayed")
-
 // attemptError tells the attempt's own timeout from the caller's deadline.
 func attemptError(actx, ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -449,32 +403,4 @@ func attemptError(actx, ctx context.Context, err error) error {
 		return urlErr.Err // the operation says which endpoint it was
 	}
 	return err
-}
-
-// connection learns from net/http whether an attempt got a connection at all.
-type connection struct {
-	trace                   httptrace.ClientTrace
-	asked, got, wrote, read atomic.Bool
-	body                    *bytes.Reader
-}
-
-func (c *connection) watch(ctx context.Context) context.Context {
-	c.trace.GetConn = func(string) { c.asked.Store(true) }
-	// Once set it stays: a RoundTripper that repeats by itself may have lost a request on
-	// an earlier connection.
-	c.trace.GotConn = func(httptrace.GotConnInfo) { c.got.Store(true) }
-	c.trace.WroteHeaders = func() { c.wrote.Store(true) }
-	return httptrace.WithClientTrace(ctx, &c.trace)
-}
-
-// untouched reports whether it is certain that the service saw nothing of the request.
-func (c *connection) untouched(err error) bool {
-	if c.got.Load() || c.read.Load() {
-		return false
-	}
-	// A RoundTripper that reports nothing may have sent the body before it failed to dial.
-	if c.body != nil && int64(c.body.Len()) < c.body.Size() {
-		return false
-	}
-	return c.asked.Load() || neverConnected(err)
 }
