@@ -118,7 +118,7 @@ func (s *Server) generalDocument(c *call) reply {
 	}
 	step, ok := ses.step("general-document")
 	wanted := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(typeID, "-front"), "-back"), "-", "_")
-	if !ok || !ses.decided() || generalDocumentType(step) != wanted {
+	if !ok || !ses.decided() || ses.generalDocumentType(step) != wanted {
 		return missingMedia("the session has no %s", typeID)
 	}
 	if typeID == "bank-statement" {
@@ -208,6 +208,9 @@ func (ses *session) questionFiles(stepKey, questionKey string) ([]questionFile, 
 			count, _ := n.(int)
 			if !ses.decided() || count == 0 {
 				return nil, fmt.Errorf("no file was uploaded to the question %q", questionKey)
+			}
+			if own := ses.visit.files[[2]string{stepKey, questionKey}]; len(own) == count {
+				return own, nil
 			}
 			return uploadedFiles(q, count), nil
 		}

@@ -1,6 +1,7 @@
 package identomattest
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -144,6 +145,9 @@ func answerValue(v any) (any, bool) {
 // documentType is an identity card unless the session does not allow one.
 func (ses *session) documentType() string {
 	step, _ := ses.step("identity-document")
+	if chosen := ses.visit.fields[step.text("key")]["document_type"]; chosen != "" {
+		return chosen
+	}
 	types := append(step.child("flags").texts("document_types"), step.child("flags").texts("documentTypes")...)
 	if len(types) == 0 || slices.Contains(types, "id") {
 		return "id"
@@ -222,11 +226,11 @@ func (ses *session) person(now time.Time) object {
 		return out
 	}
 	p := ses.decision.person
-	if ses.has("email") {
-		out = append(out, member{"email", p.Email})
+	if step, ok := ses.step("email"); ok {
+		out = append(out, member{"email", cmp.Or(ses.visit.fields[step.text("key")]["contact"], p.Email)})
 	}
-	if ses.has("phone-number") {
-		out = append(out, member{"phoneNumber", p.PhoneNumber})
+	if step, ok := ses.step("phone-number"); ok {
+		out = append(out, member{"phoneNumber", cmp.Or(ses.visit.fields[step.text("key")]["contact"], p.PhoneNumber)})
 	}
 	if ses.has("identity-document") {
 		out = append(out, p.record(now, ses.decision.documentType)...)
@@ -240,7 +244,7 @@ func (ses *session) generalDocuments() []any {
 	if !ok || !ses.decided() {
 		return out
 	}
-	typeID := generalDocumentType(step)
+	typeID := ses.generalDocumentType(step)
 	p := ses.decision.person
 	final := mustObject(`{
 		"street": "Main Street",
@@ -279,8 +283,11 @@ func (ses *session) generalDocuments() []any {
 	})
 }
 
-// generalDocumentType is the first type that the step allows.
-func generalDocumentType(step object) string {
+// generalDocumentType is the one chosen on the page, or the first type that the step allows.
+func (ses *session) generalDocumentType(step object) string {
+	if chosen := ses.visit.fields[step.text("key")]["general_document_type"]; chosen != "" {
+		return chosen
+	}
 	if types := step.child("flags").texts("general_document_types"); len(types) > 0 {
 		return types[0]
 	}
@@ -293,7 +300,7 @@ func (ses *session) geolocation() []any {
 		return out
 	}
 	for _, step := range ses.flow() {
-		if step.text("type") == "geolocation" {
+		if step.text("type") == "geolocation" && ses.visit.fields[step.text("key")]["share"] != "no" {
 			out = append(out, object{
 				{"key", step.text("key")},
 				{"latitude", 34.05221168293059},
@@ -330,9 +337,12 @@ func (ses *session) answers(step object) []any {
 	for _, v := range step.list("questions") {
 		q, _ := v.(object)
 		key := q.text("key")
-		value, set := ses.decision.answers[[2]string{step.text("key"), key}]
+		at := [2]string{step.text("key"), key}
+		value, set := ses.decision.answers[at]
 		switch condition := q.child("showConditions"); {
 		case set:
+		case ses.visit.done[step.text("key")]: // somebody has filled it in on the page
+			value = ses.visit.answers[at]
 		case len(condition) > 0 && !matches(given[condition.text("questionKey")], condition.text("answer")):
 			value = nil
 		default:

@@ -52,6 +52,8 @@ type Server struct {
 	dataURI                            DataURI
 	bareFiles                          bool
 	extraConfigs                       []string
+	callbackURL                        string
+	sink                               func(format string, args ...any)
 	tb                                 TB
 
 	servers []*http.Server
@@ -95,6 +97,18 @@ func WithKeys(companyKey, secretKey string) Option {
 // WithCallbackKey replaces the default callbackApiKey.
 func WithCallbackKey(key string) Option {
 	return func(s *Server) { s.callbackKey = key }
+}
+
+// WithCallbackURL lets the widget post the callback that asks for a one-time password to
+// this address when a person has entered a phone number or an email address to be verified.
+func WithCallbackURL(url string) Option {
+	return func(s *Server) { s.callbackURL = url }
+}
+
+// WithLogf receives what the server has to say, refused requests above all. Without it the
+// log of the test receives it, or nobody.
+func WithLogf(logf func(format string, args ...any)) Option {
+	return func(s *Server) { s.sink = logf }
 }
 
 // RequireHMAC makes the company key one of the HMAC type: a request without a signature
@@ -262,7 +276,10 @@ func (s *Server) leave() {
 func (s *Server) now() time.Time { return s.clock() }
 
 func (s *Server) logf(format string, args ...any) {
-	if s.tb != nil {
+	switch {
+	case s.sink != nil:
+		s.sink(format, args...)
+	case s.tb != nil:
 		s.tb.Helper()
 		s.tb.Logf("identomattest: "+format, args...)
 	}
@@ -282,7 +299,7 @@ func (s *Server) misuse(format string, args ...any) error {
 type logWriter struct{ s *Server }
 
 func (w logWriter) Write(p []byte) (int, error) {
-	if w.s.tb == nil {
+	if w.s.tb == nil && w.s.sink == nil {
 		log.Print(strings.TrimSpace(string(p)))
 	} else {
 		w.s.logf("%s", strings.TrimSpace(string(p)))

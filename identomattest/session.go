@@ -55,6 +55,9 @@ type session struct {
 	decision     decision
 	media        map[string]customMedia
 	callEnded    bool
+	visit        visit
+	// configLanguage is the language of the configuration, if it names one.
+	configLanguage string
 }
 
 // Session is a copy of what the server knows about a session.
@@ -186,6 +189,7 @@ func (s *Server) begin(c *call) reply {
 		created:      now,
 		decision:     decision{outcome: inProgress},
 		media:        map[string]customMedia{},
+		visit:        newVisit(),
 	}
 	lifetime := defaultLifetime
 	if ses.parent != "" {
@@ -206,6 +210,7 @@ func (s *Server) begin(c *call) reply {
 			return refuse(wrongParameters, "no configuration has the id %q", ses.configID)
 		}
 		ses.steps = override(config, given)
+		ses.configLanguage = config.child("general").text("language")
 		if minutes := config.child("general").integer("sessionLifetime", 0); minutes > 0 {
 			lifetime = time.Duration(minutes) * time.Minute
 		}

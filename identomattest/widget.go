@@ -5,45 +5,53 @@ import (
 	"crypto/rand"
 	"embed"
 	"html/template"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 )
 
-//go:embed templates/widget.html
+//go:embed templates/*
 var templates embed.FS
 
-var widgetPage = template.Must(template.ParseFS(templates, "templates/widget.html"))
+var widgetPage = template.Must(template.New("widget.html").Funcs(template.FuncMap{
+	// dict hands a field and the page to a template, which takes one value.
+	"dict": func(pairs ...any) map[string]any {
+		m := map[string]any{}
+		for i := 0; i+1 < len(pairs); i += 2 {
+			m[pairs[i].(string)] = pairs[i+1]
+		}
+		return m
+	},
+}).ParseFS(templates, "templates/widget.*"))
 
-// page is what the template shows.
-type page struct {
-	Nonce string
-	// State is open, unknown, expired, early, finished or done.
-	State   string
-	Token   string
-	Name    string
-	Outcome string
-	Opens   string
-	Steps   []pageStep
-}
+// maxForm is what the page takes in one form, the files of a question included.
+const maxForm = 64 << 20
 
-type pageStep struct{ Title, Type, Key string }
-
-// servePage is the widget: GET shows a session, POST decides it.
+// servePage is the widget: GET shows where a session stands, POST takes it further.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path != "/":
 		http.NotFound(w, r)
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
-		s.showPage(w, r.URL.Query().Get("session_token"), true)
+		s.showPage(w, r.URL.Query().Get("session_token"), r.Method == http.MethodGet)
 	case r.Method == http.MethodPost:
-		r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
-		if err := r.ParseForm(); err != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+		err := r.ParseForm()
+		if media == "multipart/form-data" && err == nil {
+			err = r.ParseMultipartForm(maxForm)
+		}
+		if err != nil {
 			http.Error(w, "the form cannot be read", http.StatusBadRequest)
 			return
 		}
-		s.decideOnPage(w, r, r.PostForm.Get("session_token"), r.PostForm.Get("decision"))
+		if r.PostForm.Has("decision") {
+			s.decideOnPage(w, r.PostForm)
+			return
+		}
+		s.stepOnPage(w, r)
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
@@ -69,52 +77,91 @@ func (s *Server) state(token string) (ses *session, state string, status int) {
 func (s *Server) showPage(w http.ResponseWriter, token string, visit bool) {
 	s.mu.Lock()
 	ses, state, status := s.state(token)
-	p := page{State: state, Token: token}
-	var returnURL string
-	if ses != nil {
-		if visit {
-			ses.activities = append(ses.activities, activity{newID(), pageLoaded, s.now()})
-		}
-		p.Name, p.Outcome = ses.name, ses.decision.outcome
-		p.Opens = wireTime(ses.opens)
-		for _, step := range ses.flow() {
-			p.Steps = append(p.Steps, pageStep{titleOf(step), step.text("type"), step.text("key")})
-		}
-		returnURL = ses.flags.text("return_url")
+	if ses != nil && visit {
+		ses.activities = append(ses.activities, activity{newID(), pageLoaded, s.now()})
+	}
+	p := newPage(ses, state, token)
+	if state == "open" {
+		p.fill(ses, nil)
 	}
 	s.mu.Unlock()
-	render(w, status, p, returnURL)
+	render(w, status, p)
 }
 
-func (s *Server) decideOnPage(w http.ResponseWriter, r *http.Request, token, choice string) {
+// stepOnPage takes the answers of one step, or a step back, to the end, or to the start.
+func (s *Server) stepOnPage(w http.ResponseWriter, r *http.Request) {
+	token := r.PostForm.Get("session_token")
+	s.mu.Lock()
+	ses, state, status := s.state(token)
+	if state != "open" {
+		p := newPage(ses, state, token)
+		s.mu.Unlock()
+		render(w, status, p)
+		return
+	}
+	view, send := s.advance(ses, r.PostForm, r.MultipartForm)
+	if view == nil {
+		s.mu.Unlock()
+		if send != nil && s.callbackURL != "" {
+			if _, err := s.SendCallback(r.Context(), s.callbackURL, *send); err != nil {
+				s.logf("%v", err)
+			}
+		}
+		// A reload of the next page must not send this form again.
+		redirect(w, "/?session_token="+url.QueryEscape(token))
+		return
+	}
+	p := newPage(ses, state, token)
+	p.fill(ses, view)
+	s.mu.Unlock()
+	render(w, http.StatusUnprocessableEntity, p)
+}
+
+// decideOnPage ends a session, however far the person has come.
+func (s *Server) decideOnPage(w http.ResponseWriter, form url.Values) {
 	var d decision
-	switch choice {
+	switch form.Get("decision") {
 	case "approve":
 		d = approval()
 	case "reject":
 		d = rejection("low_similarity")
+		if reason := form.Get("reason"); reason != "" {
+			d = rejection(reason)
+		}
 	case "manual_check":
 		d = doubt()
 	default:
 		http.Error(w, "the decision is approve, reject or manual_check", http.StatusBadRequest)
 		return
 	}
+	if p, ok := personNamed(form.Get("person")); ok {
+		d.person = p
+	}
+	d.comment = form.Get("comment")
+	token := form.Get("session_token")
 	s.mu.Lock()
-	ses, state, _ := s.state(token)
+	ses, state, status := s.state(token)
 	if state != "open" {
+		p := newPage(ses, state, token)
 		s.mu.Unlock()
-		s.showPage(w, token, false)
+		render(w, status, p)
 		return
 	}
 	s.settle(ses, d)
 	returnURL := ses.flags.text("return_url")
+	p := newPage(ses, "done", token)
 	s.mu.Unlock()
 	if returnURL == "" {
-		render(w, http.StatusOK, page{State: "done", Token: token, Outcome: d.outcome}, "")
+		render(w, http.StatusOK, p)
 		return
 	}
+	redirect(w, withToken(returnURL, token))
+}
+
+func redirect(w http.ResponseWriter, location string) {
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Location", withToken(returnURL, token))
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
@@ -131,7 +178,7 @@ func withToken(returnURL, token string) string {
 	return u.String()
 }
 
-func render(w http.ResponseWriter, status int, p page, returnURL string) {
+func render(w http.ResponseWriter, status int, p *page) {
 	p.Nonce = rand.Text()
 	var body bytes.Buffer
 	if err := widgetPage.Execute(&body, p); err != nil {
@@ -140,7 +187,8 @@ func render(w http.ResponseWriter, status int, p page, returnURL string) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", contentPolicy(p.Nonce, returnURL))
+	h.Set("Content-Language", p.Lang)
+	h.Set("Content-Security-Policy", contentPolicy(p.Nonce, p.ReturnURL))
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -169,22 +217,4 @@ func contentPolicy(nonce, returnURL string) string {
 		"base-uri 'none'",
 		"frame-ancestors *",
 	}, "; ")
-}
-
-// titleOf is the English title of a step, any other, or its type.
-func titleOf(step object) string {
-	title := step.text("title")
-	if title == "" {
-		title = step.child("title").text("en")
-	}
-	if title == "" {
-		for _, m := range step.child("title") {
-			title, _ = m.value.(string)
-			break
-		}
-	}
-	if title == "" {
-		title = strings.ReplaceAll(step.text("type"), "-", " ")
-	}
-	return title
 }
