@@ -80,12 +80,8 @@ func first(items iter.Seq2[*identomat.Media, error]) (*identomat.Media, error) {
 		if err != nil {
 			return nil, err
 		}
-		data, err := item.Bytes()
-		if err != nil {
-			return nil, err
-		}
-		_ = data
-		return item, nil
+		_, err := item.Bytes()
+		return item, err
 	}
 	return nil, nil
 }
@@ -272,7 +268,6 @@ func refusals() map[string]error {
 	for _, c := range []byte(`{"argumentError":"session-not-found"}`) {
 		utf16 += string([]byte{c, 0})
 	}
-	const unexpected = "unexpected"
 	all := map[string]error{
 		`{"argumentError":"session-not-found"}`:                                 identomat.ErrSessionNotFound,
 		"\xef\xbb\xbf" + `{"argumentError":"session-not-found"}`:                identomat.ErrSessionNotFound,
@@ -305,7 +300,6 @@ func refusals() map[string]error {
 	} {
 		all[body] = identomat.ErrUnexpectedReply
 	}
-	_ = unexpected
 	return all
 }
 

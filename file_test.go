@@ -1,0 +1,217 @@
+package identomat_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// part is a part of a form as it arrived.
+type part struct{ name, fileName, contentType, content string }
+
+// partsOf reads a form, and demands that it is as long as it was announced to be.
+func partsOf(t *testing.T, r *http.Request) (parts []part) {
+	t.Helper()
+	body, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	require.NoError(t, r.Body.Close())
+	assert.EqualValues(t, len(body), r.ContentLength)
+	typ, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	require.NoError(t, err)
+	assert.Equal(t, "multipart/form-data", typ)
+	form := multipart.NewReader(bytes.NewReader(body), params["boundary"])
+	for {
+		p, err := form.NextRawPart()
+		if err == io.EOF {
+			return parts
+		}
+		require.NoError(t, err)
+		content, err := io.ReadAll(p)
+		require.NoError(t, err)
+		parts = append(parts, part{p.FormName(), p.FileName(), p.Header.Get("Content-Type"), string(content)})
+	}
+}
+
+const documentReply = `{"requestId":"1","person":{"first_name":"JOHN"}}`
+
+// uploaded is what arrives of a file.
+func uploaded(t *testing.T, image identomat.File, opts ...identomat.Option) (got part, err error) {
+	t.Helper()
+	_, err = stubbed(t, func(r *http.Request) (*http.Response, error) {
+		parts := partsOf(t, r)
+		require.Len(t, parts, 2)
+		got = parts[1]
+		return reply(200, documentReply), nil
+	}, opts...).Documents.Passport(t.Context(), image)
+	return got, err
+}
+
+// onlyReader hides everything but Read.
+type onlyReader struct{ io.Reader }
+
+func TestAFileComesFromAnywhereAndIsSentUnderANeutralName(t *testing.T) {
+	data := picture(100_000)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "Wilhelmina Featherstone.jpg")
+	require.NoError(t, os.WriteFile(path, []byte(data), 0o600))
+	root, err := os.OpenRoot(dir)
+	require.NoError(t, err)
+	defer root.Close()
+	half, err := os.Open(path)
+	require.NoError(t, err)
+	defer half.Close()
+	_, err = half.Seek(50_000, io.SeekStart)
+	require.NoError(t, err)
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	defer read.Close()
+	go func() { _, _ = io.WriteString(write, data); _ = write.Close() }()
+	for name, c := range map[string]struct {
+		file identomat.File
+		want string
+	}{
+		"path": {identomat.FileFromPath(path), data}, "bytes": {identomat.FileFromBytes([]byte(data)), data},
+		"reader":                    {identomat.FileFromReader(onlyReader{strings.NewReader(data)}, int64(len(data))), data},
+		"seeker":                    {identomat.FileFromReader(strings.NewReader(data), int64(len(data))), data},
+		"fs":                        {identomat.FileFromFS(fstest.MapFS{"a/Wilhelmina.jpg": &fstest.MapFile{Data: []byte(data)}}, "a/Wilhelmina.jpg"), data},
+		"root":                      {identomat.FileFromFS(root.FS(), filepath.Base(path)), data},
+		"a file that was read from": {identomat.FileFromReader(half, 50_000), data[50_000:]},
+		"a section":                 {identomat.FileFromReader(io.NewSectionReader(strings.NewReader(data), 10, 1000), 1000), data[10:1010]},
+		"a pipe":                    {identomat.FileFromReader(read, int64(len(data))), data},
+		"one byte":                  {identomat.FileFromBytes([]byte("x")), "x"},
+	} {
+		got, err := uploaded(t, c.file)
+		require.NoError(t, err, name)
+		assert.Equal(t, c.want, got.content, name)
+		assert.Equal(t, "image", got.name)
+		assert.True(t, strings.HasPrefix(got.fileName, "image"))
+		assert.Equal(t, "[redacted]", fmt.Sprintf("%+v", c.file))
+	}
+	at, err := half.Seek(0, io.SeekCurrent)
+	require.NoError(t, err)
+	assert.EqualValues(t, 50_000, at, "it is not moved")
+}
+
+func TestTheContentTypeOfAnUploadIsSniffed(t *testing.T) {
+	for content, want := range map[string]part{
+		picture(600): {contentType: "image/jpeg", fileName: "image.jpg"}, jpeg: {contentType: "image/jpeg", fileName: "image.jpg"},
+		png: {contentType: "image/png", fileName: "image.png"}, pdf: {contentType: "application/pdf", fileName: "image.pdf"},
+		"RIFF\x04\x00\x00\x00WEBPVP8 ":             {contentType: "image/webp", fileName: "image.webp"},
+		"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00": {contentType: "image/heic", fileName: "image.heic"},
+		"II*\x00\x08\x00\x00\x00":                  {contentType: "image/tiff", fileName: "image.tiff"},
+		"text":                                     {contentType: "application/octet-stream", fileName: "image"},
+		"%!PS-Adobe-":                              {contentType: "application/octet-stream", fileName: "image"},
+	} {
+		for _, image := range []identomat.File{identomat.FileFromBytes([]byte(content)), identomat.FileFromReader(onlyReader{iotest.OneByteReader(strings.NewReader(content))}, int64(len(content)))} {
+			got, err := uploaded(t, image)
+			require.NoError(t, err)
+			want.name, want.content = "image", content
+			assert.Equal(t, want, got)
+		}
+	}
+}
+
+func TestAFileThatCannotBeSentIsRefusedBeforeAnythingIs(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "Wilhelmina.jpg")
+	broken := errors.New("disk on fire")
+	never := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("was sent"); return nil, io.EOF }, identomat.WithoutValidation())
+	for name, image := range map[string]identomat.File{
+		"zero": {}, "empty": identomat.FileFromBytes(nil), "no reader": identomat.FileFromReader(nil, 5), "no file system": identomat.FileFromFS(nil, "x"),
+		"a negative size": identomat.FileFromReader(strings.NewReader("x"), -1), "no size": identomat.FileFromReader(strings.NewReader("x"), 0),
+	} {
+		_, err := never.Documents.CompareFaces(t.Context(), identomat.FileFromBytes([]byte(jpeg)), image)
+		var invalid *identomat.ValidationError
+		require.ErrorAs(t, err, &invalid, name)
+		assert.Equal(t, "compare-faces", invalid.Op)
+		require.Len(t, invalid.Problems, 1)
+		assert.Equal(t, "face2", invalid.Problems[0].Path)
+	}
+	for name, c := range map[string]struct {
+		file identomat.File
+		want error
+	}{
+		"missing": {identomat.FileFromPath(path), fs.ErrNotExist}, "missing in fs": {identomat.FileFromFS(fstest.MapFS{}, "Wilhelmina.jpg"), fs.ErrNotExist},
+		"a folder": {identomat.FileFromPath(dir), nil}, "broken": {identomat.FileFromReader(iotest.ErrReader(broken), 10), broken},
+		"shorter": {identomat.FileFromReader(onlyReader{strings.NewReader("abc")}, 4), nil}, "shorter, seekable": {identomat.FileFromReader(strings.NewReader("abc"), 4), nil},
+		"nothing": {identomat.FileFromReader(onlyReader{strings.NewReader("")}, 1000), nil}, "an invalid name": {identomat.FileFromFS(os.DirFS(dir), "../Wilhelmina.jpg"), fs.ErrInvalid},
+	} {
+		_, err := never.Documents.Passport(t.Context(), c.file)
+		var failed *identomat.TransportError
+		require.ErrorAs(t, err, &failed, name)
+		assert.Equal(t, []any{"passport/", 0, false}, []any{failed.Op, failed.Attempts, failed.MaybeProcessed})
+		if c.want != nil {
+			require.ErrorIs(t, err, c.want)
+		}
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", e, e, e), "Wilhelmina", name)
+			assert.NotContains(t, e.Error(), dir)
+		}
+	}
+}
+
+func TestAOneShotReaderCannotBeSigned(t *testing.T) {
+	never := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("was sent"); return nil, io.EOF }, identomat.WithHMAC(secretKey), identomat.WithoutValidation())
+	source := strings.NewReader(picture(1000))
+	_, err := never.Documents.Passport(t.Context(), identomat.FileFromReader(onlyReader{source}, 1000))
+	var invalid *identomat.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	assert.Contains(t, err.Error(), "can be read only once")
+	assert.Equal(t, 1000, source.Len(), "and was not read")
+}
+
+// failingFile is a file system whose files fail after some bytes, with their path.
+type failingFile struct{ fstest.MapFS }
+
+func (f failingFile) Open(name string) (fs.File, error) {
+	file, err := f.MapFS.Open(name)
+	return &failsLate{File: file}, err
+}
+
+type failsLate struct {
+	fs.File
+	read int
+}
+
+func (f *failsLate) Read(p []byte) (int, error) {
+	if f.read > 5000 {
+		return 0, &fs.PathError{Op: "read", Path: "/home/Wilhelmina.jpg", Err: errFull}
+	}
+	n, err := f.File.Read(p[:min(len(p), 4000)])
+	f.read += n
+	return n, err
+}
+
+func TestAPathIsNotInTheErrorOfReadingIt(t *testing.T) {
+	image := identomat.FileFromFS(failingFile{fstest.MapFS{"Wilhelmina.jpg": &fstest.MapFile{Data: []byte(picture(50_000))}}}, "Wilhelmina.jpg")
+	for _, opts := range [][]identomat.Option{nil, {identomat.WithHMAC(secretKey)}} {
+		_, err := stubbed(t, func(r *http.Request) (*http.Response, error) {
+			_, err := io.Copy(io.Discard, r.Body)
+			return nil, err
+		}, opts...).Documents.Passport(t.Context(), image)
+		var failed *identomat.TransportError
+		require.ErrorAs(t, err, &failed)
+		require.ErrorIs(t, err, errFull)
+		assert.False(t, failed.MaybeProcessed)
+		assert.Equal(t, 1, failed.Attempts)
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", e, e, e), "Wilhelmina")
+		}
+	}
+}
