@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -72,6 +74,37 @@ func TestTheDesign(t *testing.T) {
 	assert.Equal(t, "Smith", result.Person.LastName)
 	assert.Equal(t, "John Doe", result.Answer("employment", "name").Text())
 	assert.Contains(t, string(result.Raw()), `"approved"`)
+
+	face, err := client.Media.Face(ctx, session.Token)
+	require.NoError(t, err)
+	name := filepath.Join(t.TempDir(), "face.jpg")
+	n, err := face.SaveFile(name)
+	require.NoError(t, err)
+	saved, err := os.Stat(name)
+	require.NoError(t, err)
+	assert.Equal(t, saved.Size(), n)
+
+	for shot, err := range client.VideoCalls.Shots(ctx, session.Token) {
+		require.NoError(t, err)
+		_, err = shot.Bytes()
+		require.NoError(t, err)
+	}
+	hits := 0
+	for hit, err := range client.Screening.Search(ctx, identomat.ScreeningQuery{FullName: "John Smith", ScoreThreshold: 80}) {
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, hit.Score, 80.0)
+		hits++
+	}
+	assert.Positive(t, hits)
+
+	passport := filepath.Join(t.TempDir(), "passport.jpg")
+	require.NoError(t, os.WriteFile(passport, identomattest.FaceJPEG(64, 64), 0o600))
+	scan, err := client.Documents.Passport(ctx, identomat.FileFromPath(passport))
+	require.NoError(t, err)
+	assert.NotEmpty(t, scan.Person.LastName)
+	id, err := client.Blacklist.Add(ctx, identomat.BlacklistEntry{DocumentNumber: "AB1", Reason: "forged"})
+	require.NoError(t, err)
+	assert.NotEmpty(t, id)
 
 	require.NoError(t, client.Sessions.Delete(ctx, session.Token))
 	_, err = client.Sessions.Result(ctx, session.Token)
