@@ -1,51 +1,181 @@
 package identomattest
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// Request is one request that reached the server, as it arrived. The company key, the
-// secret key and passwords are masked: a Request may be printed.
+// Request is one request that reached the server, as it arrived. The keys of the server and
+// passwords are masked: a Request may be printed, and prints as one line that tells the
+// whole story.
 type Request struct {
 	// Operation is the name in the API reference, as "begin/" or "list-users";
 	// empty when the path belongs to no operation.
-	Operation string
+	Operation string `json:"operation"`
 	// Host is "widget" or "api": the listener that was called.
-	Host   string
-	Method string
-	Path   string
+	Host   string `json:"host"`
+	Method string `json:"method"`
+	Path   string `json:"path"`
 	// ContentType is the header without its parameters.
-	ContentType string
-	UserAgent   string
+	ContentType string `json:"contentType"`
+	UserAgent   string `json:"userAgent"`
 	// Parameters are the parameters by name, in the form encoding/json gives them.
 	// A file part is an Upload. It is nil when the body could not be read.
-	Parameters map[string]any
+	Parameters map[string]any `json:"parameters"`
 	// Size counts the bytes of the body.
-	Size int64
+	Size int64 `json:"size"`
 	// Signed says that the request carried an Authorization header, SignatureValid
 	// that the header fitted the body.
-	Signed         bool
-	SignatureValid bool
-	Time           time.Time
+	Signed         bool      `json:"signed"`
+	SignatureValid bool      `json:"signatureValid"`
+	Time           time.Time `json:"time"`
 	// Status is the HTTP status of the reply; 0 when the connection was cut.
-	Status int
+	Status int `json:"status"`
 	// Processed says that the operation ran. It did not when the request was refused
 	// or when a fault stood in its place.
-	Processed bool
+	Processed bool `json:"processed"`
 	// Refusal says in plain words why the request was refused, Fault which fault hit it.
-	Refusal string
-	Fault   string
+	Refusal string `json:"refusal,omitempty"`
+	Fault   string `json:"fault,omitempty"`
 }
 
 // Upload is a file part of a multipart request.
 type Upload struct {
-	FileName    string
-	ContentType string
-	Size        int64
-	SHA256      string // hex
+	FileName    string `json:"fileName"`
+	ContentType string `json:"contentType"`
+	Size        int64  `json:"size"`
+	SHA256      string `json:"sha256"` // hex
+}
+
+// String is one line: what arrived, and what became of it.
+func (r Request) String() string {
+	var b strings.Builder
+	name := r.Operation
+	if name == "" {
+		name = "unknown path " + r.Path
+	}
+	fmt.Fprintf(&b, "%s (%s %s host, %s, %d bytes", name, r.Method, r.Host, cmp.Or(r.ContentType, "no content type"), r.Size)
+	switch {
+	case r.SignatureValid:
+		b.WriteString(", signed")
+	case r.Signed:
+		b.WriteString(", signed wrongly")
+	}
+	b.WriteByte(')')
+	if r.Parameters != nil {
+		b.WriteByte(' ')
+		b.WriteString(printed(r.Parameters))
+	}
+	switch {
+	case r.Status == 0:
+		b.WriteString(" -> no reply")
+	default:
+		fmt.Fprintf(&b, " -> HTTP %d", r.Status)
+	}
+	if r.Fault != "" {
+		b.WriteString(", fault: " + r.Fault)
+	}
+	switch {
+	case r.Refusal != "":
+		b.WriteString(", refused: " + r.Refusal)
+	case r.Processed:
+		b.WriteString(", processed")
+	}
+	return b.String()
+}
+
+// printed is JSON, whose members stand in the order of their names.
+func printed(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Sprint(v)
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// Diff tells how the parameters of the request differ from the wanted ones, one line each,
+// or returns "". Parameters that are not named in want may have any value, and so may
+// members of objects; lists are compared as a whole. A want of nil means absent or null.
+//
+//	srv.Requests()[0].Diff(map[string]any{"flags": map[string]any{"language": "ka"}})
+//	// flags.language: want "ka", got "en"
+func (r Request) Diff(want map[string]any) string {
+	if len(want) == 0 {
+		return ""
+	}
+	return strings.Join(differences("", plainJSON(want), plainJSON(r.Parameters)), "\n")
+}
+
+// plainJSON gives values of any type the form that encoding/json gives them.
+func plainJSON(v any) any {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprintf("no JSON: %v", err)
+	}
+	var out any
+	_ = json.Unmarshal(data, &out) // Marshal wrote it
+	return out
+}
+
+func differences(path string, want, got any) (out []string) {
+	if w, ok := want.(map[string]any); ok {
+		g, isObject := got.(map[string]any)
+		if !isObject && got != nil {
+			return []string{fmt.Sprintf("%s: want an object, got %s", path, printed(got))}
+		}
+		for _, name := range slices.Sorted(maps.Keys(w)) {
+			at := strings.TrimPrefix(path+"."+name, ".")
+			value, present := g[name]
+			if !present && w[name] != nil {
+				out = append(out, fmt.Sprintf("%s: want %s, got nothing", at, printed(w[name])))
+				continue
+			}
+			out = append(out, differences(at, w[name], value)...)
+		}
+		return out
+	}
+	if !reflect.DeepEqual(want, got) {
+		return []string{fmt.Sprintf("%s: want %s, got %s", path, printed(want), printed(got))}
+	}
+	return nil
+}
+
+// AssertRequest fails the test unless a request of the operation arrived whose parameters
+// have these values, in the sense of [Request.Diff]. The failure says how each request of
+// the operation differs, or which requests there were.
+func (s *Server) AssertRequest(t TB, operation string, want map[string]any) bool {
+	t.Helper()
+	var differing, others []string
+	for _, r := range s.Requests() {
+		if r.Operation != operation {
+			others = append(others, "  "+r.String())
+			continue
+		}
+		diff := r.Diff(want)
+		if diff == "" {
+			return true
+		}
+		differing = append(differing, "  "+strings.ReplaceAll(diff, "\n", "\n  ")+"\n  in "+r.String())
+	}
+	switch {
+	case len(differing) > 0:
+		t.Errorf("identomattest: no request of %s has the parameters:\n%s", operation, strings.Join(differing, "\n"))
+	case len(others) > 0:
+		t.Errorf("identomattest: no request of %s arrived, but\n%s", operation, strings.Join(others, "\n"))
+	default:
+		t.Errorf("identomattest: no request of %s arrived, nor any other", operation)
+	}
+	return false
 }
 
 const masked = "***"
@@ -111,7 +241,9 @@ func (s *Server) parameters(c *call) map[string]any {
 		out = map[string]any{}
 	}
 	for name, f := range c.files {
-		out[name] = f.Upload
+		file := f.Upload
+		file.FileName, file.ContentType = s.mask(file.FileName), s.mask(file.ContentType)
+		out[s.mask(name)] = file
 	}
 	return out
 }
@@ -125,7 +257,7 @@ func (s *Server) plain(v any) any {
 			case "company_key", "companyKey", "secret_key", "secretKey", "password":
 				m[member.name] = masked
 			default:
-				m[member.name] = s.plain(member.value)
+				m[s.mask(member.name)] = s.plain(member.value)
 			}
 		}
 		return m
@@ -144,9 +276,19 @@ func (s *Server) plain(v any) any {
 	return v
 }
 
-// mask removes the two keys from a text wherever they stand.
+// mask removes the keys of the server from a text wherever they stand, quoted or not.
 func (s *Server) mask(text string) string {
-	return strings.NewReplacer(s.companyKey, masked, s.secretKey, masked).Replace(text)
+	for _, key := range []string{s.companyKey, s.secretKey, s.callbackKey} {
+		if key == "" {
+			continue
+		}
+		text = strings.ReplaceAll(text, key, masked)
+		quoted := strconv.Quote(key)
+		text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], masked)
+		text = strings.ReplaceAll(text, url.QueryEscape(key), masked)
+		text = strings.ReplaceAll(text, url.PathEscape(key), masked)
+	}
+	return text
 }
 
 func cloneValue(v any) any {

@@ -259,6 +259,10 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		panic(http.ErrAbortHandler)
 	}
 	defer s.leave()
+	if host == operation.Widget && strings.HasPrefix(r.URL.Path, controlPath) {
+		s.serveControl(w, r)
+		return
+	}
 	if host == operation.Widget && !strings.HasPrefix(r.URL.Path, "/external-api/") {
 		s.servePage(w, r)
 		return
@@ -266,9 +270,9 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 	log := &Request{
 		Host:        hostName(host),
 		Method:      r.Method,
-		Path:        r.URL.Path,
-		ContentType: strings.TrimSpace(strings.Split(r.Header.Get("Content-Type"), ";")[0]),
-		UserAgent:   r.UserAgent(),
+		Path:        s.mask(r.URL.Path),
+		ContentType: s.mask(strings.TrimSpace(strings.Split(r.Header.Get("Content-Type"), ";")[0])),
+		UserAgent:   s.mask(r.UserAgent()),
 		Time:        s.now(),
 		Signed:      r.Header.Get("Authorization") != "",
 	}
@@ -282,7 +286,7 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 			log.Refusal = "the operation belongs to the other host"
 		}
 		s.record(log)
-		s.logf("%s %s on the %s host: %s", r.Method, r.URL.Path, log.Host, log.Refusal)
+		s.logf("%s %s on the %s host: %s", r.Method, log.Path, log.Host, log.Refusal)
 		http.Error(w, "404 page not found", http.StatusNotFound)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,7 @@ type Server struct {
 	bareFiles                          bool
 	extraConfigs                       []string
 	callbackURL                        string
+	hosts                              []string
 	sink                               func(format string, args ...any)
 	tb                                 TB
 
@@ -83,8 +85,9 @@ type Server struct {
 // Option changes a server before it starts.
 type Option func(*Server)
 
-// WithAddr lets the two hosts listen on fixed loopback addresses, as "127.0.0.1:8080".
-// An empty address takes a free port.
+// WithAddr lets the two hosts listen on fixed addresses, as "127.0.0.1:8080". An empty
+// address takes a free port of the loopback interface. Whoever reaches the widget host can
+// decide its sessions.
 func WithAddr(widget, api string) Option {
 	return func(s *Server) { s.widgetAddr, s.apiAddr = widget, api }
 }
@@ -198,7 +201,7 @@ func (s *Server) listen(host operation.Host, addr string, url *string) error {
 	if err != nil {
 		return err
 	}
-	*url = "http://" + ln.Addr().String()
+	*url = "http://" + reachable(ln.Addr())
 	server := &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(host, w, r) }),
 		ConnState:         s.connState,
@@ -208,6 +211,15 @@ func (s *Server) listen(host operation.Host, addr string, url *string) error {
 	s.servers = append(s.servers, server)
 	s.serving.Go(func() { _ = server.Serve(ln) })
 	return nil
+}
+
+// reachable is an address to call: one that stands for all interfaces is none.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return addr.String()
 }
 
 // closeGrace is how long Close lets running requests finish.
@@ -276,12 +288,13 @@ func (s *Server) leave() {
 func (s *Server) now() time.Time { return s.clock() }
 
 func (s *Server) logf(format string, args ...any) {
+	text := s.mask(fmt.Sprintf(format, args...))
 	switch {
 	case s.sink != nil:
-		s.sink(format, args...)
+		s.sink("%s", text)
 	case s.tb != nil:
 		s.tb.Helper()
-		s.tb.Logf("identomattest: "+format, args...)
+		s.tb.Logf("identomattest: %s", text)
 	}
 }
 
@@ -300,7 +313,7 @@ type logWriter struct{ s *Server }
 
 func (w logWriter) Write(p []byte) (int, error) {
 	if w.s.tb == nil && w.s.sink == nil {
-		log.Print(strings.TrimSpace(string(p)))
+		log.Print(w.s.mask(strings.TrimSpace(string(p))))
 	} else {
 		w.s.logf("%s", strings.TrimSpace(string(p)))
 	}

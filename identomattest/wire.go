@@ -102,6 +102,14 @@ func decodeJSON(data []byte) (any, error) {
 	return v, nil
 }
 
+// closing reads the bracket that ends an object or an array.
+func closing(dec *json.Decoder) error {
+	if _, err := dec.Token(); err != nil {
+		return errNotJSON
+	}
+	return nil
+}
+
 func decodeValue(dec *json.Decoder) (any, error) {
 	tok, err := dec.Token()
 	if err != nil {
@@ -132,8 +140,7 @@ func decodeValue(dec *json.Decoder) (any, error) {
 			}
 			o = append(o, member{name, v})
 		}
-		_, err := dec.Token()
-		return o, err
+		return o, closing(dec)
 	case '[':
 		l := []any{}
 		for dec.More() {
@@ -143,8 +150,7 @@ func decodeValue(dec *json.Decoder) (any, error) {
 			}
 			l = append(l, v)
 		}
-		_, err := dec.Token()
-		return l, err
+		return l, closing(dec)
 	}
 	return nil, errNotJSON
 }
