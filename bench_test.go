@@ -55,6 +55,9 @@ func serveBenchmarks() {
 	_ = http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		reply := replies[r.URL.Path]
+		if reply == nil {
+			reply = benchMedia(w, r)
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", fmt.Sprint(len(reply)))
 		_, _ = w.Write(reply)

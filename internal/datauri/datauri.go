@@ -386,7 +386,11 @@ func (i *Item) decodeChunk(chunk []byte) error {
 		encoding = base64.RawStdEncoding // the padding was left out
 	}
 	n, err := encoding.Decode(i.r.dec, chunk)
-	if err != nil {
+	want := len(chunk) * 6 / 8
+	if i.padded {
+		want -= len(chunk) - len(bytes.TrimRight(chunk, "="))
+	}
+	if err != nil || n != want { // the decoder skips line breaks, which JSON does not allow
 		return malformed("base64 is malformed")
 	}
 	i.out = i.r.dec[:n]
@@ -408,26 +412,33 @@ func (i *Item) fill() error {
 	if _, err := r.src.Peek(1); err != nil {
 		return err
 	}
-	plain, _ := r.src.Peek(min(r.src.Buffered(), cap(r.enc)-len(r.enc)))
-	available := len(plain)
-	if quote := bytes.IndexByte(plain, '"'); quote >= 0 {
-		plain = plain[:quote]
+	text, _ := r.src.Peek(min(r.src.Buffered(), cap(r.enc)-len(r.enc)))
+	n := 0 // of the text is done
+	for n < len(text) {
+		plain := text[n:]
+		// The quote is looked for in what stands before an escape, and not the other way
+		// round: there is an escaped slash in every few dozen bytes, and one quote.
+		if escape := bytes.IndexByte(plain, '\\'); escape >= 0 {
+			plain = plain[:escape]
+		}
+		if quote := bytes.IndexByte(plain, '"'); quote >= 0 {
+			r.enc = append(r.enc, plain[:quote]...)
+			i.closed = true
+			_, err := r.src.Discard(n + quote + 1)
+			return err
+		}
+		r.enc = append(r.enc, plain...)
+		n += len(plain)
+		if len(text) < n+2 || text[n+1] != '/' {
+			break
+		}
+		r.enc = append(r.enc, '/')
+		n += 2
 	}
-	if escape := bytes.IndexByte(plain, '\\'); escape >= 0 {
-		plain = plain[:escape]
-	}
-	if bytes.IndexByte(plain, '\n') >= 0 || bytes.IndexByte(plain, '\r') >= 0 {
-		return malformed("a line break inside a string") // the decoder would skip it
-	}
-	r.enc = append(r.enc, plain...)
-	n := len(plain)
-	if _, err := r.src.Discard(n); err != nil || n == available {
+	if _, err := r.src.Discard(n); err != nil || n == len(text) {
 		return err
 	}
-	if c, _ := r.src.ReadByte(); c == '"' {
-		i.closed = true
-		return nil
-	}
+	_, _ = r.src.ReadByte() // the backslash
 	return i.unescape()
 }
 
