@@ -159,6 +159,9 @@ func TestAFileThatCannotBeSentIsRefusedBeforeAnythingIs(t *testing.T) {
 		if c.want != nil {
 			require.ErrorIs(t, err, c.want)
 		}
+		if name == "a folder" {
+			require.ErrorContains(t, err, "not a regular file")
+		}
 		for e := err; e != nil; e = errors.Unwrap(e) {
 			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", e, e, e), "Wilhelmina", name)
 			assert.NotContains(t, e.Error(), dir)

@@ -406,7 +406,7 @@ const byteOrderMark = "\xef\xbb\xbf"
 // can come with status 200 and the label of an image, so the bytes count first: what is
 // known to be binary is media, and what may be JSON, a page or any other text is not.
 func isMediaContent(head []byte, declared string) bool {
-	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(byteOrderMark)), " \t\r\n")
+	text := bytes.TrimLeft(head, " \t\r\n")
 	if len(text) == 0 {
 		return false
 	}

@@ -632,6 +632,9 @@ func TestMediaIsBounded(t *testing.T) {
 			for _, call := range []func(context.Context, *identomat.Client) (*identomat.Media, error){face, facePhoto} {
 				media, err := call(t.Context(), bounded(identomat.WithMaxReplySize(limit)))
 				require.NoError(t, err, "the other limit")
+				media.Progress(func(int64, int64) {
+					assert.False(t, !ok && media.Size > 0, "what is known to be too large is not read")
+				})
 				got, err := media.Bytes()
 				if ok {
 					require.NoError(t, err)
@@ -963,6 +966,20 @@ func TestADownloadIsRepeatedBeforeItsFirstBytesAndNoLater(t *testing.T) {
 	}
 	// The number of attempts is in the error that comes late.
 	sent := 0
+	photo, err := facePhoto(t.Context(), stubbed(t, func(*http.Request) (*http.Response, error) {
+		if sent++; sent < 3 {
+			return reply(503, ""), nil
+		}
+		return reply(200, `{"result":["`+encoded(data)+`"],"argumentError":"not-found"}`), nil
+	}, quick))
+	require.NoError(t, err)
+	_, err = photo.Bytes()
+	require.ErrorIs(t, err, identomat.ErrNotFound)
+	var api *identomat.APIError
+	require.ErrorAs(t, err, &api)
+	assert.Equal(t, 3, api.Attempts)
+
+	sent = 0
 	media, err := face(t.Context(), stubbed(t, func(*http.Request) (*http.Response, error) {
 		if sent++; sent < 3 {
 			return reply(503, ""), nil
@@ -1319,6 +1336,13 @@ func TestTheObserverHearsOfAStreamOnceAtItsEnd(t *testing.T) {
 		assert.Equal(t, []any{"result/face/", 2, 200, nil, int64(len(data)), int64(len("company_key=&session_token=") + len(companyKey) + len(token)), false},
 			[]any{e.Operation, e.Attempt, e.StatusCode, e.Err, e.BytesReceived, e.BytesSent, e.WillRetry})
 		assert.GreaterOrEqual(t, e.Duration, time.Minute)
+
+		events = nil
+		media, err = face(t.Context(), client)
+		require.NoError(t, err)
+		_, err = io.ReadAll(media)
+		require.NoError(t, err)
+		require.Len(t, events, 1, "also before it is closed")
 
 		events = nil
 		media, err = face(t.Context(), client)
