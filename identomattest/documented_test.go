@@ -1,0 +1,280 @@
+package identomattest
+
+import (
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/internal/operation"
+
+	"github.com/identomat-go/identomat"
+)
+
+// documentedReplies are the examples of the API reference, per operation and label, without the
+// spaces between their tokens; "-" is an example that is no JSON.
+func documentedReplies(t *testing.T) map[[2]string]string {
+	t.Helper()
+	data, err := os.ReadFile("testdata/documented.txt")
+	require.NoError(t, err)
+	out := map[[2]string]string{}
+	for line := range strings.Lines(string(data)) {
+		cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		require.Len(t, cells, 3)
+		out[[2]string{cells[0], cells[1]}] = cells[2]
+	}
+	return out
+}
+
+// volatile are the parts of a reply that differ from one time to the next.
+var volatile = regexp.MustCompile(`"[0-9a-f]{16}"|"[0-9a-f]{24}"|"[0-9a-f]{32}"|"[0-9a-z]{40}"|base64[,\w+\\/=]+`)
+
+func steady(body string) string {
+	return volatile.ReplaceAllStringFunc(body, func(s string) string {
+		if strings.HasPrefix(s, "base64") {
+			return "base64String"
+		}
+		return `"…"`
+	})
+}
+
+// example is one request and what its reply must be.
+type example struct {
+	operation, label string
+	send             func() got
+	// want: "" compares the bytes, "shape" the names and types, and anything else is how the
+	// bytes begin, for what is no JSON.
+	want string
+}
+
+// TestEveryDocumentedReplyIsGiven sends one good request for each endpoint and one for each
+// error that the API reference documents for it.
+func TestEveryDocumentedReplyIsGiven(t *testing.T) {
+	now := time.Date(2021, 12, 29, 11, 30, 40, 0, time.UTC)
+	clock := func() time.Time { return now }
+	srv := NewServer(t, WithClock(clock))
+	signedOnly := NewServer(t, WithClock(clock), RequireHMAC())
+
+	const everything = `{"type":"identity-document"},{"type":"liveness","flags":{"liveness":true}},{"type":"face-document"},{"type":"general-document"},
+		{"type":"video-call"},{"type":"user-questionnaire","key":"q","questions":[{"type":"file","key":"f"}]},{"type":"phone-number"},{"type":"email"},{"type":"geolocation"}`
+	card, passport, bare := only(t, srv, everything), only(t, srv, everything), only(t, srv, `{"type":"liveness"}`)
+	plain := begin(t, srv, "")
+	openPage(t, srv.WidgetURL+"/?session_token="+plain)
+	openPage(t, srv.WidgetURL+"/?session_token="+plain)
+	now = now.Add(8 * time.Second)
+	require.NoError(t, srv.Approve(identomat.Token(card)))
+	require.NoError(t, srv.Reject(identomat.Token(passport), "low_similarity", WithDocumentType("passport")))
+	require.NoError(t, srv.Approve(identomat.Token(plain)))
+
+	face := string(FaceJPEG(100, 100))
+	image := func(name, key string) got {
+		contentType, body := multipartBody(t, part{name: "company_key", content: key}, part{"image", "a.jpg", face})
+		return post(t, srv.WidgetURL+"/external-api/"+name, contentType, body)
+	}
+	compare := func(face1 string) got {
+		contentType, body := multipartBody(t, part{name: "companyKey", content: srv.CompanyKey}, part{"face1", "a.jpg", face1}, part{"face2", "b.jpg", face})
+		return post(t, srv.APIURL+"/compare-faces", contentType, body)
+	}
+	form := func(name string, params ...string) func() got {
+		return func() got { return widget(t, srv, name, params...) }
+	}
+	call := func(name, members string) func() got { return func() got { return api(t, srv, name, members) } }
+	wrongKey := func(name string) func() got {
+		return func() got { return post(t, srv.APIURL+"/"+name, asJSON, `{"companyKey":"wrong"}`) }
+	}
+	noKey := func(name string) func() got { return func() got { return post(t, srv.APIURL+"/"+name, asJSON, `{}`) } }
+	unsigned := func(name string) func() got {
+		return func() got {
+			return post(t, signedOnly.APIURL+"/"+name, asJSON, `{"companyKey":"`+signedOnly.CompanyKey+`"}`)
+		}
+	}
+	session := func(token string) string { return `"sessionId":"` + token + `"` }
+	const nobody = `"sessionId":"unknown"`
+	const jpegStart = "\xff\xd8\xff"
+
+	var group, user string
+	doe := `"query":{"firstName":"John","lastName":"Doe","documentNumber":"123ABC123","personalNumber":"012345678901","birthday":"1980-01-01T00:00:00.000Z","reason":"Reason for adding to blacklist"}`
+	lastRecord := func() string { return srv.blacklist[len(srv.blacklist)-1].id }
+
+	examples := []example{
+		{"begin/", "default", func() got {
+			return post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
+		}, ""},
+		{"result/", "sessionApproved", form("result/", "session_token", card), "shape"},
+		{"result/", "sessionRejected", form("result/", "session_token", passport), "shape"},
+		{"result/", "sessionNotFound", form("result/", "session_token", "unknown"), ""},
+		{"delete/", "default", func() got { return widget(t, srv, "delete/", "session_token", begin(t, srv, "")) }, ""},
+		{"delete/", "sessionNotFound", form("delete/", "session_token", "unknown"), ""},
+		{"export-session-as-pdf", "default", call("export-session-as-pdf", session(card)+`,"exportSession":true`), "%PDF-"},
+		{"export-session-as-pdf", "wrongParameters", call("export-session-as-pdf", session(card)), ""},
+		{"export-session-as-pdf", "invalidAccess", wrongKey("export-session-as-pdf"), ""},
+		{"export-session-as-pdf", "sessionNotFound", call("export-session-as-pdf", nobody+`,"exportSession":true`), ""},
+
+		{"result/card-front/", "default", form("result/card-front/", "session_token", card), jpegStart},
+		{"result/card-back/", "default", form("result/card-back/", "session_token", card), jpegStart},
+		{"result/passport/", "default", form("result/passport/", "session_token", passport), jpegStart},
+		{"result/face/", "default", form("result/face/", "session_token", card), jpegStart},
+		{"result/face-video/", "default", form("result/face-video/", "session_token", card), "\x00\x00\x00"},
+		{"result/face-document/", "default", form("result/face-document/", "session_token", card), jpegStart},
+		{"result/general-document/", "default", form("result/general-document/", "session_token", card, "typeId", "utility-bill"), jpegStart},
+		{"result/general-document/", "sessionNotFound", form("result/general-document/", "session_token", "unknown", "typeId", "utility-bill"), ""},
+		{"get-session-main-document-face-photo", "default", call("get-session-main-document-face-photo", session(card)), ""},
+		{"get-session-main-document-face-photo", "notFound", call("get-session-main-document-face-photo", session(bare)), ""},
+		{"list-session-activities", "default", call("list-session-activities", session(plain)), "shape"},
+		{"get-session-statistical-summary", "default", call("get-session-statistical-summary", session(plain)), ""},
+		{"get-visual-markers", "default", call("get-visual-markers", session(card)), ""},
+		{"get-visual-markers", "wrongParameters", call("get-visual-markers", `"sessionID":"x"`), ""},
+		{"get-question-file", "default", call("get-question-file", session(card)+`,"stepKey":"q","questionKey":"f","fileIndex":0`), ""},
+		{"get-question-file", "wrongParameters", call("get-question-file", session(card)), ""},
+		{"get-question-file", "sessionNotFound", call("get-question-file", nobody+`,"stepKey":"q","questionKey":"f"`), ""},
+
+		{"search-screening-person", "default - no results for person", call("search-screening-person", `"query":{"fullName":"Nobody","scoreThreshold":80}`), ""},
+		{"search-screening-person", "default - person found", call("search-screening-person", `"query":{"fullName":"Viktor Examplov","scoreThreshold":80}`), "shape"},
+		{"search-screening-person", "companyMissing", noKey("search-screening-person"), ""},
+		{"search-screening-person", "accessDenied", unsigned("search-screening-person"), ""},
+		{"get-screening-person-details", "default", call("get-screening-person-details", `"personId":"`+screeningList[0].id+`"`), "shape"},
+		{"get-screening-person-details", "companyMissing", wrongKey("get-screening-person-details"), ""},
+		{"get-screening-person-details", "accessDenied", unsigned("get-screening-person-details"), ""},
+		{"monitor-screening-query", "default", call("monitor-screening-query", `"query":{"fullName":"John","birthdayTimeFrom":"1982-12-12"}`), ""},
+		{"monitor-screening-query", "Already on monitoring", call("monitor-screening-query", `"query":{"fullName":"John","birthdayTimeFrom":"1982-12-12"}`), ""},
+		{"list-screening-monitoring-records", "default", func() got {
+			api(t, srv, "monitor-screening-query", `"query":{"fullName":"Jane"}`)
+			require.NoError(t, srv.UpdateMonitored(srv.monitoring[1].id))
+			return api(t, srv, "list-screening-monitoring-records", `"start":0,"limit":50`)
+		}, "shape"},
+		{"remove-screening-query-from-monitoring", "default", func() got {
+			return api(t, srv, "remove-screening-query-from-monitoring", `"id":"`+srv.monitoring[0].id+`"`)
+		}, ""},
+
+		{"list-blacklist-records", "noRecord", call("list-blacklist-records", ``), ""},
+		{"add-blacklist-record", "default", call("add-blacklist-record", doe), ""},
+		{"add-blacklist-record", "alreadyExists", call("add-blacklist-record", doe), ""},
+		{"add-blacklist-record", "wrongParameters", call("add-blacklist-record", `"query":{"reason":"nobody"}`), ""},
+		{"add-blacklist-record", "invalidCompanyKey", wrongKey("add-blacklist-record"), ""},
+		{"list-blacklist-records", "default", call("list-blacklist-records", `"query":{"offset":0,"limit":100}`), ""},
+		{"list-blacklist-records", "wrongParameters", call("list-blacklist-records", `"query":{"offset":"0"}`), ""},
+		{"list-blacklist-records", "invalidCompanyKey", wrongKey("list-blacklist-records"), ""},
+		{"remove-blacklist-record", "default", func() got { return api(t, srv, "remove-blacklist-record", `"id":"`+lastRecord()+`"`) }, ""},
+		{"remove-blacklist-record", "wrongParameters", call("remove-blacklist-record", ``), ""},
+		{"remove-blacklist-record", "invalidCompanyKey", wrongKey("remove-blacklist-record"), ""},
+		{"remove-blacklist-record", "idNotFound", call("remove-blacklist-record", `"id":"682b09e4400b3a00067ebcf7"`), ""},
+
+		{"get-video-call-shots", "default", call("get-video-call-shots", session(card)), ""},
+		{"get-video-call-videos", "default", call("get-video-call-videos", session(card)), "video-1.mp4"},
+		{"get-video-call-videos", "notFound", call("get-video-call-videos", session(bare)), ""},
+		{"end-video-call", "default", call("end-video-call", session(card)), ""},
+
+		{"list-groups", "noGroups", call("list-groups", ``), ""},
+		{"list-groups", "notFound", noKey("list-groups"), ""},
+		{"create-user", "default", func() got {
+			reply := api(t, srv, "create-user", `"email":"user1@example.com","emailVerified":true,"password":"12345678","firstName":"John","rights":["operator"]`)
+			user = unwrapID(t, reply.body)
+			return reply
+		}, ""},
+		{"create-user", "userAlreadyExists", call("create-user", `"email":"user1@example.com","password":"12345678"`), ""},
+		{"create-user", "wrongParameters", call("create-user", `"email":"a@example.com"`), ""},
+		{"create-user", "invalidCompanyKey", wrongKey("create-user"), ""},
+		{"create-user", "invalidEmailFormat", call("create-user", `"email":"a","password":"12345678"`), ""},
+		{"create-user", "passwordTooShort", call("create-user", `"email":"a@example.com","password":"1234567"`), ""},
+		{"create-user", "passwordIsNotString", call("create-user", `"email":"a@example.com","password":12345678`), ""},
+		{"create-user", "invalidRights", call("create-user", `"email":"a@example.com","password":"12345678","rights":["king"]`), ""},
+		{"list-users", "default", call("list-users", ``), "shape"},
+		{"list-users", "wrongParameters", noKey("list-users"), ""},
+		{"make-group", "default", func() got {
+			second := unwrapID(t, api(t, srv, "create-user", `"email":"user2@example.com","password":"12345678"`).body)
+			// The members stand in the order of their ids.
+			first, last := min(user, second), max(user, second)
+			reply := api(t, srv, "make-group", `"name":"group_name","memberIds":["`+first+`","`+last+`"]`)
+			group = unwrapID(t, reply.body)
+			return reply
+		}, ""},
+		{"make-group", "wrongParameter", call("make-group", `"name":""`), ""},
+		{"list-groups", "default", call("list-groups", ``), "shape"},
+		{"change-group", "default", func() got { return api(t, srv, "change-group", `"groupId":"`+group+`","name":"Group 1"`) }, ""},
+		{"change-group", "wrongParameter", call("change-group", `"groupId":"unknown"`), ""},
+		{"delete-group", "wrongParameter", call("delete-group", `"groupId":"unknown"`), ""},
+		{"delete-group", "default", func() got { return api(t, srv, "delete-group", `"groupId":"`+group+`"`) }, ""},
+		{"get-session-config", "default", call("get-session-config", `"sessionConfigId":"679c74e4d9725987e3879265"`), ""},
+		{"get-session-config", "wrongParameters", call("get-session-config", `"sessionConfigId":"unknown"`), ""},
+
+		{"compare-faces", "default", func() got { return compare(string(FaceJPEG(101, 100))) }, ""},
+		{"compare-faces", "error", func() got { return compare(string(FaceJPEG(60, 60))) }, ""},
+	}
+	for _, op := range operation.All() {
+		if op.Section == operation.CardFront.Section {
+			examples = append(examples, example{op.Name, "default", func() got { return image(op.Name, srv.CompanyKey) }, ""})
+		}
+	}
+	// Most endpoints share two errors: an unknown session and a wrong key.
+	documented := documentedReplies(t)
+	have := map[[2]string]bool{}
+	for _, e := range examples {
+		have[[2]string{e.operation, e.label}] = true
+	}
+	for _, op := range operation.All() {
+		for label, send := range map[string]func() got{
+			"sessionNotFound": map[bool]func() got{
+				true: form(op.Name, "session_token", "unknown"), false: call(op.Name, nobody),
+			}[op.Host == operation.Widget],
+			"invalidAccess": wrongKey(op.Name),
+		} {
+			at := [2]string{op.Name, label}
+			if _, exists := documented[at]; exists && !have[at] {
+				examples = append(examples, example{op.Name, label, send, ""})
+			}
+		}
+	}
+
+	seen, good := map[[2]string]bool{}, map[string]bool{}
+	for _, e := range examples {
+		at := [2]string{e.operation, e.label}
+		want, exists := documented[at]
+		require.True(t, exists, "%v is not documented", at)
+		require.False(t, seen[at], "%v comes twice", at)
+		seen[at] = true
+		reply := e.send()
+		assert.Equal(t, http.StatusOK, reply.status, at)
+		switch e.want {
+		case "":
+			assert.Equal(t, steady(want), steady(reply.body), at)
+		case "shape":
+			assertShape(t, at, want, reply.body)
+		default:
+			assert.Equal(t, "-", want, at)
+			assert.True(t, strings.HasPrefix(reply.body, e.want), "%v begins with %.20q", at, reply.body)
+		}
+		if !strings.Contains(reply.body, "argumentError") && !strings.Contains(reply.body, "internalError") {
+			good[e.operation] = true
+		}
+	}
+	for at := range documented {
+		assert.True(t, seen[at], "no request for %v", at)
+	}
+	for _, op := range operation.All() {
+		assert.True(t, good[op.Name], "no good request for %s", op.Name)
+	}
+}
+
+// assertShape compares names and types. What a result has beside the sample, or the sample
+// beside it, must be known to vary.
+func assertShape(t *testing.T, at [2]string, want, got string) {
+	t.Helper()
+	if at[0] != "result/" {
+		assert.Equal(t, shape(t, want), shape(t, got), at)
+		return
+	}
+	wanted, given := shape(t, want), shape(t, got)
+	for path, kind := range given {
+		if expected, ok := wanted[path]; ok && !strings.HasSuffix(path, ".answer") && kind != "null" && expected != "null" {
+			assert.Equal(t, expected, kind, "%v %s", at, path)
+		}
+	}
+	for _, path := range []string{"$.result", "$.similarity", "$.live", "$.document_type", "$.generalDocuments", "$.reject_reason.value", "$.name", "$.person.first_name"} {
+		assert.Equal(t, wanted[path], given[path], "%v %s", at, path)
+	}
+}
