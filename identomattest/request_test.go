@@ -37,6 +37,7 @@ func TestAKeyInTheWrongPlaceIsMaskedEverywhere(t *testing.T) {
 		req.Header.Set("User-Agent", key)
 		send(t, req)
 	}
+	srv.logf("a callback to https://bank.example/%s failed", companyKey)
 	log := srv.Requests()
 	require.Len(t, log, 15)
 	text := fmt.Sprintf("%v %+v %#v %s", log, log, log, printed(log)) + strings.Join(tb.logs, "\n")

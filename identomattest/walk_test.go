@@ -136,7 +136,8 @@ func TestTheWidgetSpeaksTheLanguageOfTheSession(t *testing.T) {
 
 func TestTheLanguageStepChangesTheLanguage(t *testing.T) {
 	srv := NewServer(t)
-	w := walker{t, srv, only(t, srv, `{"type":"language","languages":["en","ar","sv"]},{"type":"liveness","title":{"en":"Face","ar":"الوجه"}}`)}
+	w := walker{t, srv, begin(t, srv, `"flags":{"language":"en","skip_face":true,"skip_document":true},
+		"steps":[{"type":"language","languages":["en","ar","sv"]},{"type":"liveness","title":{"en":"Face","ar":"الوجه"}}]`)}
 	page := w.see()
 	shows(t, page, `value="en" checked`, `<span lang="ar" dir="auto">العربية</span>`, "Svenska")
 	hides(t, page, "Deutsch")

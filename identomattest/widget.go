@@ -2,6 +2,7 @@ package identomattest
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"embed"
 	"html/template"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 //go:embed templates/*
@@ -28,6 +30,8 @@ var widgetPage = template.Must(template.New("widget.html").Funcs(template.FuncMa
 
 // maxForm is what the page takes in one form, the files of a question included.
 const maxForm = 64 << 20
+
+const callbackPatience = 10 * time.Second
 
 // servePage is the widget: GET shows where a session stands, POST takes it further.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
@@ -103,7 +107,11 @@ func (s *Server) stepOnPage(w http.ResponseWriter, r *http.Request) {
 	if view == nil {
 		s.mu.Unlock()
 		if send != nil && s.callbackURL != "" {
-			if _, err := s.SendCallback(r.Context(), s.callbackURL, *send); err != nil {
+			// The person does not wait for ever for a company that does not answer.
+			ctx, cancel := context.WithTimeout(r.Context(), callbackPatience)
+			_, err := s.SendCallback(ctx, s.callbackURL, *send)
+			cancel()
+			if err != nil {
 				s.logf("%v", err)
 			}
 		}
