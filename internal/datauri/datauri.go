@@ -390,7 +390,7 @@ func (i *Item) decodeChunk(chunk []byte) error {
 	if i.padded {
 		want -= len(chunk) - len(bytes.TrimRight(chunk, "="))
 	}
-	if err != nil || n != want { // the decoder skips line breaks, which JSON does not allow
+	if err != nil || n != want || len(chunk)%4 == 1 { // the decoder skips line breaks, which JSON does not allow
 		return malformed("base64 is malformed")
 	}
 	i.out = i.r.dec[:n]

@@ -105,6 +105,23 @@ func TestWhatIsNotWholeOrNotOfTheShapeEndsInAnError(t *testing.T) {
 	}
 }
 
+func TestALineBreakInsideAStringIsRefusedWhereverItIs(t *testing.T) {
+	// encoding/base64 would skip it, and JSON does not allow it.
+	code := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("abc"), 20_000))
+	var format *datauri.FormatError
+	for _, size := range []int{4, 8, 1000, 32 << 10, len(code)} {
+		for breaks := 1; breaks < 9; breaks++ {
+			for _, at := range []int{0, 1, size / 2, size} {
+				text := code[:at] + strings.Repeat("\n", breaks) + code[at:size]
+				for _, padding := range []string{"", "YQ==", "YQ", "YWI=", "YWI"} {
+					_, err := all(strings.NewReader(`{"result":"` + text + padding + `"}`))
+					require.ErrorAs(t, err, &format, "%d breaks at %d of %d", breaks, at, size)
+				}
+			}
+		}
+	}
+}
+
 func TestAnErrorOfTheServiceIsFoundBeforeAndAfterTheResult(t *testing.T) {
 	for _, text := range []string{
 		`{"argumentError":"not-found"}`, `{"result":[],"argumentError":"not-found"}`, `{"result":["YQ=="],"x":1,"argumentError" : "not-found"}`,
