@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,10 @@ import (
 const (
 	maxArchiveFiles    = 10_000
 	maxArchiveFileSize = 1 << 30
+	maxArchiveName     = 1024
+	maxArchiveDepth    = 100
+
+	tarBlock = 512
 )
 
 // ArchiveFile is a file inside an archive. It can be read until the walk goes on. Its name
@@ -43,28 +48,37 @@ func (f *ArchiveFile) Read(p []byte) (int, error) { return f.src.Read(p) }
 // Files walks over the regular files of a tar archive, in constant memory, and closes the
 // media. Links, devices, sparse files and directories are left out, and names are cleaned. A
 // walk that ends without an error has read the whole archive, and its signature was right.
-// An archive of more than 10,000 entries, or a file of more than 1 GiB, is [ErrTooLarge];
-// what is no archive is [ErrUnexpectedReply].
+// An archive of more than 10,000 entries, a file of more than 1 GiB, and a name of more than
+// 1024 bytes or 100 folders are [ErrTooLarge]; what is no whole archive is
+// [ErrUnexpectedReply].
 func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	return func(yield func(*ArchiveFile, error) bool) {
 		defer m.Close()
 		archive := tar.NewReader(m)
+		var entry int64 // where the last entry ends
 		for n := 0; ; n++ {
 			header, err := archive.Next()
 			switch {
 			case err == io.EOF:
-				// Beyond the archive's end mark, the media may still end badly.
-				if err := copyTo(io.Discard, m); err != nil {
+				// Beyond the archive's end mark, the media may still end badly. Without the
+				// mark, which is two blocks of zeros, it was cut between two entries.
+				err := copyTo(io.Discard, m)
+				if err == nil && m.done < entry+2*tarBlock {
+					err = m.refuse(&datauri.FormatError{Problem: "a tar archive without its end"})
+				}
+				if err != nil {
 					yield(nil, err)
 				}
 				return
 			case err != nil:
 				yield(nil, m.archiveError(err))
 				return
-			case n == maxArchiveFiles || header.Size > maxArchiveFileSize:
+			case n == maxArchiveFiles || header.Size > maxArchiveFileSize,
+				len(header.Name) > maxArchiveName || strings.Count(header.Name, "/") > maxArchiveDepth:
 				yield(nil, m.refuse(engine.ErrTooLarge))
 				return
 			}
+			entry = m.done + blocks(header)
 			name := cleanName(header.Name)
 			if header.Typeflag != tar.TypeReg || isSparse(header) || name == "" {
 				continue
@@ -77,6 +91,14 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 			}
 		}
 	}
+}
+
+// blocks is how much of the archive the content of an entry takes; less for a sparse one.
+func blocks(header *tar.Header) int64 {
+	if header.Typeflag != tar.TypeReg || isSparse(header) {
+		return 0
+	}
+	return (header.Size + tarBlock - 1) / tarBlock * tarBlock
 }
 
 // isSparse tells a file whose holes are not in the archive: a few bytes of it would become
@@ -149,11 +171,12 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 			undo()
 		}
 	}()
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		made = append(made, func() { _ = os.Remove(dir) })
-	}
+	missing := missingFolders(dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, err
+	}
+	for _, folder := range missing {
+		made = append(made, func() { _ = os.Remove(folder) })
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -191,4 +214,15 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 	}
 	extracted = true
 	return n, root.Close()
+}
+
+// missingFolders are dir and its parents as far as they do not exist, the outermost first.
+func missingFolders(dir string) (missing []string) {
+	for dir = filepath.Clean(dir); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+			slices.Reverse(missing)
+			return missing
+		}
+		missing = append(missing, dir)
+	}
 }

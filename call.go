@@ -122,7 +122,7 @@ func (c *Client) send(ctx context.Context, op *operation.Operation, contentType 
 	return callError(op.Name, failure)
 }
 
-func (c *Client) call(op *operation.Operation, contentType string, body []byte, into decoder, private ...string) *call {
+func (c *Client) call(op *operation.Operation, contentType string, body []byte, into decoder) *call {
 	this := &call{client: c, op: op, into: into}
 	this.Call = engine.Call{
 		Operation: op.Name, Repeatable: op.Repeatable, URL: c.urls[op],

@@ -58,14 +58,16 @@ type Client struct {
 	// VideoCalls ends video calls and fetches their recordings.
 	VideoCalls *VideoCallsService
 
-	key      redact.Secret
-	secret   redact.Secret // the zero Secret without signing
-	engine   *engine.Engine
-	urls     map[*operation.Operation]*url.URL
-	widget   string
-	maxReply int64
-	maxMedia int64
-	validate bool
+	key redact.Secret
+	// signedOnly is what RequireSignedReplies asks for.
+	signedOnly bool
+	secret     redact.Secret // the zero Secret without signing
+	engine     *engine.Engine
+	urls       map[*operation.Operation]*url.URL
+	widget     string
+	maxReply   int64
+	maxMedia   int64
+	validate   bool
 }
 
 // NewClient returns a client for a company key. Every option is checked; the errors do
@@ -250,7 +252,8 @@ func WithRetry(p RetryPolicy) Option {
 }
 
 // WithAttemptTimeout bounds one attempt, reply included, beside whatever bounds the
-// whole call in its context. An attempt that times out is repeated where a lost reply
+// whole call in its context. Of media and uploads, which may take long, it bounds the time
+// in which no byte moves. An attempt that times out is repeated where a lost reply
 // would be. The default is [DefaultAttemptTimeout].
 func WithAttemptTimeout(d time.Duration) Option {
 	return option(func(s *settings) error {
@@ -415,20 +418,25 @@ func (s *settings) client(companyKey string) (*Client, error) {
 		httpClient.Transport = defaultTransport()
 	}
 	secrets := []redact.Secret{redact.NewSecret(companyKey)}
+	var rules hmacRules
 	if secret := s.secretKey.Reveal(); secret != "" {
 		secrets = append(secrets, s.secretKey)
+		for _, o := range s.hmac {
+			o.applyHMAC(&rules)
+		}
 		httpClient.Transport = NewHMACTransport(secret, httpClient.Transport, s.hmac...)
 	} else if len(s.hmac) > 0 {
 		return nil, errors.New("identomat: RequireSignedReplies and WithMultipartDigest need WithHMAC")
 	}
 	c := &Client{
-		key:      secrets[0],
-		secret:   s.secretKey,
-		widget:   s.widgetURL,
-		maxReply: s.maxReply,
-		maxMedia: s.maxMedia,
-		validate: s.validate,
-		urls:     make(map[*operation.Operation]*url.URL, len(operation.All())),
+		key:        secrets[0],
+		signedOnly: rules.requireSigned,
+		secret:     s.secretKey,
+		widget:     s.widgetURL,
+		maxReply:   s.maxReply,
+		maxMedia:   s.maxMedia,
+		validate:   s.validate,
+		urls:       make(map[*operation.Operation]*url.URL, len(operation.All())),
 		engine: engine.New(engine.Config{
 			Client: &httpClient, UserAgent: s.userAgent, Retry: engine.RetryPolicy(s.retry),
 			AttemptTimeout: s.attemptTimeout, Limiter: s.limiter, Observe: s.observers, Secrets: secrets,

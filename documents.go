@@ -204,13 +204,20 @@ type namedFile struct {
 // upload sends the company key and then the files.
 func (c *Client) upload(ctx context.Context, op *operation.Operation, keyName string, into decoder, files ...namedFile) error {
 	var p problems
+	for _, f := range files { // before the first is read, which some can be only once
+		switch {
+		case f.file.open == nil:
+			p.add(f.name, "is missing")
+		case f.file.once && c.secret.Reveal() != "":
+			p.add(f.name, "can be read only once, and a signature reads it before it is sent")
+		}
+	}
+	if err := p.err(op.Name); err != nil {
+		return err
+	}
 	var parts []form.File
 	for _, f := range files {
-		if f.file.once && c.secret.Reveal() != "" {
-			p.add(f.name, "can be read only once, and a signature reads it before it is sent")
-			continue
-		}
-		part, err := f.file.part(f.name)
+		part, err := f.file.part(ctx, f.name)
 		var unreadable *form.SourceError
 		if errors.As(err, &unreadable) {
 			return &TransportError{Op: op.Name, Err: unreadable}

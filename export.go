@@ -8,8 +8,11 @@ import (
 
 // PDFParts are the parts of an exported session. At least one must be chosen.
 type PDFParts struct {
-	Session        bool
-	Screening      bool
+	// Session is the session itself, with the person and the documents.
+	Session bool
+	// Screening are the results of screening the person.
+	Screening bool
+	// ProofOfAddress are the proofs of address.
 	ProofOfAddress bool
 }
 
@@ -17,11 +20,18 @@ type PDFParts struct {
 // reference, Session management.)
 //
 // Errors: [ValidationError] if no part is chosen; [ErrSessionNotFound], [ErrInvalidKey],
-// [ErrWrongParameters].
+// [ErrWrongParameters], [ErrUnexpectedReply] for what is no media; [TransportError].
 func (s *SessionsService) ExportPDF(ctx context.Context, token Token, parts PDFParts) (*Media, error) {
 	op := operation.ExportSessionPDF
-	if s.client.validate && parts == (PDFParts{}) {
-		return nil, problems{{Path: "exportSession", Message: "no part is chosen; one of exportSession, exportScreening and exportProofOfAddress must be true"}}.err(op.Name)
+	if s.client.validate {
+		var p problems
+		p.checkToken("sessionId", token)
+		if parts == (PDFParts{}) {
+			p.add("exportSession", "no part is chosen; one of exportSession, exportScreening and exportProofOfAddress must be true")
+		}
+		if err := p.err(op.Name); err != nil {
+			return nil, err
+		}
 	}
 	body, err := s.client.sessionBody(op, token,
 		member{name: "exportSession", value: jsonBool(parts.Session)},

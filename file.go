@@ -2,6 +2,7 @@ package identomat
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 
+	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/form"
 )
 
@@ -28,15 +30,30 @@ func (File) LogValue() slog.Value { return slog.StringValue(redacted) }
 // FileFromPath is the file at path. It is opened when the call is made, and again for a
 // signature. No error repeats the path.
 func FileFromPath(path string) File {
-	return File{open: func() (io.ReadCloser, int64, error) { return sized(os.Open(path)) }}
+	return File{open: func() (io.ReadCloser, int64, error) {
+		// Opening a pipe would wait for its other end.
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			return nil, 0, errNotRegular
+		}
+		return sized(os.Open(path))
+	}}
 }
+
+var errNotRegular = errors.New("not a regular file")
 
 // FileFromFS is the file name of a file system such as [embed.FS] or [os.Root.FS].
 func FileFromFS(fsys fs.FS, name string) File {
 	if fsys == nil {
 		return File{}
 	}
-	return File{open: func() (io.ReadCloser, int64, error) { return sized(fsys.Open(name)) }}
+	return File{open: func() (io.ReadCloser, int64, error) {
+		if stat, ok := fsys.(fs.StatFS); ok {
+			if info, err := stat.Stat(name); err == nil && !info.Mode().IsRegular() {
+				return nil, 0, errNotRegular
+			}
+		}
+		return sized(fsys.Open(name))
+	}}
 }
 
 // FileFromBytes is data in memory, which must not change during the call.
@@ -61,17 +78,19 @@ func FileFromReader(r io.Reader, size int64) File {
 		again = again && err == nil // a pipe is an os.File, too
 	}
 	if !again {
-		return File{once: true, open: func() (io.ReadCloser, int64, error) { return io.NopCloser(r), size, nil }}
+		return File{once: true, open: func() (io.ReadCloser, int64, error) {
+			return nameless{io.NopCloser(r)}, size, nil
+		}}
 	}
 	return File{open: func() (io.ReadCloser, int64, error) {
 		var offset int64
 		if seekable {
 			var err error
 			if offset, err = seeker.Seek(0, io.SeekCurrent); err != nil {
-				return nil, 0, err
+				return nil, 0, withoutPath(err)
 			}
 		}
-		return io.NopCloser(io.NewSectionReader(at, offset, size+1)), size, nil
+		return nameless{io.NopCloser(io.NewSectionReader(at, offset, size+1))}, size, nil
 	}}
 }
 
@@ -81,20 +100,20 @@ func sized(f fs.File, err error) (io.ReadCloser, int64, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
+		err = errNotRegular
 	}
 	if err != nil {
 		_ = f.Close()
 		return nil, 0, withoutPath(err)
 	}
-	return namelessFile{f}, info.Size(), nil
+	return nameless{f}, info.Size(), nil
 }
 
-// namelessFile keeps its path out of the errors of reading it.
-type namelessFile struct{ fs.File }
+// nameless keeps a file's path out of the errors of reading it.
+type nameless struct{ io.ReadCloser }
 
-func (f namelessFile) Read(p []byte) (int, error) {
-	n, err := f.File.Read(p)
+func (f nameless) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
 		err = withoutPath(err)
 	}
@@ -109,15 +128,33 @@ func withoutPath(err error) error {
 	return err
 }
 
+// maxUpload keeps the sum of sizes from overflowing.
+const maxUpload = 1 << 40
+
 // sniffed is how much of a file is looked at to tell its type.
 const sniffed = 512
 
 // part opens the file to learn its size and its type, and lays it out as a part of a form.
 // Everything that can be found out to be wrong is found out before anything is sent.
-func (f File) part(name string) (form.File, error) {
-	if f.open == nil {
-		return form.File{}, errors.New("is missing")
+func (f File) part(ctx context.Context, name string) (form.File, error) {
+	type laidOut struct {
+		part form.File
+		err  error
 	}
+	done := make(chan laidOut, 1)
+	go func() { // a reader of the caller's may block
+		part, err := f.layOut(name)
+		done <- laidOut{part, err}
+	}()
+	select {
+	case out := <-done:
+		return out.part, out.err
+	case <-ctx.Done():
+		return form.File{}, &form.SourceError{Err: engine.Ended(ctx)}
+	}
+}
+
+func (f File) layOut(name string) (form.File, error) {
 	r, size, err := f.open()
 	if err != nil {
 		return form.File{}, &form.SourceError{Err: err}
@@ -127,6 +164,8 @@ func (f File) part(name string) (form.File, error) {
 		err = errors.New("has a negative size")
 	case size == 0:
 		err = errors.New("is empty")
+	case size > maxUpload:
+		err = errors.New("is larger than 1 TiB")
 	}
 	if err != nil {
 		_ = r.Close()

@@ -145,6 +145,9 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 	if m.done > 0 {
 		return 0, errors.New("identomat: SaveFile after a read")
 	}
+	if at, err := os.Stat(name); err == nil && !at.Mode().IsRegular() {
+		return 0, errors.New("identomat: SaveFile would replace what is not a regular file")
+	}
 	file, err := os.CreateTemp(filepath.Dir(name), ".identomat-*")
 	if err != nil {
 		return 0, err
@@ -169,19 +172,28 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 		return n, err
 	}
 	saved = true
+	if dir, err := os.Open(filepath.Dir(name)); err == nil {
+		_ = dir.Sync() // so that the name survives a crash, where the system can do that
+		_ = dir.Close()
+	}
 	return n, nil
 }
 
 // streamed is a call whose reply is a stream.
 type streamed struct {
 	call
-	reply *engine.Stream
+	reply    *engine.Stream
+	unsigned bool // and must not be
 }
 
 // Judge classifies a reply that is not taken as a stream.
 func (s *streamed) Judge(r *engine.Reply, readErr error) engine.Verdict {
 	r.Body = bytes.TrimPrefix(r.Body, []byte(byteOrderMark))
-	return s.call.Judge(r, readErr)
+	verdict := s.call.Judge(r, readErr)
+	if e, ok := verdict.Err.(*APIError); ok && e.kind == ErrUnexpectedReply && s.unsigned {
+		e.kind, e.Sample = ErrSignatureMismatch, ""
+	}
+	return verdict
 }
 
 // Takes accepts the head of a reply as media, or as the start of a document of data URIs.
@@ -191,6 +203,13 @@ func (s *streamed) Takes(r *engine.Reply, whole bool) bool {
 	}
 	if r.StatusCode == http.StatusPartialContent {
 		return false // nor for a part
+	}
+	if s.client.signedOnly {
+		// Of several files in one reply, the first would be handed out before the end.
+		if _, signed := parseSignature(r.Header["Authorization"]); !signed {
+			s.unsigned = true
+			return false
+		}
 	}
 	if s.op.Shape == operation.DataURI {
 		head := trimJSON(bytes.TrimPrefix(r.Body, []byte(byteOrderMark)))
@@ -264,7 +283,7 @@ func (neverDecoded) decode([]byte) error { return errors.New("identomat: not med
 // stream calls an endpoint and returns the call with its reply unread, and the head of it.
 func (c *Client) stream(ctx context.Context, op *operation.Operation, contentType string, body []byte) (*streamed, *engine.Reply, error) {
 	s := &streamed{call: *c.call(op, contentType, body, neverDecoded{})}
-	s.Call.Judge, s.Stream, s.Limit = s, s, c.maxMedia
+	s.Call.Judge, s.Stream, s.Limit, s.EndsItself = s, s, c.maxMedia, op.Shape == operation.DataURI
 	reply, failure := c.engine.Do(ctx, &s.Call)
 	if failure != nil {
 		return nil, nil, callError(op.Name, failure)
@@ -392,7 +411,7 @@ func (s *streamed) item(item io.Reader, label string) (*Media, error) {
 		return nil, err
 	case len(head) == 0:
 		return nil, &datauri.FormatError{Problem: "an empty file"}
-	case label == "" && len(head) < noFile && isVague(m.ContentType):
+	case label == "" && len(head) < noFile && isVague(m.ContentType), isErrorText(head):
 		return nil, &datauri.FormatError{Problem: "a text in the place of a file"}
 	default:
 		m.src, m.Size = bytes.NewReader(head), int64(len(head))
@@ -407,11 +426,13 @@ const byteOrderMark = "\xef\xbb\xbf"
 // known to be binary is media, and what may be JSON, a page or any other text is not.
 func isMediaContent(head []byte, declared string) bool {
 	text := bytes.TrimLeft(head, " \t\r\n")
-	if len(text) == 0 {
+	if len(text) == 0 || isErrorText(head) {
 		return false
 	}
 	sniffed := sniff(head)
 	switch {
+	case sniffed == "application/x-gzip":
+		return false // no endpoint is documented to compress, and an error may be inside
 	case sniffed == "application/pdf":
 		return true
 	case sniffed == "text/html", sniffed == "text/xml":
@@ -420,11 +441,22 @@ func isMediaContent(head []byte, declared string) bool {
 		return true
 	case strings.IndexByte("{[\"<", text[0]) >= 0:
 		return false
-	case declared == "application/pdf" && bytes.Contains(head, []byte("%PDF-")):
+	case declared == "application/pdf" && bytes.Contains(head, []byte("\n%PDF-")):
 		return true // some have a line before their beginning
 	}
 	return sniffed != "text/plain" && !isText(head) &&
 		!strings.HasPrefix(declared, "text/") && !strings.Contains(declared, "json") && !strings.Contains(declared, "xml")
+}
+
+// isErrorText reports whether the first bytes are a reply in words behind the disguises of a
+// wide encoding or of control characters: JSON, a page, or a bare code.
+func isErrorText(head []byte) bool {
+	if !isVague(sniff(head)) && !strings.HasPrefix(sniff(head), "text/") {
+		return false
+	}
+	text := bytes.ReplaceAll(head, []byte{0}, nil)
+	text = bytes.TrimFunc(text, func(r rune) bool { return r <= ' ' || r == '\ufeff' })
+	return len(text) > 0 && strings.IndexByte("{[\"<", text[0]) >= 0 || len(text) > 4 && isErrorCode(string(text))
 }
 
 // isText reports whether the first bytes are text that a person could read.
@@ -536,11 +568,16 @@ const (
 // [ErrInvalidKey].
 func (s *MediaService) GeneralDocument(ctx context.Context, token Token, document GeneralDocumentMedia) (*Media, error) {
 	op := operation.ResultGeneralDocument
+	if s.client.validate {
+		var p problems
+		p.checkToken("session_token", token)
+		p.checkText("typeId", string(document))
+		if err := p.err(op.Name); err != nil {
+			return nil, err
+		}
+	}
 	form, err := s.client.sessionForm(op, token)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.client.require(op, "typeId", string(document)); err != nil {
 		return nil, err
 	}
 	return s.client.formMedia(ctx, op, struct {
@@ -580,11 +617,9 @@ func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, q
 	op := operation.QuestionFile
 	if s.client.validate {
 		var p problems
-		for _, required := range [...]struct{ path, value string }{{"stepKey", stepKey}, {"questionKey", questionKey}} {
-			if required.value == "" {
-				p.add(required.path, "is empty")
-			}
-		}
+		p.checkToken("sessionId", token)
+		p.checkText("stepKey", stepKey)
+		p.checkText("questionKey", questionKey)
 		if index < 0 {
 			p.add("fileIndex", "is negative")
 		}

@@ -759,8 +759,9 @@ func TestSaveFileLeavesNothingBehind(t *testing.T) {
 				return resp, nil
 			}, c.opts...)
 			media, err := face(t.Context(), client)
-			require.NoError(t, err)
-			err = c.save(media, target)
+			if err == nil { // a signature that is missing shows before the first byte
+				err = c.save(media, target)
+			}
 			require.Error(t, err)
 			assert.NotErrorIs(t, err, io.EOF)
 			if c.want != nil {

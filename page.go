@@ -150,6 +150,13 @@ func pages[T any](op *operation.Operation, key func(T) string, fetch func(offset
 				yield(none, err)
 				return
 			}
+			if len(page) == 0 && total > offset {
+				yield(none, &APIError{
+					Op: op.Name, StatusCode: http.StatusOK, Attempts: 1, MaybeProcessed: true, kind: ErrUnexpectedReply,
+					Sample: "a page that does not fit its total",
+				})
+				return
+			}
 			known := len(seen)
 			for _, item := range page {
 				seen[key(item)] = true
@@ -222,6 +229,13 @@ func (p *problems) checkExtra(extra map[string]any, own ...string) {
 		default:
 			checkValue(p, newPlace("Extra."+name), freeze(extra[name]))
 		}
+	}
+}
+
+// checkToken adds a problem for a session that is not named.
+func (p *problems) checkToken(path string, token Token) {
+	if token == "" {
+		p.add(path, "is empty")
 	}
 }
 

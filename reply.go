@@ -232,7 +232,11 @@ func hasShape(shape operation.Shape, body []byte, reply *envelope) bool {
 	case operation.Binary, operation.DataURI:
 		return false // what has the shape is streamed, and never comes here
 	case operation.Empty:
-		return (object || empty) && json.Valid(body)
+		switch string(reply.result) {
+		case "true", "null", "{}", "[]":
+			return object && json.Valid(body)
+		}
+		return empty && json.Valid(body)
 	default:
 		return object && !empty
 	}

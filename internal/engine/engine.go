@@ -107,6 +107,8 @@ type Call struct {
 	Judge Judge
 	// Stream, if set, may take a successful reply as a stream instead of having it read.
 	Stream StreamJudge
+	// EndsItself says that a stream shows by itself whether it is whole.
+	EndsItself bool
 }
 
 // Judge decides what a reply is. It is called with the whole body, or with what arrived
@@ -360,7 +362,10 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 		}
 		if readErr == nil && c.Stream.Takes(out.reply, whole) {
 			guard.pause()
-			out.reply.Stream = &Stream{Length: length, engine: e, call: c, ctx: ctx, guard: guard, head: head, body: resp.Body, left: limit}
+			out.reply.Stream = &Stream{
+				Length: length, engine: e, call: c, ctx: ctx, guard: guard, head: head, body: resp.Body, left: limit,
+				endless: !c.EndsItself && endsWithTheConnection(resp),
+			}
 			return out
 		}
 		body, limit = head, min(limit, maxErrorReply)
@@ -380,6 +385,12 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 		out.err = attemptError(actx, ctx, readErr)
 	}
 	return out
+}
+
+// endsWithTheConnection reports whether nobody could tell a cut connection from the end of
+// the reply: over TLS the connection has an end of its own, and a broken gzip shows.
+func endsWithTheConnection(resp *http.Response) bool {
+	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !resp.Uncompressed && resp.TLS == nil
 }
 
 const maxErrorReply = 64 << 10

@@ -85,8 +85,10 @@ type Stream struct {
 	body   io.ReadCloser
 	left   int64
 	read   int64
-	err    error // what ended the reading
-	event  *Event
+	// endless says that the end of the connection does not prove the end of the reply.
+	endless bool
+	err     error // what ended the reading
+	event   *Event
 }
 
 var errLength = errors.New("the reply is longer than its Content-Length")
@@ -115,7 +117,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return n, nil
 	case err == io.EOF && s.Length >= 0 && s.read > s.Length:
 		err = errLength
-	case err == io.EOF && s.read < s.Length, err != io.EOF && errors.Is(err, io.EOF):
+	case err == io.EOF && (s.read < s.Length || s.endless), err != io.EOF && errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	case err != io.EOF:
 		err = redact.Error(attemptError(s.guard.ctx, s.ctx, err), s.engine.secrets(s.call)...)

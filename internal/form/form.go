@@ -193,7 +193,7 @@ func (b *body) readFile(p []byte) (n int, done bool) {
 		b.closeFile()
 		return 0, b.err == nil
 	}
-	n, err := b.file.Read(p[:min(int64(len(p)), b.left)])
+	n, err := readSafely(b.file, p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	if err != nil && !(errors.Is(err, io.EOF) && b.left == 0) {
 		if errors.Is(err, io.EOF) {
@@ -202,6 +202,17 @@ func (b *body) readFile(p []byte) (n int, done bool) {
 		b.err = &SourceError{Err: err}
 	}
 	return n, false
+}
+
+// readSafely turns a panic of a caller's reader into an error: it would end the process in a
+// goroutine of net/http, where the caller cannot catch it.
+func readSafely(r io.Reader, p []byte) (n int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			n, err = 0, fmt.Errorf("the reader panicked: %T", v)
+		}
+	}()
+	return r.Read(p)
 }
 
 func (b *body) open(file *File) error {

@@ -1,0 +1,221 @@
+//go:build unix
+
+package identomat_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// What attackers of media, archives and uploads tried.
+
+func TestAReplyThatOnlyTheConnectionEndsIsNotTakenForWhole(t *testing.T) {
+	for _, version := range []string{"HTTP/1.0", "HTTP/1.1"} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer listener.Close()
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = io.WriteString(conn, version+" 200 OK\r\nContent-Type: image/jpeg\r\nConnection: close\r\n\r\n\xff\xd8\xff"+strings.Repeat("x", 50_000))
+				_ = conn.Close()
+			}
+		}()
+		media, err := clientFor(t, "http://"+listener.Addr().String()).Media.Face(t.Context(), token)
+		require.NoError(t, err)
+		dir := t.TempDir()
+		_, err = media.SaveFile(filepath.Join(dir, "face.jpg"))
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		assert.Empty(t, left)
+	}
+}
+
+func TestOnlyAnEmptyReplyConfirmsAChange(t *testing.T) {
+	calls := func(c *identomat.Client) []error {
+		return []error{
+			c.Groups.Delete(t.Context(), "g1"), c.Groups.Update(t.Context(), "g1", identomat.GroupChange{Name: "n"}),
+			c.Screening.Unmonitor(t.Context(), "id"), c.VideoCalls.End(t.Context(), token),
+		}
+	}
+	for _, body := range []string{
+		`{"error":"forbidden"}`, `{"message":"Internal server error"}`, `{"result":false}`, `{"result":"GROUP_IN_USE"}`, `{"success":false}`,
+		`{"result":{"argumentError":"not-found"}}`, `{"code":403}`, `{"errorSourceGroup":"x"}`, `true`, `null`, `[1]`, `{`, ``,
+	} {
+		for _, err := range calls(stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil })) {
+			assert.Error(t, err, body)
+		}
+	}
+	for _, body := range []string{`{}`, `[]`, ` { } `, `{"result":true}`, `{"result":null}`, `{"result":{}}`} {
+		for _, err := range calls(stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil })) {
+			assert.NoError(t, err, body)
+		}
+	}
+}
+
+func TestNoFileOfAnUnsignedReplyIsHandedOutWhereSignaturesAreRequired(t *testing.T) {
+	body := `{"result":[["` + base64.StdEncoding.EncodeToString([]byte("\xff\xd8\xffone"+strings.Repeat("x", 100_000))) + `","` +
+		base64.StdEncoding.EncodeToString([]byte("\xff\xd8\xfftwo")) + `"]]}`
+	for _, header := range []string{"", "Bearer x", `signature="%"`} {
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			if header == "" {
+				return reply(200, body), nil
+			}
+			return reply(200, body, "Authorization", header), nil
+		}, identomat.WithHMAC(secretKey), identomat.RequireSignedReplies())
+		for media, err := range client.VideoCalls.Shots(t.Context(), token) {
+			assert.Nil(t, media)
+			require.ErrorIs(t, err, identomat.ErrSignatureMismatch)
+		}
+	}
+}
+
+func TestAnErrorInDisguiseIsNoMedia(t *testing.T) {
+	wide := func(text string) string { // UTF-16
+		var out strings.Builder
+		for _, c := range text {
+			out.WriteByte(0)
+			out.WriteRune(c)
+		}
+		return out.String()
+	}
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	_, _ = io.WriteString(w, `{"argumentError":"session-not-found"}`)
+	require.NoError(t, w.Close())
+	disguises := []string{
+		wide(`{"argumentError":"session-not-found"}`), wide("<html><body>502</body></html>"), wide("SESSION_NOT_FOUND"), wide("\r\n{}")[1:] + "\x00",
+		zipped.String(), "\x1e{}", "\x0b{}", "\x00{\"a\":1}", `{"argumentError":"face-photo-not-found"}`, "SESSION_NOT_FOUND", "<html>502</html>",
+	}
+	for _, text := range disguises {
+		for _, label := range []string{"image/jpeg", "application/octet-stream", "application/pdf"} {
+			client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, text, "Content-Type", label), nil })
+			media, err := client.Media.Face(t.Context(), token)
+			assert.Error(t, err, "%q as %s", text, label)
+			assert.Nil(t, media)
+		}
+		if text == zipped.String() {
+			continue
+		}
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			return reply(200, `{"result":"data:image/jpeg;base64,`+base64.StdEncoding.EncodeToString([]byte(text))+`"}`), nil
+		})
+		_, err := client.Media.DocumentFacePhoto(t.Context(), token)
+		assert.Error(t, err, "%q inside of JSON", text)
+	}
+}
+
+func TestAFileThatWouldBlockOrShowsItsPathIsRefused(t *testing.T) {
+	client := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("was sent"); return nil, io.EOF })
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "Wilhelmina")
+	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
+	closed, err := os.Create(filepath.Join(dir, "Wilhelmina.jpg"))
+	require.NoError(t, err)
+	require.NoError(t, closed.Close())
+	blocked, writer := io.Pipe()
+	defer writer.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	for _, file := range []identomat.File{identomat.FileFromPath(fifo), identomat.FileFromReader(closed, 10), identomat.FileFromReader(blocked, 10)} {
+		_, err := client.Documents.Passport(ctx, file)
+		require.Error(t, err)
+		assert.NotContains(t, err.Error(), "Wilhelmina")
+		var refused *identomat.TransportError
+		require.ErrorAs(t, err, &refused)
+		assert.False(t, refused.MaybeProcessed)
+	}
+}
+
+func TestAnArchiveWithoutItsEndIsNotWhole(t *testing.T) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, name := range []string{"one", "two"} {
+		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: 700, Mode: 0o600}))
+		_, err := w.Write(make([]byte, 700))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	whole := buf.Len()
+	for cut := 1536; cut <= whole; cut += 256 {
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, string(buf.Bytes()[:cut])), nil })
+		archive, err := client.VideoCalls.Videos(t.Context(), token)
+		require.NoError(t, err)
+		dir := filepath.Join(t.TempDir(), "a", "b")
+		n, err := archive.ExtractTo(dir)
+		if cut == whole {
+			require.NoError(t, err)
+			assert.Equal(t, 2, n)
+			continue
+		}
+		require.Error(t, err, cut)
+		_, err = os.Stat(filepath.Dir(dir))
+		require.ErrorIs(t, err, os.ErrNotExist, "the folders that were made are removed")
+	}
+}
+
+func TestSaveFileReplacesFilesOnly(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
+	for _, target := range []string{fifo, dir, os.DevNull} {
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, "\xff\xd8\xffimage"), nil })
+		media, err := client.Media.Face(t.Context(), token)
+		require.NoError(t, err)
+		_, err = media.SaveFile(target)
+		require.Error(t, err)
+	}
+}
+
+// panicking panics once its head was read.
+type panicking struct{ read bool }
+
+func (p *panicking) Read(b []byte) (int, error) {
+	if p.read {
+		panic("boom")
+	}
+	p.read = true
+	return copy(b, "\xff\xd8\xff"+strings.Repeat("x", 600)), nil
+}
+
+func TestAReaderThatPanicsDoesNotEndTheProcess(t *testing.T) {
+	server := httptestDiscard(t)
+	_, err := clientFor(t, server).Documents.Passport(t.Context(), identomat.FileFromReader(&panicking{}, 2000))
+	var failed *identomat.TransportError
+	require.ErrorAs(t, err, &failed)
+	assert.False(t, failed.MaybeProcessed)
+}
+
+// httptestDiscard is a server that reads what it is sent.
+func httptestDiscard(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "{}")
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
