@@ -74,7 +74,7 @@ func Error(err error, secrets ...string) error {
 		return &withheld{text: fmt.Sprintf("text withheld, it shows a secret (%T)", err), cause: func() error { return err }}
 	}
 	if quotes(err) {
-		return &withheld{text: quoted.ReplaceAllString(err.Error(), "…"), cause: func() error { return err }}
+		return &withheld{text: quoted.ReplaceAllString(err.Error(), "..."), cause: func() error { return err }}
 	}
 	return err
 }

@@ -80,7 +80,7 @@ func FuzzErrorShowsNoSecretAndStaysTheSame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, secret string) {
 		once := redact.Error(fmt.Errorf("%s: %w", text, io.EOF), secret)
 		require.ErrorIs(t, once, io.EOF)
-		if strings.Contains("text withheld, it shows a secret (*fmt.wrapError): EOF", secret) {
+		if strings.Contains("text withheld, it shows a secret (*fmt.wrapError)...: EOF", secret) {
 			return // a word of our own, or of the cause
 		}
 		assert.False(t, redact.Contains(once.Error(), secret))
