@@ -203,7 +203,8 @@ func (b tab) look(name string) {
 		picture := ask(b, chromedp.CaptureScreenshot())
 		file := filepath.Join(b.pictures, fmt.Sprintf("%s-%d-%s.png", name, screen.width, screen.scheme))
 		require.NoError(b, os.WriteFile(file, picture, 0o644))
-		assert.Equal(b, "true", b.eval(`document.documentElement.scrollWidth <= innerWidth`), "%s is wider than %d pixels", name, screen.width)
+		// A phone would zoom out, and innerWidth grow with the page.
+		assert.LessOrEqual(b, ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)), screen.width, "%s is too wide", name)
 	}
 }
 
