@@ -73,7 +73,7 @@ func (m *Media) Progress(report func(done, total int64)) *Media {
 // Read reads the next bytes.
 func (m *Media) Read(p []byte) (int, error) {
 	if m.closed {
-		return 0, m.from.public(os.ErrClosed)
+		return 0, os.ErrClosed
 	}
 	n, err := m.src.Read(p)
 	m.done += int64(n)
