@@ -239,6 +239,9 @@ func (c *call) addText(name, value string) error {
 	if _, twice := c.params.get(name); twice {
 		return fmt.Errorf("the parameter %q comes twice", name)
 	}
+	if len(c.params) == maxNames {
+		return errors.New("too many parameters")
+	}
 	for _, f := range routes[c.op].fields {
 		if f.name == name && f.kind != text {
 			v, err := decodeJSON([]byte(value))

@@ -268,8 +268,10 @@ func (s *Server) plain(v any) any {
 		}
 		return l
 	case json.Number:
-		f, _ := v.Float64()
-		return f
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return string(v) // too large for a number of Go
 	case string:
 		return s.mask(v)
 	}

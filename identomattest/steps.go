@@ -167,12 +167,16 @@ func (s *Server) checkFlags(flags object) error {
 			continue
 		}
 		u, err := url.Parse(address)
-		if err != nil || u.Scheme == "" || strings.EqualFold(u.Scheme, "javascript") || strings.EqualFold(u.Scheme, "data") {
+		if err != nil || u.Scheme == "" || slices.Contains(scriptSchemes, strings.ToLower(u.Scheme)) || strings.ContainsAny(u.Host, ";, ") {
 			return fmt.Errorf("flags.%s is not an absolute URL", name)
 		}
 	}
 	return nil
 }
+
+// scriptSchemes run code or reach into the machine of whoever opens them; schemes of apps may
+// be returned to.
+var scriptSchemes = []string{"javascript", "vbscript", "data", "file", "blob", "filesystem", "view-source", "about", "intent"}
 
 // checkLists examines the items of the arrays that have a documented set of values.
 func (s *Server) checkLists(path string, o object) error {

@@ -92,7 +92,7 @@ func decodeJSON(data []byte) (any, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	v, err := decodeValue(dec)
+	v, err := decodeValue(dec, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +102,13 @@ func decodeJSON(data []byte) (any, error) {
 	return v, nil
 }
 
+// Bounds of a request. No document nests or names nearly as much, and what is beyond them
+// would cost the server its stack or its time.
+const (
+	maxDepth = 100
+	maxNames = 1000
+)
+
 // closing reads the bracket that ends an object or an array.
 func closing(dec *json.Decoder) error {
 	if _, err := dec.Token(); err != nil {
@@ -110,7 +117,10 @@ func closing(dec *json.Decoder) error {
 	return nil
 }
 
-func decodeValue(dec *json.Decoder) (any, error) {
+func decodeValue(dec *json.Decoder, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, errNotJSON
+	}
 	tok, err := dec.Token()
 	if err != nil {
 		return nil, errNotJSON
@@ -134,7 +144,10 @@ func decodeValue(dec *json.Decoder) (any, error) {
 			if _, twice := o.get(name); twice {
 				return nil, fmt.Errorf("the name %q comes twice", name)
 			}
-			v, err := decodeValue(dec)
+			if len(o) == maxNames {
+				return nil, errNotJSON
+			}
+			v, err := decodeValue(dec, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -144,7 +157,7 @@ func decodeValue(dec *json.Decoder) (any, error) {
 	case '[':
 		l := []any{}
 		for dec.More() {
-			v, err := decodeValue(dec)
+			v, err := decodeValue(dec, depth+1)
 			if err != nil {
 				return nil, err
 			}

@@ -1,0 +1,50 @@
+package identomattest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestARequestCannotCostTheServerItsStackOrItsTime posts what nobody who reads the documents
+// would.
+func TestARequestCannotCostTheServerItsStackOrItsTime(t *testing.T) {
+	server, err := Start()
+	require.NoError(t, err)
+	defer server.Close()
+	var names, parts strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&names, `"n%d":1,`, i)
+		fmt.Fprintf(&parts, "--b\r\nContent-Disposition: form-data; name=\"n%d\"\r\n\r\n1\r\n", i)
+	}
+	for contentType, bodies := range map[string][]string{
+		"application/json": {
+			strings.Repeat("[", 4<<20), strings.Repeat(`{"a":`, 1<<20), `{` + names.String() + `"z":1}`,
+			`{"company_key":"` + server.CompanyKey + `","flags":{"x":1e999}}`,
+		},
+		"multipart/form-data; boundary=b": {parts.String() + "--b--\r\n"},
+	} {
+		for _, body := range bodies {
+			resp, err := http.Post(server.WidgetURL+"/external-api/begin/", contentType, strings.NewReader(body))
+			require.NoError(t, err)
+			data, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			assert.Contains(t, string(data), "argumentError")
+		}
+	}
+	for _, request := range server.Requests() {
+		assert.NotContains(t, fmt.Sprint(request), "unsupported value")
+	}
+	resp, err := http.Get(server.WidgetURL + "/_sandbox/requests")
+	require.NoError(t, err)
+	data, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.NotEmpty(t, data, "one odd request does not blind the list")
+}
