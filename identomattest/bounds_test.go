@@ -48,3 +48,15 @@ func TestARequestCannotCostTheServerItsStackOrItsTime(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	assert.NotEmpty(t, data, "one odd request does not blind the list")
 }
+
+func TestAMisspeltSecretIsMaskedToo(t *testing.T) {
+	server, err := Start()
+	require.NoError(t, err)
+	defer server.Close()
+	for _, name := range []string{"Password", "passwrd", "company-key", "companykey", "Secret_Key", "pass_word"} {
+		resp, err := http.Post(server.APIURL+"/create-user", "application/json", strings.NewReader(`{"`+name+`":"Sup3rSecret!"}`))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+	}
+	assert.NotContains(t, fmt.Sprintf("%v %+v", server.Requests(), server.Requests()), "Sup3rSecret!")
+}

@@ -248,15 +248,26 @@ func (s *Server) parameters(c *call) map[string]any {
 	return out
 }
 
+// namesSecret reports whether a parameter is a key or a password, or meant to be one: a
+// misspelt name is what the fake is there to find, and its value is no less secret.
+func namesSecret(name string) bool {
+	folded := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+	for _, word := range []string{"companyk", "secret", "passw", "pwd"} {
+		if strings.Contains(folded, word) {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *Server) plain(v any) any {
 	switch v := v.(type) {
 	case object:
 		m := make(map[string]any, len(v))
 		for _, member := range v {
-			switch member.name {
-			case "company_key", "companyKey", "secret_key", "secretKey", "password":
-				m[member.name] = masked
-			default:
+			if namesSecret(member.name) {
+				m[s.mask(member.name)] = masked
+			} else {
 				m[s.mask(member.name)] = s.plain(member.value)
 			}
 		}
