@@ -15,8 +15,8 @@ type ActivityType string
 // ActivityPageLoaded is the only type that the reference shows: the widget was opened.
 const ActivityPageLoaded ActivityType = "PAGE_LOADED"
 
-// Activity is something that happened in a session. No formatter, logger or encoder shows
-// it.
+// Activity is something that happened in a session. fmt, slog and
+// encoding/json show a mask.
 type Activity struct {
 	private
 
@@ -66,8 +66,8 @@ func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activi
 }
 
 // Statistics sums up how a session went. What is absent or null, such as the time of a
-// step that did not happen, is the zero value. Formatters, loggers and encoders show none
-// of it.
+// step that did not happen, is the zero value. fmt, slog and
+// encoding/json show a mask.
 type Statistics struct {
 	private
 

@@ -17,7 +17,8 @@ import (
 type BlacklistService struct{ client *Client }
 
 // BlacklistEntry describes a person to be blacklisted: a reason and at least one of the
-// other fields but Extra. No formatter, logger or encoder shows it.
+// other fields but Extra. fmt, slog and
+// encoding/json show a mask.
 type BlacklistEntry struct {
 	private
 
@@ -110,8 +111,8 @@ func (*isTrue) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// BlacklistFilter chooses records of the blacklist; the zero value chooses all. No
-// formatter, logger or encoder shows it.
+// BlacklistFilter chooses records of the blacklist; the zero value chooses all. fmt, slog and
+// encoding/json show a mask.
 type BlacklistFilter struct {
 	private
 
@@ -120,7 +121,8 @@ type BlacklistFilter struct {
 	Extra map[string]any
 }
 
-// BlacklistRecord is a record of the blacklist. No formatter, logger or encoder shows it;
+// BlacklistRecord is a record of the blacklist. fmt, slog and
+// encoding/json show a mask;
 // what is absent or null is the zero value.
 type BlacklistRecord struct {
 	private

@@ -19,7 +19,8 @@ import (
 // sessions together. (API reference, Other methods.)
 type GroupsService struct{ client *Client }
 
-// Group is a group of users. No formatter, logger or encoder shows it.
+// Group is a group of users. fmt, slog and
+// encoding/json show a mask.
 type Group struct {
 	private
 
@@ -69,7 +70,8 @@ func (s *GroupsService) List(ctx context.Context) ([]Group, error) {
 	return groups.value, err
 }
 
-// NewGroup describes a group to be made. No formatter, logger or encoder shows it.
+// NewGroup describes a group to be made. fmt, slog and
+// encoding/json show a mask.
 type NewGroup struct {
 	private
 
@@ -121,7 +123,8 @@ func (g *madeGroup) UnmarshalJSON(data []byte) error {
 	return (*recordID)(g).UnmarshalJSON(reply.ID)
 }
 
-// GroupChange says what becomes of a group. No formatter, logger or encoder shows it.
+// GroupChange says what becomes of a group. fmt, slog and
+// encoding/json show a mask.
 type GroupChange struct {
 	private
 
@@ -210,7 +213,8 @@ const (
 	RightAdministrator      UserRight = "administrator"
 )
 
-// User is a user of the dashboard. No formatter, logger or encoder shows it.
+// User is a user of the dashboard. fmt, slog and
+// encoding/json show a mask.
 type User struct {
 	private
 
@@ -251,7 +255,7 @@ func (s *UsersService) List(ctx context.Context) ([]User, error) {
 	return users.value, err
 }
 
-// Password is the password of a new user. Formatters, loggers and encoders show a mask.
+// Password is the password of a new user. fmt, slog and encoding/json show a mask.
 type Password string
 
 // Format writes a mask under every verb.
@@ -263,7 +267,8 @@ func (Password) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText writes a mask, because loggers encode what they are given.
 func (Password) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// NewUser describes a user to be made. No formatter, logger or encoder shows it.
+// NewUser describes a user to be made. fmt, slog and
+// encoding/json show a mask.
 type NewUser struct {
 	private
 

@@ -18,8 +18,8 @@ import (
 // reference's example of a search, and what the blacklist answers with by itself.
 const pageSize = 100
 
-// Page is a part of a list that tells how long the whole is. No formatter, logger or
-// encoder shows it.
+// Page is a part of a list that tells how long the whole is. fmt, slog and
+// encoding/json show a mask.
 type Page[T any] struct {
 	private
 

@@ -67,7 +67,8 @@ func screeningTopic(text string) ScreeningTopic {
 	return ScreeningTopic(text)
 }
 
-// ScreeningQuery says whom to search for. No formatter, logger or encoder shows it.
+// ScreeningQuery says whom to search for. fmt, slog and
+// encoding/json show a mask.
 type ScreeningQuery struct {
 	private
 
@@ -97,8 +98,8 @@ func personQuery(fullName string, from time.Time) members {
 	return members{}.and(paramFullName, jsonString(fullName)).andText(paramBirthdayTimeFrom, scheduleTime(from))
 }
 
-// ScreeningHit is an entry of the screening databases that resembles the query. No
-// formatter, logger or encoder shows it.
+// ScreeningHit is an entry of the screening databases that resembles the query. fmt, slog and
+// encoding/json show a mask.
 type ScreeningHit struct {
 	private
 
@@ -192,8 +193,8 @@ func (s *ScreeningService) SearchPage(ctx context.Context, query ScreeningQuery,
 	return hits.value, err
 }
 
-// ScreeningPerson is everything that the screening databases tell about an entry. No
-// formatter, logger or encoder shows it; what is absent is the zero value.
+// ScreeningPerson is everything that the screening databases tell about an entry. fmt, slog and
+// encoding/json show a mask; what is absent is the zero value.
 type ScreeningPerson struct {
 	private
 
@@ -314,7 +315,8 @@ func (s *ScreeningService) Person(ctx context.Context, personID string) (*Screen
 	return &person.value, nil
 }
 
-// MonitorQuery says whom to keep on monitoring. No formatter, logger or encoder shows it.
+// MonitorQuery says whom to keep on monitoring. fmt, slog and
+// encoding/json show a mask.
 type MonitorQuery struct {
 	private
 
@@ -366,8 +368,8 @@ func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
 	return s.client.callAPI(ctx, op, s.client.params().and("id", jsonString(id)), ignored{})
 }
 
-// MonitoredFilter chooses records of monitored queries; the zero value chooses all. No
-// formatter, logger or encoder shows it.
+// MonitoredFilter chooses records of monitored queries; the zero value chooses all. fmt, slog and
+// encoding/json show a mask.
 type MonitoredFilter struct {
 	private
 
@@ -378,7 +380,8 @@ type MonitoredFilter struct {
 	Extra map[string]any
 }
 
-// MonitoredRecord is a query on monitoring. No formatter, logger or encoder shows it.
+// MonitoredRecord is a query on monitoring. fmt, slog and
+// encoding/json show a mask.
 type MonitoredRecord struct {
 	private
 

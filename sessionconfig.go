@@ -9,8 +9,8 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// SessionConfig is a configuration of the dashboard, which sessions can be begun with. No
-// formatter, logger or encoder shows it.
+// SessionConfig is a configuration of the dashboard, which sessions can be begun with. fmt, slog and
+// encoding/json show a mask.
 //
 // Its steps can be changed and sent back. Here every session of the configuration looks
 // at the customer in the same way but asks for active liveness:
