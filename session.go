@@ -142,6 +142,9 @@ func isToken[T string | []byte](s T) bool {
 	return digits >= 3 || alphanumeric && len(s) >= 32
 }
 
+// paramSessionToken is also what the widget appends to the return_url.
+const paramSessionToken = "session_token"
+
 const (
 	paramCompanyKey    = "company_key"
 	paramFlags         = "flags"
@@ -210,7 +213,7 @@ func (r *BeginRequest) flags() Flags {
 	return flags
 }
 
-func sortedNames(extra map[string]any) []string {
+func sortedNames[V any](extra map[string]V) []string {
 	if len(extra) == 0 {
 		return nil
 	}
@@ -251,7 +254,7 @@ type sessionForm struct {
 
 func (c *Client) sessionForm(op *operation.Operation, token Token) (sessionForm, error) {
 	if c.validate && token == "" {
-		return sessionForm{}, problems{{Path: "session_token", Message: "is empty"}}.err(op.Name)
+		return sessionForm{}, problems{{Path: paramSessionToken, Message: "is empty"}}.err(op.Name)
 	}
 	return sessionForm{CompanyKey: c.key.Reveal(), SessionToken: string(token)}, nil
 }
