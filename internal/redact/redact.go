@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -70,44 +71,43 @@ func Error(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
-	if shows(err, secrets) {
-		return &withheld{text: fmt.Sprintf("text withheld, it shows a secret (%T)", err), cause: func() error { return err }}
+	if !shows(err, secrets) {
+		if !quotes(err) {
+			return err
+		}
+		// What is left of a text can meet and be a secret.
+		if text := quoted.ReplaceAllString(err.Error(), "..."); !Contains(text, secrets...) {
+			return &withheld{text: text, cause: func() error { return err }}
+		}
 	}
-	if quotes(err) {
-		return &withheld{text: quoted.ReplaceAllString(err.Error(), "..."), cause: func() error { return err }}
-	}
-	return err
+	return &withheld{text: fmt.Sprintf("text withheld, it shows a secret (%T)", err), cause: func() error { return err }}
 }
 
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
 
 func quotes(err error) bool {
-	if _, done := err.(*withheld); err == nil || done {
-		return false
-	}
-	if strings.Contains(err.Error(), `"`) {
-		return true
-	}
-	return quotes(errors.Unwrap(err))
+	return reaches(err, func(err error) bool { return strings.Contains(err.Error(), `"`) })
 }
 
 func shows(err error, secrets []string) bool {
-	if _, done := err.(*withheld); done {
+	return reaches(err, func(err error) bool {
+		return Contains(err.Error()+fmt.Sprintf("%+v%#v", err, err), secrets...)
+	})
+}
+
+// reaches asks of an error and of everything that it wraps, as far as that can be reached.
+func reaches(err error, is func(error) bool) bool {
+	if _, done := err.(*withheld); err == nil || done {
 		return false
 	}
-	if Contains(err.Error()+fmt.Sprintf("%+v%#v", err, err), secrets...) {
+	if is(err) {
 		return true
 	}
 	switch wrapped := err.(type) {
 	case interface{ Unwrap() error }:
-		next := wrapped.Unwrap()
-		return next != nil && shows(next, secrets)
+		return reaches(wrapped.Unwrap(), is)
 	case interface{ Unwrap() []error }:
-		for _, next := range wrapped.Unwrap() {
-			if next != nil && shows(next, secrets) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(wrapped.Unwrap(), func(next error) bool { return reaches(next, is) })
 	}
 	return false
 }

@@ -67,6 +67,21 @@ func TestErrorHidesASecretAnywhereInTheChain(t *testing.T) {
 	}
 }
 
+func TestErrorHidesWhatAnErrorInsideAQuietOneQuotes(t *testing.T) {
+	quoting := fmt.Errorf("malformed HTTP status code %q: %w", "John", io.EOF)
+	for _, err := range []error{errors.Join(quiet{quoting}, io.EOF), quiet{errors.Join(quiet{quoting})}} {
+		got := redact.Error(err, key)
+		require.ErrorIs(t, got, io.EOF)
+		assert.Nil(t, errors.Unwrap(got))
+		_, list := got.(interface{ Unwrap() []error })
+		assert.False(t, list, "what quotes is out of reach")
+	}
+}
+
+func TestWhatIsLeftOfAQuotingTextIsNoSecret(t *testing.T) {
+	assert.NotContains(t, redact.Error(errors.New(`key a"b"c`), "a...c").Error(), "a...c")
+}
+
 // quiet prints nothing of what it wraps.
 type quiet struct{ cause error }
 

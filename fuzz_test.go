@@ -1,0 +1,367 @@
+package identomat
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/operation"
+)
+
+// inlaid is what a reply may hold anywhere, and no error may show.
+const inlaid = "Zviad 7 Ąnonymous"
+
+// sampleReplies are the documents' replies to an operation, and errors in every form.
+func sampleReplies(tb testing.TB, op *operation.Operation) (replies []string) {
+	tb.Helper()
+	own := strings.ReplaceAll(strings.Trim(op.Name, "/"), "/", "-") + "-"
+	entries, err := os.ReadDir("testdata/samples")
+	require.NoError(tb, err)
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), own) {
+			data, err := os.ReadFile("testdata/samples/" + entry.Name())
+			require.NoError(tb, err)
+			replies = append(replies, string(data))
+		}
+	}
+	return append(replies,
+		`"SESSION_NOT_FOUND"`, `{"argumentError":"session-not-found"}`, `{"internalError":"Illegal arguments","errorSourceGroup":"x"}`,
+		`{"result":{},"ARGUMENTERROR":"a"}`, `{"result":"approved","result":"rejected"}`, `{}`, `[]`, `null`, `true`, ``,
+		`<html>502 Bad Gateway</html>`, `{"result":true}`, `{"face_images":"x","result":"rejected","result":"approved"}`)
+}
+
+// into is a decoder of the kind that the operation is called with.
+func into(op *operation.Operation) decoder {
+	switch op.Shape {
+	case operation.Token:
+		return new(Session)
+	case operation.Outcome:
+		return new(Result)
+	case operation.Object:
+		return new(Document)
+	case operation.Wrapped:
+		return new(wrapped[json.RawMessage])
+	case operation.Binary, operation.DataURI:
+		return neverDecoded{}
+	}
+	return ignored{}
+}
+
+// FuzzReply compares the classifier with a slow and literal reading of its rules: what passes
+// is a success in both, and what does not is an error that shows nothing of the reply.
+func FuzzReply(f *testing.F) {
+	for row, op := range operation.All() {
+		for _, text := range sampleReplies(f, op) {
+			f.Add(uint8(row), uint16(200), "application/json", []byte(text), uint16(len(text)/2))
+			f.Add(uint8(row), uint16(502), "text/html; charset="+text[:len(text)/9], []byte(text), uint16(3))
+		}
+	}
+	f.Fuzz(func(t *testing.T, row uint8, status uint16, contentType string, body []byte, cut uint16) {
+		op := operation.All()[int(row)%len(operation.All())]
+		reply := func(body []byte) *engine.Reply {
+			return &engine.Reply{StatusCode: 100 + int(status)%500, Header: http.Header{"Content-Type": {contentType}}, Body: body}
+		}
+		decoded := into(op)
+		verdict := judge(op, reply(bytes.Clone(body)), nil, decoded)
+		if verdict.Err == nil {
+			require.True(t, engine.IsSuccess(reply(nil).StatusCode))
+			require.False(t, verdict.Refused)
+			assertPlainSuccess(t, op, body, decoded)
+		} else {
+			assertPlainRefusal(t, reply(nil).StatusCode, verdict)
+		}
+
+		// White space around JSON means nothing.
+		spaced := judge(op, reply(slices.Concat([]byte("\r\n "), body, []byte("\t"))), nil, into(op))
+		require.Equal(t, kind(verdict.Err), kind(spaced.Err))
+		require.Equal(t, verdict.Refused, spaced.Refused)
+
+		// A person's name in any place of a reply is in no place of an error.
+		at := int(cut) % (len(body) + 1)
+		named := reply(slices.Concat(body[:at], []byte(inlaid), body[at:]))
+		at = int(cut) % (len(contentType) + 1)
+		named.Header.Set("Content-Type", contentType[:at]+inlaid+contentType[at:])
+		if err := judge(op, named, nil, into(op)).Err; err != nil {
+			e := err.(*APIError)
+			e.Message = "" // is for the caller alone, and is not printed
+			require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err)+strings.Join([]string{e.Code, e.Group, e.Sample, e.ContentType}, "\n"), inlaid)
+		}
+
+		// However the body ends, a bad end is no success.
+		for end, want := range map[error]error{
+			engine.ErrTooLarge: ErrTooLarge, &signatureError{}: ErrSignatureMismatch, io.ErrUnexpectedEOF: nil,
+		} {
+			got := judge(op, reply(body), end, into(op))
+			require.Equal(t, want, kind(got.Err))
+			require.False(t, got.Refused)
+		}
+		unsigned := judge(op, reply(body), &signatureError{missing: true}, into(op))
+		require.Error(t, unsigned.Err)
+		require.Equal(t, verdict.Refused, unsigned.Refused)
+	})
+}
+
+// kind is the sentinel that an error stands for.
+func kind(err error) error {
+	var api *APIError
+	if errors.As(err, &api) {
+		return api.kind
+	}
+	return err
+}
+
+func assertPlainRefusal(t *testing.T, status int, verdict engine.Verdict) {
+	var api *APIError
+	require.ErrorAs(t, verdict.Err, &api)
+	require.Equal(t, status, api.StatusCode)
+	if verdict.Refused {
+		require.Less(t, status, 500)
+		require.Contains(t, codes, foldCode(api.Code))
+		require.NotErrorIs(t, api, ErrUnexpectedReply)
+	}
+	if api.Code != "" {
+		require.True(t, isErrorCode(api.Code), api.Code)
+	}
+}
+
+// topMembers reads the outermost level of an object with encoding/json, duplicates included.
+func topMembers(t *testing.T, object []byte) (names []string, values []json.RawMessage) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	brace, err := dec.Token()
+	require.NoError(t, err)
+	require.Equal(t, json.Delim('{'), brace)
+	for dec.More() {
+		name, err := dec.Token()
+		require.NoError(t, err)
+		var value json.RawMessage
+		require.NoError(t, dec.Decode(&value))
+		names, values = append(names, name.(string)), append(values, value)
+	}
+	return names, values
+}
+
+// assertPlainSuccess holds a reply that passed against the words of the operation table.
+func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, decoded decoder) {
+	require.True(t, json.Valid(body), "%q", body)
+	require.NotContains(t, []operation.Shape{operation.Binary, operation.DataURI}, op.Shape, "media is never judged to be a success")
+	text := string(trimJSON(body))
+	var code string
+	if json.Unmarshal(body, &code) == nil && text[0] == '"' {
+		require.Equal(t, operation.Token, op.Shape, "%q", body)
+		require.Nil(t, codes[foldCode(code)])
+		require.Equal(t, code, string(decoded.(*Session).Token))
+		require.GreaterOrEqual(t, len(code), 16)
+		require.NotEqual(t, strings.ToUpper(code), code)
+		return
+	}
+	if text[0] != '{' {
+		require.True(t, text == "true" && op.Shape == operation.Done ||
+			text[0] == '[' && strings.TrimSpace(text[1:len(text)-1]) == "" && (op.Shape == operation.Done || op.Shape == operation.Empty), "%s %q", op.Name, body)
+		return
+	}
+	names, values := topMembers(t, body)
+	results, result := 0, json.RawMessage(nil)
+	for i, name := range names {
+		switch {
+		case strings.EqualFold(name, "argumentError"), strings.EqualFold(name, "internalError"):
+			require.Equal(t, "null", string(values[i]), "%q", body)
+		case strings.EqualFold(name, "result"):
+			results++
+			result = values[i]
+			require.Equal(t, "result", name)
+		}
+	}
+	require.LessOrEqual(t, results, 1, "two opinions: %q", body)
+	var word string
+	_ = json.Unmarshal(result, &word)
+	require.Nil(t, codes[foldCode(word)], "%q", body)
+	switch op.Shape {
+	case operation.Outcome:
+		r := decoded.(*Result)
+		require.NotEmpty(t, word)
+		require.Equal(t, strings.EqualFold(word, "approved"), r.Approved(), "%q", body)
+		require.True(t, strings.EqualFold(word, string(r.Outcome)), "%q", body)
+	case operation.Wrapped:
+		require.NotNil(t, result, "%q", body)
+		require.NotEqual(t, "null", string(result))
+	case operation.Empty:
+		require.Contains(t, []string{"", "true", "null", "{}", "[]"}, string(result), "%q", body)
+		require.Equal(t, results, min(1, len(names)), "%q", body)
+	case operation.Done:
+		require.True(t, len(names) == 0 || word != "" || string(result) == `""` || string(result) == "true", "%q", body)
+	case operation.Object:
+		require.NotEmpty(t, names)
+	default:
+		t.Fatalf("%s takes no object: %q", op.Name, body)
+	}
+}
+
+// FuzzAnswer compares an answer of any type with what encoding/json reads.
+func FuzzAnswer(f *testing.F) {
+	for _, text := range []string{
+		`"yes"`, `"John\u0020Doe"`, `["a","b"]`, `[]`, `[null,1]`, `{"en":"Yes","ka":"დიახ"}`, `{"":"x"}`, `{"ka":"b","az":"a"}`, `{"en":1}`,
+		`true`, `false`, `null`, `0`, `-1.50`, `1e999`, `{}`, `"\ud800"`, ` 7 `,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		reply := `{"result":"approved","questionnaires":[{"key":"step","questions":[{"key":"other","answer":1},{"key":"q","answer":` + text + `}]}]}`
+		var r Result
+		if !json.Valid([]byte(text)) || json.Unmarshal([]byte(reply), &r) != nil {
+			return
+		}
+		a := r.Answer("step", "q")
+		require.Equal(t, strings.Trim(text, " \t\r\n"), string(a.Raw()), "kept as it came")
+		require.False(t, r.Answer("step", "x").Exists())
+		require.False(t, r.Answer("q", "step").Exists())
+		var value any
+		dec := json.NewDecoder(strings.NewReader(text))
+		dec.UseNumber()
+		require.NoError(t, dec.Decode(&value))
+		truth, isBool := a.Bool()
+		number, isNumber := a.Number()
+		require.Equal(t, value != nil, a.Exists())
+		switch v := value.(type) {
+		case nil:
+			require.True(t, a.Text() == "" && a.Choices() == nil && a.Languages() == nil && !isBool && !isNumber)
+		case string:
+			require.Equal(t, v, a.Text())
+			require.Equal(t, []string{v}, a.Choices())
+			require.True(t, a.Languages() == nil && !isBool && !isNumber)
+		case bool:
+			require.Equal(t, strconv.FormatBool(v), a.Text())
+			require.True(t, isBool && v == truth && !isNumber && a.Choices() == nil && a.Languages() == nil)
+		case json.Number:
+			require.Equal(t, v.String(), a.Text())
+			want, err := strconv.ParseFloat(v.String(), 64)
+			require.Equal(t, err == nil, isNumber, "%s: a number that is no float64 is none", v)
+			require.True(t, !isNumber || want == number && !math.IsInf(number, 0))
+			require.True(t, !isBool && a.Choices() == nil && a.Languages() == nil)
+		case []any:
+			require.Empty(t, a.Text())
+			require.True(t, a.Languages() == nil && !isBool && !isNumber)
+			if !slices.ContainsFunc(v, func(item any) bool { _, isText := item.(string); return !isText && item != nil }) {
+				require.Len(t, a.Choices(), len(v))
+			} else {
+				require.Nil(t, a.Choices())
+			}
+		case map[string]any:
+			require.True(t, a.Choices() == nil && !isBool && !isNumber)
+			for language, text := range a.Languages() {
+				if want, isText := v[language].(string); isText {
+					require.Equal(t, want, text)
+				}
+			}
+			if want, isText := v["en"].(string); isText && v[""] == nil && len(a.Languages()) > 0 {
+				require.Equal(t, want, a.Text())
+			}
+		}
+		require.NotContains(t, fmt.Sprintf("%v %+v %#v", a, a, r), "John")
+	})
+}
+
+// FuzzTarName extracts an entry of any name, type and link: whatever is made is a plain file
+// or folder inside of the folder, under a name that means the same on every system.
+func FuzzTarName(f *testing.F) {
+	for _, name := range []string{
+		"videos/1.mp4", "../../etc/passwd", "/etc/passwd", `..\..\windows`, `C:\x`, "a/../../b", "./.", "..", "", "a:b", "con", "a\x00b",
+		"\u202egnp.exe", "a//b", strings.Repeat("a/", 120), strings.Repeat("n", 1100), "\xff\xfe", "\u2025/x", "d/",
+	} {
+		for _, kind := range []byte{tar.TypeReg, tar.TypeSymlink, tar.TypeLink, tar.TypeDir, tar.TypeChar} {
+			f.Add(name, "../outside", kind)
+		}
+	}
+	f.Fuzz(func(t *testing.T, name, link string, kind byte) {
+		clean := cleanName(name)
+		require.Equal(t, clean, cleanName(clean), "cleaning is done once")
+		if clean != "" {
+			require.True(t, fs.ValidPath(clean) && filepath.IsLocal(clean), "%q", clean)
+			require.False(t, strings.ContainsFunc(clean, func(r rune) bool { return strings.ContainsRune(`\:`, r) || !unicode.IsGraphic(r) }), "%q", clean)
+		}
+
+		var archive bytes.Buffer
+		w := tar.NewWriter(&archive)
+		header := &tar.Header{Typeflag: kind, Name: name, Linkname: link, Mode: 0o777}
+		if kind == tar.TypeReg {
+			header.Size, header.Linkname = 4, ""
+		}
+		if w.WriteHeader(header) != nil {
+			return
+		}
+		if kind == tar.TypeReg {
+			_, _ = io.WriteString(w, "text")
+		}
+		// Through a link that the first entry left behind, if it left one.
+		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "last/one", Size: 4}))
+		_, _ = io.WriteString(w, "last")
+		require.NoError(t, w.Close())
+
+		client, err := NewClient("k", WithHTTPClient(&http.Client{Transport: answering(archive.Bytes())}))
+		require.NoError(t, err)
+		media, err := client.VideoCalls.Videos(t.Context(), "token")
+		if err != nil {
+			return // a link's name of a few bytes can make it a text
+		}
+		folder := t.TempDir()
+		dir := filepath.Join(folder, "in", "here")
+		n, err := media.ExtractTo(dir)
+		var made []string
+		require.NoError(t, filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			require.NoError(t, err)
+			switch {
+			case entry.IsDir():
+			case entry.Type().IsRegular():
+				inside, err := filepath.Rel(dir, path)
+				require.NoError(t, err)
+				made = append(made, filepath.ToSlash(inside))
+			default:
+				t.Errorf("%q is neither a file nor a folder", path)
+			}
+			return nil
+		}))
+		if err != nil {
+			require.Zero(t, n)
+			require.Empty(t, made)
+			entries, err := os.ReadDir(folder)
+			require.NoError(t, err)
+			require.Empty(t, entries, "not even a folder is left")
+			return
+		}
+		want := []string{"last/one"}
+		if kind == tar.TypeReg && clean != "" && !strings.HasSuffix(name, "/") {
+			want = append([]string{clean}, want...)
+		}
+		slices.Sort(want)
+		slices.Sort(made)
+		require.Equal(t, want, made)
+		require.Equal(t, len(want), n)
+	})
+}
+
+// answering is a RoundTripper with one reply.
+type answering []byte
+
+func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: 200, Header: http.Header{}, ContentLength: int64(len(a)), Body: io.NopCloser(bytes.NewReader(a)),
+	}, nil
+}
+
+var _ = assert.New

@@ -1,0 +1,119 @@
+package redact_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/identomat-go/identomat/internal/redact"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fields has its text in a field that only %+v and %#v print.
+type fields struct {
+	Text  string
+	cause error
+}
+
+func (fields) Error() string   { return "fields" }
+func (f fields) Unwrap() error { return f.cause }
+
+// typedError is a text of a type of its own.
+type typedError string
+
+func (e typedError) Error() string { return string(e) }
+
+// tree grows an error around io.EOF, one layer for each byte.
+func tree(layers []byte, text string) error {
+	err := error(io.EOF)
+	for _, layer := range layers {
+		switch layer % 10 {
+		case 0:
+			err = fmt.Errorf("%s: %w", text, err)
+		case 1:
+			err = &url.Error{Op: "Post", URL: "https://x.example/?q=" + url.QueryEscape(text), Err: err}
+		case 2:
+			err = errors.Join(typedError(text), err)
+		case 3:
+			err = fields{text, err}
+		case 4:
+			err = &fields{text, err}
+		case 5:
+			err = quiet{err}
+		case 6:
+			err = &net.OpError{Op: "dial", Net: text, Err: err}
+		case 7:
+			err = fmt.Errorf("%w and %w (%q)", err, context.DeadlineExceeded, text)
+		case 8:
+			err = fmt.Errorf("malformed HTTP response %q: %w", text, err)
+		case 9:
+			err = errors.Join(err, &http.ProtocolError{ErrorString: text})
+		}
+	}
+	return err
+}
+
+// ownWords is what a clean error of a tree consists of.
+var ownWords = func() string {
+	all := `text withheld, it shows a secret (*redact.withheld) ... &redact.withheld{text:"", cause:(func() error)(0x0123456789abcdef)} {text: cause:} \" `
+	for layer := range byte(10) {
+		one := tree([]byte{layer}, "")
+		all += fmt.Sprintf("%v %+v %#v %T ", one, one, one, one)
+	}
+	return all
+}()
+
+// FuzzArbitraryErrors builds errors of every kind around a text that holds a secret. Nothing
+// that can be reached from the scrubbed error shows it, scrubbing twice is scrubbing once, and
+// what the error is stays known.
+func FuzzArbitraryErrors(f *testing.F) {
+	for layer := range byte(10) {
+		f.Add([]byte{layer}, "key=hunter2&x", "hunter2")
+		f.Add([]byte{layer, 5, layer + 1, 0}, `John "Ünal" Šmith`, `"Ünal"`)
+	}
+	f.Add([]byte{0, 8}, `a"b"c`, "a...c")
+	f.Add([]byte{2, 9, 7}, "nothing", "")
+	f.Fuzz(func(t *testing.T, layers []byte, text, secret string) {
+		layers = layers[:min(len(layers), 12)]
+		err := tree(layers, text)
+		once := redact.Error(err, secret)
+		require.ErrorIs(t, once, io.EOF)
+		require.Equal(t, errors.Is(err, context.DeadlineExceeded), errors.Is(once, context.DeadlineExceeded))
+		require.True(t, once == redact.Error(once, secret), "%v", once)
+		for _, reached := range everything(once) {
+			require.NotContains(t, reached.Error(), `"`, "what is quoted is somebody else's")
+		}
+		if len(secret) < 4 || strings.Contains(ownWords, secret) {
+			return // the engine looks for no shorter ones
+		}
+		for _, reached := range everything(once) {
+			require.False(t, redact.Contains(fmt.Sprintf("%v\n%+v\n%#v", reached, reached, reached), secret), "%T %v", reached, reached)
+		}
+	})
+}
+
+// everything is the error and what errors.As could hand out of it.
+func everything(err error) []error {
+	all := []error{err}
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() error }:
+		if next := wrapped.Unwrap(); next != nil {
+			all = append(all, everything(next)...)
+		}
+	case interface{ Unwrap() []error }:
+		for _, next := range wrapped.Unwrap() {
+			all = append(all, everything(next)...)
+		}
+	}
+	return all
+}
