@@ -162,6 +162,7 @@ func TestFlagsWithoutJSONFormAreProblems(t *testing.T) {
 
 func FuzzFlags(f *testing.F) {
 	f.Add(`{"skip_face":true,"language":"ka"}`, "skip_agreement", "yes")
+	f.Add(`{"documentTypes":["id","passport","driver_license","residence_permit"],"maxLivenessAttempts":3}`, "return_url", "https://bank.example/")
 	f.Add(`{"a":1,"a":2,"":[]}`, "a", "\xff")
 	f.Add(`[]`, "", "")
 	f.Add(`{"n":1e400,"s":"\ud800\u2028<"}`, "s", "\u2028\"")

@@ -287,10 +287,12 @@ func TestTheTransportPrintsNoSecret(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %#v", client, client.Transport, client, client.Transport), secretKey)
 }
 
-// FuzzMultipartSignature compares the streamed rule with the definition.
+// FuzzMultipartSignature compares the rule, for a form of anybody's and for an upload of the
+// client's, with its definition.
 func FuzzMultipartSignature(f *testing.F) {
 	f.Add("part-1", "part-2")
 	f.Add("", "\r\n--b")
+	f.Add("\r\n", "\xff\xd8\xff\xe0 JPEG")
 	f.Fuzz(func(t *testing.T, one, two string) {
 		var body bytes.Buffer
 		w := multipart.NewWriter(&body)
@@ -305,5 +307,22 @@ func FuzzMultipartSignature(f *testing.F) {
 		got, sent := signedBy(t, secretKey, req)
 		assert.Equal(t, sign(secretKey, one, two), got.Header.Get("Authorization"))
 		assert.Equal(t, body.Bytes(), sent)
+
+		if two == "" {
+			return // an empty image is refused
+		}
+		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+			parts := partsOf(t, r)
+			require.Len(t, parts, 2)
+			require.Equal(t, []string{companyKey, two}, []string{parts[0].content, parts[1].content})
+			require.Equal(t, sign(secretKey, companyKey, two), r.Header.Get("Authorization"))
+			return reply(200, documentReply, "Authorization", sign(secretKey, one)), nil
+		}, identomat.WithHMAC(secretKey))
+		_, err = client.Documents.Passport(context.Background(), identomat.FileFromBytes([]byte(two)))
+		if one == documentReply {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, identomat.ErrSignatureMismatch)
+		}
 	})
 }

@@ -8,8 +8,11 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -459,10 +462,15 @@ func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
 }
 
 func FuzzResult(f *testing.F) {
-	for _, name := range []string{"result-sessionapproved.json", "result-sessionrejected.json", "result-sessionnotfound.json"} {
-		f.Add([]byte(sample(f, name)))
+	names, err := filepath.Glob("testdata/samples/result-*")
+	require.NoError(f, err)
+	for _, name := range names {
+		f.Add([]byte(sample(f, filepath.Base(name))))
 	}
 	f.Add([]byte(`{"result":"approved","person":[],"similarity":"x","questionnaires":[{"questions":[[1]]}]}`))
+	f.Add([]byte(`{"face_images":"x","result":"rejected","result":"approved"}`))
+	f.Add([]byte(`{"RESULT":"approved","result":"rejected"}`))
+	f.Add([]byte(`{"result":"approved","person":7,"argumentError":"a","argumentError":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var r identomat.Result
 		if json.Unmarshal(data, &r) != nil {
@@ -470,6 +478,12 @@ func FuzzResult(f *testing.F) {
 		}
 		assert.NotEmpty(t, r.Outcome)
 		assert.Equal(t, r.Outcome == "approved", r.Approved())
+		outcomes := topLevel(t, data, "result")
+		require.Len(t, outcomes, 1, "one opinion: %q", data)
+		assert.True(t, strings.EqualFold(outcomes[0].(string), string(r.Outcome)), "%q", data)
+		for _, value := range append(topLevel(t, data, "argumentError"), topLevel(t, data, "internalError")...) {
+			assert.Nil(t, value, "%q", data)
+		}
 		assert.JSONEq(t, string(data), string(r.Raw()))
 		r.Extra()
 		for _, q := range r.Questionnaires {
@@ -481,14 +495,69 @@ func FuzzResult(f *testing.F) {
 	})
 }
 
+// topLevel are the values of the members of that name in any letter case, duplicates included.
+func topLevel(t *testing.T, object []byte, name string) (values []any) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	_, err := dec.Token()
+	require.NoError(t, err)
+	for dec.More() {
+		member, err := dec.Token()
+		require.NoError(t, err)
+		var value any
+		require.NoError(t, dec.Decode(&value))
+		if strings.EqualFold(member.(string), name) {
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+var (
+	monthFirst = regexp.MustCompile(`^(\d{1,2})/(\d{1,2})/(\d{4})$`)
+	isoDate    = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})(?:T(\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2})?)?$`)
+)
+
+// FuzzDate reads every date by its digits as well.
 func FuzzDate(f *testing.F) {
-	for _, text := range []string{"1/8/1980", "1980-01-08T00:00:00.000Z", "2025-01-15T00:00:00", ""} {
+	for _, text := range []string{
+		"1/8/1980", "13/1/1980", "02/29/2024", "2/29/2023", "1980-01-08T00:00:00.000Z", "2025-01-15T00:00:00", "2025-01-15", "",
+		"2025-01-15T23:59:59+04:00", "2025-01-15T23:59:59,5Z", "0000-01-01", "2025-1-15", "1/8/80", " 1/8/1980", "2025-01-15T24:00:00",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if at, err := identomat.Date(text).Time(); err != nil {
+		at, err := identomat.Date(text).Time()
+		if err != nil {
 			assert.True(t, at.IsZero())
 			assert.False(t, text != "" && strings.Contains(err.Error(), text) && len(text) > 4)
 		}
+		number := func(digits string) int { n, _ := strconv.Atoi(digits); return n }
+		if m := monthFirst.FindStringSubmatch(text); m != nil {
+			want := time.Date(number(m[3]), time.Month(number(m[1])), number(m[2]), 0, 0, 0, 0, time.UTC)
+			possible := number(m[1]) >= 1 && number(m[1]) <= 12 && number(m[2]) >= 1 && want.Day() == number(m[2])
+			require.Equal(t, possible, err == nil, text)
+			require.True(t, err != nil || at.Equal(want), "%s is %s", text, at)
+			return
+		}
+		m := isoDate.FindStringSubmatch(text)
+		if m == nil {
+			require.Error(t, err, "%q", text)
+			return
+		}
+		if err != nil {
+			return // digits that are no date, such as the 30th of February
+		}
+		year, month, day := at.Date()
+		require.Equal(t, []int{number(m[1]), number(m[2]), number(m[3])}, []int{year, int(month), day}, text)
+		require.Equal(t, []int{number(m[4]), number(m[5]), number(m[6])}, []int{at.Hour(), at.Minute(), at.Second()}, text)
+		require.Equal(t, number((m[7] + "000000000")[:9]), at.Nanosecond(), text)
+		_, offset := at.Zone()
+		want := 0
+		if zone := m[8]; len(zone) > 1 {
+			if want = number(zone[1:3])*3600 + number(zone[4:6])*60; zone[0] == '-' {
+				want = -want
+			}
+		}
+		require.Equal(t, want, offset, text)
 	})
 }

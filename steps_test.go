@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -396,6 +397,13 @@ func FuzzStepsRoundTrip(f *testing.F) {
 	for _, c := range stepMethods {
 		f.Add("[" + c.want + "]")
 	}
+	config, err := os.ReadFile("testdata/samples/get-session-config-default.repaired.json")
+	require.NoError(f, err)
+	var reply struct {
+		Result struct{ Steps json.RawMessage }
+	}
+	require.NoError(f, json.Unmarshal(config, &reply))
+	f.Add(string(reply.Result.Steps))
 	f.Add(`[{"type":"user-questionnaire","key":"q","questions":[{"type":"options","key":"r","options":[{"key":"a","title":"A"}],"answer":"a"},{"type":"file","key":"f","filesMaxCount":1e9,"showConditions":{"questionKey":"r","answer":"a"}}]}]`)
 	f.Add(`[{"type":"beneficiaries","key":"b","roles":{"shareholder":{"verification":true,"fields":[{"type":"email"}]}},"kycConfigId":null}]`)
 	f.Add(`[{"type":"video-call","key":"\ud800","steps":[[],{},null,{"type":"language","key":""}],"flags":[1]}]`)

@@ -7,15 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/identomat-go/identomat/internal/datauri"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type item struct{ mediaType, data string }
 
@@ -208,6 +213,16 @@ func FuzzReader(f *testing.F) {
 	} {
 		f.Add([]byte(text), 3)
 	}
+	for _, op := range []string{"get-session-main-document-face-photo", "get-question-file", "get-video-call-shots", "get-visual-markers"} {
+		names, err := filepath.Glob("../../testdata/samples/" + op + "-*")
+		require.NoError(f, err)
+		require.NotEmpty(f, names)
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			require.NoError(f, err)
+			f.Add(text, len(text)/2)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte, cut int) {
 		items, err := all(bytes.NewReader(data))
 		bytewise, errBytewise := all(iotest.OneByteReader(bytes.NewReader(data)))
@@ -216,10 +231,51 @@ func FuzzReader(f *testing.F) {
 		if err != nil {
 			return
 		}
+		assertSameAsDecoded(t, data, items)
 		require.True(t, json.Valid(data) || strings.ContainsFunc(string(data), func(r rune) bool { return r < ' ' || r > '~' }), "%q", data)
 		if cut > 0 && cut < len(bytes.TrimRight(data, " \t\r\n")) {
 			_, err = all(bytes.NewReader(data[:cut]))
 			require.Error(t, err, fmt.Sprintf("%q", data[:cut]))
 		}
 	})
+}
+
+// assertSameAsDecoded holds what was read while it arrived against the whole document, read by
+// the standard library, as far as that can tell where the data begins.
+func assertSameAsDecoded(t *testing.T, data []byte, items []item) {
+	var document struct {
+		Result any `json:"result"`
+	}
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if json.Unmarshal(data, &document) != nil {
+		return
+	}
+	var texts []string
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			texts = append(texts, v)
+		case []any:
+			for _, one := range v {
+				walk(one)
+			}
+		}
+	}
+	walk(document.Result)
+	require.Len(t, items, len(texts), "%q", data)
+	unbroken := strings.NewReplacer("\r", "", "\n", "")
+	for i, text := range texts {
+		mediaType, encoded := "", text
+		if uri, isURI := strings.CutPrefix(text, "data:"); isURI {
+			var found bool
+			if mediaType, encoded, found = strings.Cut(uri, ";base64,"); !found {
+				continue // another of the spellings
+			}
+		}
+		encoded = strings.TrimRight(unbroken.Replace(encoded), "=")
+		want, err := base64.RawStdEncoding.DecodeString(encoded)
+		require.NoError(t, err, "%q", text)
+		require.Equal(t, item{mediaType, string(want)}, items[i], "%q", text)
+	}
 }
