@@ -100,6 +100,7 @@ type CallbackError struct {
 	reason     string
 }
 
+// Error says what is wrong with the request.
 func (e *CallbackError) Error() string { return "identomat: callback refused: " + e.reason }
 
 // DefaultMaxCallbackSize is far above the callbacks in the documents, which have 300 bytes.

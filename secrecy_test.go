@@ -119,7 +119,12 @@ func shown(t *testing.T) map[string]any {
 		"steps":[{"type":"liveness","key":"l","title":"Wilhelmina"}]}`)
 	document := read[identomat.Document](t, `{"Surname_en_US":"Featherstone","mrzData":{"a":"Featherstone"},"visualData":{"b":["Wilhelmina"]},
 		"requestId":"F00-AB-77","person":{"first_name":"Wilhelmina"}}`)
+	callback := parseCallback(t, `{"callbackApiKey":"`+callbackKey+`","type":"one-time-password-request","sessionId":"F00-AB-77",
+		"phoneNumber":"Featherstone","text":"Wilhelmina Featherstone"}`)
+	message, ok := callback.SMS()
+	require.True(t, ok)
 	return map[string]any{
+		"Callback": callback, "SMS": message, "EmbedOptions": identomat.EmbedOptions{Fields: map[string]string{"csrf": "F00-AB-77"}},
 		"Client": client, "SessionsService": *client.Sessions,
 		"BeginRequest": request, "Flags": request.Flags, "Steps": request.Steps, "UserQuestionnaireStep": step,
 		"Session": identomat.Session{Token: sessionToken, URL: "https://x/?session_token=" + string(sessionToken)}, "Token": sessionToken,
@@ -188,6 +193,7 @@ func TestNothingExportedPrintsASecret(t *testing.T) {
 // known to hold nothing private.
 func TestEveryExportedTypeIsSearched(t *testing.T) {
 	harmless := map[string]string{
+		"CallbackType": "enumeration", "CallbackError": "a status and one of our own sentences", "CallbackOption": "function",
 		"Option": "interface", "HMACOption": "interface", "RateLimiter": "interface", "MultipartDigest": "function",
 		"RetryPolicy": "numbers", "Problem": "paths and rules", "ValidationError": "paths and rules",
 		"RejectReason": "codes of the service", "DocumentPageNumber": "a number",

@@ -13,6 +13,8 @@ import (
 // EmbedOptions says how [Session.Embed] shows the widget. The zero value shows it and
 // fires the event alone.
 type EmbedOptions struct {
+	private
+
 	// PostTo is a path of your own site, such as /kyc/done. When the customer has finished,
 	// the page is left with a POST there, whose form holds session_token and Fields. Empty
 	// means that nothing is sent; a script of yours listens for the event identomat:done.

@@ -1,0 +1,329 @@
+package identomat_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// callbackKey is the key of one of the documents' samples; the other has apikey123.
+const callbackKey = "callback-api-key-123"
+
+func callbackRequest(body string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/callbacks/identomat", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	return r
+}
+
+func parseCallback(t *testing.T, body string) identomat.Callback {
+	t.Helper()
+	callback, err := identomat.ParseCallback(callbackRequest(body), []string{"apikey123", callbackKey})
+	require.NoError(t, err)
+	return callback
+}
+
+func TestTheDocumentedCallbacksAreRead(t *testing.T) {
+	otp := parseCallback(t, sample(t, "callbacks/one-time-password-request.json"))
+	assert.Equal(t, identomat.CallbackOneTimePassword, otp.Type)
+	assert.Equal(t, identomat.Token("wwb83rh1se22wd81z0tx8bqlerljq5kgf6rxem1q"), otp.SessionID)
+	sms, ok := otp.SMS()
+	assert.True(t, ok)
+	assert.Equal(t, identomat.SMS{PhoneNumber: "+995512345678", Text: "Your code is 6867"}, sms)
+
+	link := parseCallback(t, sample(t, "callbacks/share-session-link-via-sms.json"))
+	assert.Equal(t, identomat.CallbackSessionLinkSMS, link.Type)
+	sms, ok = link.SMS()
+	assert.True(t, ok)
+	var want struct{ Text, PhoneNumber, SessionLink string }
+	require.NoError(t, json.Unmarshal([]byte(sample(t, "callbacks/share-session-link-via-sms.json")), &want))
+	assert.Equal(t, identomat.SMS{PhoneNumber: want.PhoneNumber, Text: want.Text, SessionLink: want.SessionLink}, sms)
+	assert.NotEmpty(t, sms.SessionLink)
+}
+
+func TestACallbackOfAnUnknownTypeIsPassedOn(t *testing.T) {
+	for body, want := range map[string]struct{ kind, session, raw string }{
+		`{"callbackApiKey":"callback-api-key-123","type":"session-approved","sessionId":"s1","result":{"x":[1]}}`: {
+			"session-approved", "s1", `{"result":{"x":[1]},"sessionId":"s1","type":"session-approved"}`},
+		`{"callbackApiKey":"callback-api-key-123"}`: {"", "", `{}`},
+		` {"callbackApiKey" : "callback-api-key-123", "type":7, "sessionId":null, "session_id":"s2"} `: {
+			"", "", `{"session_id":"s2","sessionId":null,"type":7}`},
+		`{"callbackApiKey":"callback-api-key-123","CALLBACKAPIKEY":"callback-api-key-123","type":"x"}`: {"x", "", `{"type":"x"}`},
+	} {
+		callback := parseCallback(t, body)
+		assert.Equal(t, want.kind, string(callback.Type))
+		assert.Equal(t, want.session, string(callback.SessionID))
+		assert.JSONEq(t, want.raw, string(callback.Raw()))
+		_, ok := callback.SMS()
+		assert.False(t, ok)
+	}
+	assert.JSONEq(t, `{}`, string(identomat.Callback{}.Raw()))
+}
+
+func TestAnSMSWithoutRecipientOrTextIsNone(t *testing.T) {
+	for _, fields := range []string{
+		`"text":"Your code is 1"`, `"phoneNumber":"+995"`, `"text":"","phoneNumber":"+995"`, `"text":["a"],"phoneNumber":"+995"`,
+		`"Text":"a","phoneNumber":"+995"`,
+	} {
+		callback := parseCallback(t, `{"callbackApiKey":"callback-api-key-123","type":"one-time-password-request",`+fields+`}`)
+		_, ok := callback.SMS()
+		assert.False(t, ok, fields)
+	}
+}
+
+func TestWhatIsNoCallbackIsRefusedWithItsStatus(t *testing.T) {
+	const good = `{"callbackApiKey":"callback-api-key-123","type":"x","sessionId":"s"}`
+	tests := map[string]struct {
+		change func(*http.Request)
+		body   string
+		status int
+	}{
+		"a GET":              {func(r *http.Request) { r.Method = http.MethodGet }, good, 405},
+		"a PUT":              {func(r *http.Request) { r.Method = http.MethodPut }, good, 405},
+		"no content type":    {func(r *http.Request) { r.Header.Del("Content-Type") }, good, 415},
+		"a form":             {func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, good, 415},
+		"a compressed body":  {func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, good, 415},
+		"no body":            {nil, ``, 400},
+		"a list":             {nil, `[]`, 400},
+		"null":               {nil, `null`, 400},
+		"a cut body":         {nil, good[:len(good)-1], 400},
+		"a second value":     {nil, good + `{}`, 400},
+		"deep nesting":       {nil, `{"callbackApiKey":"callback-api-key-123","x":` + strings.Repeat("[", 100_000), 400},
+		"no key":             {nil, `{"type":"x","sessionId":"s"}`, 403},
+		"an empty key":       {nil, `{"callbackApiKey":"","type":"x"}`, 403},
+		"another key":        {nil, `{"callbackApiKey":"callback-api-key-124","type":"x"}`, 403},
+		"a longer key":       {nil, `{"callbackApiKey":"callback-api-key-1234","type":"x"}`, 403},
+		"a key in a list":    {nil, `{"callbackApiKey":["callback-api-key-123"],"type":"x"}`, 403},
+		"a key elsewhere":    {nil, `{"data":{"callbackApiKey":"callback-api-key-123"}}`, 403},
+		"a misspelt name":    {nil, `{"callbackapikey":"callback-api-key-123","type":"x"}`, 403},
+		"a null key":         {nil, `{"callbackApiKey":null}`, 403},
+		"ten mebibytes":      {nil, `{"callbackApiKey":"callback-api-key-123","x":"` + strings.Repeat("a", 10<<20) + `"}`, 413},
+		"ten mebibytes more": {nil, good + strings.Repeat(" ", 10<<20), 413},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			handled := false
+			var seen error
+			handler, err := identomat.CallbackHandler([]string{callbackKey},
+				func(context.Context, identomat.Callback) error { handled = true; return nil },
+				identomat.WithCallbackErrors(func(_ context.Context, err error) { seen = err }))
+			require.NoError(t, err)
+			request := func() *http.Request {
+				r := callbackRequest(test.body)
+				if test.change != nil {
+					test.change(r)
+				}
+				return r
+			}
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, request())
+			assert.Equal(t, test.status, w.Code)
+			assert.False(t, handled)
+			assert.Equal(t, test.status == 405, w.Header().Get("Allow") == "POST")
+
+			callback, err := identomat.ParseCallback(request(), []string{callbackKey})
+			for _, err := range []error{err, seen} {
+				var refused *identomat.CallbackError
+				require.ErrorAs(t, err, &refused)
+				assert.Equal(t, test.status, refused.StatusCode)
+				assert.NotContains(t, err.Error(), "callback-api-key")
+			}
+			assert.Equal(t, identomat.Callback{}, callback)
+		})
+	}
+}
+
+// A body that never ends must not be read for ever, nor kept.
+func TestABodyIsNotReadBeyondItsLimit(t *testing.T) {
+	handler, err := identomat.CallbackHandler([]string{callbackKey},
+		func(context.Context, identomat.Callback) error { return nil }, identomat.WithMaxCallbackSize(1000), quietly)
+	require.NoError(t, err)
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10485760\r\n\r\n%s",
+		strings.Repeat(" ", 2000))
+	require.NoError(t, err)
+	reply, err := io.ReadAll(conn) // ends, because the server closes the connection
+	require.NoError(t, err)
+	assert.True(t, bytes.HasPrefix(reply, []byte("HTTP/1.1 413 ")), "%.40s", reply)
+}
+
+var quietly = identomat.WithCallbackErrors(func(context.Context, error) {})
+
+func TestTwoKeysAreGoodWhileOneReplacesTheOther(t *testing.T) {
+	calls := 0
+	handler, err := identomat.CallbackHandler([]string{"old-callback-key", "new-callback-key"},
+		func(context.Context, identomat.Callback) error { calls++; return nil }, quietly)
+	require.NoError(t, err)
+	for key, status := range map[string]int{"old-callback-key": 200, "new-callback-key": 200, "other-callback-key": 403} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, callbackRequest(`{"callbackApiKey":"`+key+`","type":"x"}`))
+		assert.Equal(t, status, w.Code, key)
+	}
+	assert.Equal(t, 2, calls)
+}
+
+func TestAHandlerThatFailsIsAnsweredWith500AndContained(t *testing.T) {
+	for name, handle := range map[string]func(context.Context, identomat.Callback) error{
+		"an error": func(context.Context, identomat.Callback) error { return errors.New("the database is away") },
+		"a panic": func(context.Context, identomat.Callback) error {
+			var m map[string]int
+			m["x"] = 1
+			return nil
+		},
+		"an abort": func(context.Context, identomat.Callback) error { panic(http.ErrAbortHandler) },
+	} {
+		var seen error
+		handler, err := identomat.CallbackHandler([]string{callbackKey}, handle,
+			identomat.WithCallbackErrors(func(_ context.Context, err error) { seen = err }))
+		require.NoError(t, err)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, callbackRequest(sample(t, "callbacks/one-time-password-request.json")))
+		assert.Equal(t, 500, w.Code, name)
+		assert.Equal(t, "Internal Server Error\n", w.Body.String())
+		require.Error(t, seen, name)
+		if name == "a panic" {
+			assert.Contains(t, seen.Error(), "assignment to entry in nil map")
+			assert.Contains(t, seen.Error(), "callback_test.go")
+		}
+	}
+}
+
+func TestNothingOfACallbackIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+
+	body := sample(t, "callbacks/one-time-password-request.json")
+	secrets := []string{callbackKey, "6867", "+995512345678", "wwb83rh1se22wd81z0tx8bqlerljq5kgf6rxem1q"}
+	for name, handle := range map[string]func(context.Context, identomat.Callback) error{
+		"an error that repeats the text": func(_ context.Context, c identomat.Callback) error {
+			sms, _ := c.SMS()
+			return fmt.Errorf("could not send %s to the customer", sms.Text)
+		},
+		"an error that repeats the number": func(_ context.Context, c identomat.Callback) error {
+			sms, _ := c.SMS()
+			return &dumpError{Request: sms.PhoneNumber}
+		},
+		"an error that repeats the session": func(_ context.Context, c identomat.Callback) error {
+			return errors.New("no row for " + string(c.SessionID))
+		},
+		"an error that repeats the key":     func(context.Context, identomat.Callback) error { return errors.New(callbackKey) },
+		"an error that prints the callback": func(_ context.Context, c identomat.Callback) error { return fmt.Errorf("%v %+v %#v", c, c, &c) },
+		"a panic with the text": func(_ context.Context, c identomat.Callback) error {
+			sms, _ := c.SMS()
+			panic(sms.Text)
+		},
+		"a panic with an error of the text": func(_ context.Context, c identomat.Callback) error {
+			panic(errors.New(string(c.Raw())))
+		},
+	} {
+		log.Reset()
+		handler, err := identomat.CallbackHandler([]string{callbackKey}, handle)
+		require.NoError(t, err)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, callbackRequest(body))
+		assert.Equal(t, 500, w.Code)
+		assert.NotEmpty(t, log.String(), name)
+		for _, secret := range secrets {
+			assert.NotContains(t, log.String()+w.Body.String(), secret, name)
+		}
+	}
+}
+
+func TestACallbackHandlerWithoutAKeyIsNotMade(t *testing.T) {
+	handle := func(context.Context, identomat.Callback) error { return nil }
+	for name, make := range map[string]func() (http.Handler, error){
+		"no callback API key": func() (http.Handler, error) { return identomat.CallbackHandler(nil, handle) },
+		"key is empty":        func() (http.Handler, error) { return identomat.CallbackHandler([]string{callbackKey, ""}, handle) },
+		"white space":         func() (http.Handler, error) { return identomat.CallbackHandler([]string{callbackKey + "\n"}, handle) },
+		"handle is nil":       func() (http.Handler, error) { return identomat.CallbackHandler([]string{callbackKey}, nil) },
+		"option is nil":       func() (http.Handler, error) { return identomat.CallbackHandler([]string{callbackKey}, handle, nil) },
+		"must be positive": func() (http.Handler, error) {
+			return identomat.CallbackHandler([]string{callbackKey}, handle, identomat.WithMaxCallbackSize(0))
+		},
+		"function is nil": func() (http.Handler, error) {
+			return identomat.CallbackHandler([]string{callbackKey}, handle, identomat.WithCallbackErrors(nil))
+		},
+	} {
+		handler, err := make()
+		assert.ErrorContains(t, err, name)
+		assert.NotContains(t, fmt.Sprint(err), callbackKey)
+		assert.Nil(t, handler)
+	}
+	_, err := identomat.ParseCallback(callbackRequest(`{"callbackApiKey":""}`), nil)
+	assert.ErrorContains(t, err, "no callback API key")
+	_, err = identomat.ParseCallback(callbackRequest(`{"callbackApiKey":""}`), []string{""})
+	assert.ErrorContains(t, err, "key is empty")
+}
+
+// A hundred copies of one callback at once: each is handled, in the handler's own time.
+func TestAReplayedCallbackReachesTheHandlerEachTime(t *testing.T) {
+	var calls atomic.Int32
+	handler, err := identomat.CallbackHandler([]string{callbackKey},
+		func(context.Context, identomat.Callback) error { calls.Add(1); return nil })
+	require.NoError(t, err)
+	done := make(chan int)
+	for range 100 {
+		go func() {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, callbackRequest(`{"callbackApiKey":"callback-api-key-123","type":"x","sessionId":"s"}`))
+			done <- w.Code
+		}()
+	}
+	for range 100 {
+		assert.Equal(t, 200, <-done)
+	}
+	assert.EqualValues(t, 100, calls.Load())
+}
+
+func FuzzCallback(f *testing.F) {
+	for _, body := range []string{
+		`{"callbackApiKey":"callback-api-key-123","type":"x","sessionId":"s","text":"t","phoneNumber":"+995"}`,
+		`{"callbackApiKey":"callback-api-key-123","callbackApiKey":"other"}`, `{"callbackApiKey":"other","callbackApiKey":"callback-api-key-123"}`,
+		`{"callbackapikey":"callback-api-key-123"}`, `{}`, `null`, `[]`, `{"a":1}{"b":2}`, "\xff", `{"type":"\ud800"}`,
+		`{"callbackApiKey":"callback-api-key-123","type":["x"],"sessionId":{}}`,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		callback, err := identomat.ParseCallback(callbackRequest(body), []string{callbackKey})
+		if err != nil {
+			var refused *identomat.CallbackError
+			require.ErrorAs(t, err, &refused)
+			require.Equal(t, identomat.Callback{}, callback)
+			return
+		}
+		var members map[string]any
+		require.NoError(t, json.Unmarshal([]byte(body), &members), "what is accepted is JSON")
+		require.Equal(t, callbackKey, members["callbackApiKey"], "and bears the key")
+		var raw map[string]any
+		require.NoError(t, json.Unmarshal(callback.Raw(), &raw))
+		for name, value := range raw {
+			require.False(t, strings.EqualFold(name, "callbackApiKey"))
+			require.Equal(t, members[name], value)
+		}
+		require.NotContains(t, fmt.Sprintf("%v %+v %#v", callback, callback, callback), callbackKey)
+		sms, ok := callback.SMS()
+		require.Equal(t, ok, sms.PhoneNumber != "" && sms.Text != "" &&
+			(callback.Type == identomat.CallbackOneTimePassword || callback.Type == identomat.CallbackSessionLinkSMS))
+	})
+}
