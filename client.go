@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/engine"
@@ -83,7 +81,7 @@ func NewClient(companyKey string, opts ...Option) (*Client, error) {
 		maxReply:       DefaultMaxReplySize,
 		maxMedia:       DefaultMaxMediaSize,
 		userAgent:      "identomat-go/" + Version,
-		retry:          RetryPolicy{}.withDefaults(),
+		retry:          engine.RetryPolicy{}.WithDefaults(),
 		validate:       true,
 	}
 	for _, o := range opts {
@@ -155,7 +153,7 @@ type settings struct {
 	secretKey          redact.Secret
 	hmac               []HMACOption
 	httpClient         *http.Client
-	retry              RetryPolicy
+	retry              engine.RetryPolicy
 	attemptTimeout     time.Duration
 	maxReply, maxMedia int64
 	limiter            RateLimiter
@@ -196,8 +194,8 @@ func WithHTTPClient(c *http.Client) Option {
 // be https, except for a loopback host.
 func WithWidgetURL(baseURL string) Option {
 	return option(func(s *settings) (err error) {
-		s.widgetURL, err = checkBaseURL("widget URL", baseURL)
-		return err
+		s.widgetURL, err = engine.CheckBaseURL("widget URL", baseURL)
+		return named(err)
 	})
 }
 
@@ -205,8 +203,8 @@ func WithWidgetURL(baseURL string) Option {
 // https, except for a loopback host.
 func WithAPIURL(baseURL string) Option {
 	return option(func(s *settings) (err error) {
-		s.apiURL, err = checkBaseURL("API URL", baseURL)
-		return err
+		s.apiURL, err = engine.CheckBaseURL("API URL", baseURL)
+		return named(err)
 	})
 }
 
@@ -227,26 +225,14 @@ type RetryPolicy struct {
 	MaxDelay time.Duration
 }
 
-func (p RetryPolicy) withDefaults() RetryPolicy {
-	if p.MaxAttempts == 0 {
-		p.MaxAttempts = 3
-	}
-	if p.BaseDelay == 0 {
-		p.BaseDelay = 500 * time.Millisecond
-	}
-	if p.MaxDelay == 0 {
-		p.MaxDelay = 30 * time.Second
-	}
-	return p
-}
-
 // WithRetry replaces the [RetryPolicy].
 func WithRetry(p RetryPolicy) Option {
 	return option(func(s *settings) error {
-		if p.MaxAttempts < 0 || p.BaseDelay < 0 || p.MaxDelay < 0 {
-			return errors.New("identomat: WithRetry: a field is negative")
+		policy := engine.RetryPolicy(p)
+		if err := policy.Check(); err != nil {
+			return fmt.Errorf("identomat: WithRetry: %w", err)
 		}
-		s.retry = p.withDefaults()
+		s.retry = policy.WithDefaults()
 		return nil
 	})
 }
@@ -396,8 +382,8 @@ func WithLogger(l *slog.Logger) Option {
 // the User-Agent header.
 func WithUserAgent(product string) Option {
 	return option(func(s *settings) error {
-		if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' }) {
-			return errors.New("identomat: WithUserAgent: the product must be printable ASCII")
+		if err := engine.CheckProduct(product); err != nil {
+			return fmt.Errorf("identomat: WithUserAgent: %w", err)
 		}
 		s.userAgent = product + " identomat-go/" + Version
 		return nil
@@ -415,7 +401,7 @@ func (s *settings) client(companyKey string) (*Client, error) {
 	if s.httpClient != nil {
 		httpClient = *s.httpClient
 	} else {
-		httpClient.Transport = defaultTransport()
+		httpClient.Transport = engine.DefaultTransport()
 	}
 	secrets := []redact.Secret{redact.NewSecret(companyKey)}
 	var rules hmacRules
@@ -438,7 +424,7 @@ func (s *settings) client(companyKey string) (*Client, error) {
 		validate:   s.validate,
 		urls:       make(map[*operation.Operation]*url.URL, len(operation.All())),
 		engine: engine.New(engine.Config{
-			Client: &httpClient, UserAgent: s.userAgent, Retry: engine.RetryPolicy(s.retry),
+			Client: &httpClient, UserAgent: s.userAgent, Retry: s.retry,
 			AttemptTimeout: s.attemptTimeout, Limiter: s.limiter, Observe: s.observers, Secrets: secrets,
 		}),
 	}
@@ -464,44 +450,12 @@ func (s *settings) client(companyKey string) (*Client, error) {
 	return c, nil
 }
 
-func defaultTransport() http.RoundTripper {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return http.DefaultTransport // replaced, by a test for instance
-	}
-	t = t.Clone()
-	// There are two hosts, and the default of two idle connections would make a busy
-	// service dial for most calls.
-	t.MaxIdleConnsPerHost = t.MaxIdleConns
-	return t
-}
+func checkKey(name, key string) error { return named(engine.CheckKey(name, key)) }
 
-func checkKey(name, key string) error {
-	switch {
-	case key == "":
-		return fmt.Errorf("identomat: the %s is empty", name)
-	case strings.TrimSpace(key) != key, strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return fmt.Errorf("identomat: the %s begins or ends with white space, or contains a control character", name)
+// named puts the name of the package before an error of the engine's; nil stays nil.
+func named(err error) error {
+	if err != nil {
+		err = fmt.Errorf("identomat: %w", err)
 	}
-	return nil
-}
-
-// checkBaseURL does not repeat the URL in its errors: it may hold a password.
-func checkBaseURL(name, base string) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Opaque != "" {
-		return "", fmt.Errorf("identomat: the %s is not an absolute URL", name)
-	}
-	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
-		return "", fmt.Errorf("identomat: the %s must be a scheme and a host alone", name)
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
-		return "", fmt.Errorf("identomat: the %s must be https, except for a loopback host", name)
-	}
-	return u.Scheme + "://" + u.Host, nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return err
 }

@@ -3,6 +3,8 @@ package identomat
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/identomat-go/identomat/internal/sample"
 )
 
 // envelope are the members at the top of a reply that decide what it is.
@@ -36,7 +38,7 @@ func openEnvelope(object []byte) (e envelope) {
 				*value, value = trimJSON(object[start:i]), nil
 			}
 		case '"':
-			end := stringEnd(object, i)
+			end := sample.StringEnd(object, i)
 			if depth == 1 {
 				if colon := colonAfter(object, end); colon >= 0 {
 					value, start = e.member(object[i:end]), colon+1

@@ -187,7 +187,7 @@ type TransportError struct {
 // Error names the endpoint and the cause.
 func (e *TransportError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "identomat: %s: %s", e.Op, e.Err)
+	fmt.Fprintf(&b, "%s: %s", qualified(e.Op), e.Err)
 	if e.Attempts > 1 {
 		fmt.Fprintf(&b, " (%d attempts)", e.Attempts)
 	}
@@ -195,6 +195,15 @@ func (e *TransportError) Error() string {
 		b.WriteString(" (the service may have processed the request)")
 	}
 	return b.String()
+}
+
+// qualified is an operation after the name of its package. Package idenfy has the same types
+// of errors, and operations such as idenfy/token.
+func qualified(op string) string {
+	if own, found := strings.CutPrefix(op, "idenfy/"); found {
+		return "idenfy: " + own
+	}
+	return "identomat: " + op
 }
 
 // Unwrap returns the cause.

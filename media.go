@@ -19,6 +19,7 @@ import (
 	"github.com/identomat-go/identomat/internal/datauri"
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/sample"
 )
 
 // MediaService fetches what a session recorded. (API reference, Accessing Data and More.)
@@ -215,7 +216,7 @@ func (s *streamed) Takes(r *engine.Reply, whole bool) bool {
 		head := trimJSON(bytes.TrimPrefix(r.Body, []byte(byteOrderMark)))
 		return bytes.HasPrefix(head, []byte("{")) && !(whole && s.refuses(head))
 	}
-	return isMediaContent(r.Body, mediaType(r.Header.Get("Content-Type")))
+	return isMediaContent(r.Body, sample.MediaType(r.Header.Get("Content-Type")))
 }
 
 func (s *streamed) refuses(body []byte) bool {
@@ -299,7 +300,7 @@ func (c *Client) media(ctx context.Context, op *operation.Operation, contentType
 		return nil, err
 	}
 	return &Media{
-		ContentType: contentTypeOf(reply.Body, mediaType(reply.Header.Get("Content-Type"))),
+		ContentType: contentTypeOf(reply.Body, sample.MediaType(reply.Header.Get("Content-Type"))),
 		Size:        s.reply.Length, from: s, src: s.reply,
 	}, nil
 }
@@ -403,7 +404,7 @@ func (s *streamed) item(item io.Reader, label string) (*Media, error) {
 		n, err = item.Read(head[len(head):cap(head)])
 		head = head[:len(head)+n]
 	}
-	m := &Media{ContentType: contentTypeOf(head, mediaType(label)), Size: -1, from: s}
+	m := &Media{ContentType: contentTypeOf(head, sample.MediaType(label)), Size: -1, from: s}
 	switch {
 	case err == nil:
 		m.src = io.MultiReader(bytes.NewReader(head), item)
@@ -503,12 +504,12 @@ func sniff(head []byte) string {
 		}
 		return "video/mp4"
 	}
-	return mediaType(http.DetectContentType(head))
+	return sample.MediaType(http.DetectContentType(head))
 }
 
 func isVague(contentType string) bool {
 	switch contentType {
-	case "", "text/plain", "application/octet-stream", "binary/octet-stream", malformedType, unknownType:
+	case "", "text/plain", "application/octet-stream", "binary/octet-stream", sample.Malformed, sample.Unknown:
 		return true
 	}
 	return false

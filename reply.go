@@ -9,6 +9,7 @@ import (
 
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/sample"
 )
 
 // The one classifier for all replies. It fails closed: what is neither of the
@@ -86,7 +87,7 @@ func replyError(op *operation.Operation, r *engine.Reply, kind error) *APIError 
 	}
 	return &APIError{
 		Op: op.Name, StatusCode: r.StatusCode, kind: kind,
-		ContentType: mediaType(r.Header.Get("Content-Type")), Sample: sample(r.Body),
+		ContentType: sample.MediaType(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
 	}
 }
 
@@ -243,43 +244,3 @@ func hasShape(shape operation.Shape, body []byte, reply *envelope) bool {
 }
 
 func trimJSON(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
-
-// vagueTypes are content types that say nothing, or nothing that can be shown.
-const (
-	malformedType = "malformed content type"
-	unknownType   = "another content type"
-)
-
-// mediaType is a content type without its parameters, if it is one that replies have. A
-// header is no safer a place than a body.
-func mediaType(contentType string) string {
-	t, _, _ := strings.Cut(contentType, ";")
-	t = strings.ToLower(strings.TrimSpace(t))
-	kind, subtype, found := strings.Cut(t, "/")
-	switch {
-	case t == "":
-		return ""
-	case !found || !isSubtype(subtype):
-		return malformedType
-	}
-	switch kind {
-	case "image", "video", "audio", "text":
-		return t
-	case "application", "binary", "multipart":
-		for _, known := range [...]string{
-			"json", "xml", "pdf", "octet-stream", "x-tar", "tar", "zip", "gzip", "x-gzip", "problem+json", "x-www-form-urlencoded",
-			"xhtml+xml", "ogg", "x-tgz", "mp4", "form-data",
-		} {
-			if subtype == known {
-				return t
-			}
-		}
-	}
-	return unknownType
-}
-
-func isSubtype(s string) bool {
-	return s != "" && len(s) <= 32 && strings.IndexFunc(s, func(c rune) bool {
-		return c > 127 || !isWordByte(byte(c)) && !strings.ContainsRune("+.-", c)
-	}) < 0
-}

@@ -26,8 +26,7 @@ type ValidationError struct {
 // Error lists every problem with its path, and no value of the request.
 func (e *ValidationError) Error() string {
 	var b strings.Builder
-	b.WriteString("identomat: ")
-	b.WriteString(e.Op)
+	b.WriteString(qualified(e.Op))
 	b.WriteString(": invalid request: ")
 	for i, p := range e.Problems {
 		if i > 0 {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/identomat-go/identomat/internal/engine"
 )
 
 // EmbedOptions says how [Session.Embed] shows the widget. The zero value shows it and
@@ -116,7 +118,7 @@ func (s Session) Embed(opts EmbedOptions) (template.HTML, error) {
 // widgetOrigin is the origin of the widget as browsers write it in the events of messages.
 func widgetOrigin(sessionURL string) (string, error) {
 	u, err := url.Parse(sessionURL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !engine.IsLoopback(u.Hostname())) {
 		return "", errors.New("identomat: Embed: the session has no URL of https")
 	}
 	host := strings.ToLower(u.Host)

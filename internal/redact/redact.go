@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"regexp"
@@ -13,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 )
-
-const mask = "[redacted]"
 
 // Secret holds a string behind a function: no formatter, logger, encoder or
 // reflective dumper can reach it, even inside an unexported field.
@@ -32,13 +31,13 @@ func (s Secret) Reveal() string {
 }
 
 // Format writes the mask under every verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(Mask)) }
 
 // LogValue is the mask.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(mask) }
+func (s Secret) LogValue() slog.Value { return slog.StringValue(Mask) }
 
 // MarshalJSON writes the mask.
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + mask + `"`), nil }
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + Mask + `"`), nil }
 
 // Contains reports whether text shows one of the secrets, plain or in the spelling of a
 // URL, of JSON or of Go.
@@ -118,7 +117,12 @@ type withheld struct {
 	cause func() error
 }
 
-func (e *withheld) Error() string        { return e.text }
+func (e *withheld) Error() string { return e.text }
+
+// Format writes Error under every verb: what Go's spelling makes of a text can be a secret.
+func (e *withheld) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.text) }
+
+// Is answers for the cause.
 func (e *withheld) Is(target error) bool { return errors.Is(e.cause(), target) }
 
 // Timeout keeps the question of net.Error answered.

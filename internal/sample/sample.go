@@ -1,4 +1,6 @@
-package identomat
+// Package sample describes replies that were not understood without repeating a value of
+// them.
+package sample
 
 import (
 	"bytes"
@@ -8,11 +10,10 @@ import (
 
 const maxSample = 120
 
-// sample describes a reply that was not understood without repeating a value of it: the
-// skeleton of JSON, or the well-known words of a page. Replies hold names and faces, so
+// Of describes a reply without repeating a value of it: the skeleton of JSON, or the well-known words of a page. Replies hold names and faces, so
 // what is shown is chosen, and all else is left out.
-func sample(body []byte) string {
-	body = trimJSON(body)
+func Of(body []byte) string {
+	body = trim(body)
 	if len(body) == 0 {
 		return "empty reply"
 	}
@@ -34,8 +35,8 @@ func skeleton(src []byte) string {
 	for i := 0; i < len(src) && out.Len() < maxSample; {
 		switch c := src[i]; {
 		case c == '"':
-			end := stringEnd(src, i)
-			rest := trimJSON(src[end:])
+			end := StringEnd(src, i)
+			rest := trim(src[end:])
 			text := src[i+1 : max(i+1, end-1)]
 			if len(rest) > 0 && rest[0] == ':' && shownNames[string(text)] {
 				out.WriteByte('"')
@@ -66,9 +67,9 @@ func skeleton(src []byte) string {
 	return out.String()
 }
 
-// stringEnd is the index after the closing quote of the string that starts at i, or the
+// StringEnd is the index after the closing quote of the string that starts at i, or the
 // end of src.
-func stringEnd(src []byte, i int) int {
+func StringEnd(src []byte, i int) int {
 	for at := i + 1; at < len(src); {
 		quote := bytes.IndexByte(src[at:], '"')
 		if quote < 0 {
@@ -87,20 +88,21 @@ func stringEnd(src []byte, i int) int {
 }
 
 // shownNames are the names of fields that tell what kind of reply it is.
-var shownNames = wordSet(`result argumentError internalError errorSourceGroup error errors message code status
-	statusCode success detail details title type reason data person requestId timestamp path`)
+var shownNames = words(`result argumentError internalError errorSourceGroup error errors message code status
+	statusCode success detail details title type reason data person requestId timestamp path
+	identifier severity documentation`)
 
-func wordSet(words string) map[string]bool {
+func words(list string) map[string]bool {
 	set := map[string]bool{}
-	for w := range strings.FieldsSeq(words) {
+	for w := range strings.FieldsSeq(list) {
 		set[w] = true
 	}
 	return set
 }
 
 // pageWords are the words that error pages of servers and proxies are made of.
-var pageWords = wordSet(`access bad before cloudflare connect connection denied disconnect
-		error expired failed failure forbidden found gateway html http identomat internal invalid limit login
+var pageWords = words(`access bad before cloudflare connect connection denied disconnect
+		error expired failed failure forbidden found gateway html http idenfy identomat internal invalid limit login
 		maintenance many method moved nginx no not overflow page permanently please refused request requests
 		required reset server service sign sorry temporarily timed timeout too try unauthorized
 		unavailable upstream was`)
@@ -118,3 +120,49 @@ func knownWords(page []byte) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// Content types that cannot be shown.
+const (
+	Malformed = "malformed content type"
+	Unknown   = "another content type"
+)
+
+// MediaType is a content type without its parameters, if it is one that replies have. A
+// header is no safer a place than a body.
+func MediaType(contentType string) string {
+	t, _, _ := strings.Cut(contentType, ";")
+	t = strings.ToLower(strings.TrimSpace(t))
+	kind, subtype, found := strings.Cut(t, "/")
+	switch {
+	case t == "":
+		return ""
+	case !found || !isSubtype(subtype):
+		return Malformed
+	}
+	switch kind {
+	case "image", "video", "audio", "text":
+		return t
+	case "application", "binary", "multipart":
+		for _, known := range [...]string{
+			"json", "xml", "pdf", "octet-stream", "x-tar", "tar", "zip", "gzip", "x-gzip", "problem+json", "x-www-form-urlencoded",
+			"xhtml+xml", "ogg", "x-tgz", "mp4", "form-data",
+		} {
+			if subtype == known {
+				return t
+			}
+		}
+	}
+	return Unknown
+}
+
+func isSubtype(s string) bool {
+	return s != "" && len(s) <= 32 && strings.IndexFunc(s, func(c rune) bool {
+		return c > 127 || !isWordByte(byte(c)) && !strings.ContainsRune("+.-", c)
+	}) < 0
+}
+
+func isWordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+func trim(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
