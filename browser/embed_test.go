@@ -1,0 +1,126 @@
+package browser
+
+import (
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+const embeddedToken = "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"
+
+// speaker is a page that posts to its parent what the fragment of its address lists, as
+// expressions of JavaScript, and then says that it has spoken.
+const speaker = `<!DOCTYPE html><title>Widget</title><script>
+for (const text of JSON.parse(decodeURIComponent(location.hash.slice(1)) || "[]")) parent.postMessage(eval("(" + text + ")"), "*");
+parent.postMessage("spoken", "*");
+</script>`
+
+// bank is a page with the widget inside, under the policy that Embed promises to work
+// with, and beside it what else may send messages to the page.
+type bank struct {
+	home, widget, stranger string
+	posts                  chan url.Values
+}
+
+func openBank(t *testing.T, opts identomat.EmbedOptions, fromWidget, fromElsewhere string, cancel bool) bank {
+	t.Helper()
+	speak := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprint(w, speaker)
+	}
+	b := bank{widget: company(t, speak), stranger: company(t, speak), posts: make(chan url.Values, 10)}
+	opts.Nonce = "a-nonce-of-this-reply"
+	session := identomat.Session{
+		Token: embeddedToken,
+		URL:   b.widget + "/?session_token=" + embeddedToken + "#" + url.PathEscape(fromWidget),
+	}
+	page := template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Bank</title>
+<script nonce="{{.Nonce}}">
+let heard = 0, done = 0;
+addEventListener("message", (e) => { if (e.data === "spoken") heard++; });
+addEventListener("identomat:done", (e) => { done++; if ({{.Cancel}}) e.preventDefault(); });
+</script>
+<h1>Verify yourself</h1>
+{{.Widget}}
+<iframe src="{{.Stranger}}"></iframe>
+<iframe src="{{.Second}}"></iframe>
+</html>`))
+	b.home = company(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if r.Method == http.MethodPost {
+			_ = r.ParseForm()
+			b.posts <- r.PostForm
+			_, _ = fmt.Fprint(w, `<!DOCTYPE html><link rel="icon" href="data:,"><title>Bank</title><h1>Thank you</h1>`)
+			return
+		}
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; frame-src "+b.widget+" "+b.stranger+
+			"; script-src 'nonce-"+opts.Nonce+"'; style-src 'self'; form-action 'self'")
+		widget, err := session.Embed(opts)
+		assert.NoError(t, err)
+		assert.NoError(t, page.Execute(w, map[string]any{
+			"Nonce": opts.Nonce, "Cancel": cancel, "Widget": widget,
+			// The same words from another origin, and from the widget's origin in another frame.
+			"Stranger": b.stranger + "/#" + url.PathEscape(fromElsewhere),
+			"Second":   b.widget + "/#" + url.PathEscape(fromElsewhere),
+		}))
+	})
+	return b
+}
+
+func TestTheEndOfAnEmbeddedSessionIsHeardOnce(t *testing.T) {
+	for name, words := range map[string]string{
+		"the word":             `["'DONE'"]`,
+		"the object":           `["{type: 'done', sessionId: '47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc'}"]`,
+		"both, again":          `["'DONE'", "{type: 'done'}", "'DONE'", "'DONE'"]`,
+		"after something else": `["{type: 'progress'}", "null", "7", "'done'", "['DONE']", "'DONE'"]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := open(t)
+			bank := openBank(t, identomat.EmbedOptions{PostTo: "/kyc/done", Fields: map[string]string{"csrf": "c<\">"}}, words, `[]`, false)
+			b.visit(bank.home)
+			b.do(chromedp.WaitVisible(chromedp.Search(`//h1[text()="Thank you"]`)))
+			assert.Equal(t, url.Values{"session_token": {embeddedToken}, "csrf": {"c<\">"}}, <-bank.posts)
+			assert.Empty(t, bank.posts)
+		})
+	}
+}
+
+func TestAnEmbeddingPageCanKeepTheEndToItself(t *testing.T) {
+	for name, opts := range map[string]identomat.EmbedOptions{
+		"without a form":         {},
+		"with a cancelled event": {PostTo: "/kyc/done"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := open(t)
+			bank := openBank(t, opts, `["'DONE'", "'DONE'", "{type: 'done'}"]`, `[]`, true)
+			b.visit(bank.home)
+			ask(b, chromedp.Poll[bool](`heard === 3`))
+			assert.Equal(t, "1", b.eval(`done`))
+			assert.Equal(t, "Verify yourself", b.text("h1"))
+			assert.Empty(t, bank.posts)
+			assert.Equal(t, "camera; microphone", b.eval(`document.querySelector(".identomat-widget iframe").allow`))
+		})
+	}
+}
+
+func TestAForgedEndOfAnEmbeddedSessionIsNotHeard(t *testing.T) {
+	b := open(t)
+	words := `["'DONE'", "{type: 'done'}", "'DONE'"]`
+	bank := openBank(t, identomat.EmbedOptions{PostTo: "/kyc/done"}, `["'done'", "{type: 'DONE'}", "null", "undefined", "{}", "['DONE']"]`, words, false)
+	b.visit(bank.home)
+	ask(b, chromedp.Poll[bool](`heard === 3`))
+	// The page itself, which a script of an advertisement may have.
+	b.eval(`(postMessage("DONE", "*"), postMessage("spoken", "*"))`)
+	ask(b, chromedp.Poll[bool](`heard === 4`))
+	assert.Equal(t, "0", b.eval(`done`))
+	assert.Equal(t, "Verify yourself", b.text("h1"))
+	require.Empty(t, bank.posts)
+}
