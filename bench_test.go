@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/identomat-go/identomat"
 )
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 		serveBenchmarks()
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func serveBenchmarks() {

@@ -180,7 +180,8 @@ func (r *Result) decode(data []byte) error {
 type onceString string
 
 func (s *onceString) UnmarshalJSON(data []byte) error {
-	if *s != "" || len(data) == 0 || data[0] != '"' {
+	// An empty one would be forgotten when a second one comes.
+	if *s != "" || len(data) == 0 || data[0] != '"' || string(data) == `""` {
 		return errNoOutcome
 	}
 	if text := data[1 : len(data)-1]; bytes.IndexByte(text, '\\') < 0 {

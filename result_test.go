@@ -461,6 +461,17 @@ func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
 	})
 }
 
+func TestAnEmptyOutcomeMakesNoRoomForAnother(t *testing.T) {
+	for _, text := range []string{`{"result":"","result":"approved"}`, `{"result":"approved","result":""}`, `{"result":""}`} {
+		var r identomat.Result
+		require.Error(t, json.Unmarshal([]byte(text), &r), text)
+		client, mock := mocked(t)
+		answers(mock, resultURL, 200, "application/json", text)
+		_, err := client.Sessions.Result(t.Context(), token)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedReply, text)
+	}
+}
+
 func FuzzResult(f *testing.F) {
 	names, err := filepath.Glob("testdata/samples/result-*")
 	require.NoError(f, err)

@@ -266,15 +266,14 @@ func assertSameAsDecoded(t *testing.T, data []byte, items []item) {
 	require.Len(t, items, len(texts), "%q", data)
 	unbroken := strings.NewReplacer("\r", "", "\n", "")
 	for i, text := range texts {
-		mediaType, encoded := "", text
-		if uri, isURI := strings.CutPrefix(text, "data:"); isURI {
+		mediaType, encoded := "", unbroken.Replace(text)
+		if uri, isURI := strings.CutPrefix(encoded, "data:"); isURI {
 			var found bool
 			if mediaType, encoded, found = strings.Cut(uri, ";base64,"); !found {
 				continue // another of the spellings
 			}
 		}
-		encoded = strings.TrimRight(unbroken.Replace(encoded), "=")
-		want, err := base64.RawStdEncoding.DecodeString(encoded)
+		want, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
 		require.NoError(t, err, "%q", text)
 		require.Equal(t, item{mediaType, string(want)}, items[i], "%q", text)
 	}
