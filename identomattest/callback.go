@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/identomat-go/identomat"
 )
@@ -86,4 +87,40 @@ func (s *Server) SendCallback(ctx context.Context, url string, callback Callback
 		return resp.StatusCode, fmt.Errorf("identomattest: callback: %w", err)
 	}
 	return resp.StatusCode, nil
+}
+
+// callbackPatience is how long a company may take to answer a callback that the server
+// sends by itself. Whoever waits for it does not wait for ever.
+const callbackPatience = 10 * time.Second
+
+// tell posts a callback to the address of WithCallbackURL, if there is one. The lock must
+// not be held: the company may ask for the session before it answers.
+func (s *Server) tell(ctx context.Context, callback Callback) {
+	if s.callbackURL == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	status, err := s.SendCallback(ctx, s.callbackURL, callback)
+	switch {
+	case err != nil:
+		s.logf("%v", err)
+	case status < 200 || status > 299:
+		s.logf("the company answered a callback with HTTP %d", status)
+	}
+}
+
+// tellSettled sends the callback of WithStatusCallback.
+func (s *Server) tellSettled(token string) {
+	if s.statusCallback != "" {
+		// Whoever decided may go away; the company is to hear of it nevertheless.
+		s.tell(context.Background(), PlainCallback(s.statusCallback, identomat.Token(token)))
+	}
 }

@@ -317,13 +317,16 @@ func (s *Server) controlDecide(r *http.Request) (any, error) {
 
 func (s *Server) controlSettle(r *http.Request, d decision) (any, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	ses, ok := s.sessions[r.PathValue("token")]
 	if !ok {
+		s.mu.Unlock()
 		return nil, noSuchSession
 	}
 	s.settle(ses, d)
-	return s.describe(ses), nil
+	out := s.describe(ses)
+	s.mu.Unlock()
+	s.tellSettled(out.Token)
+	return out, nil
 }
 
 func (s *Server) controlExpire(r *http.Request) (any, error) {

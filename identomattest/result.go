@@ -112,15 +112,19 @@ func (s *Server) decide(method, token string, d decision, opts []DecisionOption)
 		d.answers[at] = wire
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	ses, ok := s.sessions[token]
+	if ok {
+		s.settle(ses, d)
+	}
+	s.mu.Unlock()
 	if !ok {
 		return s.misuse("%s: no session has the token %q", method, token)
 	}
-	s.settle(ses, d)
+	s.tellSettled(token)
 	return nil
 }
 
+// settle is called with the lock held; [Server.tellSettled] follows once it is not.
 func (s *Server) settle(ses *session, d decision) {
 	d.time = s.now()
 	if d.documentType == "" {

@@ -2,6 +2,7 @@ package identomattest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -54,6 +55,7 @@ type Server struct {
 	bareFiles                          bool
 	extraConfigs                       []string
 	callbackURL                        string
+	statusCallback                     string
 	hosts                              []string
 	sink                               func(format string, args ...any)
 	tb                                 TB
@@ -106,6 +108,18 @@ func WithCallbackKey(key string) Option {
 // this address when a person has entered a phone number or an email address to be verified.
 func WithCallbackURL(url string) Option {
 	return func(s *Server) { s.callbackURL = url }
+}
+
+// WithStatusCallback posts a [PlainCallback] of this type to the address of
+// [WithCallbackURL] whenever a session is settled: on the page, by Approve, Reject,
+// ManualCheck and SetResult, and by the control API. The types of the true service's status
+// callbacks are not published, so there is none by default.
+//
+// It is sent once the decision can be read from result/, and answered before the method
+// returns; a company that does not answer is given up after ten seconds. What became of it
+// is in the log.
+func WithStatusCallback(callbackType string) Option {
+	return func(s *Server) { s.statusCallback = callbackType }
 }
 
 // WithLogf receives what the server has to say, refused requests above all. Without it the
@@ -173,6 +187,9 @@ func start(tb TB, opts []Option) (*Server, error) {
 	}
 	for _, opt := range opts {
 		opt(s)
+	}
+	if s.statusCallback != "" && s.callbackURL == "" {
+		return nil, errors.New("identomattest: WithStatusCallback needs an address: add WithCallbackURL")
 	}
 	s.CompanyKey, s.SecretKey, s.CallbackKey = s.companyKey, s.secretKey, s.callbackKey
 	for _, raw := range append([]string{sampleConfiguration}, s.extraConfigs...) {

@@ -2,7 +2,6 @@ package identomattest
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"embed"
 	"html/template"
@@ -11,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 )
 
 //go:embed templates/*
@@ -30,8 +28,6 @@ var widgetPage = template.Must(template.New("widget.html").Funcs(template.FuncMa
 
 // maxForm is what the page takes in one form, the files of a question included.
 const maxForm = 64 << 20
-
-const callbackPatience = 10 * time.Second
 
 // servePage is the widget: GET shows where a session stands, POST takes it further.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
@@ -106,14 +102,8 @@ func (s *Server) stepOnPage(w http.ResponseWriter, r *http.Request) {
 	view, send := s.advance(ses, r.PostForm, r.MultipartForm)
 	if view == nil {
 		s.mu.Unlock()
-		if send != nil && s.callbackURL != "" {
-			// The person does not wait for ever for a company that does not answer.
-			ctx, cancel := context.WithTimeout(r.Context(), callbackPatience)
-			_, err := s.SendCallback(ctx, s.callbackURL, *send)
-			cancel()
-			if err != nil {
-				s.logf("%v", err)
-			}
+		if send != nil {
+			s.tell(r.Context(), *send)
 		}
 		// A reload of the next page must not send this form again.
 		redirect(w, "/?session_token="+url.QueryEscape(token))
@@ -159,6 +149,7 @@ func (s *Server) decideOnPage(w http.ResponseWriter, form url.Values) {
 	returnURL := ses.flags.text("return_url")
 	p := newPage(ses, "done", token)
 	s.mu.Unlock()
+	s.tellSettled(token)
 	if returnURL == "" {
 		render(w, http.StatusOK, p)
 		return
