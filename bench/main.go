@@ -1,0 +1,329 @@
+// Command bench compares the calls of this SDK with the same calls by hand and by what one
+// would take instead. From the root of the repository:
+//
+//	go run ./bench
+//
+// The server is a process of its own, so what is counted is the client's work alone. The
+// clients take turns, one batch of calls each a round, and a figure is the median over the
+// rounds of the ratio to the hand-written call of the same round: whatever slows the machine
+// down slows all of them. Before anything is measured, every client has to show that it sent
+// the same request and read the same reply as the hand-written one.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	if os.Getenv(serverVariable) != "" {
+		serve()
+		return
+	}
+	rounds := flag.Int("rounds", 30, "rounds to take the medians of")
+	quick := flag.Bool("quick", false, "show in seconds that everything runs; the figures mean nothing")
+	only := flag.String("rows", "", "regular expression of the rows to measure")
+	columns := flag.String("columns", "", "regular expression of the columns to measure beside the limit")
+	profile := flag.String("cpuprofile", "", "write a CPU profile of the measurement to this file")
+	flag.Parse()
+	if err := run(*rounds, *quick, *only, *columns, *profile); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// A row is one kind of call.
+type row struct {
+	name string
+	call func(client) (answer, error)
+	// batch is how many calls make one measurement; workers make them at the same time.
+	batch, workers int
+}
+
+var rows = []row{
+	{name: "begin", call: client.begin, batch: 300},
+	{name: "result, reply kept", call: client.result, batch: 200},
+	{name: "result, reply not kept", call: client.outcome, batch: 200},
+	{name: "download 16 MiB", call: client.download, batch: 6},
+	{name: "upload 8 MiB", call: client.upload, batch: 10},
+	{name: "begin, 8 at once", call: client.begin, batch: 400, workers: 8},
+	{name: "search, 230 hits", call: client.search, batch: 20},
+}
+
+// A column is one way to make the calls.
+type column struct {
+	name string
+	make func(base string, signed bool) (client, error)
+}
+
+var columns = []column{
+	{"by hand", func(base string, signed bool) (client, error) { return byHand(base, signed), nil }},
+	{"identomat", newSDK},
+	// The same code again: what differs from 1 in this column is chance.
+	{"by hand again", func(base string, signed bool) (client, error) { return byHand(base, signed), nil }},
+	{"resty", newResty},
+	{"retryablehttp", newRetryable},
+	{"go-github", newGitHub},
+	{"godo", newGodo},
+	{"stripe-go", newStripe},
+	{"openai-go", newOpenAI},
+}
+
+func run(rounds int, quick bool, only, names, profile string) error {
+	rowFilter, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	columnFilter, err := regexp.Compile(names)
+	if err != nil {
+		return err
+	}
+	base, stop, err := startServer()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := writeUpload(); err != nil {
+		return err
+	}
+	defer os.Remove(uploadFile)
+	if quick {
+		rounds = 2
+	}
+	chosen := columns[:1:1]
+	for _, c := range columns[1:] {
+		if columnFilter.MatchString(c.name) {
+			chosen = append(chosen, c)
+		}
+	}
+	describe(rounds, quick)
+	if profile != "" {
+		file, err := os.Create(profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	for _, signed := range []bool{false, true} {
+		clients := make([]client, len(chosen))
+		for i, c := range chosen {
+			if clients[i], err = c.make(base, signed); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+		var measured []measurement
+		for _, r := range rows {
+			if !rowFilter.MatchString(r.name) {
+				continue
+			}
+			if quick {
+				r.batch = max(2, r.batch/50)
+			}
+			if err := check(base, r, chosen, clients); err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			m, err := r.measure(rounds, clients)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			measured = append(measured, m)
+		}
+		report(signed, chosen, measured)
+	}
+	return nil
+}
+
+// check makes every client call once and compares with the call by hand: what the server
+// got, and what came of the reply.
+func check(base string, r row, chosen []column, clients []client) error {
+	var want, wantAnswer string
+	for i, c := range clients {
+		got, gotAnswer, err := observed(base, func() (answer, error) { return r.call(c) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", chosen[i].name, err)
+		}
+		if i == 0 {
+			want, wantAnswer = got, gotAnswer
+		}
+		if got != want {
+			return fmt.Errorf("%s sends %s\nby hand: %s", chosen[i].name, got, want)
+		}
+		if gotAnswer != wantAnswer {
+			return fmt.Errorf("%s reads %s\nby hand: %s", chosen[i].name, gotAnswer, wantAnswer)
+		}
+	}
+	return nil
+}
+
+// A cost is that of one call.
+type cost struct{ time, allocs, bytes float64 }
+
+// A measurement has the costs of every client in every round.
+type measurement struct {
+	row     string
+	clients [][]cost
+}
+
+func (r row) measure(rounds int, clients []client) (measurement, error) {
+	m := measurement{row: r.name, clients: make([][]cost, len(clients))}
+	for _, c := range clients { // connections, pools and caches
+		if _, err := r.run(c); err != nil {
+			return m, err
+		}
+	}
+	for round := range rounds {
+		for i := range clients {
+			at := (i + round) % len(clients) // nobody is always the first
+			c, err := r.run(clients[at])
+			if err != nil {
+				return m, err
+			}
+			m.clients[at] = append(m.clients[at], c)
+		}
+	}
+	return m, nil
+}
+
+// run makes one batch of calls.
+func (r row) run(c client) (cost, error) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	err := r.calls(c)
+	elapsed := time.Since(start)
+	runtime.ReadMemStats(&after)
+	n := float64(r.batch)
+	return cost{
+		time: float64(elapsed) / n, allocs: float64(after.Mallocs-before.Mallocs) / n,
+		bytes: float64(after.TotalAlloc-before.TotalAlloc) / n,
+	}, err
+}
+
+func (r row) calls(c client) error {
+	if r.workers == 0 {
+		for range r.batch {
+			if _, err := r.call(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var all sync.WaitGroup
+	failures := make([]error, r.workers)
+	for i := range r.workers {
+		all.Go(func() {
+			for range r.batch / r.workers {
+				if _, err := r.call(c); err != nil {
+					failures[i] = err
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	for _, err := range failures {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describe tells what the figures depend on.
+func describe(rounds int, quick bool) {
+	cpu := "unknown CPU"
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, model, found := strings.Cut(string(info), "model name\t: "); found {
+			cpu, _, _ = strings.Cut(model, "\n")
+		}
+	}
+	fmt.Printf("%s, %d cores, %s/%s, %s, %d rounds\n", cpu, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), rounds)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			switch dep.Path {
+			case "resty.dev/v3", "github.com/hashicorp/go-retryablehttp", "github.com/google/go-github/v89", "github.com/digitalocean/godo",
+				"github.com/stripe/stripe-go/v85", "github.com/openai/openai-go/v3":
+				fmt.Printf("%s %s\n", dep.Path, dep.Version)
+			}
+		}
+	}
+	fmt.Println("\nTime / allocations / bytes allocated of one call, where the call by hand is 1.")
+	if quick {
+		fmt.Println("A quick run: it shows that every client does the same work. The figures mean nothing.")
+	}
+}
+
+func report(signed bool, chosen []column, measured []measurement) {
+	title := "unsigned"
+	if signed {
+		title = "signed, replies verified"
+	}
+	fmt.Printf("\n| %s | by hand |", title)
+	for _, c := range chosen[1:] {
+		fmt.Printf(" %s |", c.name)
+	}
+	fmt.Print(" middle half of identomat's times |\n|---|---|")
+	fmt.Println(strings.Repeat("---|", len(chosen)))
+	for _, m := range measured {
+		limit := m.clients[0]
+		fmt.Printf("| %s | %s, %.0f, %s |", m.row, time.Duration(median(limit, timeOf)).Round(100*time.Nanosecond),
+			median(limit, allocsOf), size(median(limit, bytesOf)))
+		spread := ""
+		for i, costs := range m.clients[1:] {
+			ratios := make([]cost, len(costs))
+			for round := range costs {
+				ratios[round] = cost{
+					costs[round].time / limit[round].time, costs[round].allocs / limit[round].allocs, costs[round].bytes / limit[round].bytes,
+				}
+			}
+			fmt.Printf(" %.2f / %.2f / %.2f |", median(ratios, timeOf), median(ratios, allocsOf), median(ratios, bytesOf))
+			if chosen[i+1].name == "identomat" {
+				spread = fmt.Sprintf("%.2f–%.2f", quantile(ratios, timeOf, 0.25), quantile(ratios, timeOf, 0.75))
+			}
+		}
+		fmt.Printf(" %s |\n", spread)
+	}
+}
+
+func timeOf(c cost) float64   { return c.time }
+func allocsOf(c cost) float64 { return c.allocs }
+func bytesOf(c cost) float64  { return c.bytes }
+
+func median(costs []cost, of func(cost) float64) float64 { return quantile(costs, of, 0.5) }
+
+func quantile(costs []cost, of func(cost) float64, q float64) float64 {
+	all := make([]float64, len(costs))
+	for i, c := range costs {
+		all[i] = of(c)
+	}
+	slices.Sort(all)
+	return all[int(q*float64(len(all)-1)+0.5)]
+}
+
+func size(bytes float64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%.1f kB", bytes/1000)
+	}
+	return fmt.Sprintf("%.1f MB", bytes/1e6)
+}
+
+// discard is io.Discard without its shortcuts.
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+var _ io.Writer = discard{}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// serverVariable makes the process the server.
+const serverVariable = "IDENTOMAT_BENCH_SERVER"
+
+const (
+	downloadSize = 16 << 20
+	uploadSize   = 8 << 20
+	pageSize     = 100
+	hits         = 2*pageSize + 30
+)
+
+func startServer() (base string, stop func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, err
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), serverVariable+"=1")
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() { _ = stdin.Close(); _ = cmd.Wait() }
+	addr, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		stop()
+		return "", nil, err
+	}
+	return "http://" + strings.TrimSpace(addr), stop, nil
+}
+
+// server answers as Identomat does.
+type server struct {
+	replies map[string]reply
+	pages   map[string]reply // by what their request says of the offset
+
+	mu       sync.Mutex
+	watching bool
+	seen     []string
+}
+
+type reply struct {
+	contentType, signature string
+	body                   []byte
+}
+
+func newReply(contentType string, body []byte) reply {
+	return reply{contentType, authorization(digestOf(body)), body}
+}
+
+func serve() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	s := &server{
+		replies: map[string]reply{
+			beginPath:    newReply(asJSON, []byte(`"`+token+`"`)),
+			resultPath:   newReply(asJSON, sample("result-sessionapproved.json")),
+			downloadPath: newReply("video/mp4", video(downloadSize)),
+			passportPath: newReply(asJSON, sample("passport-default.json")),
+		},
+		pages: map[string]reply{},
+	}
+	for _, offset := range []int{0, pageSize, 2 * pageSize, hits} { // the last is empty, and ends the list
+		s.pages[fmt.Sprintf(`"offset":%d,`, offset)] = newReply(asJSON, hitPage(offset, min(pageSize, hits-offset)))
+	}
+	fmt.Println(listener.Addr())
+	go func() { // ends with the process that started it
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	_ = http.Serve(listener, s)
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	watching := s.watching
+	s.mu.Unlock()
+	if r.URL.Path == "/watch" {
+		s.watch(w)
+		return
+	}
+	// stripe-go insists on a version in front.
+	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/v2")
+	var body []byte
+	if watching || path == searchPath {
+		body, _ = io.ReadAll(r.Body)
+	} else {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
+	answer, found := s.replies[path]
+	if path == searchPath {
+		for offset, page := range s.pages {
+			if bytes.Contains(body, []byte(offset)) {
+				answer, found = page, true
+			}
+		}
+	}
+	signature, signed := strings.CutPrefix(r.Header.Get("Authorization"), "signature=")
+	if watching {
+		seen := describeRequest(path, r.Header.Get("Content-Type"), body)
+		if signed {
+			seen += fmt.Sprintf(", rightly signed: %t", signature == strings.TrimPrefix(expectedSignature(r.Header.Get("Content-Type"), body), "signature="))
+		}
+		s.mu.Lock()
+		s.seen = append(s.seen, seen)
+		s.mu.Unlock()
+	}
+	if !found {
+		http.NotFound(w, r)
+		return
+	}
+	if signed {
+		w.Header().Set("Authorization", answer.signature)
+	}
+	w.Header().Set("Content-Type", answer.contentType)
+	w.Header().Set("Content-Length", fmt.Sprint(len(answer.body)))
+	_, _ = w.Write(answer.body)
+}
+
+func sample(name string) []byte {
+	data, err := os.ReadFile(filepath.Join("testdata", "samples", name))
+	if err != nil {
+		panic(fmt.Sprint("not run from the root of the repository: ", err))
+	}
+	return data
+}
+
+// watch begins and ends the watching, and tells what was seen.
+func (s *server) watch(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = io.WriteString(w, strings.Join(s.seen, "\n"))
+	s.watching, s.seen = !s.watching, nil
+}
+
+// observed is what the server gets and what the client makes of the reply.
+func observed(base string, call func() (answer, error)) (sent, read string, err error) {
+	watch := func() string {
+		resp, err := http.Get(base + "/watch")
+		if err != nil {
+			return err.Error()
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		return string(text)
+	}
+	watch()
+	got, err := call()
+	sent = watch()
+	return sent, got.String(), err
+}
+
+// describeRequest tells what a request says, however it is written.
+func describeRequest(path, contentType string, body []byte) string {
+	kind, params, _ := mime.ParseMediaType(contentType)
+	text := "?"
+	switch kind {
+	case "application/json":
+		var v any
+		if json.Unmarshal(body, &v) == nil {
+			sorted, _ := json.Marshal(v)
+			text = string(sorted)
+		}
+	case "application/x-www-form-urlencoded":
+		form, _ := url.ParseQuery(string(body))
+		text = form.Encode()
+	case "multipart/form-data":
+		text = ""
+		eachPart(params["boundary"], body, func(part *multipart.Part, content []byte) {
+			text += fmt.Sprintf("[%s %s %d bytes %x]", part.FormName(), part.Header.Get("Content-Type"), len(content), sha256.Sum256(content))
+		})
+	}
+	return path + " " + kind + " " + text
+}
+
+func expectedSignature(contentType string, body []byte) string {
+	kind, params, _ := mime.ParseMediaType(contentType)
+	if kind != "multipart/form-data" {
+		return authorization(digestOf(body))
+	}
+	digest := []byte(secretKey)
+	eachPart(params["boundary"], body, func(_ *multipart.Part, content []byte) { digest = digestWith(digest, content) })
+	return authorization(digest)
+}
+
+func eachPart(boundary string, body []byte, visit func(*multipart.Part, []byte)) {
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextRawPart()
+		if err != nil {
+			return
+		}
+		content, _ := io.ReadAll(part)
+		visit(part, content)
+	}
+}
+
+// video does not compress, and is recognised for what it says it is.
+func video(n int) []byte {
+	data := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
+	copy(data, "\x00\x00\x00\x18ftypmp42")
+	return data
+}
+
+func hitPage(offset, n int) []byte {
+	page := []byte(`{"result":[`)
+	for i := range n {
+		if i > 0 {
+			page = append(page, ',')
+		}
+		page = fmt.Appendf(page, `{"score":%d,"name":"John SMITH %d","personId":"67137933a2176f07%08x","entityType":"person","topics":["Sanctioned entity","Wanted person","Person of interest","Politician"]}`,
+			100-i/10, offset+i, offset+i)
+	}
+	return append(page, `]}`...)
+}
