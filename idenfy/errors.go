@@ -1,0 +1,204 @@
+package idenfy
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// What iDenfy can answer, for [errors.Is]. The page names "a standard iDenfy API error
+// response" without its form. Identifiers and statuses are those of iDenfy's public
+// documentation on errors.
+var (
+	// ErrOutOfCredits: HTTP 402, or PERMISSIONS_ERROR with the message "Partner reached token
+	// limit." Nothing is sent again; it is no rate limit, and waiting does not help.
+	ErrOutOfCredits = errors.New("idenfy: out of credits")
+	// ErrRateLimited: TOO_MANY_REQUESTS or HTTP 429. [APIError.RetryAfter] tells how long to
+	// wait, if the service did.
+	ErrRateLimited = errors.New("idenfy: rate limited")
+	// ErrUnauthorized: UNAUTHORIZED or HTTP 401. The API key or secret is wrong.
+	ErrUnauthorized = errors.New("idenfy: unauthorized")
+	// ErrForbidden: HTTP 403. The account is inactive, or may not use the endpoint.
+	ErrForbidden = errors.New("idenfy: forbidden")
+	// ErrNotFound: HTTP 404.
+	ErrNotFound = errors.New("idenfy: not found")
+	// ErrConflict: HTTP 409. The client id has a session that is still active.
+	ErrConflict = errors.New("idenfy: conflict")
+	// ErrInternal: INTERNAL_ERROR. The session may exist.
+	ErrInternal = errors.New("idenfy: internal error of the service")
+	// ErrBadValue: BAD_VALUE. [APIError.Message] names the parameter.
+	ErrBadValue = errors.New("idenfy: bad value")
+	// ErrMissingValue: MISSING_VALUE. [APIError.Message] names the parameter.
+	ErrMissingValue = errors.New("idenfy: missing value")
+	// ErrValidation: VALIDATION_ERROR.
+	ErrValidation = errors.New("idenfy: validation error of the service")
+	// ErrEncoding: ENCODING_ERROR.
+	ErrEncoding = errors.New("idenfy: encoding error")
+	// ErrJSON: JSON_ERROR.
+	ErrJSON = errors.New("idenfy: JSON error")
+	// ErrTokenNotValid: TOKEN_NOT_VALID.
+	ErrTokenNotValid = errors.New("idenfy: token not valid")
+	// ErrPartnerContract: PARTNER_CONTRACT_ERROR. The contract does not have what was asked
+	// for.
+	ErrPartnerContract = errors.New("idenfy: not in the contract")
+	// ErrPartner: PARTNER_ERROR.
+	ErrPartner = errors.New("idenfy: partner error")
+	// ErrPermissions: PERMISSIONS_ERROR, but not that of [ErrOutOfCredits].
+	ErrPermissions = errors.New("idenfy: no permission")
+	// ErrMethodNotAllowed: METHOD_NOT_ALLOWED or HTTP 405.
+	ErrMethodNotAllowed = errors.New("idenfy: method not allowed")
+
+	// ErrUnexpectedReply: the reply is neither a session nor an error of iDenfy's form: a
+	// login or proxy page, a truncated document, a session without its token, a redirect.
+	ErrUnexpectedReply = errors.New("idenfy: unexpected reply")
+	// ErrTooLarge: the reply is larger than [WithMaxReplySize] allows, or the webhook is
+	// larger than [MaxWebhookSize].
+	ErrTooLarge = errors.New("idenfy: too large")
+	// ErrSignatureMismatch: a webhook's signature is wrong or missing. Nothing of it can be
+	// trusted.
+	ErrSignatureMismatch = errors.New("idenfy: webhook signature does not match")
+)
+
+// Identifier is iDenfy's constant for a kind of error, such as BAD_VALUE. The list is open.
+type Identifier string
+
+// identifiers are those of the public documentation.
+var identifiers = map[Identifier]error{
+	"INTERNAL_ERROR":         ErrInternal,
+	"BAD_VALUE":              ErrBadValue,
+	"MISSING_VALUE":          ErrMissingValue,
+	"UNAUTHORIZED":           ErrUnauthorized,
+	"ENCODING_ERROR":         ErrEncoding,
+	"JSON_ERROR":             ErrJSON,
+	"TOKEN_NOT_VALID":        ErrTokenNotValid,
+	"PARTNER_CONTRACT_ERROR": ErrPartnerContract,
+	"PARTNER_ERROR":          ErrPartner,
+	"METHOD_NOT_ALLOWED":     ErrMethodNotAllowed,
+	"PERMISSIONS_ERROR":      ErrPermissions,
+	"TOO_MANY_REQUESTS":      ErrRateLimited,
+	"VALIDATION_ERROR":       ErrValidation,
+}
+
+var statuses = map[int]error{
+	http.StatusUnauthorized:     ErrUnauthorized,
+	http.StatusPaymentRequired:  ErrOutOfCredits,
+	http.StatusForbidden:        ErrForbidden,
+	http.StatusNotFound:         ErrNotFound,
+	http.StatusMethodNotAllowed: ErrMethodNotAllowed,
+	http.StatusConflict:         ErrConflict,
+	http.StatusTooManyRequests:  ErrRateLimited,
+}
+
+// APIError is a reply that is not a session: an error of iDenfy's, or something that is no
+// reply of iDenfy's at all. Test for the cause with [errors.Is] and the Err variables.
+type APIError struct {
+	// Op is the operation: idenfy/token.
+	Op string
+	// StatusCode is the HTTP status.
+	StatusCode int
+	// Identifier is iDenfy's constant, or "": errors before the processing have none.
+	Identifier Identifier
+	// Message is iDenfy's text for a developer. It can repeat what was sent, so no formatter,
+	// logger or encoder shows it.
+	Message string
+	// ContentType and Sample describe a reply that was not understood. The sample shows the
+	// reply's structure and known words, never its values.
+	ContentType string
+	Sample      string
+	// RetryAfter is what the reply asked for in its Retry-After header, or 0. iDenfy does not
+	// document the header.
+	RetryAfter time.Duration
+	// Attempts counts the requests that were sent.
+	Attempts int
+	// MaybeProcessed is false only if it is certain that iDenfy created no session, in no
+	// attempt.
+	MaybeProcessed bool
+
+	kind error
+}
+
+// Error names the cause and the status, and no value of the request or of the reply.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	b.WriteString("idenfy: " + strings.TrimPrefix(e.Op, "idenfy/") + ": ")
+	switch cause := e.cause(); {
+	case cause != nil:
+		b.WriteString(strings.TrimPrefix(cause.Error(), "idenfy: "))
+	case e.Identifier != "":
+		b.WriteString(string(e.Identifier))
+	default:
+		b.WriteString("error of the service")
+	}
+	fmt.Fprintf(&b, " (HTTP %d", e.StatusCode)
+	if e.Identifier != "" {
+		fmt.Fprintf(&b, ", %s", e.Identifier)
+	}
+	if e.ContentType != "" {
+		fmt.Fprintf(&b, ", %s", e.ContentType)
+	}
+	if e.RetryAfter > 0 {
+		fmt.Fprintf(&b, ", retry after %s", e.RetryAfter)
+	}
+	if e.Attempts > 1 {
+		fmt.Fprintf(&b, ", %d attempts", e.Attempts)
+	}
+	if e.MaybeProcessed {
+		b.WriteString(", a session may exist")
+	}
+	b.WriteByte(')')
+	if e.Sample != "" {
+		fmt.Fprintf(&b, ": %s", e.Sample)
+	}
+	return b.String()
+}
+
+// cause is the most telling of the Err variables that the error is, or nil.
+func (e *APIError) cause() error {
+	if e.outOfCredits() {
+		return ErrOutOfCredits
+	}
+	for _, cause := range []error{identifiers[e.Identifier], statuses[e.StatusCode], e.kind} {
+		if cause != nil {
+			return cause
+		}
+	}
+	return nil
+}
+
+// outOfCredits tells the end of the credits from a missing permission: the identifier is
+// the same.
+func (e *APIError) outOfCredits() bool {
+	return e.StatusCode == http.StatusPaymentRequired ||
+		e.Identifier == "PERMISSIONS_ERROR" && e.StatusCode != http.StatusTooManyRequests &&
+			strings.Contains(strings.ToLower(e.Message), "reached token limit")
+}
+
+// Is matches the Err variables, also for errors that were made in a test.
+func (e *APIError) Is(target error) bool {
+	switch {
+	case target == nil:
+		return false
+	case e.outOfCredits():
+		return target == ErrOutOfCredits || target == e.kind
+	}
+	return target == identifiers[e.Identifier] || target == statuses[e.StatusCode] || target == e.kind
+}
+
+// Format writes Error under every verb, for a copy of the error, too.
+func (e APIError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
+
+// MarshalText is Error, for encoders.
+func (e APIError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// LogValue is a group of the fields that are safe to log.
+func (e APIError) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("op", e.Op), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts),
+		slog.Bool("maybe_processed", e.MaybeProcessed)}
+	if e.Identifier != "" {
+		attrs = append(attrs, slog.String("identifier", string(e.Identifier)))
+	}
+	return slog.GroupValue(append(attrs, slog.String("error", e.Error()))...)
+}

@@ -1,0 +1,118 @@
+package idenfy
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/redact"
+	"github.com/identomat-go/identomat/internal/sample"
+)
+
+// call judges the replies to one call.
+type call struct {
+	client  *Client
+	texts   []string
+	session *Session
+}
+
+// Secrets are the texts that were sent.
+func (c *call) Secrets() []string { return c.texts }
+
+// maxMembers bounds what a reply can become in memory. The page's examples have some 40.
+const maxMembers = 10_000
+
+// Judge fails closed: what is neither a session nor an error of iDenfy's is
+// ErrUnexpectedReply.
+func (c *call) Judge(r *engine.Reply, readErr error) engine.Verdict {
+	success := engine.IsSuccess(r.StatusCode)
+	if success && errors.Is(readErr, engine.ErrTooLarge) || bytes.Count(r.Body, []byte(",")) > maxMembers {
+		return engine.Verdict{Err: c.failure(r, ErrTooLarge)}
+	}
+	if success && readErr != nil {
+		return engine.Verdict{} // the network's error stands
+	}
+	if success {
+		session := new(Session)
+		if session.UnmarshalJSON(r.Body) == nil && !c.echoes(session) {
+			c.session = session
+			return engine.Verdict{}
+		}
+	}
+	// The status of a refusal tells enough even where the rest was cut off.
+	e := c.apiError(r)
+	return engine.Verdict{Err: e, Refused: isRefusal(e)}
+}
+
+// echoes reports a key that came back in the place of a token.
+func (c *call) echoes(s *Session) bool {
+	for _, key := range c.client.keys {
+		if string(s.AuthToken) == key.Reveal() || s.ScanRef == key.Reveal() {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *call) failure(r *engine.Reply, kind error) *APIError {
+	e := &APIError{
+		Op: operation, StatusCode: r.StatusCode, kind: kind,
+		ContentType: sample.MediaType(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
+	}
+	if redact.Contains(e.ContentType, c.client.secrets(c.texts)...) {
+		e.ContentType = ""
+	}
+	return e
+}
+
+// apiError reads {"identifier": …, "message": …}. Errors before the processing have no
+// identifier.
+func (c *call) apiError(r *engine.Reply) *APIError {
+	o, err := readObject(r.Body)
+	identifier, message := Identifier(read[string](o, "identifier")), read[string](o, "message")
+	if err != nil || identifier == "" && message == "" || identifier == "" && engine.IsSuccess(r.StatusCode) {
+		return c.failure(r, ErrUnexpectedReply)
+	}
+	if identifiers[identifier] == nil && (!isIdentifier(identifier) || redact.Contains(string(identifier), c.client.secrets(c.texts)...)) {
+		identifier = "" // the place of a constant is not safe from sentences and names
+	}
+	return &APIError{Op: operation, StatusCode: r.StatusCode, Identifier: identifier, Message: message}
+}
+
+func isIdentifier(s Identifier) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if c != '_' && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+// isRefusal reports whether it is certain that no session was made: iDenfy says so in its
+// own form, with a reason that it finds before it does anything.
+func isRefusal(e *APIError) bool {
+	if e.kind != nil || e.StatusCode < 400 || e.StatusCode >= 500 || e.StatusCode == http.StatusRequestTimeout {
+		return false
+	}
+	cause := e.cause()
+	return cause != nil && cause != ErrInternal
+}
+
+// callError gives a failure of the engine its public type; nil stays nil.
+func callError(f *engine.Failure) error {
+	if f == nil {
+		return nil
+	}
+	var api *APIError
+	if f.FromReply && errors.As(f.Err, &api) {
+		e := *api // the observers hold the original
+		e.Attempts, e.MaybeProcessed, e.RetryAfter = f.Attempts, f.MaybeProcessed, f.RetryAfter
+		return &e
+	}
+	return &identomat.TransportError{Op: operation, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
+}
