@@ -26,21 +26,37 @@ parent.postMessage("spoken", "*");
 // bank is a page with the widget inside, under the policy that Embed promises to work
 // with, and beside it what else may send messages to the page.
 type bank struct {
-	home, widget, stranger string
-	posts                  chan url.Values
+	opts identomat.EmbedOptions
+	// What the widget says, and what is said by another site and by the widget's in a frame
+	// of its own; none if empty.
+	widgetSays, othersSay string
+	// cancel keeps the event from submitting the form.
+	cancel bool
+	// leave redirects the widget's frame to the other site.
+	leave bool
 }
 
-func openBank(t *testing.T, opts identomat.EmbedOptions, fromWidget, fromElsewhere string, cancel bool) bank {
+// open serves the page, and hands out the forms that are posted to it.
+func (b bank) open(t *testing.T) (home string, posts chan url.Values) {
 	t.Helper()
 	speak := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprint(w, speaker)
 	}
-	b := bank{widget: company(t, speak), stranger: company(t, speak), posts: make(chan url.Values, 10)}
+	stranger := company(t, speak)
+	widget := company(t, func(w http.ResponseWriter, r *http.Request) {
+		if b.leave && r.URL.Query().Has("session_token") {
+			http.Redirect(w, r, stranger, http.StatusSeeOther) // the fragment goes with it
+			return
+		}
+		speak(w, r)
+	})
+	posts = make(chan url.Values, 10)
+	opts := b.opts
 	opts.Nonce = "a-nonce-of-this-reply"
 	session := identomat.Session{
 		Token: embeddedToken,
-		URL:   b.widget + "/?session_token=" + embeddedToken + "#" + url.PathEscape(fromWidget),
+		URL:   widget + "/?session_token=" + embeddedToken + "#" + url.PathEscape(b.widgetSays),
 	}
 	page := template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Bank</title>
 <script nonce="{{.Nonce}}">
@@ -53,26 +69,26 @@ addEventListener("identomat:done", (e) => { done++; if ({{.Cancel}}) e.preventDe
 <iframe src="{{.Stranger}}"></iframe>
 <iframe src="{{.Second}}"></iframe>
 </html>`))
-	b.home = company(t, func(w http.ResponseWriter, r *http.Request) {
+	home = company(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		if r.Method == http.MethodPost {
 			_ = r.ParseForm()
-			b.posts <- r.PostForm
+			posts <- r.PostForm
 			_, _ = fmt.Fprint(w, `<!DOCTYPE html><link rel="icon" href="data:,"><title>Bank</title><h1>Thank you</h1>`)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; frame-src "+b.widget+" "+b.stranger+
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; frame-src "+widget+" "+stranger+
 			"; script-src 'nonce-"+opts.Nonce+"'; style-src 'self'; form-action 'self'")
-		widget, err := session.Embed(opts)
+		piece, err := session.Embed(opts)
 		assert.NoError(t, err)
 		assert.NoError(t, page.Execute(w, map[string]any{
-			"Nonce": opts.Nonce, "Cancel": cancel, "Widget": widget,
+			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": piece,
 			// The same words from another origin, and from the widget's origin in another frame.
-			"Stranger": b.stranger + "/#" + url.PathEscape(fromElsewhere),
-			"Second":   b.widget + "/#" + url.PathEscape(fromElsewhere),
+			"Stranger": stranger + "/#" + url.PathEscape(b.othersSay),
+			"Second":   widget + "/#" + url.PathEscape(b.othersSay),
 		}))
 	})
-	return b
+	return home, posts
 }
 
 func TestTheEndOfAnEmbeddedSessionIsHeardOnce(t *testing.T) {
@@ -84,11 +100,12 @@ func TestTheEndOfAnEmbeddedSessionIsHeardOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
-			bank := openBank(t, identomat.EmbedOptions{PostTo: "/kyc/done", Fields: map[string]string{"csrf": "c<\">"}}, words, `[]`, false)
-			b.visit(bank.home)
+			opts := identomat.EmbedOptions{PostTo: "/kyc/done", Fields: map[string]string{"csrf": "c<\">"}}
+			home, posts := bank{opts: opts, widgetSays: words}.open(t)
+			b.visit(home)
 			b.do(chromedp.WaitVisible(chromedp.Search(`//h1[text()="Thank you"]`)))
-			assert.Equal(t, url.Values{"session_token": {embeddedToken}, "csrf": {"c<\">"}}, <-bank.posts)
-			assert.Empty(t, bank.posts)
+			assert.Equal(t, url.Values{"session_token": {embeddedToken}, "csrf": {"c<\">"}}, <-posts)
+			assert.Empty(t, posts)
 		})
 	}
 }
@@ -100,12 +117,12 @@ func TestAnEmbeddingPageCanKeepTheEndToItself(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
-			bank := openBank(t, opts, `["'DONE'", "'DONE'", "{type: 'done'}"]`, `[]`, true)
-			b.visit(bank.home)
+			home, posts := bank{opts: opts, widgetSays: `["'DONE'", "'DONE'", "{type: 'done'}"]`, cancel: true}.open(t)
+			b.visit(home)
 			ask(b, chromedp.Poll[bool](`heard === 3`))
 			assert.Equal(t, "1", b.eval(`done`))
 			assert.Equal(t, "Verify yourself", b.text("h1"))
-			assert.Empty(t, bank.posts)
+			assert.Empty(t, posts)
 			assert.Equal(t, "camera; microphone", b.eval(`document.querySelector(".identomat-widget iframe").allow`))
 		})
 	}
@@ -113,14 +130,26 @@ func TestAnEmbeddingPageCanKeepTheEndToItself(t *testing.T) {
 
 func TestAForgedEndOfAnEmbeddedSessionIsNotHeard(t *testing.T) {
 	b := open(t)
-	words := `["'DONE'", "{type: 'done'}", "'DONE'"]`
-	bank := openBank(t, identomat.EmbedOptions{PostTo: "/kyc/done"}, `["'done'", "{type: 'DONE'}", "null", "undefined", "{}", "['DONE']"]`, words, false)
-	b.visit(bank.home)
+	home, posts := bank{
+		opts:       identomat.EmbedOptions{PostTo: "/kyc/done"},
+		widgetSays: `["'done'", "{type: 'DONE'}", "null", "undefined", "{}", "['DONE']"]`,
+		othersSay:  `["'DONE'", "{type: 'done'}", "'DONE'"]`,
+	}.open(t)
+	b.visit(home)
 	ask(b, chromedp.Poll[bool](`heard === 3`))
 	// The page itself, which a script of an advertisement may have.
 	b.eval(`(postMessage("DONE", "*"), postMessage("spoken", "*"))`)
 	ask(b, chromedp.Poll[bool](`heard === 4`))
 	assert.Equal(t, "0", b.eval(`done`))
 	assert.Equal(t, "Verify yourself", b.text("h1"))
-	require.Empty(t, bank.posts)
+	require.Empty(t, posts)
+}
+
+func TestAFrameThatLeftTheWidgetIsNotHeard(t *testing.T) {
+	b := open(t)
+	home, posts := bank{opts: identomat.EmbedOptions{PostTo: "/kyc/done"}, widgetSays: `["'DONE'"]`, leave: true}.open(t)
+	b.visit(home)
+	ask(b, chromedp.Poll[bool](`heard === 3`))
+	assert.Equal(t, "0", b.eval(`done`))
+	require.Empty(t, posts)
 }
