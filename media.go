@@ -243,6 +243,8 @@ func (s *streamed) public(err error) error {
 		api.kind = ErrTooLarge
 	case errors.As(err, &format):
 		api.kind, api.Sample = ErrUnexpectedReply, format.Problem
+	case errors.Is(err, io.ErrUnexpectedEOF) && s.reply.Complete():
+		api.kind, api.Sample = ErrUnexpectedReply, "a document without its end"
 	case errors.As(err, &refused):
 		verdict := s.Judge(&engine.Reply{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Reply}, nil)
 		if !errors.As(verdict.Err, &api) {

@@ -1075,7 +1075,7 @@ func TestErrorsThatComeLateAreNotLost(t *testing.T) {
 			opts := append([]identomat.Option{identomat.WithObserver(func(e identomat.Event) { events = append(events, e) })}, c.opts...)
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
 				resp := reply(200, c.body, "Authorization", sign("x", c.body))
-				resp.ContentLength = -1
+				resp.ProtoMajor, resp.ContentLength = 1, -1 // it ends with the connection
 				return resp, nil
 			}, opts...)
 			walk := func(use func(*identomat.Media) error) (n int, failed error) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -247,7 +248,7 @@ func assertSameAsDecoded(t *testing.T, data []byte, items []item) {
 		Result any `json:"result"`
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if json.Unmarshal(data, &document) != nil {
+	if !utf8.Valid(data) || json.Unmarshal(data, &document) != nil {
 		return
 	}
 	var texts []string

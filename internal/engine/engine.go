@@ -347,6 +347,9 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 	}
 	out := outcome{status: resp.StatusCode, reply: &Reply{StatusCode: resp.StatusCode, Header: resp.Header}}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
+	if guard != nil {
+		body = guardedReply{body, guard}
+	}
 	var readErr error
 	switch {
 	case !IsSuccess(resp.StatusCode):
@@ -354,7 +357,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 		limit = min(limit, maxErrorReply)
 		out.retryAfter = retryAfter(resp.Header, time.Now())
 	case c.Stream != nil && length <= limit:
-		head := bufio.NewReaderSize(guardedReply{resp.Body, guard}, PeekSize)
+		head := bufio.NewReaderSize(body, PeekSize)
 		out.reply.Body, readErr = head.Peek(PeekSize)
 		whole := readErr == io.EOF
 		if whole {
@@ -364,7 +367,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 			guard.pause()
 			out.reply.Stream = &Stream{
 				Length: length, engine: e, call: c, ctx: ctx, guard: guard, head: head, body: resp.Body, left: limit,
-				endless: !c.EndsItself && endsWithTheConnection(resp),
+				unbounded: endsWithTheConnection(resp),
 			}
 			return out
 		}

@@ -56,7 +56,7 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// guardedReply reports the progress of a download.
+// guardedReply reports the progress of a reply.
 type guardedReply struct {
 	io.Reader
 	guard *guard
@@ -85,10 +85,10 @@ type Stream struct {
 	body   io.ReadCloser
 	left   int64
 	read   int64
-	// endless says that the end of the connection does not prove the end of the reply.
-	endless bool
-	err     error // what ended the reading
-	event   *Event
+	// unbounded says that the reply ends with the connection, which proves nothing.
+	unbounded bool
+	err       error // what ended the reading
+	event     *Event
 }
 
 var errLength = errors.New("the reply is longer than its Content-Length")
@@ -117,7 +117,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return n, nil
 	case err == io.EOF && s.Length >= 0 && s.read > s.Length:
 		err = errLength
-	case err == io.EOF && (s.read < s.Length || s.endless), err != io.EOF && errors.Is(err, io.EOF):
+	case err == io.EOF && (s.read < s.Length || s.unbounded && !s.call.EndsItself), err != io.EOF && errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	case err != io.EOF:
 		err = redact.Error(attemptError(s.guard.ctx, s.ctx, err), s.engine.secrets(s.call)...)
@@ -129,10 +129,17 @@ func (s *Stream) Read(p []byte) (int, error) {
 
 var errClosed = errors.New("read after close")
 
+// Complete reports whether the reply was read to its end, and it is certain that this was
+// its end.
+func (s *Stream) Complete() bool { return s.err == io.EOF && !s.unbounded }
+
 // End closes the connection if the reply was not read to its end, and reports the attempt:
-// as a success if failure is nil, also for a reply of which no more was wanted. Only the
-// first time counts.
+// as a success if failure is nil, also for a reply of which no more was wanted. After a
+// failure a short rest is read, for the sake of the connection. Only the first time counts.
 func (s *Stream) End(failure *Failure) {
+	if rest := s.Length - s.read; failure != nil && s.Length >= 0 && rest <= maxErrorReply {
+		_, _ = io.Copy(io.Discard, s)
+	}
 	if s.err == nil {
 		s.err = errClosed
 		s.release()
