@@ -1,0 +1,110 @@
+package identomat_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// documents are the pages with pieces of Go in them.
+func documents(t *testing.T) []string {
+	t.Helper()
+	files := []string{"README.md"}
+	for _, pattern := range []string{"CONTRIBUTING.md", "docs/*.md", "examples/*/README.md", "cmd/*/README.md"} {
+		found, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		files = append(files, found...)
+	}
+	return files
+}
+
+// packages are those that a snippet may use without importing them.
+var packages = map[string]string{
+	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest", "io": "io",
+	"log": "log", "os": "os", "slog": "log/slog", "strings": "strings", "template": "html/template", "testing": "testing",
+	"time": "time", "url": "net/url",
+	"httpmock": "github.com/jarcoal/httpmock", "identomat": "github.com/identomat-go/identomat",
+	"identomattest": "github.com/identomat-go/identomat/identomattest",
+	"idenfy":        "github.com/identomat-go/identomat/idenfy", "idenfytest": "github.com/identomat-go/identomat/idenfy/idenfytest",
+}
+
+// frame holds what a snippet of statements may use as given.
+const frame = `func _(ctx context.Context, client *identomat.Client, session *identomat.Session, result *identomat.Result,
+	token identomat.Token, companyKey, secretKey string, w http.ResponseWriter, r *http.Request, t *testing.T) error {
+	{
+%s
+%s	}
+	return nil
+}
+`
+
+var qualified = regexp.MustCompile(`\b([a-z]+)\.[A-Z]`)
+
+// program makes a file of a snippet: a program, declarations, or statements.
+func program(t *testing.T, snippet string) string {
+	t.Helper()
+	files := gotoken.NewFileSet()
+	if _, err := parser.ParseFile(files, "", snippet, 0); err == nil {
+		return snippet
+	}
+	if _, err := parser.ParseFile(files, "", "package p\n"+snippet, 0); err != nil {
+		file, err := parser.ParseFile(files, "", "package p\nfunc _() {\n"+snippet+"\n}", 0)
+		require.NoError(t, err, snippet)
+		used := ""
+		for _, statement := range file.Decls[0].(*ast.FuncDecl).Body.List {
+			if assign, ok := statement.(*ast.AssignStmt); ok && assign.Tok == gotoken.DEFINE {
+				for _, left := range assign.Lhs {
+					if name := left.(*ast.Ident).Name; name != "_" {
+						used += "_ = " + name + "\n"
+					}
+				}
+			}
+		}
+		snippet = fmt.Sprintf(frame, snippet, used)
+	}
+	var imports []string
+	for _, match := range qualified.FindAllStringSubmatch(snippet, -1) {
+		if path, ok := packages[match[1]]; ok {
+			imports = append(imports, fmt.Sprintf("import %q\n", path))
+		}
+	}
+	slices.Sort(imports)
+	return "package snippet\n" + strings.Join(slices.Compact(imports), "") + snippet
+}
+
+var fenced = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+
+func TestEverySnippetOfTheDocumentsCompiles(t *testing.T) {
+	// An overlay puts the snippets into this module without a file being written to it.
+	here, err := os.Getwd()
+	require.NoError(t, err)
+	dir, replace := t.TempDir(), map[string]string{}
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for i, match := range fenced.FindAllStringSubmatch(string(text), -1) {
+			name := fmt.Sprintf("%s-%d", regexp.MustCompile(`\W`).ReplaceAllString(document, "_"), i+1)
+			source := filepath.Join(dir, name+".go")
+			require.NoError(t, os.WriteFile(source, []byte(program(t, match[1])), 0o600))
+			replace[filepath.Join(here, "internal", "snippets", name, "main.go")] = source
+		}
+	}
+	require.NotEmpty(t, replace)
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600))
+	out, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "./internal/snippets/...").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf("%d snippets", len(replace))
+}
