@@ -1,0 +1,103 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"net/http"
+)
+
+// A stub stands where the bank's own sign-in belongs: whoever comes chooses who to be. What
+// follows from a sign-in, the cookie and its rotation, is none.
+
+type user struct {
+	ID, Name string
+	Reviewer bool
+}
+
+var users = []user{
+	{ID: "customer-1", Name: "Customer 1"},
+	{ID: "customer-2", Name: "Customer 2"},
+	{ID: "customer-3", Name: "Customer 3"},
+	{ID: "reviewer-1", Name: "Reviewer 1", Reviewer: true},
+}
+
+func userNamed(id string) user {
+	for _, u := range users {
+		if u.ID == id {
+			return u
+		}
+	}
+	return user{}
+}
+
+// home is where one's own page begins: a customer's status, the reviewers' list.
+func (u user) home() string {
+	if u.Reviewer {
+		return "/review"
+	}
+	return "/verification"
+}
+
+// cookieName has the prefix with which browsers take the cookie from this host alone, over
+// https alone.
+func (s *server) cookieName() string {
+	if s.https {
+		return "__Host-session"
+	}
+	return "session"
+}
+
+func (s *server) setCookie(w http.ResponseWriter, value string) {
+	age := int(signedIn.Seconds())
+	if value == "" {
+		age = -1
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: s.cookieName(), Value: value, Path: "/", MaxAge: age,
+		HttpOnly: true, Secure: s.https,
+		// Not Strict: the customer comes back by a link from the widget's site.
+		SameSite: http.SameSiteLaxMode,
+	})
+}
+
+func (s *server) home(w http.ResponseWriter, r *http.Request) error {
+	if u := visitorOf(r).user; u.ID != "" {
+		http.Redirect(w, r, u.home(), http.StatusSeeOther)
+		return nil
+	}
+	s.render(w, r, http.StatusOK, "signin", "Sign in", struct {
+		Users    []user
+		Password bool
+	}{users, s.config.password != ""})
+	return nil
+}
+
+func (s *server) signIn(w http.ResponseWriter, r *http.Request) error {
+	if subtle.ConstantTimeCompare([]byte(r.PostForm.Get("password")), []byte(s.config.password)) != 1 {
+		return refusal{http.StatusForbidden, "The password is wrong."}
+	}
+	u := userNamed(r.PostForm.Get("user"))
+	if u.ID == "" {
+		return refusal{http.StatusBadRequest, "There is no such user."}
+	}
+	// A new cookie: one that somebody has planted before is worth nothing afterwards.
+	cookie := rand.Text()
+	if err := s.store.signIn(r.Context(), cookie, u.ID); err != nil {
+		return err
+	}
+	if err := s.store.signOut(r.Context(), visitorOf(r).cookie); err != nil {
+		return err
+	}
+	s.setCookie(w, cookie)
+	http.Redirect(w, r, u.home(), http.StatusSeeOther)
+	return nil
+}
+
+func (s *server) signOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.store.signOut(r.Context(), visitorOf(r).cookie); err != nil {
+		return err
+	}
+	s.setCookie(w, "")
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,23 @@
+// Asks where the verification stands, less and less often, and loads the page anew when that
+// is not what it shows. Without this script there is the link "Look now".
+(() => {
+  "use strict";
+  const shown = document.querySelector("[data-waits]").dataset.stage;
+  let pause = 1500;
+  const look = async () => {
+    if (!document.hidden) {
+      try {
+        const reply = await fetch("/verification/state", { redirect: "error" });
+        if (reply.ok && (await reply.text()) !== shown) {
+          location.reload();
+          return;
+        }
+      } catch {
+        // No connection, or signed out: the next look may tell.
+      }
+    }
+    pause = Math.min(pause * 1.3, 30000);
+    setTimeout(look, pause);
+  };
+  setTimeout(look, pause);
+})();
