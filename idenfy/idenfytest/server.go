@@ -49,6 +49,9 @@ type Server struct {
 	serving                       sync.WaitGroup
 	closing                       chan struct{}
 	once                          sync.Once
+	// active is held by requests that are served. closed says that none may begin.
+	active sync.RWMutex
+	closed bool
 
 	// mu guards everything below.
 	mu       sync.Mutex
@@ -126,9 +129,19 @@ func start(tb TB, opts []Option) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/v2/token", s.serveToken)
 	mux.HandleFunc("GET /api/v2/redirect", s.serveRedirect)
-	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 30 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	s.http = &http.Server{Handler: s.whileOpen(mux), ReadHeaderTimeout: 30 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	s.serving.Go(func() { _ = s.http.Serve(ln) })
 	return s, nil
+}
+
+func (s *Server) whileOpen(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.active.RLock()
+		defer s.active.RUnlock()
+		if !s.closed {
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 // Close ends replies that a fault is holding back and stops the server. Closing twice is
@@ -138,6 +151,9 @@ func (s *Server) Close() {
 		close(s.closing)
 		_ = s.http.Close()
 		s.serving.Wait()
+		s.active.Lock() // a handler that lived on would log to a test that is over
+		s.closed = true
+		s.active.Unlock()
 	})
 }
 

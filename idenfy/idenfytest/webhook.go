@@ -53,19 +53,12 @@ func Sign(signingKey string, body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// WebhookBody is the body of a webhook about a session of the server.
+// WebhookBody is the body of a webhook about a session of the server. The partial results
+// are null: no public list of their values is complete.
 func (s *Server) WebhookBody(w Webhook) ([]byte, error) {
 	session, found := s.session(func(session Session) bool { return session.ScanRef == w.ScanRef })
 	if !found {
 		return nil, errors.New("idenfytest: no session has this scanRef")
-	}
-	document := "DOC_VALIDATED"
-	if w.Overall != "APPROVED" {
-		document = "DOC_NOT_FULLY_VISIBLE"
-	}
-	manual := "null"
-	if w.Final {
-		manual = quote(document)
 	}
 	externalRef := "null"
 	if session.ExternalRef != "" {
@@ -74,7 +67,7 @@ func (s *Server) WebhookBody(w Webhook) ([]byte, error) {
 	finished := time.Now().Unix()
 	return []byte(`{"final":` + strconv.FormatBool(w.Final) + `,"platform":"PC","status":{"overall":` + quote(w.Overall) +
 		`,"fraudTags":` + list(w.FraudTags) + `,"mismatchTags":` + list(w.MismatchTags) +
-		`,"autoFace":"FACE_MATCH","manualFace":null,"autoDocument":` + quote(document) + `,"manualDocument":` + manual +
+		`,"autoFace":null,"manualFace":null,"autoDocument":null,"manualDocument":null` +
 		`,"additionalSteps":null},"data":{"docFirstName":"JOHN","docLastName":"SMITH","docNumber":"XX0000000","docType":"PASSPORT"},` +
 		`"scanRef":` + quote(session.ScanRef) + `,"externalRef":` + externalRef + `,"clientId":` + quote(session.ClientID) +
 		fmt.Sprintf(`,"startTime":%d,"finishTime":%d}`, finished-60, finished)), nil

@@ -1,0 +1,282 @@
+package idenfy_test
+
+import (
+	"encoding/json"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/idenfy"
+)
+
+// silent fails the test when something is sent.
+func silent(t *testing.T, opts ...idenfy.Option) *idenfy.Client {
+	return stubbed(t, func(*http.Request) (*http.Response, error) {
+		t.Error("something was sent")
+		return reply(200, tokenReply), nil
+	}, opts...)
+}
+
+func problems(t *testing.T, client *idenfy.Client, req idenfy.SessionRequest) []identomat.Problem {
+	t.Helper()
+	_, err := client.CreateSession(t.Context(), req)
+	if err == nil {
+		return nil
+	}
+	var invalid *identomat.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	assert.Equal(t, "idenfy/token", invalid.Op)
+	return invalid.Problems
+}
+
+func times(n int, s string) string { return strings.Repeat(s, n) }
+
+// constraints are the rules of the page: values just inside, values just outside, and what
+// is said about those. é and 日 are one character and several bytes.
+var constraints = []struct {
+	path    string
+	set     func(*idenfy.SessionRequest, string)
+	inside  []string
+	outside []string
+	message string
+}{
+	{"clientId", func(r *idenfy.SessionRequest, s string) { r.ClientID = s },
+		[]string{"1", times(100, "x"), "a b\t~\x7f"}, []string{times(101, "x")}, "must have at most 100 characters"},
+	{"clientId", func(r *idenfy.SessionRequest, s string) { r.ClientID = s },
+		[]string{"\x7f"}, []string{"\u0080", "é"}, "must be ASCII"},
+	{"clientId", func(r *idenfy.SessionRequest, s string) { r.ClientID = s }, []string{" "}, []string{""}, "is required"},
+	{"firstName", func(r *idenfy.SessionRequest, s string) { r.FirstName = s },
+		[]string{"X", times(100, "é"), times(100, "日")}, []string{times(101, "x"), times(101, "é")}, "must have at most 100 characters"},
+	{"lastName", func(r *idenfy.SessionRequest, s string) { r.LastName = s },
+		[]string{"X", times(100, "é"), times(100, "日")}, []string{times(101, "x"), times(101, "é")}, "must have at most 100 characters"},
+	{"firstName", func(r *idenfy.SessionRequest, s string) { r.FirstName = s },
+		[]string{"O'Neill", "Jean-Luc", "Jr.", "Smith & Co", "a`b", "Ω", "Łukasz"}, forbiddenInNames(), `must have no digit and none of ~!@#$%^*()_+={}[]\|:;",<>/?`},
+	{"lastName", func(r *idenfy.SessionRequest, s string) { r.LastName = s },
+		[]string{"O'Neill", "Jean-Luc", "Jr.", "Smith & Co", "a`b", "Ω", "Łukasz"}, forbiddenInNames(), `must have no digit and none of ~!@#$%^*()_+={}[]\|:;",<>/?`},
+	{"successUrl", func(r *idenfy.SessionRequest, s string) { r.SuccessURL = s },
+		[]string{"a:b/c", times(2048, "é")}, []string{times(2049, "x")}, "must have at most 2048 characters"},
+	{"errorUrl", func(r *idenfy.SessionRequest, s string) { r.ErrorURL = s },
+		[]string{"a:b/c", times(2048, "é")}, []string{times(2049, "x")}, "must have at most 2048 characters"},
+	{"unverifiedUrl", func(r *idenfy.SessionRequest, s string) { r.UnverifiedURL = s },
+		[]string{"a:b/c", times(2048, "é")}, []string{times(2049, "x")}, "must have at most 2048 characters"},
+	{"successUrl", func(r *idenfy.SessionRequest, s string) { r.SuccessURL = s },
+		[]string{"a:b/c"}, []string{"a", "a:b/", "éééé"}, "must have at least 5 characters"},
+	{"errorUrl", func(r *idenfy.SessionRequest, s string) { r.ErrorURL = s },
+		[]string{"a:b/c"}, []string{"a", "a:b/", "éééé"}, "must have at least 5 characters"},
+	{"unverifiedUrl", func(r *idenfy.SessionRequest, s string) { r.UnverifiedURL = s },
+		[]string{"a:b/c"}, []string{"a", "a:b/", "éééé"}, "must have at least 5 characters"},
+	{"locale", func(r *idenfy.SessionRequest, s string) { r.Locale = idenfy.Locale(s) },
+		strings.Fields("lt en ru pl lv et ro it de fr sv es hu ja bg cs nl pt uk vi sk th hi id"), []string{"xx", "EN", "en-GB", "ka"},
+		"must be one of lt, en, ru, pl, lv, et, ro, it, de, fr, sv, es, hu, ja, bg, cs, nl, pt, uk, vi, sk, th, hi, id"},
+	{"country", func(r *idenfy.SessionRequest, s string) { r.Country = s },
+		[]string{"lt", "LT", "zZ"}, []string{"l", "ltu", "l1", "é", "@A", "[a", "`a", "{a"}, "must be a country code of two letters"},
+	{"nationality", func(r *idenfy.SessionRequest, s string) { r.Nationality = s },
+		[]string{"lt", "LT", "Aa"}, []string{"l", "ltu", "l1", "é", "@A", "[a", "`a", "{a"}, "must be a country code of two letters"},
+	{"documents[1]", func(r *idenfy.SessionRequest, s string) { r.Documents = []idenfy.DocumentType{idenfy.Passport, idenfy.DocumentType(s)} },
+		strings.Fields(`ID_CARD PASSPORT RESIDENCE_PERMIT DRIVER_LICENSE AADHAAR PAN_CARD VISA BORDER_CROSSING ASYLUM
+			NATIONAL_PASSPORT VOTER_CARD OLD_ID_CARD TRAVEL_CARD PHOTO_CARD MILITARY_CARD PROOF_OF_AGE_CARD DIPLOMATIC_ID`),
+		[]string{"OTHER", "passport", ""}, "must be one of ID_CARD, PASSPORT, RESIDENCE_PERMIT, DRIVER_LICENSE, AADHAAR, PAN_CARD, VISA, " +
+			"BORDER_CROSSING, ASYLUM, NATIONAL_PASSPORT, VOTER_CARD, OLD_ID_CARD, TRAVEL_CARD, PHOTO_CARD, MILITARY_CARD, PROOF_OF_AGE_CARD, DIPLOMATIC_ID"},
+	{"dateOfBirth", func(r *idenfy.SessionRequest, s string) { r.DateOfBirth = identomat.Date(s) }, goodDates, badDates, "must be a date such as 1990-12-20"},
+	{"dateOfExpiry", func(r *idenfy.SessionRequest, s string) { r.DateOfExpiry = identomat.Date(s) }, goodDates, badDates, "must be a date such as 1990-12-20"},
+	{"dateOfIssue", func(r *idenfy.SessionRequest, s string) { r.DateOfIssue = identomat.Date(s) }, goodDates, badDates, "must be a date such as 1990-12-20"},
+	{"personalNumber", func(r *idenfy.SessionRequest, s string) { r.PersonalNumber = s },
+		[]string{"1", times(50, "1")}, []string{times(51, "1")}, "must have at most 50 characters"},
+	{"personalNumber", func(r *idenfy.SessionRequest, s string) { r.PersonalNumber = s }, []string{"\x7f"}, []string{"\u0080"}, "must be ASCII"},
+	{"documentNumber", func(r *idenfy.SessionRequest, s string) { r.DocumentNumber = s },
+		[]string{"1", times(50, "1")}, []string{times(51, "1")}, "must have at most 50 characters"},
+	{"documentNumber", func(r *idenfy.SessionRequest, s string) { r.DocumentNumber = s }, []string{"\x7f"}, []string{"\u0080"}, "must be ASCII"},
+	{"sex", func(r *idenfy.SessionRequest, s string) { r.Sex = idenfy.Sex(s) }, []string{"M", "F"}, []string{"m", "X", "MF"}, "must be one of M, F"},
+	{"address", func(r *idenfy.SessionRequest, s string) { r.Address = s },
+		[]string{"x", times(255, "é")}, []string{times(256, "x"), times(256, "é")}, "must have at most 255 characters"},
+	{"tokenType", func(r *idenfy.SessionRequest, s string) { r.TokenType = idenfy.TokenType(s) },
+		strings.Fields("DOCUMENT IDENTIFICATION VIDEO_CALL VIDEO_CALL_PHOTOS VIDEO_CALL_IDENTIFICATION"), []string{"VIDEO", "document"},
+		"must be one of DOCUMENT, IDENTIFICATION, VIDEO_CALL, VIDEO_CALL_PHOTOS, VIDEO_CALL_IDENTIFICATION"},
+	{"externalRef", func(r *idenfy.SessionRequest, s string) { r.ExternalRef = s },
+		[]string{"1", times(40, "1")}, []string{times(41, "1")}, "must have at most 40 characters"},
+	{"externalRef", func(r *idenfy.SessionRequest, s string) { r.ExternalRef = s }, []string{"\x7f"}, []string{"\u0080"}, "must be ASCII"},
+	{"additionalSteps", func(r *idenfy.SessionRequest, s string) { r.AdditionalSteps = json.RawMessage(s) },
+		[]string{"{}", " \n{\"a\":[]}", "null"}, []string{"[]", `"{}"`, "1", "true", " [{}]"}, "must be a JSON object"},
+	{"additionalSteps", func(r *idenfy.SessionRequest, s string) { r.AdditionalSteps = json.RawMessage(s) },
+		[]string{"{}"}, []string{"{", "{}{}", "x", " ", "{'a':1}", "nul"}, "has no JSON form"},
+	{"additionalSteps", func(r *idenfy.SessionRequest, s string) { r.AdditionalSteps = json.RawMessage(s) },
+		[]string{`{"a":"é"}`}, []string{"{\"a\":\"\xff\"}"}, "is not UTF-8"},
+	{"additionalData", func(r *idenfy.SessionRequest, s string) {
+		r.AdditionalSteps, r.AdditionalData = json.RawMessage("{}"), json.RawMessage(s)
+	}, []string{"{}", "null"}, []string{"[]", `"{}"`, "1"}, "must be a JSON object"},
+	{"callbackUrl", func(r *idenfy.SessionRequest, s string) { r.CallbackURL = s },
+		[]string{"https://a", "HTTPS://bank.example:8443/x?y=z#é"}, []string{"http://a", "https://", "https:a", "//a", "a", "ftp://a", "https://:443", "https://\x7f", " https://a"},
+		"must be an https URL"},
+	{"questionnaire", func(r *idenfy.SessionRequest, s string) { r.Questionnaire = s }, []string{times(3000, "é")}, []string{"\xff"}, "is not UTF-8"},
+	{"riskAssessmentProfile", func(r *idenfy.SessionRequest, s string) { r.RiskAssessmentProfile = s }, []string{times(3000, "é")}, []string{"\xff"}, "is not UTF-8"},
+	{"firstName", func(r *idenfy.SessionRequest, s string) { r.FirstName = s }, []string{"\ufffd"}, []string{"a\xc3"}, "is not UTF-8"},
+	{"fraudServices[0]", func(r *idenfy.SessionRequest, s string) { r.FraudServices = []idenfy.FraudService{idenfy.FraudService(s)} },
+		[]string{"AML_NAMES_CHECK", "LID", "AML_NEWS"}, []string{"AML", "lid", ""}, "must be one of AML_NAMES_CHECK, LID, AML_NEWS"},
+	{"detectionTypes[0]", func(r *idenfy.SessionRequest, s string) { r.DetectionTypes = []idenfy.DetectionType{idenfy.DetectionType(s)} },
+		[]string{"FACE", "EYES"}, []string{"face", "NOSE", ""}, "must be one of FACE, EYES"},
+}
+
+var (
+	goodDates = []string{"1990-12-20", "2024-02-29", "0001-01-01", "9999-12-31"}
+	badDates  = []string{"1990-12-32", "2023-02-29", "1990-13-01", "1990-00-01", "90-12-20", "1990-1-02", "1990/12/20", "20-12-1990", "1990-12-20T00:00:00Z", " 1990-12-20", "1990-12-20\n", "x"}
+)
+
+func forbiddenInNames() (names []string) {
+	for _, c := range `~!@#$%^*()_+={}[]\|:;",<>/?0123456789٣` {
+		names = append(names, "a"+string(c)+"b", string(c))
+	}
+	return names
+}
+
+func TestEveryConstraintHoldsToTheCharacter(t *testing.T) {
+	for _, c := range constraints {
+		for _, value := range c.inside {
+			req := idenfy.SessionRequest{ClientID: "1"}
+			c.set(&req, value)
+			sent(t, req)
+		}
+		for _, value := range c.outside {
+			req := idenfy.SessionRequest{ClientID: "1"}
+			c.set(&req, value)
+			assert.Equal(t, []identomat.Problem{{Path: c.path, Message: c.message}}, problems(t, silent(t), req), "%s %q", c.path, value)
+		}
+	}
+}
+
+func TestEveryNumberIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		path            string
+		set             func(*idenfy.SessionRequest, *int)
+		inside, outside []int
+		message         string
+	}{
+		{"expiryTime", func(r *idenfy.SessionRequest, n *int) { r.ExpiryTime = n }, []int{1, 2592000}, []int{0, -1, 2592001}, "must be 1 to 2592000 seconds"},
+		// The page excludes 60 and 3600, the OpenAPI document does not: the service decides.
+		{"sessionLength", func(r *idenfy.SessionRequest, n *int) { r.SessionLength = n }, []int{60, 61, 3599, 3600}, []int{0, 59, 3601, -60}, "must be 60 to 3600 seconds"},
+		{"expiryTime", func(r *idenfy.SessionRequest, n *int) { r.ExpiryTime, r.GenerateDigitString = n, new(true) }, []int{1, 86400}, []int{86401, 2592000}, "must be at most 86400 with generateDigitString"},
+	} {
+		for _, n := range c.inside {
+			req := idenfy.SessionRequest{ClientID: "1"}
+			c.set(&req, &n)
+			sent(t, req)
+		}
+		for _, n := range c.outside {
+			req := idenfy.SessionRequest{ClientID: "1"}
+			c.set(&req, &n)
+			assert.Equal(t, []identomat.Problem{{Path: c.path, Message: c.message}}, problems(t, silent(t), req), "%s %d", c.path, n)
+		}
+	}
+	for _, r := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		assert.Equal(t, []identomat.Problem{{Path: "levenshteinTextMatchRatio", Message: "has no JSON form"}, {Path: "levenshteinMrzMatchRatio", Message: "has no JSON form"}},
+			problems(t, silent(t, idenfy.WithoutValidation()), idenfy.SessionRequest{ClientID: "1", LevenshteinTextMatchRatio: &r, LevenshteinMRZMatchRatio: &r}))
+	}
+	sent(t, idenfy.SessionRequest{ClientID: "1", LevenshteinTextMatchRatio: new(-1.5), LevenshteinMRZMatchRatio: new(7.0)}) // no range is given
+}
+
+func TestADigitStringMayLiveLongerOnlyByContract(t *testing.T) {
+	req := idenfy.SessionRequest{ClientID: "1", GenerateDigitString: new(true), ExpiryTime: new(172800)}
+	raised := idenfy.WithMaxDigitStringExpiry(172800)
+	sent(t, req, raised)
+	req.ExpiryTime = new(172801)
+	assert.Equal(t, []identomat.Problem{{Path: "expiryTime", Message: "must be at most 172800 with generateDigitString"}}, problems(t, silent(t, raised), req))
+	sent(t, idenfy.SessionRequest{ClientID: "1", GenerateDigitString: new(false), ExpiryTime: new(172800)})
+	sent(t, idenfy.SessionRequest{ClientID: "1", GenerateDigitString: new(true)})
+}
+
+func TestParametersThatExcludeOrNeedEachOther(t *testing.T) {
+	object, null := json.RawMessage("{}"), json.RawMessage(" null ")
+	both := []identomat.Problem{{Path: "utilityBill", Message: "cannot be used together with additionalSteps"}}
+	alone := []identomat.Problem{{Path: "additionalData", Message: "must be used with additionalSteps"}}
+	for _, c := range []struct {
+		req  idenfy.SessionRequest
+		want []identomat.Problem
+	}{
+		{idenfy.SessionRequest{UtilityBill: new(true), AdditionalSteps: object}, both},
+		{idenfy.SessionRequest{UtilityBill: new(false), AdditionalSteps: object}, nil},
+		{idenfy.SessionRequest{UtilityBill: new(true), AdditionalSteps: null}, nil},
+		{idenfy.SessionRequest{UtilityBill: new(true)}, nil},
+		{idenfy.SessionRequest{AdditionalData: object}, alone},
+		{idenfy.SessionRequest{AdditionalData: object, AdditionalSteps: null}, alone},
+		{idenfy.SessionRequest{AdditionalData: null}, nil},
+		{idenfy.SessionRequest{AdditionalData: object, AdditionalSteps: object}, nil},
+		{idenfy.SessionRequest{UtilityBill: new(true), AdditionalData: object}, alone},
+	} {
+		c.req.ClientID = "1"
+		if c.want == nil {
+			sent(t, c.req)
+			continue
+		}
+		assert.Equal(t, c.want, problems(t, silent(t), c.req))
+	}
+}
+
+func TestAllProblemsComeAtOnceInTheOrderOfThePage(t *testing.T) {
+	err := func() error {
+		_, err := silent(t).CreateSession(t.Context(), idenfy.SessionRequest{
+			FirstName: "J0hn", ErrorURL: "x", Locale: "xx", ExpiryTime: new(90000000), Country: "LTU", Documents: []idenfy.DocumentType{"A", "PASSPORT", "B"},
+			DateOfBirth: "1.1.1990", GenerateDigitString: new(true), CallbackURL: "http://a", UtilityBill: new(true), AdditionalSteps: json.RawMessage("[]"),
+			DetectionTypes: []idenfy.DetectionType{"X"}, Extra: map[string]any{"sex": "M", "": 1},
+		})
+		return err
+	}()
+	var invalid *identomat.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	var paths []string
+	for _, p := range invalid.Problems {
+		paths = append(paths, p.Path)
+	}
+	assert.Equal(t, []string{
+		"clientId", "firstName", "errorUrl", "locale", "expiryTime", "expiryTime", "country", "documents[0]", "documents[2]", "dateOfBirth",
+		"utilityBill", "additionalSteps", "callbackUrl", "detectionTypes[0]", "Extra", "Extra.sex",
+	}, paths)
+	assert.True(t, strings.HasPrefix(err.Error(), "idenfy: token: invalid request: clientId: is required; firstName: must have no digit"), err.Error())
+}
+
+func TestExtraCannotOverrideATypedKey(t *testing.T) {
+	var keys map[string]any
+	require.NoError(t, json.Unmarshal([]byte(everythingOnTheWire), &keys))
+	delete(keys, "ageLimit")
+	delete(keys, "theme")
+	require.Len(t, keys, 44)
+	for key := range keys {
+		for _, name := range []string{key, strings.ToUpper(key)} {
+			for _, opts := range [][]idenfy.Option{nil, {idenfy.WithoutValidation()}, {idenfy.WithUnknownValues()}} {
+				req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{name: "x"}}
+				assert.Equal(t, []identomat.Problem{{Path: "Extra." + name, Message: "has a field of its own"}}, problems(t, silent(t, opts...), req))
+			}
+		}
+	}
+	for name, value := range map[string]any{"f": func() {}, "c": make(chan int), "n": math.NaN(), "r": json.RawMessage("{")} {
+		req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{name: value}}
+		assert.Equal(t, []identomat.Problem{{Path: "Extra." + name, Message: "has no JSON form"}}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+	}
+	assert.NotEmpty(t, problems(t, silent(t), idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"a\xff": 1}}))
+	assert.JSONEq(t, `{"clientId":"1","dummyStatus":"APPROVED","x":null}`, sent(t, idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"dummyStatus": "APPROVED", "x": nil}}))
+}
+
+func TestValidationCanBeLoosened(t *testing.T) {
+	odd := idenfy.SessionRequest{
+		ClientID: "1", Locale: "ka", Documents: []idenfy.DocumentType{"OTHER"}, TokenType: "NEW", Sex: "X",
+		FraudServices: []idenfy.FraudService{"NEW"}, DetectionTypes: []idenfy.DetectionType{"NEW"},
+	}
+	wire := `{"clientId":"1","locale":"ka","documents":["OTHER"],"tokenType":"NEW","sex":"X","fraudServices":["NEW"],"detectionTypes":["NEW"]}`
+	assert.Len(t, problems(t, silent(t), odd), 6)
+	assert.JSONEq(t, wire, sent(t, odd, idenfy.WithUnknownValues()))
+	assert.JSONEq(t, wire, sent(t, odd, idenfy.WithoutValidation()))
+	odd.Country = "LTU"
+	assert.Len(t, problems(t, silent(t, idenfy.WithUnknownValues()), odd), 1, "all else is checked")
+	assert.JSONEq(t, `{"firstName":"4","sessionLength":7,"utilityBill":true,"additionalSteps":[]}`, sent(t, idenfy.SessionRequest{
+		FirstName: "4", SessionLength: new(7), UtilityBill: new(true), AdditionalSteps: json.RawMessage("[]"),
+	}, idenfy.WithoutValidation()))
+}
+
+func TestTheRequestIsNotWrittenTo(t *testing.T) {
+	req, want := everything(), everything()
+	sent(t, req)
+	assert.Equal(t, want, req)
+}
