@@ -1,0 +1,199 @@
+package idenfy_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/idenfy"
+	"github.com/identomat-go/identomat/idenfy/idenfytest"
+)
+
+// The vector of the facts, which was not made with this SDK.
+const (
+	vectorKey       = "unit-test-signing-key"
+	vectorBody      = `{"final":true,"scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac"}`
+	vectorSignature = "2123d5e25e9344cf0cd6c65c068366bb3367dea73d76880eb76fa7549948903b"
+)
+
+func webhook(body string, signatures ...string) *http.Request {
+	r := httptest.NewRequest("POST", "/webhook", strings.NewReader(body))
+	for _, s := range signatures {
+		r.Header.Add("Idenfy-Signature", s)
+	}
+	return r
+}
+
+// signed is a webhook with the right signature.
+func signed(body string) *http.Request {
+	return webhook(body, idenfytest.Sign(vectorKey, []byte(body)))
+}
+
+func TestTheVectorOfTheFactsIsVerified(t *testing.T) {
+	w, err := idenfy.ParseWebhook(webhook(vectorBody, vectorSignature), vectorKey)
+	require.NoError(t, err)
+	assert.True(t, w.Final)
+	assert.Equal(t, "ec6a7108-8c26-11e9-9758-309c231b1bac", w.ScanRef)
+	assert.False(t, w.Approved(), "there is no outcome")
+	assert.Equal(t, vectorBody, string(w.Raw()))
+	assert.Equal(t, vectorSignature, idenfytest.Sign(vectorKey, []byte(vectorBody)))
+}
+
+func TestAWebhookIsReadWithAnyOfSeveralKeys(t *testing.T) {
+	for _, keys := range [][]string{{vectorKey}, {vectorKey, "new"}, {"new", vectorKey}, {"a", "b", vectorKey, "c"}} {
+		_, err := idenfy.ParseWebhook(webhook(vectorBody, vectorSignature), keys...)
+		assert.NoError(t, err, keys)
+	}
+	w, err := idenfy.ParseWebhook(webhook(vectorBody, vectorSignature), "new", "newer")
+	require.ErrorIs(t, err, idenfy.ErrSignatureMismatch)
+	assert.Nil(t, w)
+}
+
+func TestWithoutAUsableKeyNothingIsRead(t *testing.T) {
+	empty := webhook(vectorBody, idenfytest.Sign("", []byte(vectorBody)))
+	for _, keys := range [][]string{nil, {""}, {"", vectorKey}, {vectorKey, ""}, {" "}, {vectorKey + "\n"}} {
+		w, err := idenfy.ParseWebhook(empty, keys...)
+		require.Error(t, err)
+		assert.Nil(t, w)
+		var refused *idenfy.WebhookError
+		assert.NotErrorAs(t, err, &refused, "it is no fault of the sender")
+		assert.NotContains(t, err.Error(), vectorKey)
+	}
+}
+
+func TestAWebhookWithoutTheRightSignatureIsRefused(t *testing.T) {
+	flipped := "3" + vectorSignature[1:]
+	for name, r := range map[string]*http.Request{
+		"no header":         webhook(vectorBody),
+		"an empty one":      webhook(vectorBody, ""),
+		"another":           webhook(vectorBody, flipped),
+		"a part":            webhook(vectorBody, vectorSignature[:62]),
+		"more":              webhook(vectorBody, vectorSignature+"00"),
+		"twice":             webhook(vectorBody, vectorSignature, vectorSignature),
+		"a list":            webhook(vectorBody, vectorSignature+","+vectorSignature),
+		"a scheme":          webhook(vectorBody, "sha256="+vectorSignature),
+		"no digits":         webhook(vectorBody, strings.Repeat("g", 64)),
+		"white space":       webhook(vectorBody, " "+vectorSignature),
+		"a byte more":       webhook(vectorBody+"\n", vectorSignature),
+		"a byte less":       webhook(vectorBody[:len(vectorBody)-1], vectorSignature),
+		"trailing data":     webhook(vectorBody+`{"final":true}`, vectorSignature),
+		"another key order": webhook(`{"scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac","final":true}`, vectorSignature),
+		"another value":     webhook(strings.Replace(vectorBody, "true", "false", 1), vectorSignature),
+		"an empty body":     webhook("", vectorSignature),
+		"no body":           {Method: "POST", Header: http.Header{"Idenfy-Signature": {vectorSignature}}},
+		"no header at all":  {Method: "POST"},
+	} {
+		w, err := idenfy.ParseWebhook(r, vectorKey)
+		require.ErrorIs(t, err, idenfy.ErrSignatureMismatch, name)
+		assert.Nil(t, w, "nothing of the payload is returned")
+		var refused *idenfy.WebhookError
+		require.ErrorAs(t, err, &refused)
+		assert.Equal(t, 403, refused.StatusCode)
+	}
+	upper, err := idenfy.ParseWebhook(webhook(vectorBody, strings.ToUpper(vectorSignature)), vectorKey)
+	require.NoError(t, err, "the same digits")
+	assert.True(t, upper.Final)
+}
+
+func TestTheWholeBodyIsVerifiedHoweverItArrives(t *testing.T) {
+	for _, slow := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader} {
+		r := webhook(vectorBody, vectorSignature)
+		r.Body = io.NopCloser(slow(strings.NewReader(vectorBody)))
+		_, err := idenfy.ParseWebhook(r, vectorKey)
+		require.NoError(t, err)
+		r.Body = io.NopCloser(slow(strings.NewReader(vectorBody + " ")))
+		_, err = idenfy.ParseWebhook(r, vectorKey)
+		require.ErrorIs(t, err, idenfy.ErrSignatureMismatch)
+	}
+	r := webhook("", vectorSignature)
+	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(vectorBody), iotest.ErrReader(errors.New("Featherstone"))))
+	w, err := idenfy.ParseWebhook(r, vectorKey)
+	require.EqualError(t, err, "idenfy: webhook refused: the body did not arrive")
+	assert.Nil(t, w)
+}
+
+func TestAWebhookIsBounded(t *testing.T) {
+	fits := vectorBody[:len(vectorBody)-1] + strings.Repeat(" ", idenfy.MaxWebhookSize-len(vectorBody)) + "}"
+	w, err := idenfy.ParseWebhook(signed(fits), vectorKey)
+	require.NoError(t, err)
+	assert.Len(t, w.Raw(), idenfy.MaxWebhookSize)
+	_, err = idenfy.ParseWebhook(signed(fits+" "), vectorKey)
+	require.ErrorIs(t, err, idenfy.ErrTooLarge)
+	var refused *idenfy.WebhookError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, 413, refused.StatusCode)
+	endless := webhook("", vectorSignature)
+	endless.Body = io.NopCloser(zeros{})
+	_, err = idenfy.ParseWebhook(endless, vectorKey)
+	require.ErrorIs(t, err, idenfy.ErrTooLarge)
+}
+
+func TestASignedBodyThatIsNotOneObjectIsRefused(t *testing.T) {
+	for _, body := range []string{
+		"", "null", "[]", `"x"`, "7", "{", `{"final":true}{"final":true}`, `{"final":true}x`, `{"final":true,}`, "<html>", "\ufeff{}",
+		`{"status":7}`, `{"status":[]}`, `{"status":"APPROVED"}`,
+		`{"final":true,"final":false}`, `{"scanRef":"a","scanRef":"b"}`, `{"status":{"overall":"DENIED"},"status":{"overall":"APPROVED"}}`,
+		`{"final":true,"status":{"overall":"DENIED","overall":"APPROVED"}}`,
+	} {
+		w, err := idenfy.ParseWebhook(signed(body), vectorKey)
+		var refused *idenfy.WebhookError
+		require.ErrorAs(t, err, &refused, body)
+		assert.Equal(t, 400, refused.StatusCode)
+		assert.NotErrorIs(t, err, idenfy.ErrSignatureMismatch)
+		assert.Nil(t, w)
+	}
+	get := webhook(vectorBody, vectorSignature)
+	get.Method = "GET"
+	_, err := idenfy.ParseWebhook(get, vectorKey)
+	var refused *idenfy.WebhookError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, 405, refused.StatusCode)
+}
+
+func TestOnlyAFinalApprovalApproves(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"final":true,"status":{"overall":"APPROVED"}}`: true, `{"status":{"overall":"APPROVED"},"final":true,"scanRef":"s"}`: true,
+		`{"final":false,"status":{"overall":"APPROVED"}}`: false, `{"status":{"overall":"APPROVED"}}`: false, `{"final":null,"status":{"overall":"APPROVED"}}`: false,
+		`{"final":"true","status":{"overall":"APPROVED"}}`: false, `{"final":1,"status":{"overall":"APPROVED"}}`: false, `{"Final":true,"status":{"overall":"APPROVED"}}`: false,
+		`{"final":true,"status":{"overall":"approved"}}`: false, `{"final":true,"status":{"overall":" APPROVED"}}`: false, `{"final":true,"status":{"Overall":"APPROVED"}}`: false,
+		`{"final":true,"status":{"overall":["APPROVED"]}}`: false, `{"final":true,"status":{}}`: false, `{"final":true,"status":null}`: false, `{"final":true}`: false, `{}`: false,
+		`{"final":true,"overall":"APPROVED"}`: false, `{"final":true,"status":{"overall":"DENIED"}}`: false, `{"final":true,"status":{"overall":"SUSPECTED"}}`: false,
+		`{"final":true,"status":{"overall":"REVIEWING"}}`: false, `{"final":true,"status":{"overall":"EXPIRED"}}`: false, `{"final":true,"status":{"overall":"ACTIVE"}}`: false,
+		`{"final":true,"status":{"overall":"DELETED"}}`: false, `{"final":true,"status":{"overall":"ARCHIVED"}}`: false, `{"final":true,"status":{"overall":"APPROVED_LATER"}}`: false,
+		`{"final":true,"status":{"manualDocument":"APPROVED","autoFace":"APPROVED"}}`: false,
+	} {
+		w, err := idenfy.ParseWebhook(signed(body), vectorKey)
+		require.NoError(t, err, body)
+		assert.Equal(t, want, w.Approved(), body)
+	}
+	assert.False(t, new(idenfy.Webhook).Approved())
+}
+
+func TestTheFieldsOfAWebhookAreRead(t *testing.T) {
+	w, err := idenfy.ParseWebhook(signed(`{"final":true,"platform":"MOBILE_SDK","status":{"overall":"SUSPECTED","fraudTags":["FACE_SUSPECTED"],
+		"mismatchTags":["NAME","SURNAME"],"autoFace":"a","manualFace":"b","autoDocument":"c","manualDocument":"d","additionalSteps":"VALID"},
+		"scanRef":"s","externalRef":"e","clientId":"c","startTime":1554726960,"finishTime":1554727002,"data":{"docFirstName":"X"},"new":[1]}`), vectorKey)
+	require.NoError(t, err)
+	assert.Equal(t, idenfy.WebhookStatus{
+		Overall: idenfy.OverallSuspected, FraudTags: []string{"FACE_SUSPECTED"}, MismatchTags: []string{"NAME", "SURNAME"},
+		AutoFace: "a", ManualFace: "b", AutoDocument: "c", ManualDocument: "d", AdditionalSteps: "VALID",
+	}, w.Status)
+	assert.Equal(t, []string{"s", "e", "c", "MOBILE_SDK"}, []string{w.ScanRef, w.ExternalRef, w.ClientID, w.Platform})
+	assert.Equal(t, time.Date(2019, 4, 8, 12, 36, 0, 0, time.UTC), w.StartTime)
+	assert.Equal(t, 42*time.Second, w.FinishTime.Sub(w.StartTime))
+	assert.True(t, json.Valid(w.Raw()))
+	w, err = idenfy.ParseWebhook(signed(`{"final":true,"scanRef":null,"status":{"overall":null,"fraudTags":null,"mismatchTags":[1],"additionalSteps":null},"startTime":"x","finishTime":null,"clientId":7}`), vectorKey)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"", "", "7"}, []string{w.ScanRef, string(w.Status.Overall), w.ClientID})
+	assert.Nil(t, w.Status.MismatchTags)
+	assert.True(t, w.StartTime.IsZero() && w.FinishTime.IsZero())
+}
