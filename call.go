@@ -74,11 +74,21 @@ func (c *call) Secrets() []string { return sentValues(c.Body) }
 // callForm calls an endpoint that takes an urlencoded form; form is a struct with url
 // tags.
 func (c *Client) callForm(ctx context.Context, op *operation.Operation, form any, into decoder) error {
-	values, err := query.Values(form)
+	body, err := encodeForm(form)
 	if err != nil {
 		return err
 	}
-	return c.send(ctx, op, "application/x-www-form-urlencoded", []byte(values.Encode()), into)
+	return c.send(ctx, op, formType, body, into)
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+func encodeForm(form any) ([]byte, error) {
+	if form, ok := form.(sessionForm); ok {
+		return form.encode(), nil
+	}
+	values, err := query.Values(form)
+	return []byte(values.Encode()), err
 }
 
 // callJSON calls an endpoint that takes a JSON body.
@@ -111,25 +121,24 @@ func (c *Client) require(op *operation.Operation, param, value string) error {
 // callUpload calls an endpoint that takes files.
 func (c *Client) callUpload(ctx context.Context, op *operation.Operation, source *form.Form, into decoder) error {
 	this := c.call(op, source.ContentType(), nil, into)
-	this.Source = source
+	this.Source, this.Call.Judge = source, &this
 	_, failure := c.engine.Do(ctx, &this.Call)
 	return callError(op.Name, failure)
 }
 
 func (c *Client) send(ctx context.Context, op *operation.Operation, contentType string, body []byte, into decoder) error {
 	this := c.call(op, contentType, body, into)
+	this.Call.Judge = &this
 	_, failure := c.engine.Do(ctx, &this.Call)
 	return callError(op.Name, failure)
 }
 
-func (c *Client) call(op *operation.Operation, contentType string, body []byte, into decoder) *call {
-	this := &call{client: c, op: op, into: into}
-	this.Call = engine.Call{
+// call is a call whose judge is still to be set.
+func (c *Client) call(op *operation.Operation, contentType string, body []byte, into decoder) call {
+	return call{client: c, op: op, into: into, Call: engine.Call{
 		Operation: op.Name, Repeatable: op.Repeatable, URL: c.urls[op],
 		ContentType: contentType, Body: body, Limit: c.maxReply,
-		Judge: this,
-	}
-	return this
+	}}
 }
 
 // callError gives a failure of the engine its public type; nil stays nil.

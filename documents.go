@@ -63,6 +63,13 @@ type documentReply struct {
 	RequestID  string         `json:"requestId"`
 }
 
+var documentMembers = [...]string{"mrzData", "visualData", "person", "requestId"}
+
+// skipped is a value that is not looked at.
+type skipped struct{}
+
+func (skipped) UnmarshalJSON([]byte) error { return nil }
+
 func (d *Document) decode(data []byte) error {
 	*d = Document{}
 	reply := documentReply{}
@@ -74,13 +81,22 @@ func (d *Document) decode(data []byte) error {
 	if err != nil {
 		return err
 	}
-	fields := DocumentFields{}
-	if err := json.Unmarshal(data, &fields); err != nil {
+	var names map[string]skipped
+	if err := json.Unmarshal(data, &names); err != nil {
 		return err
 	}
-	_, hasPerson := fields["person"]
-	for _, name := range []string{"mrzData", "visualData", "person", "requestId"} {
-		delete(fields, name)
+	_, hasPerson := names["person"]
+	for _, name := range documentMembers {
+		delete(names, name)
+	}
+	fields := DocumentFields{}
+	if len(names) > 0 { // a passport has none
+		if err := json.Unmarshal(data, &fields); err != nil {
+			return err
+		}
+		for _, name := range documentMembers {
+			delete(fields, name)
+		}
 	}
 	if reply.RequestID == "" && !hasPerson && reply.MRZData == nil && reply.VisualData == nil {
 		// Every reply in the documents has both. Without either it is some other object.

@@ -53,6 +53,29 @@ func openEnvelope(object []byte) (e envelope) {
 	return e
 }
 
+// elements are the elements of a JSON array, in its memory.
+func elements(array []byte) (list []json.RawMessage) {
+	depth, start := 0, 1
+	for i := 0; i < len(array); i++ {
+		switch array[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			i = sample.StringEnd(array, i) - 1
+			continue
+		}
+		if depth == 1 && array[i] == ',' || depth == 0 {
+			if element := trimJSON(array[start:i]); len(element) > 0 {
+				list = append(list, element[:len(element):len(element)])
+			}
+			start = i + 1
+		}
+	}
+	return list
+}
+
 // member is where the value of a member goes, or nil if it does not matter.
 func (e *envelope) member(quoted []byte) *[]byte {
 	name := quoted[1 : len(quoted)-1]

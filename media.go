@@ -14,8 +14,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/google/go-querystring/query"
-
 	"github.com/identomat-go/identomat/internal/datauri"
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/operation"
@@ -285,7 +283,7 @@ func (neverDecoded) decode([]byte) error { return errors.New("identomat: not med
 
 // stream calls an endpoint and returns the call with its reply unread, and the head of it.
 func (c *Client) stream(ctx context.Context, op *operation.Operation, contentType string, body []byte) (*streamed, *engine.Reply, error) {
-	s := &streamed{call: *c.call(op, contentType, body, neverDecoded{})}
+	s := &streamed{call: c.call(op, contentType, body, neverDecoded{})}
 	s.Call.Judge, s.Stream, s.Limit, s.EndsItself = s, s, c.maxMedia, op.Shape == operation.DataURI
 	reply, failure := c.engine.Do(ctx, &s.Call)
 	if failure != nil {
@@ -317,11 +315,11 @@ func (c *Client) sessionMedia(ctx context.Context, op *operation.Operation, toke
 }
 
 func (c *Client) formMedia(ctx context.Context, op *operation.Operation, form any) (*Media, error) {
-	values, err := query.Values(form)
+	body, err := encodeForm(form)
 	if err != nil {
 		return nil, err
 	}
-	return c.media(ctx, op, "application/x-www-form-urlencoded", []byte(values.Encode()))
+	return c.media(ctx, op, formType, body)
 }
 
 // items walks over the data URIs of a reply. Stopping early closes its connection.

@@ -140,10 +140,10 @@ func (id *recordID) UnmarshalJSON(data []byte) error {
 // offset. Then the list is whole if it is as long as the total says, or, without a total
 // (total < 0), if there are fewer items than were asked for. Otherwise the rest is out
 // of reach: that is an error, because a list cut short without a word may hide a hit.
-func pages[T any](op *operation.Operation, key func(T) string, fetch func(offset int) (page []T, total int, err error)) iter.Seq2[T, error] {
+func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (page []T, total int, err error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		seen := map[string]bool{}
+		seen := map[K]bool{}
 		for offset := 0; ; {
 			page, total, err := fetch(offset)
 			if err != nil {

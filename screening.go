@@ -7,6 +7,7 @@ import (
 	"errors"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +59,9 @@ var screeningTopics = []ScreeningTopic{
 }
 
 func screeningTopic(text string) ScreeningTopic {
+	if slices.Contains(screeningTopics, ScreeningTopic(text)) {
+		return ScreeningTopic(text)
+	}
 	name, _, _ := strings.Cut(text, " (Politically")
 	for _, topic := range screeningTopics {
 		if strings.EqualFold(name, string(topic)) {
@@ -119,6 +123,52 @@ type ScreeningHit struct {
 // Raw is the hit as it came. The caller must not write to it.
 func (h *ScreeningHit) Raw() json.RawMessage { return h.raw }
 
+// hitList reads the reply to a search: at once if every hit is plain, or else hit by hit,
+// which takes several times as long.
+type hitList struct{ hits []ScreeningHit }
+
+func (l *hitList) decode(data []byte) error {
+	if l.decodePlain(data) {
+		return nil
+	}
+	var reply wrapped[items[ScreeningHit]]
+	err := reply.decode(data)
+	l.hits = reply.value
+	return err
+}
+
+// decodePlain reports whether every hit has a score other than 0, somebody whom it is
+// about, and topics that are texts, all of the types of their fields.
+func (l *hitList) decodePlain(data []byte) bool {
+	type fields ScreeningHit // without UnmarshalJSON
+	var reply struct {
+		Result []fields `json:"result"`
+	}
+	reply.Result = make([]fields, 0, min(bytes.Count(data, []byte(`"score"`)), pageSize))
+	if json.Unmarshal(data, &reply) != nil || reply.Result == nil {
+		return false
+	}
+	raw := elements(openEnvelope(data).result)
+	if len(raw) != len(reply.Result) {
+		return false
+	}
+	l.hits = make([]ScreeningHit, len(reply.Result))
+	for i, hit := range reply.Result {
+		if hit.Score == 0 || hit.PersonID == "" && hit.Name == "" {
+			return false
+		}
+		for t, topic := range hit.Topics {
+			if topic == "" {
+				return false
+			}
+			hit.Topics[t] = screeningTopic(string(topic))
+		}
+		hit.raw = raw[i]
+		l.hits[i] = ScreeningHit(hit)
+	}
+	return true
+}
+
 // UnmarshalJSON reads a hit. It fails without a score, or if nothing tells who it is.
 func (h *ScreeningHit) UnmarshalJSON(data []byte) error {
 	type fields ScreeningHit // without UnmarshalJSON
@@ -160,7 +210,7 @@ func (h *ScreeningHit) UnmarshalJSON(data []byte) error {
 // [ErrUnexpectedReply].
 func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) iter.Seq2[ScreeningHit, error] {
 	// One person can be there under several names.
-	key := func(h ScreeningHit) string { return h.PersonID + "\x00" + h.Name }
+	key := func(h ScreeningHit) [2]string { return [...]string{h.PersonID, h.Name} }
 	return pages(operation.ScreeningSearch, key, func(offset int) ([]ScreeningHit, int, error) {
 		hits, err := s.SearchPage(ctx, query, offset, pageSize)
 		return hits, -1, err
@@ -188,9 +238,9 @@ func (s *ScreeningService) SearchPage(ctx context.Context, query ScreeningQuery,
 		and(paramQuery, jsonObject(personQuery(query.FullName, query.BirthdayTimeFrom).
 			and(paramScoreThreshold, jsonInt(query.ScoreThreshold)).andExtra(query.Extra))).
 		andPage("offset", offset, limit)
-	var hits wrapped[items[ScreeningHit]]
-	err := s.client.callAPI(ctx, op, params, &hits)
-	return hits.value, err
+	var list hitList
+	err := s.client.callAPI(ctx, op, params, &list)
+	return list.hits, err
 }
 
 // ScreeningPerson is everything that the screening databases tell about an entry. fmt, slog and

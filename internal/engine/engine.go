@@ -4,7 +4,6 @@
 package engine
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -345,10 +344,13 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 		}
 		return outcome{err: attemptError(actx, ctx, err), untouched: sent.untouched(err)}
 	}
-	out := outcome{status: resp.StatusCode, reply: &Reply{StatusCode: resp.StatusCode, Header: resp.Header}}
+	sent.reply = Reply{StatusCode: resp.StatusCode, Header: resp.Header}
+	out := outcome{status: resp.StatusCode, reply: &sent.reply}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
+	var in *guardedReply
 	if guard != nil {
-		body = guardedReply{body, guard}
+		in = &guardedReply{ReadCloser: resp.Body, guard: guard}
+		body = in
 	}
 	var readErr error
 	switch {
@@ -357,8 +359,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 		limit = min(limit, maxErrorReply)
 		out.retryAfter = retryAfter(resp.Header, time.Now())
 	case c.Stream != nil && length <= limit:
-		head := bufio.NewReaderSize(body, PeekSize)
-		out.reply.Body, readErr = head.Peek(PeekSize)
+		out.reply.Body, readErr = in.peek()
 		whole := readErr == io.EOF
 		if whole {
 			readErr = nil
@@ -366,12 +367,11 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 		if readErr == nil && c.Stream.Takes(out.reply, whole) {
 			guard.pause()
 			out.reply.Stream = &Stream{
-				Length: length, engine: e, call: c, ctx: ctx, guard: guard, head: head, body: resp.Body, left: limit,
-				unbounded: endsWithTheConnection(resp),
+				Length: length, engine: e, call: c, ctx: ctx, body: in, left: limit, unbounded: endsWithTheConnection(resp),
 			}
 			return out
 		}
-		body, limit = head, min(limit, maxErrorReply)
+		limit = min(limit, maxErrorReply)
 	}
 	defer resp.Body.Close()
 	if readErr == nil {

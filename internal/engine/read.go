@@ -22,21 +22,27 @@ func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 	if length < 0 || length > maxTrusted {
 		return readUnknown(r, limit)
 	}
-	body := make([]byte, length)
-	n, err := io.ReadFull(r, body)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	body := make([]byte, length+1) // one more byte than was announced would show
+	n, err := fill(r, body)
+	switch {
+	case int64(n) > length:
+		return body[:length], ErrTooLarge
+	case int64(n) < length && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)):
+		return body[:n], io.ErrUnexpectedEOF
+	case !errors.Is(err, io.EOF):
 		return body[:n], err
 	}
-	if int64(n) < length {
-		return body[:n], io.ErrUnexpectedEOF
+	return body[:n:n], nil
+}
+
+// fill reads until p is full or something ends the reading, and returns what did.
+func fill(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
 	}
-	var beyond [1]byte
-	if m, err := io.ReadFull(r, beyond[:]); m > 0 {
-		return body, ErrTooLarge // more than the length that was announced
-	} else if !errors.Is(err, io.EOF) {
-		return body, err
-	}
-	return body, nil
+	return n, err
 }
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}

@@ -11,9 +11,11 @@ import (
 	"sync/atomic"
 )
 
-// sending is what one attempt sends, and what net/http tells about it, in one allocation.
+// sending is what one attempt sends, what net/http tells about it, and what comes back, in
+// one allocation.
 type sending struct {
 	call   *Call
+	reply  Reply
 	url    url.URL
 	header [2]string
 	body   bytes.Reader

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -56,18 +55,29 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// guardedReply reports the progress of a reply.
+// guardedReply reports the progress of a reply, and shows its head before that is read.
 type guardedReply struct {
-	io.Reader
+	io.ReadCloser
 	guard *guard
+	ahead []byte // was peeked at and not yet read
 }
 
-func (r guardedReply) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	if n > 0 {
-		r.guard.progress()
+// peek is the head of the reply, and io.EOF if that is all.
+func (r *guardedReply) peek() ([]byte, error) {
+	head := make([]byte, PeekSize)
+	n, err := fill(r, head)
+	r.ahead = head[:n]
+	return r.ahead, err
+}
+
+func (r *guardedReply) Read(p []byte) (int, error) {
+	if len(r.ahead) > 0 {
+		n := copy(p, r.ahead)
+		r.ahead = r.ahead[n:]
+		return n, nil
 	}
-	return n, err
+	r.guard.progress()
+	return r.ReadCloser.Read(p)
 }
 
 // Stream is a reply that the caller reads, and then ends.
@@ -80,9 +90,7 @@ type Stream struct {
 	engine *Engine
 	call   *Call
 	ctx    context.Context
-	guard  *guard
-	head   *bufio.Reader
-	body   io.ReadCloser
+	body   *guardedReply
 	left   int64
 	read   int64
 	// unbounded says that the reply ends with the connection, which proves nothing.
@@ -105,9 +113,8 @@ func (s *Stream) Read(p []byte) (int, error) {
 	if int64(len(p)) > s.left+1 {
 		p = p[:s.left+1]
 	}
-	s.guard.progress()
-	n, err := s.head.Read(p)
-	s.guard.pause()
+	n, err := s.body.Read(p)
+	s.body.guard.pause()
 	s.left -= int64(n)
 	s.read += int64(n)
 	switch {
@@ -120,7 +127,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	case err == io.EOF && (s.read < s.Length || s.unbounded && !s.call.EndsItself), err != io.EOF && errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	case err != io.EOF:
-		err = redact.Error(attemptError(s.guard.ctx, s.ctx, err), s.engine.secrets(s.call)...)
+		err = redact.Error(attemptError(s.body.guard.ctx, s.ctx, err), s.engine.secrets(s.call)...)
 	}
 	s.err = err
 	s.release()
@@ -153,5 +160,5 @@ func (s *Stream) End(failure *Failure) {
 
 func (s *Stream) release() {
 	_ = s.body.Close()
-	s.guard.stop()
+	s.body.guard.stop()
 }
