@@ -68,8 +68,8 @@ func (c *Client) secrets(texts []string) []string {
 }
 
 // AuthToken opens a session: whoever has it can take the customer's place. fmt, slog and
-// encoding/json show a mask; string(token) is the token. What is worth storing is
-// [Session.ScanRef].
+// encoding/json show a mask, except encoding/json for the key of a map; string(token) is the
+// token. What is worth storing is [Session.ScanRef].
 type AuthToken string
 
 // Format writes a mask under every verb.

@@ -166,7 +166,10 @@ func TestStatusesAreSentAgainOnlyForTheRateLimit(t *testing.T) {
 				if status == 429 {
 					want = 3
 				}
-				client := stubbed(t, func(*http.Request) (*http.Response, error) { sent++; return reply(status, body, "Retry-After", "1"), nil })
+				client := stubbed(t, func(*http.Request) (*http.Response, error) {
+					sent++
+					return reply(status, body, "Retry-After", "1"), nil
+				})
 				api := apiError(t, create(client, t.Context()))
 				assert.Equal(t, want, sent, "%d %s", status, body)
 				assert.Equal(t, want, api.Attempts)

@@ -77,7 +77,9 @@ var constraints = []struct {
 		[]string{"lt", "LT", "zZ"}, []string{"l", "ltu", "l1", "é", "@A", "[a", "`a", "{a"}, "must be a country code of two letters"},
 	{"nationality", func(r *idenfy.SessionRequest, s string) { r.Nationality = s },
 		[]string{"lt", "LT", "Aa"}, []string{"l", "ltu", "l1", "é", "@A", "[a", "`a", "{a"}, "must be a country code of two letters"},
-	{"documents[1]", func(r *idenfy.SessionRequest, s string) { r.Documents = []idenfy.DocumentType{idenfy.Passport, idenfy.DocumentType(s)} },
+	{"documents[1]", func(r *idenfy.SessionRequest, s string) {
+		r.Documents = []idenfy.DocumentType{idenfy.Passport, idenfy.DocumentType(s)}
+	},
 		strings.Fields(`ID_CARD PASSPORT RESIDENCE_PERMIT DRIVER_LICENSE AADHAAR PAN_CARD VISA BORDER_CROSSING ASYLUM
 			NATIONAL_PASSPORT VOTER_CARD OLD_ID_CARD TRAVEL_CARD PHOTO_CARD MILITARY_CARD PROOF_OF_AGE_CARD DIPLOMATIC_ID`),
 		[]string{"OTHER", "passport", ""}, "must be one of ID_CARD, PASSPORT, RESIDENCE_PERMIT, DRIVER_LICENSE, AADHAAR, PAN_CARD, VISA, " +
@@ -115,9 +117,13 @@ var constraints = []struct {
 	{"questionnaire", func(r *idenfy.SessionRequest, s string) { r.Questionnaire = s }, []string{times(3000, "é")}, []string{"\xff"}, "is not UTF-8"},
 	{"riskAssessmentProfile", func(r *idenfy.SessionRequest, s string) { r.RiskAssessmentProfile = s }, []string{times(3000, "é")}, []string{"\xff"}, "is not UTF-8"},
 	{"firstName", func(r *idenfy.SessionRequest, s string) { r.FirstName = s }, []string{"\ufffd"}, []string{"a\xc3"}, "is not UTF-8"},
-	{"fraudServices[0]", func(r *idenfy.SessionRequest, s string) { r.FraudServices = []idenfy.FraudService{idenfy.FraudService(s)} },
+	{"fraudServices[0]", func(r *idenfy.SessionRequest, s string) {
+		r.FraudServices = []idenfy.FraudService{idenfy.FraudService(s)}
+	},
 		[]string{"AML_NAMES_CHECK", "LID", "AML_NEWS"}, []string{"AML", "lid", ""}, "must be one of AML_NAMES_CHECK, LID, AML_NEWS"},
-	{"detectionTypes[0]", func(r *idenfy.SessionRequest, s string) { r.DetectionTypes = []idenfy.DetectionType{idenfy.DetectionType(s)} },
+	{"detectionTypes[0]", func(r *idenfy.SessionRequest, s string) {
+		r.DetectionTypes = []idenfy.DetectionType{idenfy.DetectionType(s)}
+	},
 		[]string{"FACE", "EYES"}, []string{"face", "NOSE", ""}, "must be one of FACE, EYES"},
 }
 

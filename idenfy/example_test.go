@@ -1,0 +1,209 @@
+package idenfy_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/idenfy"
+	"github.com/identomat-go/identomat/idenfy/idenfytest"
+)
+
+// A whole verification, against the fake.
+func Example() {
+	server, err := idenfytest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client() // for the service: idenfy.NewClient(apiKey, apiSecret)
+
+	outcome := make(chan bool, 1)
+	webhooks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		webhook, err := idenfy.ParseWebhook(r, server.SigningKey)
+		var refused *idenfy.WebhookError
+		switch {
+		case errors.As(err, &refused):
+			http.Error(w, http.StatusText(refused.StatusCode), refused.StatusCode)
+		case err != nil:
+			http.Error(w, "no signing key", http.StatusInternalServerError)
+		case webhook.Final:
+			outcome <- webhook.Approved()
+		}
+	}))
+	defer webhooks.Close()
+
+	ctx := context.Background()
+	session, err := client.CreateSession(ctx, idenfy.SessionRequest{ClientID: "user-12345"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// http.Redirect(w, r, session.RedirectURL(), http.StatusSeeOther)
+	if _, err := server.SendWebhook(ctx, webhooks.URL, idenfytest.Approved(session.ScanRef)); err != nil { // the customer's part
+		log.Fatal(err)
+	}
+	fmt.Println(session)
+	fmt.Println("approved:", <-outcome)
+	// Output:
+	// [redacted]
+	// approved: true
+}
+
+func ExampleNewClient() {
+	client, err := idenfy.NewClient("your-api-key", "your-api-secret",
+		idenfy.WithRetry(identomat.RetryPolicy{MaxAttempts: 4, MaxDelay: 10 * time.Second}),
+		idenfy.WithObserver(func(e identomat.Event) { log.Println(e.Operation, e.StatusCode, e.Duration) }),
+	)
+	fmt.Println(client, err)
+	_, err = idenfy.NewClient("your-api-key", "your-api-secret", idenfy.WithBaseURL("http://unencrypted.example"))
+	fmt.Println(err)
+	// Output:
+	// idenfy.Client <nil>
+	// idenfy: the base URL must be https, except for a loopback host
+}
+
+func ExampleClient_CreateSession() {
+	server, err := idenfytest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+
+	session, err := client.CreateSession(context.Background(), idenfy.SessionRequest{
+		ClientID:      "user-12345",
+		Locale:        idenfy.Lithuanian,
+		Country:       "lt",
+		Documents:     []idenfy.DocumentType{idenfy.Passport, idenfy.IDCard},
+		ExpiryTime:    new(3600),
+		SuccessURL:    "https://bank.example/kyc/done",
+		CheckLiveness: new(true),  // asked for
+		ReviewFailed:  new(false), // turned off, though the environment may have it on
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(session.ClientID, session.Documents, *session.ExpiryTime, "seconds")
+
+	_, err = client.CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345", Country: "LTU", SessionLength: new(30)})
+	fmt.Println(err)
+	// Output:
+	// user-12345 [PASSPORT ID_CARD] 3600 seconds
+	// idenfy: token: invalid request: sessionLength: must be 60 to 3600 seconds; country: must be a country code of two letters
+}
+
+// What to do about the ways in which a session is not created.
+func ExampleClient_CreateSession_errors() {
+	server, err := idenfytest.Start(idenfytest.WithCredits(0))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+
+	_, err = server.Client().CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
+	var lost *identomat.TransportError
+	switch {
+	case errors.Is(err, idenfy.ErrOutOfCredits):
+		fmt.Println("buy credits")
+	case errors.Is(err, idenfy.ErrUnauthorized):
+		fmt.Println("check the keys")
+	case errors.As(err, &lost) && lost.MaybeProcessed:
+		fmt.Println("a session may exist: wait before you repeat")
+	}
+	fmt.Println(err)
+	// Output:
+	// buy credits
+	// idenfy: token: out of credits (HTTP 400, PERMISSIONS_ERROR)
+}
+
+func ExampleSession_RedirectURL() {
+	server, err := idenfytest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	session, err := server.Client().CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(strings.HasPrefix(session.RedirectURL(), server.URL+"/api/v2/redirect?authToken="))
+	// Output: true
+}
+
+func ExampleSession_IframeURL() {
+	server, err := idenfytest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+
+	session, err := client.CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	src, err := session.IframeURL(idenfy.Lithuanian)
+	fmt.Println(strings.HasSuffix(src, "&lang=lt"), err)
+
+	session, err = client.CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12346", SuccessURL: "https://bank.example/done"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = session.IframeURL(idenfy.Lithuanian)
+	fmt.Println(err)
+	// Output:
+	// true <nil>
+	// idenfy: a session with a success, error or unverified URL cannot be shown in an iframe
+}
+
+func ExampleParseWebhook() {
+	const signingKey = "unit-test-signing-key" // of the notification, in iDenfy's dashboard
+	body := `{"final":true,"scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac"}`
+	r := httptest.NewRequest(http.MethodPost, "/webhooks/idenfy", strings.NewReader(body))
+	r.Header.Set(idenfy.SignatureHeader, "2123d5e25e9344cf0cd6c65c068366bb3367dea73d76880eb76fa7549948903b")
+
+	webhook, err := idenfy.ParseWebhook(r, "the-next-key", signingKey)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(webhook.ScanRef, webhook.Final, webhook.Approved())
+
+	r = httptest.NewRequest(http.MethodPost, "/webhooks/idenfy", strings.NewReader(body))
+	_, err = idenfy.ParseWebhook(r, signingKey)
+	fmt.Println(err, errors.Is(err, idenfy.ErrSignatureMismatch))
+	// Output:
+	// ec6a7108-8c26-11e9-9758-309c231b1bac true false
+	// idenfy: webhook refused: Idenfy-Signature is missing or malformed true
+}
+
+// A guard that refuses a second session while one is open.
+func ExampleWithGuard() {
+	server, err := idenfytest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	open := map[string]bool{} // in a database, and cleared by the final webhook
+	client := server.Client(idenfy.WithGuard(func(_ context.Context, clientID string) error {
+		if open[clientID] {
+			return errors.New("a session is open")
+		}
+		open[clientID] = true
+		return nil
+	}))
+	for range 2 {
+		_, err := client.CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
+		fmt.Println(err)
+	}
+	fmt.Println(len(server.Requests()))
+	// Output:
+	// <nil>
+	// idenfy: token: a session is open
+	// 1
+}

@@ -1,0 +1,138 @@
+package idenfy_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/idenfy"
+	"github.com/identomat-go/identomat/idenfy/idenfytest"
+)
+
+// FuzzReply: whatever comes back is a session with both references, or an error that shows
+// nothing of it.
+func FuzzReply(f *testing.F) {
+	for _, name := range []string{"response-all-fields.txt", "response-all-fields.repaired.json", "response-no-fields.json", "request-full.txt"} {
+		f.Add(200, page(f, name))
+	}
+	f.Add(201, tokenReply)
+	f.Add(400, `{"identifier":"PERMISSIONS_ERROR","message":"Partner reached token limit."}`)
+	f.Add(401, `{"message":"Invalid authorization credentials"}`)
+	f.Add(502, "<html>Bad Gateway</html>")
+	f.Add(200, `{"authToken":"a","authToken":"b","scanRef":"s"}`)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		if status < 200 || status > 599 {
+			status = 200
+		}
+		client := answering(t, status, body, idenfy.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+		session, err := client.CreateSession(t.Context(), idenfy.SessionRequest{ClientID: "100000"})
+		if err == nil {
+			var plain map[string]json.RawMessage
+			if json.Unmarshal([]byte(body), &plain) != nil {
+				t.Fatal("a session from what is not JSON")
+			}
+			for name, value := range map[string]string{"authToken": string(session.AuthToken), "scanRef": session.ScanRef} {
+				var want string
+				if json.Unmarshal(plain[name], &want) != nil || want == "" || want != value {
+					t.Fatalf("%s is not that of the reply", name)
+				}
+			}
+			if !strings.Contains(session.RedirectURL(), "?authToken=") || string(session.Raw()) != body || status > 299 {
+				t.Fatal("not the session of the reply")
+			}
+			return
+		}
+		var api *idenfy.APIError
+		if session != nil || !errors.As(err, &api) {
+			t.Fatalf("%v", err)
+		}
+		if api.Message != "" && len(api.Message) > 30 && strings.Contains(err.Error(), api.Message) {
+			t.Fatal("the error shows the message")
+		}
+		if status >= 500 && !api.MaybeProcessed {
+			t.Fatal("nobody knows what a failing service did")
+		}
+	})
+}
+
+// FuzzRequest: what passes validation is JSON that the fake accepts, and what the fake
+// accepts passes validation.
+func FuzzRequest(f *testing.F) {
+	server, err := idenfytest.Start()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(server.Close)
+	client, unchecked := server.Client(), server.Client(idenfy.WithoutValidation())
+	f.Cleanup(client.CloseIdleConnections)
+	f.Cleanup(unchecked.CloseIdleConnections)
+	f.Add("100000", "John Tom", "https://a.example", "1990-12-20", "lt", "PASSPORT", "{}", 600)
+	f.Add("é", "J0hn", "a:b", "1990-02-30", "LTU", "OTHER", "[]", 0)
+	f.Add("\x7f", "O'Neill", "http://x", "0000-00-00", "é", "", "null", 86401)
+	f.Fuzz(func(t *testing.T, id, name, url, date, country, document, object string, seconds int) {
+		req := idenfy.SessionRequest{
+			ClientID: id, FirstName: name, LastName: name, SuccessURL: url, DateOfBirth: identomat.Date(date), Country: country,
+			Documents: []idenfy.DocumentType{idenfy.DocumentType(document)}, AdditionalSteps: json.RawMessage(object), ExpiryTime: &seconds, SessionLength: &seconds,
+			PersonalNumber: id, Address: name, ExternalRef: country,
+		}
+		_, err := client.CreateSession(t.Context(), req)
+		var api *idenfy.APIError
+		if errors.As(err, &api) {
+			t.Fatalf("the fake refuses what the SDK lets pass: %v %s", err, api.Message)
+		}
+		var invalid *identomat.ValidationError
+		if err == nil || !errors.As(err, &invalid) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		if seconds < 60 || seconds > 3600 || id == "" || !utf8.ValidString(id+name+url+date+country+document+object) || !json.Valid([]byte(object)) && object != "" {
+			return // not sent, or something else on the wire
+		}
+		if _, err = unchecked.CreateSession(t.Context(), req); err == nil {
+			t.Fatalf("the SDK refuses what the fake lets pass: %v", invalid)
+		}
+	})
+}
+
+// FuzzWebhook: nothing comes out of a body without its own signature, and what comes out is
+// one JSON object, approved only by its own words.
+func FuzzWebhook(f *testing.F) {
+	f.Add([]byte(vectorBody), vectorSignature)
+	f.Add([]byte(`{"final":true,"status":{"overall":"APPROVED"}}`), "")
+	f.Add([]byte(`{"final":true,"final":false}`), "")
+	f.Add([]byte(`{"final":true}x`), strings.Repeat("0", 64))
+	f.Fuzz(func(t *testing.T, body []byte, signature string) {
+		right := idenfytest.Sign(vectorKey, body)
+		forged := webhook(string(body), signature)
+		if w, err := idenfy.ParseWebhook(forged, vectorKey); w != nil && !strings.EqualFold(signature, right) || w != nil && err != nil {
+			t.Fatal("a forged webhook")
+		}
+		w, err := idenfy.ParseWebhook(webhook(string(body), right), "other", vectorKey)
+		if err != nil {
+			var refused *idenfy.WebhookError
+			if w != nil || !errors.As(err, &refused) || refused.StatusCode == http.StatusForbidden {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		var plain struct {
+			Final  any `json:"final"`
+			Status struct {
+				Overall any `json:"overall"`
+			} `json:"status"`
+		}
+		if json.Unmarshal(body, &plain) != nil || !bytes.Equal(w.Raw(), body) {
+			t.Fatal("a webhook from what is not one JSON object")
+		}
+		if w.Approved() && (!bytes.Contains(body, []byte("true")) || plain.Final != true && !bytes.Contains(bytes.ToLower(body), []byte(`"final"`))) {
+			t.Fatal("approved without final")
+		}
+	})
+}

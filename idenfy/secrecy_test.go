@@ -1,0 +1,260 @@
+package idenfy_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/idenfy"
+)
+
+// secret are the values that nothing may show: the keys, a token and a person.
+var secret = []string{
+	apiKey, apiSecret, base64.StdEncoding.EncodeToString([]byte(apiKey + ":" + apiSecret)), vectorKey, authToken,
+	"Wilhelmina", "WILHELMINA", "Featherstone", "FEATHERSTONE", "F00-AB-77", "1984-02-29", "Rustaveli", "415-22-9981", "8846201937", "customer-4711",
+}
+
+const authToken = "q7x0token0that0must0not0be0seen0anywhere"
+
+// privateReply repeats what privateRequest holds.
+const privateReply = `{"message":"for Wilhelmina","authToken":"` + authToken + `","scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac","clientId":"customer-4711",
+	"firstName":"WILHELMINA","lastName":"FEATHERSTONE","dateOfBirth":"1984-02-29","personalNumber":"F00-AB-77","documentNumber":"8846201937",
+	"address":"Rustaveli 1","additionalData":{"UTILITY_BILL":{"ssn":"415-22-9981","account":8846201937}},"digitString":"8846201937","personScanRef":"customer-4711"}`
+
+func privateRequest() idenfy.SessionRequest {
+	return idenfy.SessionRequest{
+		ClientID: "customer-4711", FirstName: "Wilhelmina", LastName: "Featherstone", DateOfBirth: "1984-02-29", PersonalNumber: "F00-AB-77",
+		DocumentNumber: "8846201937", Address: "Rustaveli 1", AdditionalSteps: json.RawMessage("{}"),
+		AdditionalData: json.RawMessage(`{"UTILITY_BILL":{"ssn":"415-22-9981","account":8846201937}}`),
+		Extra:          map[string]any{"note": "Featherstone"},
+	}
+}
+
+// printings is everything that formatters, loggers and encoders make of v, of a pointer to
+// it, and of a struct and a slice around it.
+func printings(t *testing.T, v any) string {
+	t.Helper()
+	var out bytes.Buffer
+	pointer := reflect.New(reflect.TypeOf(v))
+	pointer.Elem().Set(reflect.ValueOf(v))
+	wrapped := struct {
+		Field any
+		List  []any
+	}{v, []any{v, pointer.Interface()}}
+	for _, x := range []any{v, pointer.Interface(), wrapped, map[string]any{"v": v}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			fmt.Fprintf(&out, verb+"\n", x)
+		}
+		fmt.Fprintln(&out, x)
+		options := &slog.HandlerOptions{Level: slog.LevelDebug}
+		slog.New(slog.NewTextHandler(&out, options)).Info("x", "v", x, slog.Group("g", "v", x))
+		slog.New(slog.NewJSONHandler(&out, options)).Info("x", "v", x, slog.Group("g", "v", x))
+		if data, err := json.Marshal(x); err == nil {
+			out.Write(data)
+		} else {
+			out.WriteString(err.Error())
+		}
+		_ = xml.NewEncoder(&out).Encode(x)
+	}
+	return out.String()
+}
+
+func assertSecret(t *testing.T, text, what string) {
+	t.Helper()
+	for _, value := range secret {
+		for _, spelling := range []string{value, url.QueryEscape(value), fmt.Sprintf("%x", value), fmt.Sprintf("%X", value)} {
+			if at := strings.Index(text, spelling); at >= 0 {
+				t.Errorf("%s shows %q: …%s…", what, value, text[max(0, at-60):min(len(text), at+60)])
+				return
+			}
+		}
+	}
+}
+
+// shown are values of every exported type that can hold a secret or a person.
+func shown(t *testing.T) map[string]any {
+	t.Helper()
+	client, err := idenfy.NewClient(apiKey, apiSecret)
+	require.NoError(t, err)
+	session, err := answering(t, 200, privateReply).CreateSession(t.Context(), privateRequest())
+	require.NoError(t, err)
+	require.Equal(t, authToken, string(session.AuthToken))
+	require.Equal(t, "8846201937", session.DocumentNumber)
+	hook, err := idenfy.ParseWebhook(signed(`{"final":true,"scanRef":"s","clientId":"customer-4711","externalRef":"F00-AB-77","data":{"docFirstName":"WILHELMINA"}}`), vectorKey)
+	require.NoError(t, err)
+	_, refused := idenfy.ParseWebhook(webhook(`{"data":{"docFirstName":"WILHELMINA"}}`, vectorSignature), vectorKey)
+	var hookErr *idenfy.WebhookError
+	require.ErrorAs(t, refused, &hookErr)
+	return map[string]any{
+		"Client": client, "SessionRequest": privateRequest(), "Session": *session, "AuthToken": session.AuthToken, "Webhook": *hook,
+		"WebhookError": *hookErr, "APIError": idenfy.APIError{Op: "idenfy/token", StatusCode: 400, Identifier: "BAD_VALUE", Message: "Field 'firstName' is Wilhelmina"},
+	}
+}
+
+func TestNothingExportedPrintsASecret(t *testing.T) {
+	for name, v := range shown(t) {
+		assertSecret(t, printings(t, v), name)
+	}
+	assertSecret(t, printings(t, []any{idenfy.WithBaseURL("https://x.example"), idenfy.WithHTTPClient(&http.Client{})}), "options")
+	stored, err := json.Marshal(struct{ T idenfy.AuthToken }{authToken})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"T":"[redacted]"}`, string(stored))
+}
+
+// TestEveryExportedTypeIsSearched fails for a new type that is neither searched above nor
+// known to hold nothing private.
+func TestEveryExportedTypeIsSearched(t *testing.T) {
+	harmless := map[string]string{
+		"Option": "interface", "Locale": "enumeration", "DocumentType": "enumeration", "TokenType": "enumeration", "Sex": "enumeration",
+		"FraudService": "enumeration", "DetectionType": "enumeration", "Identifier": "enumeration", "Overall": "enumeration",
+		"WebhookStatus": "codes of the service",
+	}
+	values := shown(t)
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	found := 0
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(gotoken.NewFileSet(), entry.Name(), nil, parser.ParseComments)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Name.IsExported() {
+				receiver := ""
+				if fn.Recv != nil {
+					receiver = fmt.Sprint(fn.Recv.List[0].Type)
+				}
+				if receiver == "" || ast.IsExported(strings.Trim(receiver, "&{}0123456789 ")) {
+					assert.True(t, fn.Doc != nil || fn.Name.Name == "Error", "%s has no comment", fn.Name.Name)
+				}
+			}
+			gen, ok := decl.(*ast.GenDecl)
+			if !ok || gen.Tok != gotoken.TYPE {
+				continue
+			}
+			for _, spec := range gen.Specs {
+				name := spec.(*ast.TypeSpec).Name
+				if _, searched := values[name.Name]; name.IsExported() {
+					found++
+					assert.True(t, gen.Doc != nil, "%s has no comment", name)
+					assert.True(t, searched || harmless[name.Name] != "", "%s is neither searched for secrets nor known to be harmless", name)
+				}
+			}
+		}
+	}
+	assert.Equal(t, len(values)+len(harmless), found)
+}
+
+// dumpError is the worst that a RoundTripper or a proxy can do.
+type dumpError struct{ Request, Body string }
+
+func (e *dumpError) Error() string { return "sending " + e.Request + ": " + e.Body }
+
+func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
+	echo := func(status int, format string, header ...string) roundTrip {
+		return func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			return reply(status, fmt.Sprintf(format, body), header...), nil
+		}
+	}
+	faults := map[string]roundTrip{
+		"the request is dumped": func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			return nil, &dumpError{fmt.Sprint(r.Header), string(body)}
+		},
+		"the header is dumped": func(r *http.Request) (*http.Response, error) { return nil, &dumpError{fmt.Sprint(r.Header), ""} },
+		"the credentials are dumped": func(r *http.Request) (*http.Response, error) {
+			key, password, _ := r.BasicAuth()
+			return nil, fmt.Errorf("proxy: %w", &url.Error{Op: "Post", URL: "https://" + key + ":" + url.QueryEscape(password) + "@x", Err: io.EOF})
+		},
+		"a number is dumped":           func(r *http.Request) (*http.Response, error) { return nil, errors.New("account 8846201937 is closed") },
+		"the request is echoed":        echo(500, "%s"),
+		"it is echoed with 200":        echo(200, "%s"),
+		"it is echoed in HTML":         echo(200, "<p>%s</p>", "Content-Type", "text/html"),
+		"it is echoed as a message":    echo(400, `{"identifier":"BAD_VALUE","message":"Wilhelmina"}`),
+		"it is echoed as identifier":   echo(400, `{"identifier":"WILHELMINA","message":"x"}`),
+		"it is the content type":       echo(200, "{}", "Content-Type", "Wilhelmina Featherstone"),
+		"it is a subtype":              echo(502, "{}", "Content-Type", "text/Featherstone"),
+		"it is the location":           echo(302, "", "Location", "://\x7f"+apiKey),
+		"the session is cut":           echo(200, strings.ReplaceAll(privateReply[:300], "%", "%%")),
+		"the session lacks a token":    echo(200, strings.Replace(privateReply, `"scanRef"`, `"ref"`, 1)),
+		"the session is a list":        echo(200, "["+privateReply+"]"),
+		"the reply is too large":       echo(200, privateReply+strings.Repeat(" ", 2000)),
+		"a refusal is full of persons": echo(402, privateReply),
+		"the status is unauthorized":   echo(401, `{"message":"no such key: `+apiKey+`"}`),
+		"the token is an echo":         echo(200, `{"authToken":"`+apiKey+`","scanRef":"s"}`),
+		"the reading fails": func(*http.Request) (*http.Response, error) {
+			resp := reply(200, privateReply)
+			resp.ContentLength = -1
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(privateReply), failing{&dumpError{"reply", apiKey + " Wilhelmina"}}))
+			return resp, nil
+		},
+	}
+	for name, fault := range faults {
+		synctest.Test(t, func(t *testing.T) {
+			var log bytes.Buffer
+			options := &slog.HandlerOptions{Level: slog.LevelDebug}
+			client := stubbed(t, fault, idenfy.WithMaxReplySize(1900),
+				idenfy.WithLogger(slog.New(slog.NewTextHandler(&log, options))),
+				idenfy.WithLogger(slog.New(slog.NewJSONHandler(&log, options))),
+				idenfy.WithObserver(func(e identomat.Event) { fmt.Fprintf(&log, "%v %+v %#v %s\n", e, e, e, e.Err) }))
+			request := privateRequest()
+			request.ExternalRef = "WILHELMINA"
+			session, err := client.CreateSession(t.Context(), request)
+			require.Error(t, err, name)
+			assert.Nil(t, session)
+			for e := err; e != nil; e = errors.Unwrap(e) {
+				assertSecret(t, fmt.Sprintf("%s %v %+v %#v %q", e, e, e, e, e)+printings(t, e), name)
+			}
+			var dump *dumpError
+			assert.NotErrorAs(t, err, &dump, "the dump is handed out")
+			assert.NotEmpty(t, log.String())
+			assertSecret(t, log.String(), "the log")
+		})
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func TestAValidationErrorRepeatsNoValue(t *testing.T) {
+	req := privateRequest()
+	req.FirstName, req.Country, req.Locale, req.CallbackURL = "Wilhelmina 2", "Featherstone", "Wilhelmina", "http://Wilhelmina"
+	req.DateOfBirth, req.PersonalNumber, req.Sex, req.UtilityBill = "1984-02-29T00", strings.Repeat("F00-AB-77", 6), "Wilhelmina", new(true)
+	req.Documents = []idenfy.DocumentType{"Wilhelmina"}
+	req.Extra = map[string]any{"f": func() string { return "Wilhelmina" }, "address": "Rustaveli", "m": map[string]any{"Wilhelmina": make(chan int)}}
+	_, err := silent(t).CreateSession(t.Context(), req)
+	var invalid *identomat.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	assert.Len(t, invalid.Problems, 12)
+	assertSecret(t, printings(t, *invalid)+err.Error(), "the validation error")
+}
+
+func TestTheErrorOfAGuardShowsNoSecret(t *testing.T) {
+	leak := errors.New("customer-4711 of " + apiKey)
+	_, err := silent(t, idenfy.WithGuard(func(context.Context, string) error { return leak })).CreateSession(t.Context(), privateRequest())
+	require.ErrorIs(t, err, leak)
+	assertSecret(t, printings(t, err), "the guard's error")
+}
