@@ -1,0 +1,151 @@
+// Idenfy walks through a verification at iDenfy: it creates a session, shows where
+// the customer has to go, receives the webhook with the outcome, and checks it.
+//
+// Without environment variables it runs against a fake iDenfy inside the process, whose
+// customer finishes by himself. With IDENFY_API_KEY, IDENFY_API_SECRET and
+// IDENFY_SIGNING_KEY it runs against the service, where a session can cost credits and you
+// are the customer: let the webhooks of the environment come to the address that it prints.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/identomat-go/identomat/idenfy"
+	"github.com/identomat-go/identomat/idenfy/idenfytest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "example:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, out io.Writer) error {
+	service, err := connect(out)
+	if err != nil {
+		return err
+	}
+	defer service.stop()
+
+	webhooks := make(chan *idenfy.Webhook, 16)
+	address, stop, err := listen(service.signingKey, webhooks)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	fmt.Fprintln(out, "Webhooks come to "+address)
+
+	session, err := service.client.CreateSession(ctx, idenfy.SessionRequest{
+		ClientID:    "user-12345",
+		Locale:      idenfy.English,
+		Documents:   []idenfy.DocumentType{idenfy.Passport, idenfy.IDCard},
+		ExternalRef: "application-678",
+	})
+	if errors.Is(err, idenfy.ErrOutOfCredits) {
+		return errors.New("there are no credits left")
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "Session created. Send the customer's browser to")
+	fmt.Fprintln(out, "  "+session.RedirectURL())
+	fmt.Fprintln(out)
+	if err := service.finish(ctx, address, session); err != nil {
+		return err
+	}
+
+	// A token lives for a day by default; this program does not wait that long.
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
+	defer cancel()
+	for {
+		select {
+		case webhook := <-webhooks:
+			if webhook.ScanRef != session.ScanRef {
+				continue // of another session of the environment
+			}
+			fmt.Fprintf(out, "Webhook    %s, final: %v\n", webhook.Status.Overall, webhook.Final)
+			if webhook.Final {
+				fmt.Fprintf(out, "Approved   %v\n", webhook.Approved())
+				return nil
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("no final webhook came: %w", ctx.Err())
+		}
+	}
+}
+
+// service is iDenfy, or the fake.
+type service struct {
+	client     *idenfy.Client
+	signingKey string
+	// finish does the customer's part.
+	finish func(ctx context.Context, address string, session *idenfy.Session) error
+	stop   func()
+}
+
+func connect(out io.Writer) (*service, error) {
+	if key := os.Getenv("IDENFY_API_KEY"); key != "" {
+		client, err := idenfy.NewClient(key, os.Getenv("IDENFY_API_SECRET"))
+		if err == nil && os.Getenv("IDENFY_SIGNING_KEY") == "" {
+			err = errors.New("IDENFY_SIGNING_KEY is not set")
+		}
+		return &service{client, os.Getenv("IDENFY_SIGNING_KEY"), func(context.Context, string, *idenfy.Session) error {
+			fmt.Fprintln(out, "Open it and go through the steps; this program waits for the webhook.")
+			return nil
+		}, func() {}}, err
+	}
+	fmt.Fprintln(out, "Running against a fake iDenfy. To use the service, set IDENFY_API_KEY, IDENFY_API_SECRET and IDENFY_SIGNING_KEY.")
+	server, err := idenfytest.Start()
+	if err != nil {
+		return nil, err
+	}
+	finish := func(ctx context.Context, address string, session *idenfy.Session) error {
+		approved := idenfytest.Approved(session.ScanRef)
+		for _, webhook := range []idenfytest.Webhook{approved.Automatic(), approved} {
+			if _, err := server.SendWebhook(ctx, address, webhook); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return &service{server.Client(), server.SigningKey, finish, server.Close}, nil
+}
+
+// listen serves the address that webhooks come to. iDenfy needs one that it can reach by
+// https, so behind this stands a proxy or a tunnel.
+func listen(signingKey string, webhooks chan<- *idenfy.Webhook) (address string, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{ReadTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		webhook, err := idenfy.ParseWebhook(r, signingKey)
+		if err != nil {
+			status := http.StatusInternalServerError
+			var refused *idenfy.WebhookError
+			if errors.As(err, &refused) {
+				status = refused.StatusCode
+			}
+			http.Error(w, http.StatusText(status), status)
+			return
+		}
+		select {
+		case webhooks <- webhook: // a service would write it down
+		default:
+			http.Error(w, "busy", http.StatusServiceUnavailable) // iDenfy sends it again
+		}
+	})}
+	go func() { _ = server.Serve(listener) }()
+	return "http://" + listener.Addr().String() + "/webhooks/idenfy", func() { _ = server.Close() }, nil
+}
