@@ -1,0 +1,589 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+const unknownToken = "8x0q1zp5v7m3c9k2j4h6g8f1d3s5a7w9e2r4t6y8"
+
+func TestTwentyPressesBeginOneSession(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	form := url.Values{"csrf": {customer.csrf("/verification")}, "way": {"redirect"}}
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	places := map[string]int{}
+	for range 20 {
+		wait.Go(func() {
+			answer := customer.send(customer.request(http.MethodPost, "/verification", form))
+			mu.Lock()
+			defer mu.Unlock()
+			places[answer.header.Get("Location")]++
+		})
+	}
+	wait.Wait()
+	assert.Equal(t, 1, asked(b.fake, "begin/"))
+	assert.Equal(t, 1, b.count("verifications"))
+	token := b.fake.Sessions()[0].Token
+	widget := places[b.fake.WidgetURL+"/?session_token="+token]
+	assert.Positive(t, widget)
+	assert.Equal(t, 20, widget+places["/verification"], "all are led to the one session, or to where it is prepared: %v", places)
+}
+
+func TestAForgedReturnChangesNothing(t *testing.T) {
+	b := newBank(t)
+	customer, other := b.signedIn("customer-1"), b.signedIn("customer-2")
+	customer.begin()
+	others := string(other.begin())
+	for name, test := range map[string]struct {
+		query  url.Values
+		status int
+	}{
+		"unknown":           {url.Values{"session_token": {unknownToken}}, http.StatusNotFound},
+		"somebody else's":   {url.Values{"session_token": {others}}, http.StatusNotFound},
+		"missing":           {url.Values{}, http.StatusBadRequest},
+		"empty":             {url.Values{"session_token": {""}}, http.StatusBadRequest},
+		"a code":            {url.Values{"session_token": {"SESSION_NOT_FOUND"}}, http.StatusBadRequest},
+		"SQL":               {url.Values{"session_token": {"' OR 1=1 --"}}, http.StatusBadRequest},
+		"a script":          {url.Values{"session_token": {"<script>alert(1)</script>"}}, http.StatusBadRequest},
+		"two":               {url.Values{"session_token": {others, others}}, http.StatusBadRequest},
+		"without end":       {url.Values{"session_token": {strings.Repeat("a1", 4000)}}, http.StatusBadRequest},
+		"a wildcard of SQL": {url.Values{"session_token": {"%"}}, http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := customer.get("/verification/return?" + test.query.Encode())
+			assert.Equal(t, test.status, got.status)
+			assert.NotContains(t, got.body, others)
+			assert.NotContains(t, got.body, "<script>alert")
+			form := url.Values{"csrf": {customer.csrf("/verification")}}
+			for name, values := range test.query {
+				form[name] = values
+			}
+			got = customer.send(customer.request(http.MethodPost, "/verification/return", form))
+			assert.Equal(t, test.status, got.status)
+		})
+	}
+	assert.Zero(t, b.count("verifications WHERE returned"))
+	assert.Zero(t, b.count("jobs WHERE wakes > 0"))
+	b.work()
+	assert.Zero(t, asked(b.fake, "result/"))
+}
+
+func TestAReturnWithoutASignInLeadsToTheSignIn(t *testing.T) {
+	b := newBank(t)
+	token := b.signedIn("customer-1").begin()
+	got := b.visitor().get("/verification/return?session_token=" + string(token))
+	assert.Equal(t, http.StatusSeeOther, got.status)
+	assert.Equal(t, "/", got.header.Get("Location"), "and forgets the token")
+	assert.Zero(t, b.count("verifications WHERE returned"))
+	got = b.signedIn("reviewer-1").get("/verification/return?session_token=" + string(token))
+	assert.Equal(t, http.StatusForbidden, got.status)
+}
+
+// reviewPaths are all pages of the review desk, with the name of a session in the place of {id}.
+var reviewPaths = map[string]string{
+	"/review":                         http.MethodGet,
+	"/review/{id}":                    http.MethodGet,
+	"/review/{id}/pdf":                http.MethodGet,
+	"/review/{id}/image/face":         http.MethodGet,
+	"/review/{id}/image/passport":     http.MethodGet,
+	"/review/{id}/image/card-front":   http.MethodGet,
+	"/review/{id}/comparison":         http.MethodPost,
+	"/review/{id}/screening":          http.MethodPost,
+	"/review/{id}/decision":           http.MethodPost,
+	"/review/{id}/image/../../{id}":   http.MethodGet,
+	"/review/{id}/image/..%2f..%2f..": http.MethodGet,
+}
+
+func TestACustomerSeesNothingOfTheReviewDesk(t *testing.T) {
+	b := newBank(t)
+	customer, other, nobody := b.signedIn("customer-1"), b.signedIn("customer-2"), b.visitor()
+	others := other.begin()
+	require.NoError(t, b.fake.ManualCheck(others))
+	b.work()
+	before := len(b.fake.Requests())
+	for path, method := range reviewPaths {
+		for _, id := range []string{"1", string(others)} {
+			for _, who := range []*person{customer, other, nobody} {
+				form := url.Values(nil)
+				if method == http.MethodPost {
+					form = url.Values{"csrf": {who.csrf(map[bool]string{true: "/", false: "/verification"}[who == nobody])}, "outcome": {"approved"}}
+				}
+				got := who.send(who.request(method, strings.ReplaceAll(path, "{id}", id), form))
+				switch {
+				case got.status == http.StatusTemporaryRedirect: // the mux cleans a path
+					assert.Equal(t, "/review/"+id, got.header.Get("Location"))
+				case who == nobody && method == http.MethodGet:
+					assert.Equal(t, http.StatusSeeOther, got.status, path)
+					assert.Equal(t, "/", got.header.Get("Location"))
+				default:
+					assert.Equal(t, http.StatusForbidden, got.status, path)
+				}
+				assert.NotContains(t, got.body, "Smith")
+			}
+		}
+	}
+	assert.Len(t, b.fake.Requests(), before, "nothing is fetched for them")
+	assert.Equal(t, manualCheck, b.latest("customer-2").State)
+	assert.Zero(t, b.count("audit"))
+}
+
+func TestATokenIsNoNameOfAVerification(t *testing.T) {
+	b := newBank(t)
+	token := b.signedIn("customer-1").begin()
+	reviewer := b.signedIn("reviewer-1")
+	before := len(b.fake.Requests())
+	for path, method := range reviewPaths {
+		if path == "/review" || strings.Contains(path, "..") {
+			continue
+		}
+		for _, id := range []string{string(token), unknownToken, "0", "-1", "1e0", "01x", "99999999999999999999"} {
+			form := url.Values(nil)
+			if method == http.MethodPost {
+				form = url.Values{"csrf": {reviewer.csrf("/review")}, "outcome": {"approved"}}
+			}
+			got := reviewer.send(reviewer.request(method, strings.ReplaceAll(path, "{id}", id), form))
+			assert.Equal(t, http.StatusNotFound, got.status, "%s of %s", path, id)
+		}
+	}
+	assert.Len(t, b.fake.Requests(), before)
+}
+
+func TestCallbacksThatAreNoneAreRefused(t *testing.T) {
+	b := newBank(t)
+	token := b.signedIn("customer-1").begin()
+	right := `{"callbackApiKey":"` + b.fake.CallbackKey + `","type":"x","sessionId":"` + string(token) + `"`
+	for name, test := range map[string]struct {
+		method, contentType, body string
+		status                    int
+	}{
+		"a wrong key":     {"POST", "application/json", `{"callbackApiKey":"guessed","type":"x","sessionId":"` + string(token) + `"}`, 403},
+		"no key":          {"POST", "application/json", `{"type":"x","sessionId":"` + string(token) + `"}`, 403},
+		"an empty key":    {"POST", "application/json", `{"callbackApiKey":"","sessionId":"` + string(token) + `"}`, 403},
+		"a list of keys":  {"POST", "application/json", `{"callbackApiKey":["` + b.fake.CallbackKey + `"]}`, 403},
+		"10 MiB":          {"POST", "application/json", right + `,"x":"` + strings.Repeat("x", 10<<20) + `"}`, 413},
+		"a form":          {"POST", "application/x-www-form-urlencoded", right + "}", 415},
+		"a text":          {"POST", "text/plain", right + "}", 415},
+		"no JSON":         {"POST", "application/json", right, 400},
+		"a list":          {"POST", "application/json", "[" + right + "}]", 400},
+		"GET":             {"GET", "application/json", "", 405},
+		"PUT":             {"PUT", "application/json", right + "}", 405},
+		"after all right": {"POST", "application/json", right + "}", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), test.method, b.url+callbackPath, strings.NewReader(test.body))
+			require.NoError(t, err)
+			r.Header.Set("Content-Type", test.contentType)
+			assert.Equal(t, test.status, b.visitor().send(r).status)
+		})
+	}
+	assert.Equal(t, 1, b.count("jobs WHERE wakes = 1"))
+	b.work()
+	assert.Equal(t, 1, asked(b.fake, "result/"))
+	assert.Zero(t, b.count("accounts"))
+}
+
+func TestOneCallbackAHundredTimesOpensOneAccount(t *testing.T) {
+	b := newBank(t).working()
+	token := b.signedIn("customer-1").begin()
+	require.NoError(t, b.fake.SetResult(token, `{"result":"approved"}`))
+	var wait sync.WaitGroup
+	for range 100 {
+		wait.Go(func() {
+			status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.PlainCallback("x", token))
+			assert.NoError(t, err)
+			assert.Equal(t, 200, status)
+		})
+	}
+	wait.Wait()
+	require.Eventually(t, func() bool { return b.count("accounts") == 1 }, 10*time.Second, 5*time.Millisecond)
+	status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.PlainCallback("x", token))
+	require.NoError(t, err)
+	assert.Equal(t, 200, status, "after the end, too")
+	assert.Equal(t, 1, b.count("outcomes"))
+	assert.Equal(t, 1, b.count("accounts"))
+	assert.Zero(t, b.count("jobs"))
+	assert.Equal(t, 1, strings.Count(b.logged.String(), "a verification has ended"))
+}
+
+func TestACallbackAboutAnUnknownSessionIsHarmless(t *testing.T) {
+	b := newBank(t)
+	b.signedIn("customer-1").begin()
+	for _, token := range []identomat.Token{unknownToken, "", "%", "'; DROP TABLE jobs; --"} {
+		status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.PlainCallback("x", token))
+		require.NoError(t, err)
+		assert.Equal(t, 200, status)
+	}
+	assert.Equal(t, 1, b.count("jobs WHERE wakes = 0"))
+}
+
+func TestAFormNeedsItsToken(t *testing.T) {
+	b := newBank(t)
+	customer, other, reviewer := b.signedIn("customer-1"), b.signedIn("customer-2"), b.signedIn("reviewer-1")
+	token := other.begin()
+	require.NoError(t, b.fake.ManualCheck(token))
+	b.work()
+	foreign := other.csrf("/verification")
+	for _, test := range []struct {
+		who    *person
+		path   string
+		fields url.Values
+	}{
+		{b.visitor(), "/sign-in", url.Values{"user": {"reviewer-1"}}},
+		{customer, "/sign-out", url.Values{}},
+		{customer, "/verification", url.Values{"way": {"redirect"}}},
+		{other, "/verification/return", url.Values{"session_token": {string(token)}}},
+		{customer, "/erase", url.Values{}},
+		{reviewer, "/review/1/decision", url.Values{"outcome": {"approved"}}},
+		{reviewer, "/review/1/screening", url.Values{}},
+		{reviewer, "/review/1/comparison", url.Values{}},
+	} {
+		for name, csrf := range map[string][]string{
+			"missing": nil, "empty": {""}, "wrong": {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+			"another visitor's": {foreign}, "the right one second": {"", foreign},
+		} {
+			if test.who == other && strings.Contains(name, "another") {
+				continue
+			}
+			fields := url.Values{"csrf": csrf}
+			for k, v := range test.fields {
+				fields[k] = v
+			}
+			got := test.who.send(test.who.request(http.MethodPost, test.path, fields))
+			assert.Equal(t, http.StatusForbidden, got.status, "%s with a token that is %s", test.path, name)
+			// In the query it would stand in logs and in histories.
+			got = test.who.send(test.who.request(http.MethodPost, test.path+"?"+fields.Encode(), url.Values{}))
+			assert.Equal(t, http.StatusForbidden, got.status, test.path)
+		}
+	}
+	assert.Equal(t, 1, b.count("verifications"))
+	assert.Zero(t, b.count("verifications WHERE erasing OR returned"))
+	assert.Equal(t, manualCheck, b.latest("customer-2").State)
+	assert.Equal(t, "Verify your identity", customer.sees(), "the customer is still signed in")
+}
+
+func TestAFormOfAnotherSiteIsRefusedEvenWithItsToken(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	form := url.Values{"csrf": {customer.csrf("/verification")}, "way": {"redirect"}}
+	for name, value := range map[string]string{
+		"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example", "Sec-Fetch-Site ": "same-site", "Origin ": "null",
+	} {
+		r := customer.request(http.MethodPost, "/verification", form)
+		r.Header.Set(strings.TrimSpace(name), value)
+		assert.Equal(t, http.StatusForbidden, customer.send(r).status, "%s: %s", name, value)
+	}
+	assert.Zero(t, b.count("verifications"))
+}
+
+func TestAFormIsBounded(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	form := url.Values{"csrf": {customer.csrf("/verification")}, "way": {strings.Repeat("x", 10<<20)}}
+	r := customer.request(http.MethodPost, "/verification", form)
+	assert.Equal(t, http.StatusRequestEntityTooLarge, customer.send(r).status)
+}
+
+func TestMethodsAreNotConfused(t *testing.T) {
+	b := newBank(t)
+	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
+	customer.begin()
+	for path, allowed := range map[string]string{
+		"/": "GET, HEAD", "/sign-in": "POST", "/sign-out": "POST", "/verification": "GET, HEAD, POST", "/verification/state": "GET, HEAD",
+		"/verification/embed": "GET, HEAD", "/verification/return": "GET, HEAD, POST", "/erase": "GET, HEAD, POST", "/static/style.css": "GET, HEAD",
+		"/review": "GET, HEAD", "/review/1": "GET, HEAD", "/review/1/decision": "POST", "/review/1/screening": "POST",
+		"/review/1/comparison": "POST", "/review/1/pdf": "GET, HEAD", "/review/1/image/face": "GET, HEAD",
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "INVENTED"} {
+			if strings.Contains(", "+allowed+",", ", "+method+",") {
+				continue
+			}
+			for _, who := range []*person{customer, reviewer} {
+				r := who.request(method, path, nil)
+				r.Header.Set("X-HTTP-Method-Override", "POST")
+				got := who.send(r)
+				assert.Equal(t, http.StatusMethodNotAllowed, got.status, "%s %s", method, path)
+				assert.Equal(t, allowed, got.header.Get("Allow"))
+			}
+		}
+	}
+	assert.Equal(t, 1, b.count("verifications WHERE NOT erasing AND NOT returned"))
+	assert.Equal(t, "Your verification is not finished", customer.sees(), "nobody was signed out")
+}
+
+func TestNoRequestSaysWhereAnAddressLeads(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	for _, path := range []string{"//evil.example/", "//evil.example/%2e%2e", `/\evil.example`, "/%5cevil.example", "/?next=https://evil.example",
+		"/verification/embed?return=https://evil.example", "/verification//evil.example/..", "/%2f%2fevil.example"} {
+		r := customer.request(http.MethodGet, path, nil)
+		r.Header.Set("X-Forwarded-Host", "evil.example")
+		r.Header.Set("X-Forwarded-Proto", "https")
+		r.Header.Set("X-Original-URL", "https://evil.example/")
+		got := customer.send(r)
+		if location := got.header.Get("Location"); location != "" {
+			at, err := url.Parse(location)
+			require.NoError(t, err)
+			assert.Empty(t, at.Host, path)
+			assert.False(t, strings.HasPrefix(location, "//") || strings.HasPrefix(location, `/\`), location)
+		}
+	}
+	for _, host := range []string{"evil.example", "localhost", "127.0.0.1", "127.0.0.1:1"} {
+		r := customer.request(http.MethodGet, "/", nil)
+		r.Host = host
+		got := customer.send(r)
+		assert.Equal(t, http.StatusMisdirectedRequest, got.status, host)
+		assert.Empty(t, got.header.Get("Location"))
+	}
+	r := customer.request(http.MethodPost, "/verification", url.Values{"csrf": {customer.csrf("/verification")}, "way": {"redirect"}})
+	r.Header.Set("X-Forwarded-Host", "evil.example")
+	customer.send(r)
+	assert.Equal(t, b.url+"/verification/return", b.fake.Sessions()[0].ReturnURL)
+}
+
+func TestACookieThatWasPlantedIsWorthNothingAfterTheSignIn(t *testing.T) {
+	b := newBank(t)
+	at, err := url.Parse(b.url)
+	require.NoError(t, err)
+	customer, attacker := b.visitor(), b.visitor()
+	planted := &http.Cookie{Name: "session", Value: "planted-by-somebody-else", Path: "/"}
+	customer.browser.Jar.SetCookies(at, []*http.Cookie{planted})
+	attacker.browser.Jar.SetCookies(at, []*http.Cookie{planted})
+	customer.signIn("customer-1")
+	assert.Equal(t, "Verify your identity", customer.sees())
+	assert.Equal(t, http.StatusSeeOther, attacker.get("/verification").status, "the attacker is not signed in")
+}
+
+func TestASignInEndsWhenItIsSignedOut(t *testing.T) {
+	b := newBank(t)
+	at, err := url.Parse(b.url)
+	require.NoError(t, err)
+	customer, thief := b.signedIn("customer-1"), b.visitor()
+	thief.browser.Jar.SetCookies(at, customer.browser.Jar.Cookies(at))
+	require.Equal(t, http.StatusOK, thief.get("/verification").status)
+	assert.Equal(t, http.StatusSeeOther, customer.press("/verification", "/sign-out").status)
+	assert.Equal(t, http.StatusSeeOther, thief.get("/verification").status)
+	late := b.signedIn("customer-1")
+	b.pass(signedIn)
+	assert.Equal(t, http.StatusSeeOther, late.get("/verification").status, "or after eight hours")
+}
+
+// secure is the program as it stands behind a proxy with https.
+func secure(b *bank, password string) *server {
+	b.Helper()
+	c := b.server.config
+	c.publicURL, c.service, c.password = "https://bank.example", true, password
+	s, err := newServer(c, b.store, b.worker, b.server.client, "https://widget.identomat.com", b.server.log)
+	require.NoError(b, err)
+	return s
+}
+
+func TestHTTPSMakesCookiesAndHeadersStrict(t *testing.T) {
+	b := newBank(t)
+	s := secure(b, "a-password-of-a-test")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://bank.example/", nil))
+	require.Equal(t, http.StatusOK, w.Code)
+	cookie := w.Result().Cookies()[0]
+	assert.Equal(t, "__Host-session", cookie.Name)
+	assert.True(t, cookie.Secure && cookie.HttpOnly)
+	assert.Equal(t, http.SameSiteLaxMode, cookie.SameSite)
+	assert.Equal(t, "/", cookie.Path)
+	assert.Empty(t, cookie.Domain)
+	h := w.Result().Header
+	nonce, _, _ := strings.Cut(strings.TrimPrefix(h.Get("Content-Security-Policy"), "default-src 'none'; script-src 'nonce-"), "'")
+	assert.Len(t, nonce, 26)
+	assert.Equal(t, "default-src 'none'; script-src 'nonce-"+nonce+"'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'none'; "+
+		"form-action 'self' https://widget.identomat.com; base-uri 'none'; frame-ancestors 'none'", h.Get("Content-Security-Policy"))
+	for name, want := range map[string]string{
+		"Strict-Transport-Security": "max-age=63072000; includeSubDomains", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
+		"Referrer-Policy": "same-origin", "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+		"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+	} {
+		assert.Equal(t, want, h.Get(name), name)
+	}
+
+	csrf := csrfField.FindStringSubmatch(w.Body.String())[1]
+	for password, status := range map[string]int{"": 403, "wrong": 403, "a-password-of-a-test": 303} {
+		r := httptest.NewRequest(http.MethodPost, "https://bank.example/sign-in",
+			strings.NewReader(url.Values{"csrf": {csrf}, "user": {"reviewer-1"}, "password": {password}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.AddCookie(cookie)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		assert.Equal(t, status, w.Code, "password %q", password)
+	}
+}
+
+// The review desk.
+
+// reviewing is a verification that was approved, and a reviewer.
+func reviewing(t *testing.T) (*bank, *person, identomat.Token) {
+	t.Helper()
+	b := newBank(t)
+	token := b.signedIn("customer-1").begin()
+	require.NoError(t, b.fake.Approve(token))
+	b.work()
+	return b, b.signedIn("reviewer-1"), token
+}
+
+func TestAReviewerSeesTheEvidenceAndIsWrittenDown(t *testing.T) {
+	b, reviewer, _ := reviewing(t)
+	assert.Contains(t, reviewer.get("/review").body, `<span class="state state-approved">approved</span>`)
+	page := reviewer.get("/review/1")
+	for _, text := range []string{"<dd>John</dd>", "<dd>Smith</dd>", "<dd>AB0002261</dd>", "<strong>90 %</strong>", `src="/review/1/image/card-front"`} {
+		assert.Contains(t, page.body, text)
+	}
+	assert.NotContains(t, page.body, "to be decided")
+	hits := reviewer.press("/review", "/review/1/screening").body
+	assert.Contains(t, hits, "<h3>Sanctions lists</h3>")
+	assert.Contains(t, hits, "score 100")
+	assert.Contains(t, reviewer.press("/review", "/review/1/comparison").body, "Compared again: <strong>100 %</strong> alike.")
+	for name, disposition := range map[string]string{
+		"face": "jpg", "document-face": "jpg", "card-front": "jpg", "card-back": "jpg",
+	} {
+		got := reviewer.get("/review/1/image/" + name)
+		require.Equal(t, 200, got.status, name)
+		assert.True(t, strings.HasPrefix(got.body, "\xff\xd8\xff"), name)
+		assert.Equal(t, "image/jpeg", got.header.Get("Content-Type"))
+		assert.Equal(t, strconv.Itoa(len(got.body)), got.header.Get("Content-Length"))
+		assert.Equal(t, `inline; filename="verification-1-`+name+`.`+disposition+`"`, got.header.Get("Content-Disposition"))
+		assert.Equal(t, "nosniff", got.header.Get("X-Content-Type-Options"))
+		assert.Equal(t, "no-store", got.header.Get("Cache-Control"))
+		assert.Equal(t, "default-src 'none'; sandbox; frame-ancestors 'none'", got.header.Get("Content-Security-Policy"))
+	}
+	pdf := reviewer.get("/review/1/pdf")
+	assert.Equal(t, "application/pdf", pdf.header.Get("Content-Type"))
+	assert.Equal(t, `attachment; filename="verification-1.pdf"`, pdf.header.Get("Content-Disposition"))
+	assert.True(t, strings.HasPrefix(pdf.body, "%PDF-"))
+
+	assert.Equal(t, 1, b.count("audit WHERE who = 'reviewer-1' AND verification = 1 AND action = 'looked at face'"))
+	assert.Equal(t, 1, b.count("audit WHERE action = 'downloaded the PDF'"))
+	assert.Equal(t, 8, b.count("audit"))
+	assert.Contains(t, reviewer.get("/review/1").body, "reviewer-1 searched the sanctions lists")
+}
+
+func TestWhatIsNoImageIsNeverHandedOn(t *testing.T) {
+	b, reviewer, token := reviewing(t)
+	const svg = `<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`
+	for name, test := range map[string]struct {
+		contentType, data string
+	}{
+		"a page":                  {"text/html", "<!DOCTYPE html><script>alert(1)</script>"},
+		"a page called a JPEG":    {"image/jpeg", "<!DOCTYPE html><script>alert(1)</script>"},
+		"an SVG":                  {"image/svg+xml", svg},
+		"an SVG with an XML head": {"image/svg+xml", `<?xml version="1.0"?>` + svg},
+		"an error with 200":       {"image/jpeg", `"SESSION_NOT_FOUND"`},
+		"a PDF":                   {"image/jpeg", "%PDF-1.4\n1 0 obj\n"},
+		"a script":                {"application/javascript", "alert(1)"},
+		"a GIF":                   {"image/gif", "GIF89a\x01\x00\x01\x00\x00\x00\x00;"},
+		"nothing":                 {"image/jpeg", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, b.fake.SetMedia(token, "result/face/", test.contentType, []byte(test.data)))
+			got := reviewer.get("/review/1/image/face")
+			assert.Contains(t, []int{404, 502}, got.status)
+			assert.Equal(t, "image/svg+xml", got.header.Get("Content-Type"))
+			assert.Contains(t, got.body, `aria-label="`, "a placeholder")
+			assert.NotContains(t, got.body, "alert")
+			assert.Equal(t, "nosniff", got.header.Get("X-Content-Type-Options"))
+		})
+	}
+}
+
+func TestABrokenImageIsAPlaceholderAndABrokenPDFBreaksOff(t *testing.T) {
+	b, reviewer, token := reviewing(t)
+	for name, fault := range map[string]identomattest.Fault{
+		"truncated": identomattest.Truncated(700), "reset": identomattest.ResetAfterRead(),
+		"an error page": identomattest.HTMLPage(502), "no such media": identomattest.Reply(404, "application/json", `{"argumentError":"not-found"}`),
+	} {
+		b.fake.Fault("result/face/", fault, 0)
+		got := reviewer.get("/review/1/image/face")
+		assert.Contains(t, []int{404, 502}, got.status, name)
+		assert.Contains(t, got.body, "<svg", name)
+		b.fake.ClearFaults()
+	}
+	b.fake.Fault("export-session-as-pdf", identomattest.HTMLPage(200), 0)
+	got := reviewer.get("/review/1/pdf")
+	assert.Equal(t, http.StatusBadGateway, got.status)
+	assert.Contains(t, got.body, "Identomat did not send the PDF.")
+	b.fake.ClearFaults()
+	require.NoError(t, b.fake.SetMedia(token, "export-session-as-pdf", "application/pdf", []byte("%PDF-1.4\n"+strings.Repeat("x", 1<<20))))
+	b.fake.Fault("export-session-as-pdf", identomattest.Truncated(600<<10), 0)
+	resp, err := reviewer.browser.Do(reviewer.request(http.MethodGet, "/review/1/pdf", nil))
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+	}
+	assert.Error(t, err, "half a PDF must not look like a PDF")
+}
+
+func TestAReviewerIsToldWhatCannotBeShown(t *testing.T) {
+	b, reviewer, _ := reviewing(t)
+	b.fake.Fault("search-screening-person", identomattest.HTTPStatus(503), 0)
+	b.fake.Fault("compare-faces", identomattest.HTTPStatus(503), 0)
+	for _, action := range []string{"screening", "comparison"} {
+		page := reviewer.press("/review", "/review/1/"+action).body
+		assert.Contains(t, page, `role="alert">Identomat did not answer.`, action)
+		assert.NotContains(t, page, "No hits.", "an error is no clean list")
+	}
+	b.fake.Fault("result/", identomattest.HTTPStatus(503), 0)
+	page := reviewer.get("/review/1").body
+	assert.Contains(t, page, "Identomat does not answer at the moment.")
+	assert.Contains(t, page, "approved", "the bank's own books are there")
+	b.fake.Reset()
+	assert.Contains(t, reviewer.get("/review/1").body, "Identomat has no session any more")
+	assert.Equal(t, http.StatusNotFound, reviewer.get("/review/1/image/face").status)
+	assert.Equal(t, http.StatusNotFound, reviewer.get("/review/1/pdf").status)
+	assert.Equal(t, 1, b.count("accounts"))
+}
+
+func TestAReviewerDecidesOnceWhatIsLeftToPeople(t *testing.T) {
+	b := newBank(t)
+	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
+	token := customer.begin()
+	early := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
+	assert.Equal(t, http.StatusConflict, early.status, "nobody is approved before Identomat has looked")
+	require.NoError(t, b.fake.ManualCheck(token))
+	b.work()
+	assert.Equal(t, "Somebody is looking at your details", customer.sees())
+	for _, outcome := range []string{"", "expired", "in_progress", "Approved"} {
+		assert.Equal(t, http.StatusBadRequest, reviewer.press("/review", "/review/1/decision", "outcome", outcome).status)
+	}
+	assert.Equal(t, http.StatusSeeOther, reviewer.press("/review", "/review/1/decision", "outcome", "rejected").status)
+	assert.Equal(t, http.StatusConflict, reviewer.press("/review", "/review/1/decision", "outcome", "approved").status)
+	require.NoError(t, b.fake.Approve(token)) // too late
+	b.work()
+	assert.Contains(t, customer.get("/verification").body, "One of our people looked at your details")
+	assert.Zero(t, b.count("accounts"))
+	assert.Equal(t, 1, b.count("outcomes WHERE decided_by = 'reviewer-1' AND outcome = 'rejected'"))
+}
+
+func TestAnOperatorOfIdentomatCanSettleAManualCheckToo(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	token := customer.begin()
+	require.NoError(t, b.fake.ManualCheck(token))
+	b.work()
+	b.pass(24 * time.Hour)
+	b.work()
+	assert.Equal(t, manualCheck, b.latest("customer-1").State, "it does not expire")
+	require.NoError(t, b.fake.Approve(token))
+	b.work()
+	assert.Equal(t, approved, b.latest("customer-1").State)
+	assert.Equal(t, 1, b.count("accounts"))
+}
