@@ -261,6 +261,6 @@ func (f Flags) fields() members { return f.m }
 func (f Flags) appendJSON(dst []byte) ([]byte, error) { return f.m.appendJSON(dst) }
 
 // validate adds a problem for every flag that cannot be sent.
-func (f Flags) validate(p *problems, path string) {
-	checkValue(p, newPlace(path), jsonObject(f.m))
+func (f Flags) validate(p *problems, at place) {
+	checkValue(p, at, jsonObject(f.m))
 }

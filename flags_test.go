@@ -149,14 +149,14 @@ func TestFlagsSharedByGoroutines(t *testing.T) {
 
 func TestFlagsWithoutJSONFormAreProblems(t *testing.T) {
 	var p problems
-	NewFlags().SkipFace(true).Set("pipe", make(chan int)).Set("fine", 1).Set("rate", math.NaN()).validate(&p, "flags")
+	NewFlags().SkipFace(true).Set("pipe", make(chan int)).Set("fine", 1).Set("rate", math.NaN()).validate(&p, newPlace("flags"))
 	assert.Equal(t, problems{
 		{"flags.pipe", "cannot be encoded as JSON"},
 		{"flags.rate", "cannot be encoded as JSON"},
 	}, p)
 	p = nil
-	NewFlags().SkipFace(true).Set("fine", map[string]any{"a": 1}).validate(&p, "flags")
-	Flags{}.validate(&p, "flags")
+	NewFlags().SkipFace(true).Set("fine", map[string]any{"a": 1}).validate(&p, newPlace("flags"))
+	Flags{}.validate(&p, newPlace("flags"))
 	assert.Empty(t, p)
 }
 
@@ -189,7 +189,7 @@ func FuzzFlags(f *testing.F) {
 		_ = json.Unmarshal(wantJSON, &want)
 		require.Equal(t, want, s)
 		var p problems
-		set.validate(&p, "flags")
+		set.validate(&p, newPlace("flags"))
 		require.Empty(t, p)
 	})
 }

@@ -127,10 +127,6 @@ func (t *hmacTransport) sign(req *http.Request) (*http.Request, error) {
 		return nil, errors.New("identomat: a redirect to another origin is not followed with a signed request")
 	}
 	signed := *req
-	signed.Header = req.Header.Clone()
-	if signed.Header == nil {
-		signed.Header = http.Header{}
-	}
 	digest, err := t.digest(&signed)
 	if err != nil {
 		return nil, err
@@ -138,16 +134,25 @@ func (t *hmacTransport) sign(req *http.Request) (*http.Request, error) {
 	if len(digest) != sha256.Size || string(digest) == t.secret.Reveal() {
 		return nil, errors.New("identomat: the digest is not an HMAC-SHA-256") // it may be the key
 	}
-	for name := range signed.Header {
-		if strings.EqualFold(name, "Authorization") {
-			delete(signed.Header, name)
-		}
-	}
-	signed.Header.Set("Authorization", `signature="`+base64.StdEncoding.EncodeToString(digest)+`"`)
 	// A signature covers the reply before compression; asking for none also keeps
 	// net/http from decompressing behind our back.
-	signed.Header.Set("Accept-Encoding", "identity")
+	added := []string{signature(digest), "identity"}
+	signed.Header = make(http.Header, len(req.Header)+len(added))
+	for name, values := range req.Header {
+		if !strings.EqualFold(name, "Authorization") {
+			signed.Header[name] = values[:len(values):len(values)]
+		}
+	}
+	signed.Header["Authorization"], signed.Header["Accept-Encoding"] = added[:1:1], added[1:]
 	return &signed, nil
+}
+
+// signature is the value of the header.
+func signature(digest []byte) string {
+	var buf [64]byte
+	text := append(buf[:0], `signature="`...)
+	text = base64.StdEncoding.AppendEncode(text, digest)
+	return string(append(text, '"'))
 }
 
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
@@ -156,10 +161,7 @@ func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b
 const maxBuffered = 1 << 20
 
 func (t *hmacTransport) digest(req *http.Request) ([]byte, error) {
-	isMultipart, boundary := false, ""
-	if typ, params, err := mime.ParseMediaType(req.Header.Get("Content-Type")); err == nil {
-		isMultipart, boundary = strings.HasPrefix(typ, "multipart/"), params["boundary"]
-	}
+	boundary, isMultipart := multipartBoundary(req.Header.Get("Content-Type"))
 	var body io.Reader = http.NoBody
 	switch {
 	case req.Body == nil || req.Body == http.NoBody:
@@ -202,6 +204,15 @@ func (t *hmacTransport) digest(req *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	return mac.Sum(nil), nil
+}
+
+func multipartBoundary(contentType string) (boundary string, isMultipart bool) {
+	const prefix = "multipart/"
+	if t := strings.TrimSpace(contentType); len(t) < len(prefix) || !strings.EqualFold(t[:len(prefix)], prefix) {
+		return "", false // without a parser
+	}
+	_, params, err := mime.ParseMediaType(contentType)
+	return params["boundary"], err == nil
 }
 
 func (t *hmacTransport) hash() hash.Hash {
@@ -250,22 +261,15 @@ func (t *hmacTransport) chainParts(_ []byte, parts *multipart.Reader) ([]byte, e
 // was signed.
 func (t *hmacTransport) check(resp *http.Response) {
 	values := resp.Header["Authorization"]
-	if len(values) == 0 {
-		if t.rules.requireSigned && engine.IsSuccess(resp.StatusCode) {
-			resp.Body = &checkedBody{ReadCloser: resp.Body, verdict: func() error { return &signatureError{missing: true} }}
+	if len(values) > 0 {
+		want, ok := parseSignature(values)
+		if !ok {
+			want = nil
 		}
-		return
+		resp.Body = &checkedBody{ReadCloser: resp.Body, from: t, mac: t.hash(), want: want}
+	} else if t.rules.requireSigned && engine.IsSuccess(resp.StatusCode) {
+		resp.Body = &checkedBody{ReadCloser: resp.Body, from: t}
 	}
-	want, ok := parseSignature(values)
-	mac := t.hash()
-	resp.Body = &checkedBody{ReadCloser: resp.Body, mac: mac, verdict: func() error {
-		matches := ok && hmac.Equal(mac.Sum(nil), want)
-		t.hashes.Put(mac)
-		if !matches {
-			return &signatureError{}
-		}
-		return io.EOF
-	}}
 }
 
 func parseSignature(values []string) ([]byte, bool) {
@@ -285,9 +289,10 @@ func parseSignature(values []string) ([]byte, bool) {
 // that stops exactly at the last byte asks once more to learn how the body ends.
 type checkedBody struct {
 	io.ReadCloser
-	mac     hash.Hash // nil where there is nothing to compare
-	verdict func() error
-	end     error
+	from *hmacTransport
+	mac  hash.Hash // nil where the signature is missing
+	want []byte    // nil where it is malformed
+	end  error
 }
 
 func (b *checkedBody) Read(p []byte) (int, error) {
@@ -299,13 +304,23 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 		b.mac.Write(p[:n])
 	}
 	if err == io.EOF {
-		b.end = b.verdict()
-		b.mac = nil
-		err = b.end
-	} else if err != nil {
-		b.end = err
+		err = b.verdict()
 	}
+	b.end = err
 	return n, err
+}
+
+func (b *checkedBody) verdict() error {
+	if b.mac == nil {
+		return &signatureError{missing: true}
+	}
+	matches := hmac.Equal(b.mac.Sum(nil), b.want)
+	b.from.hashes.Put(b.mac)
+	b.mac = nil
+	if !matches {
+		return &signatureError{}
+	}
+	return io.EOF
 }
 
 // signatureError is ErrSignatureMismatch that tells a missing signature from a wrong one.

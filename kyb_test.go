@@ -66,7 +66,7 @@ func TestTheGuidesKYBExample(t *testing.T) {
 	want := "[" + guideCompany + "," + guideBeneficiaries + "," + guideReview + "]"
 	assert.Equal(t, want, wire(t, guideKYB()))
 	var p problems
-	guideKYB().validate(&p, "steps")
+	guideKYB().validate(&p, newPlace("steps"))
 	assert.Empty(t, p)
 
 	var decoded Steps

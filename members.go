@@ -51,8 +51,10 @@ func (m members) newest() *member {
 
 // chain makes an object of a list that nobody else holds, in one allocation for all.
 // The names differ.
-func chain(list ...member) members {
-	var m members
+func chain(list ...member) members { return members{}.andAll(list) }
+
+// andAll is chain for members that m does not have.
+func (m members) andAll(list []member) members {
 	for i := range list {
 		at := &list[i]
 		at.self, at.older = at, m

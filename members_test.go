@@ -318,8 +318,8 @@ func TestEncodingAllocatesLessThanHandWrittenStructs(t *testing.T) {
 
 	var p problems
 	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() {
-		flags.validate(&p, "flags")
-		steps.validate(&p, "steps")
+		flags.validate(&p, newPlace("flags"))
+		steps.validate(&p, newPlace("steps"))
 	}), 6.0, "checking a sound request")
 	assert.Empty(t, p)
 }
@@ -360,8 +360,8 @@ func BenchmarkBuilders(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			var p problems
-			flags.validate(&p, "flags")
-			steps.validate(&p, "steps")
+			flags.validate(&p, newPlace("flags"))
+			steps.validate(&p, newPlace("steps"))
 		}
 	})
 }

@@ -250,6 +250,6 @@ func TestAllProblemsOfAQuestionnaireAreReported(t *testing.T) {
 		questions = append(questions, RadioQuestion(fmt.Sprint(i), nil))
 	}
 	var p problems
-	Steps{UserQuestionnaire("q").Ask(questions...)}.validate(&p, "steps")
+	Steps{UserQuestionnaire("q").Ask(questions...)}.validate(&p, newPlace("steps"))
 	assert.Len(t, p, 5)
 }

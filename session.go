@@ -204,13 +204,13 @@ func (r *BeginRequest) flags() Flags {
 	if len(r.Steps) == 0 || r.ConfigID != "" {
 		return flags
 	}
-	if _, set := flags.Get("skip_face"); !set {
-		flags = flags.SkipFace(true)
+	missing := make([]member, 0, 2)
+	for _, name := range [...]string{"skip_face", "skip_document"} {
+		if _, set := flags.Get(name); !set {
+			missing = append(missing, member{name: name, value: jsonBool(true)})
+		}
 	}
-	if _, set := flags.Get("skip_document"); !set {
-		flags = flags.SkipDocument(true)
-	}
-	return flags
+	return Flags{flags.m.andAll(missing)}
 }
 
 func sortedNames[V any](extra map[string]V) []string {
@@ -231,15 +231,16 @@ func scheduleTime(t time.Time) string {
 // validate checks what the documents say, and always what cannot be sent at all.
 func (r *BeginRequest) validate(op string, documents bool) error {
 	var p problems
+	at := newPlace("")
 	if documents {
-		r.Flags.validate(&p, paramFlags)
-		r.Steps.validate(&p, paramSteps)
+		r.Flags.validate(&p, at.member(paramFlags))
+		r.Steps.validate(&p, at.member(paramSteps))
 		if !r.ScheduleStart.IsZero() && !r.ScheduleEnd.IsZero() && !r.ScheduleEnd.After(r.ScheduleStart) {
 			p.add(paramScheduleEnd, "must be after "+paramScheduleStart)
 		}
 	} else {
-		checkValue(&p, newPlace(paramFlags), jsonObject(r.Flags.m))
-		checkValue(&p, newPlace(paramSteps), jsonList(r.Steps.values()))
+		checkValue(&p, at.member(paramFlags), jsonObject(r.Flags.m))
+		checkValue(&p, at.member(paramSteps), jsonList(r.Steps.values()))
 	}
 	p.checkExtra(r.Extra, paramCompanyKey, paramFlags, paramSteps, paramConfigID, paramParentSession, paramName,
 		paramClientUserID, paramGroupID, paramScheduleStart, paramScheduleEnd)

@@ -436,9 +436,8 @@ func (s Steps) values() values {
 
 // validate adds a problem for everything in the steps that the documents rule out. It
 // reads decoded steps as it reads built ones.
-func (s Steps) validate(p *problems, path string) {
+func (s Steps) validate(p *problems, at place) {
 	check := stepCheck{problems: p, keys: make(map[string]bool, len(s))}
-	at := newPlace(path)
 	for i, step := range s {
 		part := jsonPart(step)
 		checkValue(p, at.item(i), part)

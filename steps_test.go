@@ -234,7 +234,7 @@ func checkProblems(t *testing.T, cases []problemCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var built problems
-			c.steps.validate(&built, "steps")
+			c.steps.validate(&built, newPlace("steps"))
 			assert.Equal(t, c.want, built)
 			data, err := c.steps.MarshalJSON()
 			if err != nil {
@@ -243,7 +243,7 @@ func checkProblems(t *testing.T, cases []problemCase) {
 			var steps Steps
 			require.NoError(t, json.Unmarshal(data, &steps))
 			var decoded problems
-			steps.validate(&decoded, "steps")
+			steps.validate(&decoded, newPlace("steps"))
 			assert.Equal(t, c.want, decoded, "decoded")
 		})
 	}
@@ -386,7 +386,7 @@ func TestProblemsRepeatNoValueOfTheRequest(t *testing.T) {
 		Beneficiaries().Roles(Shareholder().Verify(true)),
 	}
 	var p problems
-	steps.validate(&p, "steps")
+	steps.validate(&p, newPlace("steps"))
 	require.Greater(t, len(p), 8)
 	for _, problem := range p {
 		assert.NotContains(t, problem.Path+problem.Message, secret)
@@ -423,8 +423,8 @@ func FuzzStepsRoundTrip(f *testing.F) {
 		require.Equal(t, string(once), string(twice))
 
 		var p, q problems
-		steps.validate(&p, "steps")
-		again.validate(&q, "steps")
+		steps.validate(&p, newPlace("steps"))
+		again.validate(&q, newPlace("steps"))
 		require.Equal(t, p, q)
 		_ = fmt.Sprintf("%v %+v %#v", steps, steps, steps)
 		for _, step := range steps {
