@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+// patience is for a process that hangs; no test waits for it otherwise.
+const patience = 30 * time.Second
+
+const password = "the-password-of-a-test"
+
+// installation is the program as a process of its own, with what outlives it.
+type installation struct {
+	*testing.T
+	fake     *identomattest.Server
+	addr     string
+	database string
+	widget   string // what the program takes for the widget host
+	cmd      *exec.Cmd
+	ended    chan error
+	books    *sql.DB // a second reader of the database
+}
+
+func install(t *testing.T) *installation {
+	t.Helper()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	i := &installation{T: t, addr: free.Addr().String(), database: filepath.Join(t.TempDir(), "bank.db")}
+	require.NoError(t, free.Close())
+	i.fake = identomattest.NewServer(t, identomattest.WithCallbackURL("http://"+i.addr+callbackPath), identomattest.WithStatusCallback("status-of-a-test"))
+	i.widget = i.fake.WidgetURL
+	t.Cleanup(func() {
+		if i.books != nil {
+			assert.NoError(t, i.books.Close())
+		}
+	})
+	return i
+}
+
+// start runs the program until it listens.
+func (i *installation) start() {
+	i.Helper()
+	self, err := os.Executable()
+	require.NoError(i, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	i.cmd = exec.CommandContext(ctx, self)
+	i.cmd.Env = []string{
+		"WEBAPP_RUN=1", "ADDR=" + i.addr, "PUBLIC_URL=http://" + i.addr, "DATABASE=" + i.database, "SIGN_IN_PASSWORD=" + password,
+		"IDENTOMAT_COMPANY_KEY=" + i.fake.CompanyKey, "IDENTOMAT_CALLBACK_KEYS=a-key-that-is-being-replaced," + i.fake.CallbackKey,
+		"IDENTOMAT_WIDGET_URL=" + i.widget, "IDENTOMAT_API_URL=" + i.fake.APIURL,
+	}
+	stderr := &bytes.Buffer{}
+	i.cmd.Stderr = stderr
+	stdout, err := i.cmd.StdoutPipe()
+	require.NoError(i, err)
+	require.NoError(i, i.cmd.Start())
+	listens, ended := make(chan struct{}), make(chan error, 1)
+	i.ended = ended
+	var once sync.Once
+	go func() {
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "Ctrl-C stops.") {
+				once.Do(func() { close(listens) })
+			}
+		}
+		ended <- i.cmd.Wait()
+		close(ended)
+	}()
+	i.Cleanup(func() { cancel(); <-ended })
+	select {
+	case <-listens:
+	case err := <-ended:
+		i.Fatalf("the program ended: %v\n%s", err, stderr)
+	case <-time.After(patience):
+		i.Fatal("the program does not listen")
+	}
+	if i.books == nil {
+		i.books, err = sql.Open("sqlite", "file:"+i.database+"?_txlock=immediate&_pragma=busy_timeout(5000)")
+		require.NoError(i, err)
+		i.books.SetMaxOpenConns(1)
+	}
+}
+
+// kill ends the program at once, as a power cut does.
+func (i *installation) kill() {
+	i.Helper()
+	require.NoError(i, i.cmd.Process.Signal(syscall.SIGKILL))
+	require.ErrorContains(i, <-i.ended, "killed")
+}
+
+func (i *installation) count(from string) (n int) {
+	i.Helper()
+	require.NoError(i, i.books.QueryRowContext(i.Context(), "SELECT count(*) FROM "+from).Scan(&n))
+	return n
+}
+
+func (i *installation) wait(what string, until func() bool) {
+	i.Helper()
+	require.Eventually(i, until, patience, 5*time.Millisecond, what)
+}
+
+func (i *installation) customer() *person {
+	i.Helper()
+	p := somebody(i.T, "http://"+i.addr)
+	require.Equal(i, http.StatusSeeOther, p.press("/", "/sign-in", "user", "customer-1", "password", password).status)
+	return p
+}
+
+// endsApproved starts the program again and checks that the approval is shown and counted once.
+func (i *installation) endsApproved(customer *person) {
+	i.Helper()
+	i.start()
+	i.wait("the outcome is shown", func() bool { return customer.sees() == "Your account is open" })
+	for _, table := range []string{"outcomes", "accounts"} {
+		assert.Equal(i, 1, i.count(table), table)
+	}
+	assert.Zero(i, i.count("jobs"))
+	status, err := i.fake.SendCallback(i.Context(), "http://"+i.addr+callbackPath,
+		identomattest.PlainCallback("status-of-a-test", identomat.Token(i.fake.Sessions()[0].Token)))
+	require.NoError(i, err)
+	assert.Equal(i, http.StatusOK, status)
+	assert.Equal(i, 1, i.count("accounts"))
+	assert.Equal(i, 1, asked(i.fake, "begin/"))
+	i.kill()
+	i.start()
+	assert.Equal(i, "Your account is open", customer.sees(), "and after yet another restart, to who was signed in before")
+	assert.Equal(i, 1, i.count("accounts"))
+}
+
+func TestAKillBetweenCallbackAndFetchLosesNothing(t *testing.T) {
+	i := install(t)
+	i.start()
+	customer := i.customer()
+	token := customer.begin()
+	i.fake.Fault("result/", identomattest.SlowHeaders(0), 0)
+	require.NoError(t, i.fake.Approve(token)) // returns when the program has answered the callback
+	assert.Equal(t, 1, i.count("jobs WHERE wakes = 1"), "the callback is written down")
+	i.wait("the worker asks", func() bool { return asked(i.fake, "result/") > 0 })
+	i.kill()
+	assert.Zero(t, i.count("outcomes"), "nothing is decided yet")
+	i.fake.ClearFaults()
+	i.fake.Release()
+	i.endsApproved(customer)
+}
+
+func TestAKillBetweenFetchAndCommitLosesNothing(t *testing.T) {
+	i := install(t)
+	// In front of the fake, the network: it knows when the program has read a whole result, and
+	// holds the books so that nothing can be written down afterwards.
+	target, err := url.Parse(i.fake.WidgetURL)
+	require.NoError(t, err)
+	forward := httputil.NewSingleHostReverseProxy(target)
+	var lock *sql.Tx
+	read := make(chan struct{})
+	var once sync.Once
+	approve := make(chan struct{})
+	network := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-approve:
+		default:
+			forward.ServeHTTP(w, r)
+			return
+		}
+		if !strings.HasSuffix(r.URL.Path, "/result/") {
+			forward.ServeHTTP(w, r)
+			return
+		}
+		once.Do(func() {
+			answer := httptest.NewRecorder()
+			forward.ServeHTTP(answer, r)
+			lock, err = i.books.BeginTx(t.Context(), nil)
+			assert.NoError(t, err)
+			assert.Contains(t, answer.Body.String(), `"approved"`)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if !assert.NoError(t, err) {
+				return
+			}
+			resp := answer.Result()
+			resp.Close = true
+			assert.NoError(t, resp.Write(conn))
+			_, _ = io.Copy(io.Discard, conn) // ends when the program has read all of it and closes
+			_ = conn.Close()
+			close(read)
+		})
+	}))
+	defer network.Close()
+	i.widget = network.URL
+	i.start()
+	customer := i.customer()
+	token := customer.begin()
+	close(approve)
+	require.NoError(t, i.fake.Approve(token))
+	<-read
+	i.kill()
+	require.NoError(t, lock.Rollback())
+	assert.Zero(t, i.count("outcomes"), "nothing is decided yet")
+	i.widget = i.fake.WidgetURL
+	i.endsApproved(customer)
+}
+
+func TestAKillWhileASessionBeginsDoesNotBeginASecondOne(t *testing.T) {
+	i := install(t)
+	i.start()
+	customer := i.customer()
+	form := url.Values{"csrf": {customer.csrf("/verification")}, "way": {"redirect"}}
+	i.fake.Fault("begin/", identomattest.SlowHeaders(0), 1)
+	pressed := make(chan error)
+	go func() {
+		resp, err := customer.browser.Do(customer.request(http.MethodPost, "/verification", form))
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		pressed <- err
+	}()
+	i.wait("begin/ is asked", func() bool { return asked(i.fake, "begin/") == 1 })
+	i.kill()
+	require.Error(t, <-pressed)
+	i.fake.Release()
+	i.start()
+	answer := customer.press("/verification", "/verification", "way", "redirect")
+	assert.Equal(t, "/verification", answer.header.Get("Location"))
+	assert.Equal(t, "Your verification is being prepared", customer.sees())
+	assert.Equal(t, 1, asked(i.fake, "begin/"), "one may exist, so no other is begun")
+	assert.Len(t, i.fake.Sessions(), 1)
+}
+
+func TestAKillWhileDataAreErasedFinishesTheErasure(t *testing.T) {
+	i := install(t)
+	i.start()
+	customer := i.customer()
+	customer.begin()
+	i.fake.Fault("delete/", identomattest.SlowHeaders(0), 1)
+	assert.Equal(t, http.StatusSeeOther, customer.press("/erase", "/erase").status)
+	i.wait("the worker erases", func() bool { return asked(i.fake, "delete/") == 1 })
+	i.kill()
+	assert.Equal(t, 1, i.count("verifications WHERE erasing"))
+	assert.Empty(t, i.fake.Sessions(), "the service has erased it, the books do not know")
+	i.fake.Release()
+	i.start()
+	i.wait("the rest is erased", func() bool { return customer.sees() == "Verify your identity" })
+	assert.Zero(t, i.count("verifications"))
+}
+
+func TestAnOrderlyEndFinishesWhatIsUnderWay(t *testing.T) {
+	i := install(t)
+	i.start()
+	customer := i.customer()
+	form := url.Values{"csrf": {customer.csrf("/verification")}, "way": {"redirect"}}
+	i.fake.Fault("begin/", identomattest.SlowHeaders(0), 1)
+	answered := make(chan string)
+	go func() {
+		resp, err := customer.browser.Do(customer.request(http.MethodPost, "/verification", form))
+		if !assert.NoError(t, err) {
+			close(answered)
+			return
+		}
+		_ = resp.Body.Close()
+		answered <- resp.Header.Get("Location")
+	}()
+	i.wait("begin/ is asked", func() bool { return asked(i.fake, "begin/") == 1 })
+	require.NoError(t, i.cmd.Process.Signal(os.Interrupt))
+	i.wait("nobody comes in any more", func() bool {
+		conn, err := net.Dial("tcp", i.addr)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	i.fake.Release()
+	assert.Equal(t, i.fake.WidgetURL+"/?session_token="+i.fake.Sessions()[0].Token, <-answered, "the customer is led to the session")
+	require.NoError(t, <-i.ended, "the exit status is 0")
+	assert.Equal(t, 1, i.count("verifications WHERE state = 'in_progress'"))
+}
