@@ -290,6 +290,19 @@ func TestAFormOfAnotherSiteIsRefusedEvenWithItsToken(t *testing.T) {
 	assert.Zero(t, b.count("verifications"))
 }
 
+func TestNoAnswerButTheSignInPageSetsACookie(t *testing.T) {
+	b := newBank(t)
+	// As from another site: without the cookie that SameSite keeps back.
+	stranger := b.visitor()
+	for path, method := range map[string]string{
+		"/verification": http.MethodPost, "/sign-out": http.MethodPost, "/verification/return": http.MethodPost, "/nowhere": http.MethodGet, "/": http.MethodPut,
+	} {
+		r := stranger.request(method, path, url.Values{})
+		assert.Empty(t, stranger.send(r).header.Values("Set-Cookie"), "%s %s would replace the visitor's", method, path)
+	}
+	assert.Len(t, stranger.get("/").header.Values("Set-Cookie"), 1)
+}
+
 func TestAFormIsBounded(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")

@@ -126,6 +126,11 @@ func (v visitor) csrf() string {
 
 type visitorKey struct{}
 
+// as is the request, sent by v.
+func as(r *http.Request, v visitor) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+}
+
 func visitorOf(r *http.Request) visitor {
 	v, _ := r.Context().Value(visitorKey{}).(visitor)
 	return v
@@ -134,7 +139,7 @@ func visitorOf(r *http.Request) visitor {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	v := visitor{nonce: rand.Text()}
-	r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+	r = as(r, v)
 	answer := &recorder{ResponseWriter: w, status: http.StatusOK}
 	// The pattern and not the address: a return_url comes with a token.
 	defer func() {
@@ -157,7 +162,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		v.cookie, v.user = cookie.Value, userNamed(id)
-		r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
+		r = as(r, v)
 	}
 	if _, pattern := s.mux.Handler(r); pattern == "" {
 		// No route: the mux knows the status and the methods that it would take.
@@ -280,7 +285,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 
 // page is what every template gets.
 type page struct {
-	Name, Title string
+	Title       string
 	User        user
 	CSRF, Nonce string
 	Fake        bool
@@ -290,13 +295,8 @@ type page struct {
 // render writes a page, or nothing of it if it cannot be made.
 func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name, title string, data any) {
 	v := visitorOf(r)
-	if v.cookie == "" {
-		// Forms need a cookie to be bound to, the one of the sign-in first of all.
-		v.cookie = rand.Text()
-		s.setCookie(w, v.cookie)
-	}
 	var b bytes.Buffer
-	p := page{Name: name, Title: title, User: v.user, CSRF: v.csrf(), Nonce: v.nonce, Fake: !s.config.service, Data: data}
+	p := page{Title: title, User: v.user, CSRF: v.csrf(), Nonce: v.nonce, Fake: !s.config.service, Data: data}
 	if err := pages.ExecuteTemplate(&b, name+".html", p); err != nil {
 		s.log.Error("a page cannot be rendered", "page", name, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)

@@ -61,9 +61,17 @@ func (s *server) setCookie(w http.ResponseWriter, value string) {
 }
 
 func (s *server) home(w http.ResponseWriter, r *http.Request) error {
-	if u := visitorOf(r).user; u.ID != "" {
-		http.Redirect(w, r, u.home(), http.StatusSeeOther)
+	v := visitorOf(r)
+	if v.user.ID != "" {
+		http.Redirect(w, r, v.user.home(), http.StatusSeeOther)
 		return nil
+	}
+	if v.cookie == "" {
+		// The form needs a cookie to be bound to. No other page sets one: a form of another site
+		// arrives without the visitor's cookie, and its answer must not replace it.
+		v.cookie = rand.Text()
+		s.setCookie(w, v.cookie)
+		r = as(r, v)
 	}
 	s.render(w, r, http.StatusOK, "signin", "Sign in", struct {
 		Users    []user
