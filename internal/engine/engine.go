@@ -140,6 +140,8 @@ type Verdict struct {
 	Err error
 	// Refused says that the service understood the call and did not carry it out.
 	Refused bool
+	// Final says that the call shall not be sent again, whatever the status.
+	Final bool
 }
 
 // Reply is a reply whose body was read, or one with a stream.
@@ -307,6 +309,7 @@ type outcome struct {
 	reply      *Reply
 	err        error
 	fromReply  bool
+	final      bool
 	untouched  bool // it is certain that the service processed nothing
 	status     int
 	retryAfter time.Duration
@@ -347,6 +350,9 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 	sent.reply = Reply{StatusCode: resp.StatusCode, Header: resp.Header}
 	out := outcome{status: resp.StatusCode, reply: &sent.reply}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
+	if length == 0 {
+		length = -1 // a stub leaves the field alone and sends a body
+	}
 	var in *guardedReply
 	if guard != nil {
 		in = &guardedReply{ReadCloser: resp.Body, guard: guard}
@@ -382,7 +388,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 	}
 	out.received = int64(len(out.reply.Body))
 	if verdict := c.Judge.Judge(out.reply, readErr); verdict.Err != nil {
-		out.err, out.fromReply = verdict.Err, true
+		out.err, out.fromReply, out.final = verdict.Err, true, verdict.Final
 		out.untouched = verdict.Refused || resp.StatusCode == http.StatusTooManyRequests
 	} else if readErr != nil {
 		out.err = attemptError(actx, ctx, readErr)

@@ -52,7 +52,7 @@ func mayRepeat(c *Call, out *outcome) bool {
 	if !out.fromReply {
 		return c.Repeatable || out.untouched
 	}
-	return out.status == http.StatusTooManyRequests || c.Repeatable && IsTemporary(out.status)
+	return !out.final && (out.status == http.StatusTooManyRequests || c.Repeatable && IsTemporary(out.status))
 }
 
 // IsTemporary reports whether a read that came to this status may succeed later.
