@@ -172,8 +172,7 @@ func (e *APIError) cause() error {
 // the same.
 func (e *APIError) outOfCredits() bool {
 	return e.StatusCode == http.StatusPaymentRequired ||
-		e.Identifier == "PERMISSIONS_ERROR" && e.StatusCode != http.StatusTooManyRequests &&
-			strings.Contains(strings.ToLower(e.Message), "reached token limit")
+		e.Identifier == "PERMISSIONS_ERROR" && strings.Contains(strings.ToLower(e.Message), "reached token limit")
 }
 
 // Is matches the Err variables, also for errors that were made in a test.

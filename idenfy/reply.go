@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/internal/engine"
@@ -43,7 +44,7 @@ func (c *call) Judge(r *engine.Reply, readErr error) engine.Verdict {
 	}
 	// The status of a refusal tells enough even where the rest was cut off.
 	e := c.apiError(r)
-	return engine.Verdict{Err: e, Refused: isRefusal(e)}
+	return engine.Verdict{Err: e, Refused: isRefusal(e), Final: e.outOfCredits()}
 }
 
 // echoes reports a key that came back in the place of a token.
@@ -61,8 +62,10 @@ func (c *call) failure(r *engine.Reply, kind error) *APIError {
 		Op: operation, StatusCode: r.StatusCode, kind: kind,
 		ContentType: sample.MediaType(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
 	}
-	if redact.Contains(e.ContentType, c.client.secrets(c.texts)...) {
-		e.ContentType = ""
+	for _, secret := range c.client.secrets(c.texts) {
+		if strings.Contains(e.ContentType, strings.ToLower(secret)) {
+			e.ContentType = "" // it is in small letters
+		}
 	}
 	return e
 }

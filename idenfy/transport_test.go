@@ -232,6 +232,8 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		{400, `{"identifier":"VALIDATION_ERROR","message":"m"}`, "Validation", "VALIDATION_ERROR", "m", false, "validation error of the service (HTTP 400, VALIDATION_ERROR)"},
 
 		{400, `{"identifier":"PERMISSIONS_ERROR","message":"Partner reached token limit."}`, "OutOfCredits", "PERMISSIONS_ERROR", "Partner reached token limit.", false, "out of credits (HTTP 400, PERMISSIONS_ERROR)"},
+		{402, `{"identifier":"PERMISSIONS_ERROR","message":"m"}`, "OutOfCredits", "PERMISSIONS_ERROR", "m", false, "out of credits (HTTP 402, PERMISSIONS_ERROR)"},
+		{429, `{"identifier":"PERMISSIONS_ERROR","message":"Partner reached token limit."}`, "OutOfCredits", "PERMISSIONS_ERROR", "Partner reached token limit.", false, "out of credits (HTTP 429, PERMISSIONS_ERROR)"},
 		{402, `{"message":"Action not allowed due to lack of funds or exceeded limit."}`, "OutOfCredits", "", "Action not allowed due to lack of funds or exceeded limit.", false, "out of credits (HTTP 402)"},
 		{401, `{"message":"Invalid authorization credentials"}`, "Unauthorized", "", "Invalid authorization credentials", false, "unauthorized (HTTP 401)"},
 		{403, `{"message":"Partner inactive"}`, "Forbidden", "", "Partner inactive", false, "forbidden (HTTP 403)"},
@@ -269,6 +271,9 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		assert.Equal(t, c.maybeProcessed, api.MaybeProcessed, c.body)
 		assert.Equal(t, "idenfy: token: "+c.text, err.Error())
 	}
+	var line bytes.Buffer
+	slog.New(slog.NewTextHandler(&line, nil)).Info("x", "err", idenfy.APIError{Op: "idenfy/token", StatusCode: 403, Identifier: "NEW", Attempts: 2, MaybeProcessed: true})
+	assert.Contains(t, line.String(), `err.op=idenfy/token err.status=403 err.attempts=2 err.maybe_processed=true err.identifier=NEW err.error="idenfy: token: forbidden (HTTP 403`)
 	made := &idenfy.APIError{StatusCode: 400, Identifier: "PERMISSIONS_ERROR", Message: "partner reached token limit"}
 	assert.ErrorIs(t, made, idenfy.ErrOutOfCredits, "an error made in a test")
 	assert.NotErrorIs(t, made, idenfy.ErrRateLimited)

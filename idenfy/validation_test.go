@@ -265,6 +265,13 @@ func TestExtraCannotOverrideATypedKey(t *testing.T) {
 	assert.JSONEq(t, `{"clientId":"1","dummyStatus":"APPROVED","x":null}`, sent(t, idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"dummyStatus": "APPROVED", "x": nil}}))
 }
 
+func TestWhatIsNotUTF8IsNeverSent(t *testing.T) {
+	req := idenfy.SessionRequest{ClientID: "1\xff", Locale: "\xff", Documents: []idenfy.DocumentType{"PASSPORT", "\xff"}}
+	assert.Equal(t, []identomat.Problem{
+		{Path: "clientId", Message: "is not UTF-8"}, {Path: "locale", Message: "is not UTF-8"}, {Path: "documents[1]", Message: "is not UTF-8"},
+	}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+}
+
 func TestValidationCanBeLoosened(t *testing.T) {
 	odd := idenfy.SessionRequest{
 		ClientID: "1", Locale: "ka", Documents: []idenfy.DocumentType{"OTHER"}, TokenType: "NEW", Sex: "X",

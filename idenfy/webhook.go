@@ -141,7 +141,7 @@ func signatureOf(h http.Header) ([]byte, bool) {
 		return nil, false
 	}
 	signature, err := hex.DecodeString(values[0])
-	return signature, err == nil && len(signature) == sha256.Size
+	return signature, err == nil
 }
 
 func readBody(r *http.Request) ([]byte, error) {
