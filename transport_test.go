@@ -798,3 +798,25 @@ func getResult(c *identomat.Client, ctx context.Context) error {
 }
 
 func remove(c *identomat.Client, ctx context.Context) error { return c.Sessions.Delete(ctx, token) }
+
+// A stub that one writes in a hurry has a body and no length.
+func TestAStubNeedNotTellTheLengthOfItsReply(t *testing.T) {
+	for body, call := range map[string]func(*identomat.Client) error{
+		`{"result":"approved"}`: func(c *identomat.Client) error { return getResult(c, t.Context()) },
+		"\xff\xd8\xff\xe0\x00\x10JFIF": func(c *identomat.Client) error {
+			face, err := c.Media.Face(t.Context(), token)
+			if err != nil {
+				return err
+			}
+			_, err = face.WriteTo(io.Discard)
+			return err
+		},
+	} {
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			resp := reply(http.StatusOK, body)
+			resp.ContentLength = 0
+			return resp, nil
+		})
+		assert.NoError(t, call(client))
+	}
+}
