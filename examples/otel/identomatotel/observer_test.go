@@ -1,0 +1,257 @@
+package identomatotel_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/examples/otel/identomatotel"
+)
+
+const (
+	companyKey = "company-key-0123456789abcdef"
+	token      = identomat.Token("k3v9q2m8x7c1b5n4z6a0s3d2f1g8h7j6l5p4o9i8")
+)
+
+// service answers one request after the other.
+type service []func(*http.Request) (*http.Response, error)
+
+func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
+	answer := (*s)[0]
+	*s = (*s)[1:]
+	return answer(r)
+}
+
+func reply(after time.Duration, status int, body string) func(*http.Request) (*http.Response, error) {
+	return func(r *http.Request) (*http.Response, error) {
+		time.Sleep(after)
+		header := http.Header{"Content-Type": {"application/json"}}
+		return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	}
+}
+
+func breaks(*http.Request) (*http.Response, error) {
+	return nil, errors.New("connection reset by peer")
+}
+
+func hangs(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+type telemetry struct {
+	tracers *sdktrace.TracerProvider
+	spans   *tracetest.InMemoryExporter
+	metrics *sdkmetric.ManualReader
+	client  *identomat.Client
+}
+
+func observed(t *testing.T, answers ...func(*http.Request) (*http.Response, error)) telemetry {
+	t.Helper()
+	o := telemetry{spans: tracetest.NewInMemoryExporter(), metrics: sdkmetric.NewManualReader()}
+	o.tracers = sdktrace.NewTracerProvider(sdktrace.WithSyncer(o.spans))
+	observe, err := identomatotel.Observer(o.tracers, sdkmetric.NewMeterProvider(sdkmetric.WithReader(o.metrics)))
+	require.NoError(t, err)
+	transport := service(answers)
+	o.client, err = identomat.NewClient(companyKey, identomat.WithObserver(observe),
+		identomat.WithAttemptTimeout(5*time.Second), identomat.WithHTTPClient(&http.Client{Transport: &transport}))
+	require.NoError(t, err)
+	return o
+}
+
+func (o telemetry) collect(t *testing.T) map[string]metricdata.Aggregation {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	require.NoError(t, o.metrics.Collect(t.Context(), &all))
+	require.Len(t, all.ScopeMetrics, 1)
+	found := map[string]metricdata.Aggregation{}
+	for _, m := range all.ScopeMetrics[0].Metrics {
+		found[m.Name+" "+m.Unit] = m.Data
+	}
+	return found
+}
+
+const approved = `{"result":"approved","person":{"first_name":"Wilhelmina","last_name":"Featherstone"}}`
+
+// sent is company_key=…&session_token=…
+const sent = int64(len("company_key=") + len(companyKey) + len("&session_token=") + len(token))
+
+func TestEveryAttemptIsASpanBelowTheCallersSpan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := observed(t, reply(250*time.Millisecond, 503, `overloaded`), reply(40*time.Millisecond, 200, approved))
+		ctx, caller := o.tracers.Tracer("bank").Start(t.Context(), "onboard")
+		begun := time.Now()
+		_, err := o.client.Sessions.Result(ctx, token)
+		require.NoError(t, err)
+		ended := time.Now()
+
+		spans := o.spans.GetSpans()
+		require.Len(t, spans, 2)
+		first, second := spans[0], spans[1]
+		for _, span := range spans {
+			assert.Equal(t, "identomat result/", span.Name)
+			assert.Equal(t, trace.SpanKindClient, span.SpanKind)
+			assert.Equal(t, caller.SpanContext().SpanID(), span.Parent.SpanID())
+			assert.Equal(t, caller.SpanContext().TraceID(), span.SpanContext.TraceID())
+			assert.Equal(t, identomat.Version, span.InstrumentationScope.Version)
+		}
+		assert.Equal(t, begun, first.StartTime)
+		assert.Equal(t, begun.Add(250*time.Millisecond), first.EndTime)
+		assert.Equal(t, ended.Add(-40*time.Millisecond), second.StartTime)
+		assert.Equal(t, ended, second.EndTime)
+
+		assert.ElementsMatch(t, []attribute.KeyValue{
+			attribute.String("identomat.operation", "result/"),
+			attribute.String("http.request.method", "POST"),
+			attribute.Int("http.response.status_code", 503),
+			attribute.String("error.type", "503"),
+			attribute.Int64("http.request.body.size", sent),
+			attribute.Int("http.response.body.size", len("overloaded")),
+		}, first.Attributes)
+		assert.Equal(t, codes.Error, first.Status.Code)
+		assert.Contains(t, first.Status.Description, "identomat: result/: unexpected reply (HTTP 503")
+		require.Len(t, first.Events, 1)
+		assert.Equal(t, "retry", first.Events[0].Name)
+		assert.Equal(t, first.EndTime, first.Events[0].Time)
+		assert.Equal(t, []attribute.KeyValue{
+			attribute.Float64("identomat.retry.delay", second.StartTime.Sub(first.EndTime).Seconds()),
+		}, first.Events[0].Attributes)
+
+		assert.ElementsMatch(t, []attribute.KeyValue{
+			attribute.String("identomat.operation", "result/"),
+			attribute.String("http.request.method", "POST"),
+			attribute.Int("http.response.status_code", 200),
+			attribute.Int("http.request.resend_count", 1),
+			attribute.Int64("http.request.body.size", sent),
+			attribute.Int("http.response.body.size", len(approved)),
+		}, second.Attributes)
+		assert.Equal(t, sdktrace.Status{Code: codes.Unset}, second.Status)
+		assert.Empty(t, second.Events)
+	})
+}
+
+func TestDurationsRetriesAndBytesAreMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := observed(t, reply(250*time.Millisecond, 503, `overloaded`), reply(40*time.Millisecond, 200, approved))
+		_, err := o.client.Sessions.Result(t.Context(), token)
+		require.NoError(t, err)
+
+		metrics := o.collect(t)
+		require.Len(t, metrics, 3)
+		operation := attribute.String("identomat.operation", "result/")
+		histogram, ok := metrics["identomat.client.attempt.duration s"].(metricdata.Histogram[float64])
+		require.True(t, ok)
+		require.Len(t, histogram.DataPoints, 2)
+		for _, point := range histogram.DataPoints {
+			want := map[attribute.Set]float64{
+				attribute.NewSet(operation, attribute.Int("http.response.status_code", 200)): 0.04,
+				attribute.NewSet(operation, attribute.Int("http.response.status_code", 503),
+					attribute.String("error.type", "503")): 0.25,
+			}
+			assert.Equal(t, uint64(1), point.Count)
+			assert.InDelta(t, want[point.Attributes], point.Sum, 1e-9, "%v", point.Attributes)
+			assert.Contains(t, point.Bounds, 60.0)
+		}
+		sum := func(points ...metricdata.DataPoint[int64]) metricdata.Sum[int64] {
+			return metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true, DataPoints: points}
+		}
+		metricdatatest.AssertAggregationsEqual(t, sum(metricdata.DataPoint[int64]{
+			Attributes: attribute.NewSet(operation), Value: 1,
+		}), metrics["identomat.client.retries {retry}"], metricdatatest.IgnoreTimestamp())
+		metricdatatest.AssertAggregationsEqual(t, sum(metricdata.DataPoint[int64]{
+			Attributes: attribute.NewSet(operation, attribute.String("network.io.direction", "transmit")), Value: 2 * sent,
+		}, metricdata.DataPoint[int64]{
+			Attributes: attribute.NewSet(operation, attribute.String("network.io.direction", "receive")),
+			Value:      int64(len("overloaded") + len(approved)),
+		}), metrics["identomat.client.io By"], metricdatatest.IgnoreTimestamp())
+	})
+}
+
+func TestErrorsAreToldApart(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		answer func(*http.Request) (*http.Response, error)
+		want   string
+	}{
+		{"an error of the service with status 200", reply(0, 200, `{"argumentError":"session-not-found"}`), "session-not-found"},
+		{"a login page", reply(0, 200, `<html>Please sign in</html>`), "unexpected_reply"},
+		{"a refusal by status", reply(0, 403, ``), "403"},
+		{"no reply in time", hangs, "timeout"},
+		{"a broken connection", breaks, "transport"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := observed(t, test.answer, test.answer, test.answer)
+				_, err := o.client.Sessions.Result(t.Context(), token)
+				require.Error(t, err)
+				spans := o.spans.GetSpans()
+				require.NotEmpty(t, spans)
+				for _, span := range spans {
+					assert.Contains(t, span.Attributes, attribute.String("error.type", test.want))
+					assert.Equal(t, codes.Error, span.Status.Code)
+				}
+			})
+		})
+	}
+}
+
+func TestNothingOfTheRequestOrTheReplyIsExported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const person = `{"first_name":"Wilhelmina","last_name":"Featherstone","document":"AB0002261"`
+		echo := func(r *http.Request) (*http.Response, error) {
+			return nil, fmt.Errorf("proxy refused %s with key %s for Wilhelmina", r.URL, companyKey)
+		}
+		o := observed(t,
+			reply(0, 200, `"`+string(token)+`"`),
+			reply(0, 200, approved),
+			reply(0, 500, person),
+			reply(0, 200, `{"internalError":"no Wilhelmina Featherstone with `+companyKey+`"}`),
+			echo, echo, echo, echo, echo,
+		)
+		begin := identomat.BeginRequest{ClientUserID: "user-Wilhelmina", Name: "Wilhelmina Featherstone"}
+		_, err := o.client.Sessions.Begin(t.Context(), begin)
+		require.NoError(t, err)
+		_, err = o.client.Sessions.Result(t.Context(), token)
+		require.NoError(t, err)
+		_, err = o.client.Sessions.Result(t.Context(), token)
+		require.Error(t, err)
+		_, err = o.client.Sessions.Begin(t.Context(), begin)
+		require.Error(t, err)
+		for range o.client.Screening.Search(t.Context(), identomat.ScreeningQuery{FullName: "Wilhelmina Featherstone"}) {
+		}
+
+		var all metricdata.ResourceMetrics
+		require.NoError(t, o.metrics.Collect(context.Background(), &all))
+		metrics, err := json.Marshal(all)
+		require.NoError(t, err)
+		exported := fmt.Sprintf("%+v\n%s", o.spans.GetSpans(), metrics)
+		require.Contains(t, exported, "identomat begin/")
+		require.Contains(t, exported, "identomat search-screening-person")
+		require.Contains(t, exported, "identomat.client.io")
+		for _, secret := range []string{companyKey, string(token), "ilhelmina", "eatherstone", "AB0002261", "https://", "session_token"} {
+			assert.NotContains(t, strings.ReplaceAll(exported, "https://opentelemetry.io/schemas/", ""), secret)
+		}
+	})
+}
