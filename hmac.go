@@ -225,7 +225,13 @@ func (t *hmacTransport) hash() hash.Hash {
 func (t *hmacTransport) chain(each func(visit func(io.Reader) error) error) ([]byte, error) {
 	digest, parts := []byte(t.secret.Reveal()), 0
 	err := each(func(content io.Reader) error {
-		mac := hmac.New(sha256.New, digest)
+		var mac hash.Hash
+		if parts == 0 {
+			mac = t.hash()
+			defer t.hashes.Put(mac)
+		} else {
+			mac = hmac.New(sha256.New, digest)
+		}
 		if err := copyTo(mac, content); err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ var escape = strings.NewReplacer("\\", "\\\\", `"`, "%22", "\r", "%0D", "\n", "%
 
 // New lays out a form.
 func New(fields []Field, files []File) *Form {
-	f := &Form{boundary: rand.Text() + rand.Text()}
+	f := &Form{boundary: rand.Text(), parts: make([]part, 0, len(fields)+len(files))}
 	delimiter := "--" + f.boundary + "\r\nContent-Disposition: form-data; name=\""
 	for _, field := range fields {
 		f.parts = append(f.parts, part{head: delimiter + escape.Replace(field.Name) + "\"\r\n\r\n", text: field.Value})
@@ -86,7 +86,7 @@ func (f *Form) Once() bool { return f.once }
 
 // Open returns the form as the body of a request. A file is opened when it is reached.
 func (f *Form) Open() io.ReadCloser {
-	b := &body{form: f}
+	b := &body{form: f, rest: make([]source, 0, 2*len(f.parts)+1)}
 	for _, p := range f.parts {
 		b.rest = append(b.rest, source{text: p.head + p.text})
 		if p.file != nil {
@@ -137,7 +137,7 @@ type body struct {
 	form *Form
 	rest []source
 
-	text *strings.Reader
+	text strings.Reader
 	left int64 // of the open file
 	err  error
 
@@ -157,11 +157,8 @@ func (b *body) Read(p []byte) (int, error) {
 			return 0, b.err
 		case len(p) == 0:
 			return 0, nil
-		case b.text != nil:
-			if n, _ := b.text.Read(p); n > 0 {
-				return n, nil
-			}
-			b.text = nil
+		case b.text.Len() > 0:
+			return b.text.Read(p)
 		case b.file != nil:
 			if n, done := b.readFile(p); n > 0 || !done {
 				return n, b.err
@@ -172,7 +169,7 @@ func (b *body) Read(p []byte) (int, error) {
 			next := b.rest[0]
 			b.rest = b.rest[1:]
 			if next.file == nil {
-				b.text = strings.NewReader(next.text)
+				b.text.Reset(next.text)
 			} else if err := b.open(next.file); err != nil {
 				b.err = &SourceError{Err: err}
 			}

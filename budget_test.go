@@ -1,0 +1,223 @@
+package identomat_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// What a call allocates does not depend on the machine, so it is asserted; what it takes is
+// measured by bench. Nothing is sent: there is no server or connection in these figures, and
+// what is counted is the SDK with net/http's Client. A change that needs more has to say so
+// here.
+
+// canned is a RoundTripper that reads the request, answers with the same reply every time,
+// and allocates next to nothing.
+type canned struct {
+	header http.Header
+	body   io.ReadSeeker
+	length int64
+	buf    [32 << 10]byte
+}
+
+func (c *canned) RoundTrip(req *http.Request) (*http.Response, error) {
+	for {
+		if _, err := req.Body.Read(c.buf[:]); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	_ = req.Body.Close()
+	_, _ = c.body.Seek(0, io.SeekStart)
+	return &http.Response{
+		StatusCode: http.StatusOK, ProtoMajor: 1, Header: c.header, ContentLength: c.length, Body: io.NopCloser(c.body), Request: req,
+	}, nil
+}
+
+// repeated is a body of any size that takes no memory: the text between head and tail is
+// repeated.
+type repeated struct {
+	head, text, tail string
+	times            int
+	at               int64
+}
+
+func (r *repeated) size() int64 { return int64(len(r.head) + r.times*len(r.text) + len(r.tail)) }
+
+func (r *repeated) Seek(int64, int) (int64, error) { r.at = 0; return 0, nil }
+
+func (r *repeated) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		at := r.at
+		part := r.head
+		if at >= int64(len(part)) {
+			at -= int64(len(part))
+			if at < int64(r.times*len(r.text)) {
+				part, at = r.text, at%int64(len(r.text))
+			} else {
+				part, at = r.tail, at-int64(r.times*len(r.text))
+			}
+		}
+		if at == int64(len(part)) {
+			return n, io.EOF
+		}
+		m := copy(p[n:], part[at:])
+		n, r.at = n+m, r.at+int64(m)
+	}
+	return n, nil
+}
+
+// cannedClient is a client whose calls all end with the body, signed if there is a secret.
+func cannedClient(t *testing.T, body *repeated, opts ...identomat.Option) *identomat.Client {
+	t.Helper()
+	stub := &canned{header: http.Header{"Content-Type": {"application/json"}}, body: body, length: body.size()}
+	if len(opts) > 0 {
+		mac := hmac.New(sha256.New, []byte(secretKey))
+		_, _ = body.Seek(0, io.SeekStart)
+		_, _ = io.Copy(mac, body)
+		stub.header.Set("Authorization", `signature="`+base64.StdEncoding.EncodeToString(mac.Sum(nil))+`"`)
+	}
+	client, err := identomat.NewClient(companyKey, append(opts, identomat.WithHTTPClient(&http.Client{Transport: stub}))...)
+	require.NoError(t, err)
+	return client
+}
+
+func signing() []identomat.Option {
+	return []identomat.Option{identomat.WithHMAC(secretKey), identomat.RequireSignedReplies()}
+}
+
+func threeSteps() identomat.BeginRequest {
+	return identomat.BeginRequest{
+		Flags: identomat.NewFlags().Language(identomat.Georgian).ReturnURL("https://bank.example/kyc/return"),
+		Steps: identomat.Steps{
+			identomat.IdentityDocument().Types(identomat.Passport, identomat.IDCard).Countries("GEO").AllowUpload(true),
+			identomat.Liveness().Active(true),
+			identomat.UserQuestionnaire("employment").Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}).Ask(
+				identomat.TextQuestion("name", identomat.Text{"en": "Your full name"}).Answer("John Doe").Mandatory(true),
+				identomat.RadioQuestion("employed", identomat.Text{"en": "Are you employed?"},
+					identomat.Choice("yes", identomat.Text{"en": "Yes"}), identomat.Choice("no", identomat.Text{"en": "No"})),
+			),
+		},
+		ClientUserID: "user-12345",
+	}
+}
+
+// fileOf is a file of some more than n bytes.
+func fileOf(t *testing.T, n int) identomat.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "passport.jpg")
+	require.NoError(t, os.WriteFile(path, append([]byte(jpeg), make([]byte, n)...), 0o600))
+	return identomat.FileFromPath(path)
+}
+
+// drained reads media to its end.
+func drained(media *identomat.Media, err error) error {
+	if err == nil {
+		_, err = media.WriteTo(io.Discard)
+	}
+	return err
+}
+
+func TestACallStaysWithinItsAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	ctx := context.Background()
+	file := fileOf(t, 1<<20)
+	bareToken := &repeated{head: tokenReply}
+	approved := &repeated{head: sample(t, "result-sessionapproved.json")}
+	video := &repeated{head: jpeg, text: strings.Repeat("\xf1\x02", 512), times: 1 << 10}
+	passport := &repeated{head: sample(t, "passport-default.json")}
+	begin := func(c *identomat.Client) error { _, err := c.Sessions.Begin(ctx, threeSteps()); return err }
+	result := func(c *identomat.Client) error { _, err := c.Sessions.Result(ctx, token); return err }
+	download := func(c *identomat.Client) error { return drained(c.Media.FaceVideo(ctx, token)) }
+	upload := func(c *identomat.Client) error { _, err := c.Documents.Passport(ctx, file); return err }
+	for _, row := range []struct {
+		name   string
+		call   func(*identomat.Client) error
+		reply  *repeated
+		signed bool
+		most   [2]float64 // with Go 1.26, and with the JSON engine of Go 1.27
+	}{
+		{"begin", begin, bareToken, false, [...]float64{67, 67}},
+		{"begin, signed", begin, bareToken, true, [...]float64{78, 78}},
+		{"result", result, approved, false, [...]float64{235, 142}},
+		{"result, signed", result, approved, true, [...]float64{246, 153}},
+		{"download", download, video, false, [...]float64{30, 30}},
+		{"download, signed", download, video, true, [...]float64{42, 42}},
+		{"upload", upload, passport, false, [...]float64{230, 160}},
+		{"upload, signed", upload, passport, true, [...]float64{265, 195}},
+	} {
+		var opts []identomat.Option
+		if row.signed {
+			opts = signing()
+		}
+		client := cannedClient(t, row.reply, opts...)
+		var failure error
+		allocs := testing.AllocsPerRun(200, func() {
+			if err := row.call(client); err != nil {
+				failure = err
+			}
+		})
+		require.NoError(t, failure, row.name)
+		most := row.most[1]
+		if strings.HasPrefix(runtime.Version(), "go1.26") {
+			most = row.most[0]
+		}
+		assert.LessOrEqual(t, allocs, most, row.name)
+	}
+}
+
+// TestATransferOf64MiBAllocatesNoMoreThanASmallOne also for base64 inside JSON, and signed.
+func TestATransferOf64MiBAllocatesNoMoreThanASmallOne(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("the race detector allocates")
+	}
+	const (
+		size  = 64 << 20
+		limit = 256 << 10
+	)
+	ctx := context.Background()
+	file := fileOf(t, size)
+	image := &repeated{head: jpeg, text: strings.Repeat("\xf1\x02", 512), times: size >> 10}
+	text := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("\xff\xf1\x02"), 512))
+	archive := &repeated{
+		head: `{"result":[["data:application\/x-tar;base64,` + base64.StdEncoding.EncodeToString([]byte(jpeg)),
+		text: strings.ReplaceAll(text, "/", `\/`), times: size / 3 / 512, tail: `"]]}`,
+	}
+	for name, transfer := range map[string]struct {
+		reply *repeated
+		call  func(*identomat.Client) error
+	}{
+		"image":  {image, func(c *identomat.Client) error { return drained(face(ctx, c)) }},
+		"base64": {archive, func(c *identomat.Client) error { return drained(facePhoto(ctx, c)) }},
+		"upload": {&repeated{head: documentReply}, func(c *identomat.Client) error { _, err := c.Documents.Passport(ctx, file); return err }},
+	} {
+		for as, opts := range map[string][]identomat.Option{"unsigned": nil, "signed": signing()} {
+			client := cannedClient(t, transfer.reply, opts...)
+			runtime.GC() // and with it the buffers that are kept
+			runtime.GC()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			require.NoError(t, transfer.call(client), name)
+			runtime.ReadMemStats(&after)
+			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(limit), "%s, %s", name, as)
+			t.Logf("%s, %s: %d bytes", name, as, after.TotalAlloc-before.TotalAlloc)
+		}
+	}
+}
