@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/identomat-go/identomat"
 )
@@ -33,14 +35,25 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 		TryAgain bool
 		Tries    int
 		GoOn     bool
+		Minutes  string // until the session ends
+		CanErase bool
 		Reason   string
 	}{
 		verification: v, Started: found, Stage: stage(v, found), Text: stages[stage(v, found)],
 		TryAgain: tries > 0 && (!found || v.State == rejected || v.State == expired) && !v.Erasing,
-		Tries:    tries, GoOn: v.Open(s.store.now()), Reason: friendlyReason(v),
+		Tries:    tries, GoOn: v.Open(s.store.now()), Minutes: minutes(v.Expires.Sub(s.store.now())),
+		CanErase: v.Session.Token != "" && !v.Erasing, Reason: friendlyReason(v),
 	}
 	s.render(w, r, http.StatusOK, "verification", data.Text.Title, data)
 	return nil
+}
+
+// minutes is a time in words, rounded up. Customers can be in any time zone.
+func minutes(d time.Duration) string {
+	if n := int((d + time.Minute - 1) / time.Minute); n > 1 {
+		return strconv.Itoa(n) + " minutes"
+	}
+	return "a minute"
 }
 
 // verificationState is what the page's script compares with what it shows.

@@ -23,8 +23,6 @@ const (
 	screeningScore = 80
 	// reviewPatience bounds what a reviewer waits for the service.
 	reviewPatience = 30 * time.Second
-	// maxImage bounds an image of a document or a face, in bytes.
-	maxImage = 16 << 20
 )
 
 func (s *server) list(w http.ResponseWriter, r *http.Request) error {
@@ -248,14 +246,11 @@ func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 		return s.placeholder(w, v, err)
 	}
 	extension, allowed := map[string]string{"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}[media.ContentType]
-	if !allowed || media.Size > maxImage {
+	if !allowed {
 		_ = media.Close()
 		return s.placeholder(w, v, errors.New("not an image that is shown"))
 	}
-	data, err := media.Bytes()
-	if err == nil && len(data) > maxImage {
-		err = errors.New("the image is too large")
-	}
+	data, err := media.Bytes() // up to identomat.DefaultMaxReplySize
 	if err != nil {
 		return s.placeholder(w, v, err)
 	}

@@ -477,6 +477,7 @@ func TestALostBeginIsNotRepeatedBlindly(t *testing.T) {
 		answer := customer.press("/verification", "/verification", "way", "redirect")
 		assert.Equal(t, "/verification", answer.header.Get("Location"))
 		assert.Equal(t, "We could not start your verification", customer.sees())
+		assert.Contains(t, customer.get("/verification").body, "You can start again in 15 minutes.")
 	}
 	assert.Equal(t, 1, asked(b.fake, "begin/"))
 	assert.Equal(t, http.StatusConflict, customer.press("/erase", "/erase").status, "what may exist cannot be erased")
