@@ -80,8 +80,8 @@ func (b *body) add(path, name string, value any) {
 	b.texts = appendTexts(b.texts, data)
 }
 
-// appendTexts appends the strings inside of a JSON value, and numbers that are long enough
-// to be somebody's.
+// appendTexts appends the strings inside of a JSON value, names too, and numbers that are
+// long enough to be somebody's.
 func appendTexts(texts []string, data []byte) []string {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -240,8 +240,8 @@ func isASCII(s string) string {
 	return ""
 }
 
-// notInNames are the characters that a name must not have. The page as it is shown has no
-// backslash among them, but a table's source needs one before the bar; no name has either.
+// notInNames are the characters that a name must not have. Whether a backslash is among them
+// cannot be told from the page, whose tables may need one before the bar; no name has one.
 const notInNames = `~!@#$%^*()_+={}[]\|:;",<>/?`
 
 func isPersonName(s string) string {

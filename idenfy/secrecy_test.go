@@ -191,7 +191,7 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 			key, password, _ := r.BasicAuth()
 			return nil, fmt.Errorf("proxy: %w", &url.Error{Op: "Post", URL: "https://" + key + ":" + url.QueryEscape(password) + "@x", Err: io.EOF})
 		},
-		"a number is dumped":           func(r *http.Request) (*http.Response, error) { return nil, errors.New("account 7719305526 is closed") },
+		"a number is dumped":           func(r *http.Request) (*http.Response, error) { return nil, errors.New("7719305526 is closed") },
 		"the request is echoed":        echo(500, "%s"),
 		"it is echoed with 200":        echo(200, "%s"),
 		"it is echoed in HTML":         echo(200, "<p>%s</p>", "Content-Type", "text/html"),

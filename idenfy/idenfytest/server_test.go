@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -272,7 +273,7 @@ func TestASlowReplyIsHeldUntilItIsReleased(t *testing.T) {
 	s.Fault(idenfytest.Slow(0), 1)
 	go func() { done <- create(s) }()
 	for len(s.Requests()) < 4 {
-		time.Sleep(0)
+		runtime.Gosched()
 	}
 	s.Close()
 	s.Close()
