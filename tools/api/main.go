@@ -1,0 +1,184 @@
+// Command api keeps api.txt, the exported API of every importable package, one declaration
+// a line. A change of the API is a change of that file, which a reviewer sees. From the root
+// of the repository:
+//
+//	go run ./tools/api          # writes api.txt
+//	go run ./tools/api -check   # fails if api.txt is not what the code says
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"go/importer"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+const file = "api.txt"
+
+func main() {
+	check := flag.Bool("check", false, "compare instead of writing")
+	flag.Parse()
+	if err := run(*check); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(check bool) error {
+	api, err := listing()
+	if err != nil {
+		return err
+	}
+	if !check {
+		return os.WriteFile(file, []byte(api), 0o644)
+	}
+	written, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if string(written) == api {
+		return nil
+	}
+	was, is := strings.Split(string(written), "\n"), strings.Split(api, "\n")
+	var b strings.Builder
+	for _, line := range was {
+		if !slices.Contains(is, line) {
+			fmt.Fprintln(&b, "-", line)
+		}
+	}
+	for _, line := range is {
+		if !slices.Contains(was, line) {
+			fmt.Fprintln(&b, "+", line)
+		}
+	}
+	return errors.New(b.String() + "the exported API has changed: if that is meant, go run ./tools/api")
+}
+
+// listing is the API of the packages of the module in the working directory that others
+// can import.
+func listing() (string, error) {
+	exports, err := goList("-deps", "-export", "-f", "{{.ImportPath}} {{.Export}}", "./...")
+	if err != nil {
+		return "", err
+	}
+	compiled := map[string]string{}
+	for _, line := range exports {
+		path, export, _ := strings.Cut(line, " ")
+		compiled[path] = export
+	}
+	imports := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) { return os.Open(compiled[path]) })
+	paths, err := goList("-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...")
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, path := range paths {
+		if path == "" || strings.Contains(path+"/", "/internal/") {
+			continue
+		}
+		p, err := imports.Import(path)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "package %s\n", path)
+		for _, line := range declarations(p) {
+			fmt.Fprintf(&b, "\t%s\n", line)
+		}
+	}
+	return b.String(), nil
+}
+
+func goList(args ...string) ([]string, error) {
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	return strings.Split(strings.TrimSpace(string(out)), "\n"), err
+}
+
+func declarations(p *types.Package) (lines []string) {
+	local := types.RelativeTo(p)
+	for _, name := range p.Scope().Names() {
+		object := p.Scope().Lookup(name)
+		if !object.Exported() {
+			continue
+		}
+		switch o := object.(type) {
+		case *types.TypeName:
+			lines = append(lines, typeLines(o, local)...)
+		case *types.Const:
+			lines = append(lines, types.ObjectString(o, local)+" = "+o.Val().ExactString())
+		default:
+			lines = append(lines, types.ObjectString(o, local))
+		}
+	}
+	return lines
+}
+
+// typeLines are the type, its exported fields, and every method that it has, whoever it has
+// it from.
+func typeLines(o *types.TypeName, local types.Qualifier) []string {
+	if o.IsAlias() {
+		return []string{types.ObjectString(o, local)}
+	}
+	name := types.TypeString(o.Type(), local)
+	var lines []string
+	switch u := o.Type().Underlying().(type) {
+	case *types.Struct:
+		lines = append([]string{"type " + name + " struct"}, fieldLines(o.Name(), u, local)...)
+	case *types.Interface:
+		lines = append(lines, "type "+name+" interface")
+		for m := range u.Methods() {
+			if !m.Exported() {
+				lines = append(lines, "type "+name+" interface, with methods of its own package")
+				break
+			}
+		}
+	default:
+		lines = append(lines, "type "+name+" "+types.TypeString(u, local))
+	}
+	value := types.NewMethodSet(o.Type())
+	of := o.Type()
+	if !types.IsInterface(of) {
+		of = types.NewPointer(of)
+	}
+	for selection := range types.NewMethodSet(of).Methods() {
+		m := selection.Obj()
+		if !m.Exported() {
+			continue
+		}
+		receiver := o.Name()
+		if value.Lookup(m.Pkg(), m.Name()) == nil {
+			receiver = "*" + receiver
+		}
+		signature := strings.TrimPrefix(types.TypeString(selection.Type(), local), "func")
+		lines = append(lines, "func ("+receiver+") "+m.Name()+signature)
+	}
+	return lines
+}
+
+// fieldLines are the exported fields, also those of embedded types that are not exported,
+// with their tags: they are the names on the wire.
+func fieldLines(owner string, s *types.Struct, local types.Qualifier) (lines []string) {
+	for i := range s.NumFields() {
+		f := s.Field(i)
+		if !f.Exported() {
+			if embedded, ok := f.Type().Underlying().(*types.Struct); ok && f.Embedded() {
+				lines = append(lines, fieldLines(owner, embedded, local)...)
+			}
+			continue
+		}
+		line := "field " + owner + "." + f.Name() + " " + types.TypeString(f.Type(), local)
+		if tag := s.Tag(i); tag != "" {
+			line += " `" + tag + "`"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
