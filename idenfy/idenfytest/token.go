@@ -310,6 +310,10 @@ func created(session Session, p params) string {
 	add("allowedDocuments", allowed)
 	add("digitString", digits)
 	for _, member := range p {
+		switch member.name {
+		case "message", "authToken", "scanRef", "allowedDocuments", "digitString":
+			continue // its own, also where unknown names are allowed
+		}
 		if !slices.ContainsFunc(defaults, func(d struct{ name, value string }) bool { return d.name == member.name }) {
 			add(member.name, string(member.raw))
 		}
