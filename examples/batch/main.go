@@ -1,0 +1,169 @@
+// Batch reads the outcomes of ten thousand sessions under a rate limit and tells how far it
+// is. Single errors do not end it; stopped with Ctrl-C or by a crash, it goes on where it
+// was when it is run with the same journal again.
+//
+//	go run ./examples/batch
+//	go run ./examples/batch -journal outcomes.jsonl -rate 50 -sessions sessions.csv
+//
+// Without -sessions it runs against a fake Identomat inside the process, which is given ten
+// thousand sessions first. With it, it reads a file of your ids and tokens, as in
+// "user-12345,47fjzx…", from the service of IDENTOMAT_COMPANY_KEY. The service documents no
+// rate limit: ask which rate it wants you to keep.
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+func main() {
+	var s settings
+	flag.StringVar(&s.sessions, "sessions", "", "file with an id and a token in each line; without it a fake is used")
+	flag.StringVar(&s.journal, "journal", "", "file that remembers what was read; without it a temporary one is used")
+	flag.Float64Var(&s.rate, "rate", 2000, "requests in a second")
+	flag.IntVar(&s.workers, "workers", 16, "requests at the same time")
+	flag.IntVar(&s.fakes, "n", 10_000, "sessions of the fake")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Stdout, s); err != nil {
+		fmt.Fprintln(os.Stderr, "batch:", err)
+		os.Exit(1)
+	}
+}
+
+type settings struct {
+	sessions, journal string
+	rate              float64
+	workers, fakes    int
+}
+
+func run(ctx context.Context, out io.Writer, s settings) error {
+	limiter := identomat.WithRateLimiter(rate.NewLimiter(rate.Limit(s.rate), max(s.workers, 1)))
+	var client *identomat.Client
+	var sessions []Session
+	var err error
+	if s.sessions != "" {
+		if client, err = identomat.NewClientFromEnv(limiter); err != nil {
+			return err
+		}
+		sessions, err = readSessions(s.sessions)
+	} else {
+		var server *identomattest.Server
+		if server, err = identomattest.Start(); err != nil {
+			return err
+		}
+		defer server.Close()
+		fmt.Fprintf(out, "Making %d sessions of a fake Identomat.\n", s.fakes)
+		client = server.Client(limiter)
+		sessions, err = fakeSessions(ctx, server, s.fakes)
+	}
+	if err != nil {
+		return err
+	}
+	if s.journal == "" {
+		dir, err := os.MkdirTemp("", "batch")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		s.journal = filepath.Join(dir, "outcomes.jsonl")
+	}
+	journal, err := OpenJournal(s.journal)
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
+
+	batch := Batch{Client: client, Workers: s.workers, Journal: journal, Progress: progress(out, time.Second)}
+	report, err := batch.Run(ctx, sessions)
+	fmt.Fprintf(out, "%d of %d sessions are in the journal, %d have no outcome yet, %d failed.\n",
+		report.Read, report.Total, report.Pending, report.Failed)
+	outcomes := journal.Outcomes()
+	for _, outcome := range slices.Sorted(maps.Keys(outcomes)) {
+		fmt.Fprintf(out, "  %6d %s\n", outcomes[outcome], outcome)
+	}
+	if report.Last != nil {
+		fmt.Fprintln(out, "The last failure:", report.Last)
+	}
+	if err != nil {
+		return fmt.Errorf("stopped: %w; run it again with the same journal to go on", err)
+	}
+	return nil
+}
+
+// progress prints a line from time to time.
+func progress(out io.Writer, every time.Duration) func(Report) {
+	begun := time.Now()
+	last := begun
+	return func(r Report) {
+		now := time.Now()
+		if now.Sub(last) < every {
+			return
+		}
+		last = now
+		speed := float64(r.Done()-r.Before) / now.Sub(begun).Seconds()
+		left := time.Duration(float64(r.Total-r.Done()) / speed * float64(time.Second))
+		fmt.Fprintf(out, "%d of %d, %d failed, %.0f/s, %s left\n", r.Done(), r.Total, r.Failed, speed, left.Round(time.Second))
+	}
+}
+
+func readSessions(name string) ([]Session, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	rows := csv.NewReader(file)
+	rows.FieldsPerRecord = 2
+	records, err := rows.ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	sessions := make([]Session, len(records))
+	for i, record := range records {
+		sessions[i] = Session{ID: record[0], Token: identomat.Token(record[1])}
+	}
+	return sessions, nil
+}
+
+// fakeSessions begins n sessions and settles nearly all of them.
+func fakeSessions(ctx context.Context, server *identomattest.Server, n int) ([]Session, error) {
+	client := server.Client()
+	sessions := make([]Session, n)
+	for i := range sessions {
+		session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{})
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case i%10 == 3:
+			err = server.Reject(session.Token, "low_similarity")
+		case i%100 != 7:
+			err = server.Approve(session.Token)
+		}
+		if err != nil {
+			return nil, err
+		}
+		sessions[i] = Session{ID: fmt.Sprintf("user-%05d", i), Token: session.Token}
+	}
+	// The service fails now and then: once with a page that cannot be read, which is
+	// counted, and with a status after which the client asks again by itself.
+	server.Fault("result/", identomattest.HTMLPage(200), 3)
+	server.Fault("result/", identomattest.HTTPStatus(503), 5)
+	return sessions, nil
+}
