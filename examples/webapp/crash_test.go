@@ -159,7 +159,7 @@ func TestAKillBetweenCallbackAndFetchLosesNothing(t *testing.T) {
 	i.fake.Fault("result/", identomattest.SlowHeaders(0), 0)
 	require.NoError(t, i.fake.Approve(token)) // returns when the program has answered the callback
 	assert.Equal(t, 1, i.count("jobs WHERE wakes = 1"), "the callback is written down")
-	i.wait("the worker asks", func() bool { return asked(i.fake, "result/") > 0 })
+	i.wait("the worker asks", func() bool { return holds(i.fake, "result/") })
 	i.kill()
 	assert.Zero(t, i.count("outcomes"), "nothing is decided yet")
 	i.fake.ClearFaults()
@@ -236,7 +236,7 @@ func TestAKillWhileASessionBeginsDoesNotBeginASecondOne(t *testing.T) {
 		}
 		pressed <- err
 	}()
-	i.wait("begin/ is asked", func() bool { return asked(i.fake, "begin/") == 1 })
+	i.wait("begin/ is asked", func() bool { return holds(i.fake, "begin/") })
 	i.kill()
 	require.Error(t, <-pressed)
 	i.fake.Release()
@@ -255,7 +255,7 @@ func TestAKillWhileDataAreErasedFinishesTheErasure(t *testing.T) {
 	customer.begin()
 	i.fake.Fault("delete/", identomattest.SlowHeaders(0), 1)
 	assert.Equal(t, http.StatusSeeOther, customer.press("/erase", "/erase").status)
-	i.wait("the worker erases", func() bool { return asked(i.fake, "delete/") == 1 })
+	i.wait("the worker erases", func() bool { return holds(i.fake, "delete/") })
 	i.kill()
 	assert.Equal(t, 1, i.count("verifications WHERE erasing"))
 	assert.Empty(t, i.fake.Sessions(), "the service has erased it, the books do not know")
@@ -281,7 +281,7 @@ func TestAnOrderlyEndFinishesWhatIsUnderWay(t *testing.T) {
 		_ = resp.Body.Close()
 		answered <- resp.Header.Get("Location")
 	}()
-	i.wait("begin/ is asked", func() bool { return asked(i.fake, "begin/") == 1 })
+	i.wait("begin/ is asked", func() bool { return holds(i.fake, "begin/") })
 	require.NoError(t, i.cmd.Process.Signal(os.Interrupt))
 	i.wait("nobody comes in any more", func() bool {
 		conn, err := net.Dial("tcp", i.addr)
