@@ -244,7 +244,7 @@ func TestAFormNeedsItsToken(t *testing.T) {
 		fields     url.Values
 	}{
 		{b.visitor(), "/", "/sign-in", url.Values{"user": {"reviewer-1"}}},
-		{customer, "/verification", "/verification", "/sign-out", url.Values{}},
+		{customer, "/verification", "/sign-out", url.Values{}},
 		{customer, "/verification", "/verification", url.Values{"way": {"redirect"}}},
 		{other, "/verification", "/verification/return", url.Values{"session_token": {string(token)}}},
 		{customer, "/verification", "/erase", url.Values{}},
@@ -543,6 +543,24 @@ func TestABrokenImageIsAPlaceholderAndABrokenPDFBreaksOff(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 	assert.Error(t, err, "half a PDF must not look like a PDF")
+}
+
+func TestAPDFOfUnknownLengthThatBreaksOffLooksBroken(t *testing.T) {
+	b, reviewer, _ := reviewing(t)
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "/export-session-as-pdf", r.URL.Path)
+		w.Header().Set("Content-Type", "application/pdf")
+		_, _ = io.WriteString(w, "%PDF-1.4\n"+strings.Repeat("x", 1<<20)) // in chunks: no length was announced
+		panic(http.ErrAbortHandler)
+	}))
+	defer service.Close()
+	b.server.client = b.fake.Client(quick, identomat.WithAPIURL(service.URL))
+	resp, err := reviewer.browser.Do(reviewer.request(http.MethodGet, "/review/1/pdf", nil))
+	if err == nil {
+		_, err = io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+	}
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
 func TestAReviewerIsToldWhatCannotBeShown(t *testing.T) {
