@@ -102,15 +102,15 @@ func TestTheKeyNeverStandsInForASignature(t *testing.T) {
 	const form = "multipart/form-data; boundary=B"
 	for _, body := range []string{"--B--\r\n", "", "--C\r\n\r\nx\r\n--C--\r\n", "--B\r\n\r\nx"} {
 		for _, secret := range []string{key32, secretKey} {
-			_, err := transport(secret).RoundTrip(post(t, form, strings.NewReader(body))) //nolint:bodyclose // there is no response
+			_, err := transport(secret).RoundTrip(post(t, form, strings.NewReader(body)))
 			require.Error(t, err, body)
 			assert.NotContains(t, err.Error(), secret)
 		}
 	}
 	echo := identomat.WithMultipartDigest(func(secret []byte, _ *multipart.Reader) ([]byte, error) { return secret, nil })
-	_, err := transport(key32, echo).RoundTrip(post(t, form, strings.NewReader("--B\r\n\r\nx\r\n--B--\r\n"))) //nolint:bodyclose // there is no response
+	_, err := transport(key32, echo).RoundTrip(post(t, form, strings.NewReader("--B\r\n\r\nx\r\n--B--\r\n")))
 	require.Error(t, err)
-	_, err = transport("").RoundTrip(post(t, "application/json", strings.NewReader("{}"))) //nolint:bodyclose // there is no response
+	_, err = transport("").RoundTrip(post(t, "application/json", strings.NewReader("{}")))
 	require.ErrorContains(t, err, "secret key is empty")
 }
 
@@ -135,7 +135,7 @@ func TestABodyThatCanOnlyBeReadOnceIsSignedIfItIsSmall(t *testing.T) {
 	for contentType, reader := range map[string]io.Reader{
 		"application/json": once(1<<20 + 1), "multipart/form-data; boundary=b": once(10),
 	} {
-		_, err := transport.RoundTrip(post(t, contentType, reader)) //nolint:bodyclose // there is no response
+		_, err := transport.RoundTrip(post(t, contentType, reader))
 		require.ErrorContains(t, err, "GetBody")
 	}
 }

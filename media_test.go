@@ -228,7 +228,7 @@ func TestMediaRequestsAreChecked(t *testing.T) {
 	never := func(*http.Request) (*http.Response, error) { t.Error("was sent"); return nil, io.EOF }
 	client := stubbed(t, never)
 	last := func(items iter.Seq2[*identomat.Media, error]) (err error) {
-		for _, err = range items { //nolint:revive // the last error is wanted
+		for _, err = range items { // the last error is wanted
 		}
 		return err
 	}

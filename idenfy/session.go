@@ -226,7 +226,7 @@ func (s *Session) RedirectURL() string {
 	return base + "/api/v2/redirect?authToken=" + url.QueryEscape(string(s.AuthToken))
 }
 
-// ErrNotForIframe: the session was created with a SuccessURL, an ErrorURL or an
+// ErrNotForIframe means that the session was created with a SuccessURL, an ErrorURL or an
 // UnverifiedURL, which the page forbids in an iframe.
 var ErrNotForIframe = errors.New("idenfy: a session with a success, error or unverified URL cannot be shown in an iframe")
 

@@ -264,7 +264,7 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		for name, sentinel := range all {
 			assert.Equal(t, strings.Contains(" "+c.is+" ", " "+name+" "), errors.Is(err, sentinel), "%s %s is Err%s", c.body, err, name)
 		}
-		assert.False(t, errors.Is(err, nil))
+		assert.NotErrorIs(t, err, nil)
 		assert.Equal(t, c.status, api.StatusCode)
 		assert.Equal(t, c.identifier, string(api.Identifier))
 		assert.Equal(t, c.message, api.Message)

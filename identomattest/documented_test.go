@@ -11,9 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/identomat-go/identomat/internal/operation"
-
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/operation"
 )
 
 // documentedReplies are the examples of the API reference, per operation and label, without the

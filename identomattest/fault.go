@@ -176,7 +176,7 @@ type scheduledFault struct {
 // operation take their turns in the order in which they were set.
 func (s *Server) Fault(operation string, f Fault, times int) {
 	if operation != AnyOperation && operationNamed(operation) == nil {
-		s.misuse("Fault: no operation is named %q", operation)
+		_ = s.misuse("Fault: no operation is named %q", operation)
 		return
 	}
 	if times < 1 {

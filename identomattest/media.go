@@ -16,9 +16,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/identomat-go/identomat/internal/operation"
-
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/operation"
 )
 
 // DataURI is a way to spell the face photo of get-session-main-document-face-photo.

@@ -16,9 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/identomat-go/identomat/internal/operation"
-
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/operation"
 )
 
 const errNotFound = `{"argumentError":"not-found"}`

@@ -19,9 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/identomat-go/identomat/internal/operation"
-
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/operation"
 )
 
 // got is a reply as it came over the wire.

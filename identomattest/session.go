@@ -325,7 +325,7 @@ func (s *Server) lookup(c *call) (*session, bool) {
 	if token == "" {
 		token = c.params.text("sessionId")
 	}
-	ses, ok := s.sessions[string(token)]
+	ses, ok := s.sessions[token]
 	return ses, ok
 }
 

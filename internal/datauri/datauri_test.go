@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -236,7 +235,7 @@ func FuzzReader(f *testing.F) {
 		require.True(t, json.Valid(data) || strings.ContainsFunc(string(data), func(r rune) bool { return r < ' ' || r > '~' }), "%q", data)
 		if cut > 0 && cut < len(bytes.TrimRight(data, " \t\r\n")) {
 			_, err = all(bytes.NewReader(data[:cut]))
-			require.Error(t, err, fmt.Sprintf("%q", data[:cut]))
+			require.Error(t, err, "%q", data[:cut])
 		}
 	})
 }

@@ -76,6 +76,7 @@ func (p RetryPolicy) backoff(attempt int) time.Duration {
 	return rand.N(ceiling) + 1
 }
 
+// Sleep waits for d, and returns the error of [Ended] if the context ends first.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -28,7 +28,7 @@ func TestTheWholeFormIsWhatAMultipartReaderExpects(t *testing.T) {
 		data, err := io.ReadAll(iotest.OneByteReader(body))
 		require.NoError(t, err)
 		require.NoError(t, body.Close())
-		assert.EqualValues(t, f.Len(), len(data))
+		assert.Len(t, data, int(f.Len()))
 
 		_, params, err := mime.ParseMediaType(f.ContentType())
 		require.NoError(t, err)

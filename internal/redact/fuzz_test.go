@@ -35,7 +35,7 @@ func (e typedError) Error() string { return string(e) }
 
 // tree grows an error around io.EOF, one layer for each byte.
 func tree(layers []byte, text string) error {
-	err := error(io.EOF)
+	err := io.EOF
 	for _, layer := range layers {
 		switch layer % 10 {
 		case 0:

@@ -95,7 +95,7 @@ func (o telemetry) collect(t *testing.T) map[string]metricdata.Aggregation {
 
 const approved = `{"result":"approved","person":{"first_name":"Wilhelmina","last_name":"Featherstone"}}`
 
-// sent is company_key=…&session_token=…
+// sent is the size of company_key=…&session_token=….
 const sent = int64(len("company_key=") + len(companyKey) + len("&session_token=") + len(token))
 
 func TestEveryAttemptIsASpanBelowTheCallersSpan(t *testing.T) {
