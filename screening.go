@@ -163,6 +163,9 @@ func (l *hitList) decodePlain(data []byte) bool {
 			}
 			hit.Topics[t] = screeningTopic(string(topic))
 		}
+		if len(hit.Topics) == 0 {
+			hit.Topics = nil // as hit by hit
+		}
 		hit.raw = raw[i]
 		l.hits[i] = ScreeningHit(hit)
 	}

@@ -1,0 +1,57 @@
+package identomat_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// TestAHitIsTheSameInAPlainPageAndBesideAnOddOne because plain pages are read at once, and
+// others hit by hit.
+func TestAHitIsTheSameInAPlainPageAndBesideAnOddOne(t *testing.T) {
+	const odd = `{"score":"99.5","name":"Odd","personId":"odd","topics":"politician"}`
+	for name, hit := range map[string]string{
+		"as documented":    `{"score":100,"name":"John SMITH","personId":"67137933a2176f07","entityType":"person","topics":["Sanctioned entity","POLITICIAN (Politically Exposed Persons)"]}`,
+		"no topics":        `{"score":0.5,"personId":"p"}`,
+		"null topics":      `{"score":1,"name":"n","topics":null}`,
+		"a null topic":     `{"score":1,"name":"n","topics":[null,"Politician",""]}`,
+		"a score of zero":  `{"score":0,"name":"n"}`,
+		"unknown members":  `{"new":{"a":[1,{"b":"]},\"{["}],"c":"\\"},"score":7,"name":"a,b]}","personId":"p","topics":[]}`,
+		"with white space": "{ \"score\" : 7 ,\n\t\"name\" : \"n\" }",
+		"a name twice":     `{"score":7,"name":"first","name":"last"}`,
+		"a null name":      `{"score":7,"name":null,"personId":"p"}`,
+		"another type":     `{"score":7,"name":["n"],"personId":"p"}`,
+	} {
+		page := func(body string) []identomat.ScreeningHit {
+			client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil })
+			hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
+			require.NoError(t, err, name)
+			return hits
+		}
+		plain, mixed := page(`{"result":[ `+hit+` , `+hit+`]}`), page(`{"result":[`+odd+`,`+hit+`,`+odd+`]}`)
+		require.Len(t, plain, 2, name)
+		require.Len(t, mixed, 3, name)
+		assert.Equal(t, mixed[1], plain[0], name)
+		assert.Equal(t, plain[0], plain[1], name)
+		assert.Equal(t, hit, string(plain[0].Raw()), name)
+		var again identomat.ScreeningHit
+		require.NoError(t, json.Unmarshal(plain[1].Raw(), &again), name)
+		assert.Equal(t, again, plain[1], name)
+		assert.Equal(t, 99.5, mixed[2].Score, name)
+	}
+}
+
+func TestAPageWithAHitOfNobodyOrWithoutAScoreIsRefused(t *testing.T) {
+	const good = `{"score":7,"name":"n"}`
+	for _, bad := range []string{`{"score":7}`, `{"name":"n"}`, `{"score":null,"name":"n"}`, `{"score":"NaN","name":"n"}`, `null`, `[]`, `7`} {
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, `{"result":[`+good+`,`+bad+`]}`), nil })
+		hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedReply, bad)
+		assert.Empty(t, hits, bad)
+	}
+}
