@@ -143,10 +143,16 @@ func TestACallStaysWithinItsAllocations(t *testing.T) {
 	approved := &repeated{head: sample(t, "result-sessionapproved.json")}
 	video := &repeated{head: jpeg, text: strings.Repeat("\xf1\x02", 512), times: 1 << 10}
 	passport := &repeated{head: sample(t, "passport-default.json")}
+	hit := `{"score":99,"name":"John \"]}\" SMITH","personId":"67137933a2176f07","entityType":"person","topics":["Sanctioned entity","Politician"]}`
+	page := &repeated{head: `{"result":[` + hit, text: "," + hit, times: 99, tail: "]}"}
 	begin := func(c *identomat.Client) error { _, err := c.Sessions.Begin(ctx, threeSteps()); return err }
 	result := func(c *identomat.Client) error { _, err := c.Sessions.Result(ctx, token); return err }
 	download := func(c *identomat.Client) error { return drained(c.Media.FaceVideo(ctx, token)) }
 	upload := func(c *identomat.Client) error { _, err := c.Documents.Passport(ctx, file); return err }
+	search := func(c *identomat.Client) error {
+		_, err := c.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: "John Smith"}, 0, 100)
+		return err
+	}
 	for _, row := range []struct {
 		name   string
 		call   func(*identomat.Client) error
@@ -162,6 +168,7 @@ func TestACallStaysWithinItsAllocations(t *testing.T) {
 		{"download, signed", download, video, true, [...]float64{42, 42}},
 		{"upload", upload, passport, false, [...]float64{230, 160}},
 		{"upload, signed", upload, passport, true, [...]float64{265, 195}},
+		{"search, 100 hits", search, page, false, [...]float64{853, 346}},
 	} {
 		var opts []identomat.Option
 		if row.signed {
