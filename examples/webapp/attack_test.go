@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -581,6 +583,26 @@ func TestAReviewerIsToldWhatCannotBeShown(t *testing.T) {
 	assert.Equal(t, http.StatusNotFound, reviewer.get("/review/1/image/face").status)
 	assert.Equal(t, http.StatusNotFound, reviewer.get("/review/1/pdf").status)
 	assert.Equal(t, 1, b.count("accounts"))
+}
+
+func TestHitsWithoutEndAreBounded(t *testing.T) {
+	b, reviewer, _ := reviewing(t)
+	var searches atomic.Int64
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		page := searches.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		hits := make([]string, 100)
+		for i := range hits {
+			hits[i] = fmt.Sprintf(`{"score":90,"name":"NAMESAKE","personId":"%d-%d","entityType":"person","topics":["Politician"]}`, page, i)
+		}
+		_, _ = fmt.Fprintf(w, `{"result":[%s]}`, strings.Join(hits, ","))
+	}))
+	defer service.Close()
+	b.server.client = b.fake.Client(quick, identomat.WithAPIURL(service.URL))
+	page := reviewer.press("/review", "/review/1/screening").body
+	assert.Equal(t, hitsShown, strings.Count(page, "NAMESAKE"))
+	assert.Contains(t, page, "There are more.")
+	assert.EqualValues(t, 1, searches.Load())
 }
 
 func TestAReviewerDecidesOnceWhatIsLeftToPeople(t *testing.T) {

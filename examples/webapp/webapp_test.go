@@ -286,6 +286,7 @@ func TestACustomerIsVerifiedByRedirect(t *testing.T) {
 	assert.Equal(t, 1, b.count("accounts WHERE customer = 'customer-1'"))
 	assert.Equal(t, 1, asked(b.fake, "result/"))
 	assert.Zero(t, b.count("jobs"), "nothing is asked about what has ended")
+	assert.Empty(t, b.latest("customer-1").Session.URL, "nobody goes there again")
 
 	again := customer.press("/verification", "/verification", "way", "redirect")
 	assert.Equal(t, "/verification", again.header.Get("Location"), "who has an account needs no second verification")
@@ -305,6 +306,9 @@ func TestTheEmbeddedWidgetComesBackByItsForm(t *testing.T) {
 	assert.Equal(t, `camera=(self "`+b.fake.WidgetURL+`"), microphone=(self "`+b.fake.WidgetURL+`"), geolocation=()`,
 		page.header.Get("Permissions-Policy"))
 	assert.Contains(t, page.body, `action="/verification/return"`)
+	nonce := regexp.MustCompile(`script-src 'nonce-(\w+)'`).FindStringSubmatch(page.header.Get("Content-Security-Policy"))
+	require.NotNil(t, nonce)
+	assert.Equal(t, strings.Count(page.body, "<script"), strings.Count(page.body, `<script nonce="`+nonce[1]+`">`))
 
 	back := customer.press("/verification/embed", "/verification/return", "session_token", string(token))
 	assert.Equal(t, "/verification", back.header.Get("Location"))
@@ -471,6 +475,35 @@ func TestAnUnreachableServicePutsTheWorkOff(t *testing.T) {
 	b.pass(2 * time.Second)
 	b.work()
 	assert.Equal(t, "Your account is open", customer.sees())
+}
+
+func TestAServiceThatAsksForPatienceGetsIt(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	token := customer.begin()
+	b.fake.Fault("result/", identomattest.TooManyRequests(10*time.Minute), 1)
+	require.NoError(t, b.fake.Approve(token))
+	b.work()
+	b.pass(9 * time.Minute)
+	b.work()
+	assert.Equal(t, 1, asked(b.fake, "result/"))
+	b.pass(time.Minute)
+	b.work()
+	assert.Equal(t, "Your account is open", customer.sees())
+}
+
+func TestAManualCheckWhoseEvidenceIsGoneIsLeftToTheReviewers(t *testing.T) {
+	b := newBank(t)
+	require.NoError(t, b.fake.ManualCheck(b.signedIn("customer-1").begin()))
+	b.work()
+	b.fake.Reset()
+	b.pass(slowestReview)
+	b.work()
+	assert.Equal(t, manualCheck, b.latest("customer-1").State)
+	assert.Zero(t, b.count("jobs"), "there is nothing left to ask")
+	answer := b.signedIn("reviewer-1").press("/review", "/review/1/decision", "outcome", "rejected")
+	assert.Equal(t, http.StatusSeeOther, answer.status)
+	assert.Equal(t, rejected, b.latest("customer-1").State)
 }
 
 // Beginning.
