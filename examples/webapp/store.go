@@ -21,11 +21,10 @@ import (
 // state is where a verification stands in the bank's books.
 type state string
 
+// The states that Go code tells apart. Before them stand two without a token, which only the
+// statements of the store and the pages name: beginning, while the reply of begin/ is waited
+// for, and unclear, when it was lost and a session may exist that nobody can open.
 const (
-	// beginning: the row is there, the reply of begin/ is not.
-	beginning state = "beginning"
-	// unclear: the reply of begin/ was lost. A session may exist that nobody can open.
-	unclear     state = "unclear"
 	inProgress  state = "in_progress"
 	manualCheck state = "manual_check"
 	approved    state = "approved"
