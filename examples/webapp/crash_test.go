@@ -14,9 +14,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -99,7 +99,7 @@ func (i *installation) start() {
 		i.Fatal("the program does not listen")
 	}
 	if i.books == nil {
-		i.books, err = sql.Open("sqlite", "file:"+i.database+"?_txlock=immediate&_pragma=busy_timeout(5000)")
+		i.books, err = sql.Open("sqlite", i.database+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 		require.NoError(i, err)
 		i.books.SetMaxOpenConns(1)
 	}
@@ -108,8 +108,8 @@ func (i *installation) start() {
 // kill ends the program at once, as a power cut does.
 func (i *installation) kill() {
 	i.Helper()
-	require.NoError(i, i.cmd.Process.Signal(syscall.SIGKILL))
-	require.ErrorContains(i, <-i.ended, "killed")
+	require.NoError(i, i.cmd.Process.Kill())
+	require.Error(i, <-i.ended)
 }
 
 func (i *installation) count(from string) (n int) {
@@ -266,6 +266,9 @@ func TestAKillWhileDataAreErasedFinishesTheErasure(t *testing.T) {
 }
 
 func TestAnOrderlyEndFinishesWhatIsUnderWay(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows cannot send an interrupt to one process")
+	}
 	i := install(t)
 	i.start()
 	customer := i.customer()

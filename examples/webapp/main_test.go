@@ -29,6 +29,7 @@ func TestWithoutSettingsAFakeRunsInsideAndLeavesNothing(t *testing.T) {
 	temp := t.TempDir()
 	settings(t, map[string]string{"ADDR": "127.0.0.1:0"})
 	t.Setenv("TMPDIR", temp)
+	t.Setenv("TMP", temp) // on Windows
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	out, ended := &lines{}, make(chan error, 1)
@@ -90,7 +91,7 @@ func TestSettingsThatWouldBeDangerousAreRefused(t *testing.T) {
 }
 
 func TestADatabaseOfANewerProgramIsNotTouched(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a bank? 100%.db") // what a URL would take for something else
+	path := filepath.Join(t.TempDir(), "a bank #1 & 100%41.db") // what a URL would take for something else
 	s, err := openStore(t.Context(), path)
 	require.NoError(t, err)
 	_, err = s.exec(t.Context(), "PRAGMA user_version = 99")
