@@ -185,6 +185,7 @@ func TestAHandlerThatFailsIsAnsweredWith500AndContained(t *testing.T) {
 		"an error": func(context.Context, identomat.Callback) error { return errors.New("the database is away") },
 		"a panic": func(context.Context, identomat.Callback) error {
 			var m map[string]int
+			//lint:ignore SA5000 the panic is wanted
 			m["x"] = 1
 			return nil
 		},

@@ -95,7 +95,7 @@ func (p spanPrinter) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpa
 		}
 		fmt.Fprintln(p.out)
 		for _, a := range s.Attributes() {
-			fmt.Fprintf(p.out, "  %s = %s\n", a.Key, a.Value.Emit())
+			fmt.Fprintf(p.out, "  %s = %s\n", a.Key, a.Value.String())
 		}
 		for _, e := range s.Events() {
 			fmt.Fprintf(p.out, "  event %s %s\n", e.Name, text(attribute.NewSet(e.Attributes...)))

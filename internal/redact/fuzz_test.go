@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"testing"
@@ -57,7 +57,7 @@ func tree(layers []byte, text string) error {
 		case 8:
 			err = fmt.Errorf("malformed HTTP response %q: %w", text, err)
 		case 9:
-			err = errors.Join(err, &http.ProtocolError{ErrorString: text})
+			err = errors.Join(err, textproto.ProtocolError(text))
 		}
 	}
 	return err
