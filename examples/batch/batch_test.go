@@ -128,7 +128,7 @@ func TestALineThatACrashCutShortIsReadAgain(t *testing.T) {
 	server := identomattest.NewServer(t)
 	sessions := begun(t, server, 3)
 	name := filepath.Join(t.TempDir(), "journal")
-	require.NoError(t, os.WriteFile(name, []byte(`{"id":"user-000","outcome":"approved"}`+"\n"+`{"id":"user-001","outc`), 0o600))
+	require.NoError(t, os.WriteFile(name, []byte(`{"id":"user-000","outcome":"approved"}`+"\n"+`{"id":"user-001","outcome":"`+strings.Repeat("x", 200)), 0o600))
 	batch := Batch{Client: server.Client(), Workers: 1, Journal: journal(t, name)}
 	report, err := batch.Run(t.Context(), sessions)
 	require.NoError(t, err)

@@ -189,6 +189,17 @@ func TestDurationsRetriesAndBytesAreMeasured(t *testing.T) {
 	})
 }
 
+func TestASpanEndsWithItsAttemptAlsoWhenItIsReportedLater(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	observe, err := identomatotel.Observer(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)), sdkmetric.NewMeterProvider())
+	require.NoError(t, err)
+	start := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	observe(identomat.Event{Context: t.Context(), Operation: "begin/", Attempt: 1, Start: start, Duration: 80 * time.Millisecond, StatusCode: 200})
+	require.Len(t, spans.GetSpans(), 1)
+	assert.Equal(t, start, spans.GetSpans()[0].StartTime)
+	assert.Equal(t, start.Add(80*time.Millisecond), spans.GetSpans()[0].EndTime)
+}
+
 func TestErrorsAreToldApart(t *testing.T) {
 	for _, test := range []struct {
 		name   string
