@@ -94,7 +94,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if text == "" {
 		return 0
 	}
-	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+	// ParseUint reports the range before it has seen what follows the digits.
+	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) && strings.Trim(text, "0123456789") == "" {
 		if seconds > uint64(math.MaxInt64/time.Second) {
 			return math.MaxInt64
 		}

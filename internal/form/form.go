@@ -43,7 +43,14 @@ type part struct {
 	file *File
 }
 
-var escape = strings.NewReplacer("\\", "\\\\", `"`, "%22", "\r", "%0D", "\n", "%0A")
+// escape keeps a name inside of its quotes, and out of it what ends or spoils a header.
+var escape = func() *strings.Replacer {
+	pairs := []string{"\\", "\\\\", `"`, "%22", "\x7f", "%7F"}
+	for control := range byte(' ') {
+		pairs = append(pairs, string(rune(control)), fmt.Sprintf("%%%02X", control))
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 // New lays out a form.
 func New(fields []Field, files []File) *Form {

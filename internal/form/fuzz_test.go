@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func FuzzForm(f *testing.F) {
 	f.Add("company_key", "k", "image", "JPEG bytes", 0)
 	f.Add(`a"b`, "\r\n--", "image\r\nX: y", "\r\n--boundary--\r\n", 1)
+	f.Add("pa\x00", "\x88", "im\x7fa\tge", "JPEG bytes", 0)
 	f.Add("", "", "", "", -1)
 	f.Add(`back\slash`, "ü", "\xff", strings.Repeat("z", 5000), -4999)
 	f.Fuzz(func(t *testing.T, name, value, fileName, content string, wrong int) {
