@@ -472,6 +472,24 @@ func TestAnEmptyOutcomeMakesNoRoomForAnother(t *testing.T) {
 	}
 }
 
+func TestAFieldThatDoesNotFitHidesNoSecondOpinion(t *testing.T) {
+	for _, text := range []string{
+		`{"face_images":"x","result":"rejected","result":"approved"}`,
+		`{"face_images":"x","Result":"rejected","result":"approved"}`,
+		`{"result":"approved","person":7,"argumentError":"a","argumentError":null}`,
+		`{"internalError":"a","face_images":"x","internalError":null,"result":"approved"}`,
+	} {
+		var r identomat.Result
+		require.Error(t, json.Unmarshal([]byte(text), &r), text)
+		assert.False(t, r.Approved(), text)
+		client, mock := mocked(t)
+		answers(mock, resultURL, 200, "application/json", text)
+		result, err := client.Sessions.Result(t.Context(), token)
+		require.Error(t, err, text)
+		assert.Nil(t, result)
+	}
+}
+
 func FuzzResult(f *testing.F) {
 	names, err := filepath.Glob("testdata/samples/result-*")
 	require.NoError(f, err)
