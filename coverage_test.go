@@ -2,6 +2,7 @@ package identomat_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
@@ -19,8 +20,8 @@ import (
 )
 
 // TestEveryEndpointOfTheDocumentsIsThere goes from the documents' list of endpoints to the
-// operation table, the method with its comment, the runnable example and the fake's
-// handler, and misses none.
+// operation table, the method with its comment, the runnable example, the row of the README
+// and the fake's handler, and misses none.
 func TestEveryEndpointOfTheDocumentsIsThere(t *testing.T) {
 	data, err := os.ReadFile("testdata/inventory.json")
 	require.NoError(t, err)
@@ -36,6 +37,9 @@ func TestEveryEndpointOfTheDocumentsIsThere(t *testing.T) {
 	}
 	assert.Len(t, rows, 42)
 	methods, examples := methodsByEndpoint(t), examplesOf(t)
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	const page = "https://pkg.go.dev/github.com/identomat-go/identomat"
 	server := identomattest.NewServer(t)
 	for _, endpoint := range inventory.Endpoints {
 		name := strings.TrimSuffix(endpoint.Name, "/")
@@ -54,6 +58,9 @@ func TestEveryEndpointOfTheDocumentsIsThere(t *testing.T) {
 		if assert.True(t, found, "%s has no method", op.Name) {
 			assert.Contains(t, method.comment, strings.TrimSuffix(op.Name, "/"), "the comment of %s does not name its endpoint", method.name)
 			assert.True(t, examples["Example"+method.name], "there is no Example%s", method.name)
+			name := strings.Replace(method.name, "_", ".", 1)
+			assert.Contains(t, string(readme), fmt.Sprintf("| `%s` | [`%s`](%s#%s) | [example](%s#example-%s) |",
+				op.Name, strings.Replace(name, "Service", "", 1), page, name, page, name), "the README has no row of %s", op.Name)
 		}
 		resp, err := http.Post(base+op.Path(), "application/json", strings.NewReader("{}"))
 		require.NoError(t, err)

@@ -49,8 +49,6 @@ const frame = `func _(ctx context.Context, client *identomat.Client, session *id
 }
 `
 
-var qualified = regexp.MustCompile(`\b([a-z]+)\.[A-Z]`)
-
 // program makes a file of a snippet: a program, declarations, or statements.
 func program(t *testing.T, snippet string) string {
 	t.Helper()
@@ -73,12 +71,17 @@ func program(t *testing.T, snippet string) string {
 		}
 		snippet = fmt.Sprintf(frame, snippet, used)
 	}
+	file, err := parser.ParseFile(files, "", "package p\n"+snippet, 0)
+	require.NoError(t, err, snippet)
 	var imports []string
-	for _, match := range qualified.FindAllStringSubmatch(snippet, -1) {
-		if path, ok := packages[match[1]]; ok {
-			imports = append(imports, fmt.Sprintf("import %q\n", path))
+	ast.Inspect(file, func(n ast.Node) bool {
+		if selector, ok := n.(*ast.SelectorExpr); ok {
+			if name, ok := selector.X.(*ast.Ident); ok && packages[name.Name] != "" {
+				imports = append(imports, fmt.Sprintf("import %q\n", packages[name.Name]))
+			}
 		}
-	}
+		return true
+	})
 	slices.Sort(imports)
 	return "package snippet\n" + strings.Join(slices.Compact(imports), "") + snippet
 }
