@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -440,6 +441,8 @@ func unknownAuthority() *tls.Config {
 type memoryNetwork struct {
 	fault   fault
 	classes map[string]callClass // by path
+	// answers, if set, is the reply to every request.
+	answers func(form url.Values) string
 
 	mu    sync.Mutex
 	well  bool  // the fault is over
@@ -557,6 +560,12 @@ func (n *memoryNetwork) serve(conn *wireEnd) {
 			return
 		}
 		body, err := io.ReadAll(req.Body)
+		if n.answers != nil {
+			if form, err := url.ParseQuery(string(body)); err != nil || !conn.send(n.answers(form)) {
+				return
+			}
+			continue
+		}
 		class, known := n.classes[req.URL.Path]
 		n.mu.Lock()
 		n.sends = append(n.sends, conn.number)

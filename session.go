@@ -321,10 +321,12 @@ const (
 // the callback, instead.
 func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error) {
 	var last *Result
-	interval, failed := minPoll, 0
+	// The random half lies above the least time from the first interval on, or all that began
+	// together would poll together.
+	interval, failed := 2*minPoll, 0
 	for {
 		result, err := s.Result(ctx, token)
-		pause := max(minPoll, interval/2+rand.N(interval/2))
+		pause := interval/2 + rand.N(interval/2)
 		switch {
 		case err == nil && result.Outcome != OutcomeInProgress:
 			return result, nil
