@@ -65,8 +65,9 @@ const embedScript = `(() => {
 //	  script-src 'nonce-…'; style-src 'self'; form-action 'self'
 //
 // and has no style of its own: the element around the iframe is of the class
-// identomat-widget. A Permissions-Policy of the page must leave camera and microphone to
-// https://widget.identomat.com. Send the page with Cache-Control: no-store.
+// identomat-widget. A Permissions-Policy of the page must name itself and the widget:
+// camera=(self "https://widget.identomat.com"), and the same for microphone. Send the page
+// with Cache-Control: no-store.
 //
 // Errors name the option that is wrong: a PostTo that is not a path of the page's own site,
 // Fields without PostTo or in the place of session_token, or a session without a URL of
