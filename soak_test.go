@@ -1,0 +1,304 @@
+package identomat_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+// soaking calls are 50,000; the race detector makes each of them many times as dear.
+var soaking = map[bool]int{false: 50_000, true: 3_000}[raceEnabled]
+
+// countedConns counts the connections that are open.
+type countedConns struct{ opened, open atomic.Int64 }
+
+type countedConn struct {
+	net.Conn
+	closed func()
+}
+
+func (c *countedConn) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}
+
+func (c *countedConns) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	c.opened.Add(1)
+	c.open.Add(1)
+	return &countedConn{conn, sync.OnceFunc(func() { c.open.Add(-1) })}, nil
+}
+
+// soak makes calls of every class against the fake while a third of them meets a fault or a
+// caller who goes away, and keeps count of what must hold whatever happened.
+type soak struct {
+	t      *testing.T
+	server *identomattest.Server
+	client *identomat.Client
+	conns  countedConns
+	dir    string
+	// approved and open are sessions to read.
+	approved, open []identomat.Token
+	begun          atomic.Int64
+	photo          [sha256.Size]byte
+
+	mu       sync.Mutex
+	outcomes map[string]int
+}
+
+func newSoak(t *testing.T) *soak {
+	s := &soak{t: t, dir: t.TempDir(), outcomes: map[string]int{}}
+	s.server = identomattest.NewServer(t, identomattest.RequireHMAC(), identomattest.WithLogf(func(string, ...any) {}))
+	transport := &http.Transport{DialContext: s.conns.dial, MaxIdleConnsPerHost: 8}
+	s.client = s.server.Client(
+		identomat.WithHTTPClient(&http.Client{Transport: transport}), identomat.RequireSignedReplies(),
+		identomat.WithRetry(identomat.RetryPolicy{BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}))
+	return s
+}
+
+// prepare begins the sessions that are read.
+func (s *soak) prepare() {
+	s.approved, s.open = nil, nil
+	for i := range 8 {
+		session, err := s.client.Sessions.Begin(s.t.Context(), identomat.BeginRequest{
+			Steps: identomat.Steps{identomat.IdentityDocument(), identomat.Liveness(), identomat.VideoCall()},
+		})
+		require.NoError(s.t, err)
+		if i%2 == 0 {
+			s.open = append(s.open, session.Token)
+			continue
+		}
+		require.NoError(s.t, s.server.Approve(session.Token))
+		s.approved = append(s.approved, session.Token)
+	}
+	media, err := s.client.Media.Face(s.t.Context(), s.approved[0])
+	require.NoError(s.t, err)
+	data, err := media.Bytes()
+	require.NoError(s.t, err)
+	s.photo = sha256.Sum256(data)
+}
+
+// soakFaults strike one request each. A slow one ends with the caller's patience.
+var soakFaults = []func() identomattest.Fault{
+	identomattest.ResetBeforeRead, identomattest.ResetAfterRead,
+	identomattest.EmptyBody, identomattest.EmptyObject, identomattest.Null,
+	identomattest.WrongSignature, identomattest.MissingSignature,
+	func() identomattest.Fault { return identomattest.HTTPStatus(500).AfterProcessing() },
+	func() identomattest.Fault { return identomattest.HTTPStatus(503) },
+	func() identomattest.Fault { return identomattest.TooManyRequests(0) },
+	func() identomattest.Fault { return identomattest.TooManyRequests(time.Hour) },
+	func() identomattest.Fault { return identomattest.HTMLPage(502) },
+	func() identomattest.Fault { return identomattest.HTMLPage(200) },
+	func() identomattest.Fault { return identomattest.ArgumentError("session-not-found") },
+	func() identomattest.Fault { return identomattest.InternalError("broken") },
+	func() identomattest.Fault { return identomattest.Truncated(rand.IntN(400)) },
+	func() identomattest.Fault { return identomattest.WrongContentType("text/html") },
+	func() identomattest.Fault { return identomattest.Redirect(302, "http://127.0.0.1:1/") },
+	func() identomattest.Fault { return identomattest.SlowHeaders(2 * time.Millisecond) },
+	func() identomattest.Fault { return identomattest.SlowBody(2 * time.Millisecond) },
+}
+
+// run makes the calls, 16 at a time.
+func (s *soak) run(calls int) {
+	var left atomic.Int64
+	left.Store(int64(calls))
+	var all sync.WaitGroup
+	for worker := range 16 {
+		all.Go(func() {
+			random := rand.New(rand.NewPCG(50_000, uint64(worker)))
+			for left.Add(-1) >= 0 {
+				s.call(random)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func (s *soak) call(random *rand.Rand) {
+	ctx, cancel := s.t.Context(), context.CancelFunc(func() {})
+	switch random.IntN(12) {
+	case 0, 1, 2:
+		s.server.Fault(identomattest.AnyOperation, soakFaults[random.IntN(len(soakFaults))](), 1)
+	case 3:
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(random.IntN(4000))*time.Microsecond)
+	}
+	defer cancel()
+	pick := func(tokens []identomat.Token) identomat.Token { return tokens[random.IntN(len(tokens))] }
+	var err error
+	var class string
+	switch random.IntN(8) {
+	case 0:
+		class, err = "create", s.create(ctx)
+	case 1:
+		class = "upload"
+		_, err = s.client.Documents.Passport(ctx, image())
+	case 2:
+		class, err = "download", s.download(ctx, pick(s.approved), random.Uint64())
+	case 3:
+		class, err = "archive", s.archive(ctx, pick(s.approved), random.Uint64())
+	case 4:
+		class, err = "delete", s.remove(ctx)
+	case 5:
+		class = "read, open"
+		var result *identomat.Result
+		if result, err = s.client.Sessions.Result(ctx, pick(s.open)); err == nil {
+			assert.False(s.t, result.Approved(), "an approval that was not one")
+		}
+	default:
+		class = "read, approved"
+		var result *identomat.Result
+		if result, err = s.client.Sessions.Result(ctx, pick(s.approved)); err == nil {
+			assert.True(s.t, result.Approved())
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outcomes[class+": "+faultKind(err)]++
+}
+
+// create begins a session for a customer of its own.
+func (s *soak) create(ctx context.Context) error {
+	_, err := s.client.Sessions.Begin(ctx, identomat.BeginRequest{ClientUserID: fmt.Sprint("customer-", s.begun.Add(1))})
+	return err
+}
+
+// remove deletes a session that nobody reads.
+func (s *soak) remove(ctx context.Context) error {
+	session, err := s.client.Sessions.Begin(s.t.Context(), identomat.BeginRequest{})
+	if err != nil {
+		return err
+	}
+	return s.client.Sessions.Delete(ctx, session.Token)
+}
+
+// download saves a photo under a name of its own: it is there as it was sent, or not at all.
+func (s *soak) download(ctx context.Context, token identomat.Token, name uint64) error {
+	path := filepath.Join(s.dir, fmt.Sprint(name, ".jpg"))
+	media, err := s.client.Media.Face(ctx, token)
+	if err == nil {
+		_, err = media.SaveFile(path)
+	}
+	data, errRead := os.ReadFile(path)
+	if err != nil {
+		assert.ErrorIs(s.t, errRead, os.ErrNotExist, "a file is left of a download that failed")
+		return err
+	}
+	assert.NoError(s.t, errRead)
+	assert.Equal(s.t, s.photo, sha256.Sum256(data), "a file that is not the photo")
+	assert.NoError(s.t, os.Remove(path))
+	return nil
+}
+
+// archive extracts the photos of a video call, every archive into a folder of its own, in which
+// there are all of its files or none.
+func (s *soak) archive(ctx context.Context, token identomat.Token, name uint64) error {
+	dir := filepath.Join(s.dir, fmt.Sprint(name))
+	assert.NoError(s.t, os.Mkdir(dir, 0o700))
+	defer func() { assert.NoError(s.t, os.RemoveAll(dir)) }()
+	for archive, err := range s.client.VideoCalls.Shots(ctx, token) {
+		if err != nil {
+			return err
+		}
+		shots, err := os.MkdirTemp(dir, "")
+		assert.NoError(s.t, err)
+		n, err := archive.ExtractTo(shots)
+		if err != nil {
+			assert.Empty(s.t, filesIn(s.t, shots), "files are left of an archive that failed")
+			return err
+		}
+		assert.Len(s.t, filesIn(s.t, shots), n)
+	}
+	return nil
+}
+
+// rest is what the process holds when no call is under way.
+type rest struct {
+	goroutines int
+	conns      int64
+	heap       uint64
+}
+
+// atRest forgets what the fake keeps, closes idle connections, and waits for both ends of them.
+func (s *soak) atRest() (r rest) {
+	s.server.ClearFaults()
+	s.server.Reset()
+	s.client.CloseIdleConnections()
+	var before int
+	require.Eventually(s.t, func() bool {
+		now := runtime.NumGoroutine()
+		calm := now == before && s.conns.open.Load() == 0
+		before = now
+		return calm
+	}, 10*time.Second, 20*time.Millisecond)
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return rest{runtime.NumGoroutine(), s.conns.open.Load(), m.HeapAlloc}
+}
+
+// TestSoakFiftyThousandCallsWithFaultsLeaveNothingBehind ends with the goroutines, the
+// connections, the heap and the files that it began with.
+func TestSoakFiftyThousandCallsWithFaultsLeaveNothingBehind(t *testing.T) {
+	s := newSoak(t)
+	s.prepare()
+	s.run(soaking / 10) // whatever is made once is made here
+	before := s.atRest()
+
+	s.prepare()
+	clear(s.outcomes)
+	start, opened := time.Now(), s.conns.opened.Load()
+	s.run(soaking)
+	took := time.Since(start).Round(time.Second)
+
+	customers := map[string]bool{}
+	for _, session := range s.server.Sessions() {
+		if strings.HasPrefix(session.ClientUserID, "customer-") {
+			assert.False(t, customers[session.ClientUserID], "%s was sent twice", session.ClientUserID)
+			customers[session.ClientUserID] = true
+		}
+	}
+	assert.GreaterOrEqual(t, len(customers), s.outcomes["create: ok"])
+	assert.Empty(t, filesIn(t, s.dir))
+	after := s.atRest()
+	assert.LessOrEqual(t, after.goroutines, before.goroutines)
+	assert.EqualValues(t, 0, after.conns)
+	assert.Less(t, after.heap, before.heap+1<<20)
+
+	total, failed := 0, 0
+	var list []string
+	for outcome, n := range s.outcomes {
+		total += n
+		if !strings.HasSuffix(outcome, ": ok") {
+			failed += n
+			assert.NotContains(t, outcome, "*", "an error that no caller could tell")
+		}
+		list = append(list, fmt.Sprintf("\n  %6d %s", n, outcome))
+	}
+	slices.SortFunc(list, func(a, b string) int { return strings.Compare(a[9:], b[9:]) })
+	assert.Equal(t, soaking, total)
+	assert.Greater(t, failed, total/20, "the faults struck")
+	t.Logf("%d calls in %s, %d failed; goroutines %d, then %d; heap %d kB, then %d kB; connections opened %d, left open %d%s",
+		total, took, failed, before.goroutines, after.goroutines, before.heap>>10, after.heap>>10, s.conns.opened.Load()-opened, after.conns, strings.Join(list, ""))
+}
