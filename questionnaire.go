@@ -176,7 +176,7 @@ func (q questionBase[Self]) QuestionTitle() Text {
 }
 
 func asQuestion[Self ~struct{ questionBase[Self] }](m members) Self {
-	return Self(struct{ questionBase[Self] }{questionBase[Self]{wireObject{m}}})
+	return Self{questionBase[Self]{wireObject{m}}}
 }
 
 func questionMembers(typ, key string, title Text) members {

@@ -96,7 +96,7 @@ func (s stepBase[Self]) StepFlags() Flags {
 }
 
 func asStep[Self ~struct{ stepBase[Self] }](m members) Self {
-	return Self(struct{ stepBase[Self] }{stepBase[Self]{wireObject{m}}})
+	return Self{stepBase[Self]{wireObject{m}}}
 }
 
 func newStep[Self ~struct{ stepBase[Self] }](typ, key string) Self {
