@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,14 +74,40 @@ func Error(err error, secrets ...string) error {
 			return err
 		}
 		// What is left of a text can meet and be a secret.
-		if text := quoted.ReplaceAllString(err.Error(), "..."); !Contains(text, secrets...) {
+		if text := withoutQuoted(err.Error()); !Contains(text, secrets...) {
 			return &withheld{text: text, cause: func() error { return err }}
 		}
 	}
 	return &withheld{text: fmt.Sprintf("text withheld, it shows a secret (%T)", err), cause: func() error { return err }}
 }
 
-var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?`)
+// withoutQuoted has dots in the place of what text quotes. A quote that is never closed
+// reaches to the end.
+func withoutQuoted(text string) string {
+	var kept strings.Builder
+	for {
+		before, quoted, found := strings.Cut(text, `"`)
+		kept.WriteString(before)
+		if !found {
+			return kept.String()
+		}
+		kept.WriteString("...")
+		text = afterQuote(quoted)
+	}
+}
+
+// afterQuote is what follows the first quote that is not escaped.
+func afterQuote(text string) string {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return text[i+1:]
+		}
+	}
+	return ""
+}
 
 func quotes(err error) bool {
 	return reaches(err, func(err error) bool { return strings.Contains(err.Error(), `"`) })

@@ -82,6 +82,21 @@ func TestWhatIsLeftOfAQuotingTextIsNoSecret(t *testing.T) {
 	assert.NotContains(t, redact.Error(errors.New(`key a"b"c`), "a...c").Error(), "a...c")
 }
 
+func TestWhatIsQuotedIsLeftOutToItsEnd(t *testing.T) {
+	for text, want := range map[string]string{
+		`got "John", want "Jane" here`: "got ..., want ... here",
+		`got "Jo\"hn\\" here`:          "got ... here",
+		"got \"Jo\\\nhn\" here":        "got ... here",
+		`got "\ü\\\"ü" here`:           "got ... here",
+		`got "John`:                    "got ...",
+		`got "John\`:                   "got ...",
+		`got ""`:                       "got ...",
+		`"John"`:                       "...",
+	} {
+		assert.Equal(t, want, redact.Error(errors.New(text), key).Error(), text)
+	}
+}
+
 // quiet prints nothing of what it wraps.
 type quiet struct{ cause error }
 
