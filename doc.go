@@ -4,9 +4,10 @@
 //
 // Make one [Client] with [NewClient] or [NewClientFromEnv] and share it. Begin a session
 // with [SessionsService.Begin], from [Flags] and [Steps] or from a configuration of the
-// dashboard, and send the customer's browser to [Session.URL]. When the customer is back,
-// or a callback has arrived, read the outcome with [SessionsService.Result], or wait for it
-// with [SessionsService.Wait]. Neither the return nor a callback proves anything;
+// dashboard, and send the customer's browser to [Session.URL], or put the widget into a page
+// with [Session.Embed]. When the customer is back ([SessionTokenFromReturn]), or a callback
+// has arrived ([CallbackHandler]), read the outcome with [SessionsService.Result], or wait
+// for it with [SessionsService.Wait]. Neither the return nor a callback proves anything;
 // [Result.Approved] does, and is true for exactly one outcome. Fetch the evidence with the
 // [MediaService], screen people with the [ScreeningService], and erase the session with
 // [SessionsService.Delete] when you may no longer keep it.
@@ -42,5 +43,8 @@
 // # Testing
 //
 // Package identomattest is a fake Identomat with the whole API. [Result] and other replies
-// can be read from recorded JSON with encoding/json.
+// can be read from recorded JSON with encoding/json. The folder examples holds whole
+// programs, among them a web application with a review desk.
+//
+// Package idenfy begins sessions of iDenfy, another service, in the same manner.
 package identomat
