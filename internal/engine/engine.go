@@ -148,7 +148,7 @@ type Verdict struct {
 type Reply struct {
 	StatusCode int
 	Header     http.Header
-	// Body is the whole body, or the head of the stream.
+	// Body is the whole body, or the head of the stream, which is good until that is read.
 	Body   []byte
 	Stream *Stream
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,21 +60,29 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 type guardedReply struct {
 	io.ReadCloser
 	guard *guard
-	ahead []byte // was peeked at and not yet read
+	head  *[PeekSize]byte
+	ahead []byte // of the head, was peeked at and not yet read
 }
 
-// peek is the head of the reply, and io.EOF if that is all.
+// heads are shared, or the head would be most of what a download allocates.
+var heads = sync.Pool{New: func() any { return new([PeekSize]byte) }}
+
+// peek is the head of the reply, and io.EOF if that is all. Reading past it gives the memory
+// to the next reply.
 func (r *guardedReply) peek() ([]byte, error) {
-	head := make([]byte, PeekSize)
-	n, err := fill(r, head)
-	r.ahead = head[:n]
+	r.head = heads.Get().(*[PeekSize]byte)
+	n, err := fill(r, r.head[:])
+	r.ahead = r.head[:n]
 	return r.ahead, err
 }
 
 func (r *guardedReply) Read(p []byte) (int, error) {
 	if len(r.ahead) > 0 {
 		n := copy(p, r.ahead)
-		r.ahead = r.ahead[n:]
+		if r.ahead = r.ahead[n:]; len(r.ahead) == 0 {
+			heads.Put(r.head)
+			r.head, r.ahead = nil, nil
+		}
 		return n, nil
 	}
 	r.guard.progress()
