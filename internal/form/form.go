@@ -55,7 +55,7 @@ var escape = func() *strings.Replacer {
 // New lays out a form.
 func New(fields []Field, files []File) *Form {
 	f := &Form{boundary: rand.Text(), parts: make([]part, 0, len(fields)+len(files))}
-	delimiter := "--" + f.boundary + "\r\nContent-Disposition: form-data; name=\""
+	delimiter := "\r\n--" + f.boundary + "\r\nContent-Disposition: form-data; name=\""
 	for _, field := range fields {
 		f.parts = append(f.parts, part{head: delimiter + escape.Replace(field.Name) + "\"\r\n\r\n", text: field.Value})
 		f.length += int64(len(field.Value))
@@ -71,8 +71,8 @@ func New(fields []Field, files []File) *Form {
 		f.once = f.once || file.Once
 	}
 	for i := range f.parts {
-		if i > 0 {
-			f.parts[i].head = "\r\n" + f.parts[i].head
+		if i == 0 {
+			f.parts[i].head = strings.TrimPrefix(f.parts[i].head, "\r\n")
 		}
 		f.length += int64(len(f.parts[i].head))
 	}
@@ -95,10 +95,7 @@ func (f *Form) Once() bool { return f.once }
 func (f *Form) Open() io.ReadCloser {
 	b := &body{form: f, rest: make([]source, 0, 2*len(f.parts)+1)}
 	for _, p := range f.parts {
-		b.rest = append(b.rest, source{text: p.head + p.text})
-		if p.file != nil {
-			b.rest = append(b.rest, source{file: p.file})
-		}
+		b.rest = append(b.rest, source{text: p.head}, source{text: p.text, file: p.file})
 	}
 	b.rest = append(b.rest, source{text: f.tail})
 	return b
