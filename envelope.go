@@ -53,8 +53,9 @@ func openEnvelope(object []byte) (e envelope) {
 	return e
 }
 
-// elements are the elements of a JSON array, in its memory.
-func elements(array []byte) (list []json.RawMessage) {
+// elements are the elements of a JSON array, about n, in its memory.
+func elements(array []byte, n int) []json.RawMessage {
+	list := make([]json.RawMessage, 0, n)
 	depth, start := 0, 1
 	for i := 0; i < len(array); i++ {
 		switch array[i] {

@@ -143,7 +143,7 @@ func (id *recordID) UnmarshalJSON(data []byte) error {
 func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (page []T, total int, err error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		seen := map[K]bool{}
+		seen := make(map[K]bool, pageSize)
 		for offset := 0; ; {
 			page, total, err := fetch(offset)
 			if err != nil {

@@ -144,11 +144,11 @@ func (l *hitList) decodePlain(data []byte) bool {
 	var reply struct {
 		Result []fields `json:"result"`
 	}
-	reply.Result = make([]fields, 0, min(bytes.Count(data, []byte(`"score"`)), pageSize))
+	reply.Result = make([]fields, 0, min(bytes.Count(data, []byte("{")), pageSize))
 	if json.Unmarshal(data, &reply) != nil || reply.Result == nil {
 		return false
 	}
-	raw := elements(openEnvelope(data).result)
+	raw := elements(openEnvelope(data).result, len(reply.Result))
 	if len(raw) != len(reply.Result) {
 		return false
 	}
