@@ -198,21 +198,42 @@ func isGiven(object json.RawMessage) bool {
 }
 
 // extra adds what the SDK does not know. Nothing may stand there twice: a reader takes the
-// one or the other, and some readers take any letter case.
+// one or the other, and some readers take any letter case, or client_id for clientId.
 func (b *body) extra(extra map[string]any) {
+	own, spelled := map[string]bool{}, map[string]bool{}
+	for _, name := range b.names {
+		own[bare(name)] = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		path := "Extra." + name
+		path, letters := "Extra."+name, bare(name)
 		switch {
 		case name == "":
 			b.find(unsendable, "Extra", "has a parameter without a name")
 		case !utf8.ValidString(name):
 			b.find(unsendable, "Extra", "has a name that is not UTF-8")
-		case slices.ContainsFunc(b.names, func(own string) bool { return strings.EqualFold(own, name) }):
+		case own[letters]:
 			b.find(unsendable, path, "has a field of its own")
+		case spelled[letters]:
+			b.find(unsendable, path, "stands there in another spelling, too")
 		default:
 			b.add(path, name, extra[name])
 		}
+		spelled[letters] = true
 	}
+}
+
+// bare is a name without its letter case and without all that is no letter or digit.
+func bare(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		return least
+	}, name)
 }
 
 func atMost(n int) rule {

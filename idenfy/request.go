@@ -121,8 +121,8 @@ type SessionRequest struct {
 	// DetectionTypes is what the selfie step looks for on mobile devices, by priority.
 	DetectionTypes []DetectionType
 
-	// Extra holds parameters that this SDK does not know, by their wire names. A name of one
-	// of the fields above is refused.
+	// Extra holds parameters that this SDK does not know, by their wire names. The name of
+	// one of the fields above is refused in every spelling, client_id, too.
 	Extra map[string]any
 }
 

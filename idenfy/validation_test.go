@@ -265,6 +265,23 @@ func TestExtraCannotOverrideATypedKey(t *testing.T) {
 	assert.JSONEq(t, `{"clientId":"1","dummyStatus":"APPROVED","x":null}`, sent(t, idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"dummyStatus": "APPROVED", "x": nil}}))
 }
 
+func TestExtraCannotOverrideATypedKeyInAnySpelling(t *testing.T) {
+	for _, name := range []string{
+		"client_id", "CLIENT_ID", "client-id", "client.id", "client id", "clientId ", " clientId", "\tclientId", "clientId\n", "clientId\x00", "client\u200bId",
+		"\ufeffclientId", "\u017fex", "check_liveness", "levenshtein_mrz_match_ratio",
+	} {
+		req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{name: "x"}}
+		assert.Equal(t, []identomat.Problem{{Path: "Extra." + name, Message: "has a field of its own"}}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+	}
+	req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"ageLimit": 18, "AgeLimit": 21, "age_limit": 16}}
+	assert.Equal(t, []identomat.Problem{
+		{Path: "Extra.ageLimit", Message: "stands there in another spelling, too"}, {Path: "Extra.age_limit", Message: "stands there in another spelling, too"},
+	}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+	assert.JSONEq(t, `{"clientId":"1","clientIds":1,"client":2,"id":3,"ageLimit":18,"ageMax":99,"日":4}`, sent(t, idenfy.SessionRequest{
+		ClientID: "1", Extra: map[string]any{"clientIds": 1, "client": 2, "id": 3, "ageLimit": 18, "ageMax": 99, "日": 4},
+	}))
+}
+
 func TestWhatIsNotUTF8IsNeverSent(t *testing.T) {
 	req := idenfy.SessionRequest{ClientID: "1\xff", Locale: "\xff", Documents: []idenfy.DocumentType{"PASSPORT", "\xff"}}
 	assert.Equal(t, []identomat.Problem{
