@@ -68,7 +68,7 @@ func (b *body) add(path, name string, value any) {
 		b.find(unsendable, path, "has no JSON form") // the error might quote it
 		return
 	}
-	if !utf8.Valid(data) {
+	if !utf8.Valid(data) || !allUTF8(value) {
 		b.find(unsendable, path, "is not UTF-8")
 		return
 	}
@@ -78,6 +78,26 @@ func (b *body) add(path, name string, value any) {
 	quoted, _ := json.Marshal(name)
 	b.json = append(append(append(b.json, quoted...), ':'), data...)
 	b.texts = appendTexts(b.texts, data)
+}
+
+// allUTF8 looks into what JSON is usually made of: encoding/json would quietly replace what
+// is wrong in it. The value has a JSON form, so it has an end.
+func allUTF8(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return utf8.ValidString(v)
+	case []string:
+		return !slices.ContainsFunc(v, func(s string) bool { return !utf8.ValidString(s) })
+	case []any:
+		return !slices.ContainsFunc(v, func(element any) bool { return !allUTF8(element) })
+	case map[string]any:
+		for name, element := range v {
+			if !utf8.ValidString(name) || !allUTF8(element) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // appendTexts appends the strings inside of a JSON value, names too, and numbers that are

@@ -289,6 +289,23 @@ func TestWhatIsNotUTF8IsNeverSent(t *testing.T) {
 	}, problems(t, silent(t, idenfy.WithoutValidation()), req))
 }
 
+func TestAnExtraValueThatIsNotUTF8IsNeverSent(t *testing.T) {
+	for _, value := range []any{
+		"a\xff", []string{"a", "\xff"}, []any{1, "\xff"}, map[string]any{"k": "\xff"}, map[string]any{"k\xff": 1}, map[string]any{"k": []any{map[string]any{"k": "\xff"}}},
+		json.RawMessage("\"\xff\""),
+	} {
+		req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"note": value}}
+		assert.Equal(t, []identomat.Problem{{Path: "Extra.note", Message: "is not UTF-8"}}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+	}
+	loop := map[string]any{}
+	loop["loop"] = loop
+	assert.Equal(t, []identomat.Problem{{Path: "Extra.note", Message: "has no JSON form"}},
+		problems(t, silent(t), idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"note": loop}}))
+	assert.JSONEq(t, `{"clientId":"1","note":{"k":["é","\ufffd",null]}}`, sent(t, idenfy.SessionRequest{
+		ClientID: "1", Extra: map[string]any{"note": map[string]any{"k": []any{"é", "\ufffd", nil}}},
+	}))
+}
+
 func TestValidationCanBeLoosened(t *testing.T) {
 	odd := idenfy.SessionRequest{
 		ClientID: "1", Locale: "ka", Documents: []idenfy.DocumentType{"OTHER"}, TokenType: "NEW", Sex: "X",
