@@ -44,6 +44,7 @@ type Server struct {
 	apiKey, apiSecret, signingKey string
 	unknown                       bool
 	credits                       int // negative: no end
+	maxDigits                     int // seconds
 	tb                            TB
 	http                          *http.Server
 	serving                       sync.WaitGroup
@@ -96,6 +97,12 @@ func WithCredits(n int) Option { return func(s *Server) { s.credits = n } }
 // AllowUnknown lets parameters and values pass that the page does not list.
 func AllowUnknown() Option { return func(s *Server) { s.unknown = true } }
 
+// WithMaxDigitStringExpiry is the contract that [idenfy.WithMaxDigitStringExpiry] is for: a
+// token with a digit string may live for so many seconds. The page's maximum is 86400.
+func WithMaxDigitStringExpiry(seconds int) Option {
+	return func(s *Server) { s.maxDigits = seconds }
+}
+
 // NewServer starts a server that closes itself when the test ends. Requests that it
 // refuses, and why, are in the log of the test.
 func NewServer(t TB, opts ...Option) *Server {
@@ -115,7 +122,8 @@ func Start(opts ...Option) (*Server, error) { return start(nil, opts) }
 func start(tb TB, opts []Option) (*Server, error) {
 	s := &Server{
 		apiKey: DefaultAPIKey, apiSecret: DefaultAPISecret, signingKey: DefaultSigningKey, credits: -1, tb: tb,
-		closing: make(chan struct{}), release: make(chan struct{}),
+		maxDigits: idenfy.DefaultMaxDigitStringExpiry,
+		closing:   make(chan struct{}), release: make(chan struct{}),
 	}
 	for _, opt := range opts {
 		opt(s)

@@ -131,6 +131,25 @@ func TestWhatThePageForbidsIsRefused(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(reply, "authToken"))
 }
 
+func TestADigitStringLivesAsLongAsTheContractAllows(t *testing.T) {
+	s := idenfytest.NewServer(t, idenfytest.WithMaxDigitStringExpiry(172800))
+	status, reply := post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172800}`)
+	assert.Equal(t, 201, status, reply)
+	status, reply = post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172801}`)
+	assert.Equal(t, 400, status)
+	assert.Contains(t, reply, `"identifier":"PARTNER_CONTRACT_ERROR"`)
+	status, reply = post(t, idenfytest.NewServer(t), `{"clientId":"1","generateDigitString":true,"expiryTime":86400}`)
+	assert.Equal(t, 201, status, reply)
+}
+
+func TestTheSchemeOfACallbackURLHasNoLetterCase(t *testing.T) {
+	s := idenfytest.NewServer(t)
+	for url, want := range map[string]int{"HTTPS://a.example": 201, "https://a": 201, "https://": 400, "HTTP://a.example": 400, "httpss://a.example": 400} {
+		status, reply := post(t, s, `{"clientId":"1","callbackUrl":"`+url+`"}`)
+		assert.Equal(t, want, status, "%s %s", url, reply)
+	}
+}
+
 func TestKeysMethodAndEncodingAreChecked(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	for name, change := range map[string]func(*http.Request){

@@ -138,7 +138,7 @@ var fields = []field{
 	{name: "utilityBill", kind: boolean},
 	{name: "additionalSteps", kind: anyObject, nullable: true},
 	{name: "additionalData", kind: anyObject, nullable: true},
-	{name: "callbackUrl", min: 9, form: https},
+	{name: "callbackUrl", form: https},
 	{name: "questionnaire", nullable: true},
 	{name: "riskAssessmentProfile", nullable: true},
 
@@ -176,10 +176,10 @@ func date(s string) bool {
 	return err == nil
 }
 
-func https(s string) bool { return strings.HasPrefix(s, "https://") }
-
-// maxDigitStringExpiry is the page's default of expiryTime.
-const maxDigitStringExpiry = 86400
+func https(s string) bool {
+	scheme, host, found := strings.Cut(s, "://")
+	return found && strings.EqualFold(scheme, "https") && host != ""
+}
 
 // check applies the rules of the page. The messages repeat no value.
 func (s *Server) check(p params) *reply {
@@ -205,7 +205,7 @@ func (s *Server) check(p params) *reply {
 		return bad("VALIDATION_ERROR", "Field 'utilityBill' can't be used together with 'additionalSteps'.")
 	case p.given("additionalData") && !p.given("additionalSteps"):
 		return bad("VALIDATION_ERROR", "Field 'additionalData' must be used with 'additionalSteps'.")
-	case p.flag("generateDigitString") && expiry > maxDigitStringExpiry:
+	case p.flag("generateDigitString") && expiry > s.maxDigits:
 		return bad("PARTNER_CONTRACT_ERROR", "Field 'expiryTime' exceeds the maximum of a digit string.")
 	}
 	return nil
