@@ -281,7 +281,10 @@ func WithUserAgent(product string) Option {
 // WithGuard asks guard before every session, after validation and before anything is sent.
 // An error ends the call with an [identomat.TransportError] of no attempt. A second session
 // for a client id before the final webhook of the first can cost credits, so a guard may
-// look whether one is open; it must be safe for concurrent use.
+// look whether one is open; it must be safe for concurrent use. What a guard reserves is
+// still reserved after a call that fails: if MaybeProcessed of the error is false, no webhook
+// will come to free it. An error of the guard that shows a value of the request loses its
+// text, and errors.As does not see it.
 func WithGuard(guard func(ctx context.Context, clientID string) error) Option {
 	return option(func(s *settings) error {
 		if guard == nil {

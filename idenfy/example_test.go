@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/identomat-go/identomat"
@@ -100,24 +101,31 @@ func ExampleClient_CreateSession() {
 
 // What to do about the ways in which a session is not created.
 func ExampleClient_CreateSession_errors() {
-	server, err := idenfytest.Start(idenfytest.WithCredits(0))
+	server, err := idenfytest.Start(idenfytest.WithCredits(1))
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer server.Close()
+	client := server.Client()
+	server.Fault(idenfytest.HTMLPage(http.StatusBadGateway).AfterProcessing(), 1)
 
-	_, err = server.Client().CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
-	var lost *identomat.TransportError
-	switch {
-	case errors.Is(err, idenfy.ErrOutOfCredits):
-		fmt.Println("buy credits")
-	case errors.Is(err, idenfy.ErrUnauthorized):
-		fmt.Println("check the keys")
-	case errors.As(err, &lost) && lost.MaybeProcessed:
-		fmt.Println("a session may exist: wait before you repeat")
+	for range 2 {
+		_, err = client.CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
+		var lost *identomat.TransportError
+		var reply *idenfy.APIError
+		switch {
+		case errors.As(err, &lost) && lost.MaybeProcessed, errors.As(err, &reply) && reply.MaybeProcessed:
+			fmt.Println("a session may exist: wait before you repeat")
+		case errors.Is(err, idenfy.ErrOutOfCredits):
+			fmt.Println("buy credits")
+		case errors.Is(err, idenfy.ErrUnauthorized):
+			fmt.Println("check the keys")
+		}
+		fmt.Println(err)
 	}
-	fmt.Println(err)
 	// Output:
+	// a session may exist: wait before you repeat
+	// idenfy: token: unexpected reply (HTTP 502, text/html, a session may exist): 109 bytes: html bad gateway bad gateway html
 	// buy credits
 	// idenfy: token: out of credits (HTTP 400, PERMISSIONS_ERROR)
 }
@@ -189,12 +197,11 @@ func ExampleWithGuard() {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	open := map[string]bool{} // in a database, and cleared by the final webhook
+	var open sync.Map // in a database; the final webhook clears it, and an error that is certain
 	client := server.Client(idenfy.WithGuard(func(_ context.Context, clientID string) error {
-		if open[clientID] {
+		if _, already := open.LoadOrStore(clientID, true); already {
 			return errors.New("a session is open")
 		}
-		open[clientID] = true
 		return nil
 	}))
 	for range 2 {

@@ -24,7 +24,8 @@ const operation = "idenfy/token"
 //
 // A session can cost credits, so the request is sent again only when it is certain that none
 // was made: after a failed connection, and after HTTP 429. After an error with
-// MaybeProcessed a session may exist whose token is lost; it expires by itself.
+// MaybeProcessed, which both [identomat.TransportError] and [APIError] have, a session may
+// exist whose token is lost; it expires by itself.
 //
 // Errors: [identomat.ValidationError] before anything is sent, with every problem;
 // [identomat.TransportError]; [APIError], above all [ErrOutOfCredits], [ErrUnauthorized],
