@@ -99,7 +99,8 @@ func (e *WebhookError) Unwrap() error { return e.kind }
 
 // ParseWebhook reads a webhook of iDenfy's from a request and checks its signature with the
 // signing keys of the notification; give two while you change one. Answer 2xx within ten
-// seconds, or iDenfy sends it again. (iDenfy's public documentation, not the page.)
+// seconds, or iDenfy sends it again. (iDenfy's public documentation, not the page.) It reads
+// the body, which nothing may have read before: the signature is that of its bytes.
 //
 // A webhook has no time and no number, so that a copy of it is as good as the first: let
 // nothing happen twice for the same ScanRef, Final and outcome. The header
@@ -129,7 +130,11 @@ func ParseWebhook(r *http.Request, keys ...string) (*Webhook, error) {
 		return nil, err
 	}
 	if !isSigned(body, signature, keys) {
-		return nil, &WebhookError{http.StatusForbidden, "the signature does not match", ErrSignatureMismatch}
+		reason := "the signature does not match"
+		if len(body) == 0 {
+			reason += " an empty body; was it read before?"
+		}
+		return nil, &WebhookError{http.StatusForbidden, reason, ErrSignatureMismatch}
 	}
 	return parsePayload(body)
 }
@@ -149,7 +154,7 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, MaxWebhookSize+1))
-	if len(body) > MaxWebhookSize {
+	if tooLarge := (*http.MaxBytesError)(nil); len(body) > MaxWebhookSize || errors.As(err, &tooLarge) {
 		return nil, &WebhookError{http.StatusRequestEntityTooLarge, "the body is too large", ErrTooLarge}
 	}
 	if err != nil {
@@ -174,7 +179,7 @@ func isSigned(body, signature []byte, keys []string) bool {
 // parsePayload reads a body whose signature is right.
 func parsePayload(body []byte) (*Webhook, error) {
 	refused := &WebhookError{StatusCode: http.StatusBadRequest, reason: "the body is not one JSON object"}
-	o, err := readObject(body, "final", "scanRef", "status")
+	o, err := readObject(body, "final", "scanRef", "clientId", "externalRef", "status")
 	if err != nil {
 		return nil, refused
 	}

@@ -121,6 +121,16 @@ func TestTheWholeBodyIsVerifiedHoweverItArrives(t *testing.T) {
 	assert.Nil(t, w)
 }
 
+func TestABodyThatWasReadBeforeIsNamedAsTheReason(t *testing.T) {
+	r := webhook(vectorBody, vectorSignature)
+	_, err := idenfy.ParseWebhook(r, vectorKey)
+	require.NoError(t, err)
+	w, err := idenfy.ParseWebhook(r, vectorKey)
+	require.ErrorIs(t, err, idenfy.ErrSignatureMismatch)
+	require.EqualError(t, err, "idenfy: webhook refused: the signature does not match an empty body; was it read before?")
+	assert.Nil(t, w)
+}
+
 func TestAWebhookIsBounded(t *testing.T) {
 	fits := vectorBody[:len(vectorBody)-1] + strings.Repeat(" ", idenfy.MaxWebhookSize-len(vectorBody)) + "}"
 	w, err := idenfy.ParseWebhook(signed(fits), vectorKey)
@@ -129,6 +139,12 @@ func TestAWebhookIsBounded(t *testing.T) {
 	_, err = idenfy.ParseWebhook(signed(fits+" "), vectorKey)
 	require.ErrorIs(t, err, idenfy.ErrTooLarge)
 	var refused *idenfy.WebhookError
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, 413, refused.StatusCode)
+	bounded := signed(vectorBody)
+	bounded.Body = http.MaxBytesReader(nil, bounded.Body, int64(len(vectorBody)-1))
+	_, err = idenfy.ParseWebhook(bounded, vectorKey)
+	require.ErrorIs(t, err, idenfy.ErrTooLarge, "a smaller limit of the server's")
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, 413, refused.StatusCode)
 	endless := webhook("", vectorSignature)
@@ -141,7 +157,7 @@ func TestASignedBodyThatIsNotOneObjectIsRefused(t *testing.T) {
 	for _, body := range []string{
 		"", "null", "[]", `"x"`, "7", "{", `{"final":true}{"final":true}`, `{"final":true}x`, `{"final":true,}`, "<html>", "\ufeff{}",
 		`{"status":7}`, `{"status":[]}`, `{"status":"APPROVED"}`,
-		`{"final":true,"final":false}`, `{"scanRef":"a","scanRef":"b"}`, `{"status":{"overall":"DENIED"},"status":{"overall":"APPROVED"}}`,
+		`{"final":true,"final":false}`, `{"scanRef":"a","scanRef":"b"}`, `{"clientId":"a","clientId":"b"}`, `{"externalRef":"a","externalRef":null}`, `{"status":{"overall":"DENIED"},"status":{"overall":"APPROVED"}}`,
 		`{"final":true,"status":{"overall":"DENIED","overall":"APPROVED"}}`,
 	} {
 		w, err := idenfy.ParseWebhook(signed(body), vectorKey)
