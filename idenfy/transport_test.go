@@ -292,6 +292,18 @@ func TestTheStatusOfARefusalThatWasCutOffStillCounts(t *testing.T) {
 	assert.EqualValues(t, 1, sent.Load())
 }
 
+func TestASessionWithAnotherStatusThan2xxIsNoSession(t *testing.T) {
+	for _, body := range []string{tokenReply, page(t, "response-no-fields.json")} {
+		for _, status := range []int{300, 302, 304, 399, 400, 404, 500, 503, 599} {
+			session, err := answering(t, status, body).CreateSession(t.Context(), request)
+			api := apiError(t, err)
+			assert.Nil(t, session)
+			assert.Equal(t, status, api.StatusCode)
+			assert.True(t, body != tokenReply || api.MaybeProcessed, "%d: it is no error of iDenfy's form", status)
+		}
+	}
+}
+
 func TestARedirectIsNeverFollowed(t *testing.T) {
 	elsewhere, arrived := serving(t, func(http.ResponseWriter, *http.Request) {})
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -392,6 +404,13 @@ func TestTheCallersContextEndsTheCall(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.True(t, transportError(t, err).MaybeProcessed)
 		assert.Equal(t, 3*time.Second, time.Since(start))
+		later, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		start = time.Now()
+		err = create(client, later)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+		assert.True(t, transportError(t, err).Timeout())
+		assert.Equal(t, idenfy.DefaultAttemptTimeout, time.Since(start), "a later deadline does not lift the bound of an attempt")
 		err = create(silent(t), ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.False(t, transportError(t, err).MaybeProcessed)
