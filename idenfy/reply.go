@@ -8,7 +8,6 @@ import (
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/internal/engine"
-	"github.com/identomat-go/identomat/internal/redact"
 	"github.com/identomat-go/identomat/internal/sample"
 )
 
@@ -78,7 +77,7 @@ func (c *call) apiError(r *engine.Reply) *APIError {
 	if err != nil || identifier == "" && message == "" || identifier == "" && engine.IsSuccess(r.StatusCode) {
 		return c.failure(r, ErrUnexpectedReply)
 	}
-	if identifiers[identifier] == nil && (!isIdentifier(identifier) || redact.Contains(string(identifier), c.client.secrets(c.texts)...)) {
+	if identifiers[identifier] == nil && (!isIdentifier(identifier) || repeats(string(identifier), c.client.secrets(c.texts))) {
 		identifier = "" // the place of a constant is not safe from sentences and names
 	}
 	return &APIError{Op: operation, StatusCode: r.StatusCode, Identifier: identifier, Message: message}
@@ -94,6 +93,26 @@ func isIdentifier(s Identifier) bool {
 		}
 	}
 	return true
+}
+
+// repeats reports whether an identifier has a word of what was sent in it: iDenfy returns
+// names in capitals. The words of a URL are not a person's, and error is often one of them.
+func repeats(identifier string, secrets []string) bool {
+	for _, secret := range secrets {
+		secret = strings.ToUpper(secret)
+		if strings.Contains(identifier, secret) {
+			return true
+		}
+		if strings.Contains(secret, "://") {
+			continue
+		}
+		for word := range strings.FieldsFuncSeq(secret, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+			if len(word) >= minSecret && strings.Contains(identifier, word) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // isRefusal reports whether it is certain that no session was made: iDenfy says so in its

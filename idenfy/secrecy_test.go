@@ -238,6 +238,23 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 	}
 }
 
+func TestAnIdentifierThatRepeatsANameInCapitalsIsNotShown(t *testing.T) {
+	for identifier, shown := range map[string]string{
+		"WILHELMINA": "", "FEATHERSTONE": "", "WILHELMINA_FEATHERSTONE": "", "NO_RUSTAVELI_STREET": "", "MARIA_IS_UNKNOWN": "",
+		"BRAND_NEW": "BRAND_NEW", "BRAND_NEW_ERROR": "BRAND_NEW_ERROR", "BAD_VALUE": "BAD_VALUE",
+	} {
+		req := privateRequest()
+		req.FirstName, req.ErrorURL = "Wilhelmina Maria", "https://bank.example/error"
+		_, err := answering(t, 400, `{"identifier":"`+identifier+`","message":"x"}`).CreateSession(t.Context(), req)
+		var api *idenfy.APIError
+		require.ErrorAs(t, err, &api)
+		assert.Equal(t, shown, string(api.Identifier))
+		if shown == "" {
+			assert.NotContains(t, printings(t, *api), identifier)
+		}
+	}
+}
+
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }

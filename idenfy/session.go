@@ -54,6 +54,9 @@ func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Sessio
 	return session, nil
 }
 
+// minSecret keeps a country and a sex from being found in every text.
+const minSecret = 4
+
 // secrets are the keys and the texts of a request that are long enough to be searched for.
 func (c *Client) secrets(texts []string) []string {
 	var all []string
@@ -61,7 +64,7 @@ func (c *Client) secrets(texts []string) []string {
 		all = append(all, key.Reveal())
 	}
 	for _, text := range texts {
-		if len(text) >= 4 {
+		if len(text) >= minSecret {
 			all = append(all, text)
 		}
 	}
