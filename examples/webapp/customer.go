@@ -32,15 +32,15 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 		Started  bool
 		Stage    string
 		Text     stageText
-		TryAgain bool
-		Tries    int
+		MayStart bool // none is open
+		Tries    int  // that are left
 		GoOn     bool
 		Minutes  string // until the session ends
 		CanErase bool
 		Reason   string
 	}{
 		verification: v, Started: found, Stage: stage(v, found), Text: stages[stage(v, found)],
-		TryAgain: tries > 0 && (!found || v.State == rejected || v.State == expired) && !v.Erasing,
+		MayStart: (!found || v.State == rejected || v.State == expired) && !v.Erasing,
 		Tries:    tries, GoOn: v.Open(s.store.now()), Minutes: minutes(v.Expires.Sub(s.store.now())),
 		CanErase: v.Session.Token != "" && !v.Erasing, Reason: friendlyReason(v),
 	}

@@ -371,6 +371,11 @@ func TestARejectedCustomerTriesAgainAndNotForEver(t *testing.T) {
 	assert.Equal(t, http.StatusTooManyRequests, answer.status)
 	assert.Equal(t, maxTries, asked(b.fake, "begin/"))
 	assert.Equal(t, maxTries, b.count("verifications"), "a refused try leaves nothing")
+	customer.press("/erase", "/erase")
+	b.work()
+	page := customer.get("/verification").body
+	assert.Contains(t, page, "Verify your identity")
+	assert.Contains(t, page, "You have used your tries for today.", "erasing does not buy new ones")
 	b.pass(triesWithin)
 	customer.signIn("customer-1").begin()
 	assert.Equal(t, maxTries+1, asked(b.fake, "begin/"))
