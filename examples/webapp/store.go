@@ -34,9 +34,6 @@ const (
 	expired state = "expired"
 )
 
-// final reports whether nothing changes the state any more.
-func (s state) final() bool { return s == approved || s == rejected || s == expired }
-
 // verification is a row of the table.
 type verification struct {
 	ID       int64
@@ -206,14 +203,12 @@ const selectVerification = `SELECT v.id, v.customer, v.way, v.state, coalesce(v.
 	FROM verifications v LEFT JOIN outcomes o ON o.verification = v.id `
 
 func scan(row interface{ Scan(...any) error }) (v verification, found bool, err error) {
-	var token string
 	var reserved, expires, decided int64
-	err = row.Scan(&v.ID, &v.Customer, &v.Way, &v.State, &token, &v.Session.URL, &v.Returned, &v.Erasing,
+	err = row.Scan(&v.ID, &v.Customer, &v.Way, &v.State, &v.Session.Token, &v.Session.URL, &v.Returned, &v.Erasing,
 		&reserved, &expires, &v.Reason, &v.DecidedBy, &decided)
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, false, nil
 	}
-	v.Session.Token = identomat.Token(token)
 	v.Reserved, v.Expires = time.UnixMilli(reserved), time.UnixMilli(expires)
 	if decided != 0 {
 		v.Decided = time.UnixMilli(decided)
@@ -383,8 +378,13 @@ func (s *store) knows(ctx context.Context, token identomat.Token) (known bool, e
 
 // Jobs.
 
+// job is a session to ask for, or to erase.
 type job struct {
-	verification
+	verification int64
+	token        identomat.Token
+	state        state
+	erasing      bool
+	expires      time.Time
 	tries, wakes int
 }
 
@@ -399,12 +399,11 @@ func (s *store) due(ctx context.Context, limit int) (jobs []job, err error) {
 	defer func() { err = cmp.Or(err, rows.Err(), rows.Close()) }()
 	for rows.Next() {
 		var j job
-		var token string
 		var expires int64
-		if err := rows.Scan(&j.ID, &j.State, &token, &j.Erasing, &expires, &j.tries, &j.wakes); err != nil {
+		if err := rows.Scan(&j.verification, &j.state, &j.token, &j.erasing, &expires, &j.tries, &j.wakes); err != nil {
 			return nil, err
 		}
-		j.Session.Token, j.Expires = identomat.Token(token), time.UnixMilli(expires)
+		j.expires = time.UnixMilli(expires)
 		jobs = append(jobs, j)
 	}
 	return jobs, nil
@@ -420,13 +419,13 @@ func (s *store) nextDue(ctx context.Context) (time.Time, bool, error) {
 // later puts a job off, unless it was woken while it ran: then it is due again.
 func (s *store) later(ctx context.Context, j job, until time.Time) error {
 	_, err := s.exec(ctx, `UPDATE jobs SET due_at = CASE wakes WHEN ? THEN ? ELSE due_at END, tries = tries + 1
-		WHERE verification = ?`, j.wakes, millis(until), j.ID)
+		WHERE verification = ?`, j.wakes, millis(until), j.verification)
 	return err
 }
 
 // drop ends a job that has nothing left to learn.
 func (s *store) drop(ctx context.Context, j job) error {
-	_, err := s.exec(ctx, `DELETE FROM jobs WHERE verification = ? AND wakes = ?`, j.ID, j.wakes)
+	_, err := s.exec(ctx, `DELETE FROM jobs WHERE verification = ? AND wakes = ?`, j.verification, j.wakes)
 	return err
 }
 
@@ -440,9 +439,6 @@ func (s *store) leaveToPeople(ctx context.Context, id int64) error {
 // was this call that ended it: one that has ended stays as it is, so nobody is approved twice,
 // or after a rejection.
 func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by string) (settled bool, err error) {
-	if !outcome.final() {
-		return false, fmt.Errorf("%q ends nothing", outcome)
-	}
 	now := millis(s.now())
 	err = s.change(ctx, func(tx *sql.Tx) error {
 		// The URL has done its service.

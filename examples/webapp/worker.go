@@ -115,15 +115,15 @@ func (w *worker) work(ctx context.Context) error {
 func (w *worker) do(ctx context.Context, j job) error {
 	ctx, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
-	if j.Erasing {
+	if j.erasing {
 		return w.erase(ctx, j)
 	}
-	result, err := w.client.Sessions.Result(ctx, j.Session.Token)
+	result, err := w.client.Sessions.Result(ctx, j.token)
 	// What was learnt is written down, also when the program is about to end.
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(err, identomat.ErrSessionNotFound):
-		if j.State == manualCheck {
+		if j.state == manualCheck {
 			return w.store.drop(ctx, j) // the evidence is gone, and the decision is with the reviewers
 		}
 		return w.settle(ctx, j, expired, "session_not_found")
@@ -135,15 +135,15 @@ func (w *worker) do(ctx context.Context, j job) error {
 		return w.settle(ctx, j, approved, "")
 	case result.Outcome == identomat.OutcomeRejected:
 		return w.settle(ctx, j, rejected, result.RejectReason.Value)
-	case result.Outcome == identomat.OutcomeInProgress && j.State == inProgress:
-		if !w.store.now().Before(j.Expires.Add(grace)) {
+	case result.Outcome == identomat.OutcomeInProgress && j.state == inProgress:
+		if !w.store.now().Before(j.expires.Add(grace)) {
 			return w.settle(ctx, j, expired, "")
 		}
 		return w.store.later(ctx, j, w.store.now().Add(backoff(3*time.Second, j.tries, slowestCheck)))
 	default:
 		// An operator of Identomat's decides, or the outcome is one that this program does not
 		// know. Neither is an approval.
-		if err := w.store.leaveToPeople(ctx, j.ID); err != nil {
+		if err := w.store.leaveToPeople(ctx, j.verification); err != nil {
 			return err
 		}
 		return w.store.later(ctx, j, w.store.now().Add(backoff(time.Minute, j.tries, slowestReview)))
@@ -151,29 +151,29 @@ func (w *worker) do(ctx context.Context, j job) error {
 }
 
 func (w *worker) settle(ctx context.Context, j job, outcome state, reason string) error {
-	settled, err := w.store.settle(ctx, j.ID, outcome, reason, "Identomat")
+	settled, err := w.store.settle(ctx, j.verification, outcome, reason, "Identomat")
 	if err != nil {
 		return err
 	}
 	if !settled { // a reviewer was faster, or the customer has it erased
 		return w.store.later(ctx, j, w.store.now())
 	}
-	w.log.Info("a verification has ended", "verification", j.ID, "outcome", outcome)
+	w.log.Info("a verification has ended", "verification", j.verification, "outcome", outcome)
 	return nil
 }
 
 // erase removes a session from the service and then from the bank's books. The other way
 // round, a crash would leave a session that nobody remembers.
 func (w *worker) erase(ctx context.Context, j job) error {
-	err := w.client.Sessions.Delete(ctx, j.Session.Token)
+	err := w.client.Sessions.Delete(ctx, j.token)
 	ctx = context.WithoutCancel(ctx)
 	if err != nil && !errors.Is(err, identomat.ErrSessionNotFound) {
 		return w.putOff(ctx, j, err)
 	}
-	if err := w.store.erased(ctx, j.ID); err != nil {
+	if err := w.store.erased(ctx, j.verification); err != nil {
 		return err
 	}
-	w.log.Info("a verification was erased", "verification", j.ID)
+	w.log.Info("a verification was erased", "verification", j.verification)
 	return nil
 }
 
@@ -184,7 +184,7 @@ func (w *worker) putOff(ctx context.Context, j job, err error) error {
 	if errors.As(err, &api) {
 		pause = max(pause, min(api.RetryAfter, slowestReview))
 	}
-	w.log.Warn("a verification could not be looked after", "verification", j.ID, "again_in", pause, "error", err)
+	w.log.Warn("a verification could not be looked after", "verification", j.verification, "again_in", pause, "error", err)
 	return w.store.later(ctx, j, w.store.now().Add(pause))
 }
 
