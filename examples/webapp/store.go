@@ -165,8 +165,6 @@ func (s *store) exec(ctx context.Context, statement string, args ...any) (int64,
 	return result.RowsAffected()
 }
 
-func millis(t time.Time) int64 { return t.UnixMilli() }
-
 // Signing in.
 
 func hashed(cookie string) []byte {
@@ -176,7 +174,7 @@ func hashed(cookie string) []byte {
 
 func (s *store) signIn(ctx context.Context, cookie, user string) error {
 	_, err := s.exec(ctx, `INSERT INTO sign_ins (id, user, expires_at) VALUES (?, ?, ?)`,
-		hashed(cookie), user, millis(s.now().Add(signedIn)))
+		hashed(cookie), user, s.now().Add(signedIn).UnixMilli())
 	return err
 }
 
@@ -184,7 +182,7 @@ func (s *store) signIn(ctx context.Context, cookie, user string) error {
 func (s *store) signedInAs(ctx context.Context, cookie string) (string, error) {
 	var user string
 	err := s.db.QueryRowContext(ctx, `SELECT user FROM sign_ins WHERE id = ? AND expires_at > ?`,
-		hashed(cookie), millis(s.now())).Scan(&user)
+		hashed(cookie), s.now().UnixMilli()).Scan(&user)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
@@ -246,7 +244,7 @@ func (s *store) newest(ctx context.Context, limit int) (list []verification, err
 func (s *store) triesLeft(ctx context.Context, customer string) (int, error) {
 	var n int
 	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM begins WHERE customer = ? AND at > ?`,
-		customer, millis(s.now().Add(-triesWithin))).Scan(&n)
+		customer, s.now().Add(-triesWithin).UnixMilli()).Scan(&n)
 	return max(0, maxTries-n), err
 }
 
@@ -266,7 +264,7 @@ func (s *store) reserve(ctx context.Context, customer, way string, lifetime time
 			return errErasing
 		}
 		result, err := tx.ExecContext(ctx, `INSERT INTO verifications (customer, way, state, reserved_at, expires_at)
-			VALUES (?, ?, 'beginning', ?, ?) ON CONFLICT DO NOTHING`, customer, way, millis(now), millis(now.Add(lifetime)))
+			VALUES (?, ?, 'beginning', ?, ?) ON CONFLICT DO NOTHING`, customer, way, now.UnixMilli(), now.Add(lifetime).UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -279,13 +277,13 @@ func (s *store) reserve(ctx context.Context, customer, way string, lifetime time
 		}
 		var tries int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM begins WHERE customer = ? AND at > ?`,
-			customer, millis(now.Add(-triesWithin))).Scan(&tries); err != nil {
+			customer, now.Add(-triesWithin).UnixMilli()).Scan(&tries); err != nil {
 			return err
 		}
 		if tries >= maxTries {
 			return errTooManyTries
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO begins (customer, at) VALUES (?, ?)`, customer, millis(now))
+		_, err = tx.ExecContext(ctx, `INSERT INTO begins (customer, at) VALUES (?, ?)`, customer, now.UnixMilli())
 		return err
 	})
 	return id, mine, err
@@ -295,14 +293,14 @@ func (s *store) reserve(ctx context.Context, customer, way string, lifetime time
 func (s *store) begun(ctx context.Context, id int64, session *identomat.Session, expires, firstCheck time.Time) error {
 	return s.change(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `UPDATE verifications SET state = 'in_progress', token = ?, url = ?, expires_at = ?
-			WHERE id = ? AND state IN ('beginning', 'unclear')`, string(session.Token), session.URL, millis(expires), id)
+			WHERE id = ? AND state IN ('beginning', 'unclear')`, string(session.Token), session.URL, expires.UnixMilli(), id)
 		if err != nil {
 			return err
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return cmp.Or(err, errors.New("the verification was given up before its session was begun"))
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at) VALUES (?, ?)`, id, millis(firstCheck))
+		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at) VALUES (?, ?)`, id, firstCheck.UnixMilli())
 		return err
 	})
 }
@@ -343,7 +341,7 @@ func (s *store) sweep(ctx context.Context) error {
 			{`DELETE FROM begins WHERE at <= ?`, now.Add(-triesWithin)},
 			{`DELETE FROM sign_ins WHERE expires_at <= ?`, now},
 		} {
-			if _, err := tx.ExecContext(ctx, c.statement, millis(c.before)); err != nil {
+			if _, err := tx.ExecContext(ctx, c.statement, c.before.UnixMilli()); err != nil {
 				return err
 			}
 		}
@@ -367,7 +365,7 @@ func (s *store) returned(ctx context.Context, customer string, token identomat.T
 // one, or one that has ended.
 func (s *store) wake(ctx context.Context, token identomat.Token) error {
 	_, err := s.exec(ctx, `UPDATE jobs SET due_at = min(due_at, ?), tries = 0, wakes = wakes + 1
-		WHERE verification = (SELECT id FROM verifications WHERE token = ?)`, millis(s.now()), string(token))
+		WHERE verification = (SELECT id FROM verifications WHERE token = ?)`, s.now().UnixMilli(), string(token))
 	return err
 }
 
@@ -392,7 +390,7 @@ type job struct {
 func (s *store) due(ctx context.Context, limit int) (jobs []job, err error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT v.id, v.state, v.token, v.erasing, v.expires_at, j.tries, j.wakes
 		FROM jobs j JOIN verifications v ON v.id = j.verification
-		WHERE j.due_at <= ? ORDER BY j.due_at, v.id LIMIT ?`, millis(s.now()), limit)
+		WHERE j.due_at <= ? ORDER BY j.due_at, v.id LIMIT ?`, s.now().UnixMilli(), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -419,7 +417,7 @@ func (s *store) nextDue(ctx context.Context) (time.Time, bool, error) {
 // later puts a job off, unless it was woken while it ran: then it is due again.
 func (s *store) later(ctx context.Context, j job, until time.Time) error {
 	_, err := s.exec(ctx, `UPDATE jobs SET due_at = CASE wakes WHEN ? THEN ? ELSE due_at END, tries = tries + 1
-		WHERE verification = ?`, j.wakes, millis(until), j.verification)
+		WHERE verification = ?`, j.wakes, until.UnixMilli(), j.verification)
 	return err
 }
 
@@ -439,7 +437,7 @@ func (s *store) leaveToPeople(ctx context.Context, id int64) error {
 // was this call that ended it: one that has ended stays as it is, so nobody is approved twice,
 // or after a rejection.
 func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by string) (settled bool, err error) {
-	now := millis(s.now())
+	now := s.now().UnixMilli()
 	err = s.change(ctx, func(tx *sql.Tx) error {
 		// The URL has done its service.
 		result, err := tx.ExecContext(ctx, `UPDATE verifications SET state = ?, url = ''
@@ -472,7 +470,7 @@ func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by 
 // eraseAll marks everything of a customer for the worker, which erases it at the service
 // first. It refuses while it is unknown whether a session exists.
 func (s *store) eraseAll(ctx context.Context, customer string) error {
-	now := millis(s.now())
+	now := s.now().UnixMilli()
 	return s.change(ctx, func(tx *sql.Tx) error {
 		var unsettled bool
 		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM verifications
@@ -506,7 +504,7 @@ func (s *store) erased(ctx context.Context, id int64) error {
 // note writes down who looked at what.
 func (s *store) note(ctx context.Context, who, action string, verification int64) error {
 	_, err := s.exec(ctx, `INSERT INTO audit (at, who, action, verification) VALUES (?, ?, ?, ?)`,
-		millis(s.now()), who, action, verification)
+		s.now().UnixMilli(), who, action, verification)
 	return err
 }
 

@@ -330,7 +330,7 @@ func TestAWorkerLooksAfterSessionsThatNobodyCalledAbout(t *testing.T) {
 	b.work()
 	assert.Equal(t, 1, asked(b.fake, "result/"), "the next look is put off")
 	require.NoError(t, b.fake.SetResult(token, `{"result":"APPROVED"}`))
-	_, err := b.store.exec(t.Context(), "UPDATE jobs SET due_at = ?", millis(b.store.now().Add(slowestCheck))) // as if the callback were lost
+	_, err := b.store.exec(t.Context(), "UPDATE jobs SET due_at = ?", b.store.now().Add(slowestCheck).UnixMilli()) // as if the callback were lost
 	require.NoError(t, err)
 	b.work()
 	assert.Equal(t, "Your verification is not finished", customer.sees())
