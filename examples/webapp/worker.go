@@ -23,8 +23,8 @@ const (
 	// checkPatience bounds one question to the service, retries included.
 	checkPatience = 30 * time.Second
 
-	batch      = 16
-	concurrent = 4
+	// concurrent is how many jobs are done at a time.
+	concurrent = 8
 	// idle is the longest time without a look at the database, and the interval of sweeps.
 	idle = 30 * time.Second
 )
@@ -68,39 +68,25 @@ func (w *worker) run(ctx context.Context) {
 			w.log.Error("the worker cannot use its database", "error", err)
 			pause = time.Second
 		}
-		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 		case <-w.poked:
-		case <-timer.C:
+		case <-time.After(pause):
 		}
-		timer.Stop()
 	}
 }
 
 // work does all jobs that are due.
 func (w *worker) work(ctx context.Context) error {
 	for ctx.Err() == nil {
-		jobs, err := w.store.due(ctx, batch)
+		jobs, err := w.store.due(ctx, concurrent)
 		if err != nil || len(jobs) == 0 {
 			return err
 		}
-		var (
-			wait   sync.WaitGroup
-			mu     sync.Mutex
-			failed []error
-			slots  = make(chan struct{}, concurrent)
-		)
-		for _, j := range jobs {
-			wait.Go(func() {
-				slots <- struct{}{}
-				defer func() { <-slots }()
-				if err := w.do(ctx, j); err != nil {
-					mu.Lock()
-					defer mu.Unlock()
-					failed = append(failed, err)
-				}
-			})
+		var wait sync.WaitGroup
+		failed := make([]error, len(jobs))
+		for i, j := range jobs {
+			wait.Go(func() { failed[i] = w.do(ctx, j) })
 		}
 		wait.Wait()
 		// Without a pause, a full disk would have the service asked in a loop.
