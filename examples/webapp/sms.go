@@ -26,7 +26,6 @@ var errTooManyMessages = errors.New("too many messages for one number")
 // remembers is in memory alone, because one-time passwords belong in no database.
 type sms struct {
 	log *slog.Logger
-	now func() time.Time
 
 	mu      sync.Mutex
 	sent    map[[sha256.Size]byte]time.Time
@@ -34,14 +33,14 @@ type sms struct {
 }
 
 func newSMS(log *slog.Logger) *sms {
-	return &sms{log: log, now: time.Now, sent: map[[sha256.Size]byte]time.Time{}, numbers: map[string][]time.Time{}}
+	return &sms{log: log, sent: map[[sha256.Size]byte]time.Time{}, numbers: map[string][]time.Time{}}
 }
 
 // send hands a message to the gateway, once.
 func (s *sms) send(_ context.Context, message identomat.SMS) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	now := time.Now()
 	s.forget(now)
 	key := sha256.Sum256([]byte(message.PhoneNumber + "\x00" + message.Text))
 	if _, twice := s.sent[key]; twice {
