@@ -34,7 +34,7 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// reviewed is the verification of a path. Without a session there is nothing to review.
+// reviewed is the verification of a path.
 func (s *server) reviewed(r *http.Request) (verification, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
@@ -47,7 +47,8 @@ func (s *server) reviewed(r *http.Request) (verification, error) {
 	return v, err
 }
 
-// opened is reviewed, with an entry in the audit. Nothing is shown that could not be noted.
+// opened is reviewed, with a session and an entry in the audit. Nothing is shown that could
+// not be noted.
 func (s *server) opened(r *http.Request, action string) (verification, error) {
 	v, err := s.reviewed(r)
 	if err != nil {
@@ -254,7 +255,7 @@ func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.placeholder(w, v, err)
 	}
-	s.setMediaHeaders(w.Header(), media.ContentType, "inline", fmt.Sprintf("verification-%d-%s.%s", v.ID, name, extension))
+	setMediaHeaders(w.Header(), media.ContentType, "inline", fmt.Sprintf("verification-%d-%s.%s", v.ID, name, extension))
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data)
 	return nil
@@ -279,7 +280,7 @@ func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
 		}
 		return refusal{http.StatusBadGateway, "Identomat did not send the PDF. Please try again later."}
 	}
-	s.setMediaHeaders(w.Header(), media.ContentType, "attachment", fmt.Sprintf("verification-%d.pdf", v.ID))
+	setMediaHeaders(w.Header(), media.ContentType, "attachment", fmt.Sprintf("verification-%d.pdf", v.ID))
 	if media.Size >= 0 {
 		w.Header().Set("Content-Length", strconv.FormatInt(media.Size, 10))
 	}
@@ -296,7 +297,7 @@ func isGone(err error) bool {
 }
 
 // setMediaHeaders lets a file be nothing but what its first bytes showed it to be.
-func (s *server) setMediaHeaders(h http.Header, contentType, disposition, name string) {
+func setMediaHeaders(h http.Header, contentType, disposition, name string) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", fmt.Sprintf("%s; filename=%q", disposition, name))
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
@@ -311,7 +312,7 @@ func (s *server) placeholder(w http.ResponseWriter, v verification, err error) e
 	} else {
 		s.log.Warn("an image could not be fetched", "verification", v.ID, "error", err)
 	}
-	s.setMediaHeaders(w.Header(), "image/svg+xml", "inline", "placeholder.svg")
+	setMediaHeaders(w.Header(), "image/svg+xml", "inline", "placeholder.svg")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="320" height="200" viewBox="0 0 320 200" role="img" aria-label="%[1]s">
 <rect width="320" height="200" fill="#e7e4dc"/><path d="M136 70h48v36h-48zm8 28l10-12 8 8 8-10 10 14" fill="none" stroke="#6b675e" stroke-width="3"/>
