@@ -118,12 +118,13 @@ func TestACustomerSeesNothingOfTheReviewDesk(t *testing.T) {
 	require.NoError(t, b.fake.ManualCheck(others))
 	b.work()
 	before := len(b.fake.Requests())
+	forms := map[*person]string{customer: "/verification", other: "/verification", nobody: "/"}
 	for path, method := range reviewPaths {
 		for _, id := range []string{"1", string(others)} {
-			for _, who := range []*person{customer, other, nobody} {
+			for who, page := range forms {
 				form := url.Values(nil)
 				if method == http.MethodPost {
-					form = url.Values{"csrf": {who.csrf(map[bool]string{true: "/", false: "/verification"}[who == nobody])}, "outcome": {"approved"}}
+					form = url.Values{"csrf": {who.csrf(page)}, "outcome": {"approved"}}
 				}
 				got := who.send(who.request(method, strings.ReplaceAll(path, "{id}", id), form))
 				switch {
@@ -397,19 +398,12 @@ func TestASignInEndsWhenItIsSignedOut(t *testing.T) {
 	assert.Equal(t, http.StatusSeeOther, late.get("/verification").status, "or after eight hours")
 }
 
-// secure is the program as it stands behind a proxy with https.
-func secure(b *bank, password string) *server {
-	b.Helper()
-	c := b.server.config
-	c.publicURL, c.service, c.password = "https://bank.example", true, password
-	s, err := newServer(c, b.store, b.worker, b.server.client, "https://widget.identomat.com", b.server.log)
-	require.NoError(b, err)
-	return s
-}
-
 func TestHTTPSMakesCookiesAndHeadersStrict(t *testing.T) {
 	b := newBank(t)
-	s := secure(b, "a-password-of-a-test")
+	c := b.server.config
+	c.publicURL, c.service, c.password = "https://bank.example", true, "a-password-of-a-test" // behind a proxy
+	s, err := newServer(c, b.store, b.worker, b.server.client, identomat.DefaultWidgetURL, b.server.log)
+	require.NoError(t, err)
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://bank.example/", nil))
 	require.Equal(t, http.StatusOK, w.Code)
@@ -468,15 +462,13 @@ func TestAReviewerSeesTheEvidenceAndIsWrittenDown(t *testing.T) {
 	assert.Contains(t, hits, "<h3>Sanctions lists</h3>")
 	assert.Contains(t, hits, "score 100")
 	assert.Contains(t, reviewer.press("/review", "/review/1/comparison").body, "Compared again: <strong>100 %</strong> alike.")
-	for name, disposition := range map[string]string{
-		"face": "jpg", "document-face": "jpg", "card-front": "jpg", "card-back": "jpg",
-	} {
+	for _, name := range []string{"face", "document-face", "card-front", "card-back"} {
 		got := reviewer.get("/review/1/image/" + name)
 		require.Equal(t, 200, got.status, name)
 		assert.True(t, strings.HasPrefix(got.body, "\xff\xd8\xff"), name)
 		assert.Equal(t, "image/jpeg", got.header.Get("Content-Type"))
 		assert.Equal(t, strconv.Itoa(len(got.body)), got.header.Get("Content-Length"))
-		assert.Equal(t, `inline; filename="verification-1-`+name+`.`+disposition+`"`, got.header.Get("Content-Disposition"))
+		assert.Equal(t, `inline; filename="verification-1-`+name+`.jpg"`, got.header.Get("Content-Disposition"))
 		assert.Equal(t, "nosniff", got.header.Get("X-Content-Type-Options"))
 		assert.Equal(t, "no-store", got.header.Get("Cache-Control"))
 		assert.Equal(t, "default-src 'none'; sandbox; frame-ancestors 'none'", got.header.Get("Content-Security-Policy"))

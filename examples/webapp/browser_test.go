@@ -443,10 +443,9 @@ func TestAForgedEndOfTheWidgetPostsNothingAndProvesNothing(t *testing.T) {
 
 func TestALostBeginIsExplained(t *testing.T) {
 	bank, b := browsing(t)
-	require.NoError(t, func() error {
-		id, _, err := bank.store.reserve(t.Context(), "customer-1", "redirect", 15*time.Minute)
-		return errors.Join(err, bank.store.beganUnclearly(t.Context(), id))
-	}())
+	id, _, err := bank.store.reserve(t.Context(), "customer-1", "redirect", 15*time.Minute)
+	require.NoError(t, err)
+	require.NoError(t, bank.store.beganUnclearly(t.Context(), id))
 	b.signIn(bank.url, "customer-1")
 	b.sees("We could not start your verification", "40-unclear")
 	b.press("Sign out")

@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,47 +175,37 @@ func TestAKillBetweenFetchAndCommitLosesNothing(t *testing.T) {
 	target, err := url.Parse(i.fake.WidgetURL)
 	require.NoError(t, err)
 	forward := httputil.NewSingleHostReverseProxy(target)
-	var lock *sql.Tx
-	read := make(chan struct{})
-	var once sync.Once
-	approve := make(chan struct{})
+	var approved atomic.Bool
+	locks := make(chan *sql.Tx, 1)
 	network := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case <-approve:
-		default:
+		if !strings.HasSuffix(r.URL.Path, "/result/") || !approved.CompareAndSwap(true, false) {
 			forward.ServeHTTP(w, r)
 			return
 		}
-		if !strings.HasSuffix(r.URL.Path, "/result/") {
-			forward.ServeHTTP(w, r)
+		answer := httptest.NewRecorder()
+		forward.ServeHTTP(answer, r)
+		assert.Contains(t, answer.Body.String(), `"approved"`)
+		lock, err := i.books.BeginTx(t.Context(), nil)
+		assert.NoError(t, err)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if !assert.NoError(t, err) {
 			return
 		}
-		once.Do(func() {
-			answer := httptest.NewRecorder()
-			forward.ServeHTTP(answer, r)
-			lock, err = i.books.BeginTx(t.Context(), nil)
-			assert.NoError(t, err)
-			assert.Contains(t, answer.Body.String(), `"approved"`)
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if !assert.NoError(t, err) {
-				return
-			}
-			resp := answer.Result()
-			resp.Close = true
-			assert.NoError(t, resp.Write(conn))
-			_, _ = io.Copy(io.Discard, conn) // ends when the program has read all of it and closes
-			_ = conn.Close()
-			close(read)
-		})
+		resp := answer.Result()
+		resp.Close = true
+		assert.NoError(t, resp.Write(conn))
+		_, _ = io.Copy(io.Discard, conn) // ends when the program has read all of it and closes
+		_ = conn.Close()
+		locks <- lock
 	}))
 	defer network.Close()
 	i.widget = network.URL
 	i.start()
 	customer := i.customer()
 	token := customer.begin()
-	close(approve)
+	approved.Store(true)
 	require.NoError(t, i.fake.Approve(token))
-	<-read
+	lock := <-locks
 	i.kill()
 	require.NoError(t, lock.Rollback())
 	assert.Zero(t, i.count("outcomes"), "nothing is decided yet")
