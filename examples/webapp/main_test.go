@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -33,9 +32,9 @@ func TestWithoutSettingsAFakeRunsInsideAndLeavesNothing(t *testing.T) {
 	t.Setenv("TMP", temp) // on Windows
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	out, ended := &lines{}, make(chan error, 1)
-	go func() { ended <- run(ctx, out, slog.New(slog.NewTextHandler(io.Discard, nil))) }()
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C stops.") }, 10*time.Second, time.Millisecond)
+	out, logged, ended := &lines{}, &lines{}, make(chan error, 1)
+	go func() { ended <- run(ctx, out, slog.New(slog.NewTextHandler(logged, nil))) }()
+	require.Eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C stops.") }, patience, time.Millisecond)
 	at := regexp.MustCompile(`Open +(http://localhost:\d+)`).FindStringSubmatch(out.String())
 	require.NotNil(t, at, out.String())
 	files, err := filepath.Glob(temp + "/onboarding-*/onboarding.db")
@@ -50,11 +49,11 @@ func TestWithoutSettingsAFakeRunsInsideAndLeavesNothing(t *testing.T) {
 	page := somebody(t, "http://"+widget.Host)
 	done := page.send(page.request(http.MethodPost, "/", form))
 	assert.Equal(t, at[1]+"/verification/return?session_token="+form.Get("session_token"), done.header.Get("Location"))
-	// The fake has called, so the outcome comes without a return and without a poll.
-	require.Eventually(t, func() bool { return customer.sees() == "Your account is open" }, 3*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return customer.sees() == "Your account is open" }, patience, 5*time.Millisecond, "without a return")
 
 	interrupt()
 	require.NoError(t, <-ended)
+	assert.Contains(t, logged.String(), "method=POST route=/callbacks/identomat status=200", "the fake has called")
 	left, err := os.ReadDir(temp)
 	require.NoError(t, err)
 	assert.Empty(t, left)
