@@ -1,238 +1,56 @@
-package browser
+package browser_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/accessibility"
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/browser"
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// chromium is the browser to drive, or the end of the test.
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	const missing = "no Chromium is installed: the page was not looked at"
-	if os.Getenv("CI") != "" || os.Getenv("IDENTOMAT_REQUIRE_BROWSER") != "" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
-}
-
-// tab is a page of a browser with an empty profile.
-type tab struct {
-	*testing.T
-	ctx      context.Context
-	pictures string
-}
-
-// patience is for a browser that hangs; no test waits for it otherwise.
-const patience = 2 * time.Minute
+// tab is a browser's page on which the fake's is walked through.
+type tab struct{ browser.Tab }
 
 func open(t *testing.T) tab {
 	t.Helper()
-	opts := append([]chromedp.ExecAllocatorOption{chromedp.ExecPath(chromium(t))},
-		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.Flag("force-prefers-reduced-motion", true),
-		chromedp.Flag("hide-scrollbars", true),
-		chromedp.Flag("no-proxy-server", true),
-		chromedp.Flag("lang", "en-US"),
-		chromedp.UserDataDir(t.TempDir()),
-	)
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, patience)
-	t.Cleanup(cancel)
-
-	pictures := os.Getenv("IDENTOMAT_PICTURES")
-	if pictures == "" {
-		pictures = t.ArtifactDir()
-	}
-	require.NoError(t, os.MkdirAll(pictures, 0o755))
-
-	// A page that breaks its own policy, or whose script fails, says so in the console.
-	var mu sync.Mutex
-	var complaints []string
-	require.NoError(t, chromedp.Listen(ctx, func(event any) {
-		mu.Lock()
-		defer mu.Unlock()
-		switch e := event.(type) {
-		case *log.EventEntryAdded:
-			// Chromium counts every reply of 4xx as an error of the page.
-			if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
-				complaints = append(complaints, e.Entry.Text)
-			}
-		case *runtime.EventExceptionThrown:
-			complaints = append(complaints, e.ExceptionDetails.Text)
-		}
-	}))
-	t.Cleanup(func() {
-		mu.Lock()
-		defer mu.Unlock()
-		assert.Empty(t, complaints, "the console of the browser")
-	})
-	b := tab{t, ctx, pictures}
-	call(b, log.Enable, cdp.Empty{})
-	return b
+	return tab{browser.Open(t)}
 }
 
-func (b tab) do(actions ...chromedp.Action[chromedp.Void]) {
-	b.Helper()
-	require.NoError(b, chromedp.Do(b.ctx, actions...))
-}
-
-// call sends a command of the DevTools protocol.
-func call[P, R any](b tab, command cdp.Command[P, R], params P) R {
-	b.Helper()
-	out, err := chromedp.Call(b.ctx, command, params)
-	require.NoError(b, err)
-	return out
-}
-
-// ask runs an action that has an answer.
-func ask[T any](b tab, action chromedp.Action[T]) T {
-	b.Helper()
-	out, err := chromedp.Run(b.ctx, action)
-	require.NoError(b, err)
-	return out
-}
-
-// visit opens an address and returns the status.
-func (b tab) visit(address string) int64 {
-	b.Helper()
-	return b.follow(chromedp.Navigate(address))
-}
-
-// follow does what leads to another page, and waits until that one is there.
-func (b tab) follow(action chromedp.Action[chromedp.Void]) int64 {
-	b.Helper()
-	resp, err := chromedp.RunResponse(b.ctx, action)
-	require.NoError(b, err)
-	require.NotNil(b, resp)
-	return resp.Status
-}
-
-// press presses the button with this name and value.
-func (b tab) press(name, value string) {
-	b.Helper()
-	b.follow(chromedp.Click(chromedp.CSS(fmt.Sprintf(`button[name=%q][value=%q]:not(.enter)`, name, value))))
-}
-
-func (b tab) next() { b.Helper(); b.press("action", "next") }
-
-func (b tab) text(selector string) string {
-	b.Helper()
-	return strings.TrimSpace(ask(b, chromedp.Text(chromedp.CSS(selector))))
-}
-
-func (b tab) eval(script string) string {
-	b.Helper()
-	return ask(b, chromedp.Evaluate[string]("String("+script+")"))
-}
+func (b tab) next() { b.Helper(); b.Press("action", "next") }
 
 // fill types into the field with this label.
 func (b tab) fill(label, value string) {
 	b.Helper()
 	path := chromedp.Search(fmt.Sprintf(`//label[contains(., %q)]/following-sibling::input[1]`, label))
-	b.do(chromedp.Clear(path), chromedp.SendKeys(path, value))
+	b.Do(chromedp.Clear(path), chromedp.SendKeys(path, value))
 }
 
 func (b tab) choose(label string) {
 	b.Helper()
-	b.do(chromedp.Click(chromedp.Search(fmt.Sprintf(`//label[contains(@class, "option") and contains(., %q)]`, label))))
+	b.Do(chromedp.Click(chromedp.Search(fmt.Sprintf(`//label[contains(@class, "option") and contains(., %q)]`, label))))
 }
 
 // heading checks on which page the walk is, looks at it in both widths, and checks that
 // everything to press or to fill in has a name that a screen reader can say.
 func (b tab) heading(want, picture string) {
 	b.Helper()
-	require.Equal(b, want, b.text("h1"))
-	b.look(picture)
-	b.named()
-}
-
-// look takes pictures of a phone and of a desktop, light and dark.
-func (b tab) look(name string) {
-	b.Helper()
-	for _, screen := range []struct {
-		width, height int64
-		mobile        bool
-		scheme        string
-	}{{390, 844, true, "light"}, {390, 844, true, "dark"}, {1280, 800, false, "light"}, {1280, 800, false, "dark"}} {
-		b.resize(screen.width, screen.height, screen.mobile)
-		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: screen.scheme}},
-		})
-		// A window as high as the page shows all of it. Chromium's own pictures of more than
-		// the window shift a right-to-left page.
-		b.resize(screen.width, ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`)), screen.mobile)
-		picture := ask(b, chromedp.CaptureScreenshot())
-		file := filepath.Join(b.pictures, fmt.Sprintf("%s-%d-%s.png", name, screen.width, screen.scheme))
-		require.NoError(b, os.WriteFile(file, picture, 0o644))
-		// A phone would zoom out, and innerWidth grow with the page.
-		assert.LessOrEqual(b, ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)), screen.width, "%s is too wide", name)
-	}
-}
-
-func (b tab) resize(width, height int64, mobile bool) {
-	b.Helper()
-	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: mobile,
-	})
-}
-
-// named goes through the accessibility tree.
-func (b tab) named() {
-	b.Helper()
-	nodes := call(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes
-	controls := 0
-	for _, node := range nodes {
-		if node.Ignored || node.Role == nil {
-			continue
-		}
-		switch role := strings.Trim(string(node.Role.Value), `"`); role {
-		case "button", "textbox", "radio", "checkbox", "combobox", "listbox", "radiogroup", "link", "heading", "progressbar", "Date", "navigation":
-			controls++
-			if node.Name == nil || len(strings.Trim(string(node.Name.Value), `"`)) == 0 {
-				b.Errorf("a %s on %q has no name", role, b.text("h1"))
-			}
-		}
-	}
-	assert.Positive(b, controls)
+	require.Equal(b, want, b.Text("h1"))
+	b.Look(picture)
+	b.Named()
 }
 
 func begin(t *testing.T, srv *identomattest.Server, request identomat.BeginRequest) *identomat.Session {
@@ -296,7 +114,7 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 		},
 	})
 
-	require.EqualValues(t, 200, b.visit(session.URL))
+	require.EqualValues(t, 200, b.Visit(session.URL))
 	b.heading("Language", "01-language")
 	b.next()
 	b.heading("ID verification", "02-document")
@@ -311,22 +129,22 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 	b.heading("Company data", "06-company")
 	b.next()
 	b.heading("Company data", "07-company-incomplete")
-	assert.Equal(t, "problems", b.eval(`document.activeElement.className`), "the list of mistakes has the focus")
+	assert.Equal(t, "problems", b.Eval(`document.activeElement.className`), "the list of mistakes has the focus")
 	b.fill("Company name", "Bank of Somewhere")
 	b.fill("Registration number", "405123456")
-	b.do(chromedp.SetValue(chromedp.CSS(`select[name=registrationCountry]`), "GEO"))
+	b.Do(chromedp.SetValue(chromedp.CSS(`select[name=registrationCountry]`), "GEO"))
 	b.next()
 	b.heading("Beneficiaries", "08-beneficiaries-none")
-	b.press("action", "add:shareholder")
+	b.Press("action", "add:shareholder")
 	b.fill("First name", "Nino")
 	b.fill("Last name", "Beridze")
-	b.do(chromedp.SetValue(chromedp.CSS(`input[type=date]`), "1992-11-03"))
-	b.press("action", "add:director")
+	b.Do(chromedp.SetValue(chromedp.CSS(`input[type=date]`), "1992-11-03"))
+	b.Press("action", "add:director")
 	b.heading("Beneficiaries", "09-beneficiaries")
-	b.press("action", "remove:1")
+	b.Press("action", "remove:1")
 	b.next()
 	b.heading("Checking the data", "10-review")
-	assert.Contains(t, b.text("dl"), "Beridze")
+	assert.Contains(t, b.Text("dl"), "Beridze")
 	b.next()
 	b.heading("Video call", "11-call")
 	b.fill("Your name", "Nino")
@@ -336,28 +154,28 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 	b.heading("Phone number", "13-phone")
 	b.next()
 	b.heading("Phone number", "14-code")
-	code := strings.TrimSuffix(b.eval(`[...document.querySelectorAll(".note")].at(-1).textContent.match(/\d{4}/)[0]`), ".")
+	code := strings.TrimSuffix(b.Eval(`[...document.querySelectorAll(".note")].at(-1).textContent.match(/\d{4}/)[0]`), ".")
 	b.fill("Code", code)
 	b.next()
 	b.heading("Email", "15-email")
 	b.next()
 	b.heading("Employment", "16-questions")
-	assert.Equal(t, "false", b.eval(`document.body.innerText.includes("Who is your employer?")`), "nobody is employed yet")
+	assert.Equal(t, "false", b.Eval(`document.body.innerText.includes("Who is your employer?")`), "nobody is employed yet")
 	b.fill("Your full name", "Nino Beridze")
 	b.choose("Yes")
-	assert.Equal(t, "true", b.eval(`document.body.innerText.includes("Who is your employer?")`), "the script shows the question")
+	assert.Equal(t, "true", b.Eval(`document.body.innerText.includes("Who is your employer?")`), "the script shows the question")
 	b.next()
 	b.heading("Employment", "17-questions-incomplete")
 	b.fill("Who is your employer?", "A bank")
 	b.choose("Rent")
 	document := filepath.Join(t.TempDir(), "contract.jpg")
 	require.NoError(t, os.WriteFile(document, identomattest.FaceJPEG(80, 80), 0o600))
-	b.do(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{document}))
+	b.Do(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{document}))
 	b.next()
 	b.heading("How does this verification end?", "18-decision")
-	assert.Equal(t, session.URL, b.eval(`location.href`), "nothing but the token stands in the address")
-	b.press("decision", "approve")
-	assert.Equal(t, "Welcome back", b.text("h1"))
+	assert.Equal(t, session.URL, b.Eval(`location.href`), "nothing but the token stands in the address")
+	b.Press("decision", "approve")
+	assert.Equal(t, "Welcome back", b.Text("h1"))
 	assert.Equal(t, url.Values{"from": {"identomat"}, "session_token": {string(session.Token)}}, <-returned)
 
 	result, err := srv.Client().Sessions.Result(t.Context(), session.Token)
@@ -390,71 +208,25 @@ func TestAnEmbeddedPageTellsItsParent(t *testing.T) {
 			</script>`, session.URL, srv.WidgetURL)
 	})
 	require.NotEqual(t, home, srv.WidgetURL)
-	b.visit(home)
-	b.look("30-iframe")
+	b.Visit(home)
+	b.Look("30-iframe")
 	frame := func(script string) {
 		t.Helper()
 		// The frame is of the same site but of another origin: its document is reached
 		// through an execution context of its own.
-		require.NoError(t, inFrame(b, srv.WidgetURL, script))
+		_, err := b.InFrame(srv.WidgetURL, script)
+		require.NoError(t, err)
 	}
 	frame(`document.querySelector("button.first").click()`)
-	b.waitInFrame(srv.WidgetURL, `document.querySelector("button[value=approve]") !== null`)
-	assert.Equal(t, "nothing yet", b.text("#heard"))
+	b.WaitInFrame(srv.WidgetURL, `document.querySelector("button[value=approve]") !== null`)
+	assert.Equal(t, "nothing yet", b.Text("#heard"))
 	frame(`document.querySelector("button[value=approve]").click()`)
-	ask(b, chromedp.Poll[bool](`document.getElementById("heard").textContent !== "nothing yet"`))
-	assert.Equal(t, "DONE from "+srv.WidgetURL, b.text("#heard"))
-	b.waitInFrame(srv.WidgetURL, `!document.getElementById("told").hidden && document.getElementById("untold").hidden`)
-	b.look("31-iframe-done")
+	b.Poll(`document.getElementById("heard").textContent !== "nothing yet"`)
+	assert.Equal(t, "DONE from "+srv.WidgetURL, b.Text("#heard"))
+	b.WaitInFrame(srv.WidgetURL, `!document.getElementById("told").hidden && document.getElementById("untold").hidden`)
+	b.Look("31-iframe-done")
 	ses, _ := srv.Session(session.Token)
 	assert.Equal(t, "approved", ses.Outcome)
-}
-
-// inFrame evaluates a script in the child frame of an origin.
-func inFrame(b tab, origin, script string) error {
-	_, err := evalInFrame(b, origin, script)
-	return err
-}
-
-func evalInFrame(b tab, origin, script string) (string, error) {
-	tree, err := chromedp.Call(b.ctx, page.GetFrameTree, cdp.Empty{})
-	if err != nil {
-		return "", err
-	}
-	for _, child := range tree.FrameTree.ChildFrames {
-		if !strings.HasPrefix(child.Frame.URL, origin) {
-			continue
-		}
-		world, err := chromedp.Call(b.ctx, page.CreateIsolatedWorld, page.CreateIsolatedWorldParams{FrameID: child.Frame.ID})
-		if err != nil {
-			return "", err
-		}
-		reply, err := chromedp.Call(b.ctx, runtime.Evaluate, runtime.EvaluateParams{
-			Expression: "String(" + script + ")", ContextID: world.ExecutionContextID,
-		})
-		switch {
-		case err != nil:
-			return "", err
-		case reply.ExceptionDetails != nil:
-			return "", errors.New(reply.ExceptionDetails.Text)
-		}
-		return strings.Trim(string(reply.Result.Value), `"`), nil
-	}
-	return "", errors.New("no such frame")
-}
-
-// waitInFrame asks again while the frame is on its way to another page.
-func (b tab) waitInFrame(origin, condition string) {
-	b.Helper()
-	for {
-		out, err := evalInFrame(b, origin, condition)
-		if out == "true" {
-			return
-		}
-		if b.ctx.Err() != nil {
-			b.Fatalf("the frame never got there: %v", err)
-		}
-	}
 }
 
 func TestSessionsThatAreNotOpen(t *testing.T) {
@@ -474,15 +246,15 @@ func TestSessionsThatAreNotOpen(t *testing.T) {
 		{early.URL, "This session is not open yet", "22-early", 403},
 		{srv.WidgetURL + "/?session_token=unknown", "There is no such session", "23-unknown", 404},
 	} {
-		assert.Equal(t, test.status, b.visit(test.address))
+		assert.Equal(t, test.status, b.Visit(test.address))
 		b.heading(test.heading, test.picture)
 	}
 	alone := begin(t, srv, identomat.BeginRequest{})
-	b.visit(alone.URL)
-	b.press("action", "finish")
-	b.press("decision", "manual_check")
+	b.Visit(alone.URL)
+	b.Press("action", "finish")
+	b.Press("decision", "manual_check")
 	b.heading("Done", "24-done")
-	assert.Contains(t, b.text("main"), "nobody was told")
+	assert.Contains(t, b.Text("main"), "nobody was told")
 }
 
 func TestThePageSpeaksOtherLanguages(t *testing.T) {
@@ -498,10 +270,10 @@ func TestThePageSpeaksOtherLanguages(t *testing.T) {
 		{identomat.German, "Ausweisprüfung", "42-german", "ltr", "Wie endet diese Prüfung?"},
 	} {
 		session := begin(t, srv, identomat.BeginRequest{Flags: identomat.NewFlags().Language(test.language)})
-		b.visit(session.URL)
+		b.Visit(session.URL)
 		b.heading(test.heading, test.name)
-		assert.Equal(t, test.direction, b.eval(`getComputedStyle(document.body).direction`))
-		b.press("action", "finish")
+		assert.Equal(t, test.direction, b.Eval(`getComputedStyle(document.body).direction`))
+		b.Press("action", "finish")
 		b.heading(test.end, test.name+"-decision")
 	}
 }
@@ -514,14 +286,14 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 			identomat.RadioQuestion("a", english("Well?"), identomat.Choice("yes", english("Yes")), identomat.Choice("no", english("No"))),
 			identomat.TextQuestion("b", english("Why?"))),
 	}})
-	b.visit(session.URL)
-	b.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("because"))
-	assert.Equal(t, "3px", b.eval(`getComputedStyle(document.activeElement).outlineWidth`), "the focus is seen")
-	b.follow(chromedp.KeyEvent(kb.Enter))
-	assert.Equal(t, "How does this verification end?", b.text("h1"))
-	b.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab))
-	b.follow(chromedp.KeyEvent(kb.Enter))
-	assert.Equal(t, "Done", b.text("h1"))
+	b.Visit(session.URL)
+	b.Do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("because"))
+	assert.Equal(t, "3px", b.Eval(`getComputedStyle(document.activeElement).outlineWidth`), "the focus is seen")
+	b.Follow(chromedp.KeyEvent(kb.Enter))
+	assert.Equal(t, "How does this verification end?", b.Text("h1"))
+	b.Do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab))
+	b.Follow(chromedp.KeyEvent(kb.Enter))
+	assert.Equal(t, "Done", b.Text("h1"))
 	result, err := srv.Client().Sessions.Result(t.Context(), session.Token)
 	require.NoError(t, err)
 	assert.True(t, result.Approved())

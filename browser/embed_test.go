@@ -1,4 +1,4 @@
-package browser
+package browser_test
 
 import (
 	"fmt"
@@ -102,8 +102,8 @@ func TestTheEndOfAnEmbeddedSessionIsHeardOnce(t *testing.T) {
 			b := open(t)
 			opts := identomat.EmbedOptions{PostTo: "/kyc/done", Fields: map[string]string{"csrf": "c<\">"}}
 			home, posts := bank{opts: opts, widgetSays: words}.open(t)
-			b.visit(home)
-			b.do(chromedp.WaitVisible(chromedp.Search(`//h1[text()="Thank you"]`)))
+			b.Visit(home)
+			b.Do(chromedp.WaitVisible(chromedp.Search(`//h1[text()="Thank you"]`)))
 			assert.Equal(t, url.Values{"session_token": {embeddedToken}, "csrf": {"c<\">"}}, <-posts)
 			assert.Empty(t, posts)
 		})
@@ -118,12 +118,12 @@ func TestAnEmbeddingPageCanKeepTheEndToItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
 			home, posts := bank{opts: opts, widgetSays: `["'DONE'", "'DONE'", "{type: 'done'}"]`, cancel: true}.open(t)
-			b.visit(home)
-			ask(b, chromedp.Poll[bool](`heard === 3`))
-			assert.Equal(t, "1", b.eval(`done`))
-			assert.Equal(t, "Verify yourself", b.text("h1"))
+			b.Visit(home)
+			b.Poll(`heard === 3`)
+			assert.Equal(t, "1", b.Eval(`done`))
+			assert.Equal(t, "Verify yourself", b.Text("h1"))
 			assert.Empty(t, posts)
-			assert.Equal(t, "camera; microphone", b.eval(`document.querySelector(".identomat-widget iframe").allow`))
+			assert.Equal(t, "camera; microphone", b.Eval(`document.querySelector(".identomat-widget iframe").allow`))
 		})
 	}
 }
@@ -135,21 +135,21 @@ func TestAForgedEndOfAnEmbeddedSessionIsNotHeard(t *testing.T) {
 		widgetSays: `["'done'", "{type: 'DONE'}", "null", "undefined", "{}", "['DONE']"]`,
 		othersSay:  `["'DONE'", "{type: 'done'}", "'DONE'"]`,
 	}.open(t)
-	b.visit(home)
-	ask(b, chromedp.Poll[bool](`heard === 3`))
+	b.Visit(home)
+	b.Poll(`heard === 3`)
 	// The page itself, which a script of an advertisement may have.
-	b.eval(`(postMessage("DONE", "*"), postMessage("spoken", "*"))`)
-	ask(b, chromedp.Poll[bool](`heard === 4`))
-	assert.Equal(t, "0", b.eval(`done`))
-	assert.Equal(t, "Verify yourself", b.text("h1"))
+	b.Eval(`(postMessage("DONE", "*"), postMessage("spoken", "*"))`)
+	b.Poll(`heard === 4`)
+	assert.Equal(t, "0", b.Eval(`done`))
+	assert.Equal(t, "Verify yourself", b.Text("h1"))
 	require.Empty(t, posts)
 }
 
 func TestAFrameThatLeftTheWidgetIsNotHeard(t *testing.T) {
 	b := open(t)
 	home, posts := bank{opts: identomat.EmbedOptions{PostTo: "/kyc/done"}, widgetSays: `["'DONE'"]`, leave: true}.open(t)
-	b.visit(home)
-	ask(b, chromedp.Poll[bool](`heard === 3`))
-	assert.Equal(t, "0", b.eval(`done`))
+	b.Visit(home)
+	b.Poll(`heard === 3`)
+	assert.Equal(t, "0", b.Eval(`done`))
 	require.Empty(t, posts)
 }

@@ -3,15 +3,16 @@ module github.com/identomat-go/identomat/examples/webapp
 go 1.26.0
 
 require (
-	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.22.1
 	github.com/identomat-go/identomat v0.0.0
+	github.com/identomat-go/identomat/browser v0.0.0
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0
 	modernc.org/sqlite v1.60.1
 )
 
 require (
+	github.com/chromedp/cdproto v0.159.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/google/go-querystring v1.2.0 // indirect
@@ -26,4 +27,7 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
-replace github.com/identomat-go/identomat => ../..
+replace (
+	github.com/identomat-go/identomat => ../..
+	github.com/identomat-go/identomat/browser => ../../browser
+)
