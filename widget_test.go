@@ -143,7 +143,7 @@ func returned(method, target, body string) *http.Request {
 }
 
 func TestTheTokenOfAReturnIsReadFromQueryOrForm(t *testing.T) {
-	const want = "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"
+	want := string(token)
 	for name, r := range map[string]*http.Request{
 		"the redirect":                    returned("GET", "/kyc/return?session_token="+want, ""),
 		"a return_url with a query":       returned("GET", "/kyc/return?user=1&session_token="+want, ""),
@@ -158,7 +158,7 @@ func TestTheTokenOfAReturnIsReadFromQueryOrForm(t *testing.T) {
 }
 
 func TestAReturnThatIsForgedOrBrokenNamesItsFault(t *testing.T) {
-	const good = "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"
+	good := string(token)
 	for want, requests := range map[string][]*http.Request{
 		"is missing": {
 			returned("GET", "/kyc/return", ""), returned("GET", "/kyc/return?token="+good, ""), returned("POST", "/kyc/done", "csrf=x"),
