@@ -1,6 +1,7 @@
 package identomat
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -103,7 +104,7 @@ type CallbackError struct {
 // Error says what is wrong with the request.
 func (e *CallbackError) Error() string { return "identomat: callback refused: " + e.reason }
 
-// DefaultMaxCallbackSize is far above the callbacks in the documents, which have 300 bytes.
+// DefaultMaxCallbackSize is 1 MiB, far above the callbacks in the documents, which have 300 bytes.
 // The service documents no limit.
 const DefaultMaxCallbackSize = 1 << 20
 
@@ -130,8 +131,8 @@ func WithMaxCallbackSize(bytes int64) CallbackOption {
 
 // WithCallbackErrors hands what went wrong to observe: a [*CallbackError] for what was
 // refused, what the handler returned, or that it panicked, with the stack. Without this
-// option, the default logger of slog gets it. An error whose text repeats a key or a text
-// of the callback loses its text.
+// option, the default logger of slog gets it. An error whose text repeats a key, or a text or
+// a number of the callback, loses its text.
 func WithCallbackErrors(observe func(context.Context, error)) CallbackOption {
 	return func(s *callbackSettings) error {
 		if observe == nil {
@@ -272,13 +273,35 @@ func (s *callbackSettings) knows(key string) bool {
 	return known == 1
 }
 
-// texts are the values that no error may repeat. A shorter one is in every sentence.
-func (c Callback) texts() []string {
-	var texts []string
-	for name := range c.members {
-		if text := c.text(name); name != "type" && len(text) >= 4 {
-			texts = append(texts, text)
+// texts are the values that no error may repeat, at any depth: what the undocumented types
+// carry can be nested, and a code can be a number. A shorter one is in every sentence.
+func (c Callback) texts() (texts []string) {
+	var collect func(any)
+	collect = func(value any) {
+		switch v := value.(type) {
+		case map[string]any:
+			for _, member := range v {
+				collect(member)
+			}
+		case []any:
+			for _, element := range v {
+				collect(element)
+			}
+		case string, json.Number:
+			if text := fmt.Sprint(v); len(text) >= 4 {
+				texts = append(texts, text)
+			}
 		}
+	}
+	for name, member := range c.members {
+		if name == "type" {
+			continue
+		}
+		var value any
+		d := json.NewDecoder(bytes.NewReader(member))
+		d.UseNumber()
+		_ = d.Decode(&value) // it was read before, as a part of the body
+		collect(value)
 	}
 	return texts
 }

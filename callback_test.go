@@ -250,6 +250,20 @@ func TestNothingOfACallbackIsLogged(t *testing.T) {
 	}
 }
 
+func TestNothingNestedInACallbackIsTold(t *testing.T) {
+	const body = `{"callbackApiKey":"callback-api-key-123","type":"email-one-time-password-request","data":{"to":["nino@example.com"],"code":918273}}`
+	for _, secret := range []string{"nino@example.com", "918273"} {
+		var seen error
+		handler, err := identomat.CallbackHandler([]string{callbackKey},
+			func(context.Context, identomat.Callback) error { return errors.New("the gateway refused " + secret) },
+			identomat.WithCallbackErrors(func(_ context.Context, err error) { seen = err }))
+		require.NoError(t, err)
+		handler.ServeHTTP(httptest.NewRecorder(), callbackRequest(body))
+		require.Error(t, seen)
+		assert.NotContains(t, seen.Error(), secret)
+	}
+}
+
 func TestACallbackHandlerWithoutAKeyIsNotMade(t *testing.T) {
 	handle := func(context.Context, identomat.Callback) error { return nil }
 	for name, make := range map[string]func() (http.Handler, error){
