@@ -164,11 +164,11 @@ func TestACallStaysWithinItsAllocations(t *testing.T) {
 		{"begin, signed", begin, bareToken, true, [...]float64{78, 78}},
 		{"result", result, approved, false, [...]float64{235, 142}},
 		{"result, signed", result, approved, true, [...]float64{246, 153}},
-		{"download", download, video, false, [...]float64{30, 30}},
-		{"download, signed", download, video, true, [...]float64{42, 42}},
-		{"upload", upload, passport, false, [...]float64{230, 160}},
-		{"upload, signed", upload, passport, true, [...]float64{265, 195}},
-		{"search, 100 hits", search, page, false, [...]float64{853, 346}},
+		{"download", download, video, false, [...]float64{29, 29}},
+		{"download, signed", download, video, true, [...]float64{41, 41}},
+		{"upload", upload, passport, false, [...]float64{228, 158}},
+		{"upload, signed", upload, passport, true, [...]float64{262, 192}},
+		{"search, 100 hits", search, page, false, [...]float64{847, 340}},
 	} {
 		var opts []identomat.Option
 		if row.signed {

@@ -53,25 +53,34 @@ func openEnvelope(object []byte) (e envelope) {
 	return e
 }
 
-// elements are the elements of a JSON array, about n, in its memory.
-func elements(array []byte, n int) []json.RawMessage {
+// resultElements are the elements of the array that is the result of an object, about n, in
+// the memory of the object. A name in another spelling is not found.
+func resultElements(object []byte, n int) []json.RawMessage {
 	list := make([]json.RawMessage, 0, n)
-	depth, start := 0, 1
-	for i := 0; i < len(array); i++ {
-		switch array[i] {
+	depth, start := 0, 0
+	inResult := false
+	for i := 0; i < len(object); i++ {
+		switch object[i] {
 		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		case '"':
-			i = sample.StringEnd(array, i) - 1
-			continue
-		}
-		if depth == 1 && array[i] == ',' || depth == 0 {
-			if element := trimJSON(array[start:i]); len(element) > 0 {
-				list = append(list, element[:len(element):len(element)])
+			if depth++; depth == 2 {
+				start = i + 1
 			}
-			start = i + 1
+		case '}', ']', ',':
+			if inResult && depth == 2 {
+				if element := trimJSON(object[start:i]); len(element) > 0 {
+					list = append(list, element[:len(element):len(element)])
+				}
+				start = i + 1
+			}
+			if object[i] != ',' {
+				depth--
+			}
+		case '"':
+			end := sample.StringEnd(object, i)
+			if depth == 1 && colonAfter(object, end) >= 0 {
+				inResult = string(object[i:end]) == `"result"`
+			}
+			i = end - 1
 		}
 	}
 	return list

@@ -50,6 +50,26 @@ func TestAHitIsTheSameInAPlainPageAndBesideAnOddOne(t *testing.T) {
 	}
 }
 
+func TestAHitIsTheSameWhateverStandsBesideTheResult(t *testing.T) {
+	const hits = `[{"score":7,"name":"n","topics":["a","b"]}, {"score":8,"name":"m"}]`
+	for _, body := range []string{
+		`{"result":` + hits + `}`,
+		` { "result" : ` + hits + ` } `,
+		`{"took":[1,2],"result":` + hits + `}`,
+		`{"of":"result","result":` + hits + `,"took":[1,2]}`,
+		`{"at":{"result":[1,2]},"result":` + hits + `,"by":{"result":[1,2]},"in":"]},{["}`,
+		`{"r\u0065sult":` + hits + `,"took":[1,2]}`,
+	} {
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil })
+		page, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
+		require.NoError(t, err, body)
+		require.Len(t, page, 2, body)
+		assert.Equal(t, "n", page[0].Name, body)
+		assert.Equal(t, `{"score":7,"name":"n","topics":["a","b"]}`, string(page[0].Raw()), body)
+		assert.Equal(t, `{"score":8,"name":"m"}`, string(page[1].Raw()), body)
+	}
+}
+
 func TestAPageWithAHitOfNobodyOrWithoutAScoreIsRefused(t *testing.T) {
 	const good = `{"score":7,"name":"n"}`
 	for _, bad := range []string{`{"score":7}`, `{"name":"n"}`, `{"score":null,"name":"n"}`, `{"score":"NaN","name":"n"}`, `null`, `[]`, `7`} {

@@ -148,7 +148,7 @@ func (l *hitList) decodePlain(data []byte) bool {
 	if json.Unmarshal(data, &reply) != nil || reply.Result == nil {
 		return false
 	}
-	raw := elements(openEnvelope(data).result, len(reply.Result))
+	raw := resultElements(data, len(reply.Result))
 	if len(raw) != len(reply.Result) {
 		return false
 	}
