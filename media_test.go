@@ -591,6 +591,34 @@ type liar struct{}
 
 func (liar) Write([]byte) (int, error) { return 1, nil }
 
+func TestDownloadsAtTheSameTimeDoNotMeet(t *testing.T) {
+	content := func(token string) string { return jpeg + strings.Repeat(token, 9000) }
+	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+		if err := r.ParseForm(); err != nil {
+			return nil, err
+		}
+		return reply(200, content(r.PostForm.Get("session_token"))), nil
+	})
+	var open []*identomat.Media
+	for i := range 100 {
+		media, err := client.Media.FaceVideo(t.Context(), identomat.Token(rune('a'+i%26)))
+		require.NoError(t, err)
+		_, err = io.CopyN(io.Discard, media, []int64{0, 1, 4095, 4096, 4097}[i%5]) // of a head of 4 KiB
+		require.NoError(t, err)
+		if i%7 == 0 {
+			require.NoError(t, media.Close())
+			continue
+		}
+		open = append(open, media)
+	}
+	for _, media := range open {
+		rest, err := media.Bytes()
+		require.NoError(t, err)
+		token := string(rest[len(rest)-1])
+		require.Equal(t, content(token)[len(content(token))-len(rest):], string(rest))
+	}
+}
+
 func TestMediaIsBounded(t *testing.T) {
 	data := picture(10_000)
 	for _, chunked := range []bool{false, true} {
