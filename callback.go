@@ -132,7 +132,7 @@ func WithMaxCallbackSize(bytes int64) CallbackOption {
 // WithCallbackErrors hands what went wrong to observe: a [*CallbackError] for what was
 // refused, what the handler returned, or that it panicked, with the stack. Without this
 // option, the default logger of slog gets it. An error whose text repeats a key, or a text or
-// a number of the callback, loses its text.
+// a number of the callback of four characters or more, loses its text.
 func WithCallbackErrors(observe func(context.Context, error)) CallbackOption {
 	return func(s *callbackSettings) error {
 		if observe == nil {
@@ -274,7 +274,8 @@ func (s *callbackSettings) knows(key string) bool {
 }
 
 // texts are the values that no error may repeat, at any depth: what the undocumented types
-// carry can be nested, and a code can be a number. A shorter one is in every sentence.
+// carry can be nested, and a code can be a number, or stand in a sentence. What is shorter is
+// in every sentence.
 func (c Callback) texts() (texts []string) {
 	var collect func(any)
 	collect = func(value any) {
@@ -288,8 +289,12 @@ func (c Callback) texts() (texts []string) {
 				collect(element)
 			}
 		case string, json.Number:
-			if text := fmt.Sprint(v); len(text) >= 4 {
-				texts = append(texts, text)
+			text := fmt.Sprint(v)
+			digits := strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+			for _, part := range append(digits, text) {
+				if len(part) >= 4 {
+					texts = append(texts, part)
+				}
 			}
 		}
 	}

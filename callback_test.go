@@ -250,9 +250,9 @@ func TestNothingOfACallbackIsLogged(t *testing.T) {
 	}
 }
 
-func TestNothingNestedInACallbackIsTold(t *testing.T) {
-	const body = `{"callbackApiKey":"callback-api-key-123","type":"email-one-time-password-request","data":{"to":["nino@example.com"],"code":918273}}`
-	for _, secret := range []string{"nino@example.com", "918273"} {
+func TestNothingWithinATextOfACallbackIsTold(t *testing.T) {
+	const body = `{"callbackApiKey":"callback-api-key-123","type":"email-one-time-password-request","data":{"to":["nino@example.com"],"code":918273,"text":"Your code is 6867"}}`
+	for _, secret := range []string{"nino@example.com", "918273", "6867"} {
 		var seen error
 		handler, err := identomat.CallbackHandler([]string{callbackKey},
 			func(context.Context, identomat.Callback) error { return errors.New("the gateway refused " + secret) },

@@ -22,7 +22,7 @@
 //
 // Reads and deletes are sent again after failures that may pass. A call that creates
 // something, or costs something, is sent again only when it is certain that the service
-// processed nothing. If MaybeProcessed of an error is true, look before you repeat.
+// processed nothing. If [MaybeProcessed] is true of an error, look before you repeat.
 //
 // # Secrecy
 //

@@ -197,6 +197,18 @@ func (e *TransportError) Error() string {
 	return b.String()
 }
 
+// MaybeProcessed reports whether the service may have carried out the call that ended with
+// err: the MaybeProcessed of the [TransportError] or [APIError] in its tree. It is false for
+// nil, for a [ValidationError], and for errors of anybody else.
+//
+// Ask it before [SessionsService.Begin], or another call that creates something, is made
+// again.
+func MaybeProcessed(err error) bool {
+	var transport *TransportError
+	var api *APIError
+	return errors.As(err, &transport) && transport.MaybeProcessed || errors.As(err, &api) && api.MaybeProcessed
+}
+
 // qualified is an operation after the name of its package. Package idenfy has the same types
 // of errors, and operations such as idenfy/token.
 func qualified(op string) string {

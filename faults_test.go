@@ -637,12 +637,12 @@ func comesTo(t *testing.T, f fault, class callClass, classes []callClass) (got c
 	attempts, processed := sends, "-"
 	var api *identomat.APIError
 	var transported *identomat.TransportError
-	maybe := map[bool]string{true: "maybe", false: "no"}
+	maybe := map[bool]string{true: "maybe", false: "no"}[identomat.MaybeProcessed(err)]
 	switch {
 	case errors.As(err, &transported):
-		attempts, processed = transported.Attempts, maybe[transported.MaybeProcessed]
+		attempts, processed = transported.Attempts, maybe
 	case errors.As(err, &api):
-		attempts, processed = api.Attempts, maybe[api.MaybeProcessed]
+		attempts, processed = api.Attempts, maybe
 	case err != nil:
 		got.wrong = append(got.wrong, fmt.Sprintf("an error of type %T", err))
 	}

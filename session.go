@@ -85,8 +85,8 @@ type BeginRequest struct {
 // (API reference, Session creation; developer guide 2025, Additional session parameters.)
 //
 // A session costs money, so the request is sent again only when it is certain that no
-// session was made. After a [TransportError] or an [APIError] with MaybeProcessed one may
-// exist whose token is lost; it can be found in the dashboard by ClientUserID.
+// session was made. After an error of which [MaybeProcessed] is true, one may exist whose
+// token is lost; it can be found in the dashboard by ClientUserID.
 //
 // Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
 // [ErrWrongParameters], [ErrRateLimited], [ErrUnexpectedReply]. An error code of the

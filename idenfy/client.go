@@ -282,7 +282,7 @@ func WithUserAgent(product string) Option {
 // An error ends the call with an [identomat.TransportError] of no attempt. A second session
 // for a client id before the final webhook of the first can cost credits, so a guard may
 // look whether one is open; it must be safe for concurrent use. What a guard reserves is
-// still reserved after a call that fails: if MaybeProcessed of the error is false, no webhook
+// still reserved after a call that fails: if [MaybeProcessed] is false of the error, no webhook
 // will come to free it. An error of the guard that shows a value of the request loses its
 // text, and errors.As does not see it.
 func WithGuard(guard func(ctx context.Context, clientID string) error) Option {

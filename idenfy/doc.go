@@ -15,9 +15,9 @@
 //
 // A session can cost credits, and so can every further one for the same client id before
 // the final webhook of the first. CreateSession sends again only what was certainly not
-// processed. If MaybeProcessed is true, of an [APIError] or of an
-// [identomat.TransportError], wait for a webhook before you repeat, or until the expiry time
-// has passed: nobody has the token. [WithGuard] asks code of yours before every session.
+// processed. If [MaybeProcessed] is true of an error, wait for a webhook before you repeat, or
+// until the expiry time has passed: nobody has the token. [WithGuard] asks code of yours
+// before every session.
 //
 // # What is shared with package identomat
 //

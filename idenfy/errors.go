@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/identomat-go/identomat"
 )
 
 // What iDenfy can answer, for [errors.Is]. The page names "a standard iDenfy API error
@@ -118,6 +120,14 @@ type APIError struct {
 	MaybeProcessed bool
 
 	kind error
+}
+
+// MaybeProcessed reports whether iDenfy may have created a session in spite of err: the
+// MaybeProcessed of the [APIError] or [identomat.TransportError] in its tree. It is false for
+// nil, for an [identomat.ValidationError], and for errors of anybody else.
+func MaybeProcessed(err error) bool {
+	var api *APIError
+	return identomat.MaybeProcessed(err) || errors.As(err, &api) && api.MaybeProcessed
 }
 
 // Error names the cause and the status, and no value of the request or of the reply.

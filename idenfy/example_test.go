@@ -111,10 +111,8 @@ func ExampleClient_CreateSession_errors() {
 
 	for range 2 {
 		_, err = client.CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
-		var lost *identomat.TransportError
-		var reply *idenfy.APIError
 		switch {
-		case errors.As(err, &lost) && lost.MaybeProcessed, errors.As(err, &reply) && reply.MaybeProcessed:
+		case idenfy.MaybeProcessed(err):
 			fmt.Println("a session may exist: wait before you repeat")
 		case errors.Is(err, idenfy.ErrOutOfCredits):
 			fmt.Println("buy credits")

@@ -23,9 +23,9 @@ const operation = "idenfy/token"
 // (Create verification session.)
 //
 // A session can cost credits, so the request is sent again only when it is certain that none
-// was made: after a failed connection, and after HTTP 429. After an error with
-// MaybeProcessed, which both [identomat.TransportError] and [APIError] have, a session may
-// exist whose token is lost; it expires by itself.
+// was made: after a failed connection, and after HTTP 429. After an error
+// of which [MaybeProcessed] is true, a session may exist whose token is lost; it expires by
+// itself.
 //
 // Errors: [identomat.ValidationError] before anything is sent, with every problem;
 // [identomat.TransportError]; [APIError], above all [ErrOutOfCredits], [ErrUnauthorized],

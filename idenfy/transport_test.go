@@ -115,9 +115,10 @@ func TestACallWhoseReplyIsLostIsSentExactlyOnce(t *testing.T) {
 		},
 	} {
 		url, sent := serving(t, lose)
-		lost := transportError(t, create(clientFor(t, url), t.Context()))
+		err := create(clientFor(t, url), t.Context())
+		lost := transportError(t, err)
 		assert.Equal(t, 1, lost.Attempts, name)
-		assert.True(t, lost.MaybeProcessed, name)
+		assert.True(t, idenfy.MaybeProcessed(err), name)
 		assert.EqualValues(t, 1, sent.Load(), name)
 		assert.True(t, strings.HasPrefix(lost.Error(), "idenfy: token: "), lost.Error())
 		assert.True(t, strings.HasSuffix(lost.Error(), " (the service may have processed the request)"), lost.Error())
@@ -268,7 +269,7 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		assert.Equal(t, c.status, api.StatusCode)
 		assert.Equal(t, c.identifier, string(api.Identifier))
 		assert.Equal(t, c.message, api.Message)
-		assert.Equal(t, c.maybeProcessed, api.MaybeProcessed, c.body)
+		assert.Equal(t, c.maybeProcessed, idenfy.MaybeProcessed(fmt.Errorf("no session: %w", err)), c.body)
 		assert.Equal(t, "idenfy: token: "+c.text, err.Error())
 	}
 	var line bytes.Buffer

@@ -35,16 +35,10 @@ func (g Gate) Begin(ctx context.Context, customerID string) (*identomat.Session,
 		Steps:        identomat.Steps{identomat.IdentityDocument(), identomat.Liveness().Active(true)},
 		ClientUserID: customerID,
 	})
-	if maybeProcessed(err) {
+	if identomat.MaybeProcessed(err) {
 		return nil, fmt.Errorf("%w: %w", ErrAskSupport, err)
 	}
 	return session, err
-}
-
-func maybeProcessed(err error) bool {
-	var lost *identomat.TransportError
-	var refused *identomat.APIError
-	return errors.As(err, &lost) && lost.MaybeProcessed || errors.As(err, &refused) && refused.MaybeProcessed
 }
 
 // MayEnter reports whether the customer of a session was verified. With an error nobody

@@ -184,7 +184,7 @@ func (s *server) begin(ctx context.Context, u user, id int64, way string) error 
 		}
 		s.worker.poke()
 		return nil
-	case maybeProcessed(err):
+	case identomat.MaybeProcessed(err):
 		s.log.Error("a session may have been begun without a token", "verification", id, "error", err)
 		return s.store.beganUnclearly(ctx, id)
 	}
@@ -193,16 +193,6 @@ func (s *server) begin(ctx context.Context, u user, id int64, way string) error 
 		return err
 	}
 	return refusal{http.StatusBadGateway, "Our partner for verification does not answer. Nothing was started; please try again in a few minutes."}
-}
-
-// maybeProcessed reports whether a session may exist in spite of the error.
-func maybeProcessed(err error) bool {
-	var api *identomat.APIError
-	if errors.As(err, &api) {
-		return api.MaybeProcessed
-	}
-	var sent *identomat.TransportError
-	return errors.As(err, &sent) && sent.MaybeProcessed
 }
 
 // embed shows the widget in an iframe.
