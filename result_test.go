@@ -500,6 +500,7 @@ func FuzzResult(f *testing.F) {
 	f.Add([]byte(`{"face_images":"x","result":"rejected","result":"approved"}`))
 	f.Add([]byte(`{"RESULT":"approved","result":"rejected"}`))
 	f.Add([]byte(`{"result":"approved","person":7,"argumentError":"a","argumentError":null}`))
+	f.Add([]byte(`{"result":"approved","similarity":1e999}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var r identomat.Result
 		if json.Unmarshal(data, &r) != nil {
@@ -513,7 +514,10 @@ func FuzzResult(f *testing.F) {
 		for _, value := range append(topLevel(t, data, "argumentError"), topLevel(t, data, "internalError")...) {
 			assert.Nil(t, value, "%q", data)
 		}
-		assert.JSONEq(t, string(data), string(r.Raw()))
+		var want, got bytes.Buffer
+		require.NoError(t, json.Compact(&want, data))
+		require.NoError(t, json.Compact(&got, r.Raw()))
+		assert.Equal(t, want.String(), got.String())
 		r.Extra()
 		for _, q := range r.Questionnaires {
 			for _, question := range q.Questions {
@@ -527,6 +531,7 @@ func FuzzResult(f *testing.F) {
 // topLevel are the values of the members of that name in any letter case, duplicates included.
 func topLevel(t *testing.T, object []byte, name string) (values []any) {
 	dec := json.NewDecoder(bytes.NewReader(object))
+	dec.UseNumber() // some have no float64
 	_, err := dec.Token()
 	require.NoError(t, err)
 	for dec.More() {
