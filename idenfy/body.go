@@ -281,9 +281,8 @@ func isASCII(s string) string {
 	return ""
 }
 
-// notInNames are the characters that a name must not have. Whether a backslash is among them
-// cannot be told from the page, whose tables may need one before the bar; no name has one.
-const notInNames = `~!@#$%^*()_+={}[]\|:;",<>/?`
+// notInNames are the characters that a name must not have.
+const notInNames = `~!@#$%^*()_+={}[]|:;",<>/?`
 
 func isPersonName(s string) string {
 	if strings.ContainsAny(s, notInNames) || strings.ContainsFunc(s, unicode.IsDigit) {

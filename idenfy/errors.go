@@ -143,7 +143,7 @@ func (e *APIError) Error() string {
 		b.WriteString("error of the service")
 	}
 	fmt.Fprintf(&b, " (HTTP %d", e.StatusCode)
-	if e.Identifier != "" {
+	if e.Identifier != "" && e.cause() != nil {
 		fmt.Fprintf(&b, ", %s", e.Identifier)
 	}
 	if e.ContentType != "" {

@@ -27,7 +27,7 @@ type SessionRequest struct {
 	// webhook of the first can cost credits.
 	ClientID string
 	// FirstName and LastName have up to 100 characters, with no digit and none of
-	// ~!@#$%^*()_+={}[]\|:;",<>/?
+	// ~!@#$%^*()_+={}[]|:;",<>/?
 	FirstName, LastName string
 	// SuccessURL, ErrorURL and UnverifiedURL are where the customer's browser goes after a
 	// verification that succeeded, failed, or was not analysed, because it was cancelled for

@@ -241,7 +241,7 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		{409, `{"message":"m"}`, "Conflict", "", "m", false, "conflict (HTTP 409)"},
 		{404, `{"message":"m"}`, "NotFound", "", "m", false, "not found (HTTP 404)"},
 		{400, `{"message":"An error occurred while parsing"}`, "", "", "An error occurred while parsing", true, "error of the service (HTTP 400, a session may exist)"},
-		{400, `{"identifier":"BRAND_NEW","message":"m"}`, "", "BRAND_NEW", "m", true, "BRAND_NEW (HTTP 400, BRAND_NEW, a session may exist)"},
+		{400, `{"identifier":"BRAND_NEW","message":"m"}`, "", "BRAND_NEW", "m", true, "BRAND_NEW (HTTP 400, a session may exist)"},
 		{400, `{"identifier":"not a constant","message":"m"}`, "", "", "m", true, "error of the service (HTTP 400, a session may exist)"},
 		{200, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 200, BAD_VALUE, a session may exist)"},
 		{500, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 500, BAD_VALUE, a session may exist)"},
