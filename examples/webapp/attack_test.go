@@ -618,6 +618,24 @@ func TestAReviewerDecidesOnceWhatIsLeftToPeople(t *testing.T) {
 	assert.Equal(t, 1, b.count("outcomes WHERE decided_by = 'reviewer-1' AND outcome = 'rejected'"))
 }
 
+func TestWhatWaitsForAReviewerStandsFirst(t *testing.T) {
+	b := newBank(t)
+	reviewer := b.signedIn("reviewer-1")
+	for i, decide := range []func(identomat.Token, ...identomattest.DecisionOption) error{b.fake.ManualCheck, b.fake.ManualCheck, b.fake.Approve} {
+		require.NoError(t, decide(b.signedIn(users[i].ID).begin()))
+	}
+	b.work()
+	page := reviewer.get("/review").body
+	var order []int
+	for id := range 3 {
+		order = append(order, strings.Index(page, fmt.Sprintf(`href="/review/%d"`, id+1)))
+	}
+	assert.IsIncreasing(t, order, "the longest wait first, and then what is decided, however new")
+	list, err := b.store.listed(t.Context(), 1)
+	require.NoError(t, err)
+	assert.Equal(t, int64(1), list[0].ID, "what is cut off waits for nobody")
+}
+
 func TestAnOperatorOfIdentomatCanSettleAManualCheckToo(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")

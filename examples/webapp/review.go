@@ -26,7 +26,7 @@ const (
 )
 
 func (s *server) list(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.store.newest(r.Context(), listed)
+	list, err := s.store.listed(r.Context(), listed)
 	if err != nil {
 		return err
 	}

@@ -223,9 +223,11 @@ func (s *store) verification(ctx context.Context, id int64) (verification, bool,
 	return scan(s.db.QueryRowContext(ctx, selectVerification+`WHERE v.id = ?`, id))
 }
 
-// newest are verifications of all customers, the newest first.
-func (s *store) newest(ctx context.Context, limit int) (list []verification, err error) {
-	rows, err := s.db.QueryContext(ctx, selectVerification+`ORDER BY v.id DESC LIMIT ?`, limit)
+// listed are verifications of all customers: first what waits for a reviewer, the longest wait
+// first, so that the limit cuts none of them off before they are decided, then the newest.
+func (s *store) listed(ctx context.Context, limit int) (list []verification, err error) {
+	rows, err := s.db.QueryContext(ctx, selectVerification+`ORDER BY
+		CASE WHEN v.state = 'manual_check' AND NOT v.erasing THEN v.id END NULLS LAST, v.id DESC LIMIT ?`, limit)
 	if err != nil {
 		return nil, err
 	}
