@@ -7,8 +7,9 @@ import (
 )
 
 // callback writes down that there is news of a session, and nothing else: what the news is, the
-// worker asks the service. An error makes the service send the callback again. It is harmless
-// how often one comes, and which session it is about.
+// worker asks the service. An error is answered with 500, and the service may send the callback
+// again; whether it does is not published. It is harmless how often one comes, and which session
+// it is about.
 func (s *server) callback(ctx context.Context, c identomat.Callback) error {
 	if message, ok := c.SMS(); ok {
 		known, err := s.store.knows(ctx, c.SessionID)

@@ -682,12 +682,37 @@ func TestAOneTimePasswordIsSentOnceAndNeverLogged(t *testing.T) {
 	assert.Equal(t, 200, send(identomattest.OneTimePassword("8x0q1zp5v7m3c9k2j4h6g8f1d3s5a7w9e2r4t6y8", "+12025550199", "1234")), "an unknown session")
 	assert.Equal(t, 2, strings.Count(b.logged.String(), handed))
 	for i := range smsPerNumber {
-		send(identomattest.OneTimePassword(token, "+12025550143", "55443322"+string(rune('0'+i))))
+		assert.Equal(t, 200, send(identomattest.OneTimePassword(token, "+12025550143", "55443322"+string(rune('0'+i)))))
 	}
 	assert.Equal(t, smsPerNumber, strings.Count(b.logged.String(), handed), "a number gets no more in an hour")
 	for _, secret := range []string{"918273", "5550143", "5544332", string(token)} {
 		assert.NotContains(t, b.logged.String(), secret)
 	}
+}
+
+func TestAMessageThatTheGatewayRefusedIsSentWhenItIsAskedForAgain(t *testing.T) {
+	b := newBank(t)
+	token := b.signedIn("customer-1").begin()
+	var taken []string
+	gateway := errors.New("the gateway is down")
+	b.server.sms.gateway = func(_ context.Context, message identomat.SMS) error {
+		if gateway == nil {
+			taken = append(taken, message.PhoneNumber)
+		}
+		return gateway
+	}
+	send := func() int {
+		status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.OneTimePassword(token, "+12025550143", "918273"))
+		require.NoError(t, err)
+		return status
+	}
+	for range smsPerNumber {
+		assert.Equal(t, 500, send(), "what was not taken does not count")
+	}
+	gateway = nil
+	assert.Equal(t, 200, send())
+	assert.Equal(t, 200, send())
+	assert.Equal(t, []string{"+12025550143"}, taken)
 }
 
 // Logs.
