@@ -454,14 +454,14 @@ func TestAReviewerSeesTheEvidenceAndIsWrittenDown(t *testing.T) {
 	b, reviewer, _ := reviewing(t)
 	assert.Contains(t, reviewer.get("/review").body, `<span class="state state-approved">approved</span>`)
 	page := reviewer.get("/review/1")
-	for _, text := range []string{"<dd>John</dd>", "<dd>Smith</dd>", "<dd>AB0002261</dd>", "<strong>90 %</strong>", `src="/review/1/image/card-front"`} {
+	for _, text := range []string{"<dd>John</dd>", "<dd>Smith</dd>", "<dd>AB0002261</dd>", "<strong>90%</strong>", "<strong>confirmed</strong>", "<dd>fields match</dd>", "<dd>identity card</dd>", `src="/review/1/image/card-front"`} {
 		assert.Contains(t, page.body, text)
 	}
 	assert.NotContains(t, page.body, "to be decided")
 	hits := reviewer.press("/review", "/review/1/screening").body
 	assert.Contains(t, hits, "<h3>Sanctions lists</h3>")
 	assert.Contains(t, hits, "score 100")
-	assert.Contains(t, reviewer.press("/review", "/review/1/comparison").body, "Compared again: <strong>100 %</strong> alike.")
+	assert.Contains(t, reviewer.press("/review", "/review/1/comparison").body, "Compared again: <strong>100%</strong> similar.")
 	for _, name := range []string{"face", "document-face", "card-front", "card-back"} {
 		got := reviewer.get("/review/1/image/" + name)
 		require.Equal(t, 200, got.status, name)

@@ -139,7 +139,7 @@ func TestAReviewerLooksAtTheEvidence(t *testing.T) {
 	b.click("Search the sanctions lists")
 	assert.Contains(t, b.Text("main"), "John SMITH, score 100")
 	b.click("Compare the faces again")
-	assert.Contains(t, b.Text("main"), "Compared again: 100 % alike.")
+	assert.Contains(t, b.Text("main"), "Compared again: 100% similar.")
 	const complete = `[...document.querySelectorAll("figure img")].every((i) => { i.loading = "eager"; return i.complete && i.naturalWidth > 0; })`
 	b.Poll(complete)
 	assert.Equal(t, "4", b.Eval(`document.querySelectorAll("figure img").length`))

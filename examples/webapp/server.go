@@ -9,6 +9,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -279,8 +280,24 @@ var templateFiles embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"when":    func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 MST") },
-	"percent": func(f float64) string { return strconv.FormatFloat(f*100, 'f', 0, 64) + " %" },
+	"percent": func(f float64) string { return strconv.FormatFloat(f*100, 'f', 0, 64) + "%" },
+	"words":   words,
+	"liveness": func(live bool) string {
+		if live {
+			return "confirmed"
+		}
+		return "not confirmed"
+	},
 }).ParseFS(templateFiles, "templates/*.html"))
+
+// words is a code of the service as a person reads it. The lists of codes are open.
+func words(code any) string {
+	text := fmt.Sprint(code)
+	if text == string(identomat.IDCard) {
+		return "identity card"
+	}
+	return strings.ToLower(strings.ReplaceAll(text, "_", " "))
+}
 
 // page is what every template gets.
 type page struct {
