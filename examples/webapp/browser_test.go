@@ -117,6 +117,8 @@ func TestAPersonIsVerifiedInAnIframe(t *testing.T) {
 	b.sees("Verifications", "12-list")
 	b.Follow(chromedp.Click(chromedp.CSS(`tbody th a`)))
 	assert.Contains(t, b.Text("#decide"), "Identomat leaves this one to people.")
+	assert.Equal(t, "true", b.Eval(`[...document.querySelectorAll("figure")].every((f) => f.compareDocumentPosition(document.querySelector("#decide")) & Node.DOCUMENT_POSITION_FOLLOWING)`),
+		"the evidence comes before the decision")
 	b.check("13-to-decide")
 	b.click("Approve")
 	assert.Equal(t, "approved", b.Text(".state"))
@@ -137,6 +139,7 @@ func TestAReviewerLooksAtTheEvidence(t *testing.T) {
 	b.sees("Verifications", "20-list")
 	b.Follow(chromedp.Click(chromedp.Search(`//tr[contains(., "customer-1")]//a`)))
 	b.click("Search the sanctions lists")
+	assert.Equal(t, "#face", b.Eval(`location.hash`), "the answer is in sight")
 	assert.Contains(t, b.Text("main"), "John SMITH, score 100")
 	b.click("Compare the faces again")
 	assert.Contains(t, b.Text("main"), "Compared again: 100% similar.")
