@@ -454,7 +454,7 @@ func TestAReviewerSeesTheEvidenceAndIsWrittenDown(t *testing.T) {
 	b, reviewer, _ := reviewing(t)
 	assert.Contains(t, reviewer.get("/review").body, `<span class="state state-approved">approved</span>`)
 	page := reviewer.get("/review/1")
-	for _, text := range []string{"<dd>John</dd>", "<dd>Smith</dd>", "<dd>AB0002261</dd>", "<strong>90%</strong>", "<strong>confirmed</strong>", "<dd>fields match</dd>", "<dd>identity card</dd>", `src="/review/1/image/card-front"`} {
+	for _, text := range []string{"<dd>John</dd>", "<dd>Smith</dd>", "<dd>AB0002261</dd>", "<strong>90%</strong>", "<strong>confirmed</strong>", "<dd>fields match</dd>", "<dd>identity card</dd>", `src="/review/1/image/card-front"`, `<a href="/review/1/image/card-front" target="_blank">`} {
 		assert.Contains(t, page.body, text)
 	}
 	assert.NotContains(t, page.body, "to be decided")
@@ -482,6 +482,13 @@ func TestAReviewerSeesTheEvidenceAndIsWrittenDown(t *testing.T) {
 	assert.Equal(t, 1, b.count("audit WHERE action = 'downloaded the PDF'"))
 	assert.Equal(t, 8, b.count("audit"))
 	assert.Contains(t, reviewer.get("/review/1").body, "reviewer-1 searched the sanctions lists")
+
+	for range notesShown {
+		require.NoError(t, b.store.note(t.Context(), "reviewer-2", "came by", 1))
+	}
+	full := reviewer.get("/review/1").body
+	assert.Equal(t, notesShown, strings.Count(full, "reviewer-2 came by")+strings.Count(full, "reviewer-1 opened"))
+	assert.Contains(t, full, "There are older entries.", "a list that was cut off does not look complete")
 }
 
 func TestWhatIsNoImageIsNeverHandedOn(t *testing.T) {

@@ -16,9 +16,10 @@ import (
 // of it, and writes down who looked at what.
 
 const (
-	// listed bounds the list, hitsShown the hits of a screening.
-	listed    = 100
-	hitsShown = 50
+	// listed bounds the list, hitsShown the hits of a screening, notesShown the audit.
+	listed     = 100
+	hitsShown  = 50
+	notesShown = 50
 	// screeningScore is the least score of a hit, of 100.
 	screeningScore = 80
 	// reviewPatience bounds what a reviewer waits for the service.
@@ -81,6 +82,8 @@ type reviewPage struct {
 	Problem string // why there is no result
 	Shots   []shot
 	Audit   []auditEntry
+	// MoreAudit: there are older entries.
+	MoreAudit bool
 
 	Comparison *identomat.FaceComparison
 	Screening  *screening
@@ -130,8 +133,11 @@ func (s *server) showReview(w http.ResponseWriter, r *http.Request, action strin
 			}
 		}
 	}
-	if p.Audit, err = s.store.notes(r.Context(), v.ID, 20); err != nil {
+	if p.Audit, err = s.store.notes(r.Context(), v.ID, notesShown+1); err != nil {
 		return err
+	}
+	if p.MoreAudit = len(p.Audit) > notesShown; p.MoreAudit {
+		p.Audit = p.Audit[:notesShown]
 	}
 	s.render(w, r, http.StatusOK, "review", fmt.Sprintf("Verification %d", v.ID), p)
 	return nil
