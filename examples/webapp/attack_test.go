@@ -612,7 +612,7 @@ func TestAReviewerDecidesOnceWhatIsLeftToPeople(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, early.status, "nobody is approved before Identomat has looked")
 	require.NoError(t, b.fake.ManualCheck(token))
 	b.work()
-	assert.Equal(t, "Somebody is looking at your details", customer.sees())
+	assert.Equal(t, "We are reviewing your details", customer.sees())
 	for _, outcome := range []string{"", "expired", "in_progress", "Approved"} {
 		assert.Equal(t, http.StatusBadRequest, reviewer.press("/review", "/review/1/decision", "outcome", outcome).status)
 	}
@@ -620,7 +620,7 @@ func TestAReviewerDecidesOnceWhatIsLeftToPeople(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, reviewer.press("/review", "/review/1/decision", "outcome", "approved").status)
 	require.NoError(t, b.fake.Approve(token)) // too late
 	b.work()
-	assert.Contains(t, customer.get("/verification").body, "One of our people looked at your details")
+	assert.Contains(t, customer.get("/verification").body, "One of our staff looked at your details")
 	assert.Zero(t, b.count("accounts"))
 	assert.Equal(t, 1, b.count("outcomes WHERE decided_by = 'reviewer-1' AND outcome = 'rejected'"))
 }

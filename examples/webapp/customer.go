@@ -92,12 +92,12 @@ var stages = map[string]stageText{
 		"Before we open your account we must know who you are. Have your passport or identity card at hand; it takes about three minutes.", 1, false},
 	"beginning": {"Your verification is being prepared", "This takes a moment.", 1, true},
 	"unclear": {"We could not start your verification",
-		"Our partner did not answer in time, and a verification may have been prepared nevertheless. So that there is only one, please wait before you start again.", 1, true},
-	"in_progress": {"Your verification is not finished", "Go on where you stopped.", 2, true},
+		"Our partner did not answer in time, but a verification may have been started. Please wait before you start again, so that there is only one.", 1, true},
+	"in_progress": {"Your verification is not finished", "Continue where you stopped.", 2, true},
 	"checking": {"We are checking your details",
 		"Thank you. This usually takes less than a minute. You can leave this page; nothing is lost.", 3, true},
-	"manual_check": {"Somebody is looking at your details",
-		"One of our people decides, usually within one working day. There is nothing that you have to do.", 3, true},
+	"manual_check": {"We are reviewing your details",
+		"One of our staff decides, usually within one working day. There is nothing you need to do.", 3, true},
 	"approved": {"Your account is open", "Your identity has been verified. Welcome.", 4, false},
 	"rejected": {"We could not verify your identity", "", 3, false},
 	"expired":  {"The time for your verification is over", "It was not finished in time, so nothing was decided.", 2, false},
@@ -112,11 +112,11 @@ func friendlyReason(v verification) string {
 	}
 	switch v.Reason {
 	case "low_similarity", "face_mismatch":
-		return "Your face could not be matched with the photo on your document. Good light from the front and a face without glasses or a hat help."
+		return "Your face could not be matched with the photo on your document. It helps to have light from the front, and to take off glasses and hats."
 	case "reviewer":
-		return "One of our people looked at your details and could not confirm your identity."
+		return "One of our staff looked at your details and could not confirm your identity."
 	}
-	return "Your document or your photo could not be confirmed. A valid document, photographed in good light without reflections, helps."
+	return "Your document or your photo could not be confirmed. It helps to use a valid document, in good light and without reflections."
 }
 
 // startVerification leads to the customer's one open session, and begins it first if there is

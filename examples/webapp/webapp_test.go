@@ -387,7 +387,7 @@ func TestAnAbandonedSessionExpiresAfterItsGrace(t *testing.T) {
 	customer.begin()
 	b.pass(15 * time.Minute)
 	b.work()
-	assert.Contains(t, customer.get("/verification").body, "Its time is over.")
+	assert.Contains(t, customer.get("/verification").body, "The time for it is over.")
 	assert.Equal(t, inProgress, b.latest("customer-1").State, "it may have been finished at the last moment")
 	b.pass(grace)
 	b.work()

@@ -1,5 +1,5 @@
 // Asks where the verification stands, less and less often, and loads the page anew when that
-// is not what it shows. Without this script there is the link "Look now".
+// is not what it shows. Without this script there is the link "Check now".
 (() => {
   "use strict";
   const shown = document.querySelector("[data-waits]").dataset.stage;
