@@ -272,7 +272,18 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.Error("a page failed", "route", r.Pattern, "error", err)
 		refused = refusal{http.StatusInternalServerError, "Something went wrong on our side. Please try again in a moment."}
 	}
-	s.render(w, r, refused.status, "problem", http.StatusText(refused.status), refused.text)
+	s.render(w, r, refused.status, "problem", problemTitle(refused.status), refused.text)
+}
+
+// problemTitle heads a page that says what went wrong. The names of HTTP are not for customers.
+func problemTitle(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "Page not found"
+	case http.StatusForbidden:
+		return "This is not allowed"
+	}
+	return "That did not work"
 }
 
 //go:embed templates/*.html
