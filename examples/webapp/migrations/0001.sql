@@ -58,7 +58,7 @@ CREATE TABLE accounts (
 	opened_at    INTEGER NOT NULL
 ) STRICT;
 
--- Who looked at what. It holds no personal data and outlives an erasure.
+-- Who looked at what. It holds nothing of the customer, and outlives an erasure.
 CREATE TABLE audit (
 	id           INTEGER PRIMARY KEY AUTOINCREMENT,
 	at           INTEGER NOT NULL,
