@@ -216,7 +216,7 @@ func (s *Server) describe(ses *session) controlSession {
 	c := ses.copy()
 	_, state, _ := s.state(ses.token)
 	out := controlSession{
-		Token: c.Token, URL: s.WidgetURL + "/?session_token=" + c.Token, Outcome: c.Outcome, State: state, Parent: c.Parent,
+		Token: ses.token, URL: s.WidgetURL + "/?session_token=" + ses.token, Outcome: c.Outcome, State: state, Parent: ses.parent,
 		ConfigID: c.ConfigID, Name: c.Name, ClientUserID: c.ClientUserID, GroupID: c.GroupID, ReturnURL: c.ReturnURL,
 		Steps: []controlStep{}, Created: c.Created, Expires: c.Expires,
 	}

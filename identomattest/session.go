@@ -62,8 +62,8 @@ type session struct {
 
 // Session is a copy of what the server knows about a session.
 type Session struct {
-	Token        string
-	Parent       string // token of the parent session, or ""
+	Token        identomat.Token
+	Parent       identomat.Token // token of the parent session, or ""
 	ConfigID     string
 	Name         string
 	ClientUserID string
@@ -120,8 +120,8 @@ func (s *Server) Session(token identomat.Token) (Session, bool) {
 
 func (ses *session) copy() Session {
 	c := Session{
-		Token:        ses.token,
-		Parent:       ses.parent,
+		Token:        identomat.Token(ses.token),
+		Parent:       identomat.Token(ses.parent),
 		ConfigID:     ses.configID,
 		Name:         ses.name,
 		ClientUserID: ses.clientUserID,

@@ -217,7 +217,7 @@ func TestAChildSessionKnowsItsParent(t *testing.T) {
 	srv := NewServer(t)
 	parent := begin(t, srv, "")
 	child, _ := srv.Session(identomat.Token(begin(t, srv, `"parent_session_id":"`+parent+`"`)))
-	assert.Equal(t, parent, child.Parent)
+	assert.Equal(t, parent, string(child.Parent))
 }
 
 func TestASessionThatIsUndecidedIsInProgress(t *testing.T) {

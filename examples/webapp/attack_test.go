@@ -40,7 +40,7 @@ func TestTwentyPressesBeginOneSession(t *testing.T) {
 	wait.Wait()
 	assert.Equal(t, 1, asked(b.fake, "begin/"))
 	assert.Equal(t, 1, b.count("verifications"))
-	token := b.fake.Sessions()[0].Token
+	token := string(b.fake.Sessions()[0].Token)
 	widget := places[b.fake.WidgetURL+"/?session_token="+token]
 	assert.Positive(t, widget)
 	assert.Equal(t, 20, widget+places["/verification"], "all are led to the one session, or to where it is prepared: %v", places)

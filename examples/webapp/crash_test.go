@@ -24,7 +24,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/identomattest"
 )
 
@@ -141,7 +140,7 @@ func (i *installation) endsApproved(customer *person) {
 	}
 	assert.Zero(i, i.count("jobs"))
 	status, err := i.fake.SendCallback(i.Context(), "http://"+i.addr+callbackPath,
-		identomattest.PlainCallback("status-of-a-test", identomat.Token(i.fake.Sessions()[0].Token)))
+		identomattest.PlainCallback("status-of-a-test", i.fake.Sessions()[0].Token))
 	require.NoError(i, err)
 	assert.Equal(i, http.StatusOK, status)
 	assert.Equal(i, 1, i.count("accounts"))
@@ -285,7 +284,7 @@ func TestAnOrderlyEndFinishesWhatIsUnderWay(t *testing.T) {
 		return err != nil
 	})
 	i.fake.Release()
-	assert.Equal(t, i.fake.WidgetURL+"/?session_token="+i.fake.Sessions()[0].Token, <-answered, "the customer is led to the session")
+	assert.Equal(t, i.fake.WidgetURL+"/?session_token="+string(i.fake.Sessions()[0].Token), <-answered, "the customer is led to the session")
 	require.NoError(t, <-i.ended, "the exit status is 0")
 	assert.Equal(t, 1, i.count("verifications WHERE state = 'in_progress'"))
 }

@@ -571,7 +571,7 @@ func TestASessionIsKeptWhenTheCustomerGoesAwayWhileItBegins(t *testing.T) {
 	assert.Equal(t, "Your verification is being prepared", customer.sees())
 	b.fake.Release()
 	require.Eventually(t, func() bool { return b.latest("customer-1").State == inProgress }, 10*time.Second, time.Millisecond)
-	assert.Equal(t, b.fake.Sessions()[0].Token, string(customer.begin()), "the button leads to the session that was begun")
+	assert.Equal(t, b.fake.Sessions()[0].Token, customer.begin(), "the button leads to the session that was begun")
 }
 
 // Erasing.
@@ -602,7 +602,7 @@ func TestErasedDataAreGoneAtTheServiceAndInTheBooks(t *testing.T) {
 	assert.Equal(t, "Verify your identity", customer.sees())
 	sessions := b.fake.Sessions()
 	require.Len(t, sessions, 1)
-	assert.Equal(t, string(kept), sessions[0].Token)
+	assert.Equal(t, kept, sessions[0].Token)
 	for _, rows := range []string{
 		"verifications WHERE customer = 'customer-1'", "accounts WHERE customer = 'customer-1'",
 		"outcomes WHERE verification IN (1, 2)", "jobs WHERE verification IN (1, 2)",
