@@ -564,6 +564,23 @@ func TestAPDFOfUnknownLengthThatBreaksOffLooksBroken(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
+func TestAPDFWhoseSignatureIsWrongLooksBroken(t *testing.T) {
+	b, reviewer, token := reviewing(t)
+	b.server.client = b.fake.Client(quick, identomat.WithHMAC(b.fake.SecretKey), identomat.RequireSignedReplies())
+	for _, size := range []int{1, 100, 3000, 5000, 100 << 10} {
+		want := "%PDF-1.4\n" + strings.Repeat("x", size)
+		require.NoError(t, b.fake.SetMedia(token, "export-session-as-pdf", "application/pdf", []byte(want)))
+		assert.Equal(t, want, reviewer.get("/review/1/pdf").body)
+		b.fake.Fault("export-session-as-pdf", identomattest.WrongSignature(), 1)
+		resp, err := reviewer.browser.Do(reviewer.request(http.MethodGet, "/review/1/pdf", nil))
+		if err == nil {
+			_, err = io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+		}
+		assert.True(t, err != nil || resp.StatusCode == http.StatusBadGateway, "%d bytes that nobody has signed", size)
+	}
+}
+
 func TestAReviewerIsToldWhatCannotBeShown(t *testing.T) {
 	b, reviewer, _ := reviewing(t)
 	b.fake.Fault("search-screening-person", identomattest.HTTPStatus(503), 0)

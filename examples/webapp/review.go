@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -267,8 +268,9 @@ func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// pdf hands on the session as a PDF while it arrives. A failure in the middle breaks the
-// connection, which browsers report as a download that failed.
+// pdf hands on the session as a PDF while it arrives. A failure in the middle, or a signature
+// that is wrong at the end, breaks the connection, which browsers report as a download that
+// failed.
 func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
 	v, err := s.opened(r, "downloaded the PDF")
 	if err != nil {
@@ -290,11 +292,35 @@ func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
 	if media.Size >= 0 {
 		w.Header().Set("Content-Length", strconv.FormatInt(media.Size, 10))
 	}
-	if _, err := media.WriteTo(w); err != nil {
+	tail := &holding{w: w}
+	if _, err := media.WriteTo(tail); err != nil {
 		s.log.Warn("a PDF broke off", "verification", v.ID, "error", err)
 		panic(http.ErrAbortHandler)
 	}
+	_, _ = w.Write(tail.last)
 	return nil
+}
+
+// holding keeps the last byte back. A wrong signature shows after it, and by then a browser that
+// was told the length would have a whole file.
+type holding struct {
+	w    io.Writer
+	last []byte
+}
+
+func (h *holding) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if _, err := h.w.Write(h.last); err != nil {
+		return 0, err
+	}
+	h.last = append(h.last[:0], p[len(p)-1])
+	n, err := h.w.Write(p[:len(p)-1])
+	if err != nil {
+		return n, err
+	}
+	return len(p), nil
 }
 
 func isGone(err error) bool {
