@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -232,6 +233,89 @@ func TestACallbackAboutAnUnknownSessionIsHarmless(t *testing.T) {
 		assert.Equal(t, 200, status)
 	}
 	assert.Equal(t, 1, b.count("jobs WHERE wakes = 0"))
+}
+
+// waking wakes sessions whenever the service is asked about one, as customers do who come back
+// over and over.
+type waking struct {
+	store  *store
+	tokens []identomat.Token
+	left   atomic.Int64 // how often it still does
+	asked  func()
+}
+
+func (w *waking) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.left.Add(-1) >= 0 {
+		for _, token := range w.tokens {
+			if err := w.store.wake(r.Context(), token); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if w.asked != nil {
+		w.asked()
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// beginFor begins a session for a customer beyond those of the stub.
+func (b *bank) beginFor(customer string) identomat.Token {
+	b.Helper()
+	id, mine, err := b.store.reserve(b.Context(), customer, "redirect", b.server.config.lifetime)
+	require.NoError(b, err)
+	require.True(b, mine)
+	session, err := b.server.client.Sessions.Begin(b.Context(), identomat.BeginRequest{})
+	require.NoError(b, err)
+	now := b.store.now()
+	require.NoError(b, b.store.begun(b.Context(), id, session, now.Add(b.server.config.lifetime), now))
+	return session.Token
+}
+
+func TestCustomersWhoComeBackOverAndOverKeepNobodyWaiting(t *testing.T) {
+	b := newBank(t)
+	again := &waking{store: b.store}
+	for i := range batch {
+		again.tokens = append(again.tokens, b.beginFor("impatient-"+strconv.Itoa(i)))
+	}
+	b.pass(time.Second)
+	patient := b.beginFor("patient")
+	again.left.Store(3 * batch)
+	b.worker.client = b.fake.Client(quick, identomat.WithHTTPClient(&http.Client{Transport: again}))
+	b.pass(time.Second)
+	b.work()
+	turn, at := 0, 0
+	for _, r := range b.fake.Requests() {
+		if r.Operation == "result/" {
+			if turn++; r.Parameters["session_token"] == string(patient) && at == 0 {
+				at = turn
+			}
+		}
+	}
+	assert.Greater(t, turn, 3*batch)
+	assert.Positive(t, at)
+	assert.LessOrEqual(t, at, 2*batch)
+}
+
+func TestAWorkerThatAlwaysHasWorkStillSweeps(t *testing.T) {
+	b := newBank(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	again := &waking{store: b.store, tokens: []identomat.Token{b.beginFor("impatient")}}
+	again.left.Store(1 << 60)
+	var asked atomic.Int64
+	again.asked = func() {
+		b.pass(time.Second)
+		switch n := asked.Add(1); {
+		case n == 5:
+			_, err := b.store.exec(ctx, "INSERT INTO sign_ins (id, user, expires_at) VALUES (x'00', 'customer-1', 0)")
+			assert.NoError(t, err)
+		case n == 100, n > 5 && b.count("sign_ins") == 0:
+			cancel()
+		}
+	}
+	b.worker.client = b.fake.Client(quick, identomat.WithHTTPClient(&http.Client{Transport: again}))
+	b.worker.run(ctx)
+	assert.Zero(t, b.count("sign_ins"))
 }
 
 func TestAFormNeedsItsToken(t *testing.T) {

@@ -416,10 +416,12 @@ func (s *store) nextDue(ctx context.Context) (time.Time, bool, error) {
 	return time.UnixMilli(at.Int64), at.Valid, err
 }
 
-// later puts a job off, unless it was woken while it ran: then it is due again.
+// later puts a job off, unless it was woken while it ran: then it is due again, behind those
+// that wait. With its old time it would stay the first, and customers who come back over and over
+// would keep the worker from everybody else.
 func (s *store) later(ctx context.Context, j job, until time.Time) error {
-	_, err := s.exec(ctx, `UPDATE jobs SET due_at = CASE wakes WHEN ? THEN ? ELSE due_at END, tries = tries + 1
-		WHERE verification = ?`, j.wakes, until.UnixMilli(), j.verification)
+	_, err := s.exec(ctx, `UPDATE jobs SET due_at = CASE wakes WHEN ? THEN ? ELSE max(due_at, ?) END, tries = tries + 1
+		WHERE verification = ?`, j.wakes, until.UnixMilli(), s.now().UnixMilli(), j.verification)
 	return err
 }
 

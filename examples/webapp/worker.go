@@ -76,9 +76,9 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// work does all jobs that are due.
+// work does all jobs that are due. It ends in time for a sweep, also when there are always some.
 func (w *worker) work(ctx context.Context) error {
-	for ctx.Err() == nil {
+	for begun := w.store.now(); ctx.Err() == nil && w.store.now().Sub(begun) < idle; {
 		jobs, err := w.store.due(ctx, concurrent)
 		if err != nil || len(jobs) == 0 {
 			return err
