@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite"
@@ -78,6 +79,9 @@ var (
 type store struct {
 	db  *sql.DB
 	now func() time.Time
+	// lingers: the write-ahead log may still have what was erased, also what a process before has
+	// erased that was killed.
+	lingers atomic.Bool
 }
 
 //go:embed migrations/*.sql
@@ -107,6 +111,7 @@ func openStore(ctx context.Context, path string) (*store, error) {
 	}
 	db.SetMaxOpenConns(1) // SQLite has one writer; a queue here is fairer than its busy_timeout
 	s := &store{db: db, now: time.Now}
+	s.lingers.Store(true)
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate the database: %w", err), db.Close())
 	}
@@ -332,7 +337,7 @@ func (s *store) beganUnclearly(ctx context.Context, id int64) error {
 // behind by a process that died.
 func (s *store) sweep(ctx context.Context) error {
 	now := s.now()
-	return s.change(ctx, func(tx *sql.Tx) error {
+	if err := s.change(ctx, func(tx *sql.Tx) error {
 		for _, c := range []struct {
 			statement string
 			before    time.Time
@@ -348,7 +353,10 @@ func (s *store) sweep(ctx context.Context) error {
 			}
 		}
 		return nil
-	})
+	}); err != nil || !s.lingers.Load() {
+		return err
+	}
+	return s.emptyLog(ctx)
 }
 
 // Coming back.
@@ -495,11 +503,20 @@ func (s *store) eraseAll(ctx context.Context, customer string) error {
 
 // erased removes a verification with all that hangs on it.
 func (s *store) erased(ctx context.Context, id int64) error {
+	s.lingers.Store(true)
 	if _, err := s.exec(ctx, `DELETE FROM verifications WHERE id = ? AND erasing`, id); err != nil {
 		return err
 	}
-	// The write-ahead log still has the row until it is emptied.
-	_, err := s.exec(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return s.emptyLog(ctx)
+}
+
+// emptyLog empties the write-ahead log. It cannot while another process reads, which is no error:
+// a sweep tries again.
+func (s *store) emptyLog(ctx context.Context) error {
+	var busy bool
+	var frames, moved int
+	err := s.db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved)
+	s.lingers.Store(err != nil || busy)
 	return err
 }
 

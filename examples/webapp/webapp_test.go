@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"log/slog"
@@ -644,6 +645,64 @@ func TestAnErasedTokenIsNowhereInTheDatabase(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	}
+}
+
+// keeps reports whether a database still has a text somewhere.
+func keeps(t *testing.T, path, text string) bool {
+	t.Helper()
+	for _, name := range []string{path, path + "-wal"} {
+		data, err := os.ReadFile(name)
+		require.NoError(t, err)
+		if strings.Contains(string(data), text) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestWhatAKilledProcessHasErasedLeavesTheDatabaseAfterTheRestart(t *testing.T) {
+	b := newBank(t)
+	token := string(b.signedIn("customer-1").begin())
+	require.NoError(t, b.store.eraseAll(t.Context(), "customer-1"))
+	_, err := b.store.exec(t.Context(), "DELETE FROM verifications WHERE erasing") // and is killed
+	require.NoError(t, err)
+	var path string
+	require.NoError(t, b.store.db.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&path))
+	left := filepath.Join(t.TempDir(), "left.db")
+	for _, end := range []string{"", "-wal"} {
+		data, err := os.ReadFile(path + end)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(left+end, data, 0o600))
+	}
+	require.True(t, keeps(t, left, token))
+	restarted, err := openStore(t.Context(), left)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, restarted.close()) }()
+	require.NoError(t, restarted.sweep(t.Context()))
+	assert.False(t, keeps(t, left, token))
+}
+
+func TestWhatIsErasedWhileAnotherProcessReadsLeavesTheDatabaseAfterwards(t *testing.T) {
+	b := newBank(t)
+	token := string(b.signedIn("customer-1").begin())
+	var path string
+	require.NoError(t, b.store.db.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&path))
+	_, err := b.store.exec(t.Context(), "PRAGMA busy_timeout = 1")
+	require.NoError(t, err)
+	another, err := openStore(t.Context(), path)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, another.close()) }()
+	tx, err := another.db.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	require.NoError(t, err)
+	var n int
+	require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT count(*) FROM verifications").Scan(&n))
+	require.NoError(t, b.store.eraseAll(t.Context(), "customer-1"))
+	b.work()
+	require.Zero(t, b.count("verifications"))
+	require.True(t, keeps(t, path, token), "a reader holds the log")
+	require.NoError(t, tx.Rollback())
+	require.NoError(t, b.store.sweep(t.Context()))
+	assert.False(t, keeps(t, path, token))
 }
 
 func TestAnApprovalThatComesWhileDataAreErasedOpensNoAccount(t *testing.T) {
