@@ -274,12 +274,12 @@ func (b *bank) beginFor(customer string) identomat.Token {
 func TestCustomersWhoComeBackOverAndOverKeepNobodyWaiting(t *testing.T) {
 	b := newBank(t)
 	again := &waking{store: b.store}
-	for i := range batch {
+	for i := range concurrent {
 		again.tokens = append(again.tokens, b.beginFor("impatient-"+strconv.Itoa(i)))
 	}
 	b.pass(time.Second)
 	patient := b.beginFor("patient")
-	again.left.Store(3 * batch)
+	again.left.Store(3 * concurrent)
 	b.worker.client = b.fake.Client(quick, identomat.WithHTTPClient(&http.Client{Transport: again}))
 	b.pass(time.Second)
 	b.work()
@@ -291,9 +291,9 @@ func TestCustomersWhoComeBackOverAndOverKeepNobodyWaiting(t *testing.T) {
 			}
 		}
 	}
-	assert.Greater(t, turn, 3*batch)
+	assert.Greater(t, turn, 3*concurrent)
 	assert.Positive(t, at)
-	assert.LessOrEqual(t, at, 2*batch)
+	assert.LessOrEqual(t, at, 2*concurrent)
 }
 
 func TestAWorkerThatAlwaysHasWorkStillSweeps(t *testing.T) {

@@ -16,7 +16,7 @@ func (s *server) callback(ctx context.Context, c identomat.Callback) error {
 		if err != nil || !known {
 			return err
 		}
-		return s.sms.send(ctx, message)
+		return s.sms.send(ctx, c.SessionID, message)
 	}
 	if err := s.store.wake(ctx, c.SessionID); err != nil {
 		return err

@@ -16,23 +16,29 @@ const (
 	// A number gets no more than smsPerNumber messages in smsWithin: the customer decides how
 	// often one is asked for, and each one costs money.
 	smsPerNumber = 5
-	smsWithin    = time.Hour
+	// A session gets no more than smsPerSession: the customer also decides for which numbers.
+	smsPerSession = 10
+	smsWithin     = time.Hour
 )
 
 // sms is a stub in the place of the bank's gateway: it counts, and sends nothing. What it
-// remembers is in memory alone, because one-time passwords belong in no database.
+// remembers is in memory alone, and hashed, because one-time passwords belong in no database.
 type sms struct {
 	log     *slog.Logger
 	gateway func(context.Context, identomat.SMS) error
 
-	mu      sync.Mutex
-	sent    map[[sha256.Size]byte]time.Time
-	numbers map[string][]time.Time
+	mu    sync.Mutex
+	sent  map[digest]time.Time
+	times map[digest][]time.Time // of a number, and of a session
 }
+
+type digest [sha256.Size]byte
+
+func digestOf(kind, text string) digest { return sha256.Sum256([]byte(kind + "\x00" + text)) }
 
 func newSMS(log *slog.Logger) *sms {
 	return &sms{
-		log: log, sent: map[[sha256.Size]byte]time.Time{}, numbers: map[string][]time.Time{},
+		log: log, sent: map[digest]time.Time{}, times: map[digest][]time.Time{},
 		// The call of the gateway goes here. Neither the number nor the text belongs in a log.
 		gateway: func(context.Context, identomat.SMS) error {
 			log.Info("a message was handed to the stub of the SMS gateway")
@@ -42,26 +48,25 @@ func newSMS(log *slog.Logger) *sms {
 }
 
 // send hands a message to the gateway, once. One that the gateway did not take may be sent
-// again. One above the limit is dropped without an error: to be asked again for it helps nobody.
-func (s *sms) send(ctx context.Context, message identomat.SMS) error {
-	key := sha256.Sum256([]byte(message.PhoneNumber + "\x00" + message.Text))
-	if !s.reserve(key, message.PhoneNumber) {
+// again. One above a limit is dropped without an error: to be asked again for it helps nobody.
+func (s *sms) send(ctx context.Context, session identomat.Token, message identomat.SMS) error {
+	key := digestOf("message", message.PhoneNumber+"\x00"+message.Text)
+	limits := map[digest]int{
+		digestOf("number", message.PhoneNumber): smsPerNumber,
+		digestOf("session", string(session)):    smsPerSession,
+	}
+	if !s.reserve(key, limits) {
 		return nil
 	}
 	err := s.gateway(ctx, message)
 	if err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.sent, key)
-		if times := s.numbers[message.PhoneNumber]; len(times) > 0 {
-			s.numbers[message.PhoneNumber] = times[:len(times)-1]
-		}
+		s.release(key, limits)
 	}
 	return err
 }
 
 // reserve notes a message before it is sent, so that of two callbacks at once one sends it.
-func (s *sms) reserve(key [sha256.Size]byte, number string) bool {
+func (s *sms) reserve(key digest, limits map[digest]int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -69,13 +74,28 @@ func (s *sms) reserve(key [sha256.Size]byte, number string) bool {
 	if _, twice := s.sent[key]; twice {
 		return false
 	}
-	if len(s.numbers[number]) >= smsPerNumber {
-		s.log.Warn("a message was dropped: too many for one number")
-		return false
+	for of, limit := range limits {
+		if len(s.times[of]) >= limit {
+			s.log.Warn("a message was dropped: too many for one number or one session")
+			return false
+		}
 	}
 	s.sent[key] = now
-	s.numbers[number] = append(s.numbers[number], now)
+	for of := range limits {
+		s.times[of] = append(s.times[of], now)
+	}
 	return true
+}
+
+func (s *sms) release(key digest, limits map[digest]int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sent, key)
+	for of := range limits {
+		if times := s.times[of]; len(times) > 0 {
+			s.times[of] = times[:len(times)-1]
+		}
+	}
 }
 
 func (s *sms) forget(now time.Time) {
@@ -84,12 +104,12 @@ func (s *sms) forget(now time.Time) {
 			delete(s.sent, key)
 		}
 	}
-	for number, times := range s.numbers {
+	for of, times := range s.times {
 		for len(times) > 0 && now.Sub(times[0]) >= smsWithin {
 			times = times[1:]
 		}
-		if s.numbers[number] = times; len(times) == 0 {
-			delete(s.numbers, number)
+		if s.times[of] = times; len(times) == 0 {
+			delete(s.times, of)
 		}
 	}
 }

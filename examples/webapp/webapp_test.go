@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -772,6 +773,20 @@ func TestAMessageThatTheGatewayRefusedIsSentWhenItIsAskedForAgain(t *testing.T) 
 	assert.Equal(t, 200, send())
 	assert.Equal(t, 200, send())
 	assert.Equal(t, []string{"+12025550143"}, taken)
+}
+
+func TestACustomerWithManyNumbersGetsNoMoreMessages(t *testing.T) {
+	b := newBank(t)
+	token, other := b.signedIn("customer-1").begin(), b.signedIn("customer-2").begin()
+	for i := range 3 * smsPerSession {
+		status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.OneTimePassword(token, fmt.Sprintf("+120255501%02d", i), "918273"))
+		require.NoError(t, err)
+		assert.Equal(t, 200, status)
+	}
+	status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.OneTimePassword(other, "+12025550199", "5511"))
+	require.NoError(t, err)
+	assert.Equal(t, 200, status, "another customer is not in their way")
+	assert.Equal(t, smsPerSession+1, strings.Count(b.logged.String(), "a message was handed to the stub"))
 }
 
 // Logs.
