@@ -233,6 +233,10 @@ func TestNothingOfACallbackIsLogged(t *testing.T) {
 			sms, _ := c.SMS()
 			panic(sms.Text)
 		},
+		"a panic with a part of the text": func(_ context.Context, c identomat.Callback) error {
+			sms, _ := c.SMS()
+			panic(strings.TrimPrefix(sms.Text, "Your code is "))
+		},
 		"a panic with an error of the text": func(_ context.Context, c identomat.Callback) error {
 			panic(errors.New(string(c.Raw())))
 		},

@@ -363,6 +363,19 @@ func TestAFormNeedsItsToken(t *testing.T) {
 	assert.Equal(t, "Verify your identity", customer.sees(), "the customer is still signed in")
 }
 
+func TestAVisitorWithoutACookieHasNoToken(t *testing.T) {
+	b := newBank(t)
+	csrf := visitor{}.csrf() // anybody can compute it
+	for path, fields := range map[string]url.Values{"/sign-in": {"user": {"customer-1"}}, "/sign-out": {}, "/verification": {"way": {"redirect"}}} {
+		fields.Set("csrf", csrf)
+		victim := b.visitor() // as from another site: SameSite keeps the cookie back
+		got := victim.send(victim.request(http.MethodPost, path, fields))
+		assert.Equal(t, http.StatusForbidden, got.status, path)
+		assert.Contains(t, got.body, "This form has expired.")
+	}
+	assert.Zero(t, b.count("sign_ins"), "nobody is signed in as the attacker")
+}
+
 func TestAFormOfAnotherSiteIsRefusedEvenWithItsToken(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
@@ -480,6 +493,39 @@ func TestASignInEndsWhenItIsSignedOut(t *testing.T) {
 	late := b.signedIn("customer-1")
 	b.pass(signedIn)
 	assert.Equal(t, http.StatusSeeOther, late.get("/verification").status, "or after eight hours")
+}
+
+func TestASignInReplacesTheOneBefore(t *testing.T) {
+	b := newBank(t)
+	at, err := url.Parse(b.url)
+	require.NoError(t, err)
+	customer, thief := b.signedIn("customer-1"), b.visitor()
+	thief.browser.Jar.SetCookies(at, customer.browser.Jar.Cookies(at))
+	form := url.Values{"csrf": {customer.csrf("/verification")}, "user": {"customer-2"}}
+	require.Equal(t, http.StatusSeeOther, customer.send(customer.request(http.MethodPost, "/sign-in", form)).status)
+	assert.Equal(t, http.StatusSeeOther, thief.get("/verification").status)
+	assert.Equal(t, 1, b.count("sign_ins"))
+}
+
+func TestNoCookieStandsInTheDatabase(t *testing.T) {
+	b := newBank(t)
+	at, err := url.Parse(b.url)
+	require.NoError(t, err)
+	cookie := b.signedIn("customer-1").browser.Jar.Cookies(at)[0].Value
+	assert.Zero(t, b.count("sign_ins WHERE id = ? OR id = ?", cookie, []byte(cookie)))
+	assert.Equal(t, 1, b.count("sign_ins WHERE id = ?", hashed(cookie)))
+}
+
+func TestAnErrorOfTheDatabaseIsNotShown(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	_, err := b.store.exec(t.Context(), "DROP TABLE begins")
+	require.NoError(t, err)
+	got := customer.get("/verification")
+	assert.Equal(t, http.StatusInternalServerError, got.status)
+	assert.Contains(t, got.body, "Something went wrong on our side.")
+	assert.NotContains(t, got.body, "begins")
+	assert.Contains(t, b.logged.String(), "no such table: begins")
 }
 
 func TestHTTPSMakesCookiesAndHeadersStrict(t *testing.T) {
@@ -628,6 +674,43 @@ func TestABrokenImageIsAPlaceholderAndABrokenPDFBreaksOff(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 	assert.Error(t, err, "half a PDF must not look like a PDF")
+}
+
+func TestHalfAnImageOrOneThatNobodySignedIsNotShown(t *testing.T) {
+	b, reviewer, token := reviewing(t)
+	b.server.client = b.fake.Client(quick, identomat.WithHMAC(b.fake.SecretKey), identomat.RequireSignedReplies())
+	image := "\xff\xd8\xff\xe0\x00\x10JFIF\x00" + strings.Repeat("x", 100<<10)
+	require.NoError(t, b.fake.SetMedia(token, "result/face/", "image/jpeg", []byte(image)))
+	require.Equal(t, image, reviewer.get("/review/1/image/face").body)
+	for name, fault := range map[string]identomattest.Fault{"half": identomattest.Truncated(50 << 10), "unsigned": identomattest.WrongSignature()} {
+		b.fake.Fault("result/face/", fault, 0)
+		got := reviewer.get("/review/1/image/face")
+		assert.Equal(t, http.StatusBadGateway, got.status, name)
+		assert.NotContains(t, got.body, "JFIF", name)
+		b.fake.ClearFaults()
+	}
+}
+
+func TestWhatIsNoPDFIsNeverHandedOn(t *testing.T) {
+	b, reviewer, token := reviewing(t)
+	for _, data := range []string{"<!DOCTYPE html><script>alert(1)</script>", "\xff\xd8\xff\xe0\x00\x10JFIF\x00", "alert(1)", "PK\x03\x04"} {
+		require.NoError(t, b.fake.SetMedia(token, "export-session-as-pdf", "application/pdf", []byte(data)))
+		got := reviewer.get("/review/1/pdf")
+		assert.Equal(t, http.StatusBadGateway, got.status, "%q", data)
+		assert.NotContains(t, got.body, data)
+	}
+}
+
+func TestWhatIsBeingErasedIsNotLookedAt(t *testing.T) {
+	b, reviewer, _ := reviewing(t)
+	require.NoError(t, b.store.eraseAll(t.Context(), "customer-1"))
+	before := len(b.fake.Requests())
+	for _, path := range []string{"/review/1/image/face", "/review/1/pdf"} {
+		assert.Equal(t, http.StatusConflict, reviewer.get(path).status, path)
+	}
+	assert.NotContains(t, reviewer.get("/review/1").body, "Smith")
+	assert.Len(t, b.fake.Requests(), before)
+	assert.Zero(t, b.count("audit"))
 }
 
 func TestAPDFOfUnknownLengthThatBreaksOffLooksBroken(t *testing.T) {
