@@ -85,7 +85,7 @@ func newServer(c config, st *store, w *worker, client *identomat.Client, widgetU
 		})
 	}
 	if len(c.callbackKeys) > 0 {
-		callbacks, err := identomat.CallbackHandler(c.callbackKeys, s.callback, identomat.WithCallbackErrors(
+		callbacks, err := identomat.CallbackHandler(c.callbackKeys, s.callback, identomat.WithMaxCallbackSize(64<<10), identomat.WithCallbackErrors(
 			func(ctx context.Context, err error) {
 				log.WarnContext(ctx, "a callback was refused or failed", "error", err)
 			}))

@@ -94,7 +94,7 @@ func openStore(ctx context.Context, path string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := file.Close(); err != nil {
+	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil { // of a restored file, too
 		return nil, err
 	}
 	name := filepath.ToSlash(path)
