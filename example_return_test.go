@@ -111,7 +111,9 @@ func ExampleCallbackHandler() {
 				fmt.Println("send a message:", sms) // your SMS provider; the message prints as a mask
 				return nil
 			}
-			news <- c.SessionID
+			if c.SessionID != "" { // what is not documented may be about something else
+				news <- c.SessionID
+			}
 			return nil
 		})
 	if err != nil {

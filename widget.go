@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/identomat-go/identomat/internal/engine"
 )
@@ -120,8 +121,9 @@ func (s Session) Embed(opts EmbedOptions) (template.HTML, error) {
 // widgetOrigin is the origin of the widget as browsers write it in the events of messages.
 func widgetOrigin(sessionURL string) (string, error) {
 	u, err := url.Parse(sessionURL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !engine.IsLoopback(u.Hostname())) {
-		return "", errors.New("identomat: Embed: the session has no URL of https")
+	unicodeHost := func(r rune) bool { return r >= utf8.RuneSelf } // a browser writes it in punycode
+	if err != nil || u.Host == "" || strings.ContainsFunc(u.Host, unicodeHost) || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !engine.IsLoopback(u.Hostname())) {
+		return "", errors.New("identomat: Embed: the session has no URL, or not one of https (of http on a loopback host)")
 	}
 	host := strings.ToLower(u.Host)
 	if port := u.Port(); port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {

@@ -91,7 +91,7 @@ func TestTheOriginIsWrittenAsBrowsersWriteIt(t *testing.T) {
 func TestEmbedRefusesWhatCannotBeRight(t *testing.T) {
 	for _, url := range []string{
 		"", "javascript:alert(1)", "data:text/html,x", "//widget.identomat.com/", "http://widget.identomat.com/", "https://", "/x",
-		"https://user:pass@widget.identomat.com/", "https://wid get/", "ftp://localhost/", "http://127.0.0.1.evil.example/",
+		"https://user:pass@widget.identomat.com/", "https://wid get/", "ftp://localhost/", "http://127.0.0.1.evil.example/", "https://bücher.example/",
 	} {
 		piece, err := identomat.Session{Token: token, URL: url}.Embed(identomat.EmbedOptions{})
 		assert.ErrorContains(t, err, "the session has no URL", url)

@@ -106,6 +106,7 @@ func WithCallbackKey(key string) Option {
 
 // WithCallbackURL lets the widget post the callback that asks for a one-time password to
 // this address when a person has entered a phone number or an email address to be verified.
+// The server of the callbacks must listen before the fake starts; its client is made after.
 func WithCallbackURL(url string) Option {
 	return func(s *Server) { s.callbackURL = url }
 }
