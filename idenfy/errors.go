@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -167,15 +168,20 @@ func (e *APIError) Error() string {
 
 // cause is the most telling of the Err variables that the error is, or nil.
 func (e *APIError) cause() error {
-	if e.outOfCredits() {
-		return ErrOutOfCredits
-	}
-	for _, cause := range []error{identifiers[e.Identifier], statuses[e.StatusCode], e.kind} {
+	for _, cause := range e.causes() {
 		if cause != nil {
 			return cause
 		}
 	}
 	return nil
+}
+
+// causes are the Err variables that the error is, the most telling first. Some may be nil.
+func (e *APIError) causes() []error {
+	if e.outOfCredits() {
+		return []error{ErrOutOfCredits, e.kind}
+	}
+	return []error{identifiers[e.Identifier], statuses[e.StatusCode], e.kind}
 }
 
 // outOfCredits tells the end of the credits from a missing permission: the identifier is
@@ -186,15 +192,7 @@ func (e *APIError) outOfCredits() bool {
 }
 
 // Is matches the Err variables, also for errors that were made in a test.
-func (e *APIError) Is(target error) bool {
-	switch {
-	case target == nil:
-		return false
-	case e.outOfCredits():
-		return target == ErrOutOfCredits || target == e.kind
-	}
-	return target == identifiers[e.Identifier] || target == statuses[e.StatusCode] || target == e.kind
-}
+func (e *APIError) Is(target error) bool { return target != nil && slices.Contains(e.causes(), target) }
 
 // Format writes Error under every verb, for a copy of the error, too.
 func (e APIError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
