@@ -222,9 +222,7 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 				idenfy.WithLogger(slog.New(slog.NewTextHandler(&log, options))),
 				idenfy.WithLogger(slog.New(slog.NewJSONHandler(&log, options))),
 				idenfy.WithObserver(func(e identomat.Event) { fmt.Fprintf(&log, "%v %+v %#v %s\n", e, e, e, e.Err) }))
-			request := privateRequest()
-			request.ExternalRef = "WILHELMINA"
-			session, err := client.CreateSession(t.Context(), request)
+			session, err := client.CreateSession(t.Context(), privateRequest())
 			require.Error(t, err, name)
 			assert.Nil(t, session)
 			for e := err; e != nil; e = errors.Unwrap(e) {
