@@ -65,11 +65,8 @@ var (
 	ErrSignatureMismatch = errors.New("idenfy: webhook signature does not match")
 )
 
-// Identifier is iDenfy's constant for a kind of error, such as BAD_VALUE. The list is open.
-type Identifier string
-
 // identifiers are those of the public documentation.
-var identifiers = map[Identifier]error{
+var identifiers = map[string]error{
 	"INTERNAL_ERROR":         ErrInternal,
 	"BAD_VALUE":              ErrBadValue,
 	"MISSING_VALUE":          ErrMissingValue,
@@ -102,8 +99,9 @@ type APIError struct {
 	Op string
 	// StatusCode is the HTTP status.
 	StatusCode int
-	// Identifier is iDenfy's constant, or "": errors before the processing have none.
-	Identifier Identifier
+	// Identifier is iDenfy's constant, such as BAD_VALUE, or "": errors before the processing
+	// have none. The list is open.
+	Identifier string
 	// Message is iDenfy's text for a developer. It can repeat what was sent, so no formatter,
 	// logger or encoder shows it.
 	Message string
@@ -139,7 +137,7 @@ func (e *APIError) Error() string {
 	case cause != nil:
 		b.WriteString(strings.TrimPrefix(cause.Error(), "idenfy: "))
 	case e.Identifier != "":
-		b.WriteString(string(e.Identifier))
+		b.WriteString(e.Identifier)
 	default:
 		b.WriteString("error of the service")
 	}
@@ -205,7 +203,7 @@ func (e APIError) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("op", e.Op), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts),
 		slog.Bool("maybe_processed", e.MaybeProcessed)}
 	if e.Identifier != "" {
-		attrs = append(attrs, slog.String("identifier", string(e.Identifier)))
+		attrs = append(attrs, slog.String("identifier", e.Identifier))
 	}
 	return slog.GroupValue(append(attrs, slog.String("error", e.Error()))...)
 }

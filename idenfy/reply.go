@@ -73,26 +73,18 @@ func (c *call) failure(r *engine.Reply, kind error) *APIError {
 // identifier.
 func (c *call) apiError(r *engine.Reply) *APIError {
 	o, err := readObject(r.Body)
-	identifier, message := Identifier(read[string](o, "identifier")), read[string](o, "message")
+	identifier, message := read[string](o, "identifier"), read[string](o, "message")
 	if err != nil || identifier == "" && message == "" || identifier == "" && engine.IsSuccess(r.StatusCode) {
 		return c.failure(r, ErrUnexpectedReply)
 	}
-	if identifiers[identifier] == nil && (!isIdentifier(identifier) || repeats(string(identifier), c.client.secrets(c.texts))) {
+	if identifiers[identifier] == nil && (!isIdentifier(identifier) || repeats(identifier, c.client.secrets(c.texts))) {
 		identifier = "" // the place of a constant is not safe from sentences and names
 	}
 	return &APIError{Op: operation, StatusCode: r.StatusCode, Identifier: identifier, Message: message}
 }
 
-func isIdentifier(s Identifier) bool {
-	if s == "" || len(s) > 64 {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if c != '_' && (c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return true
+func isIdentifier(s string) bool {
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool { return c != '_' && (c < 'A' || c > 'Z') })
 }
 
 // repeats reports whether an identifier has a word of what was sent in it: iDenfy returns

@@ -267,7 +267,7 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		}
 		assert.NotErrorIs(t, err, nil)
 		assert.Equal(t, c.status, api.StatusCode)
-		assert.Equal(t, c.identifier, string(api.Identifier))
+		assert.Equal(t, c.identifier, api.Identifier)
 		assert.Equal(t, c.message, api.Message)
 		assert.Equal(t, c.maybeProcessed, idenfy.MaybeProcessed(fmt.Errorf("no session: %w", err)), c.body)
 		assert.Equal(t, "idenfy: token: "+c.text, err.Error())
