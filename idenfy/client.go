@@ -34,15 +34,9 @@ const (
 // any number of goroutines; one per pair of keys is enough. No formatter, logger or encoder
 // prints its keys.
 type Client struct {
-	keys      []redact.Secret
-	engine    *engine.Engine
-	base      string
-	token     *url.URL
-	maxReply  int64
-	maxDigits int
-	guard     func(ctx context.Context, clientID string) error
-	validate  bool
-	unknown   bool
+	settings
+	engine   *engine.Engine
+	endpoint *url.URL
 }
 
 // NewClient returns a client for an API key and its API secret. Every option is checked;
@@ -77,7 +71,7 @@ func NewClient(apiKey, apiSecret string, opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	token, err := url.Parse(s.base + "/api/v2/token")
+	endpoint, err := url.Parse(s.base + "/api/v2/token")
 	if err != nil {
 		return nil, errors.New("idenfy: malformed base URL")
 	}
@@ -86,10 +80,7 @@ func NewClient(apiKey, apiSecret string, opts ...Option) (*Client, error) {
 	httpClient.Transport = basicAuth{httpClient.Transport, redact.NewSecret("Basic " + credentials)}
 	s.config.Client = &httpClient
 	s.config.Secrets = []redact.Secret{redact.NewSecret(apiKey), redact.NewSecret(apiSecret), redact.NewSecret(credentials)}
-	return &Client{
-		keys: s.config.Secrets, engine: engine.New(s.config), base: s.base, token: token, maxReply: s.maxReply,
-		maxDigits: s.maxDigits, guard: s.guard, validate: s.validate, unknown: s.unknown,
-	}, nil
+	return &Client{settings: s, engine: engine.New(s.config), endpoint: endpoint}, nil
 }
 
 const userAgent = "identomat-go/" + identomat.Version

@@ -48,7 +48,7 @@ func (c *call) Judge(r *engine.Reply, readErr error) engine.Verdict {
 
 // echoes reports a key that came back in the place of a token.
 func (c *call) echoes(s *Session) bool {
-	for _, key := range c.client.keys {
+	for _, key := range c.client.config.Secrets {
 		if string(s.AuthToken) == key.Reveal() || s.ScanRef == key.Reveal() {
 			return true
 		}

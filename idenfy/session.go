@@ -42,7 +42,7 @@ func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Sessio
 	}
 	call := &call{client: c, texts: body.texts}
 	_, failure := c.engine.Do(ctx, &engine.Call{
-		Operation: operation, URL: c.token, ContentType: "application/json", Body: body.bytes(),
+		Operation: operation, URL: c.endpoint, ContentType: "application/json", Body: body.bytes(),
 		Limit: c.maxReply, Judge: call,
 	})
 	if failure != nil {
@@ -60,7 +60,7 @@ const minSecret = 4
 // secrets are the keys and the texts of a request that are long enough to be searched for.
 func (c *Client) secrets(texts []string) []string {
 	var all []string
-	for _, key := range c.keys {
+	for _, key := range c.config.Secrets {
 		all = append(all, key.Reveal())
 	}
 	for _, text := range texts {
