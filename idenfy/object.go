@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 )
 
 // object is a JSON object by the exact names of its members.
@@ -28,12 +29,8 @@ func readObject(data []byte, single ...string) (object, error) {
 		if err != nil || !ok || dec.Decode(&value) != nil {
 			return nil, errNotObject
 		}
-		if earlier, twice := o[name]; twice && !bytes.Equal(earlier, value) {
-			for _, s := range single {
-				if s == name {
-					return nil, errors.New("idenfy: " + s + " has two values")
-				}
-			}
+		if earlier, twice := o[name]; twice && !bytes.Equal(earlier, value) && slices.Contains(single, name) {
+			return nil, errors.New("idenfy: " + name + " has two values")
 		}
 		o[name] = value
 	}
