@@ -140,18 +140,9 @@ func TestEveryExportedTypeIsSearched(t *testing.T) {
 		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
 			continue
 		}
-		file, err := parser.ParseFile(gotoken.NewFileSet(), entry.Name(), nil, parser.ParseComments)
+		file, err := parser.ParseFile(gotoken.NewFileSet(), entry.Name(), nil, 0)
 		require.NoError(t, err)
 		for _, decl := range file.Decls {
-			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Name.IsExported() {
-				receiver := ""
-				if fn.Recv != nil {
-					receiver = fmt.Sprint(fn.Recv.List[0].Type)
-				}
-				if receiver == "" || ast.IsExported(strings.Trim(receiver, "&{}0123456789 ")) {
-					assert.True(t, fn.Doc != nil || fn.Name.Name == "Error", "%s has no comment", fn.Name.Name)
-				}
-			}
 			gen, ok := decl.(*ast.GenDecl)
 			if !ok || gen.Tok != gotoken.TYPE {
 				continue
@@ -160,7 +151,6 @@ func TestEveryExportedTypeIsSearched(t *testing.T) {
 				name := spec.(*ast.TypeSpec).Name
 				if _, searched := values[name.Name]; name.IsExported() {
 					found++
-					assert.True(t, gen.Doc != nil, "%s has no comment", name)
 					assert.True(t, searched || harmless[name.Name] != "", "%s is neither searched for secrets nor known to be harmless", name)
 				}
 			}
