@@ -63,8 +63,7 @@ func HTMLPage(status int) Fault {
 // APIError answers in iDenfy's form. An empty identifier is left out, as in errors before
 // the processing.
 func APIError(status int, identifier, message string) Fault {
-	rep := refuse(status, identifier, "%s", message)
-	return Fault{name: "API error " + identifier, replaces: &rep}
+	return Fault{name: "API error " + identifier, replaces: refuse(status, identifier, "%s", message)}
 }
 
 // OutOfCredits answers as iDenfy does when the credits are used up.
@@ -111,15 +110,12 @@ func Truncated(n int) Fault { return Fault{name: "truncated", truncates: true, k
 
 type scheduled struct {
 	fault Fault
-	left  int // negative: for ever
+	left  int // below one: for ever
 }
 
 // Fault breaks the next requests. A count below one holds until ClearFaults. Faults take
 // their turns in the order in which they were set.
 func (s *Server) Fault(f Fault, times int) {
-	if times < 1 {
-		times = -1
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, &scheduled{f, times})
@@ -141,23 +137,22 @@ func (s *Server) Release() {
 	s.release = make(chan struct{})
 }
 
-func (s *Server) takeFault() (Fault, bool) {
+// takeFault is the fault of the next request; the zero Fault breaks nothing.
+func (s *Server) takeFault() Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range s.faults {
-		if f.left == 0 {
-			continue
-		}
-		if f.left > 0 {
-			f.left--
-		}
-		return f.fault, true
+	if len(s.faults) == 0 {
+		return Fault{}
 	}
-	return Fault{}, false
+	next := s.faults[0]
+	if next.left--; next.left == 0 {
+		s.faults = s.faults[1:]
+	}
+	return next.fault
 }
 
 // write sends the reply through the fault.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, rep reply, release <-chan struct{}) {
+func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, rep *reply, release <-chan struct{}) {
 	if f.resetAfter {
 		reset(w)
 		return

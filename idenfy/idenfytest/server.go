@@ -212,12 +212,12 @@ type reply struct {
 	why    string // for the log of the test
 }
 
-func answer(status int, body string) reply {
-	return reply{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body}
+func answer(status int, body string) *reply {
+	return &reply{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body}
 }
 
 // refuse is an error in iDenfy's form.
-func refuse(status int, identifier, format string, args ...any) reply {
+func refuse(status int, identifier, format string, args ...any) *reply {
 	message := fmt.Sprintf(format, args...)
 	body := `{"message":` + quote(message) + `}`
 	if identifier != "" {
@@ -243,8 +243,8 @@ func (s *Server) authorized(r *http.Request) bool {
 const maxBody = 1 << 20
 
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
-	fault, broken := s.takeFault()
-	if broken && fault.resetFirst {
+	fault := s.takeFault()
+	if fault.resetFirst {
 		s.record(Request{Authorized: s.authorized(r)})
 		reset(w)
 		return
@@ -254,13 +254,13 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		return // the caller has gone, or sends far more than any request has
 	}
 	request := Request{Body: body, Authorized: s.authorized(r)}
-	var rep reply
-	if broken && fault.replaces != nil && !fault.processes {
-		rep = *fault.replaces
-	} else if rep = s.token(r, body); broken && fault.replaces != nil {
-		rep = *fault.replaces
+	rep := fault.replaces
+	if rep == nil {
+		rep = s.token(r, body)
+	} else if fault.processes {
+		s.token(r, body)
 	}
-	if !broken || !fault.resetAfter {
+	if !fault.resetAfter {
 		request.Status = rep.status
 	}
 	release := s.record(request)
@@ -279,7 +279,7 @@ func (s *Server) record(request Request) <-chan struct{} {
 }
 
 // token creates a session, or says why not.
-func (s *Server) token(r *http.Request, body []byte) reply {
+func (s *Server) token(r *http.Request, body []byte) *reply {
 	if r.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed.")
 	}
@@ -294,7 +294,7 @@ func (s *Server) token(r *http.Request, body []byte) reply {
 		refused = s.check(params)
 	}
 	if refused != nil {
-		return *refused
+		return refused
 	}
 	session := Session{
 		AuthToken: rand.Text() + rand.Text()[:14], ScanRef: newScanRef(),
@@ -303,7 +303,7 @@ func (s *Server) token(r *http.Request, body []byte) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.credits >= 0 && len(s.sessions) >= s.credits {
-		return *OutOfCredits().replaces
+		return OutOfCredits().replaces
 	}
 	s.sessions = append(s.sessions, session)
 	return answer(http.StatusCreated, created(session, params))

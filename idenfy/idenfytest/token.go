@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -43,8 +44,7 @@ func (p params) given(name string) bool {
 }
 
 func bad(identifier, format string, args ...any) *reply {
-	rep := refuse(400, identifier, format, args...)
-	return &rep
+	return refuse(http.StatusBadRequest, identifier, format, args...)
 }
 
 // readParams takes the body apart. A name that comes twice is refused.
