@@ -101,9 +101,9 @@ func ResetBeforeRead() Fault {
 // ResetAfterRead resets the connection in place of the reply. The session was created.
 func ResetAfterRead() Fault { return Fault{name: "reset after the request was read", resetAfter: true} }
 
-// Slow creates the session and holds the reply back: for the duration, or when it is zero
+// SlowHeaders creates the session and holds the reply back: for the duration, or when it is zero
 // until the caller goes away, Server.Release or Server.Close.
-func Slow(d time.Duration) Fault { return Fault{name: "slow", waits: true, delay: d} }
+func SlowHeaders(d time.Duration) Fault { return Fault{name: "slow headers", waits: true, delay: d} }
 
 // Truncated announces the whole reply, sends its first n bytes and closes the connection.
 func Truncated(n int) Fault { return Fault{name: "truncated", truncates: true, keep: n} }
@@ -129,7 +129,7 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// Release lets every reply go that Slow is holding back now.
+// Release lets every reply go that SlowHeaders is holding back now.
 func (s *Server) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -272,7 +272,7 @@ func TestFaultsTakeTheirTurns(t *testing.T) {
 
 func TestASlowReplyIsHeldUntilItIsReleased(t *testing.T) {
 	s := idenfytest.NewServer(t)
-	s.Fault(idenfytest.Slow(0), 1)
+	s.Fault(idenfytest.SlowHeaders(0), 1)
 	done := make(chan error)
 	go func() { done <- create(s) }()
 	for len(s.Requests()) == 0 {
@@ -284,14 +284,14 @@ func TestASlowReplyIsHeldUntilItIsReleased(t *testing.T) {
 	}
 	s.Release()
 	require.NoError(t, <-done)
-	s.Fault(idenfytest.Slow(time.Millisecond), 1)
+	s.Fault(idenfytest.SlowHeaders(time.Millisecond), 1)
 	require.NoError(t, create(s))
-	s.Fault(idenfytest.Slow(0), 1)
+	s.Fault(idenfytest.SlowHeaders(0), 1)
 	var lost *identomat.TransportError
 	require.ErrorAs(t, create(s, idenfy.WithAttemptTimeout(20*time.Millisecond)), &lost)
 	assert.True(t, lost.Timeout())
 	assert.Len(t, s.Sessions(), 3, "the session exists")
-	s.Fault(idenfytest.Slow(0), 1)
+	s.Fault(idenfytest.SlowHeaders(0), 1)
 	go func() { done <- create(s) }()
 	for len(s.Requests()) < 4 {
 		runtime.Gosched()
