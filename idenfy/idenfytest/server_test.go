@@ -125,7 +125,7 @@ func TestWhatThePageForbidsIsRefused(t *testing.T) {
 		assert.Equal(t, 201, status, reply)
 	}
 	open := idenfytest.NewServer(t, idenfytest.AllowUnknown())
-	status, reply := post(t, open, `{"clientId":"1","dummyStatus":"APPROVED","documents":["OTHER"],"authToken":"mine"}`)
+	status, reply := post(t, open, `{"clientId":"1","dummyStatus":"APPROVED","documents":["OTHER","null"],"authToken":"mine"}`)
 	assert.Equal(t, 201, status)
 	assert.Contains(t, reply, `"dummyStatus":"APPROVED"`)
 	assert.Equal(t, 1, strings.Count(reply, "authToken"))

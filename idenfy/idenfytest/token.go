@@ -227,12 +227,12 @@ func (f *field) check(raw json.RawMessage, unknown bool) string {
 		}
 		return f.checkText(s, unknown)
 	case texts:
-		var all []string
-		if json.Unmarshal(raw, &all) != nil || bytes.Contains(raw, []byte("null")) {
+		var all []*string
+		if json.Unmarshal(raw, &all) != nil || slices.Contains(all, nil) {
 			return "must be a list of strings"
 		}
 		for _, s := range all {
-			if fault := f.checkText(s, unknown); fault != "" {
+			if fault := f.checkText(*s, unknown); fault != "" {
 				return fault
 			}
 		}
