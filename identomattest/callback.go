@@ -1,14 +1,12 @@
 package identomattest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"time"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/fake"
 )
 
 // Callback is the body of a callback.
@@ -67,26 +65,11 @@ func (c Callback) body(key string) []byte {
 // SendCallback posts a callback to the address of the company and returns the status of
 // its answer. It follows no redirect.
 func (s *Server) SendCallback(ctx context.Context, url string, callback Callback) (status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(callback.body(s.callbackKey)))
+	status, err = fake.Post(ctx, url, nil, callback.body(s.callbackKey))
 	if err != nil {
-		return 0, fmt.Errorf("identomattest: callback: %w", err)
+		return status, fmt.Errorf("identomattest: callback: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	client := &http.Client{
-		// No connection outlives the call.
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("identomattest: callback: %w", err)
-	}
-	defer resp.Body.Close()
-	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return resp.StatusCode, fmt.Errorf("identomattest: callback: %w", err)
-	}
-	return resp.StatusCode, nil
+	return status, nil
 }
 
 // callbackPatience is how long a company may take to answer a callback that the server

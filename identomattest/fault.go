@@ -1,12 +1,12 @@
 package identomattest
 
 import (
-	"context"
 	"html"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/identomat-go/identomat/internal/fake"
 )
 
 // AnyOperation stands for every operation in Server.Fault.
@@ -234,10 +234,10 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *R
 	release := s.finish(entry, c.log)
 
 	if f.resetAfter {
-		reset(w)
+		fake.Reset(w)
 		return
 	}
-	if f.waitHeaders && !s.hold(r.Context(), release, f.delay) {
+	if f.waitHeaders && !fake.Hold(r.Context(), f.delay, release, s.closing) {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
@@ -272,42 +272,11 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *R
 		half := len(rep.body) / 2
 		_, _ = w.Write(rep.body[:half])
 		_ = http.NewResponseController(w).Flush()
-		if !s.hold(r.Context(), release, f.delay) {
+		if !fake.Hold(r.Context(), f.delay, release, s.closing) {
 			panic(http.ErrAbortHandler)
 		}
 		_, _ = w.Write(rep.body[half:])
 	default:
 		_, _ = w.Write(rep.body)
 	}
-}
-
-// hold waits; false says that there is no use in going on.
-func (s *Server) hold(ctx context.Context, release <-chan struct{}, d time.Duration) bool {
-	var elapsed <-chan time.Time
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		elapsed = timer.C
-	}
-	select {
-	case <-elapsed:
-		return true
-	case <-release:
-		return true
-	case <-ctx.Done():
-	case <-s.closing:
-	}
-	return false
-}
-
-// reset ends the connection with a TCP reset in place of an orderly close.
-func reset(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/identomat-go/identomat/internal/fake"
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
@@ -298,7 +299,7 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 	// caller that has its reply finds all of it in Requests.
 	entry := s.record(log)
 	if fault.resetFirst {
-		reset(w)
+		fake.Reset(w)
 		return
 	}
 	c := &call{op: op, log: log}

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/fake"
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
@@ -327,7 +328,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	srv.Close()
 	assert.Less(t, time.Since(start), closeGrace, "nothing had to be waited for")
 	require.Error(t, <-held, "Close ends a reply that is held back")
-	assert.False(t, srv.hold(t.Context(), nil, 0), "and would end another at once")
+	assert.False(t, fake.Hold(t.Context(), 0, nil, srv.closing), "and would end another at once")
 
 	_, err = net.Dial("tcp", strings.TrimPrefix(srv.APIURL, "http://"))
 	require.Error(t, err)

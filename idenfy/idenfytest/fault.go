@@ -1,13 +1,13 @@
 package idenfytest
 
 import (
-	"context"
 	"html"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/identomat-go/identomat/internal/fake"
 )
 
 // Fault is one way to break. Make one with the functions of this package and hand it to
@@ -154,10 +154,10 @@ func (s *Server) takeFault() Fault {
 // write sends the reply through the fault.
 func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, rep *reply, release <-chan struct{}) {
 	if f.resetAfter {
-		reset(w)
+		fake.Reset(w)
 		return
 	}
-	if f.waits && !s.hold(r.Context(), release, f.delay) {
+	if f.waits && !fake.Hold(r.Context(), f.delay, release, s.closing) {
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
@@ -177,35 +177,4 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, rep *rep
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
-}
-
-// hold waits; false says that there is no use in going on.
-func (s *Server) hold(ctx context.Context, release <-chan struct{}, d time.Duration) bool {
-	var elapsed <-chan time.Time
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		elapsed = timer.C
-	}
-	select {
-	case <-elapsed:
-		return true
-	case <-release:
-		return true
-	case <-ctx.Done():
-	case <-s.closing:
-	}
-	return false
-}
-
-// reset ends the connection with a TCP reset in place of an orderly close.
-func reset(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
-	_ = conn.Close()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat/idenfy"
+	"github.com/identomat-go/identomat/internal/fake"
 )
 
 // Keys of a server that was started without WithKeys: long enough to be searched for in
@@ -246,7 +247,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	fault := s.takeFault()
 	if fault.resetFirst {
 		s.record(Request{Authorized: s.authorized(r)})
-		reset(w)
+		fake.Reset(w)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))

@@ -7,11 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/identomat-go/identomat/internal/fake"
 )
 
 // Webhook says what a webhook of the server reports.
@@ -94,24 +95,13 @@ func (s *Server) SendWebhook(ctx context.Context, url string, w Webhook) (status
 // SendRawWebhook posts a body with a signature, right or wrong. An empty signature sends no
 // header.
 func (s *Server) SendRawWebhook(ctx context.Context, url string, body []byte, signature string) (status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(string(body)))
-	if err != nil {
-		return 0, fmt.Errorf("idenfytest: webhook: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
+	header := http.Header{}
 	if signature != "" {
-		req.Header.Set("Idenfy-Signature", signature)
+		header.Set("Idenfy-Signature", signature)
 	}
-	client := &http.Client{
-		// No connection outlives the call.
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := client.Do(req)
+	status, err = fake.Post(ctx, url, header, body)
 	if err != nil {
-		return 0, fmt.Errorf("idenfytest: webhook: %w", err)
+		return status, fmt.Errorf("idenfytest: webhook: %w", err)
 	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
-	return resp.StatusCode, nil
+	return status, nil
 }
