@@ -61,7 +61,7 @@ func (c *call) failure(r *engine.Reply, kind error) *APIError {
 		Op: operation, StatusCode: r.StatusCode, kind: kind,
 		ContentType: sample.MediaType(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
 	}
-	for _, secret := range c.client.secrets(c.texts) {
+	for _, secret := range c.client.engine.Secrets(c) {
 		if strings.Contains(e.ContentType, strings.ToLower(secret)) {
 			e.ContentType = "" // it is in small letters
 		}
@@ -77,7 +77,7 @@ func (c *call) apiError(r *engine.Reply) *APIError {
 	if err != nil || identifier == "" && message == "" || identifier == "" && engine.IsSuccess(r.StatusCode) {
 		return c.failure(r, ErrUnexpectedReply)
 	}
-	if identifiers[identifier] == nil && (!isIdentifier(identifier) || repeats(identifier, c.client.secrets(c.texts))) {
+	if identifiers[identifier] == nil && (!isIdentifier(identifier) || repeats(identifier, c.client.engine.Secrets(c))) {
 		identifier = "" // the place of a constant is not safe from sentences and names
 	}
 	return &APIError{Op: operation, StatusCode: r.StatusCode, Identifier: identifier, Message: message}
@@ -99,7 +99,7 @@ func repeats(identifier string, secrets []string) bool {
 			continue
 		}
 		for word := range strings.FieldsFuncSeq(secret, func(r rune) bool { return r < 'A' || r > 'Z' }) {
-			if len(word) >= minSecret && strings.Contains(identifier, word) {
+			if len(word) >= engine.MinSecret && strings.Contains(identifier, word) {
 				return true
 			}
 		}

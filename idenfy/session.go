@@ -35,12 +35,12 @@ func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Sessio
 	if err := body.err(c.validate, c.unknown); err != nil {
 		return nil, err
 	}
+	call := &call{client: c, texts: body.texts}
 	if c.guard != nil {
 		if err := c.guard(ctx, req.ClientID); err != nil {
-			return nil, &identomat.TransportError{Op: operation, Err: redact.Error(err, c.secrets(body.texts)...)}
+			return nil, &identomat.TransportError{Op: operation, Err: redact.Error(err, c.engine.Secrets(call)...)}
 		}
 	}
-	call := &call{client: c, texts: body.texts}
 	_, failure := c.engine.Do(ctx, &engine.Call{
 		Operation: operation, URL: c.endpoint, ContentType: "application/json", Body: body.bytes(),
 		Limit: c.maxReply, Judge: call,
@@ -52,23 +52,6 @@ func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Sessio
 	session.base = c.base
 	session.redirects = req.SuccessURL != "" || req.ErrorURL != "" || req.UnverifiedURL != ""
 	return session, nil
-}
-
-// minSecret keeps a country and a sex from being found in every text.
-const minSecret = 4
-
-// secrets are the keys and the texts of a request that are long enough to be searched for.
-func (c *Client) secrets(texts []string) []string {
-	var all []string
-	for _, key := range c.config.Secrets {
-		all = append(all, key.Reveal())
-	}
-	for _, text := range texts {
-		if len(text) >= minSecret {
-			all = append(all, text)
-		}
-	}
-	return all
 }
 
 // AuthToken opens a session: whoever has it can take the customer's place. fmt, slog and

@@ -184,7 +184,7 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
 	var last Failure
 	for attempt := 1; ; attempt++ {
 		if err := e.ready(ctx); err != nil {
-			return nil, endedBy(last, err, e.secrets(c))
+			return nil, endedBy(last, err, e.Secrets(c.Judge))
 		}
 		start := time.Now()
 		out := e.attempt(ctx, c)
@@ -193,7 +193,7 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
 			last.Err, last.FromReply, last.RetryAfter = out.err, out.fromReply, out.retryAfter
 			last.MaybeProcessed = last.MaybeProcessed || !out.untouched
 			if !out.fromReply {
-				last.Err = redact.Error(out.err, e.secrets(c)...)
+				last.Err = redact.Error(out.err, e.Secrets(c.Judge)...)
 			}
 		}
 		delay, again := e.next(ctx, c, attempt, &out)
@@ -222,7 +222,7 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
 			return nil, last.escape()
 		}
 		if err := Sleep(ctx, delay); err != nil {
-			return nil, endedBy(last, err, e.secrets(c))
+			return nil, endedBy(last, err, e.Secrets(c.Judge))
 		}
 	}
 }
@@ -271,21 +271,22 @@ type causeError struct{ cause, err error }
 func (e *causeError) Error() string   { return e.cause.Error() }
 func (e *causeError) Unwrap() []error { return []error{e.cause, e.err} }
 
-func (e *Engine) secrets(c *Call) []string {
+// Secrets are the client's own and those of a call that are long enough to be searched for.
+func (e *Engine) Secrets(j Judge) []string {
 	all := make([]string, 0, len(e.cfg.Secrets))
 	for _, s := range e.cfg.Secrets {
 		all = append(all, s.Reveal())
 	}
-	for _, s := range c.Judge.Secrets() {
-		if len(s) >= minSecret {
+	for _, s := range j.Secrets() {
+		if len(s) >= MinSecret {
 			all = append(all, s)
 		}
 	}
 	return all
 }
 
-// minSecret keeps a customer id such as 7 from being found in every address and port.
-const minSecret = 4
+// MinSecret keeps a customer id such as 7 from being found in every address and port.
+const MinSecret = 4
 
 // endedBy is the failure of a call that ended between two attempts. The error of the
 // last attempt survives beside the one that ended the call.

@@ -136,7 +136,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	case err == io.EOF && (s.read < s.Length || s.unbounded && !s.call.EndsItself), err != io.EOF && errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	case err != io.EOF:
-		err = redact.Error(attemptError(s.body.guard.ctx, s.ctx, err), s.engine.secrets(s.call)...)
+		err = redact.Error(attemptError(s.body.guard.ctx, s.ctx, err), s.engine.Secrets(s.call.Judge)...)
 	}
 	s.err = err
 	s.release()
