@@ -55,6 +55,7 @@ var documents = []struct {
 	}},
 	{"examples/webapp/README.md", []command{
 		{"go run ./examples/webapp", signIn},
+		{"go get ", copyOut},
 		{"go test -race ./examples/webapp/...", leave},
 	}},
 }
@@ -217,23 +218,23 @@ func paste(_ context.Context, r *reader, exports string) error {
 	return nil
 }
 
-// goGet gets the module as a stranger does: from a proxy, into an empty module, with an empty
-// module cache. The proxy serves this checkout, and what is in the module cache of this machine
-// need not be fetched again.
+// goGet gets the module into an empty one, as a stranger does.
 func goGet(ctx context.Context, r *reader, command string) error {
-	if err := prints()(ctx, r, "go run ./tools/proxy "+r.temp+"/proxy v0.0.0-readme"); err != nil {
+	if err := r.moveOut(ctx, `mkdir "$1"`); err != nil {
 		return err
 	}
-	r.dir = filepath.Join(r.temp, "kyc")
-	if err := os.Mkdir(r.dir, 0o755); err != nil {
-		return err
-	}
-	r.pasted += fmt.Sprintf(`
-		export GOPROXY="file://%[1]s/proxy,file://$(go env GOMODCACHE)/cache/download,$(go env GOPROXY)"
-		export GOMODCACHE="%[1]s/modules" GOFLAGS="${GOFLAGS:-} -modcacherw"
-		export GONOSUMDB="github.com/identomat-go/*" GOWORK=off
-	`, r.temp)
 	return prints()(ctx, r, "go mod init example.com/kyc\n"+command)
+}
+
+// copyOut gets the module into the copy of the web application, made as its README says. That
+// every package is found has to do: to compile SQLite once more takes a minute.
+func copyOut(ctx context.Context, r *reader, command string) error {
+	if err := r.moveOut(ctx, `cp -R examples/webapp "$1"
+		rm "$1/browser_test.go"
+		grep -v '^[[:space:]].*github.com/identomat-go/' examples/webapp/go.mod >"$1/go.mod"`); err != nil {
+		return err
+	}
+	return prints()(ctx, r, command+"\ngo list -deps -test ./... >/dev/null")
 }
 
 // integrate runs the program with the sandbox, and lets the customer pass.
@@ -287,6 +288,24 @@ func (r *reader) start(ctx context.Context, command string) (*process, error) {
 	}
 	r.started = append(r.started, p)
 	return p, nil
+}
+
+// moveOut leaves the repository for a folder that the script makes of $1. There the module comes
+// from a proxy that serves this checkout, into a module cache that is empty; what the one of this
+// machine holds need not be fetched again.
+func (r *reader) moveOut(ctx context.Context, script string) error {
+	dir := filepath.Join(r.temp, "kyc")
+	proxy := fmt.Sprintf("go run ./tools/proxy '%s/proxy' v0.0.0-readme\nset -- '%s'\n", r.temp, dir)
+	if err := prints()(ctx, r, proxy+script); err != nil {
+		return err
+	}
+	r.dir = dir
+	r.pasted += fmt.Sprintf(`
+		export GOPROXY="file://%[1]s/proxy,file://$(go env GOMODCACHE)/cache/download,$(go env GOPROXY)"
+		export GOMODCACHE="%[1]s/modules" GOFLAGS="${GOFLAGS:-} -modcacherw"
+		export GONOSUMDB="github.com/identomat-go/*" GOWORK=off
+	`, r.temp)
+	return nil
 }
 
 func (r *reader) stopSandbox() error {
