@@ -57,9 +57,9 @@ func (c *call) Judge(r *engine.Reply, readErr error) engine.Verdict {
 		verdict.Err = unexpected(c.op, r) // an echo is no token
 	}
 	if e, ok := verdict.Err.(*APIError); ok {
-		// A reply can repeat the request in the place of a code or a content type.
+		// A reply can repeat the request in the place of a code.
 		secrets := append(c.Secrets(), c.client.key.Reveal(), c.client.secret.Reveal())
-		for _, text := range []*string{&e.Code, &e.Group, &e.ContentType} {
+		for _, text := range []*string{&e.Code, &e.Group} {
 			if redact.Contains(*text, secrets...) {
 				*text = ""
 			}

@@ -87,7 +87,7 @@ func replyError(op *operation.Operation, r *engine.Reply, kind error) *APIError 
 	}
 	return &APIError{
 		Op: op.Name, StatusCode: r.StatusCode, kind: kind,
-		ContentType: sample.MediaType(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
+		ContentType: sample.Label(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
 	}
 }
 

@@ -77,8 +77,7 @@ func assertSecret(t *testing.T, text, what string) {
 	t.Helper()
 	for _, secret := range private {
 		for _, spelling := range []string{secret, url.QueryEscape(secret), fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret)} {
-			if strings.Contains(text, spelling) {
-				at := strings.Index(text, spelling)
+			if at := strings.Index(strings.ToLower(text), strings.ToLower(spelling)); at >= 0 {
 				t.Errorf("%s shows %q: …%s…", what, secret, text[max(0, at-60):min(len(text), at+60)])
 				return
 			}
@@ -267,6 +266,9 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 		},
 		"it is the content type": func(r *http.Request) (*http.Response, error) {
 			return reply(200, "{}", "Content-Type", "Wilhelmina Featherstone"), nil
+		},
+		"it is a subtype": func(r *http.Request) (*http.Response, error) {
+			return reply(502, "{}", "Content-Type", "text/Featherstone"), nil
 		},
 		"it is the location": func(r *http.Request) (*http.Response, error) {
 			return reply(302, "", "Location", "://\x7f"+companyKey), nil

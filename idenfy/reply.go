@@ -57,16 +57,10 @@ func (c *call) echoes(s *Session) bool {
 }
 
 func (c *call) failure(r *engine.Reply, kind error) *APIError {
-	e := &APIError{
+	return &APIError{
 		Op: operation, StatusCode: r.StatusCode, kind: kind,
-		ContentType: sample.MediaType(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
+		ContentType: sample.Label(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
 	}
-	for _, secret := range c.client.engine.Secrets(c) {
-		if strings.Contains(e.ContentType, strings.ToLower(secret)) {
-			e.ContentType = "" // it is in small letters
-		}
-	}
-	return e
 }
 
 // apiError reads {"identifier": …, "message": …}. Errors before the processing have no

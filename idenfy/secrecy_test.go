@@ -188,7 +188,7 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 		"it is echoed as a message":    echo(400, `{"identifier":"BAD_VALUE","message":"Wilhelmina"}`),
 		"it is echoed as identifier":   echo(400, `{"identifier":"WILHELMINA","message":"x"}`),
 		"it is the content type":       echo(200, "{}", "Content-Type", "Wilhelmina Featherstone"),
-		"it is a subtype":              echo(502, "{}", "Content-Type", "text/Featherstone"),
+		"it is a part of a subtype":    echo(502, "{}", "Content-Type", "text/Featherstone"),
 		"it is the location":           echo(302, "", "Location", "://\x7f"+apiKey),
 		"the session is cut":           echo(200, privateReply[:300]),
 		"the session lacks a token":    echo(200, strings.Replace(privateReply, `"scanRef"`, `"ref"`, 1)),

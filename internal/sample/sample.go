@@ -155,6 +155,23 @@ func MediaType(contentType string) string {
 	return Unknown
 }
 
+// Label is a content type as an error may show it: one of those below, because a reply can
+// repeat the request there, in small letters or in part.
+func Label(contentType string) string {
+	t := MediaType(contentType)
+	kind, subtype, _ := strings.Cut(t, "/")
+	switch kind {
+	case "image", "video", "audio", "text":
+		if !labels[subtype] {
+			return Unknown
+		}
+	}
+	return t
+}
+
+var labels = words(`avif bmp css csv gif heic heif html javascript jpeg jpg mp4 mpeg ogg plain png quicktime
+		svg+xml tiff wav webm webp x-matroska xml`)
+
 func isSubtype(s string) bool {
 	return s != "" && len(s) <= 32 && strings.IndexFunc(s, func(c rune) bool {
 		return c > 127 || !isWordByte(byte(c)) && !strings.ContainsRune("+.-", c)
