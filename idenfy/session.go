@@ -221,8 +221,8 @@ var ErrNotForIframe = errors.New("idenfy: a session with a success, error or unv
 // iDenfy's choice if that is empty: in an iframe the session's Locale has no effect. It
 // contains the token. The iframe needs allow="camera; microphone" and allowfullscreen, and
 // 670 by 800 pixels on a desktop. What it posts to your page, with the origin
-// https://ui.idenfy.com, is a hint and proves nothing. (iDenfy's public documentation, not the
-// page.)
+// https://ui.idenfy.com, is a hint and proves nothing. It is an address of iDenfy's, also for a
+// session of [WithBaseURL] or of the fake. (iDenfy's public documentation, not the page.)
 //
 // Errors: [ErrNotForIframe].
 func (s *Session) IframeURL(lang Locale) (string, error) {
