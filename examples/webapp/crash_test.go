@@ -242,7 +242,12 @@ func TestAKillWhileDataAreErasedFinishesTheErasure(t *testing.T) {
 	i := install(t)
 	i.start()
 	customer := i.customer()
-	customer.begin()
+	require.NoError(t, i.fake.Approve(customer.begin()))
+	i.wait("the outcome is written down", func() bool { return i.count("outcomes") == 1 })
+	reviewer := somebody(t, "http://"+i.addr)
+	reviewer.press("/", "/sign-in", "user", "reviewer-1", "password", password)
+	reviewer.press("/review", "/review/1/screening")
+	require.Equal(t, 1, i.count("checks"))
 	i.fake.Fault("delete/", identomattest.SlowHeaders(0), 1)
 	assert.Equal(t, http.StatusSeeOther, customer.press("/erase", "/erase").status)
 	i.wait("the worker erases", func() bool { return holds(i.fake, "delete/") })
@@ -251,8 +256,10 @@ func TestAKillWhileDataAreErasedFinishesTheErasure(t *testing.T) {
 	assert.Empty(t, i.fake.Sessions(), "the service has erased it, the books do not know")
 	i.fake.Release()
 	i.start()
-	i.wait("the rest is erased", func() bool { return customer.sees() == "Verify your identity" })
+	i.wait("the rest is erased", func() bool { return strings.Contains(customer.get("/erased").body, "Your data has been erased") })
+	assert.Equal(t, "Verify your identity", customer.sees())
 	assert.Zero(t, i.count("verifications"))
+	assert.Zero(t, i.count("checks"))
 }
 
 func TestAnOrderlyEndFinishesWhatIsUnderWay(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/identomat-go/identomat"
@@ -16,12 +15,28 @@ import (
 // embedded widget.
 const returnPath = "/verification/return"
 
+// erasedPath is where an erasure leads, and ends. That nothing is left of the customer is all that
+// the page has to know to say so.
+const erasedPath = "/erased"
+
 // showVerification is the customer's page: where the verification stands and what to do next.
 func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error {
 	u := visitorOf(r).user
 	v, found, err := s.store.latest(r.Context(), u.ID)
 	if err != nil {
 		return err
+	}
+	now := s.store.now()
+	at := stage(v, found, now)
+	switch erased := r.URL.Path == erasedPath; {
+	case erased && !found:
+		at = "erased"
+	case erased && !v.Erasing:
+		http.Redirect(w, r, "/verification", http.StatusSeeOther)
+		return nil
+	case !erased && v.Erasing:
+		http.Redirect(w, r, erasedPath, http.StatusSeeOther)
+		return nil
 	}
 	tries, err := s.store.triesLeft(r.Context(), u.ID)
 	if err != nil {
@@ -34,26 +49,16 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 		Text     stageText
 		MayStart bool // none is open
 		Tries    int  // that are left
-		GoOn     bool
-		Minutes  string // until the session ends
 		CanErase bool
 		Reason   string
 	}{
-		verification: v, Started: found, Stage: stage(v, found), Text: stages[stage(v, found)],
-		MayStart: (!found || v.State == rejected || v.State == expired) && !v.Erasing,
-		Tries:    tries, GoOn: v.Open(s.store.now()), Minutes: minutes(v.Expires.Sub(s.store.now())),
+		verification: v, Started: found, Stage: at, Text: stages[at],
+		MayStart: at == "none" || at == string(rejected) || at == string(expired),
+		Tries:    tries,
 		CanErase: v.Session.Token != "" && !v.Erasing, Reason: friendlyReason(v),
 	}
 	s.render(w, r, http.StatusOK, "verification", data.Text.Title, data)
 	return nil
-}
-
-// minutes is a time in words, rounded up. Customers can be in any time zone.
-func minutes(d time.Duration) string {
-	if n := int((d + time.Minute - 1) / time.Minute); n > 1 {
-		return strconv.Itoa(n) + " minutes"
-	}
-	return "a minute"
 }
 
 // verificationState is what the page's script compares with what it shows.
@@ -63,12 +68,12 @@ func (s *server) verificationState(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, err = fmt.Fprint(w, stage(v, found))
+	_, err = fmt.Fprint(w, stage(v, found, s.store.now()))
 	return err
 }
 
 // stage is the state as the customer sees it.
-func stage(v verification, found bool) string {
+func stage(v verification, found bool, now time.Time) string {
 	switch {
 	case !found:
 		return "none"
@@ -76,6 +81,8 @@ func stage(v verification, found bool) string {
 		return "erasing"
 	case v.State == inProgress && v.Returned:
 		return "checking"
+	case v.State == inProgress && !now.Before(v.Expires):
+		return "late"
 	}
 	return string(v.State)
 }
@@ -94,6 +101,8 @@ var stages = map[string]stageText{
 	"unclear": {"We could not start your verification",
 		"Our partner did not answer in time, but a verification may have been started. Please wait before you start again, so that there is only one.", 1, true},
 	"in_progress": {"Your verification is not finished", "Continue where you stopped.", 2, true},
+	"late": {"The time for your verification is over",
+		"You can start a new one in a few minutes.", 2, true},
 	"checking": {"We are checking your details",
 		"Thank you. This usually takes less than a minute. You can leave this page; nothing is lost.", 3, true},
 	"manual_check": {"We are reviewing your details",
@@ -102,6 +111,8 @@ var stages = map[string]stageText{
 	"rejected": {"We could not verify your identity", "", 3, false},
 	"expired":  {"The time for your verification is over", "It was not finished in time, so nothing was decided.", 2, false},
 	"erasing":  {"Your data is being erased", "We are erasing it here and at our partner for verification.", 0, true},
+	"erased": {"Your data has been erased",
+		"Your photos, what was read from your document, and the outcome are gone, here and at our partner Identomat.", 0, false},
 }
 
 // friendlyReason is why a verification was rejected, in words for the customer. The list of
@@ -254,6 +265,6 @@ func (s *server) erase(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.worker.poke()
-	http.Redirect(w, r, "/verification", http.StatusSeeOther)
+	http.Redirect(w, r, erasedPath, http.StatusSeeOther)
 	return nil
 }

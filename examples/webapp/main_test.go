@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -88,6 +89,25 @@ func TestSettingsThatWouldBeDangerousAreRefused(t *testing.T) {
 	assert.Equal(t, []string{"new-key", "old-key"}, c.callbackKeys)
 	assert.Equal(t, "onboarding.db", c.database)
 	assert.Equal(t, 15*time.Minute, c.lifetime)
+}
+
+func TestADatabaseOfTheProgramBeforeIsTakenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bank.db")
+	first, err := migrations.ReadFile("migrations/0001.sql")
+	require.NoError(t, err)
+	before, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = before.ExecContext(t.Context(), string(first)+`; PRAGMA user_version = 1;
+		INSERT INTO verifications (customer, way, state, token, reserved_at, expires_at) VALUES ('customer-1', 'redirect', 'approved', 'a-token', 1, 2)`)
+	require.NoError(t, err)
+	require.NoError(t, before.Close())
+	s, err := openStore(t.Context(), path)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, s.close()) }()
+	require.NoError(t, s.keep(t.Context(), 1, "comparison", "reviewer-1", []byte(`{"similarity":1}`)))
+	made, err := s.checks(t.Context(), 1)
+	require.NoError(t, err)
+	assert.Equal(t, `{"similarity":1}`, string(made["comparison"].answer))
 }
 
 func TestADatabaseOfANewerProgramIsNotTouched(t *testing.T) {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +15,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// The review desk reads everything from the service while a reviewer looks at it, keeps none
-// of it, and writes down who looked at what.
+// The review desk reads everything from the service while a reviewer looks at it, and writes down
+// who looked at what. It keeps nothing but the answers that are billed.
 
 const (
 	// listed bounds the list, hitsShown the hits of a screening, notesShown the audit.
@@ -82,56 +84,68 @@ type reviewPage struct {
 	Result  *identomat.Result
 	Problem string // why there is no result
 	Shots   []shot
+	Hits    []hit // of the result
 	Audit   []auditEntry
 	// MoreAudit: there are older entries.
 	MoreAudit bool
 
-	Comparison *identomat.FaceComparison
+	Comparison *comparison
 	Screening  *screening
-	Failed     string // what was asked for and did not come
 }
 
-type screening struct {
-	Hits []identomat.ScreeningHit
-	More bool
+// comparison is a check of the kind comparison.
+type comparison struct {
+	check
+	Faces identomat.FaceComparison
 }
+
+// screening is a check of the kind screening.
+type screening struct {
+	check
+	search
+	Hits []hit
+}
+
+// search is how a screening is kept.
+type search struct {
+	Name string
+	// BornFrom is the year before which nobody was searched for, 0 without a bound.
+	BornFrom int
+	Found    []json.RawMessage // the SDK's own type would be written as a mask
+	More     bool
+}
+
+// hit is an entry of the lists.
+type hit struct {
+	ID, Name string
+	Score    float64
+	Remarks  []string
+	Details  *details // that somebody has asked for
+}
+
+// details are a check of the kind person.
+type details struct {
+	check
+	Person identomat.ScreeningPerson
+}
+
+func personKind(id string) string { return "person " + id }
 
 // review shows a verification.
 func (s *server) review(w http.ResponseWriter, r *http.Request) error {
-	return s.showReview(w, r, "opened", nil)
-}
-
-// showReview shows a verification, with what add has found out.
-func (s *server) showReview(w http.ResponseWriter, r *http.Request, action string, add func(context.Context, *reviewPage) error) error {
 	v, err := s.reviewed(r)
 	if err != nil {
 		return err
 	}
 	p := reviewPage{verification: v}
 	if v.Session.Token != "" && !v.Erasing {
-		if err := s.store.note(r.Context(), visitorOf(r).user.ID, action, v.ID); err != nil {
+		if err := s.store.note(r.Context(), visitorOf(r).user.ID, "opened", v.ID); err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), reviewPatience)
 		defer cancel()
-		result, err := s.client.Sessions.Result(ctx, v.Session.Token)
-		switch {
-		case errors.Is(err, identomat.ErrSessionNotFound):
-			p.Problem = "Identomat has no session any more: it was erased there."
-		case err != nil:
-			s.log.Warn("a result could not be shown", "verification", v.ID, "error", err)
-			p.Problem = "Identomat does not answer at the moment. What is below is from the bank's own books."
-		default:
-			p.Result = result
-			if result.Outcome != identomat.OutcomeInProgress {
-				p.Shots = shots(result.DocumentType)
-			}
-			if add != nil {
-				if err := add(ctx, &p); err != nil {
-					s.log.Warn("a reviewer did not get an answer", "verification", v.ID, "error", err)
-					p.Failed = "Identomat did not answer. Please try again later."
-				}
-			}
+		if p, err = s.look(ctx, v); err != nil {
+			return err
 		}
 	}
 	if p.Audit, err = s.store.notes(r.Context(), v.ID, notesShown+1); err != nil {
@@ -144,20 +158,125 @@ func (s *server) showReview(w http.ResponseWriter, r *http.Request, action strin
 	return nil
 }
 
+// look asks for the result and reads the checks that were made.
+func (s *server) look(ctx context.Context, v verification) (reviewPage, error) {
+	p := reviewPage{verification: v}
+	result, err := s.client.Sessions.Result(ctx, v.Session.Token)
+	switch {
+	case errors.Is(err, identomat.ErrSessionNotFound):
+		p.Problem = "Identomat has no session any more: it was erased there."
+	case err != nil:
+		s.log.Warn("a result could not be shown", "verification", v.ID, "error", err)
+		p.Problem = "Identomat does not answer at the moment. What is below is from the bank's own books."
+	default:
+		p.Result = result
+		if result.Outcome != identomat.OutcomeInProgress {
+			p.Shots = shots(result.DocumentType)
+		}
+		for _, m := range result.ScreeningMatches {
+			h := hit{ID: m.PersonID, Name: m.Name, Score: m.Score}
+			if m.ReviewStatus != "" {
+				h.Remarks = []string{m.ReviewStatus}
+			}
+			p.Hits = append(p.Hits, h)
+		}
+	}
+	made, err := s.store.checks(ctx, v.ID)
+	if err != nil {
+		return p, err
+	}
+	return p, p.read(made)
+}
+
+// read takes in the checks that were made.
+func (p *reviewPage) read(made map[string]check) error {
+	if c, ok := made["comparison"]; ok {
+		p.Comparison = &comparison{check: c}
+		if err := json.Unmarshal(c.answer, &p.Comparison.Faces); err != nil {
+			return err
+		}
+	}
+	var found []hit
+	if c, ok := made["screening"]; ok {
+		p.Screening = &screening{check: c}
+		if err := json.Unmarshal(c.answer, &p.Screening.search); err != nil {
+			return err
+		}
+		for _, raw := range p.Screening.Found {
+			var h identomat.ScreeningHit
+			if err := json.Unmarshal(raw, &h); err != nil {
+				return err
+			}
+			shown := hit{ID: h.PersonID, Name: h.Name, Score: h.Score}
+			for _, topic := range h.Topics {
+				shown.Remarks = append(shown.Remarks, string(topic))
+			}
+			found = append(found, shown)
+		}
+		p.Screening.Hits = found
+	}
+	for _, hits := range [][]hit{p.Hits, found} {
+		for i, h := range hits {
+			if c, ok := made[personKind(h.ID)]; ok {
+				hits[i].Details = &details{check: c}
+				if err := json.Unmarshal(c.answer, &hits[i].Details.Person); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// ask makes a check and leads back to the page, which shows it: a reload, or the way back, asks
+// for nothing again. It is for forms, because checks are billed and names leave the bank.
+func (s *server) ask(w http.ResponseWriter, r *http.Request, kind, action, part string, answer func(context.Context, *reviewPage) ([]byte, error)) error {
+	v, err := s.opened(r, action)
+	if err != nil {
+		return err
+	}
+	// What is billed is kept, also when the reviewer does not wait for it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), reviewPatience)
+	defer cancel()
+	p, err := s.look(ctx, v)
+	switch {
+	case err != nil:
+		return err
+	case p.Result == nil:
+		return refusal{http.StatusBadGateway, "Identomat did not send the result. Please try again later."}
+	}
+	data, err := answer(ctx, &p)
+	if refused := (refusal{}); errors.As(err, &refused) {
+		return refused
+	}
+	if err != nil {
+		s.log.Warn("a reviewer did not get an answer", "verification", v.ID, "error", err)
+		return refusal{http.StatusBadGateway, "Identomat did not answer. Please try again later."}
+	}
+	if err := s.store.keep(ctx, v.ID, kind, visitorOf(r).user.ID, data); err != nil {
+		return err
+	}
+	http.Redirect(w, r, fmt.Sprintf("/review/%d#%s", v.ID, part), http.StatusSeeOther)
+	return nil
+}
+
 // compareFaces has the face compared with the photo on the document once more, beside the
-// similarity of the result. It is a POST because it is billed.
+// similarity of the result.
 func (s *server) compareFaces(w http.ResponseWriter, r *http.Request) error {
-	return s.showReview(w, r, "compared the faces", func(ctx context.Context, p *reviewPage) error {
+	return s.ask(w, r, "comparison", "compared the faces", "face", func(ctx context.Context, p *reviewPage) ([]byte, error) {
 		face, err := faceBytes(s.client.Media.Face(ctx, p.Session.Token))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		photo, err := faceBytes(s.client.Media.DocumentFacePhoto(ctx, p.Session.Token))
 		if err != nil {
-			return err
+			return nil, err
 		}
-		p.Comparison, err = s.client.Documents.CompareFaces(ctx, identomat.FileFromBytes(photo), identomat.FileFromBytes(face))
-		return err
+		faces, err := s.client.Documents.CompareFaces(ctx, identomat.FileFromBytes(photo), identomat.FileFromBytes(face))
+		if err != nil {
+			return nil, err
+		}
+		return faces.Raw(), nil
 	})
 }
 
@@ -168,28 +287,60 @@ func faceBytes(m *identomat.Media, err error) ([]byte, error) {
 	return m.Bytes()
 }
 
-// screen searches the sanctions lists for the person's name. It is a POST because the name
-// leaves the bank.
+// screen searches the sanctions lists for the person's name. The birthday of the document bounds
+// the search only if the reviewer says so, and from the start of its year, because lists know
+// many people by the year.
 func (s *server) screen(w http.ResponseWriter, r *http.Request) error {
-	return s.showReview(w, r, "searched the sanctions lists", func(ctx context.Context, p *reviewPage) error {
-		name := strings.TrimSpace(p.Result.Person.FirstName + " " + p.Result.Person.LastName)
-		if name == "" {
-			p.Failed = "The result holds no name to search for."
-			return nil
+	return s.ask(w, r, "screening", "searched the sanctions lists", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
+		found := search{Name: strings.TrimSpace(p.Result.Person.FirstName + " " + p.Result.Person.LastName)}
+		if found.Name == "" {
+			return nil, refusal{http.StatusConflict, "The result holds no name to search for."}
 		}
-		var found screening
-		query := identomat.ScreeningQuery{FullName: name, ScoreThreshold: screeningScore}
+		query := identomat.ScreeningQuery{FullName: found.Name, ScoreThreshold: screeningScore}
+		if r.PostForm.Has("bounded") {
+			if found.BornFrom = p.BirthYear(); found.BornFrom == 0 {
+				return nil, refusal{http.StatusConflict, "The result holds no birthday that bounds the search."}
+			}
+			query.BirthdayTimeFrom = time.Date(found.BornFrom, time.January, 1, 0, 0, 0, 0, time.UTC)
+		}
 		for hit, err := range s.client.Screening.Search(ctx, query) {
 			if err != nil {
-				return err // a list that broke off must not look like a complete one
+				return nil, err // a list that broke off must not look like a complete one
 			}
-			if found.More = len(found.Hits) == hitsShown; found.More {
+			if found.More = len(found.Found) == hitsShown; found.More {
 				break
 			}
-			found.Hits = append(found.Hits, hit)
+			found.Found = append(found.Found, hit.Raw())
 		}
-		p.Screening = &found
-		return nil
+		return json.Marshal(found)
+	})
+}
+
+// BirthYear is the year of birth on the document, 0 if it is not known.
+func (p reviewPage) BirthYear() int {
+	born, err := p.Result.Person.BirthdayTime.Time()
+	if err != nil {
+		return 0
+	}
+	return born.Year()
+}
+
+// person asks for everything about a hit, which tells it from others of the same name.
+func (s *server) person(w http.ResponseWriter, r *http.Request) error {
+	id := r.PostForm.Get("person")
+	return s.ask(w, r, personKind(id), "looked at a hit", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
+		shown := p.Hits
+		if p.Screening != nil {
+			shown = append(shown, p.Screening.Hits...)
+		}
+		if id == "" || !slices.ContainsFunc(shown, func(h hit) bool { return h.ID == id }) {
+			return nil, errNotFound
+		}
+		person, err := s.client.Screening.Person(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return person.Raw(), nil
 	})
 }
 
@@ -251,18 +402,21 @@ func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 	defer cancel()
 	media, err := fetch(ctx, v.Session.Token)
 	if err != nil {
-		return s.placeholder(w, v, err)
+		return s.noImage(v, err)
 	}
 	extension, allowed := map[string]string{"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}[media.ContentType]
 	if !allowed {
 		_ = media.Close()
-		return s.placeholder(w, v, errors.New("not an image that is shown"))
+		return s.noImage(v, errors.New("not an image that is shown"))
 	}
 	data, err := media.Bytes() // up to identomat.DefaultMaxReplySize
 	if err != nil {
-		return s.placeholder(w, v, err)
+		return s.noImage(v, err)
 	}
 	setMediaHeaders(w.Header(), media.ContentType, "inline", fmt.Sprintf("verification-%d-%s.%s", v.ID, name, extension))
+	// Browsers style the page that they make of an image inside of it. What an image holds is never
+	// read as a style, and the sandbox stays.
+	w.Header().Set("Content-Security-Policy", mediaPolicy+"; style-src 'unsafe-inline'")
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data)
 	return nil
@@ -328,26 +482,20 @@ func isGone(err error) bool {
 		errors.Is(err, identomat.ErrFacePhotoNotFound)
 }
 
+// noImage is what an image that cannot be shown is answered with. The page puts words in its place.
+func (s *server) noImage(v verification, err error) error {
+	if isGone(err) {
+		return refusal{http.StatusNotFound, "Identomat has no such image of this session."}
+	}
+	s.log.Warn("an image could not be fetched", "verification", v.ID, "error", err)
+	return refusal{http.StatusBadGateway, "Identomat did not send the image. Please try again later."}
+}
+
+const mediaPolicy = "default-src 'none'; sandbox; frame-ancestors 'none'"
+
 // setMediaHeaders lets a file be nothing but what its first bytes showed it to be.
 func setMediaHeaders(h http.Header, contentType, disposition, name string) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", fmt.Sprintf("%s; filename=%q", disposition, name))
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-}
-
-// placeholder is an image that says why there is none. The status says it too; browsers show
-// the image of an error.
-func (s *server) placeholder(w http.ResponseWriter, v verification, err error) error {
-	status, text := http.StatusBadGateway, "Could not be fetched"
-	if isGone(err) {
-		status, text = http.StatusNotFound, "Not available"
-	} else {
-		s.log.Warn("an image could not be fetched", "verification", v.ID, "error", err)
-	}
-	setMediaHeaders(w.Header(), "image/svg+xml", "inline", "placeholder.svg")
-	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" width="320" height="200" viewBox="0 0 320 200" role="img" aria-label="%[1]s">
-<rect width="320" height="200" fill="#e7e4dc"/><path d="M136 70h48v36h-48zm8 28l10-12 8 8 8-10 10 14" fill="none" stroke="#6b675e" stroke-width="3"/>
-<text x="160" y="140" font-family="sans-serif" font-size="17" text-anchor="middle" fill="#3f3c36">%[1]s</text></svg>`, text)
-	return nil
+	h.Set("Content-Security-Policy", mediaPolicy)
 }

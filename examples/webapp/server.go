@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,11 +70,13 @@ func newServer(c config, st *store, w *worker, client *identomat.Client, widgetU
 		"POST /verification/return": s.form(s.customer(s.comeBack)),
 		"GET /erase":                s.customer(s.confirmErasure),
 		"POST /erase":               s.form(s.customer(s.erase)),
+		"GET " + erasedPath:         s.customer(s.showVerification),
 
 		"GET /review":                   s.reviewer(s.list),
 		"GET /review/{id}":              s.reviewer(s.review),
 		"POST /review/{id}/comparison":  s.form(s.reviewer(s.compareFaces)),
 		"POST /review/{id}/screening":   s.form(s.reviewer(s.screen)),
+		"POST /review/{id}/person":      s.form(s.reviewer(s.person)),
 		"POST /review/{id}/decision":    s.form(s.reviewer(s.decide)),
 		"GET /review/{id}/pdf":          s.reviewer(s.pdf),
 		"GET /review/{id}/image/{name}": s.reviewer(s.image),
@@ -292,7 +295,13 @@ var templateFiles embed.FS
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"when":    func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 MST") },
 	"percent": func(f float64) string { return strconv.FormatFloat(f*100, 'f', 0, 64) + "%" },
-	"words":   words,
+	"clock":   func(t time.Time) string { return t.UTC().Format("15:04 MST") },
+	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"date":    date,
+	"join": func(values []string) string {
+		return strings.Join(slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }), "; ")
+	},
+	"words": words,
 	"liveness": func(live bool) string {
 		if live {
 			return "confirmed"
@@ -308,6 +317,15 @@ func words(code any) string {
 		return "identity card"
 	}
 	return strings.ToLower(strings.ReplaceAll(text, "_", " "))
+}
+
+// date is a date in ISO 8601, or as it is printed on the document if that is all there is.
+func date(read, printed identomat.Date) string {
+	t, err := read.Time()
+	if err != nil {
+		return string(printed)
+	}
+	return t.Format(time.DateOnly)
 }
 
 // page is what every template gets.

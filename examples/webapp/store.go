@@ -520,6 +520,45 @@ func (s *store) emptyLog(ctx context.Context) error {
 	return err
 }
 
+// Checks.
+
+// check is an answer that a reviewer has asked for.
+type check struct {
+	At     time.Time
+	Who    string
+	answer []byte // JSON
+}
+
+// keep writes a check down in the place of the one before. What is being erased gets none.
+func (s *store) keep(ctx context.Context, verification int64, kind, who string, answer []byte) error {
+	_, err := s.exec(ctx, `INSERT INTO checks (verification, kind, at, who, answer)
+		SELECT id, ?, ?, ?, ? FROM verifications WHERE id = ? AND NOT erasing
+		ON CONFLICT DO UPDATE SET at = excluded.at, who = excluded.who, answer = excluded.answer`,
+		kind, s.now().UnixMilli(), who, string(answer), verification)
+	return err
+}
+
+// checks are those of a verification by their kinds.
+func (s *store) checks(ctx context.Context, verification int64) (made map[string]check, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT kind, at, who, answer FROM checks WHERE verification = ?`, verification)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = cmp.Or(err, rows.Err(), rows.Close()) }()
+	made = map[string]check{}
+	for rows.Next() {
+		var kind string
+		var at int64
+		var c check
+		if err := rows.Scan(&kind, &at, &c.Who, &c.answer); err != nil {
+			return nil, err
+		}
+		c.At = time.UnixMilli(at)
+		made[kind] = c
+	}
+	return made, nil
+}
+
 // Audit.
 
 // note writes down who looked at what.

@@ -226,6 +226,16 @@ func (p *person) get(path string) reply {
 	return p.send(p.request(http.MethodGet, path, nil))
 }
 
+// follow goes where an answer leads, as a browser does.
+func (p *person) follow(answer reply) reply {
+	p.Helper()
+	for answer.status == http.StatusSeeOther {
+		path, _, _ := strings.Cut(answer.header.Get("Location"), "#")
+		answer = p.get(path)
+	}
+	return answer
+}
+
 var csrfField = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 
 // csrf is the token of the forms of a page.
@@ -260,10 +270,10 @@ func (p *person) begin() identomat.Token {
 
 var heading = regexp.MustCompile(`(?s)<h1[^>]*>(.*?)</h1>`)
 
-// sees is the heading of the status page.
+// sees is the heading of the status page, or of where it leads.
 func (p *person) sees() string {
 	p.Helper()
-	match := heading.FindStringSubmatch(p.get("/verification").body)
+	match := heading.FindStringSubmatch(p.follow(p.get("/verification")).body)
 	require.NotNil(p, match)
 	return match[1]
 }
@@ -387,14 +397,22 @@ func TestAnAbandonedSessionExpiresAfterItsGrace(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	customer.begin()
+	assert.Equal(t, "in_progress", customer.get("/verification/state").body)
+	until := b.latest("customer-1").Expires.UTC()
+	page := customer.get("/verification").body
+	assert.Contains(t, page, `You have until <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("15:04")+` UTC</time>.`)
+	assert.Contains(t, page, `<button class="primary">Continue</button>`)
 	b.pass(15 * time.Minute)
 	b.work()
-	assert.Contains(t, customer.get("/verification").body, "The time for it is over.")
+	assert.Equal(t, "late", customer.get("/verification/state").body, "so the page that is open loads anew")
+	page = customer.get("/verification").body
+	assert.Contains(t, page, "You can start a new one in a few minutes.")
+	assert.NotContains(t, page, "<button class=\"primary\">")
 	assert.Equal(t, inProgress, b.latest("customer-1").State, "it may have been finished at the last moment")
 	b.pass(grace)
 	b.work()
-	page := customer.get("/verification").body
-	assert.Contains(t, page, "The time for your verification is over")
+	page = customer.get("/verification").body
+	assert.Contains(t, page, "It was not finished in time, so nothing was decided.")
 	assert.Contains(t, page, "You can try 2 more times today.")
 }
 
@@ -525,7 +543,8 @@ func TestALostBeginIsNotRepeatedBlindly(t *testing.T) {
 		answer := customer.press("/verification", "/verification", "way", "redirect")
 		assert.Equal(t, "/verification", answer.header.Get("Location"))
 		assert.Equal(t, "We could not start your verification", customer.sees())
-		assert.Contains(t, customer.get("/verification").body, "You can start again in 15 minutes.")
+		until := b.latest("customer-1").Expires.UTC()
+		assert.Contains(t, customer.get("/verification").body, `You can start again at <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("15:04")+` UTC</time>.`)
 	}
 	assert.Equal(t, 1, asked(b.fake, "begin/"))
 	assert.Equal(t, http.StatusConflict, customer.press("/erase", "/erase").status, "what may exist cannot be erased")
@@ -591,9 +610,10 @@ func TestErasedDataAreGoneAtTheServiceAndInTheBooks(t *testing.T) {
 
 	require.Contains(t, customer.get("/erase").body, "This cannot be undone.")
 	b.fake.Fault("delete/", identomattest.HTTPStatus(503), 0)
-	assert.Equal(t, http.StatusSeeOther, customer.press("/erase", "/erase").status)
+	assert.Equal(t, "/erased", customer.press("/erase", "/erase").header.Get("Location"))
 	assert.Equal(t, "Your data is being erased", customer.sees())
-	answer := customer.press("/verification", "/verification", "way", "redirect")
+	assert.Contains(t, customer.get("/erased").body, `data-stage="erasing" data-waits`, "the page looks for the end by itself")
+	answer := customer.press("/erase", "/verification", "way", "redirect")
 	assert.Equal(t, http.StatusConflict, answer.status, "nothing new begins before the old is gone")
 	b.work()
 	assert.Equal(t, "Your data is being erased", customer.sees(), "the service does not answer")
@@ -601,7 +621,13 @@ func TestErasedDataAreGoneAtTheServiceAndInTheBooks(t *testing.T) {
 	b.fake.ClearFaults()
 	b.pass(time.Minute)
 	b.work()
-	assert.Equal(t, "Verify your identity", customer.sees())
+	assert.NotEqual(t, "erasing", customer.get("/verification/state").body)
+	erased := customer.get("/erased")
+	assert.Contains(t, erased.body, `<h1 id="title">Your data has been erased</h1>`)
+	assert.NotContains(t, erased.body, "data-waits")
+	assert.Empty(t, erased.header.Values("Set-Cookie"), "nothing is kept to say so")
+	assert.Equal(t, "Verify your identity", customer.sees(), "and it is said on that page alone")
+	assert.Equal(t, "/verification", other.get("/erased").header.Get("Location"), "not to somebody of whom there are data")
 	sessions := b.fake.Sessions()
 	require.Len(t, sessions, 1)
 	assert.Equal(t, kept, sessions[0].Token)
@@ -625,12 +651,21 @@ func TestErasingASessionThatIsGoneSucceeds(t *testing.T) {
 	assert.Zero(t, b.count("verifications"))
 }
 
-func TestAnErasedTokenIsNowhereInTheDatabase(t *testing.T) {
+func TestWhatIsErasedIsNowhereInTheDatabase(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	token := customer.begin()
+	require.NoError(t, b.fake.Approve(token))
+	b.work()
+	reviewer := b.signedIn("reviewer-1")
+	for range 2 { // the second answer replaces the first
+		reviewer.press("/review", "/review/1/screening")
+		reviewer.press("/review", "/review/1/person", "person", "67137933a2176f0797f1e601")
+	}
+	require.Equal(t, 2, b.count("checks"))
 	customer.press("/erase", "/erase")
 	b.work()
+	assert.Zero(t, b.count("checks"))
 	var path string
 	require.NoError(t, b.store.db.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&path))
 	for _, name := range []string{path, path + "-wal"} {
@@ -638,7 +673,9 @@ func TestAnErasedTokenIsNowhereInTheDatabase(t *testing.T) {
 		if !errors.Is(err, os.ErrNotExist) {
 			require.NoError(t, err)
 		}
-		assert.NotContains(t, string(data), string(token))
+		for _, erased := range []string{string(token), "John Smith", "Doe", "67137933a2176f0797f1e601", "1952-10-07"} {
+			assert.NotContains(t, string(data), erased)
+		}
 		if runtime.GOOS == "windows" {
 			continue // has no such modes
 		}
@@ -664,6 +701,7 @@ func keeps(t *testing.T, path, text string) bool {
 func TestWhatAKilledProcessHasErasedLeavesTheDatabaseAfterTheRestart(t *testing.T) {
 	b := newBank(t)
 	token := string(b.signedIn("customer-1").begin())
+	require.NoError(t, b.store.keep(t.Context(), 1, "screening", "reviewer-1", []byte(`{"Name":"Somebody Searched"}`)))
 	require.NoError(t, b.store.eraseAll(t.Context(), "customer-1"))
 	_, err := b.store.exec(t.Context(), "DELETE FROM verifications WHERE erasing") // and is killed
 	require.NoError(t, err)
@@ -676,11 +714,13 @@ func TestWhatAKilledProcessHasErasedLeavesTheDatabaseAfterTheRestart(t *testing.
 		require.NoError(t, os.WriteFile(left+end, data, 0o600))
 	}
 	require.True(t, keeps(t, left, token))
+	require.True(t, keeps(t, left, "Somebody Searched"))
 	restarted, err := openStore(t.Context(), left)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, restarted.close()) }()
 	require.NoError(t, restarted.sweep(t.Context()))
 	assert.False(t, keeps(t, left, token))
+	assert.False(t, keeps(t, left, "Somebody Searched"))
 }
 
 func TestWhatIsErasedWhileAnotherProcessReadsLeavesTheDatabaseAfterwards(t *testing.T) {
@@ -804,6 +844,7 @@ func TestNoLogLineOfAWholeOnboardingHoldsASecret(t *testing.T) {
 	require.Eventually(t, func() bool { return b.latest("customer-1").State == manualCheck }, 10*time.Second, 5*time.Millisecond)
 	reviewer.get("/review/1")
 	reviewer.press("/review", "/review/1/screening")
+	reviewer.press("/review", "/review/1/person", "person", "67137933a2176f0797f1e601")
 	reviewer.press("/review", "/review/1/comparison")
 	for _, path := range []string{"image/face", "image/document-face", "image/card-front", "image/passport", "pdf"} {
 		reviewer.get("/review/1/" + path)
@@ -821,6 +862,7 @@ func TestNoLogLineOfAWholeOnboardingHoldsASecret(t *testing.T) {
 	secrets := map[string]string{
 		"token": string(token), "company key": b.fake.CompanyKey, "callback key": b.fake.CallbackKey, "wrong key": "a-wrong-callback-key",
 		"one-time password": "918273", "telephone": "5550143", "first name": "John", "last name": "Smith", "document number": "AB0002261",
+		"id of a hit": "67137933a2176f0797f1e601", "birthday of a hit": "1952-10-07",
 		"csrf": customer.csrf("/verification"),
 	}
 	at, err := url.Parse(b.url)

@@ -1,7 +1,10 @@
 // Asks where the verification stands, less and less often, and loads the page anew when that
-// is not what it shows. Without this script there is the link "Check now".
+// is not what it shows. Without this script there is the link "Check now", and times are in UTC.
 (() => {
   "use strict";
+  for (const time of document.querySelectorAll("time")) {
+    time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  }
   const shown = document.querySelector("[data-waits]").dataset.stage;
   let pause = 1500;
   const look = async () => {
