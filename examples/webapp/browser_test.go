@@ -70,7 +70,7 @@ func TestAPersonIsVerifiedByRedirectAndErasesEverything(t *testing.T) {
 	b.Visit(bank.url)
 	b.sees("Your verification is not finished", "03-not-finished")
 	assert.Equal(t, "Done: Start", b.Eval(`document.querySelector(".steps .done").textContent`), "not only a check mark")
-	assert.Regexp(t, `You have until \d\d:\d\d [AP]M\.`, b.Text("main"), "in the time zone and the manner of the browser")
+	assert.Regexp(t, `You have until [A-Z][a-z]{2} \d+, \d{4}, \d+:\d\d\s[AP]M\.`, b.Text("main"), "in the time zone and the manner of the browser")
 	b.click("Continue")
 	b.Press("decision", "reject")
 	b.sees("We could not verify your identity", "04-rejected")

@@ -295,7 +295,6 @@ var templateFiles embed.FS
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"when":    func(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 MST") },
 	"percent": func(f float64) string { return strconv.FormatFloat(f*100, 'f', 0, 64) + "%" },
-	"clock":   func(t time.Time) string { return t.UTC().Format("15:04 MST") },
 	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"date":    date,
 	"join": func(values []string) string {

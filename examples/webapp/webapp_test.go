@@ -400,7 +400,7 @@ func TestAnAbandonedSessionExpiresAfterItsGrace(t *testing.T) {
 	assert.Equal(t, "in_progress", customer.get("/verification/state").body)
 	until := b.latest("customer-1").Expires.UTC()
 	page := customer.get("/verification").body
-	assert.Contains(t, page, `You have until <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("15:04")+` UTC</time>.`)
+	assert.Contains(t, page, `You have until <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("2 January 2006, 15:04")+` UTC</time>.`)
 	assert.Contains(t, page, `<button class="primary">Continue</button>`)
 	b.pass(15 * time.Minute)
 	b.work()
@@ -544,7 +544,7 @@ func TestALostBeginIsNotRepeatedBlindly(t *testing.T) {
 		assert.Equal(t, "/verification", answer.header.Get("Location"))
 		assert.Equal(t, "We could not start your verification", customer.sees())
 		until := b.latest("customer-1").Expires.UTC()
-		assert.Contains(t, customer.get("/verification").body, `You can start again at <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("15:04")+` UTC</time>.`)
+		assert.Contains(t, customer.get("/verification").body, `You can start again at <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("2 January 2006, 15:04")+` UTC</time>.`)
 	}
 	assert.Equal(t, 1, asked(b.fake, "begin/"))
 	assert.Equal(t, http.StatusConflict, customer.press("/erase", "/erase").status, "what may exist cannot be erased")

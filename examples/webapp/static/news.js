@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   for (const time of document.querySelectorAll("time")) {
-    time.textContent = new Date(time.dateTime).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
   }
   const shown = document.querySelector("[data-waits]").dataset.stage;
   let pause = 1500;
