@@ -122,10 +122,14 @@ func call[P, R any](b Tab, command cdp.Command[P, R], params P) R {
 	return out
 }
 
-// ask runs an action that has an answer.
+// ask runs an action that has an answer and changes nothing, so that it can be run again when
+// a page that looks for news loads itself anew under it.
 func ask[T any](b Tab, action chromedp.Action[T]) T {
 	b.Helper()
 	out, err := chromedp.Run(b.ctx, action)
+	for err != nil && strings.Contains(err.Error(), "Cannot find context with specified id") && b.ctx.Err() == nil {
+		out, err = chromedp.Run(b.ctx, action)
+	}
 	require.NoError(b, err)
 	return out
 }
