@@ -41,6 +41,9 @@ func (o hmacOption) apply(s *settings) error { s.hmac = append(s.hmac, o); retur
 // [ErrSignatureMismatch]. The default is to check a signature only where there is one,
 // because it is not documented which endpoints sign. Replies that report an error are
 // documented to be unsigned.
+//
+// [NewClient] refuses it without [WithHMAC], and so does [NewClientFromEnv] without
+// IDENTOMAT_SECRET_KEY.
 func RequireSignedReplies() HMACOption {
 	return hmacOption(func(r *hmacRules) { r.requireSigned = true })
 }
