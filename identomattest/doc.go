@@ -15,6 +15,17 @@
 // Where the documents are silent the fake makes a choice; the choices that concern
 // refusals stand together in route.go.
 //
+// # People on lists
+//
+// A session that is approved without [AsPerson] is [JohnSmith]'s, and two invented people of
+// his name are in the screening databases: a search for him has hits. So has one for Jane
+// Smith, Viktor Examplov or Bank of Nowhere. [GeorgianPerson] and [GermanPerson] are on no
+// list. A score is 100 for the same words in any order, and less for every word that only
+// one of the names has. For hits of your own, let the search answer with [Reply]:
+//
+//	srv.Fault("search-screening-person", identomattest.Reply(200, "application/json", `{"result":[
+//		{"score":100,"name":"Anna EXAMPLE","personId":"1","entityType":"person","topics":["Politician"]}]}`), 1)
+//
 // # The page
 //
 // The widget host serves /?session_token=… to a browser: a page that walks through the
