@@ -47,7 +47,9 @@ var (
 	// ErrUnexpectedReply: the reply is neither what was asked for nor a known error: a
 	// login or proxy page, a truncated document, another shape, a redirect.
 	ErrUnexpectedReply = errors.New("identomat: unexpected reply")
-	// ErrTooLarge: the reply is larger than [WithMaxReplySize] allows.
+	// ErrTooLarge: the reply is larger than [WithMaxReplySize] allows, or than
+	// [WithMaxMediaSize] if it is streamed, or an archive is beyond the limits of
+	// [Media.Files].
 	ErrTooLarge = errors.New("identomat: reply too large")
 	// ErrSignatureMismatch: the reply's signature is wrong, or missing where
 	// [RequireSignedReplies] demands it. Nothing of the reply can be trusted.
