@@ -181,7 +181,7 @@ func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) ite
 
 // ListPage is one page of [BlacklistService.List], with the total: at most limit records
 // after the first offset ones. A limit of 0 leaves it to the service, which takes 100 in
-// the reference's example.
+// the reference's example. Errors: as for List.
 func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter, offset, limit int) (*Page[BlacklistRecord], error) {
 	op := operation.BlacklistList
 	if s.client.validate {

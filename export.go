@@ -19,8 +19,9 @@ type PDFParts struct {
 // ExportPDF fetches a session as a PDF document with POST export-session-as-pdf. (API
 // reference, Session management.)
 //
-// Errors: [ValidationError] if no part is chosen; [ErrSessionNotFound], [ErrInvalidKey],
-// [ErrWrongParameters], [ErrUnexpectedReply] for what is no media; [TransportError].
+// Errors: [ValidationError] for an empty token or if no part is chosen;
+// [ErrSessionNotFound], [ErrInvalidKey], [ErrWrongParameters], [ErrUnexpectedReply] for
+// what is no media; [TransportError].
 func (s *SessionsService) ExportPDF(ctx context.Context, token Token, parts PDFParts) (*Media, error) {
 	op := operation.ExportSessionPDF
 	if s.client.validate {

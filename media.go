@@ -24,7 +24,8 @@ import (
 //
 // A reply that is not media is an error, whatever it is labelled. Media that the session
 // does not have is [ErrNotFound]; the documents show no reply for it, production answers
-// with HTTP 404. A call is sent again until the first bytes are there, and no later.
+// with HTTP 404. An empty token or key is a [ValidationError], and nothing is sent. A call
+// is sent again until the first bytes are there, and no later.
 type MediaService struct{ client *Client }
 
 // Media is an image, a video, a document or an archive that arrives while it is read. It

@@ -222,7 +222,7 @@ func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) ite
 
 // SearchPage is one page of [ScreeningService.Search]: at most limit hits after the first
 // offset ones. A limit of 0 leaves it to the service, which does not document its own;
-// the reply tells no total.
+// the reply tells no total. Errors: as for Search.
 func (s *ScreeningService) SearchPage(ctx context.Context, query ScreeningQuery, offset, limit int) ([]ScreeningHit, error) {
 	op := operation.ScreeningSearch
 	if s.client.validate {
@@ -471,7 +471,8 @@ func (r *MonitoredRecord) UnmarshalJSON(data []byte) error {
 // An error is the last thing that the list yields. A service that answers every start
 // with the same page, though there are more records, is [ErrUnexpectedReply].
 //
-// Errors: [ErrInvalidKey], [ErrUnexpectedReply]. The reference documents none of the
+// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
+// [ErrUnexpectedReply]. The reference documents none of the
 // service's own.
 func (s *ScreeningService) Monitored(ctx context.Context, filter MonitoredFilter) iter.Seq2[MonitoredRecord, error] {
 	key := func(r MonitoredRecord) string { return r.ID }
@@ -486,7 +487,7 @@ func (s *ScreeningService) Monitored(ctx context.Context, filter MonitoredFilter
 
 // MonitoredPage is one page of [ScreeningService.Monitored], with the total: at most limit
 // records after the first start ones. A limit of 0 leaves it to the service, which takes
-// 50 in the reference's example.
+// 50 in the reference's example. Errors: as for Monitored.
 func (s *ScreeningService) MonitoredPage(ctx context.Context, filter MonitoredFilter, start, limit int) (*Page[MonitoredRecord], error) {
 	op := operation.ScreeningMonitored
 	if s.client.validate {

@@ -272,7 +272,8 @@ func (c *Client) sessionForm(op *operation.Operation, token Token) (sessionForm,
 // Result returns what is known about a session with POST result/, also while it is in
 // progress. (API reference, Session results.) Use [Result.Approved] to let a customer in.
 //
-// Errors: [ErrSessionNotFound], [ErrInvalidKey], [ErrUnexpectedReply].
+// Errors: [ValidationError] for an empty token; [ErrSessionNotFound], [ErrInvalidKey],
+// [ErrUnexpectedReply].
 func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, error) {
 	form, err := s.client.sessionForm(operation.Result, token)
 	if err != nil {
@@ -291,7 +292,8 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 // It is sent again after a lost reply. If the lost attempt had erased the session, the
 // repeat finds none: [ErrSessionNotFound] from an [APIError] with MaybeProcessed.
 //
-// Errors: [ErrSessionNotFound], [ErrSessionInvalid], [ErrInvalidKey].
+// Errors: [ValidationError] for an empty token; [ErrSessionNotFound],
+// [ErrSessionInvalid], [ErrInvalidKey].
 func (s *SessionsService) Delete(ctx context.Context, token Token) error {
 	form, err := s.client.sessionForm(operation.Delete, token)
 	if err != nil {

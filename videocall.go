@@ -15,7 +15,8 @@ type VideoCallsService struct{ client *Client }
 // [Media.Files]), with POST get-video-call-shots. (API reference, Video call.) They come one
 // after the other, as those of [MediaService.VisualMarkers] do.
 //
-// Errors: [ErrSessionNotFound], [ErrInvalidKey].
+// Errors: [ValidationError] before anything is sent; [ErrSessionNotFound],
+// [ErrInvalidKey].
 func (s *VideoCallsService) Shots(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return s.client.sessionItems(ctx, operation.VideoCallShots, token)
 }
@@ -23,7 +24,8 @@ func (s *VideoCallsService) Shots(ctx context.Context, token Token) iter.Seq2[*M
 // Videos fetches the recordings of a session's video calls, as a tar archive (see
 // [Media.Files]), with POST get-video-call-videos. (API reference, Video call.)
 //
-// Errors: [ErrSessionNotFound], [ErrNotFound] if there is none, [ErrInvalidKey].
+// Errors: [ValidationError] before anything is sent; [ErrSessionNotFound], [ErrNotFound]
+// if there is none, [ErrInvalidKey].
 func (s *VideoCallsService) Videos(ctx context.Context, token Token) (*Media, error) {
 	op := operation.VideoCallVideos
 	body, err := s.client.sessionBody(op, token)
