@@ -80,7 +80,9 @@ type ScreeningQuery struct {
 	FullName string
 	// BirthdayTimeFrom is where the range of birthdays begins; the zero time is no bound.
 	// It is sent in UTC with milliseconds, so give a birthday as midnight in UTC: another
-	// zone can move it to the day before.
+	// zone can move it to the day before. The reference has no end of the range, and does not
+	// say what becomes of entries whose birthday is unknown or is only a year: with a person's
+	// own birthday a hit can be missed that a search by name alone finds.
 	BirthdayTimeFrom time.Time
 	// ScoreThreshold is the least score of a hit, from 0, which lets everything pass, to
 	// 100. The reference requires an integer and names no bounds; its examples ask for 80
