@@ -64,7 +64,8 @@ type Result struct {
 	TechnicalDetails TechnicalDetails `json:"technicalDetails"`
 	// ConfigID is the configuration that the session was begun with.
 	ConfigID string `json:"configId"`
-	// ScreeningMatches are hits in sanctions lists. (System manual.)
+	// ScreeningMatches are hits in sanctions lists. (System manual.) An empty list does not
+	// prove that the person was looked up: to be sure, ask [ScreeningService.Search].
 	ScreeningMatches []ScreeningMatch `json:"screeningMatches"`
 	// TrustedDatabaseRecord and Suggested are objects whose fields are not documented.
 	TrustedDatabaseRecord json.RawMessage `json:"trustedDatabaseRecord"`
