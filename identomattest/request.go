@@ -151,8 +151,9 @@ func differences(path string, want, got any) (out []string) {
 }
 
 // AssertRequest fails the test unless a request of the operation arrived whose parameters
-// have these values, in the sense of [Request.Diff]. The failure says how each request of
-// the operation differs, or which requests there were.
+// have these values, in the sense of [Request.Diff]. Parameters have their names on the
+// wire, such as clientUserId for ClientUserID in begin/. The failure says how each request
+// of the operation differs, or which requests there were.
 func (s *Server) AssertRequest(t TB, operation string, want map[string]any) bool {
 	t.Helper()
 	var differing, others []string
