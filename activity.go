@@ -20,7 +20,9 @@ const ActivityPageLoaded ActivityType = "PAGE_LOADED"
 type Activity struct {
 	private
 
-	ID   string       `json:"id"`
+	// ID is the id of the activity.
+	ID string `json:"id"`
+	// Type is what happened, such as [ActivityPageLoaded].
 	Type ActivityType `json:"type"`
 	// Time is in ISO 8601 with milliseconds, in UTC.
 	Time Date `json:"time"`
@@ -71,12 +73,14 @@ func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activi
 type Statistics struct {
 	private
 
+	// SessionStartDate is when the customer began, in ISO 8601, as all times here.
 	SessionStartDate Date `json:"sessionStartDate"`
 	// SessionTimeSpan is how long the session took, in milliseconds; nil if absent. The
 	// reference does not name the unit: its example has 8000 for a session whose other
 	// times span eight seconds.
 	SessionTimeSpan *int64 `json:"sessionTimeSpan"`
-	// ScanDocumentStartTime and ScanDocumentEndTime bound the scan of the document.
+	// ScanDocumentStartTime and ScanDocumentEndTime bound the scan of the document;
+	// ScanDocumentAttempts counts its attempts.
 	ScanDocumentStartTime Date `json:"scanDocumentStartTime"`
 	ScanDocumentEndTime   Date `json:"scanDocumentEndTime"`
 	ScanDocumentAttempts  int  `json:"scanDocumentAttempts"`

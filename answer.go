@@ -10,7 +10,9 @@ import (
 // QuestionAnswer is one answered question of a questionnaire.
 type QuestionAnswer struct {
 	private
-	Key    string `json:"key"`
+	// Key is the question's.
+	Key string `json:"key"`
+	// Answer is empty, see [Answer.Exists], if there is none.
 	Answer Answer `json:"answer"`
 }
 

@@ -22,6 +22,7 @@ type BlacklistService struct{ client *Client }
 type BlacklistEntry struct {
 	private
 
+	// FirstName and LastName are the person's.
 	FirstName, LastName string
 	// PersonalNumber is the number of the person.
 	PersonalNumber string
@@ -128,7 +129,9 @@ type BlacklistRecord struct {
 	private
 
 	// ID is for [BlacklistService.Remove].
-	ID             string `json:"id"`
+	ID string `json:"id"`
+	// FirstName, LastName, PersonalNumber, DocumentNumber and Reason are those of the
+	// [BlacklistEntry].
 	FirstName      string `json:"firstName"`
 	LastName       string `json:"lastName"`
 	PersonalNumber string `json:"personalNumber"`

@@ -97,10 +97,10 @@ func NewClient(companyKey string, opts ...Option) (*Client, error) {
 
 // Environment variables read by [NewClientFromEnv].
 const (
-	EnvCompanyKey = "IDENTOMAT_COMPANY_KEY"
-	EnvSecretKey  = "IDENTOMAT_SECRET_KEY"
-	EnvWidgetURL  = "IDENTOMAT_WIDGET_URL"
-	EnvAPIURL     = "IDENTOMAT_API_URL"
+	EnvCompanyKey = "IDENTOMAT_COMPANY_KEY" // required
+	EnvSecretKey  = "IDENTOMAT_SECRET_KEY"  // turns on signing
+	EnvWidgetURL  = "IDENTOMAT_WIDGET_URL"  // replaces DefaultWidgetURL
+	EnvAPIURL     = "IDENTOMAT_API_URL"     // replaces DefaultAPIURL
 )
 
 // NewClientFromEnv returns a client for the company key in IDENTOMAT_COMPANY_KEY, which
@@ -209,11 +209,11 @@ func WithAPIURL(baseURL string) Option {
 }
 
 // RetryPolicy says how often and how fast a call is sent again. What may be sent again
-// at all is not configurable: reads and deletes after connection errors, timeouts and
-// HTTP 408, 429 and 5xx except 501; calls that create or cost something only when it is
-// certain that the service processed nothing, which is after a failed connection and
-// after HTTP 429. The repeats of a client together are limited to a tenth of its calls
-// after the first twenty, so that a failing service is not sent a multiple of the load.
+// at all is not configurable: calls that create something, or may cost something, only when
+// it is certain that the service processed nothing, which is after a failed connection and
+// after HTTP 429; all others also after lost connections, timeouts and HTTP 408 and 5xx
+// except 501. The first twenty repeats of a client are free, further ones are limited to a
+// tenth of its calls, so that a failing service is not sent a multiple of the load.
 type RetryPolicy struct {
 	// MaxAttempts counts the first one; 0 means 3, and 1 turns repeats off.
 	MaxAttempts int
@@ -279,6 +279,7 @@ func WithMaxMediaSize(bytes int64) Option {
 // A RateLimiter is asked before every attempt; *rate.Limiter of golang.org/x/time/rate
 // is one. An error ends the call.
 type RateLimiter interface {
+	// Wait returns when the attempt may be made, or an error when the context ends.
 	Wait(ctx context.Context) error
 }
 
@@ -300,18 +301,21 @@ type Event struct {
 	// Operation is the endpoint, such as result/.
 	Operation string
 	// Attempt counts from 1.
-	Attempt  int
+	Attempt int
+	// Start is when the attempt began, after any wait for the [RateLimiter], and Duration
+	// how long it took, the reading of media included.
 	Start    time.Time
 	Duration time.Duration
-	// StatusCode is 0 without a reply.
+	// StatusCode is the HTTP status, 0 without a reply.
 	StatusCode int
-	// BytesSent and BytesReceived count the bodies.
+	// BytesSent is the length of the request's body, also if not all of it was sent.
+	// BytesReceived counts the bytes of the reply's body that were read.
 	BytesSent     int64
 	BytesReceived int64
 	// Err is nil for a success, or the error that the call would return if this were its
 	// last attempt.
 	Err error
-	// RetryIn is the wait before the next attempt if WillRetry is true.
+	// WillRetry says that another attempt follows, and RetryIn after which wait.
 	RetryIn   time.Duration
 	WillRetry bool
 }
@@ -362,7 +366,8 @@ func WithObserver(observe func(Event)) Option {
 	})
 }
 
-// WithLogger logs every attempt: successes at the debug level, failures as warnings.
+// WithLogger logs every attempt: successes at the debug level, failures as warnings. A
+// record has the fields of [Event] without the context.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
 		return option(func(*settings) error { return errors.New("identomat: WithLogger: the logger is nil") })

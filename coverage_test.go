@@ -8,6 +8,8 @@ import (
 	gotoken "go/token"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -87,7 +89,7 @@ func methodsByEndpoint(t *testing.T) map[string]method {
 	t.Helper()
 	names := rowNames(t)
 	found := map[string]method{}
-	for _, file := range sourceFiles(t, false) {
+	for _, file := range sourceFiles(t, ".", false) {
 		for _, decl := range file.Decls {
 			fn, ok := decl.(*ast.FuncDecl)
 			if !ok || fn.Recv == nil || !fn.Name.IsExported() {
@@ -139,7 +141,7 @@ func rowNames(t *testing.T) map[string]string {
 func examplesOf(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
-	for _, file := range sourceFiles(t, true) {
+	for _, file := range sourceFiles(t, ".", true) {
 		for _, decl := range file.Decls {
 			if fn, ok := decl.(*ast.FuncDecl); ok && strings.HasPrefix(fn.Name.Name, "Example") {
 				found[fn.Name.Name] = true
@@ -149,14 +151,14 @@ func examplesOf(t *testing.T) map[string]bool {
 	return found
 }
 
-// sourceFiles are the files of this package, or its tests.
-func sourceFiles(t *testing.T, tests bool) (files []*ast.File) {
+// sourceFiles are the files of the package in a folder, or its tests.
+func sourceFiles(t *testing.T, folder string, tests bool) (files []*ast.File) {
 	t.Helper()
-	entries, err := os.ReadDir(".")
+	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	for _, entry := range entries {
 		if strings.HasSuffix(entry.Name(), ".go") && strings.HasSuffix(entry.Name(), "_test.go") == tests {
-			file, err := parser.ParseFile(gotoken.NewFileSet(), entry.Name(), nil, parser.ParseComments)
+			file, err := parser.ParseFile(gotoken.NewFileSet(), filepath.Join(folder, entry.Name()), nil, parser.ParseComments)
 			require.NoError(t, err)
 			files = append(files, file)
 		}
@@ -164,25 +166,67 @@ func sourceFiles(t *testing.T, tests bool) (files []*ast.File) {
 	return files
 }
 
-// TestEveryExportedNameHasAComment looks at types, functions, methods and constants: a name without one is a name that its users must guess.
+// TestEveryExportedNameHasAComment looks at functions, methods, types, constants, variables and
+// the fields of structs: a name without a comment is a name that its users must guess.
 func TestEveryExportedNameHasAComment(t *testing.T) {
-	for _, file := range sourceFiles(t, false) {
-		for _, decl := range file.Decls {
-			switch d := decl.(type) {
-			case *ast.FuncDecl:
-				if d.Name.IsExported() && exportedReceiver(d) {
-					assert.NotEmpty(t, d.Doc.Text(), d.Name.Name)
-				}
-			case *ast.GenDecl:
-				for _, spec := range d.Specs {
-					switch s := spec.(type) {
-					case *ast.TypeSpec:
-						assert.False(t, s.Name.IsExported() && d.Doc.Text() == "" && s.Doc.Text() == "", s.Name.Name)
-					case *ast.ValueSpec:
-						documented := d.Doc.Text() != "" || s.Doc.Text() != "" || s.Comment.Text() != ""
-						assert.False(t, s.Names[0].IsExported() && !documented, s.Names[0].Name)
+	for _, folder := range []string{".", "identomattest", "idenfy", "idenfy/idenfytest"} {
+		for _, file := range sourceFiles(t, folder, false) {
+			for _, decl := range file.Decls {
+				switch d := decl.(type) {
+				case *ast.FuncDecl:
+					if d.Name.IsExported() && exportedReceiver(d) {
+						assert.NotEmpty(t, d.Doc.Text(), "%s: %s", folder, d.Name.Name)
+					}
+				case *ast.GenDecl:
+					for _, spec := range d.Specs {
+						switch s := spec.(type) {
+						case *ast.TypeSpec:
+							if s.Name.IsExported() {
+								comment := d.Doc.Text() + s.Doc.Text()
+								assert.NotEmpty(t, comment, "%s: %s", folder, s.Name.Name)
+								assertMembersHaveComments(t, folder+": "+s.Name.Name, comment, s.Type, file.Comments)
+							}
+						case *ast.ValueSpec:
+							documented := d.Doc.Text() != "" || s.Doc.Text() != "" || s.Comment.Text() != ""
+							for _, name := range s.Names {
+								assert.False(t, name.IsExported() && !documented, "%s: %s", folder, name.Name)
+							}
+						}
 					}
 				}
+			}
+		}
+	}
+}
+
+// elsewhere is what a comment says of fields or methods that are explained with another type.
+var elsewhere = regexp.MustCompile(`[Tt]he (other )?(fields|methods) are those of`)
+
+// assertMembersHaveComments takes a comment for that of a field if it stands at the field, or
+// elsewhere in the type and names it.
+func assertMembersHaveComments(t *testing.T, name, comment string, typ ast.Expr, comments []*ast.CommentGroup) {
+	t.Helper()
+	var members *ast.FieldList
+	switch typ := typ.(type) {
+	case *ast.StructType:
+		members = typ.Fields
+	case *ast.InterfaceType:
+		members = typ.Methods
+	default:
+		return
+	}
+	for _, group := range comments {
+		if group.Pos() > members.Opening && group.End() < members.Closing {
+			comment += group.Text()
+		}
+	}
+	if elsewhere.MatchString(strings.Join(strings.Fields(comment), " ")) {
+		return
+	}
+	for _, member := range members.List {
+		for _, field := range member.Names {
+			if field.IsExported() && member.Doc.Text() == "" && member.Comment.Text() == "" {
+				assert.Regexp(t, `\b`+field.Name+`\b`, comment, "%s.%s has no comment", name, field.Name)
 			}
 		}
 	}

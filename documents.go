@@ -12,8 +12,8 @@ import (
 )
 
 // DocumentsService reads images of documents and compares faces, outside of any session.
-// (API reference, Processing an image and Additional processing.) Every call costs money
-// and is sent again only when it is certain that the service did not process it.
+// (API reference, Processing an image and Additional processing.) A call may cost money, so
+// it is sent again only when it is certain that the service did not process it.
 type DocumentsService struct{ client *Client }
 
 // Document is what was read from an image of a document. It holds personal data: fmt, slog
@@ -109,7 +109,8 @@ func (d *Document) decode(data []byte) error {
 	return nil
 }
 
-// CardFront reads the front of an identity card with POST card/front/.
+// CardFront reads the front of an identity card with POST card/front/. (API reference,
+// Processing an image, ID card front side.)
 //
 // Errors of this and the other readers: [ValidationError] for a missing or empty file,
 // [TransportError] for a file that cannot be read to its end, with nothing processed;
@@ -119,32 +120,43 @@ func (s *DocumentsService) CardFront(ctx context.Context, image File) (*Document
 	return s.read(ctx, operation.CardFront, image)
 }
 
-// CardBack reads the back of an identity card with POST card/back/.
+// CardBack reads the back of an identity card with POST card/back/. (API reference,
+// Processing an image, ID card back side.) Errors: as for [DocumentsService.CardFront].
 func (s *DocumentsService) CardBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardBack, image)
 }
 
-// LicenseFront reads the front of a driver's license with POST license/front/.
+// LicenseFront reads the front of a driver's license with POST license/front/. (API
+// reference, Processing an image, Driver license front side.) Errors: as for
+// [DocumentsService.CardFront].
 func (s *DocumentsService) LicenseFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.LicenseFront, image)
 }
 
-// LicenseBack reads the back of a driver's license with POST license/back/.
+// LicenseBack reads the back of a driver's license with POST license/back/. (API
+// reference, Processing an image, Driver license back side.) Errors: as for
+// [DocumentsService.CardFront].
 func (s *DocumentsService) LicenseBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.LicenseBack, image)
 }
 
-// ResidenceFront reads the front of a residence permit with POST residence/front/.
+// ResidenceFront reads the front of a residence permit with POST residence/front/. (API
+// reference, Processing an image, Residence permit front side.) Errors: as for
+// [DocumentsService.CardFront].
 func (s *DocumentsService) ResidenceFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.ResidenceFront, image)
 }
 
-// ResidenceBack reads the back of a residence permit with POST residence/back/.
+// ResidenceBack reads the back of a residence permit with POST residence/back/. (API
+// reference, Processing an image, Residence permit back side.) Errors: as for
+// [DocumentsService.CardFront].
 func (s *DocumentsService) ResidenceBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.ResidenceBack, image)
 }
 
-// Passport reads the photo page of a passport with POST passport/.
+// Passport reads the photo page of a passport with POST passport/. (API reference,
+// Processing an image, Passport photo page.) The result is in [Document.MRZData] and
+// [Document.VisualData]. Errors: as for [DocumentsService.CardFront].
 func (s *DocumentsService) Passport(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.Passport, image)
 }
@@ -191,9 +203,10 @@ func (c *FaceComparison) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(reply.Similarity, &c.Similarity)
 }
 
-// CompareFaces tells how much two faces are alike with POST compare-faces. A reply without
-// a similarity is no error; its Similarity is nil. The documents name no threshold above
-// which two faces are one person's.
+// CompareFaces tells how much two faces are alike with POST compare-faces. (API reference,
+// Additional processing.) The reference wants faces of at least 80 pixels. A reply without a
+// similarity is no error; its Similarity is nil. The documents name no threshold above which
+// two faces are one person's.
 //
 // Errors: as for [DocumentsService.CardFront].
 func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) (*FaceComparison, error) {

@@ -49,7 +49,7 @@ var (
 	ErrUnexpectedReply = errors.New("identomat: unexpected reply")
 	// ErrTooLarge: the reply is larger than [WithMaxReplySize] allows, or than
 	// [WithMaxMediaSize] if it is streamed, or an archive is beyond the limits of
-	// [Media.Files].
+	// [Media.Files], or a reply has more than 250,000 values.
 	ErrTooLarge = errors.New("identomat: reply too large")
 	// ErrSignatureMismatch: the reply's signature is wrong, or missing where
 	// [RequireSignedReplies] demands it. Nothing of the reply can be trusted.
@@ -176,7 +176,8 @@ type TransportError struct {
 	// Op is the endpoint, such as begin/.
 	Op string
 	// Attempts counts the requests that were started; 0 if the context or the rate
-	// limiter ended the call before the first.
+	// limiter ended the call before the first, and in [SessionsService.Wait] if the context
+	// ended between two polls.
 	Attempts int
 	// MaybeProcessed is false only if it is certain that the service did not see any of
 	// the attempts. A begin/ with MaybeProcessed may have made a session that costs

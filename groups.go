@@ -26,7 +26,8 @@ type Group struct {
 
 	// ID is for [GroupsService.Update], [GroupsService.Delete] and
 	// [BeginRequest.GroupID].
-	ID   string `json:"id"`
+	ID string `json:"id"`
+	// Name is what the dashboard shows.
 	Name string `json:"name"`
 	// Members have usernames and no ids; [UsersService.List] has both.
 	Members []GroupMember `json:"members"`
@@ -221,8 +222,9 @@ type User struct {
 	// ID is what groups take as the id of a member.
 	ID string `json:"id"`
 	// Username is the user's e-mail address in the replies seen.
-	Username string      `json:"username"`
-	Roles    []UserRight `json:"roles"`
+	Username string `json:"username"`
+	// Roles are what the user may do.
+	Roles []UserRight `json:"roles"`
 
 	raw json.RawMessage
 }
@@ -278,7 +280,8 @@ type NewUser struct {
 	// takes false.
 	EmailVerified *bool
 	// Password is required and has at least 8 characters.
-	Password            Password
+	Password Password
+	// FirstName and LastName may be empty.
 	FirstName, LastName string
 	// Rights are what the user may do. nil leaves them to the service, which takes
 	// [RightCallCenterOperator]; what it makes of an empty list is not documented.

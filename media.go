@@ -517,37 +517,43 @@ func isVague(contentType string) bool {
 }
 
 // CardFront fetches the image of the front of an identity card with POST
-// result/card-front/. Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
+// result/card-front/. (API reference, Card front side image.)
+//
+// Errors of this and the other methods: [ValidationError] for an empty token;
+// [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey], [ErrUnexpectedReply].
 func (s *MediaService) CardFront(ctx context.Context, token Token) (*Media, error) {
 	return s.client.sessionMedia(ctx, operation.ResultCardFront, token)
 }
 
 // CardBack fetches the image of the back of an identity card with POST
-// result/card-back/. Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
+// result/card-back/. (API reference, Card back side image.) Errors: as for
+// [MediaService.CardFront].
 func (s *MediaService) CardBack(ctx context.Context, token Token) (*Media, error) {
 	return s.client.sessionMedia(ctx, operation.ResultCardBack, token)
 }
 
-// Passport fetches the image of a passport's photo page with POST result/passport/.
-// Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
+// Passport fetches the image of a passport's photo page with POST result/passport/. (API
+// reference, Passport photo page image.) Errors: as for [MediaService.CardFront].
 func (s *MediaService) Passport(ctx context.Context, token Token) (*Media, error) {
 	return s.client.sessionMedia(ctx, operation.ResultPassport, token)
 }
 
-// Face fetches the image of the person's face with POST result/face/. Errors:
-// [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
+// Face fetches the image of the person's face with POST result/face/. (API reference, Face
+// image.) Errors: as for [MediaService.CardFront].
 func (s *MediaService) Face(ctx context.Context, token Token) (*Media, error) {
 	return s.client.sessionMedia(ctx, operation.ResultFace, token)
 }
 
 // FaceVideo fetches the video of the liveness check with POST result/face-video/. Its
-// format is not documented. Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
+// format is not documented. (API reference, Face motion video.) Errors: as for
+// [MediaService.CardFront].
 func (s *MediaService) FaceVideo(ctx context.Context, token Token) (*Media, error) {
 	return s.client.sessionMedia(ctx, operation.ResultFaceVideo, token)
 }
 
 // FaceDocument fetches the selfie with the document in hand with POST
-// result/face-document/. Errors: [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey].
+// result/face-document/. (API reference, Selfie with ID.) Errors: as for
+// [MediaService.CardFront].
 func (s *MediaService) FaceDocument(ctx context.Context, token Token) (*Media, error) {
 	return s.client.sessionMedia(ctx, operation.ResultFaceDocument, token)
 }
@@ -566,8 +572,8 @@ const (
 )
 
 // GeneralDocument fetches a proof of address or another general document, an image or a
-// PDF, with POST result/general-document/. Errors: [ErrSessionNotFound], [ErrNotFound],
-// [ErrInvalidKey].
+// PDF, with POST result/general-document/. (API reference, Proof of Address image or PDF.)
+// Errors: as for [MediaService.CardFront].
 func (s *MediaService) GeneralDocument(ctx context.Context, token Token, document GeneralDocumentMedia) (*Media, error) {
 	op := operation.ResultGeneralDocument
 	if s.client.validate {
@@ -589,8 +595,9 @@ func (s *MediaService) GeneralDocument(ctx context.Context, token Token, documen
 }
 
 // DocumentFacePhoto fetches the photo of the face on the session's main document with POST
-// get-session-main-document-face-photo. It is decoded while it arrives. Errors:
-// [ErrSessionNotFound], [ErrFacePhotoNotFound], [ErrInvalidKey].
+// get-session-main-document-face-photo. It is decoded while it arrives. (API reference, Get
+// face photo from main document.) Errors: as for [MediaService.CardFront], and
+// [ErrFacePhotoNotFound].
 func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Media, error) {
 	body, err := s.client.sessionBody(operation.DocumentFacePhoto, token)
 	if err != nil {
@@ -603,8 +610,9 @@ func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Med
 // get-visual-markers, as tar archives (see [Media.Files]). They are decoded while they
 // arrive, one after the other: the next one is reached by going on, which skips what was
 // not read, and going no further closes the connection. An error ends the walk; only a
-// walk that ends without one has shown the whole reply to be authentic. Errors:
-// [ErrSessionNotFound], [ErrInvalidKey], [ErrWrongParameters].
+// walk that ends without one has shown the whole reply to be authentic. (API reference, Get
+// document visual markers.) Errors: as for [MediaService.CardFront], and
+// [ErrWrongParameters].
 func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return s.client.sessionItems(ctx, operation.VisualMarkers, token)
 }
@@ -613,8 +621,9 @@ func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2
 // the step and of the question and its place among the files, from 0, with POST
 // get-question-file. The file may be an archive, a PDF or an image, whatever its label; see
 // [Media.ContentType]. Of several files in a reply, which the documents do not rule out, it is
-// the first. Errors: [ErrSessionNotFound], [ErrNotFound] if the reply holds no file,
-// [ErrInvalidKey], [ErrWrongParameters].
+// the first. (API reference, Get file from the question.) Errors: as for
+// [MediaService.CardFront], with [ErrNotFound] if the reply holds no file, and
+// [ErrWrongParameters].
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	op := operation.QuestionFile
 	if s.client.validate {

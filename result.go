@@ -19,7 +19,9 @@ type Outcome string
 // The outcomes of the documents. Production has one more, for people who disagreed with
 // the terms; its spelling has not been seen.
 const (
+	// OutcomeApproved: the person was accepted.
 	OutcomeApproved Outcome = "approved"
+	// OutcomeRejected: [Result.RejectReason] and [Result.Errors] say why.
 	OutcomeRejected Outcome = "rejected"
 	// OutcomeManualCheck: left to an operator, who decides later. (System manual.)
 	OutcomeManualCheck Outcome = "manual_check"
@@ -35,6 +37,7 @@ const (
 type Result struct {
 	private
 
+	// Outcome is how the session ended, or that it has not; it is never empty.
 	Outcome Outcome `json:"result"`
 	// Similarity tells from 0 to 1 how well the face matches the document; nil if absent.
 	Similarity *float64 `json:"similarity"`
@@ -58,9 +61,13 @@ type Result struct {
 	IDCardFront DocumentFields `json:"id_card_front"`
 	IDCardBack  DocumentFields `json:"id_card_back"`
 	// Person is the data of the documents put together.
-	Person           Person           `json:"person"`
-	Questionnaires   []Questionnaire  `json:"questionnaires"`
-	Geolocation      []Location       `json:"geolocation"`
+	Person Person `json:"person"`
+	// Questionnaires are the answers, one entry for each questionnaire step; see
+	// [Result.Answer].
+	Questionnaires []Questionnaire `json:"questionnaires"`
+	// Geolocation is where the person was, one entry for each geolocation step.
+	Geolocation []Location `json:"geolocation"`
+	// TechnicalDetails describe the browser.
 	TechnicalDetails TechnicalDetails `json:"technicalDetails"`
 	// ConfigID is the configuration that the session was begun with.
 	ConfigID string `json:"configId"`
@@ -226,36 +233,45 @@ type RejectReason struct {
 type Person struct {
 	private
 
-	FirstName string `json:"first_name"`
-	LastName  string `json:"last_name"`
-	// The local names are in the script of the issuing country.
+	// FirstName and LastName are the names; LocalFirstName, LocalLastName and
+	// LocalMiddleName are in the script of the issuing country.
+	FirstName       string `json:"first_name"`
+	LastName        string `json:"last_name"`
 	LocalFirstName  string `json:"local_first_name"`
 	LocalLastName   string `json:"local_last_name"`
 	LocalMiddleName string `json:"local_middle_name"`
-	// Birthday is the date as printed, BirthdayTime the same in ISO 8601; so for the
-	// other dates.
+	// Birthday is the date with the month first, such as 1/8/1980; BirthdayTime is the same in
+	// ISO 8601.
 	Birthday     Date `json:"birthday"`
 	BirthdayTime Date `json:"birthday_time"`
 	// Age is in years.
-	Age        int    `json:"age"`
+	Age int `json:"age"`
+	// BirthPlace is as the document has it: a town or a country.
 	BirthPlace string `json:"birth_place"`
 	// Sex is M or F in the replies seen.
 	Sex string `json:"sex"`
-	// Citizenship, Nationality and IssuingState are codes such as GEO.
-	Citizenship         string `json:"citizenship"`
-	Nationality         string `json:"nationality"`
-	PersonalNumber      string `json:"personal_number"`
-	DocumentNumber      string `json:"document_number"`
-	DocumentIssued      Date   `json:"document_issued"`
-	DocumentIssuedTime  Date   `json:"document_issued_time"`
-	DocumentExpires     Date   `json:"document_expires"`
-	DocumentExpiresTime Date   `json:"document_expires_time"`
-	IssuingState        string `json:"issuing_state"`
-	Authority           string `json:"authority"`
-	LocalAuthority      string `json:"local_authority"`
-	Address             string `json:"address"`
-	LocalAddress        string `json:"local_address"`
-	Email               string `json:"email"`
+	// Citizenship and Nationality are codes such as GEO.
+	Citizenship string `json:"citizenship"`
+	Nationality string `json:"nationality"`
+	// PersonalNumber is the person's, DocumentNumber the document's.
+	PersonalNumber string `json:"personal_number"`
+	DocumentNumber string `json:"document_number"`
+	// DocumentIssued and DocumentExpires have the form of Birthday, DocumentIssuedTime and
+	// DocumentExpiresTime that of BirthdayTime.
+	DocumentIssued      Date `json:"document_issued"`
+	DocumentIssuedTime  Date `json:"document_issued_time"`
+	DocumentExpires     Date `json:"document_expires"`
+	DocumentExpiresTime Date `json:"document_expires_time"`
+	// IssuingState is a code such as GEO, Authority the office that issued the document.
+	// LocalAuthority and LocalAddress are in the script of the issuing country, beside
+	// Authority and Address.
+	IssuingState   string `json:"issuing_state"`
+	Authority      string `json:"authority"`
+	LocalAuthority string `json:"local_authority"`
+	Address        string `json:"address"`
+	LocalAddress   string `json:"local_address"`
+	// Email is the address that the person stated.
+	Email string `json:"email"`
 	// PhoneNumber is phoneNumber, or phone in other replies.
 	PhoneNumber string `json:"phoneNumber"`
 	// Status is FIELDS_MATCH or FIELDS_MISMATCH in the replies seen.
@@ -267,6 +283,7 @@ type Person struct {
 // GeneralDocument is a proof of address or another general document.
 type GeneralDocument struct {
 	private
+	// Pages are the pages in the order of the service.
 	Pages []GeneralDocumentPage `json:"pages"`
 	// DocumentType is in upper case: UTILITY_BILL.
 	DocumentType string `json:"documentType"`
@@ -282,7 +299,8 @@ type GeneralDocumentPage struct {
 	// TypeID is hyphenated: utility-bill.
 	TypeID string `json:"typeId"`
 	// Final is what was read from the page.
-	Final         GeneralDocumentData  `json:"final"`
+	Final GeneralDocumentData `json:"final"`
+	// DocumentPages are the pages of the file that were read.
 	DocumentPages []DocumentPageNumber `json:"documentPages"`
 	// PageNumber counts from 1.
 	PageNumber int `json:"pageNumber"`
@@ -292,6 +310,7 @@ type GeneralDocumentPage struct {
 
 // DocumentPageNumber is the number of a page in the file it came in.
 type DocumentPageNumber struct {
+	// PageNumber counts from 1.
 	PageNumber int `json:"pageNumber"`
 }
 
@@ -299,35 +318,43 @@ type DocumentPageNumber struct {
 type GeneralDocumentData struct {
 	private
 
-	FullName           string `json:"fullName"`
-	FirstName          string `json:"firstName"`
-	LastName           string `json:"lastName"`
+	// FullName, FirstName and LastName are of the person to whom the document was issued.
+	FullName  string `json:"fullName"`
+	FirstName string `json:"firstName"`
+	LastName  string `json:"lastName"`
+	// RegistrationNumber has been seen in production and is not documented.
 	RegistrationNumber string `json:"registrationNumber"`
-	Address            string `json:"address"`
-	FormattedAddress   string `json:"formattedAddress"`
-	Street             string `json:"street"`
-	StreetNumber       string `json:"streetNumber"`
-	HouseNumber        string `json:"houseNumber"`
-	PostalCode         string `json:"postalCode"`
-	PostalTown         string `json:"postalTown"`
-	Sublocality        string `json:"sublocality"`
-	City               string `json:"city"`
-	County             string `json:"county"`
-	State              string `json:"state"`
-	Country            string `json:"country"`
-	CountryCode        string `json:"countryCode"`
+	// Address is the address as it was read, FormattedAddress the same in a common form. The
+	// parts of it are Street, StreetNumber, HouseNumber, PostalCode, PostalTown, Sublocality,
+	// City, County, State and Country, where the service tells them. CountryCode has three
+	// letters in the replies seen.
+	Address          string `json:"address"`
+	FormattedAddress string `json:"formattedAddress"`
+	Street           string `json:"street"`
+	StreetNumber     string `json:"streetNumber"`
+	HouseNumber      string `json:"houseNumber"`
+	PostalCode       string `json:"postalCode"`
+	PostalTown       string `json:"postalTown"`
+	Sublocality      string `json:"sublocality"`
+	City             string `json:"city"`
+	County           string `json:"county"`
+	State            string `json:"state"`
+	Country          string `json:"country"`
+	CountryCode      string `json:"countryCode"`
 	// LocalType tells how exact the position is, such as ROOFTOP.
 	LocalType string `json:"localType"`
 	// Latitude and Longitude are in degrees; nil if absent.
 	Latitude  *float64 `json:"latitude"`
 	Longitude *float64 `json:"longitude"`
-	// Authority issued the document. Some replies have issuingAuthority instead, which is
+	// Authority issued the document. Some replies have IssuingAuthority instead, which is
 	// then in both.
-	Authority          string `json:"authority"`
-	IssuingAuthority   string `json:"issuingAuthority"`
-	DocumentIssued     Date   `json:"documentIssued"`
-	DocumentIssuedTime Date   `json:"documentIssuedTime"`
-	DocumentExpires    Date   `json:"documentExpires"`
+	Authority        string `json:"authority"`
+	IssuingAuthority string `json:"issuingAuthority"`
+	// DocumentIssued has the month first, such as 1/15/2025; DocumentIssuedTime is the same in
+	// ISO 8601. DocumentExpires may be empty.
+	DocumentIssued     Date `json:"documentIssued"`
+	DocumentIssuedTime Date `json:"documentIssuedTime"`
+	DocumentExpires    Date `json:"documentExpires"`
 	// Permanent has only been seen as null.
 	Permanent any `json:"permanent"`
 }
@@ -336,7 +363,8 @@ type GeneralDocumentData struct {
 type Questionnaire struct {
 	private
 	// Key is the step's.
-	Key       string           `json:"key"`
+	Key string `json:"key"`
+	// Questions are the questions with their answers.
 	Questions []QuestionAnswer `json:"questions"`
 }
 
@@ -348,25 +376,32 @@ type Location struct {
 	// Latitude and Longitude are in degrees; nil if absent.
 	Latitude  *float64 `json:"latitude"`
 	Longitude *float64 `json:"longitude"`
-	Address   string   `json:"address"`
+	// Address is what the service makes of the position.
+	Address string `json:"address"`
 }
 
 // TechnicalDetails describe the browser that the session ran in.
 type TechnicalDetails struct {
 	private
+	// RemoteAddress is the IP address, UserAgent the header of the browser.
 	RemoteAddress string `json:"remoteAddress"`
 	UserAgent     string `json:"userAgent"`
 	// CountryCode has two letters, unlike those of documents.
 	CountryCode string `json:"countryCode"`
 }
 
-// ScreeningMatch is a hit in a sanctions list. (System manual.)
+// ScreeningMatch is a hit in a sanctions list. The System manual names these four fields and
+// no values; no reply with a hit has been seen.
 type ScreeningMatch struct {
 	private
-	Score        float64 `json:"score"`
-	Name         string  `json:"name"`
-	PersonID     string  `json:"personId"`
-	ReviewStatus string  `json:"reviewStatus"`
+	// Score tells how well the entry fits; its scale is not documented.
+	Score float64 `json:"score"`
+	// Name is the name of the entry.
+	Name string `json:"name"`
+	// PersonID is for [ScreeningService.Person].
+	PersonID string `json:"personId"`
+	// ReviewStatus is what was decided about the hit. Its values are not documented.
+	ReviewStatus string `json:"reviewStatus"`
 }
 
 // DocumentFields are the fields read from a document, by the service's names. The set is

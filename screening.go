@@ -116,8 +116,9 @@ type ScreeningHit struct {
 	// PersonID is for [ScreeningService.Person].
 	PersonID string `json:"personId"`
 	// EntityType is person in the replies seen.
-	EntityType string           `json:"entityType"`
-	Topics     []ScreeningTopic `json:"topics"`
+	EntityType string `json:"entityType"`
+	// Topics are the reasons why the entry is in the databases.
+	Topics []ScreeningTopic `json:"topics"`
 
 	raw json.RawMessage
 }
@@ -255,6 +256,7 @@ type ScreeningPerson struct {
 
 	// EntityType is person in the replies seen.
 	EntityType string `json:"entityType"`
+	// FirstName, MiddleName and LastName are the entry's.
 	FirstName  string `json:"firstName"`
 	MiddleName string `json:"middleName"`
 	LastName   string `json:"lastName"`
@@ -274,7 +276,8 @@ type ScreeningPerson struct {
 type ScreeningGroup struct {
 	private
 	// Name is Profile, Position occupied or Sanctions in the replies seen.
-	Name    string            `json:"groupName"`
+	Name string `json:"groupName"`
+	// Details are the entries of the group.
 	Details []ScreeningDetail `json:"details"`
 }
 
@@ -282,7 +285,8 @@ type ScreeningGroup struct {
 type ScreeningDetail struct {
 	private
 	// Name is the person, the position or the authority.
-	Name       string              `json:"detailName"`
+	Name string `json:"detailName"`
+	// Properties are what is known about it.
 	Properties []ScreeningProperty `json:"properties"`
 }
 
@@ -441,7 +445,8 @@ type MonitoredRecord struct {
 	private
 
 	// ID is for [ScreeningService.Unmonitor].
-	ID       string `json:"id"`
+	ID string `json:"id"`
+	// FullName is that of the [MonitorQuery].
 	FullName string `json:"fullName"`
 	// LastUpdatedDate is when there was news, empty if there has been none.
 	LastUpdatedDate Date `json:"lastUpdatedDate"`

@@ -90,7 +90,8 @@ type BeginRequest struct {
 //
 // A session costs money, so the request is sent again only when it is certain that no
 // session was made. After an error of which [MaybeProcessed] is true, one may exist whose
-// token is lost; it can be found in the dashboard by ClientUserID.
+// token is lost. ClientUserID links it to your customer; how to find it by that in the
+// dashboard is not documented.
 //
 // Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
 // [ErrWrongParameters], [ErrRateLimited], [ErrUnexpectedReply]. An error code of the
@@ -292,8 +293,8 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 // It is sent again after a lost reply. If the lost attempt had erased the session, the
 // repeat finds none: [ErrSessionNotFound] from an [APIError] with MaybeProcessed.
 //
-// Errors: [ValidationError] for an empty token; [ErrSessionNotFound],
-// [ErrSessionInvalid], [ErrInvalidKey].
+// Errors: [ValidationError] for an empty token; [ErrSessionNotFound], [ErrSessionInvalid],
+// [ErrInvalidKey], [ErrUnexpectedReply].
 func (s *SessionsService) Delete(ctx context.Context, token Token) error {
 	form, err := s.client.sessionForm(operation.Delete, token)
 	if err != nil {
@@ -313,8 +314,8 @@ const (
 )
 
 // Wait polls result/ until the session is no longer in progress or the context ends. The
-// intervals grow from one second to about fifteen, with a random part, so that many
-// waiting sessions spread their load.
+// intervals grow from one second to at most fifteen, with a random part, so that many
+// waiting sessions spread their load; a Retry-After makes one longer, by five minutes at most.
 //
 // It returns at any outcome but in_progress: approved and rejected, manual_check, which
 // an operator settles later, often after days, and outcomes that this SDK does not know.
@@ -323,8 +324,8 @@ const (
 // [context.DeadlineExceeded] or [context.Canceled] for [errors.Is].
 //
 // A session that its customer has left stays in progress for ever, so give the context a
-// deadline, such as the session's lifetime of 15 minutes. A service that must survive restarts polls from a job queue, or waits for
-// the callback, instead.
+// deadline, such as the session's lifetime of 15 minutes. A service that must survive
+// restarts polls from a job queue, or waits for the callback, instead.
 func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error) {
 	var last *Result
 	// The random half lies above the least time from the first interval on, or all that began

@@ -25,8 +25,10 @@ type SessionConfig struct {
 	private
 
 	// ID is for [BeginRequest.ConfigID].
-	ID      string        `json:"id"`
-	Name    string        `json:"name"`
+	ID string `json:"id"`
+	// Name is what the dashboard shows.
+	Name string `json:"name"`
+	// General holds for the session as a whole.
 	General GeneralConfig `json:"general"`
 	// Steps keep every member that they came with, known or not.
 	Steps Steps `json:"steps"`
@@ -38,6 +40,7 @@ type SessionConfig struct {
 type GeneralConfig struct {
 	private
 
+	// Language is that of the user interface; "" if the configuration does not say.
 	Language Language `json:"language"`
 	// SessionLifetime is how long a session can be used, in minutes; 0 if the
 	// configuration does not say, and then it is 15.

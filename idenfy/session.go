@@ -91,6 +91,8 @@ type Session struct {
 	// PersonScanRef is undocumented. In the page's one example it is the client id.
 	PersonScanRef string
 
+	// The other fields are those of [SessionRequest], as iDenfy took them.
+
 	ClientID string
 	// FirstName and LastName come back in capitals.
 	FirstName, LastName                       string

@@ -37,7 +37,8 @@ type Webhook struct {
 	ClientID, ExternalRef string
 	// Platform is PC, MOBILE, TABLET, MOBILE_APP, MOBILE_SDK or OTHER.
 	Platform string
-	Status   WebhookStatus
+	// Status is how the verification ended.
+	Status WebhookStatus
 	// StartTime and FinishTime are when the customer began and finished.
 	StartTime, FinishTime time.Time
 
@@ -46,6 +47,7 @@ type Webhook struct {
 
 // WebhookStatus says how a verification ended. The values are open.
 type WebhookStatus struct {
+	// Overall is the outcome; ask [Webhook.Approved] whether it lets the customer in.
 	Overall Overall
 	// FraudTags and MismatchTags are the reasons of a suspicion. NAME, SURNAME and
 	// DATE_OF_BIRTH are mismatches between the request and the document.
@@ -92,6 +94,7 @@ type WebhookError struct {
 	kind       error
 }
 
+// Error says what is wrong with the request.
 func (e *WebhookError) Error() string { return "idenfy: webhook refused: " + e.reason }
 
 // Unwrap returns the sentinel, or nil.

@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// Person is somebody whom a session finds. Empty fields are absent from the result.
+// Person is somebody whom a session finds. The fields are those of [identomat.Person], with
+// dates as times; empty ones are absent from the result.
 type Person struct {
 	FirstName string
 	LastName  string
-	// The names in the script of the country, and the locale that stands in the names of
-	// the document's fields: Given_Names_ka_GE.
+	// The local names are in the script of the country. Locale stands in the names of the
+	// document's fields: Given_Names_ka_GE.
 	LocalFirstName  string
 	LocalLastName   string
 	LocalMiddleName string

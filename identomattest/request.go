@@ -20,11 +20,11 @@ type Request struct {
 	// Operation is the name in the API reference, as "begin/" or "list-users";
 	// empty when the path belongs to no operation.
 	Operation string `json:"operation"`
-	// Host is "widget" or "api": the listener that was called.
+	// Host is "widget" or "api": the listener that was called, by Method and Path.
 	Host   string `json:"host"`
 	Method string `json:"method"`
 	Path   string `json:"path"`
-	// ContentType is the header without its parameters.
+	// ContentType is the header without its parameters, UserAgent the whole header.
 	ContentType string `json:"contentType"`
 	UserAgent   string `json:"userAgent"`
 	// Parameters are the parameters by name, in the form encoding/json gives them.
@@ -34,9 +34,10 @@ type Request struct {
 	Size int64 `json:"size"`
 	// Signed says that the request carried an Authorization header, SignatureValid
 	// that the header fitted the body.
-	Signed         bool      `json:"signed"`
-	SignatureValid bool      `json:"signatureValid"`
-	Time           time.Time `json:"time"`
+	Signed         bool `json:"signed"`
+	SignatureValid bool `json:"signatureValid"`
+	// Time is when the request arrived.
+	Time time.Time `json:"time"`
 	// Status is the HTTP status of the reply; 0 when the connection was cut.
 	Status int `json:"status"`
 	// Processed says that the operation ran. It did not when the request was refused
@@ -49,10 +50,12 @@ type Request struct {
 
 // Upload is a file part of a multipart request.
 type Upload struct {
+	// FileName and ContentType are what the part says about itself.
 	FileName    string `json:"fileName"`
 	ContentType string `json:"contentType"`
-	Size        int64  `json:"size"`
-	SHA256      string `json:"sha256"` // hex
+	// Size is in bytes, SHA256 in hexadecimal digits.
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
 }
 
 // String is one line: what arrived, and what became of it.

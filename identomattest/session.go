@@ -62,17 +62,21 @@ type session struct {
 
 // Session is a copy of what the server knows about a session.
 type Session struct {
-	Token        identomat.Token
-	Parent       identomat.Token // token of the parent session, or ""
+	// Token is the session's, Parent that of the parent session, or "".
+	Token  identomat.Token
+	Parent identomat.Token
+	// ConfigID, Name, ClientUserID and GroupID are those of begin/, ReturnURL is the flag.
 	ConfigID     string
 	Name         string
 	ClientUserID string
 	GroupID      string
 	ReturnURL    string
-	Steps        []Step
+	// Steps are the customer's, those of the configuration included.
+	Steps []Step
 	// Outcome is the wire text: in_progress, approved, rejected, manual_check, or what
 	// SetResult said.
 	Outcome string
+	// Created is when the session was begun, Expires when its lifetime ends.
 	Created time.Time
 	Expires time.Time
 }
@@ -80,6 +84,7 @@ type Session struct {
 // Step is one step of a session in the order of the flow, steps inside a video call
 // after the call.
 type Step struct {
+	// Type and Key are those of the wire: "identity-document".
 	Type string
 	Key  string
 }

@@ -26,7 +26,7 @@ const (
 	DefaultSigningKey = "fake-signing-key-6b1e94d7c350-idenfytest"
 )
 
-// TB is the part of testing.TB that NewServer needs.
+// TB is the part of testing.TB that NewServer needs. The methods are those of testing.TB.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -75,7 +75,9 @@ type Request struct {
 
 // Session is a session that the server created.
 type Session struct {
-	AuthToken, ScanRef    string
+	// AuthToken and ScanRef are those of the reply.
+	AuthToken, ScanRef string
+	// ClientID, ExternalRef and CallbackURL are those of the request.
 	ClientID, ExternalRef string
 	CallbackURL           string
 }

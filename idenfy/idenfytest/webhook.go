@@ -17,10 +17,12 @@ import (
 
 // Webhook says what a webhook of the server reports.
 type Webhook struct {
+	// ScanRef is that of a session of the server.
 	ScanRef string
 	// Overall is the outcome, such as "SUSPECTED".
 	Overall string
-	Final   bool
+	// Final is false for an automatic result that a reviewer may still change.
+	Final bool
 	// FraudTags and MismatchTags are the reasons of a suspicion.
 	FraudTags, MismatchTags []string
 }
