@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"go/ast"
+	"go/doc"
 	"go/parser"
 	gotoken "go/token"
 	"net/http"
@@ -149,6 +150,18 @@ func examplesOf(t *testing.T) map[string]bool {
 		}
 	}
 	return found
+}
+
+// TestEveryExampleIsWhole holds that pkg.go.dev shows an example as a program that can be copied,
+// with the helpers that it calls, and that its output is checked. A helper in another file would
+// be missing.
+func TestEveryExampleIsWhole(t *testing.T) {
+	for _, folder := range []string{".", "identomattest", "idenfy", "idenfy/idenfytest"} {
+		for _, example := range doc.Examples(sourceFiles(t, folder, true)...) {
+			assert.NotNil(t, example.Play, "%s: Example%s", folder, example.Name)
+			assert.True(t, example.Output != "" || example.EmptyOutput, "%s: Example%s has no output", folder, example.Name)
+		}
+	}
 }
 
 // sourceFiles are the files of the package in a folder, or its tests.

@@ -25,6 +25,15 @@ func approvedSession(server *identomattest.Server, steps ...identomat.Step) iden
 	return session.Token
 }
 
+// verified is a fake with a session that has gone through these steps.
+func verified(steps ...identomat.Step) (*identomattest.Server, identomat.Token) {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	return server, approvedSession(server, steps...)
+}
+
 // fetch reads what a method of a service returned.
 func fetch(media *identomat.Media, err error) {
 	if err != nil {
@@ -38,27 +47,24 @@ func fetch(media *identomat.Media, err error) {
 }
 
 func ExampleMediaService_CardFront() {
-	server := exampleServer()
+	server, token := verified(identomat.IdentityDocument())
 	defer server.Close()
-	token := approvedSession(server, identomat.IdentityDocument())
 
 	fetch(server.Client().Media.CardFront(context.Background(), token))
 	// Output: image/jpeg true
 }
 
 func ExampleMediaService_CardBack() {
-	server := exampleServer()
+	server, token := verified(identomat.IdentityDocument())
 	defer server.Close()
-	token := approvedSession(server, identomat.IdentityDocument())
 
 	fetch(server.Client().Media.CardBack(context.Background(), token))
 	// Output: image/jpeg true
 }
 
 func ExampleMediaService_Passport() {
-	server := exampleServer()
+	server, token := verified(identomat.IdentityDocument().Types(identomat.Passport))
 	defer server.Close()
-	token := approvedSession(server, identomat.IdentityDocument().Types(identomat.Passport))
 	client := server.Client()
 
 	fetch(client.Media.Passport(context.Background(), token))
@@ -70,9 +76,8 @@ func ExampleMediaService_Passport() {
 }
 
 func ExampleMediaService_Face() {
-	server := exampleServer()
+	server, token := verified(identomat.Liveness())
 	defer server.Close()
-	token := approvedSession(server, identomat.Liveness())
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
 		log.Fatal(err)
@@ -89,9 +94,8 @@ func ExampleMediaService_Face() {
 }
 
 func ExampleMediaService_FaceVideo() {
-	server := exampleServer()
+	server, token := verified(identomat.Liveness())
 	defer server.Close()
-	token := approvedSession(server, identomat.Liveness())
 
 	video, err := server.Client().Media.FaceVideo(context.Background(), token)
 	if err != nil {
@@ -106,27 +110,24 @@ func ExampleMediaService_FaceVideo() {
 }
 
 func ExampleMediaService_FaceDocument() {
-	server := exampleServer()
+	server, token := verified(identomat.SelfieWithID())
 	defer server.Close()
-	token := approvedSession(server, identomat.SelfieWithID())
 
 	fetch(server.Client().Media.FaceDocument(context.Background(), token))
 	// Output: image/jpeg true
 }
 
 func ExampleMediaService_GeneralDocument() {
-	server := exampleServer()
+	server, token := verified(identomat.ProofOfAddress(identomat.BankStatement))
 	defer server.Close()
-	token := approvedSession(server, identomat.ProofOfAddress(identomat.BankStatement))
 
 	fetch(server.Client().Media.GeneralDocument(context.Background(), token, identomat.BankStatementMedia))
 	// Output: application/pdf true
 }
 
 func ExampleMediaService_DocumentFacePhoto() {
-	server := exampleServer()
+	server, token := verified(identomat.IdentityDocument())
 	defer server.Close()
-	token := approvedSession(server, identomat.IdentityDocument())
 
 	photo, err := server.Client().Media.DocumentFacePhoto(context.Background(), token)
 	if err != nil {
@@ -153,9 +154,8 @@ func list(archives iter.Seq2[*identomat.Media, error]) {
 }
 
 func ExampleMediaService_VisualMarkers() {
-	server := exampleServer()
+	server, token := verified(identomat.IdentityDocument())
 	defer server.Close()
-	token := approvedSession(server, identomat.IdentityDocument())
 
 	list(server.Client().Media.VisualMarkers(context.Background(), token))
 	// Output:
@@ -164,7 +164,10 @@ func ExampleMediaService_VisualMarkers() {
 }
 
 func ExampleMediaService_QuestionFile() {
-	server := exampleServer(identomattest.WithBareQuestionFiles())
+	server, err := identomattest.Start(identomattest.WithBareQuestionFiles())
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer server.Close()
 	token := approvedSession(server, identomat.UserQuestionnaire("employment").Ask(
 		identomat.FileQuestion("contract", identomat.Text{"en": "Contract"}).FileTypes("pdf").Mandatory(true)))
@@ -179,18 +182,16 @@ func ExampleMediaService_QuestionFile() {
 }
 
 func ExampleSessionsService_ExportPDF() {
-	server := exampleServer()
+	server, token := verified(identomat.IdentityDocument())
 	defer server.Close()
-	token := approvedSession(server, identomat.IdentityDocument())
 
 	fetch(server.Client().Sessions.ExportPDF(context.Background(), token, identomat.PDFParts{Session: true, Screening: true}))
 	// Output: application/pdf true
 }
 
 func ExampleVideoCallsService_Shots() {
-	server := exampleServer()
+	server, token := verified(identomat.VideoCall())
 	defer server.Close()
-	token := approvedSession(server, identomat.VideoCall())
 
 	list(server.Client().VideoCalls.Shots(context.Background(), token))
 	// Output:
@@ -199,9 +200,8 @@ func ExampleVideoCallsService_Shots() {
 }
 
 func ExampleVideoCallsService_Videos() {
-	server := exampleServer()
+	server, token := verified(identomat.VideoCall())
 	defer server.Close()
-	token := approvedSession(server, identomat.VideoCall())
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
 		log.Fatal(err)
@@ -215,105 +215,4 @@ func ExampleVideoCallsService_Videos() {
 	n, err := videos.ExtractTo(filepath.Join(dir, "videos"))
 	fmt.Println(n, err)
 	// Output: 1 <nil>
-}
-
-// scan is an image to read; identomat.FileFromPath("passport.jpg") is another.
-func scan() identomat.File { return identomat.FileFromBytes(identomattest.FaceJPEG(320, 400)) }
-
-func firstName(document *identomat.Document, err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(document.Person.FirstName, document.Fields.Text(identomat.DocFieldGivenNames))
-}
-
-func ExampleDocumentsService_CardFront() {
-	server := exampleServer()
-	defer server.Close()
-	firstName(server.Client().Documents.CardFront(context.Background(), scan()))
-	// Output: JOHN JOHN
-}
-
-func ExampleDocumentsService_CardBack() {
-	server := exampleServer()
-	defer server.Close()
-	document, err := server.Client().Documents.CardBack(context.Background(), scan())
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(document.Fields.Text(identomat.DocFieldPlaceOfBirth))
-	// Output: USA
-}
-
-func ExampleDocumentsService_LicenseFront() {
-	server := exampleServer()
-	defer server.Close()
-	document, err := server.Client().Documents.LicenseFront(context.Background(), scan())
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(document.Fields.TextIn(identomat.DocFieldSurname, "ka_GE"))
-	// Output: დო
-}
-
-func ExampleDocumentsService_LicenseBack() {
-	server := exampleServer()
-	defer server.Close()
-	document, err := server.Client().Documents.LicenseBack(context.Background(), scan())
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(document.Person.IssuingState)
-	// Output: USA
-}
-
-func ExampleDocumentsService_ResidenceFront() {
-	server := exampleServer()
-	defer server.Close()
-	firstName(server.Client().Documents.ResidenceFront(context.Background(), scan()))
-	// Output: John John
-}
-
-func ExampleDocumentsService_ResidenceBack() {
-	server := exampleServer()
-	defer server.Close()
-	document, err := server.Client().Documents.ResidenceBack(context.Background(), scan())
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(document.Person.DocumentIssuedTime)
-	// Output: 2020-07-01T00:00:00.000Z
-}
-
-func ExampleDocumentsService_Passport() {
-	server := exampleServer()
-	defer server.Close()
-	document, err := server.Client().Documents.Passport(context.Background(), scan())
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(document.MRZData.Text(identomat.DocFieldSurname), document.VisualData.Text(identomat.DocFieldPlaceOfBirth))
-	// Output: DOE NEW YORK
-}
-
-func ExampleDocumentsService_CompareFaces() {
-	server := exampleServer()
-	defer server.Close()
-	client := server.Client()
-
-	far := identomat.FileFromBytes(identomattest.FaceJPEG(40, 60))
-	for _, other := range []identomat.File{scan(), far} {
-		comparison, err := client.Documents.CompareFaces(context.Background(), scan(), other)
-		if err != nil {
-			log.Fatal(err)
-		}
-		if comparison.Similarity == nil {
-			fmt.Println("not comparable", comparison.Face2Statuses)
-		} else {
-			fmt.Println(*comparison.Similarity)
-		}
-	}
-	// Output:
-	// 1
-	// not comparable [FACE_FAR_AWAY]
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
+// The helpers of examples stand in the same file, or pkg.go.dev could not show them.
+
 // exampleServer stands for Identomat; the real client is identomat.NewClient(companyKey).
 func exampleServer(opts ...identomattest.Option) *identomattest.Server {
 	server, err := identomattest.Start(opts...)
@@ -422,4 +424,105 @@ func ExampleSessionsService_Statistics() {
 	}
 	fmt.Println(statistics.SessionStartDate, *statistics.SessionTimeSpan, "ms", statistics.ScanDocumentAttempts)
 	// Output: 2026-05-04T12:00:00.000Z 8000 ms 0
+}
+
+// scan is an image to read; identomat.FileFromPath("passport.jpg") is another.
+func scan() identomat.File { return identomat.FileFromBytes(identomattest.FaceJPEG(320, 400)) }
+
+func firstName(document *identomat.Document, err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(document.Person.FirstName, document.Fields.Text(identomat.DocFieldGivenNames))
+}
+
+func ExampleDocumentsService_CardFront() {
+	server := exampleServer()
+	defer server.Close()
+	firstName(server.Client().Documents.CardFront(context.Background(), scan()))
+	// Output: JOHN JOHN
+}
+
+func ExampleDocumentsService_CardBack() {
+	server := exampleServer()
+	defer server.Close()
+	document, err := server.Client().Documents.CardBack(context.Background(), scan())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(document.Fields.Text(identomat.DocFieldPlaceOfBirth))
+	// Output: USA
+}
+
+func ExampleDocumentsService_LicenseFront() {
+	server := exampleServer()
+	defer server.Close()
+	document, err := server.Client().Documents.LicenseFront(context.Background(), scan())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(document.Fields.TextIn(identomat.DocFieldSurname, "ka_GE"))
+	// Output: დო
+}
+
+func ExampleDocumentsService_LicenseBack() {
+	server := exampleServer()
+	defer server.Close()
+	document, err := server.Client().Documents.LicenseBack(context.Background(), scan())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(document.Person.IssuingState)
+	// Output: USA
+}
+
+func ExampleDocumentsService_ResidenceFront() {
+	server := exampleServer()
+	defer server.Close()
+	firstName(server.Client().Documents.ResidenceFront(context.Background(), scan()))
+	// Output: John John
+}
+
+func ExampleDocumentsService_ResidenceBack() {
+	server := exampleServer()
+	defer server.Close()
+	document, err := server.Client().Documents.ResidenceBack(context.Background(), scan())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(document.Person.DocumentIssuedTime)
+	// Output: 2020-07-01T00:00:00.000Z
+}
+
+func ExampleDocumentsService_Passport() {
+	server := exampleServer()
+	defer server.Close()
+	document, err := server.Client().Documents.Passport(context.Background(), scan())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(document.MRZData.Text(identomat.DocFieldSurname), document.VisualData.Text(identomat.DocFieldPlaceOfBirth))
+	// Output: DOE NEW YORK
+}
+
+func ExampleDocumentsService_CompareFaces() {
+	server := exampleServer()
+	defer server.Close()
+	client := server.Client()
+
+	far := identomat.FileFromBytes(identomattest.FaceJPEG(40, 60))
+	for _, other := range []identomat.File{scan(), far} {
+		comparison, err := client.Documents.CompareFaces(context.Background(), scan(), other)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if comparison.Similarity == nil {
+			fmt.Println("not comparable", comparison.Face2Statuses)
+		} else {
+			fmt.Println(*comparison.Similarity)
+		}
+	}
+	// Output:
+	// 1
+	// not comparable [FACE_FAR_AWAY]
 }

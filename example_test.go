@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
 	"strings"
 	"time"
 
@@ -65,12 +64,6 @@ func ExampleNewClient() {
 	// Output:
 	// identomat.Client <nil>
 	// identomat: the API URL must be https, except for a loopback host
-}
-
-func ExampleNewHMACTransport() {
-	signing := &http.Client{Transport: identomat.NewHMACTransport("your-secret-key", nil)}
-	fmt.Printf("%v\n", signing.Transport)
-	// Output: identomat.HMACTransport
 }
 
 func ExampleSessionsService_Begin() {

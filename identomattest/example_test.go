@@ -1,0 +1,156 @@
+package identomattest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+// In a test it is identomattest.NewServer(t), which closes itself.
+func Example() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{
+		Steps: identomat.Steps{identomat.IdentityDocument(), identomat.Liveness()},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = server.Approve(session.Token, identomattest.AsPerson(identomattest.GeorgianPerson))
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := client.Sessions.Result(context.Background(), session.Token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Outcome, result.Person.FirstName, result.Person.LocalFirstName)
+	for _, request := range server.Requests() {
+		fmt.Println(request.Operation, request.Status, request.Processed)
+	}
+	// Output:
+	// approved Nino ნინო
+	// begin/ 200 true
+	// result/ 200 true
+}
+
+// Faults of one operation strike in the order in which they were set.
+func ExampleServer_Fault() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+	server.Fault("begin/", identomattest.ErrorCode("SESSION_INVALID"), 1)
+	server.Fault("begin/", identomattest.HTMLPage(http.StatusOK), 1)
+	server.Fault("begin/", identomattest.ResetAfterRead(), 1) // the session is begun, its reply lost
+
+	for _, target := range []error{identomat.ErrSessionInvalid, identomat.ErrUnexpectedReply} {
+		_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
+		fmt.Println(errors.Is(err, target))
+	}
+	_, err = client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
+	fmt.Println(identomat.MaybeProcessed(err), len(server.Sessions()))
+	// Output:
+	// true
+	// true
+	// true 1
+}
+
+// A printer stands for the *testing.T of your test.
+type printer struct{}
+
+func (printer) Helper()                           {}
+func (printer) Cleanup(func())                    {}
+func (printer) Logf(string, ...any)               {}
+func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+func (printer) Fatalf(format string, args ...any) { log.Fatalf(format, args...) }
+
+// What is not named in the wanted parameters may have any value.
+func ExampleServer_AssertRequest() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	_, err = server.Client().Sessions.Begin(context.Background(), identomat.BeginRequest{
+		Flags: identomat.NewFlags().Language(identomat.English).SkipDesktop(true), ClientUserID: "user-12345",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	t := printer{}
+	fmt.Println(server.AssertRequest(t, "begin/", map[string]any{"clientUserId": "user-12345"}))
+	fmt.Println(server.AssertRequest(t, "begin/", map[string]any{"flags": map[string]any{"language": "ka"}}))
+	// Output:
+	// true
+	// identomattest: no request of begin/ has the parameters:
+	//   flags.language: want "ka", got "en"
+	//   in begin/ (POST widget host, application/json, 143 bytes) {"clientUserId":"user-12345","company_key":"***","flags":{"language":"en","skip_desktop":true}} -> HTTP 200, processed
+	// false
+}
+
+// The service calls back while your handler is under test.
+func ExampleServer_SendCallback() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	handler, err := identomat.CallbackHandler([]string{server.CallbackKey}, func(_ context.Context, c identomat.Callback) error {
+		sms, ok := c.SMS()
+		fmt.Println(c.Type, ok, sms.PhoneNumber)
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	company := httptest.NewServer(handler)
+	defer company.Close()
+
+	session, err := server.Client().Sessions.Begin(context.Background(), identomat.BeginRequest{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	status, err := server.SendCallback(context.Background(), company.URL,
+		identomattest.OneTimePassword(session.Token, "+995512345678", "6867"))
+	fmt.Println(status, err)
+	// Output:
+	// one-time-password-request true +995512345678
+	// 200 <nil>
+}
+
+// A reply that was recorded, or that the service may give tomorrow.
+func ExampleServer_SetResult() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := server.SetResult(session.Token, `{"result":"an_outcome_of_tomorrow","similarity":0}`); err != nil {
+		log.Fatal(err)
+	}
+	result, err := client.Sessions.Wait(context.Background(), session.Token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Outcome, result.Approved())
+	// Output: an_outcome_of_tomorrow false
+}
