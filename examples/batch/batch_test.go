@@ -216,6 +216,11 @@ func TestTheProgramReadsTheSessionsOfAFake(t *testing.T) {
 	assert.Regexp(t, `(17[0-9]|180) approved`, out.String())
 }
 
+func TestNoOutcomeOfTheServiceIsReadToBeForgotten(t *testing.T) {
+	err := run(t.Context(), io.Discard, settings{sessions: "sessions.csv"})
+	assert.EqualError(t, err, "-sessions needs a -journal, where the outcomes are kept")
+}
+
 func TestTheProgramReadsSessionsFromAFile(t *testing.T) {
 	server := identomattest.NewServer(t)
 	sessions := begun(t, server, 3)

@@ -7,13 +7,14 @@
 //
 // Without -sessions it runs against a fake Identomat inside the process, which is given ten
 // thousand sessions first. With it, it reads a file of your ids and tokens, as in
-// "user-12345,47fjzx…", from the service of IDENTOMAT_COMPANY_KEY. The service documents no
-// rate limit: ask which rate it wants you to keep.
+// "user-12345,47fjzx…", from the service of IDENTOMAT_COMPANY_KEY, ten in a second unless -rate
+// says otherwise. The service documents no rate limit: ask which rate it wants you to keep.
 package main
 
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,8 +34,8 @@ import (
 func main() {
 	var s settings
 	flag.StringVar(&s.sessions, "sessions", "", "file with an id and a token in each line; without it a fake is used")
-	flag.StringVar(&s.journal, "journal", "", "file that remembers what was read; without it a temporary one is used")
-	flag.Float64Var(&s.rate, "rate", 2000, "requests in a second")
+	flag.StringVar(&s.journal, "journal", "", "file that remembers what was read; needed with -sessions")
+	flag.Float64Var(&s.rate, "rate", 0, "requests in a second; 0 is 10, and 2000 for the fake")
 	flag.IntVar(&s.workers, "workers", 16, "requests at the same time")
 	flag.IntVar(&s.fakes, "n", 10_000, "sessions of the fake")
 	flag.Parse()
@@ -53,6 +54,15 @@ type settings struct {
 }
 
 func run(ctx context.Context, out io.Writer, s settings) error {
+	if s.sessions != "" && s.journal == "" {
+		return errors.New("-sessions needs a -journal, where the outcomes are kept")
+	}
+	if s.rate == 0 {
+		s.rate = 10
+		if s.sessions == "" {
+			s.rate = 2000
+		}
+	}
 	limiter := identomat.WithRateLimiter(rate.NewLimiter(rate.Limit(s.rate), max(s.workers, 1)))
 	var client *identomat.Client
 	var sessions []Session
@@ -161,8 +171,8 @@ func fakeSessions(ctx context.Context, server *identomattest.Server, n int) ([]S
 		}
 		sessions[i] = Session{ID: fmt.Sprintf("user-%05d", i), Token: session.Token}
 	}
-	// The service fails now and then: once with a page that cannot be read, which is
-	// counted, and with a status after which the client asks again by itself.
+	// The service fails now and then: three times with a page in place of a reply, which is
+	// counted, and five times with a status after which the client asks again by itself.
 	server.Fault("result/", identomattest.HTMLPage(200), 3)
 	server.Fault("result/", identomattest.HTTPStatus(503), 5)
 	return sessions, nil

@@ -120,7 +120,7 @@ func printMetrics(ctx context.Context, out io.Writer, reader sdkmetric.Reader) e
 			switch data := m.Data.(type) {
 			case metricdata.Histogram[float64]:
 				for _, p := range data.DataPoints {
-					fmt.Fprintf(out, "  %d times, %.6f in all  %s\n", p.Count, p.Sum, text(p.Attributes))
+					fmt.Fprintf(out, "  count %d, sum %.6f  %s\n", p.Count, p.Sum, text(p.Attributes))
 				}
 			case metricdata.Sum[int64]:
 				for _, p := range data.DataPoints {

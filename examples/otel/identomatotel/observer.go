@@ -2,7 +2,7 @@
 // into your service.
 //
 // Nothing is exported but the name of the operation, statuses, sizes, times and the SDK's
-// errors: no body, no URL, no token, no key.
+// errors: no body, no URL and so no query, no token, no key.
 package identomatotel
 
 import (
