@@ -20,9 +20,12 @@
 // with status 200, too, and whatever is neither the documented reply nor a known error is
 // [ErrUnexpectedReply], never a zero value.
 //
-// Reads and deletes are sent again after failures that may pass. A call that creates
-// something, or costs something, is sent again only when it is certain that the service
-// processed nothing. If [MaybeProcessed] is true of an error, look before you repeat.
+// A call that creates something, or may cost something, is sent again only when it is certain
+// that the service processed nothing; every other call also after failures that may pass
+// ([RetryPolicy]). If [MaybeProcessed] is true of an error, look before you repeat.
+//
+// A call takes as long as its context allows, and an attempt 60 seconds at most; of media and
+// uploads, which may take longer, that is the time without a byte ([WithAttemptTimeout]).
 //
 // # Secrecy
 //

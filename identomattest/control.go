@@ -23,7 +23,7 @@ const controlPath = "/_sandbox/"
 
 const maxControlBody = 16 << 20
 
-// WithHosts adds names by which the control API may be called, without a port, as the name
+// WithHosts adds names by which the control API may be called, without a port, such as the name
 // of a container. Addresses and localhost always may.
 func WithHosts(names ...string) Option {
 	return func(s *Server) { s.hosts = append(s.hosts, names...) }

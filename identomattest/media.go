@@ -44,7 +44,7 @@ type customMedia struct {
 	data        []byte
 }
 
-// SetMedia replaces what an operation that answers with bytes, as "result/face/", sends
+// SetMedia replaces what an operation that answers with bytes, such as "result/face/", sends
 // for a session. It is sent whether the session is decided or not. The server keeps data.
 func (s *Server) SetMedia(token identomat.Token, operationName, contentType string, data []byte) error {
 	op := operationNamed(operationName)

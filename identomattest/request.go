@@ -17,7 +17,7 @@ import (
 // passwords are masked: a Request may be printed, and prints as one line that tells the
 // whole story.
 type Request struct {
-	// Operation is the name in the API reference, as "begin/" or "list-users";
+	// Operation is the name in the API reference, such as "begin/" or "list-users";
 	// empty when the path belongs to no operation.
 	Operation string `json:"operation"`
 	// Host is "widget" or "api": the listener that was called, by Method and Path.

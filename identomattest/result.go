@@ -62,7 +62,7 @@ func (s *Server) Approve(token identomat.Token, opts ...DecisionOption) error {
 	return s.decide("Approve", string(token), approval(), opts)
 }
 
-// Reject ends a session badly, with a reason as "low_similarity".
+// Reject ends a session badly, with a reason such as "low_similarity".
 func (s *Server) Reject(token identomat.Token, reason string, opts ...DecisionOption) error {
 	return s.decide("Reject", string(token), rejection(reason), opts)
 }

@@ -34,7 +34,7 @@ type TB interface {
 
 // Server is a running fake. Its methods may be called from any goroutine.
 type Server struct {
-	// WidgetURL and APIURL are the two hosts, as "http://127.0.0.1:49152". They stand for
+	// WidgetURL and APIURL are the two hosts, such as "http://127.0.0.1:49152". They stand for
 	// https://widget.identomat.com and https://external-api.identomat.com.
 	WidgetURL string
 	APIURL    string
@@ -87,7 +87,7 @@ type Server struct {
 // Option changes a server before it starts.
 type Option func(*Server)
 
-// WithAddr lets the two hosts listen on fixed addresses, as "127.0.0.1:8080". An empty
+// WithAddr lets the two hosts listen on fixed addresses, such as "127.0.0.1:8080". An empty
 // address takes a free port of the loopback interface. Whoever reaches the widget host can
 // decide its sessions.
 func WithAddr(widget, api string) Option {

@@ -36,7 +36,7 @@ type TB interface {
 
 // Server is a running fake. Its methods may be called from any goroutine.
 type Server struct {
-	// URL stands for https://ivs.idenfy.com, as "http://127.0.0.1:49152".
+	// URL stands for https://ivs.idenfy.com, such as "http://127.0.0.1:49152".
 	URL string
 	// APIKey and APISecret are the keys that the server knows, SigningKey is that of its
 	// webhooks. Changing these fields changes nothing.
