@@ -134,7 +134,7 @@ func (f Flags) DocumentTypes(types ...DocumentType) Flags {
 // such as "DEU". Default all. For custom steps it is [IdentityDocumentStep.Countries].
 // (System manual.)
 func (f Flags) DocumentCountries(codes ...string) Flags {
-	return f.with("document_countries", jsonStrings(codes))
+	return f.with(flagDocumentCountries, jsonStrings(codes))
 }
 
 // GeneralDocumentTypes are the general documents that are accepted. Default all. It
@@ -263,4 +263,36 @@ func (f Flags) appendJSON(dst []byte) ([]byte, error) { return f.m.appendJSON(ds
 // validate adds a problem for every flag that cannot be sent.
 func (f Flags) validate(p *problems, at place) {
 	checkValue(p, at, jsonObject(f.m))
+	for _, i := range wrongCountries(f.m) {
+		p.addAt(at.member(flagDocumentCountries).item(i), notACountry)
+	}
+}
+
+// flagDocumentCountries is a flag of the session, and of its identity document.
+const (
+	flagDocumentCountries = "document_countries"
+	notACountry           = "must be three capital letters, such as DEU"
+)
+
+// wrongCountries are the places of the codes that name no country: whom they would keep out is
+// not documented. Lists without one are not decoded.
+func wrongCountries(flags members) (wrong []int) {
+	isCountry := func(code string) bool {
+		return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+	}
+	list := flags.get(flagDocumentCountries)
+	sound := true
+	for item := range strings.SplitSeq(strings.Trim(list.text, "[]"), ",") {
+		sound = sound && (item == "" || isCountry(strings.Trim(item, `"`)))
+	}
+	if sound && list.part == nil {
+		return nil
+	}
+	codes, _ := list.list()
+	for i, code := range codes {
+		if text, ok := code.str(); !ok || !isCountry(text) {
+			wrong = append(wrong, i)
+		}
+	}
+	return wrong
 }

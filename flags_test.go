@@ -155,6 +155,9 @@ func TestFlagsWithoutJSONFormAreProblems(t *testing.T) {
 		{"flags.rate", "cannot be encoded as JSON"},
 	}, p)
 	p = nil
+	NewFlags().DocumentCountries("GEO", "DE").validate(&p, newPlace("flags"))
+	assert.Equal(t, problems{{"flags.document_countries[1]", "must be three capital letters, such as DEU"}}, p)
+	p = nil
 	NewFlags().SkipFace(true).Set("fine", map[string]any{"a": 1}).validate(&p, newPlace("flags"))
 	Flags{}.validate(&p, newPlace("flags"))
 	assert.Empty(t, p)

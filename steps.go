@@ -180,7 +180,7 @@ func (s IdentityDocumentStep) Types(types ...DocumentType) IdentityDocumentStep 
 // Countries are the issuing countries that are accepted, as three-letter codes such as
 // "DEU". Default all. (Developer guide 2025, Identity document verification.)
 func (s IdentityDocumentStep) Countries(codes ...string) IdentityDocumentStep {
-	return s.withFlag("document_countries", jsonStrings(codes))
+	return s.withFlag(flagDocumentCountries, jsonStrings(codes))
 }
 
 // AllowUpload offers the upload of a picture beside the scan. Default false. (Developer
@@ -477,6 +477,11 @@ func (c *stepCheck) step(at place, v jsonValue, inCall bool) {
 	}
 	c.keys[key] = true
 	switch typ {
+	case stepIdentityDocument:
+		flags, _ := m.get("flags").object()
+		for _, i := range wrongCountries(flags) {
+			c.addAt(at.member("flags").member(flagDocumentCountries).item(i), notACountry)
+		}
 	case stepVideoCall:
 		list, _ := m.get("steps").list()
 		at = at.member("steps")

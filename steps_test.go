@@ -259,6 +259,7 @@ func decodeSteps(text string) Steps {
 
 func TestStepsAreValidated(t *testing.T) {
 	const empty, unique = "must not be empty", "must be unique in the session"
+	const country = "must be three capital letters, such as DEU"
 	checkProblems(t, []problemCase{
 		{"no steps", nil, nil},
 		{"all kinds", Steps{
@@ -289,6 +290,15 @@ func TestStepsAreValidated(t *testing.T) {
 		{"both beside the call", Steps{LanguageStep(), VideoCall().Steps(UserQuestionnaire("u")), OperatorQuestionnaire("o")}, nil},
 		{"call's steps that are no objects", decodeSteps(`[{"type":"video-call","key":"v","steps":[7,{"type":"email","key":"e"}]}]`),
 			problems{{"steps[0].steps[0]", "must be an object"}}},
+		{"countries", Steps{IdentityDocument().Countries("GEO", "DE", "deu", "Germany", "", "ÄÖÜ", "USA")}, problems{
+			{"steps[0].flags.document_countries[1]", country}, {"steps[0].flags.document_countries[2]", country},
+			{"steps[0].flags.document_countries[3]", country}, {"steps[0].flags.document_countries[4]", country},
+			{"steps[0].flags.document_countries[5]", country},
+		}},
+		{"countries of a step in a call", Steps{VideoCall().Steps(IdentityDocument().Countries("GE"))},
+			problems{{"steps[0].steps[0].flags.document_countries[0]", country}}},
+		{"countries that are no texts", decodeSteps(`[{"type":"identity-document","key":"i","flags":{"document_countries":["USA",7]}}]`),
+			problems{{"steps[0].flags.document_countries[1]", country}}},
 		{"flag without JSON form", Steps{Email(), Liveness().Flag("pipe", make(chan int)).Active(true)},
 			problems{{"steps[1].flags.pipe", "cannot be encoded as JSON"}}},
 		{"parameter without JSON form", Steps{CustomStep("face", "f").Set("rate", math.NaN())},
