@@ -134,8 +134,8 @@ func drained(media *identomat.Media, err error) error {
 }
 
 func TestACallStaysWithinItsAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
+	if raceEnabled || runtime.GOOS != "linux" {
+		t.Skip("the race detector allocates, and so do other systems when a file is opened")
 	}
 	ctx := context.Background()
 	file := fileOf(t, 1<<20)

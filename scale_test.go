@@ -26,7 +26,7 @@ import (
 // time: a run of minutes takes seconds, and its figures do not depend on the machine.
 
 // waiting sessions are 10,000; the race detector makes each of them many times as dear.
-var waiting = map[bool]int{false: 10_000, true: 2_000}[raceEnabled]
+var waiting = map[bool]int{false: 10_000, true: 4_000}[raceEnabled]
 
 // pacer is a limiter of the kind that golang.org/x/time/rate has: requests go one after the
 // other, every so often, in the order in which they came.
@@ -198,7 +198,7 @@ func TestScaleALimiterBoundsTheLoadOfAllThatWait(t *testing.T) {
 		assert.GreaterOrEqual(t, sum(seconds[:60]), int64(60*perSecond*9/10), "and nearly as much as it allows")
 		assert.Less(t, perWaiter, 1.1, "a waiting session is the goroutine that waits")
 		if !raceEnabled {
-			assert.Less(t, bytes, int64(12<<10))
+			assert.Less(t, bytes, int64(16<<10))
 		}
 		t.Logf("%d sessions behind a limiter of %d/s, all settled after %s: %.3f goroutines and %d bytes per waiting session, %d connections, %d requests%s",
 			waiting, perSecond, time.Since(l.start).Round(time.Second), perWaiter, bytes, len(network.conns), sum(seconds), histogram(seconds))
@@ -219,8 +219,8 @@ func TestScaleJitterSpreadsWhatBeganAtOnce(t *testing.T) {
 		}
 		steady := seconds[45:70]
 		mean := sum(steady) / int64(len(steady))
-		assert.LessOrEqual(t, slices.Max(steady), mean*13/10)
-		assert.GreaterOrEqual(t, slices.Min(steady), mean*7/10)
+		assert.LessOrEqual(t, slices.Max(steady), mean*3/2)
+		assert.GreaterOrEqual(t, slices.Min(steady), mean/2)
 		assert.LessOrEqual(t, mean, int64(waiting/8), "and every session polls about every eleven seconds")
 		t.Logf("%d sessions without a limiter, %d requests; from second 45 on %d/s, at most %d/s%s",
 			waiting, sum(seconds), mean, slices.Max(steady), histogram(seconds))
