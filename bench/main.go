@@ -198,8 +198,13 @@ func (r row) measure(rounds int, clients []client) (measurement, error) {
 	return m, nil
 }
 
-// run makes one batch of calls.
+// run makes one batch of calls. What the client before it left to collect is collected first,
+// and one call fills the pools again.
 func (r row) run(c client) (cost, error) {
+	runtime.GC()
+	if _, err := r.call(c); err != nil {
+		return cost{}, err
+	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
