@@ -1242,6 +1242,31 @@ func TestStoppingEarlyClosesTheConnectionAndReadingToTheEndKeepsIt(t *testing.T)
 	}
 }
 
+func TestNoStreamStaysInTheContextOfItsCaller(t *testing.T) {
+	read := func(m *identomat.Media) error { _, err := m.Bytes(); return err }
+	for name, c := range map[string]struct {
+		length int64
+		end    func(*identomat.Media) error
+		fails  bool
+	}{
+		"read to its end": {30_000, read, false},
+		"cut":             {40_000, read, true},
+		"closed":          {30_000, (*identomat.Media).Close, false},
+	} {
+		var attempt context.Context
+		media, err := face(t.Context(), stubbed(t, func(r *http.Request) (*http.Response, error) {
+			attempt = r.Context()
+			resp := reply(200, picture(30_000))
+			resp.ContentLength = c.length
+			return resp, nil
+		}))
+		require.NoError(t, err)
+		require.NoError(t, attempt.Err(), name)
+		assert.Equal(t, c.fails, c.end(media) != nil, name)
+		assert.ErrorIs(t, attempt.Err(), context.Canceled, name)
+	}
+}
+
 // paced is a body that gives one piece after each wait, and then waits for ever.
 type paced struct {
 	ctx    context.Context

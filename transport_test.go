@@ -229,10 +229,10 @@ func TestTheWaitsDoubleAreRandomAndBounded(t *testing.T) {
 		assert.Greater(t, len(distinct), 250)
 		for i, ceiling := range []time.Duration{1, 2, 4, 8, 10, 10} {
 			assert.LessOrEqual(t, longest[i], ceiling*time.Second)
-			assert.Greater(t, longest[i], ceiling*time.Second*8/10, "60 draws come close to the ceiling")
+			assert.Greater(t, longest[i], ceiling*time.Second*6/10, "60 draws come close to the ceiling")
 		}
 		for _, wait := range waits(identomat.RetryPolicy{MaxAttempts: 5, MaxDelay: 10 * time.Second}, "Retry-After", "9") {
-			assert.GreaterOrEqual(t, wait, 9*time.Second)
+			assert.Greater(t, wait, 9*time.Second, "with a random part of its own")
 			assert.LessOrEqual(t, wait, 10*time.Second)
 		}
 		for _, wait := range waits(identomat.RetryPolicy{MaxAttempts: 40, BaseDelay: 1, MaxDelay: 1<<63 - 1}) {
