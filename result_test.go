@@ -429,6 +429,8 @@ func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
 				return reply(503, ""), nil
 			case "429":
 				return reply(429, "", "Retry-After", "90"), nil
+			case "429 until tomorrow":
+				return reply(429, "", "Retry-After", "86400"), nil
 			case "cut":
 				return nil, fmt.Errorf("connection reset")
 			}
@@ -441,6 +443,12 @@ func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, result.Approved())
 		assert.Greater(t, time.Since(start), 90*time.Second, "Retry-After is waited out")
+
+		start = time.Now()
+		script, sent = []string{"429 until tomorrow", `{"result":"approved"}`}, 0
+		_, err = client.Sessions.Wait(t.Context(), token)
+		require.NoError(t, err)
+		assert.InDelta(t, 300, time.Since(start).Seconds(), 15, "up to five minutes")
 
 		script, sent = []string{`{"result":"in_progress","name":"last"}`, "503"}, 0
 		result, err = client.Sessions.Wait(t.Context(), token)
