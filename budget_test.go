@@ -228,3 +228,18 @@ func TestATransferOf64MiBAllocatesNoMoreThanASmallOne(t *testing.T) {
 		}
 	}
 }
+
+// TestALengthThatIsOnlyAnnouncedAllocatesLittle even if a reply of that length were allowed.
+func TestALengthThatIsOnlyAnnouncedAllocatesLittle(t *testing.T) {
+	const announced = 64 << 20
+	client := stubbed(t, func(*http.Request) (*http.Response, error) {
+		resp := reply(200, `{"result":"approved"}`)
+		resp.ContentLength = announced
+		return resp, nil
+	}, identomat.WithMaxReplySize(announced), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	require.ErrorIs(t, getResult(client, t.Context()), io.ErrUnexpectedEOF)
+	runtime.ReadMemStats(&after)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(announced/8))
+}

@@ -20,7 +20,11 @@ func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 		return head[:n], ErrTooLarge
 	}
 	if length < 0 || length > maxTrusted {
-		return readUnknown(r, limit)
+		body, err := readUnknown(r, limit)
+		if err == nil && int64(len(body)) < length {
+			err = io.ErrUnexpectedEOF
+		}
+		return body, err
 	}
 	body := make([]byte, length+1) // one more byte than was announced would show
 	n, err := fill(r, body)
