@@ -362,6 +362,7 @@ func TestWhatIsNoDataURIIsAnErrorHoweverItIsLabelled(t *testing.T) {
 func TestWhatWasNotAskedForIsRefused(t *testing.T) {
 	for name, client := range map[string]*identomat.Client{
 		"compressed": replying(t, 200, "\x1f\x8b\x08"+picture(100), false, "Content-Encoding", "gzip"),
+		"with br":    replying(t, 200, picture(100), false, "Content-Encoding", "br"),
 		"a part":     replying(t, 206, picture(100), false, "Content-Range", "bytes 0-99/1000"),
 		"nothing":    replying(t, 204, "", false),
 	} {

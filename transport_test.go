@@ -403,7 +403,7 @@ func TestAnErrorOfTheLimiterOrACauseShowsNoSecret(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(10*time.Second, func() { cancel(fmt.Errorf("customer %s left", token)) })
+		time.AfterFunc(10*time.Second, func() { cancel(fmt.Errorf("customer %s left", string(token))) })
 		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, `{"result":"in_progress"}`), nil })
 		_, err := client.Sessions.Wait(ctx, token)
 		require.ErrorIs(t, err, context.Canceled)
