@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"regexp"
 	"runtime"
@@ -185,9 +186,8 @@ func (r row) measure(rounds int, clients []client) (measurement, error) {
 			return m, err
 		}
 	}
-	for round := range rounds {
-		for i := range clients {
-			at := (i + round) % len(clients) // nobody is always the first
+	for range rounds {
+		for _, at := range rand.Perm(len(clients)) { // nobody is always the one after a client that leaves much to collect
 			c, err := r.run(clients[at])
 			if err != nil {
 				return m, err
@@ -198,13 +198,8 @@ func (r row) measure(rounds int, clients []client) (measurement, error) {
 	return m, nil
 }
 
-// run makes one batch of calls. What the client before it left to collect is collected first,
-// and one call fills the pools again.
+// run makes one batch of calls.
 func (r row) run(c client) (cost, error) {
-	runtime.GC()
-	if _, err := r.call(c); err != nil {
-		return cost{}, err
-	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
