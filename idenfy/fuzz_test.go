@@ -107,6 +107,7 @@ func FuzzWebhook(f *testing.F) {
 	f.Add([]byte(vectorBody), vectorSignature)
 	f.Add([]byte(`{"final":true,"status":{"overall":"APPROVED"}}`), "")
 	f.Add([]byte(`{"final":true,"final":false}`), "")
+	f.Add([]byte(`{"stAtus":11}`), "")
 	f.Add([]byte(`{"final":true}x`), strings.Repeat("0", 64))
 	f.Fuzz(func(t *testing.T, body []byte, signature string) {
 		right := idenfytest.Sign(vectorKey, body)
