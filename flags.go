@@ -268,14 +268,14 @@ func (f Flags) validate(p *problems, at place) {
 	}
 }
 
-// flagDocumentCountries is a flag of the session, and of its identity document.
+// The countries are a flag of the session, and of its identity document.
 const (
 	flagDocumentCountries = "document_countries"
 	notACountry           = "must be three capital letters, such as DEU"
 )
 
 // wrongCountries are the places of the codes that name no country: whom they would keep out is
-// not documented. Lists without one are not decoded.
+// not documented. A list of the builders without such a code is not decoded for that.
 func wrongCountries(flags members) (wrong []int) {
 	isCountry := func(code string) bool {
 		return len(code) == 3 && strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
