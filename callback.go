@@ -13,7 +13,6 @@ import (
 	"mime"
 	"net/http"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/identomat-go/identomat/internal/redact"
@@ -130,9 +129,10 @@ func WithMaxCallbackSize(bytes int64) CallbackOption {
 }
 
 // WithCallbackErrors hands what went wrong to observe: a [*CallbackError] for what was
-// refused, what the handler returned, or that it panicked, with the stack. Without this
-// option, the default logger of slog gets it. An error whose text repeats a key, or a text or
-// a number of the callback of four characters or more, loses its text.
+// refused, what the handler returned, or that it panicked, with the functions and lines that
+// led there. Without this option, the default logger of slog gets it. An error whose text
+// repeats a key, or a text or a number of the callback of four characters or more, loses its
+// text.
 func WithCallbackErrors(observe func(context.Context, error)) CallbackOption {
 	return func(s *callbackSettings) error {
 		if observe == nil {
@@ -202,8 +202,8 @@ func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) er
 			http.Error(w, http.StatusText(err.StatusCode), err.StatusCode)
 			return
 		}
-		if err := contained(r.Context(), callback, handle); err != nil {
-			s.observe(r.Context(), redact.Error(err, append(callback.texts(), s.secrets...)...))
+		if err := s.contained(r.Context(), callback, handle); err != nil {
+			s.observe(r.Context(), err)
 			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 			return
 		}
@@ -311,17 +311,39 @@ func (c Callback) texts() (texts []string) {
 	return texts
 }
 
-// contained calls handle and makes an error of a panic. The value of a panic can be anything,
-// the callback included, so only the errors of the runtime are told.
-func contained(ctx context.Context, callback Callback, handle func(context.Context, Callback) error) (err error) {
+// contained calls handle and makes an error of a panic, without anything that the callback
+// carried. The value of a panic can be anything, the callback included, so only the errors
+// of the runtime are told.
+func (s *callbackSettings) contained(ctx context.Context, callback Callback, handle func(context.Context, Callback) error) (err error) {
+	withheld := func(err error) error {
+		return redact.Error(err, append(callback.texts(), s.secrets...)...)
+	}
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
+			if err != nil {
+				err = withheld(err)
+			}
 		case runtime.Error:
-			err = fmt.Errorf("identomat: the callback's handler panicked: %w\n%s", p, debug.Stack())
+			err = fmt.Errorf("identomat: the callback's handler panicked: %w%s", withheld(p), trace())
 		default:
-			err = fmt.Errorf("identomat: the callback's handler panicked with a %T\n%s", p, debug.Stack())
+			err = fmt.Errorf("identomat: the callback's handler panicked with a %T%s", p, trace())
 		}
 	}()
 	return handle(ctx, callback)
+}
+
+// trace tells where a panic came from in names and lines alone: the arguments that
+// debug.Stack prints can be a code, and its addresses can look like one.
+func trace() string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	var text strings.Builder
+	for {
+		frame, more := frames.Next()
+		fmt.Fprintf(&text, "\n%s\n\t%s:%d", frame.Function, frame.File, frame.Line)
+		if !more {
+			return text.String()
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -207,6 +208,21 @@ func TestAHandlerThatFailsIsAnsweredWith500AndContained(t *testing.T) {
 	}
 }
 
+// Addresses in a stack trace hold digits by chance, 0000 nearly always.
+func TestWhereAHandlerPanickedIsToldWhateverTheCode(t *testing.T) {
+	var seen error
+	handler, err := identomat.CallbackHandler([]string{callbackKey},
+		func(context.Context, identomat.Callback) error { panic("x") },
+		identomat.WithCallbackErrors(func(_ context.Context, err error) { seen = err }))
+	require.NoError(t, err)
+	handler.ServeHTTP(httptest.NewRecorder(), callbackRequest(
+		`{"callbackApiKey":"callback-api-key-123","type":"one-time-password-request","text":"Your code is 0000"}`))
+	require.Error(t, seen)
+	assert.Contains(t, seen.Error(), "TestWhereAHandlerPanickedIsToldWhateverTheCode.func1\n")
+	assert.Regexp(t, `callback_test\.go:\d+\n`, seen.Error())
+	assert.NotContains(t, seen.Error(), "0x")
+}
+
 func TestNothingOfACallbackIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
@@ -236,6 +252,11 @@ func TestNothingOfACallbackIsLogged(t *testing.T) {
 		"a panic with a part of the text": func(_ context.Context, c identomat.Callback) error {
 			sms, _ := c.SMS()
 			panic(strings.TrimPrefix(sms.Text, "Your code is "))
+		},
+		"a panic of the runtime with the code": func(_ context.Context, c identomat.Callback) error {
+			sms, _ := c.SMS()
+			code, err := strconv.Atoi(strings.TrimPrefix(sms.Text, "Your code is "))
+			return fmt.Errorf("%v %d", err, make([]int, 3)[code])
 		},
 		"a panic with an error of the text": func(_ context.Context, c identomat.Callback) error {
 			panic(errors.New(string(c.Raw())))
