@@ -162,12 +162,12 @@ func TestACallStaysWithinItsAllocations(t *testing.T) {
 	}{
 		{"begin", begin, bareToken, false, [...]float64{67, 67}},
 		{"begin, signed", begin, bareToken, true, [...]float64{78, 78}},
-		{"result", result, approved, false, [...]float64{235, 142}},
-		{"result, signed", result, approved, true, [...]float64{246, 153}},
+		{"result", result, approved, false, [...]float64{234, 141}},
+		{"result, signed", result, approved, true, [...]float64{245, 152}},
 		{"download", download, video, false, [...]float64{29, 29}},
 		{"download, signed", download, video, true, [...]float64{41, 41}},
-		{"upload", upload, passport, false, [...]float64{228, 158}},
-		{"upload, signed", upload, passport, true, [...]float64{262, 192}},
+		{"upload", upload, passport, false, [...]float64{226, 156}},
+		{"upload, signed", upload, passport, true, [...]float64{260, 190}},
 		{"search, 100 hits", search, page, false, [...]float64{847, 340}},
 	} {
 		var opts []identomat.Option

@@ -247,8 +247,7 @@ func (c *Client) upload(ctx context.Context, op *operation.Operation, keyName st
 	var parts []form.File
 	for _, f := range files {
 		part, err := f.file.part(ctx, f.name)
-		var unreadable *form.SourceError
-		if errors.As(err, &unreadable) {
+		if unreadable, ok := errors.AsType[*form.SourceError](err); ok {
 			return &TransportError{Op: op.Name, Err: unreadable}
 		}
 		if err != nil {

@@ -23,8 +23,10 @@ func decodeTolerant(data []byte, v any) error {
 func decodeTolerantly(data []byte, fresh func() any) error {
 	v := fresh()
 	err := json.Unmarshal(data, v)
-	var misfit *json.UnmarshalTypeError
-	if err == nil || !errors.As(err, &misfit) {
+	if err == nil {
+		return nil
+	}
+	if _, misfit := errors.AsType[*json.UnmarshalTypeError](err); !misfit {
 		return err
 	}
 	return json.Unmarshal(fit(data, reflect.TypeOf(v).Elem()), fresh())
