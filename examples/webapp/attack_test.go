@@ -272,7 +272,7 @@ func (b *bank) beginFor(customer string) identomat.Token {
 	return session.Token
 }
 
-func TestCustomersWhoComeBackOverAndOverKeepNobodyWaiting(t *testing.T) {
+func TestCallbacksThatComeOverAndOverKeepNobodyWaiting(t *testing.T) {
 	b := newBank(t)
 	again := &waking{store: b.store}
 	for i := range concurrent {
@@ -295,6 +295,40 @@ func TestCustomersWhoComeBackOverAndOverKeepNobodyWaiting(t *testing.T) {
 	assert.Greater(t, turn, 3*concurrent)
 	assert.Positive(t, at)
 	assert.LessOrEqual(t, at, 2*concurrent)
+}
+
+func TestACustomerWhoComesBackOverAndOverAsksOnce(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	token := customer.begin()
+	for range 20 {
+		assert.Equal(t, http.StatusSeeOther, customer.get("/verification/return?session_token="+string(token)).status)
+		b.work()
+	}
+	assert.Equal(t, 1, asked(b.fake, "result/"), "the worker looks again in its own time")
+	b.pass(slowestCheck)
+	b.work()
+	assert.Equal(t, 2, asked(b.fake, "result/"))
+}
+
+func TestAnErasureThatIsAskedForOverAndOverIsTriedInItsTime(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	customer.begin()
+	b.fake.Fault("delete/", identomattest.TooManyRequests(time.Minute), 0)
+	customer.press("/erase", "/erase")
+	b.work()
+	before := asked(b.fake, "delete/")
+	require.Positive(t, before)
+	for range 20 {
+		assert.Equal(t, "/erased", customer.press("/erase", "/erase").header.Get("Location"))
+		b.work()
+	}
+	assert.Equal(t, before, asked(b.fake, "delete/"), "the service has asked for patience")
+	b.fake.ClearFaults()
+	b.pass(time.Minute)
+	b.work()
+	assert.Contains(t, customer.get("/erased").body, "Your data has been erased")
 }
 
 func TestAWorkerThatAlwaysHasWorkStillSweeps(t *testing.T) {

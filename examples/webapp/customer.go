@@ -233,7 +233,7 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 
 // comeBack takes the token with which the customer comes back. It must be bound to whoever is
 // signed in; a token of somebody else's is as good as none. Coming back proves nothing: it only
-// lets the worker ask sooner. The redirect leaves no token in the address.
+// lets the worker ask sooner, once. The redirect leaves no token in the address.
 func (s *server) comeBack(w http.ResponseWriter, r *http.Request) error {
 	token, err := identomat.SessionTokenFromReturn(r)
 	if err != nil {

@@ -361,21 +361,32 @@ func (s *store) sweep(ctx context.Context) error {
 
 // Coming back.
 
-// returned notes that the customer says to be done, and wakes the worker. It is false for a
-// token that is not bound to this very customer, whoever else's it is.
-func (s *store) returned(ctx context.Context, customer string, token identomat.Token) (bool, error) {
-	n, err := s.exec(ctx, `UPDATE verifications SET returned = 1 WHERE token = ? AND customer = ?`, string(token), customer)
-	if err != nil || n == 0 {
-		return false, err
-	}
-	return true, s.wake(ctx, token)
+// returned notes that the customer says to be done. It is false for a token that is not bound to
+// this very customer, whoever else's it is. The first time wakes the worker; were it every time,
+// customers who come back over and over would have the service asked over and over.
+func (s *store) returned(ctx context.Context, customer string, token identomat.Token) (bound bool, err error) {
+	err = s.change(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ? AND customer = ? AND NOT returned)`,
+			s.now().UnixMilli(), string(token), customer); err != nil {
+			return err
+		}
+		result, err := tx.ExecContext(ctx, `UPDATE verifications SET returned = 1 WHERE token = ? AND customer = ?`, string(token), customer)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		bound = n > 0
+		return err
+	})
+	return bound && err == nil, err
 }
+
+const wakeJob = `UPDATE jobs SET due_at = min(due_at, ?), tries = 0, wakes = wakes + 1 WHERE verification = `
 
 // wake makes the job of a session due, and does nothing for a session without one: an unknown
 // one, or one that has ended.
 func (s *store) wake(ctx context.Context, token identomat.Token) error {
-	_, err := s.exec(ctx, `UPDATE jobs SET due_at = min(due_at, ?), tries = 0, wakes = wakes + 1
-		WHERE verification = (SELECT id FROM verifications WHERE token = ?)`, s.now().UnixMilli(), string(token))
+	_, err := s.exec(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ?)`, s.now().UnixMilli(), string(token))
 	return err
 }
 
@@ -425,8 +436,8 @@ func (s *store) nextDue(ctx context.Context) (time.Time, bool, error) {
 }
 
 // later puts a job off, unless it was woken while it ran: then it is due again, behind those
-// that wait. With its old time it would stay the first, and customers who come back over and over
-// would keep the worker from everybody else.
+// that wait. With its old time it would stay the first, and callbacks about it that come over and
+// over would keep the worker from everybody else.
 func (s *store) later(ctx context.Context, j job, until time.Time) error {
 	_, err := s.exec(ctx, `UPDATE jobs SET due_at = CASE wakes WHEN ? THEN ? ELSE max(due_at, ?) END, tries = tries + 1
 		WHERE verification = ?`, j.wakes, until.UnixMilli(), s.now().UnixMilli(), j.verification)
@@ -492,11 +503,14 @@ func (s *store) eraseAll(ctx context.Context, customer string) error {
 		if unsettled {
 			return errUnsettled
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE verifications SET erasing = 1, url = '' WHERE customer = ?`, customer); err != nil {
+		// What is being erased keeps its job as it is, however often it is asked for: the service may
+		// have asked for patience.
+		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at)
+			SELECT id, ? FROM verifications WHERE customer = ? AND NOT erasing
+			ON CONFLICT (verification) DO UPDATE SET due_at = excluded.due_at, tries = 0, wakes = wakes + 1`, now, customer); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at) SELECT id, ? FROM verifications WHERE customer = ?
-			ON CONFLICT (verification) DO UPDATE SET due_at = excluded.due_at, tries = 0, wakes = wakes + 1`, now, customer)
+		_, err := tx.ExecContext(ctx, `UPDATE verifications SET erasing = 1, url = '' WHERE customer = ?`, customer)
 		return err
 	})
 }
