@@ -968,6 +968,38 @@ func TestAReviewerDecidesOnceWhatIsLeftToPeople(t *testing.T) {
 	assert.Equal(t, 1, b.count("outcomes WHERE decided_by = 'reviewer-1' AND outcome = 'rejected'"))
 }
 
+func TestADecisionAndItsNoteAreWrittenDownTogether(t *testing.T) {
+	b := newBank(t)
+	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
+	require.NoError(t, b.fake.ManualCheck(customer.begin()))
+	b.work()
+	_, err := b.store.exec(t.Context(), `CREATE TRIGGER disk_full BEFORE INSERT ON audit WHEN NEW.action LIKE 'decided%' BEGIN SELECT RAISE(ABORT, 'full'); END`)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusInternalServerError, reviewer.press("/review", "/review/1/decision", "outcome", "approved").status)
+	assert.Equal(t, manualCheck, b.latest("customer-1").State)
+	assert.Zero(t, b.count("accounts"))
+	_, err = b.store.exec(t.Context(), "DROP TRIGGER disk_full")
+	require.NoError(t, err)
+	for range 2 { // a button that is pressed twice
+		answer := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
+		assert.Equal(t, "/review/1", answer.header.Get("Location"))
+	}
+	assert.Equal(t, 1, b.count("audit WHERE who = 'reviewer-1' AND action = 'decided: approved'"))
+	assert.Equal(t, 1, b.count("accounts"))
+}
+
+func TestWhatIsBeingErasedIsNotDecided(t *testing.T) {
+	b := newBank(t)
+	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
+	require.NoError(t, b.fake.ManualCheck(customer.begin()))
+	b.work()
+	customer.press("/erase", "/erase")
+	answer := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
+	assert.Equal(t, http.StatusConflict, answer.status)
+	assert.Contains(t, answer.body, "is being erased")
+	assert.Zero(t, b.count("accounts"))
+}
+
 func TestWhatWaitsForAReviewerStandsFirst(t *testing.T) {
 	b := newBank(t)
 	reviewer := b.signedIn("reviewer-1")

@@ -355,24 +355,26 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 	if outcome != approved && outcome != rejected {
 		return refusal{http.StatusBadRequest, "The form cannot be read."}
 	}
-	if v.State != manualCheck {
-		return refusal{http.StatusConflict, "There is nothing to decide: this verification is not waiting for a decision."}
-	}
 	reason := ""
 	if outcome == rejected {
 		reason = "reviewer"
 	}
 	who := visitorOf(r).user.ID
-	settled, err := s.store.settle(r.Context(), v.ID, outcome, reason, who)
-	switch {
-	case err != nil:
-		return err
-	case !settled:
-		return refusal{http.StatusConflict, "Somebody else was faster: this verification has been decided."}
+	if v.State == manualCheck {
+		settled, err := s.store.settle(r.Context(), v.ID, outcome, reason, who)
+		if err != nil {
+			return err
+		}
+		if settled {
+			s.log.Info("a verification has ended", "verification", v.ID, "outcome", outcome)
+		}
+		if v, err = s.reviewed(r); err != nil {
+			return err
+		}
 	}
-	s.log.Info("a verification has ended", "verification", v.ID, "outcome", outcome)
-	if err := s.store.note(r.Context(), who, "decided: "+string(outcome), v.ID); err != nil {
-		return err
+	// A button that was pressed twice has done what it says.
+	if v.State != outcome || v.DecidedBy != who {
+		return refusal{http.StatusConflict, "There is nothing to decide: this verification is not finished, has been decided, or is being erased."}
 	}
 	http.Redirect(w, r, "/review/"+strconv.FormatInt(v.ID, 10), http.StatusSeeOther)
 	return nil

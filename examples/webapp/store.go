@@ -456,9 +456,12 @@ func (s *store) leaveToPeople(ctx context.Context, id int64) error {
 	return err
 }
 
-// settle ends a verification, and opens the account of an approved one. It reports whether it
-// was this call that ended it: one that has ended stays as it is, so nobody is approved twice,
-// or after a rejection.
+// byIdentomat is who decides where no reviewer does.
+const byIdentomat = "Identomat"
+
+// settle ends a verification, opens the account of an approved one, and notes what a reviewer
+// decided. It reports whether it was this call that ended it: one that has ended stays as it is, so
+// nobody is approved twice, or after a rejection.
 func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by string) (settled bool, err error) {
 	now := s.now().UnixMilli()
 	err = s.change(ctx, func(tx *sql.Tx) error {
@@ -479,6 +482,11 @@ func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by 
 		if outcome == approved {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO accounts (customer, verification, opened_at)
 				SELECT customer, id, ? FROM verifications WHERE id = ?`, now, id); err != nil {
+				return err
+			}
+		}
+		if by != byIdentomat {
+			if _, err := tx.ExecContext(ctx, insertNote, now, by, "decided: "+string(outcome), id); err != nil {
 				return err
 			}
 		}
@@ -575,10 +583,11 @@ func (s *store) checks(ctx context.Context, verification int64) (made map[string
 
 // Audit.
 
+const insertNote = `INSERT INTO audit (at, who, action, verification) VALUES (?, ?, ?, ?)`
+
 // note writes down who looked at what.
 func (s *store) note(ctx context.Context, who, action string, verification int64) error {
-	_, err := s.exec(ctx, `INSERT INTO audit (at, who, action, verification) VALUES (?, ?, ?, ?)`,
-		s.now().UnixMilli(), who, action, verification)
+	_, err := s.exec(ctx, insertNote, s.now().UnixMilli(), who, action, verification)
 	return err
 }
 

@@ -137,7 +137,7 @@ func (w *worker) do(ctx context.Context, j job) error {
 }
 
 func (w *worker) settle(ctx context.Context, j job, outcome state, reason string) error {
-	settled, err := w.store.settle(ctx, j.verification, outcome, reason, "Identomat")
+	settled, err := w.store.settle(ctx, j.verification, outcome, reason, byIdentomat)
 	if err != nil {
 		return err
 	}
