@@ -407,7 +407,7 @@ func TestAVisitorWithoutACookieHasNoToken(t *testing.T) {
 		victim := b.visitor() // as from another site: SameSite keeps the cookie back
 		got := victim.send(victim.request(http.MethodPost, path, fields))
 		assert.Equal(t, http.StatusForbidden, got.status, path)
-		assert.Contains(t, got.body, "This form has expired.")
+		assert.Contains(t, got.body, "This form has expired, and nothing was done.")
 	}
 	assert.Zero(t, b.count("sign_ins"), "nobody is signed in as the attacker")
 }
@@ -527,7 +527,12 @@ func TestASignInEndsWhenItIsSignedOut(t *testing.T) {
 	assert.Equal(t, http.StatusSeeOther, customer.press("/verification", "/sign-out").status)
 	assert.Equal(t, http.StatusSeeOther, thief.get("/verification").status)
 	late := b.signedIn("customer-1")
+	form := url.Values{"csrf": {late.csrf("/verification")}, "way": {"redirect"}}
 	b.pass(signedIn)
+	answer := late.send(late.request(http.MethodPost, "/verification", form))
+	assert.Equal(t, http.StatusForbidden, answer.status)
+	assert.Contains(t, answer.body, "Your sign-in has ended, and nothing was done. Please sign in again.")
+	assert.Contains(t, answer.body, `href="/">To the start page`)
 	assert.Equal(t, http.StatusSeeOther, late.get("/verification").status, "or after eight hours")
 }
 
@@ -795,10 +800,18 @@ func TestAReviewerIsToldWhatCannotBeShown(t *testing.T) {
 		assert.NotContains(t, reviewer.get("/review/1").body, "No hits.", "an error is no clean list")
 	}
 	assert.Zero(t, b.count("checks"))
+	b.fake.ClearFaults()
+	b.fake.Fault("result/face/", identomattest.ErrorCode("FACE_PHOTO_NOT_FOUND"), 0)
+	answer := reviewer.press("/review", "/review/1/comparison")
+	assert.Equal(t, http.StatusConflict, answer.status)
+	assert.Contains(t, answer.body, "is missing there", "to try again later would not help")
+	reviewer.press("/review", "/review/1/screening")
 	b.fake.Fault("result/", identomattest.HTTPStatus(503), 0)
 	page := reviewer.get("/review/1").body
 	assert.Contains(t, page, "Identomat does not answer at the moment.")
 	assert.Contains(t, page, "approved", "the bank's own books are there")
+	assert.Contains(t, page, `form="of-hit"`)
+	assert.Contains(t, page, `id="of-hit"`, "no button is dead")
 	b.fake.Reset()
 	assert.Contains(t, reviewer.get("/review/1").body, "Identomat has no session any more")
 	assert.Equal(t, http.StatusNotFound, reviewer.get("/review/1/image/face").status)
@@ -923,8 +936,15 @@ func TestACheckIsKeptWhenTheReviewerGoesAway(t *testing.T) {
 	require.Eventually(t, func() bool { return holds(b.fake, "search-screening-person") }, 10*time.Second, time.Millisecond)
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
+	twice := reviewer.press("/review", "/review/1/screening")
+	assert.Equal(t, http.StatusConflict, twice.status, "a button that is pressed twice is billed once")
+	assert.Contains(t, twice.body, `<a class="button" href="/review/1">Back to the verification</a>`)
+	assert.Equal(t, 1, asked(b.fake, "search-screening-person"))
 	b.fake.Release()
 	require.Eventually(t, func() bool { return b.count("checks") == 1 }, 10*time.Second, time.Millisecond, "it was billed")
+	require.Eventually(t, func() bool {
+		return reviewer.press("/review", "/review/1/screening").status == http.StatusSeeOther
+	}, 10*time.Second, time.Millisecond, "and can be asked for anew")
 }
 
 func TestHitsWithoutEndAreBounded(t *testing.T) {

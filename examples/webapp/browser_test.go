@@ -231,7 +231,7 @@ func TestAForgedEndOfTheWidgetPostsNothingAndProvesNothing(t *testing.T) {
 	_, err := b.InFrame(bank.url, `document.querySelector("form").method`)
 	assert.Error(t, err, "the bank's page is in no frame")
 	b.Eval(`(() => { const f = document.createElement("form"); f.method = "post"; f.action = "` + bank.url + `/verification/return"; f.innerHTML = '<input name="session_token" value="` + token + `">'; document.body.append(f); f.requestSubmit(); })()`)
-	b.Do(chromedp.WaitVisible(chromedp.Search(`//h1[normalize-space()="This is not allowed"]`)))
+	b.Do(chromedp.WaitVisible(chromedp.Search(`//p[normalize-space()="The form was sent by another site."]`)))
 	assert.Zero(t, bank.count("verifications WHERE returned"))
 	b.Visit(bank.url)
 	require.Equal(t, "Your verification is not finished", b.Text("h1"), "nor does it sign the customer out")

@@ -229,8 +229,14 @@ func (p *reviewPage) read(made map[string]check) error {
 }
 
 // ask makes a check and leads back to the page, which shows it: a reload, or the way back, asks
-// for nothing again. It is for forms, because checks are billed and names leave the bank.
+// for nothing again, nor does a button that is pressed twice. It is for forms, because checks are
+// billed and names leave the bank.
 func (s *server) ask(w http.ResponseWriter, r *http.Request, kind, action, part string, answer func(context.Context, *reviewPage) ([]byte, error)) error {
+	check := r.PathValue("id") + " " + kind
+	if _, running := s.asking.LoadOrStore(check, true); running {
+		return refusal{http.StatusConflict, "Identomat is being asked for this already. The answer will be on the page in a moment."}
+	}
+	defer s.asking.Delete(check)
 	v, err := s.opened(r, action)
 	if err != nil {
 		return err
@@ -248,6 +254,9 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request, kind, action, part 
 	data, err := answer(ctx, &p)
 	if refused := (refusal{}); errors.As(err, &refused) {
 		return refused
+	}
+	if isGone(err) {
+		return refusal{http.StatusConflict, "Identomat has nothing to answer this with: the image, or the entry of the list, is missing there."}
 	}
 	if err != nil {
 		s.log.Warn("a reviewer did not get an answer", "verification", v.ID, "error", err)

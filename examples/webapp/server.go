@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/identomat-go/identomat"
@@ -28,7 +29,7 @@ const callbackPath = "/callbacks/identomat"
 // maxForm is far above any form of these pages.
 const maxForm = 64 << 10
 
-// server holds what handlers need. It never changes.
+// server holds what handlers need.
 type server struct {
 	config config
 	store  *store
@@ -41,6 +42,7 @@ type server struct {
 	widget string // its origin
 	mux    *http.ServeMux
 	forged *http.CrossOriginProtection
+	asking sync.Map // the checks that Identomat is being asked for
 }
 
 func newServer(c config, st *store, w *worker, client *identomat.Client, widgetURL string, log *slog.Logger) (*server, error) {
@@ -241,7 +243,7 @@ func (s *server) form(next handler) handler {
 		}
 		v := visitorOf(r)
 		if v.cookie == "" || !hmac.Equal([]byte(r.PostForm.Get("csrf")), []byte(v.csrf())) {
-			return refusal{http.StatusForbidden, "This form has expired. Go back, reload the page and try again."}
+			return refusal{http.StatusForbidden, "This form has expired, and nothing was done. Please begin again."}
 		}
 		return next(w, r)
 	}
@@ -259,7 +261,7 @@ func (s *server) only(next handler, reviewer bool) handler {
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 			return nil
 		case u.ID == "":
-			return refusal{http.StatusForbidden, "You are not signed in."}
+			return refusal{http.StatusForbidden, "Your sign-in has ended, and nothing was done. Please sign in again."}
 		case u.Reviewer != reviewer:
 			return refusal{http.StatusForbidden, "This page is for somebody else."}
 		}
@@ -267,7 +269,7 @@ func (s *server) only(next handler, reviewer bool) handler {
 	}
 }
 
-// fail answers with a page that says what went wrong, and logs what is not the caller's doing.
+// fail answers with a page that says what went wrong and where to go on, and logs what is not the caller's doing.
 // Errors of the SDK name no key, token or person.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var refused refusal
@@ -275,18 +277,13 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.log.Error("a page failed", "route", r.Pattern, "error", err)
 		refused = refusal{http.StatusInternalServerError, "Something went wrong on our side. Please try again in a moment."}
 	}
-	s.render(w, r, refused.status, "problem", problemTitle(refused.status), refused.text)
-}
-
-// problemTitle heads a page that says what went wrong. The names of HTTP are not for customers.
-func problemTitle(status int) string {
-	switch status {
-	case http.StatusNotFound:
-		return "Page not found"
-	case http.StatusForbidden:
-		return "This is not allowed"
+	title, back := "That did not work", "/"
+	if refused.status == http.StatusNotFound {
+		title = "Page not found"
+	} else if id := r.PathValue("id"); id != "" && visitorOf(r).user.Reviewer {
+		back = "/review/" + id
 	}
-	return "That did not work"
+	s.render(w, r, refused.status, "problem", title, struct{ Text, Back string }{refused.text, back})
 }
 
 //go:embed templates/*.html
