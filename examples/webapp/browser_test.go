@@ -246,6 +246,15 @@ func TestAForgedEndOfTheWidgetPostsNothingAndProvesNothing(t *testing.T) {
 	assert.Zero(t, bank.count("accounts"))
 }
 
+func TestAPageThatWaitsTellsThatTheSignInHasEnded(t *testing.T) {
+	bank, b := browsing(t)
+	bank.signedIn("customer-1").begin()
+	b.signIn(bank.url, "customer-1")
+	require.Equal(t, "Your verification is not finished", b.Text("h1"))
+	bank.pass(signedIn)
+	b.sees("Open an account with Example Bank", "32-sign-in-has-ended")
+}
+
 func TestALostBeginIsExplained(t *testing.T) {
 	bank, b := browsing(t)
 	id, _, err := bank.store.reserve(t.Context(), "customer-1", "redirect", 15*time.Minute)

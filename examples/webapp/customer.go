@@ -55,7 +55,10 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 		verification: v, Started: found, Stage: at, Text: stages[at],
 		MayStart: at == "none" || at == string(rejected) || at == string(expired),
 		Tries:    tries,
-		CanErase: v.Session.Token != "" && !v.Erasing, Reason: friendlyReason(v),
+		CanErase: v.Session.Token != "" && !v.Erasing,
+	}
+	if at == string(rejected) {
+		data.Reason = friendlyReason(v.Reason)
 	}
 	s.render(w, r, http.StatusOK, "verification", data.Text.Title, data)
 	return nil
@@ -117,17 +120,14 @@ var stages = map[string]stageText{
 
 // friendlyReason is why a verification was rejected, in words for the customer. The list of
 // codes is open, and a code that is not known here is not shown.
-func friendlyReason(v verification) string {
-	if v.State != rejected {
-		return ""
-	}
-	switch v.Reason {
+func friendlyReason(code string) string {
+	switch code {
 	case "low_similarity", "face_mismatch":
 		return "Your face could not be matched with the photo on your document. It helps to have light from the front, and to take off glasses and hats."
 	case "reviewer":
 		return "One of our staff looked at your details and could not confirm your identity."
 	}
-	return "Your document or your photo could not be confirmed. It helps to use a valid document, in good light and without reflections."
+	return "Your details could not be confirmed. It often helps to use a valid document, in good light and without reflections."
 }
 
 // startVerification leads to the customer's one open session, and begins it first if there is

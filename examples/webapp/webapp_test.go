@@ -640,6 +640,19 @@ func TestErasedDataAreGoneAtTheServiceAndInTheBooks(t *testing.T) {
 	assert.Equal(t, 2, b.count("begins WHERE customer = 'customer-1'"), "erasing does not buy new tries")
 }
 
+func TestWhoErasesIsToldOfTheErasureAndOfNothingElse(t *testing.T) {
+	b := newBank(t)
+	customer := b.signedIn("customer-1")
+	require.NoError(t, b.fake.Reject(customer.begin(), "a_code_of_tomorrow"))
+	b.work()
+	const advice = "Your details could not be confirmed. It often helps to use a valid document"
+	assert.Contains(t, customer.get("/verification").body, advice)
+	customer.press("/erase", "/erase")
+	page := customer.get("/erased").body
+	assert.Contains(t, page, "Your data is being erased")
+	assert.NotContains(t, page, advice)
+}
+
 func TestErasingASessionThatIsGoneSucceeds(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")

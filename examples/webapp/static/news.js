@@ -1,5 +1,6 @@
 // Asks where the verification stands, less and less often, and loads the page anew when that
-// is not what it shows. Without this script there is the link "Check now", and times are in UTC.
+// is not what it shows, or when the sign-in has ended. Without this script there is the link
+// "Check now", and times are in UTC.
 (() => {
   "use strict";
   for (const time of document.querySelectorAll("time")) {
@@ -10,13 +11,13 @@
   const look = async () => {
     if (!document.hidden) {
       try {
-        const reply = await fetch("/verification/state", { redirect: "error" });
-        if (reply.ok && (await reply.text()) !== shown) {
+        const reply = await fetch("/verification/state", { redirect: "manual" });
+        if (reply.type === "opaqueredirect" || (reply.ok && (await reply.text()) !== shown)) {
           location.reload();
           return;
         }
       } catch {
-        // No connection, or signed out: the next look may tell.
+        // No connection: the next look may tell.
       }
     }
     pause = Math.min(pause * 1.3, 30000);
