@@ -1047,7 +1047,14 @@ func TestAnOperatorOfIdentomatCanSettleAManualCheckToo(t *testing.T) {
 	b.pass(24 * time.Hour)
 	b.work()
 	assert.Equal(t, manualCheck, b.latest("customer-1").State, "it does not expire")
+	reviewer := b.signedIn("reviewer-1")
+	assert.Contains(t, reviewer.get("/review/1").body, `value="approved">Approve`)
 	require.NoError(t, b.fake.Approve(token))
+	_, err := b.store.exec(t.Context(), "UPDATE jobs SET due_at = ?", b.store.now().Add(slowestReview).UnixMilli()) // as if the callback were lost
+	require.NoError(t, err)
+	page := reviewer.get("/review/1").body
+	assert.Contains(t, page, "Identomat has decided this one meanwhile.")
+	assert.NotContains(t, page, `value="approved">Approve`, "nobody is asked what is decided")
 	b.work()
 	assert.Equal(t, approved, b.latest("customer-1").State)
 	assert.Equal(t, 1, b.count("accounts"))

@@ -85,7 +85,9 @@ type reviewPage struct {
 	Problem string // why there is no result
 	Shots   []shot
 	Hits    []hit // of the result
-	Audit   []auditEntry
+	// Overtaken: Identomat has decided what it had left to people.
+	Overtaken bool
+	Audit     []auditEntry
 	// MoreAudit: there are older entries.
 	MoreAudit bool
 
@@ -147,6 +149,13 @@ func (s *server) review(w http.ResponseWriter, r *http.Request) error {
 		if p, err = s.look(ctx, v); err != nil {
 			return err
 		}
+		if p.Overtaken {
+			// The worker may look only hours later, when nobody calls.
+			if err := s.store.wake(r.Context(), v.Session.Token); err != nil {
+				return err
+			}
+			s.worker.poke()
+		}
 	}
 	if p.Audit, err = s.store.notes(r.Context(), v.ID, notesShown+1); err != nil {
 		return err
@@ -170,6 +179,7 @@ func (s *server) look(ctx context.Context, v verification) (reviewPage, error) {
 		p.Problem = "Identomat does not answer at the moment. What is below is from the bank's own books."
 	default:
 		p.Result = result
+		p.Overtaken = v.State == manualCheck && (result.Approved() || result.Outcome == identomat.OutcomeRejected)
 		if result.Outcome != identomat.OutcomeInProgress {
 			p.Shots = shots(result.DocumentType)
 		}
