@@ -175,7 +175,7 @@ func (s *server) begin(ctx context.Context, u user, id int64, way string) error 
 	request := identomat.BeginRequest{
 		Flags:        identomat.NewFlags().Language(identomat.English),
 		ConfigID:     s.config.configID,
-		ClientUserID: u.ID, // how support finds a session whose token was lost
+		ClientUserID: u.ID, // says whose a session is whose token was lost
 	}
 	if s.config.configID == "" {
 		request.Steps = identomat.Steps{

@@ -551,7 +551,7 @@ func TestALostBeginIsNotRepeatedBlindly(t *testing.T) {
 
 	reviewer := b.signedIn("reviewer-1")
 	assert.Contains(t, reviewer.get("/review").body, "start unclear")
-	assert.Contains(t, reviewer.get("/review/1").body, "Look in Identomat's dashboard for the client user id customer-1.")
+	assert.Contains(t, reviewer.get("/review/1").body, "It has the client user id customer-1; how to find it by that is not documented")
 
 	b.pass(15 * time.Minute) // then nobody can open the lost session any more
 	require.NoError(t, b.store.sweep(t.Context()))
