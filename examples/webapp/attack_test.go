@@ -407,7 +407,7 @@ func TestAVisitorWithoutACookieHasNoToken(t *testing.T) {
 		victim := b.visitor() // as from another site: SameSite keeps the cookie back
 		got := victim.send(victim.request(http.MethodPost, path, fields))
 		assert.Equal(t, http.StatusForbidden, got.status, path)
-		assert.Contains(t, got.body, "This form has expired, and nothing was done.")
+		assert.Contains(t, got.body, "The page was out of date, so what you sent was not used.")
 	}
 	assert.Zero(t, b.count("sign_ins"), "nobody is signed in as the attacker")
 }
@@ -531,7 +531,7 @@ func TestASignInEndsWhenItIsSignedOut(t *testing.T) {
 	b.pass(signedIn)
 	answer := late.send(late.request(http.MethodPost, "/verification", form))
 	assert.Equal(t, http.StatusForbidden, answer.status)
-	assert.Contains(t, answer.body, "Your sign-in has ended, and nothing was done. Please sign in again.")
+	assert.Contains(t, answer.body, "Your sign-in has ended, so what you sent was not used. Please sign in again.")
 	assert.Contains(t, answer.body, `href="/">To the start page`)
 	assert.Equal(t, http.StatusSeeOther, late.get("/verification").status, "or after eight hours")
 }

@@ -243,7 +243,7 @@ func (s *server) form(next handler) handler {
 		}
 		v := visitorOf(r)
 		if v.cookie == "" || !hmac.Equal([]byte(r.PostForm.Get("csrf")), []byte(v.csrf())) {
-			return refusal{http.StatusForbidden, "This form has expired, and nothing was done. Please begin again."}
+			return refusal{http.StatusForbidden, "The page was out of date, so what you sent was not used. Please go on from the start page."}
 		}
 		return next(w, r)
 	}
@@ -261,7 +261,7 @@ func (s *server) only(next handler, reviewer bool) handler {
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 			return nil
 		case u.ID == "":
-			return refusal{http.StatusForbidden, "Your sign-in has ended, and nothing was done. Please sign in again."}
+			return refusal{http.StatusForbidden, "Your sign-in has ended, so what you sent was not used. Please sign in again."}
 		case u.Reviewer != reviewer:
 			return refusal{http.StatusForbidden, "This page is for somebody else."}
 		}
