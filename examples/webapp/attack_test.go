@@ -896,6 +896,7 @@ func TestASearchLeavesNobodyOutUnseen(t *testing.T) {
 	page := reviewer.follow(reviewer.press("/review", "/review/1/screening")).body
 	assert.NotContains(t, query(), "birthdayTimeFrom")
 	assert.Contains(t, page, "<h3>Search for John Smith</h3>")
+	assert.Contains(t, page, "Scores below 80 of 100 were left out.")
 	assert.Equal(t, 2, strings.Count(page, "<strong>John SMITH</strong>"))
 	page = reviewer.follow(reviewer.press("/review", "/review/1/screening", "bounded", "1")).body
 	assert.Contains(t, query(), "1980-01-01T00:00:00.000Z", "lists know many people by the year")

@@ -180,6 +180,11 @@ func TestAReviewerLooksAtTheEvidence(t *testing.T) {
 	b.Visit(bank.url + "/review/1/image/face")
 	assert.Equal(t, "That did not work", b.Text("h1"), "opened, it says why")
 	b.Visit(bank.url + "/review/1/image/card-front") // the console complains of no policy
+	const long = "Hubertwolfeschlegelsteinhausenbergerdorff"
+	require.NoError(t, bank.fake.SetResult(token, `{"result":"approved","person":{"first_name":"`+long+long+`"},"screeningMatches":[{"score":93,"name":"`+long+long+`","personId":"1"}]}`))
+	b.Visit(bank.url + "/review/1")
+	b.click("Search the sanctions lists")
+	b.check("24-review-long-names") // which make no page wider than a phone
 	b.Visit(bank.url + "/review/99")
 	b.check("23-not-found")
 }

@@ -113,8 +113,10 @@ type search struct {
 	Name string
 	// BornFrom is the year before which nobody was searched for, 0 without a bound.
 	BornFrom int
-	Found    []json.RawMessage // the SDK's own type would be written as a mask
-	More     bool
+	// LeastScore is the score, of 100, below which nothing counts as a hit.
+	LeastScore int
+	Found      []json.RawMessage // the SDK's own type would be written as a mask
+	More       bool
 }
 
 // hit is an entry of the lists.
@@ -311,7 +313,7 @@ func faceBytes(m *identomat.Media, err error) ([]byte, error) {
 // many people by the year.
 func (s *server) screen(w http.ResponseWriter, r *http.Request) error {
 	return s.ask(w, r, "screening", "searched the sanctions lists", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
-		found := search{Name: strings.TrimSpace(p.Result.Person.FirstName + " " + p.Result.Person.LastName)}
+		found := search{Name: strings.TrimSpace(p.Result.Person.FirstName + " " + p.Result.Person.LastName), LeastScore: screeningScore}
 		if found.Name == "" {
 			return nil, refusal{http.StatusConflict, "The result holds no name to search for."}
 		}
