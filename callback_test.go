@@ -256,7 +256,7 @@ func TestNothingOfACallbackIsLogged(t *testing.T) {
 		"a panic of the runtime with the code": func(_ context.Context, c identomat.Callback) error {
 			sms, _ := c.SMS()
 			code, err := strconv.Atoi(strings.TrimPrefix(sms.Text, "Your code is "))
-			return fmt.Errorf("%v %d", err, make([]int, 3)[code])
+			return fmt.Errorf("%w %d", err, make([]int, 3)[code])
 		},
 		"a panic with an error of the text": func(_ context.Context, c identomat.Callback) error {
 			panic(errors.New(string(c.Raw())))
