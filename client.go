@@ -124,6 +124,11 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	return NewClient(key, append(env, opts...)...)
 }
 
+// WidgetURL is [DefaultWidgetURL] or what [WithWidgetURL] put in its place: the origin that a
+// page's Content-Security-Policy must name, in form-action or frame-src, before it has a
+// [Session]. It ends without a slash.
+func (c *Client) WidgetURL() string { return c.widget }
+
 // CloseIdleConnections closes connections that no call is using, as
 // [http.Client.CloseIdleConnections] does. The client can be used afterwards.
 func (c *Client) CloseIdleConnections() { c.engine.CloseIdleConnections() }

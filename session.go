@@ -42,9 +42,9 @@ type Session struct {
 	// iframe. It contains the token and is valid for 15 minutes, or as long as the
 	// configuration says.
 	//
-	// A page whose form is answered with the redirect must name the widget's origin in the
-	// form-action of its Content-Security-Policy, if it has one: Chromium blocks the redirect
-	// otherwise, and its console names the form's own address.
+	// A page whose form is answered with the redirect must name the widget's origin,
+	// [Client.WidgetURL], in the form-action of its Content-Security-Policy, if it has one:
+	// Chromium blocks the redirect otherwise, and its console names the form's own address.
 	URL string `json:"url"`
 }
 

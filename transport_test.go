@@ -759,6 +759,23 @@ func TestNewClientFromEnvReadsTheEnvironmentAndOptionsWin(t *testing.T) {
 	client.CloseIdleConnections()
 }
 
+func TestTheWidgetsOriginIsKnownBeforeASessionIsBegun(t *testing.T) {
+	for option, want := range map[string]string{
+		"":                             "https://widget.identomat.com",
+		"https://widget.example":       "https://widget.example",
+		"https://widget.example:8443/": "https://widget.example:8443",
+		"http://127.0.0.1:8080":        "http://127.0.0.1:8080",
+	} {
+		var opts []identomat.Option
+		if option != "" {
+			opts = append(opts, identomat.WithWidgetURL(option))
+		}
+		client, err := identomat.NewClient(companyKey, opts...)
+		require.NoError(t, err)
+		assert.Equal(t, want, client.WidgetURL())
+	}
+}
+
 func TestATLSServerIsReachedThroughTheCallersHTTPClient(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tokenReply) }))
 	defer server.Close()

@@ -68,8 +68,8 @@ const embedScript = `(() => {
 // and has no style of its own: the element around the iframe is of the class
 // identomat-widget. A Permissions-Policy of the page must name itself and the widget:
 // camera=(self "https://widget.identomat.com"), and the same for microphone. Send the page
-// with Cache-Control: no-store. With [WithWidgetURL], and in tests against a fake, the origin
-// is that of the session's URL and not https://widget.identomat.com.
+// with Cache-Control: no-store. With [WithWidgetURL], and in tests against a fake,
+// [Client.WidgetURL] stands in the place of https://widget.identomat.com.
 //
 // Errors name the option that is wrong: a PostTo that is not a path of the page's own site,
 // Fields without PostTo or in the place of session_token, or a session without a URL of
