@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -81,6 +82,29 @@ func NewClient(apiKey, apiSecret string, opts ...Option) (*Client, error) {
 	s.config.Client = &httpClient
 	s.config.Secrets = []redact.Secret{redact.NewSecret(apiKey), redact.NewSecret(apiSecret), redact.NewSecret(credentials)}
 	return &Client{settings: s, engine: engine.New(s.config), endpoint: endpoint}, nil
+}
+
+// Environment variables read by [NewClientFromEnv].
+const (
+	EnvAPIKey    = "IDENFY_API_KEY"    // required
+	EnvAPISecret = "IDENFY_API_SECRET" // required
+	EnvBaseURL   = "IDENFY_BASE_URL"   // replaces DefaultBaseURL
+)
+
+// NewClientFromEnv returns a client for the API key in IDENFY_API_KEY and the API secret in
+// IDENFY_API_SECRET, which must be set. IDENFY_BASE_URL replaces the host. Options given
+// here win over the environment.
+func NewClientFromEnv(opts ...Option) (*Client, error) {
+	for _, name := range []string{EnvAPIKey, EnvAPISecret} {
+		if os.Getenv(name) == "" {
+			return nil, fmt.Errorf("idenfy: %s is not set", name)
+		}
+	}
+	var env []Option
+	if base := os.Getenv(EnvBaseURL); base != "" {
+		env = append(env, WithBaseURL(base))
+	}
+	return NewClient(os.Getenv(EnvAPIKey), os.Getenv(EnvAPISecret), append(env, opts...)...)
 }
 
 const userAgent = "identomat-go/" + identomat.Version

@@ -6,10 +6,10 @@
 //
 // # A verification
 //
-// Make one [Client] with [NewClient] and share it. Create a session with
+// Make one [Client] with [NewClient] or [NewClientFromEnv] and share it. Create a session with
 // [Client.CreateSession] and send the customer's browser to [Session.RedirectURL], or show
 // [Session.IframeURL] in your own page. Store [Session.ScanRef]. The outcome arrives as
-// webhooks, which [ParseWebhook] checks; [Webhook.Approved] is true for exactly one of them.
+// webhooks, which [ParseWebhook] checks; [Webhook.Approved] is true only for a final approval.
 //
 // # Credits
 //

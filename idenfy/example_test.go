@@ -23,7 +23,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	client := server.Client() // for the service: idenfy.NewClient(apiKey, apiSecret)
+	client := server.Client() // for the service: idenfy.NewClientFromEnv()
 
 	outcome := make(chan bool, 1)
 	webhooks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

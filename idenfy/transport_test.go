@@ -40,6 +40,42 @@ func clientFor(t *testing.T, url string, opts ...idenfy.Option) *idenfy.Client {
 	return client
 }
 
+func TestNewClientFromEnvReadsTheEnvironmentAndOptionsWin(t *testing.T) {
+	t.Setenv("IDENFY_API_KEY", "")
+	t.Setenv("IDENFY_API_SECRET", apiSecret)
+	_, err := idenfy.NewClientFromEnv()
+	require.EqualError(t, err, "idenfy: IDENFY_API_KEY is not set")
+	t.Setenv("IDENFY_API_KEY", apiKey)
+	t.Setenv("IDENFY_API_SECRET", "")
+	_, err = idenfy.NewClientFromEnv()
+	require.EqualError(t, err, "idenfy: IDENFY_API_SECRET is not set")
+
+	var user, password string
+	url, count := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ = r.BasicAuth()
+		_, _ = io.WriteString(w, `{"authToken":"`+authToken+`","scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac"}`)
+	})
+	t.Setenv("IDENFY_API_SECRET", apiSecret)
+	t.Setenv("IDENFY_BASE_URL", url)
+	client, err := idenfy.NewClientFromEnv()
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	_, err = client.CreateSession(t.Context(), request)
+	require.NoError(t, err)
+	assert.Equal(t, []string{apiKey, apiSecret}, []string{user, password})
+
+	t.Setenv("IDENFY_BASE_URL", "http://unencrypted.example")
+	_, err = idenfy.NewClientFromEnv()
+	require.ErrorContains(t, err, "base URL must be https")
+	t.Setenv("IDENFY_BASE_URL", "https://unreachable.example")
+	client, err = idenfy.NewClientFromEnv(idenfy.WithBaseURL(url))
+	require.NoError(t, err)
+	t.Cleanup(client.CloseIdleConnections)
+	_, err = client.CreateSession(t.Context(), request)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, count.Load())
+}
+
 // serving answers with f over real connections and counts the requests.
 func serving(t *testing.T, f http.HandlerFunc) (url string, count *atomic.Int32) {
 	t.Helper()

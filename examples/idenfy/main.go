@@ -95,8 +95,8 @@ type service struct {
 }
 
 func connect(out io.Writer) (*service, error) {
-	if key := os.Getenv("IDENFY_API_KEY"); key != "" {
-		client, err := idenfy.NewClient(key, os.Getenv("IDENFY_API_SECRET"))
+	if os.Getenv(idenfy.EnvAPIKey) != "" {
+		client, err := idenfy.NewClientFromEnv()
 		if err == nil && os.Getenv("IDENFY_SIGNING_KEY") == "" {
 			err = errors.New("IDENFY_SIGNING_KEY is not set")
 		}
