@@ -42,7 +42,7 @@ type settings struct {
 	addr, apiAddr                      string
 	companyKey, secretKey, callbackKey string
 	requireHMAC, public, allowUnknown  bool
-	callbackURL                        string
+	callbackURL, statusCallback        string
 	configFiles, hosts                 texts
 	quiet                              bool
 }
@@ -66,6 +66,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.callbackKey, "callback-key", identomattest.DefaultCallbackKey, "the `key` that callbacks bear as callbackApiKey")
 	flags.BoolVar(&s.requireHMAC, "require-hmac", false, "refuse requests without a signature")
 	flags.StringVar(&s.callbackURL, "callback-url", "", "`URL` that callbacks are posted to")
+	flags.StringVar(&s.statusCallback, "status-callback", "", "`type` of a callback that tells -callback-url of every decision (default: none, because no type is published)")
 	flags.Var(&s.configFiles, "config", "a JSON `file` with a session configuration, as get-session-config answers; may be repeated")
 	flags.BoolVar(&s.allowUnknown, "allow-unknown", false, "let parameters, flags, steps and questions pass that no document lists")
 	flags.BoolVar(&s.quiet, "quiet", false, "do not log refused requests")
@@ -135,6 +136,8 @@ func (s *settings) check() error {
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return errors.New("-callback-url is no http URL")
 		}
+	} else if s.statusCallback != "" {
+		return errors.New("-status-callback needs -callback-url")
 	}
 	return nil
 }
@@ -162,6 +165,7 @@ func (s *settings) start(stderr io.Writer) (*identomattest.Server, error) {
 		identomattest.WithKeys(s.companyKey, s.secretKey),
 		identomattest.WithCallbackKey(s.callbackKey),
 		identomattest.WithCallbackURL(s.callbackURL),
+		identomattest.WithStatusCallback(s.statusCallback),
 		identomattest.WithHosts(s.hosts...),
 		identomattest.WithLogf(func(string, ...any) {}),
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -165,6 +166,7 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 		{[]string{"-addr", "127.0.0.1:0", "-api-addr", taken.Addr().String()}, 1, "is taken by another program"},
 		{[]string{"-company-key", ""}, 1, "-company-key is empty"},
 		{[]string{"-callback-url", "bank.example"}, 1, "-callback-url is no http URL"},
+		{[]string{"-status-callback", "status"}, 1, "-status-callback needs -callback-url"},
 		{[]string{"-config", "no such file"}, 1, "-config: open no such file"},
 		{[]string{"-config", broken}, 1, "a configuration needs an id"},
 		{[]string{"8080"}, 1, `"8080" is no flag`},
@@ -199,6 +201,25 @@ func TestTheSandboxTakesKeysAndConfigurations(t *testing.T) {
 	public := start(t, "-addr", ":0", "-public")
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, public.widget, "an address that can be called")
 	assert.Equal(t, 0, public.stop(t, os.Interrupt))
+}
+
+func TestTheSandboxTellsTheCompanyOfEveryDecision(t *testing.T) {
+	told := make(chan string, 1)
+	company := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		told <- string(body)
+	}))
+	defer company.Close()
+	s := start(t, "-addr", "127.0.0.1:0", "-callback-url", company.URL, "-status-callback", "status-of-a-test", "-callback-key", "callback-key-of-a-test")
+	defer s.stop(t, os.Interrupt)
+	token := strings.Trim(call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"`+s.key+`"}`), `"`)
+	call(t, http.MethodPost, s.widget+"/_sandbox/sessions/"+token+"/approve", "")
+	select {
+	case body := <-told:
+		assert.JSONEq(t, `{"callbackApiKey":"callback-key-of-a-test","type":"status-of-a-test","sessionId":"`+token+`"}`, body)
+	default:
+		t.Error("nothing was told before the decision was answered")
+	}
 }
 
 func call(t *testing.T, method, url, body string) string {
