@@ -228,7 +228,7 @@ export IDENTOMAT_WIDGET_URL=%s
 export IDENTOMAT_API_URL=%s
 export IDENTOMAT_COMPANY_KEY=%s
 export IDENTOMAT_SECRET_KEY=%s
-export IDENTOMAT_CALLBACK_KEY=%s
+export IDENTOMAT_CALLBACK_KEYS=%s
 `, quote(srv.WidgetURL), quote(srv.APIURL), quote(s.companyKey), quote(s.secretKey), quote(s.callbackKey))
 	fmt.Fprintf(&b, `
 Begin a session, open %s/?session_token=… in a browser, or decide it at once:

@@ -98,7 +98,7 @@ func TestTheSandboxStartsPrintsAndStops(t *testing.T) {
 		s := start(t, "-addr", "127.0.0.1:0")
 		assert.Equal(t, identomattest.DefaultCompanyKey, s.key)
 		assert.Equal(t, identomattest.DefaultSecretKey, s.secret)
-		assert.Equal(t, identomattest.DefaultCallbackKey, s.env["IDENTOMAT_CALLBACK_KEY"])
+		assert.Equal(t, identomattest.DefaultCallbackKey, s.env["IDENTOMAT_CALLBACK_KEYS"])
 		assert.Contains(t, s.printed, "curl "+s.widget+"/external-api/begin/ -F company_key="+s.key)
 		assert.NotEqual(t, s.widget, s.api)
 		assert.Equal(t, 0, s.stop(t, signal))
