@@ -66,9 +66,9 @@ func badRequest(format string, args ...any) error {
 // control is one operation of the control API. It returns what becomes the JSON of the reply.
 type control func(*Server, *http.Request) (any, error)
 
-func (s *Server) controlMux() *http.ServeMux {
-	mux := http.NewServeMux()
-	for pattern, do := range map[string]control{
+// controls is the control API. The README of cmd/identomat-sandbox describes it.
+func controls() map[string]control {
+	return map[string]control{
 		"GET /_sandbox/{$}":                            (*Server).controlOverview,
 		"GET /_sandbox/sessions":                       (*Server).controlSessions,
 		"GET /_sandbox/sessions/{token}":               (*Server).controlSession,
@@ -85,7 +85,12 @@ func (s *Server) controlMux() *http.ServeMux {
 		"POST /_sandbox/release":                       (*Server).controlRelease,
 		"POST /_sandbox/callbacks":                     (*Server).controlCallback,
 		"POST /_sandbox/reset":                         (*Server).controlReset,
-	} {
+	}
+}
+
+func (s *Server) controlMux() *http.ServeMux {
+	mux := http.NewServeMux()
+	for pattern, do := range controls() {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxControlBody)
 			v, err := do(s, r)
@@ -174,19 +179,17 @@ func (s *Server) controlOverview(*http.Request) (any, error) {
 	for _, op := range operation.All() {
 		operations = append(operations, op.Name)
 	}
+	var paths []string
+	for _, pattern := range slices.Sorted(maps.Keys(controls())) {
+		paths = append(paths, strings.TrimSuffix(pattern, "{$}"))
+	}
 	return map[string]any{
 		"widgetUrl":  s.WidgetURL,
 		"apiUrl":     s.APIURL,
 		"operations": operations,
 		"faults":     slices.Sorted(maps.Keys(namedFaults)),
 		"people":     []string{people[0].key, people[1].key, people[2].key},
-		"control": []string{
-			"GET sessions", "GET sessions/{token}",
-			"POST sessions/{token}/approve", "POST sessions/{token}/reject", "POST sessions/{token}/manual-check",
-			"POST sessions/{token}/expire", "POST sessions/{token}/result",
-			"GET requests", "DELETE requests", "GET faults", "POST faults", "DELETE faults", "POST release",
-			"POST callbacks", "POST reset",
-		},
+		"control":    paths,
 	}, nil
 }
 
@@ -248,16 +251,19 @@ func (s *Server) controlSession(r *http.Request) (any, error) {
 
 var noSuchSession = problem{http.StatusNotFound, errors.New("no session has this token")}
 
+// decisionOrder is a decision in the words of the control API.
+type decisionOrder struct {
+	Reason       *string                   `json:"reason"`
+	Person       string                    `json:"person"`
+	DocumentType string                    `json:"documentType"`
+	Comment      string                    `json:"comment"`
+	Similarity   *float64                  `json:"similarity"`
+	Answers      map[string]map[string]any `json:"answers"`
+}
+
 // controlDecide takes the same wishes as Approve, Reject and ManualCheck.
 func (s *Server) controlDecide(r *http.Request) (any, error) {
-	var body struct {
-		Reason       *string                   `json:"reason"`
-		Person       string                    `json:"person"`
-		DocumentType string                    `json:"documentType"`
-		Comment      string                    `json:"comment"`
-		Similarity   *float64                  `json:"similarity"`
-		Answers      map[string]map[string]any `json:"answers"`
-	}
+	var body decisionOrder
 	if err := readControl(r, &body); err != nil {
 		return nil, err
 	}
@@ -474,18 +480,21 @@ func (s *Server) controlRelease(*http.Request) (any, error) {
 	return done, nil
 }
 
+// callbackOrder is a callback in the words of the control API.
+type callbackOrder struct {
+	URL         string  `json:"url"`
+	Type        string  `json:"type"`
+	SessionID   string  `json:"sessionId"`
+	PhoneNumber string  `json:"phoneNumber"`
+	Code        string  `json:"code"`
+	Link        string  `json:"sessionLink"`
+	Key         string  `json:"callbackApiKey"`
+	Raw         *string `json:"raw"`
+}
+
 // controlCallback sends a callback, by default to the address of WithCallbackURL.
 func (s *Server) controlCallback(r *http.Request) (any, error) {
-	var body struct {
-		URL         string  `json:"url"`
-		Type        string  `json:"type"`
-		SessionID   string  `json:"sessionId"`
-		PhoneNumber string  `json:"phoneNumber"`
-		Code        string  `json:"code"`
-		Link        string  `json:"sessionLink"`
-		Key         string  `json:"callbackApiKey"`
-		Raw         *string `json:"raw"`
-	}
+	var body callbackOrder
 	if err := readControl(r, &body); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,6 +199,25 @@ func TestTheControlAPISaysWhatIsWrong(t *testing.T) {
 	ses, _ := srv.Session(identomat.Token(token))
 	assert.Equal(t, "in_progress", ses.Outcome)
 	assert.Contains(t, order(t, srv, "GET", "", "").body, `"list-users"`)
+}
+
+func TestTheSandboxsREADMEDescribesTheWholeControlAPI(t *testing.T) {
+	text, err := os.ReadFile("../cmd/identomat-sandbox/README.md")
+	require.NoError(t, err)
+	var overview struct{ Control, Faults, People []string }
+	require.NoError(t, json.Unmarshal([]byte(order(t, NewServer(t), "GET", "", "").body), &overview))
+	assert.Len(t, overview.Control, 16)
+	assert.Subset(t, overview.Control, []string{"GET /_sandbox/", "DELETE /_sandbox/faults", "POST /_sandbox/sessions/{token}/manual-check"})
+	words := slices.Concat(overview.Control, overview.Faults, overview.People)
+	for _, body := range []any{decisionOrder{}, faultOrder{}, callbackOrder{}} {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(body)) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			words = append(words, name)
+		}
+	}
+	for _, word := range words {
+		assert.Contains(t, string(text), "`"+word+"`", "the README does not tell of it")
+	}
 }
 
 func TestNoWebPageDrivesTheControlAPI(t *testing.T) {

@@ -36,33 +36,10 @@
 //
 // # The control API
 //
-// What the methods of [Server] do in a Go test, these paths of the widget host do for
-// services in any language. Bodies and replies are JSON; an error is {"error": "…"} with a
-// status of 400, 403, 404, 405 or 502.
+// What the methods of [Server] do in a Go test, the paths below /_sandbox/ of the widget host
+// do for services in any language. The README of [identomat-sandbox], which runs the fake
+// alone, describes them. They ask for no key, so keep the port on loopback; pages of other
+// sites are refused.
 //
-//	GET    /_sandbox/                                what there is: operations, faults, people
-//	GET    /_sandbox/sessions                        all sessions
-//	GET    /_sandbox/sessions/{token}                one of them
-//	POST   /_sandbox/sessions/{token}/approve        {"person":"nino-beridze","documentType":"passport",
-//	                                                  "comment":"…","similarity":0.9,"answers":{"step":{"question":"yes"}}}
-//	POST   /_sandbox/sessions/{token}/reject         {"reason":"low_similarity", and the same}
-//	POST   /_sandbox/sessions/{token}/manual-check   the same without a reason
-//	POST   /_sandbox/sessions/{token}/expire
-//	POST   /_sandbox/sessions/{token}/result         the JSON that result/ answers from now on
-//	GET    /_sandbox/requests                        what arrived, without secrets; DELETE forgets it
-//	POST   /_sandbox/faults                          {"operation":"result/","fault":"http-status","status":503,"count":2}
-//	GET    /_sandbox/faults                          what is still to strike; DELETE ends it
-//	POST   /_sandbox/release                         lets replies go that a slow fault holds back
-//	POST   /_sandbox/callbacks                       {"url":"http://…","type":"one-time-password-request","sessionId":"…",
-//	                                                  "phoneNumber":"+995…","code":"1234"}
-//	POST   /_sandbox/reset                           forgets all but the configurations
-//
-// Every body may be left out where it has no required member. A fault has an operation ("*",
-// or none, for all), a name from the list of GET /_sandbox/ and a count (0: until it is
-// cleared); beside them status, code, message, contentType, body, location,
-// retryAfterSeconds, delaySeconds, bytes and afterProcessing, as the fault needs them.
-//
-// The control API asks for no key: whoever reaches the port may use it, so keep the port on
-// loopback. Web pages may not: a request with the Origin of another site, or with a Host
-// that is neither an address nor localhost nor named by [WithHosts], is refused.
+// [identomat-sandbox]: https://pkg.go.dev/github.com/identomat-go/identomat/cmd/identomat-sandbox
 package identomattest

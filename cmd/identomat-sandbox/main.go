@@ -92,20 +92,9 @@ usage: identomat-sandbox [flags]
 `)
 	flags.PrintDefaults()
 	fmt.Fprint(flags.Output(), `
-control API, below the widget host (JSON; no key; not for web pages of other sites):
-  GET    /_sandbox/                               operations, faults and people
-  GET    /_sandbox/sessions[/{token}]             what was begun
-  POST   /_sandbox/sessions/{token}/approve       {"person":"nino-beridze","answers":{"step":{"question":"yes"}}}
-  POST   /_sandbox/sessions/{token}/reject        {"reason":"low_similarity"}
-  POST   /_sandbox/sessions/{token}/manual-check
-  POST   /_sandbox/sessions/{token}/expire
-  POST   /_sandbox/sessions/{token}/result        the JSON that result/ answers from now on
-  GET    /_sandbox/requests                       what arrived, without secrets; DELETE forgets
-  POST   /_sandbox/faults                         {"operation":"result/","fault":"http-status","status":503,"count":2}
-  GET    /_sandbox/faults                         what is still to strike; DELETE ends it
-  POST   /_sandbox/release                        lets slow replies go
-  POST   /_sandbox/callbacks                      {"type":"one-time-password-request","sessionId":"…","phoneNumber":"…","code":"1234"}
-  POST   /_sandbox/reset                          forgets all but the configurations
+The control API decides sessions, breaks replies and sends callbacks: GET /_sandbox/ of the widget
+host lists its paths, and the README describes them:
+https://pkg.go.dev/github.com/identomat-go/identomat/cmd/identomat-sandbox
 `)
 }
 

@@ -171,7 +171,7 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 		{[]string{"-config", broken}, 1, "a configuration needs an id"},
 		{[]string{"8080"}, 1, `"8080" is no flag`},
 		{[]string{"-port", "8080"}, 2, "flag provided but not defined: -port"},
-		{[]string{"-help"}, 0, "POST   /_sandbox/sessions/{token}/approve"},
+		{[]string{"-help"}, 0, "GET /_sandbox/ of the widget"},
 	} {
 		cmd := command(t, test.args...)
 		out, _ := cmd.CombinedOutput()
