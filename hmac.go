@@ -39,8 +39,9 @@ func (o hmacOption) apply(s *settings) error { s.hmac = append(s.hmac, o); retur
 
 // RequireSignedReplies refuses a successful reply without a signature with
 // [ErrSignatureMismatch]. The default is to check a signature only where there is one,
-// because it is not documented which endpoints sign. Replies that report an error are
-// documented to be unsigned.
+// because Identomat's page about HMAC says that successful replies are signed, and not
+// whether those of the newer host are. Replies that report an error are documented to be
+// unsigned.
 //
 // [NewClient] refuses it without [WithHMAC], and so does [NewClientFromEnv] without
 // IDENTOMAT_SECRET_KEY.
