@@ -95,9 +95,10 @@ func (f Flags) SkipDesktop(skip bool) Flags { return f.with("skip_desktop", json
 // cannot be used. Default none: no QR code then. (Developer guide 2025, Flags.)
 func (f Flags) SwitchDeviceURL(url string) Flags { return f.with("switch_device_url", jsonString(url)) }
 
-// RestrictURLSharing binds the session's address to the browser that opened it first.
-// The QR code for a missing camera then needs [Flags.SwitchDeviceURL]. Default false.
-// (Developer guide 2025, Flags.)
+// RestrictURLSharing keeps the session's address from being used in another browser or on
+// another device. The QR code for a missing camera then needs [Flags.SwitchDeviceURL]; what
+// becomes of that of [Flags.SkipDesktop] is not documented. Default false. (Developer guide
+// 2025, Flags.)
 func (f Flags) RestrictURLSharing(restrict bool) Flags {
 	return f.with("restrict_url_sharing", jsonBool(restrict))
 }
