@@ -318,7 +318,7 @@ const (
 // waiting sessions spread their load; a Retry-After makes one longer, by five minutes at most.
 //
 // It returns at any outcome but in_progress: approved and rejected, manual_check, which
-// an operator settles later, often after days, and outcomes that this SDK does not know.
+// an operator settles later, and outcomes that this SDK does not know.
 // Temporary failures are waited out until five polls in a row have failed. With an error
 // comes the last result that was seen, or nil; the error of a context that ended is
 // [context.DeadlineExceeded] or [context.Canceled] for [errors.Is].
