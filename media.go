@@ -517,7 +517,8 @@ func isVague(contentType string) bool {
 }
 
 // CardFront fetches the image of the front of an identity card with POST
-// result/card-front/. (API reference, Card front side image.)
+// result/card-front/. (API reference, Card front side image.) Whether a driving licence and
+// a residence permit are cards here is not documented; in package identomattest they are.
 //
 // Errors of this and the other methods: [ValidationError] for an empty token;
 // [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey], [ErrUnexpectedReply].
