@@ -31,9 +31,9 @@
 //
 // The company key travels in the bodies of requests and nowhere else. fmt, slog and
 // encoding/json show a mask in place of keys, results, persons, documents and requests, and
-// errors hold nothing of what was sent or received. A program that wants to show a name
-// names the field; one that wants to store a result stores [Result.Raw]. What is meant to
-// be sent or stored has a real JSON form: [Flags], [Steps], [Token] and [Session]. fmt
+// the texts of errors hold no value that was sent or received. A program that wants to show
+// a name names the field; one that wants to store a result stores [Result.Raw]. What is meant
+// to be sent or stored has a real JSON form: [Flags], [Steps], [Token] and [Session]. fmt
 // reaches past every mask into unexported fields of structs: hold pointers there.
 //
 // # Builders

@@ -29,8 +29,8 @@
 // # Secrecy
 //
 // fmt, slog and encoding/json show a mask in place of keys, tokens, requests, sessions and
-// webhooks, and errors hold nothing of what was sent or received. A program that wants to
-// show a name names the field. fmt reaches past every mask into unexported fields of
+// webhooks, and the texts of errors hold no value that was sent or received. A program that
+// wants to show a name names the field. fmt reaches past every mask into unexported fields of
 // structs: hold pointers there.
 //
 // # Testing

@@ -1,9 +1,10 @@
 // Package idenfytest is a fake iDenfy to test against and to develop with.
 //
-// It is strict: a parameter that the page does not list, a wrong type, a broken rule or wrong
-// keys are refused. Its replies are literal JSON after the page's examples and never pass
-// through the SDK's types, so that a wrong name in the SDK is seen here and not in
-// production. It breaks on demand, see [Server.Fault], and sends signed webhooks.
+// It is strict: a parameter that iDenfy's page "Create verification session" does not list, a
+// wrong type, a broken rule or wrong keys are refused. Its replies are literal JSON after the
+// page's examples and never pass through the SDK's types, so that a wrong name in the SDK is
+// seen here and not in production. It breaks on demand, see [Server.Fault], and sends signed
+// webhooks.
 //
 //	srv := idenfytest.NewServer(t)
 //	client := srv.Client()
