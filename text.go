@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Language is the code of a user interface language. The service accepts more than
-// the documents list; any code can be sent. (Developer guide 2025, Flags and Language.)
+// Language is the code of a user interface language. The list is open: that of the System
+// manual ends in "etc.". (Developer guide 2025, Flags and Language.)
 type Language string
 
 // The languages of all the documents' lists. The codes are the service's own: Greek
