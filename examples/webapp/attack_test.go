@@ -573,7 +573,9 @@ func TestHTTPSMakesCookiesAndHeadersStrict(t *testing.T) {
 	b := newBank(t)
 	c := b.server.config
 	c.publicURL, c.service, c.password = "https://bank.example", true, "a-password-of-a-test" // behind a proxy
-	s, err := newServer(c, b.store, b.worker, b.server.client, identomat.DefaultWidgetURL, b.server.log)
+	client, err := identomat.NewClient("company-key-of-a-test")
+	require.NoError(t, err)
+	s, err := newServer(c, b.store, b.worker, client, b.server.log)
 	require.NoError(t, err)
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://bank.example/", nil))

@@ -225,8 +225,8 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Security-Policy", s.policy(visitor.nonce, s.widget))
-	w.Header().Set("Permissions-Policy", fmt.Sprintf(`camera=(self %q), microphone=(self %[1]q), geolocation=()`, s.widget))
+	w.Header().Set("Content-Security-Policy", s.policy(visitor.nonce, s.client.WidgetURL()))
+	w.Header().Set("Permissions-Policy", fmt.Sprintf(`camera=(self %q), microphone=(self %[1]q), geolocation=()`, s.client.WidgetURL()))
 	s.render(w, r, http.StatusOK, "embed", "Show your document and your face", struct{ Widget template.HTML }{widget})
 	return nil
 }

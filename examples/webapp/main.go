@@ -54,7 +54,7 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 		c.publicURL = "http://localhost:" + port
 	}
 
-	client, widgetURL, disconnect, err := connect(&c, log)
+	client, disconnect, err := connect(&c, log)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	defer func() { err = cmp.Or(err, store.close()) }()
 
 	worker := newWorker(store, client, log)
-	handler, err := newServer(c, store, worker, client, widgetURL, log)
+	handler, err := newServer(c, store, worker, client, log)
 	if err != nil {
 		return err
 	}
@@ -109,14 +109,14 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	return err
 }
 
-// connect returns a client for the service, or for a fake that it starts, the address of the
-// widget, and what to call at the end.
-func connect(c *config, log *slog.Logger) (*identomat.Client, string, func(), error) {
+// connect returns a client for the service, or for a fake that it starts, and what to call at
+// the end.
+func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 	// Faces and documents are small; nothing here fetches a video.
 	opts := []identomat.Option{identomat.WithLogger(log), identomat.WithMaxMediaSize(64 << 20)}
 	if c.service {
 		client, err := identomat.NewClientFromEnv(opts...)
-		return client, cmp.Or(os.Getenv(identomat.EnvWidgetURL), identomat.DefaultWidgetURL), func() {}, err
+		return client, func() {}, err
 	}
 	fake, err := identomattest.Start(
 		identomattest.WithCallbackURL(c.publicURL+callbackPath),
@@ -124,10 +124,10 @@ func connect(c *config, log *slog.Logger) (*identomat.Client, string, func(), er
 		identomattest.WithStatusCallback("status-of-the-fake"),
 	)
 	if err != nil {
-		return nil, "", nil, err
+		return nil, nil, err
 	}
 	c.callbackKeys = []string{fake.CallbackKey}
-	return fake.Client(opts...), fake.WidgetURL, fake.Close, nil
+	return fake.Client(opts...), fake.Close, nil
 }
 
 // databasePath is DATABASE, or a file that lives as long as the fake, which forgets its sessions

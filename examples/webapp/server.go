@@ -13,7 +13,6 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,24 +38,19 @@ type server struct {
 	log    *slog.Logger
 	https  bool
 	host   string // of PUBLIC_URL
-	widget string // its origin
 	mux    *http.ServeMux
 	forged *http.CrossOriginProtection
 	asking sync.Map // the checks that Identomat is being asked for
 }
 
-func newServer(c config, st *store, w *worker, client *identomat.Client, widgetURL string, log *slog.Logger) (*server, error) {
+func newServer(c config, st *store, w *worker, client *identomat.Client, log *slog.Logger) (*server, error) {
 	public, err := c.public()
-	if err != nil {
-		return nil, err
-	}
-	widget, err := url.Parse(widgetURL)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{
 		config: c, store: st, worker: w, client: client, sms: newSMS(log), log: log,
-		https: public.Scheme == "https", host: public.Host, widget: widget.Scheme + "://" + widget.Host,
+		https: public.Scheme == "https", host: public.Host,
 		mux: http.NewServeMux(), forged: http.NewCrossOriginProtection(),
 	}
 	for pattern, handle := range map[string]handler{
@@ -224,7 +218,7 @@ func (s *server) policy(nonce, frame string) string {
 		"img-src 'self'",
 		"connect-src 'self'",
 		"frame-src " + frame,
-		"form-action 'self' " + s.widget,
+		"form-action 'self' " + s.client.WidgetURL(),
 		"base-uri 'none'",
 		"frame-ancestors 'none'",
 	}, "; ")

@@ -89,7 +89,7 @@ func openBank(t *testing.T, host string) *bank {
 	client := b.fake.Client(quick, identomat.WithLogger(log))
 	b.worker = newWorker(b.store, client, log)
 	c := config{publicURL: b.url, callbackKeys: []string{b.fake.CallbackKey}, lifetime: 15 * time.Minute}
-	b.server, err = newServer(c, b.store, b.worker, client, b.fake.WidgetURL, log)
+	b.server, err = newServer(c, b.store, b.worker, client, log)
 	require.NoError(t, err)
 	server := &http.Server{Handler: b.server, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	serving := make(chan struct{})
