@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -239,6 +240,22 @@ func exportedTypes(t *testing.T) []string {
 	}
 	require.NotEmpty(t, names)
 	return names
+}
+
+// TestAPanicPrintsNoToken panics in a process of its own: the runtime asks neither fmt nor slog.
+func TestAPanicPrintsNoToken(t *testing.T) {
+	const child = "IDENTOMAT_PANICS"
+	if os.Getenv(child) != "" {
+		panic(sessionToken)
+	}
+	program, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), child+"=1")
+	printed, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(printed), "panic: ")
+	assertSecret(t, string(printed), "the panic")
 }
 
 // dumpError is the worst that a RoundTripper or a proxy can do.

@@ -30,6 +30,9 @@ type Token string
 // Format writes a mask under every verb.
 func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
+// String is a mask: a panic prints a text of any type, but asks for this first.
+func (Token) String() string { return redacted }
+
 // LogValue is a mask.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 

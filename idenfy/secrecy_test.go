@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -157,6 +158,22 @@ func TestEveryExportedTypeIsSearched(t *testing.T) {
 		}
 	}
 	assert.Equal(t, len(values)+len(harmless), found)
+}
+
+// TestAPanicPrintsNoToken panics in a process of its own: the runtime asks neither fmt nor slog.
+func TestAPanicPrintsNoToken(t *testing.T) {
+	const child = "IDENFY_PANICS"
+	if os.Getenv(child) != "" {
+		panic(idenfy.AuthToken(authToken))
+	}
+	program, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), child+"=1")
+	printed, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(printed), "panic: ")
+	assertSecret(t, string(printed), "the panic")
 }
 
 // dumpError is the worst that a RoundTripper or a proxy can do.

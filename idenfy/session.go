@@ -62,6 +62,9 @@ type AuthToken string
 // Format writes a mask under every verb.
 func (AuthToken) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redact.Mask) }
 
+// String is a mask: a panic prints a text of any type, but asks for this first.
+func (AuthToken) String() string { return redact.Mask }
+
 // LogValue is a mask.
 func (AuthToken) LogValue() slog.Value { return slog.StringValue(redact.Mask) }
 
