@@ -198,6 +198,8 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 			key, password, _ := r.BasicAuth()
 			return nil, fmt.Errorf("proxy: %w", &url.Error{Op: "Post", URL: "https://" + key + ":" + url.QueryEscape(password) + "@x", Err: io.EOF})
 		},
+		"the key is dumped":            func(*http.Request) (*http.Response, error) { return nil, errors.New("proxy: user " + apiKey) },
+		"the secret is dumped":         func(*http.Request) (*http.Response, error) { return nil, errors.New("proxy: password " + apiSecret) },
 		"a number is dumped":           func(r *http.Request) (*http.Response, error) { return nil, errors.New("7719305526 is closed") },
 		"the request is echoed":        echo(500, "%s"),
 		"it is echoed with 200":        echo(200, "%s"),
@@ -213,6 +215,7 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 		"the reply is too large":       echo(200, privateReply+strings.Repeat(" ", 2000)),
 		"a refusal is full of persons": echo(402, privateReply),
 		"the status is unauthorized":   echo(401, `{"message":"no such key: `+apiKey+`"}`),
+		"the token is the header":      echo(200, `{"authToken":"`+base64.StdEncoding.EncodeToString([]byte(apiKey+":"+apiSecret))+`","scanRef":"s"}`),
 		"the token is an echo":         echo(200, `{"authToken":"`+apiKey+`","scanRef":"s"}`),
 		"the reading fails": func(*http.Request) (*http.Response, error) {
 			resp := reply(200, privateReply)
