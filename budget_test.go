@@ -187,6 +187,7 @@ func TestACallStaysWithinItsAllocations(t *testing.T) {
 			most = row.most[0]
 		}
 		assert.LessOrEqual(t, allocs, most, row.name)
+		t.Logf("%s: %.0f allocations, at most %.0f", row.name, allocs, most)
 	}
 }
 
