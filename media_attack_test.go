@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"io"
 	"net"
@@ -51,6 +52,30 @@ func TestAReplyThatOnlyTheConnectionEndsIsNotTakenForWhole(t *testing.T) {
 		left, err := os.ReadDir(dir)
 		require.NoError(t, err)
 		assert.Empty(t, left)
+	}
+}
+
+func TestOverTLSTheEndOfTheConnectionProvesNothingEither(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if !assert.NoError(t, err) {
+				return
+			}
+			_, _ = io.WriteString(conn, "HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n"+picture(50_000))
+			if cut {
+				_ = conn.(*tls.Conn).NetConn().Close() // anybody on the way can do that
+			}
+			_ = conn.Close()
+		}))
+		media, err := clientFor(t, server.URL, identomat.WithHTTPClient(server.Client())).Media.Face(t.Context(), token)
+		require.NoError(t, err)
+		dir := t.TempDir()
+		_, err = media.SaveFile(filepath.Join(dir, "face.jpg"))
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.Empty(t, filesIn(t, dir))
+		server.Close()
 	}
 }
 

@@ -398,9 +398,10 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 }
 
 // endsWithTheConnection reports whether nobody could tell a cut connection from the end of
-// the reply: over TLS the connection has an end of its own, and a broken gzip shows.
+// the reply: a broken gzip shows. TLS has a word of its own for the end, which crypto/tls does
+// not insist on.
 func endsWithTheConnection(resp *http.Response) bool {
-	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !resp.Uncompressed && resp.TLS == nil
+	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !resp.Uncompressed
 }
 
 const maxErrorReply = 64 << 10
