@@ -288,6 +288,10 @@ func TestWhatARoundTripperSentBeforeItsLastDialIsNotForgotten(t *testing.T) {
 	require.ErrorAs(t, err, &lost)
 	assert.True(t, lost.MaybeProcessed)
 	assert.Equal(t, 1, sent)
+	_, err = stubbed(t, fallback, quick).Documents.Passport(t.Context(), image())
+	require.ErrorAs(t, err, &lost)
+	assert.True(t, lost.MaybeProcessed)
+	assert.Equal(t, 2, sent, "an upload is sent once, too")
 
 	sent = 0
 	refused := func(*http.Request) (*http.Response, error) {
