@@ -377,6 +377,29 @@ func TestNobodyIsApprovedByASecondOpinion(t *testing.T) {
 	}
 }
 
+func TestNoErrorIsTakenBackByASecondOpinion(t *testing.T) {
+	for _, twice := range []string{
+		`"argumentError":"session-not-found","argumentError":null`, `"internalError":"x","internalError":null`,
+		`"argumentE\u0072ror":"session-not-found","argumentError":null`,
+	} {
+		for name, c := range map[string]struct {
+			rest string
+			call func(*identomat.Client) error
+		}{
+			"a wrapped reply": {`"result":{"id":"x"}`, func(c *identomat.Client) error { _, err := c.Sessions.Config(t.Context(), "x"); return err }},
+			"an object":       {`"person":{"first_name":"JOHN"}`, func(c *identomat.Client) error { _, err := c.Documents.Passport(t.Context(), image()); return err }},
+			"a delete":        {`"result":"approved"`, func(c *identomat.Client) error { return remove(c, t.Context()) }},
+			"a change":        {`"result":true`, func(c *identomat.Client) error { return c.Groups.Delete(t.Context(), "g1") }},
+		} {
+			answer := func(body string) error {
+				return c.call(stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil }))
+			}
+			require.ErrorIs(t, answer(`{`+twice+`,`+c.rest+`}`), identomat.ErrUnexpectedReply, "%s, %s", name, twice)
+			require.NoError(t, answer(`{"argumentError":null,`+c.rest+`}`), name)
+		}
+	}
+}
+
 func TestNoWordIsTakenForAToken(t *testing.T) {
 	for _, text := range []string{
 		"error", "internalError", "unauthorized", "Forbidden", "null", "undefined", "true", "ok", "0", "404", ".", "error-500", "session-not-found-2",
