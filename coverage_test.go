@@ -259,3 +259,22 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	ident, ok := typ.(*ast.Ident)
 	return ok && ident.IsExported()
 }
+
+// TestEveryPackageWithTestsLooksForLeakedGoroutines in every module: a TestMain with goleak is
+// forgotten without a trace.
+func TestEveryPackageWithTestsLooksForLeakedGoroutines(t *testing.T) {
+	looks := map[string]bool{}
+	require.NoError(t, filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			var source []byte
+			source, err = os.ReadFile(path)
+			looks[filepath.Dir(path)] = looks[filepath.Dir(path)] || strings.Contains(string(source), "\tgoleak.VerifyTestMain(m)") ||
+				strings.Contains(string(source), "{ goleak.VerifyTestMain(m) }")
+		}
+		return err
+	}))
+	require.NotEmpty(t, looks)
+	for dir, does := range looks {
+		assert.True(t, does, "no TestMain of %s calls goleak.VerifyTestMain", dir)
+	}
+}
