@@ -248,11 +248,11 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 
 func TestAnIdentifierThatRepeatsANameInCapitalsIsNotShown(t *testing.T) {
 	for identifier, shown := range map[string]string{
-		"WILHELMINA": "", "FEATHERSTONE": "", "WILHELMINA_FEATHERSTONE": "", "NO_RUSTAVELI_STREET": "", "MARIA_IS_UNKNOWN": "",
+		"WILHELMINA": "", "FEATHERSTONE": "", "WILHELMINA_FEATHERSTONE": "", "NO_RUSTAVELI_STREET": "", "MARIA_IS_UNKNOWN": "", "NO_ANNA": "",
 		"BRAND_NEW": "BRAND_NEW", "BRAND_NEW_ERROR": "BRAND_NEW_ERROR", "BAD_VALUE": "BAD_VALUE",
 	} {
 		req := privateRequest()
-		req.FirstName, req.ErrorURL = "Wilhelmina Maria", "https://bank.example/error"
+		req.FirstName, req.ErrorURL = "Wilhelmina Anna Maria", "https://bank.example/error"
 		_, err := answering(t, 400, `{"identifier":"`+identifier+`","message":"x"}`).CreateSession(t.Context(), req)
 		var api *idenfy.APIError
 		require.ErrorAs(t, err, &api)

@@ -208,8 +208,10 @@ func isReference(s string) bool {
 	return s != "" && len(s) <= 256 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// RedirectURL is where to send the customer's browser. It contains the token. (iDenfy's
-// public documentation; the page says only that the token is a parameter of the URL.)
+// RedirectURL is where to send the customer's browser. It contains the token. It is below the
+// base URL of the client that created the session, and below [DefaultBaseURL] for a session
+// that was read from JSON. (iDenfy's public documentation; the page says only that the token is
+// a parameter of the URL.)
 func (s *Session) RedirectURL() string {
 	base := s.base
 	if base == "" {
