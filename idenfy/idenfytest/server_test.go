@@ -120,7 +120,12 @@ func TestWhatThePageForbidsIsRefused(t *testing.T) {
 		assert.Contains(t, reply, `"identifier":"`+want+`"`, body)
 	}
 	assert.Empty(t, s.Sessions())
-	for _, body := range []string{`{"clientId":"1","locale":"xx","sessionLength":60,"expiryTime":1}`, `{"clientId":"1","address":"` + long(255) + `","additionalSteps":{"A":[]},"additionalData":{},"utilityBill":false}`} {
+	ascii := func(n int) string { return strings.Repeat("x", n) }
+	for _, body := range []string{
+		`{"clientId":"1","utilityBill":true}`, `{"clientId":"1","utilityBill":true,"additionalSteps":null,"additionalData":null}`, `{"clientId":"1","documents":[],"country":"LT"}`,
+		`{"clientId":"` + ascii(100) + `","firstName":"` + long(100) + `","lastName":"X","successUrl":"` + long(2048) + `","errorUrl":"a:b/c","sessionLength":3600,"expiryTime":2592000,
+			"personalNumber":"` + ascii(50) + `","documentNumber":"1","externalRef":"` + ascii(40) + `"}`,
+		`{"clientId":"1","locale":"xx","sessionLength":60,"expiryTime":1}`, `{"clientId":"1","address":"` + long(255) + `","additionalSteps":{"A":[]},"additionalData":{},"utilityBill":false}`} {
 		status, reply := post(t, s, body)
 		assert.Equal(t, 201, status, reply)
 	}
