@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"sync"
 	"testing"
 
@@ -168,6 +169,7 @@ func FuzzFlags(f *testing.F) {
 	f.Add(`{"documentTypes":["id","passport","driver_license","residence_permit"],"maxLivenessAttempts":3}`, "return_url", "https://bank.example/")
 	f.Add(`{"a":1,"a":2,"":[]}`, "a", "\xff")
 	f.Add(`[]`, "", "")
+	f.Add(`{"document_countries":["GEO","xx",7]}`, "document_countrie", "yes")
 	f.Add(`{"n":1e400,"s":"\ud800\u2028<"}`, "s", "\u2028\"")
 	f.Fuzz(func(t *testing.T, text, name, value string) {
 		var flags Flags
@@ -193,6 +195,8 @@ func FuzzFlags(f *testing.F) {
 		require.Equal(t, want, s)
 		var p problems
 		set.validate(&p, newPlace("flags"))
-		require.Empty(t, p)
+		for _, problem := range p {
+			require.True(t, strings.HasPrefix(problem.Path, "flags.document_countries["), "%+v", problem)
+		}
 	})
 }

@@ -563,7 +563,7 @@ var (
 func FuzzDate(f *testing.F) {
 	for _, text := range []string{
 		"1/8/1980", "13/1/1980", "02/29/2024", "2/29/2023", "1980-01-08T00:00:00.000Z", "2025-01-15T00:00:00", "2025-01-15", "",
-		"2025-01-15T23:59:59+04:00", "2025-01-15T23:59:59,5Z", "0000-01-01", "2025-1-15", "1/8/80", " 1/8/1980", "2025-01-15T24:00:00",
+		"2025-01-15T23:59:59+04:00", "2025-01-15T23:59:59,5Z", "0000-01-01", "2025-1-15", "1/8/80", "notation", " 1/8/1980", "2025-01-15T24:00:00",
 	} {
 		f.Add(text)
 	}
@@ -571,7 +571,7 @@ func FuzzDate(f *testing.F) {
 		at, err := identomat.Date(text).Time()
 		if err != nil {
 			assert.True(t, at.IsZero())
-			assert.False(t, text != "" && strings.Contains(err.Error(), text) && len(text) > 4)
+			assert.Contains(t, []string{"identomat: the date is empty", "identomat: the date is in no known notation"}, err.Error())
 		}
 		number := func(digits string) int { n, _ := strconv.Atoi(digits); return n }
 		if m := monthFirst.FindStringSubmatch(text); m != nil {
