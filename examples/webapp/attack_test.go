@@ -215,7 +215,7 @@ func TestOneCallbackAHundredTimesOpensOneAccount(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	require.Eventually(t, func() bool { return b.count("accounts") == 1 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return b.count("accounts") == 1 }, patience, 5*time.Millisecond)
 	status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.PlainCallback("x", token))
 	require.NoError(t, err)
 	assert.Equal(t, 200, status, "after the end, too")
@@ -333,7 +333,7 @@ func TestAnErasureThatIsAskedForOverAndOverIsTriedInItsTime(t *testing.T) {
 
 func TestAWorkerThatAlwaysHasWorkStillSweeps(t *testing.T) {
 	b := newBank(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	again := &waking{store: b.store, tokens: []identomat.Token{b.beginFor("impatient")}}
 	again.left.Store(1 << 60)
@@ -936,7 +936,7 @@ func TestACheckIsKeptWhenTheReviewerGoesAway(t *testing.T) {
 		}
 		left <- err
 	}()
-	require.Eventually(t, func() bool { return holds(b.fake, "search-screening-person") }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return holds(b.fake, "search-screening-person") }, patience, time.Millisecond)
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
 	twice := reviewer.press("/review", "/review/1/screening")
@@ -944,10 +944,10 @@ func TestACheckIsKeptWhenTheReviewerGoesAway(t *testing.T) {
 	assert.Contains(t, twice.body, `<a class="button" href="/review/1">Back to the verification</a>`)
 	assert.Equal(t, 1, asked(b.fake, "search-screening-person"))
 	b.fake.Release()
-	require.Eventually(t, func() bool { return b.count("checks") == 1 }, 10*time.Second, time.Millisecond, "it was billed")
+	require.Eventually(t, func() bool { return b.count("checks") == 1 }, patience, time.Millisecond, "it was billed")
 	require.Eventually(t, func() bool {
 		return reviewer.press("/review", "/review/1/screening").status == http.StatusSeeOther
-	}, 10*time.Second, time.Millisecond, "and can be asked for anew")
+	}, patience, time.Millisecond, "and can be asked for anew")
 }
 
 func TestHitsWithoutEndAreBounded(t *testing.T) {

@@ -28,7 +28,7 @@ import (
 )
 
 // patience is for a process that hangs; no test waits for it otherwise.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 const password = "the-password-of-a-test"
 
