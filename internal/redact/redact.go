@@ -115,8 +115,29 @@ func quotes(err error) bool {
 
 func shows(err error, secrets []string) bool {
 	return reaches(err, func(err error) bool {
-		return Contains(err.Error()+fmt.Sprintf("%+v%#v", err, err), secrets...)
+		return Contains(err.Error(), secrets...) || Contains(fmt.Sprintf("%+v", err), secrets...) ||
+			Contains(withoutAddresses(fmt.Sprintf("%#v", err)), secrets...)
 	})
+}
+
+// withoutAddresses leaves out where the pointers of a text in Go's spelling point to, as in
+// (*net.TCPAddr)(0xc000012345): four digits are there by chance.
+func withoutAddresses(text string) string {
+	var kept strings.Builder
+	for text != "" {
+		if digits, found := strings.CutPrefix(text, ")(0x"); found {
+			kept.WriteString(")(")
+			text = strings.TrimLeft(digits, "0123456789abcdef")
+			continue
+		}
+		rest := text[1:]
+		if text[0] == '"' {
+			rest = afterQuote(rest)
+		}
+		kept.WriteString(text[:len(text)-len(rest)])
+		text = rest
+	}
+	return kept.String()
 }
 
 // reaches asks of an error and of everything that it wraps, as far as that can be reached.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -64,6 +65,21 @@ func TestErrorHidesASecretAnywhereInTheChain(t *testing.T) {
 		require.ErrorIs(t, got, io.ErrUnexpectedEOF)
 		var handedOut *url.Error
 		assert.NotErrorAs(t, got, &handedOut)
+	}
+}
+
+func TestAnAddressInMemoryIsNotTakenForASecret(t *testing.T) {
+	inner := errors.New("connection refused")
+	digits := strings.TrimPrefix(fmt.Sprintf("%p", inner), "0x")
+	for _, err := range []error{&net.OpError{Op: "dial", Err: inner}, fmt.Errorf("call: %w", inner), fields{"text", inner}} {
+		require.Contains(t, fmt.Sprintf("%#v", err), ")(0x"+digits+")")
+		assert.Equal(t, err, redact.Error(err, digits, digits[len(digits)-4:]))
+	}
+	for _, text := range []string{"deadbeef", "0xdeadbeef", `a)(0xdeadbeef)`, `a\")(0xdeadbeef)`} {
+		for _, err := range []error{fields{text, inner}, &fields{text, inner}} {
+			got := redact.Error(err, "deadbeef")
+			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", got, got, got), "deadbeef")
+		}
 	}
 }
 
