@@ -246,10 +246,10 @@ func TestScaleABurstOf429DoesNotMultiplyTheRequests(t *testing.T) {
 		return seconds, calls
 	}
 	calm, _ := run(never)
-	refused := 0
+	var refused atomic.Int64
 	burst, calls := run(func(since time.Duration) string {
 		if since >= from*time.Second && since < to*time.Second {
-			refused++
+			refused.Add(1)
 			return "429 Too Many Requests"
 		}
 		return ""
@@ -260,9 +260,9 @@ func TestScaleABurstOf429DoesNotMultiplyTheRequests(t *testing.T) {
 	assert.LessOrEqual(t, overall, 1.2, "sends of a call")
 	assert.LessOrEqual(t, inside, 1.2, "during the burst")
 	assert.LessOrEqual(t, after, 1.2, "after it")
-	assert.Greater(t, refused, waiting/2)
+	assert.Greater(t, refused.Load(), int64(waiting/2))
 	t.Logf("%d of %d requests refused with 429: %.3f sends per call; %.3f times the requests of a calm run during the burst, %.3f in the 15 s after it%s",
-		refused, sum(burst), overall, inside, after, histogram(burst))
+		refused.Load(), sum(burst), overall, inside, after, histogram(burst))
 }
 
 // TestScaleRefusedCallsAreHardlySentAgain makes calls that are not polls, and of which none

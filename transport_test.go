@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -108,11 +109,6 @@ func TestADeleteThatWasCarriedOutBeforeItsReplyWasLostSaysSo(t *testing.T) {
 }
 
 func TestWhatNeverReachedTheServiceIsSentAgainAndKnownNotToBeProcessed(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	refusing := "http://" + closed.Addr().String()
-	require.NoError(t, closed.Close())
-
 	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("was called") }))
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	untrusted.StartTLS()
@@ -122,7 +118,7 @@ func TestWhatNeverReachedTheServiceIsSentAgainAndKnownNotToBeProcessed(t *testin
 	defer plain.Close()
 
 	for name, url := range map[string]string{
-		"refused": refusing, "certificate": untrusted.URL, "no TLS": "https" + plain.URL[len("http"):],
+		"refused": "http://127.0.0.1:1", "certificate": untrusted.URL, "no TLS": "https" + plain.URL[len("http"):],
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := clientFor(t, url).Sessions.Begin(t.Context(), identomat.BeginRequest{})
@@ -242,17 +238,19 @@ func TestTheWaitsDoubleAreRandomAndBounded(t *testing.T) {
 }
 
 func TestATimeoutOfTheCallersHTTPClientIsNoDeadlineOfTheContext(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		<-r.Context().Done()
-	}))
-	defer server.Close()
-	err := begin(clientFor(t, server.URL, identomat.WithHTTPClient(&http.Client{Timeout: 20 * time.Millisecond})), t.Context())
-	var timeout *identomat.TransportError
-	require.ErrorAs(t, err, &timeout)
-	assert.True(t, timeout.Timeout())
-	assert.True(t, timeout.MaybeProcessed)
-	assert.NotErrorIs(t, err, context.DeadlineExceeded)
+	synctest.Test(t, func(t *testing.T) {
+		network := &memoryNetwork{answers: func(url.Values) string { time.Sleep(time.Minute); return "" }}
+		impatient := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: network.dial}}
+		start := time.Now()
+		err := begin(clientFor(t, "http://localhost", identomat.WithHTTPClient(impatient)), t.Context())
+		assert.Equal(t, 20*time.Second, time.Since(start))
+		var timeout *identomat.TransportError
+		require.ErrorAs(t, err, &timeout)
+		assert.True(t, timeout.Timeout())
+		assert.True(t, timeout.MaybeProcessed)
+		assert.NotErrorIs(t, err, context.DeadlineExceeded)
+		time.Sleep(time.Minute) // the service's side comes to an end
+	})
 }
 
 func TestNetHTTPDoesNotSendARequestAgainByItself(t *testing.T) {

@@ -47,7 +47,7 @@ type Tab struct {
 }
 
 // patience is for a browser that hangs; no test waits for it otherwise.
-const patience = 2 * time.Minute
+const patience = 8 * time.Minute
 
 // Open starts a browser, which ends with the test. The test fails if the console of the
 // browser has complained.

@@ -212,7 +212,7 @@ func TestAFaultThatPassesIsOvercome(t *testing.T) {
 // held back until the caller goes away.
 func TestAReadThatHangsIsSentAgain(t *testing.T) {
 	srv := identomattest.NewServer(t)
-	client := srv.Client(identomat.WithAttemptTimeout(200*time.Millisecond), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 50, BaseDelay: 1}))
+	client := srv.Client(identomat.WithAttemptTimeout(time.Second), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 50, BaseDelay: 1}))
 	defer client.CloseIdleConnections()
 	session, err := srv.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{})
 	require.NoError(t, err)
@@ -292,7 +292,7 @@ func TestFiveHundredSessionsFromBeginToDelete(t *testing.T) {
 	transport.CloseIdleConnections()
 	srv.Close()
 	// What is closing is on its way out; what leaks stays for ever.
-	for deadline := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines before, %d after:\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])

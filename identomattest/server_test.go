@@ -333,7 +333,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	_, err = net.Dial("tcp", strings.TrimPrefix(srv.APIURL, "http://"))
 	require.Error(t, err)
 	stacks := make([]byte, 1<<20)
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
 		n := runtime.Stack(stacks, true)
 		if !bytes.Contains(stacks[:n], []byte("net/http.(*conn).serve")) && !bytes.Contains(stacks[:n], []byte("identomattest.(*Server)")) {
 			return

@@ -293,7 +293,7 @@ func TestASlowReplyIsHeldUntilItIsReleased(t *testing.T) {
 	require.NoError(t, create(s))
 	s.Fault(idenfytest.SlowHeaders(0), 1)
 	var lost *identomat.TransportError
-	require.ErrorAs(t, create(s, idenfy.WithAttemptTimeout(20*time.Millisecond)), &lost)
+	require.ErrorAs(t, create(s, idenfy.WithAttemptTimeout(2*time.Second)), &lost)
 	assert.True(t, lost.Timeout())
 	assert.Len(t, s.Sessions(), 3, "the session exists")
 	s.Fault(idenfytest.SlowHeaders(0), 1)
