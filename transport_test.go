@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -571,34 +572,26 @@ func TestRedirectsCarryNeitherKeyNorBodyAnywhere(t *testing.T) {
 }
 
 func TestConnectionsAreUsedAgainAfterErrors(t *testing.T) {
-	var connections atomic.Int32
-	replies := []func(http.ResponseWriter){
-		func(w http.ResponseWriter) { w.WriteHeader(502); _, _ = w.Write(bytes.Repeat([]byte("x"), 40_000)) },
-		func(w http.ResponseWriter) { _, _ = io.WriteString(w, `{"argumentError":"session-not-found"}`) },
-		func(w http.ResponseWriter) { w.WriteHeader(404) },
-		func(w http.ResponseWriter) { _, _ = io.WriteString(w, `<html>`) },
-		func(w http.ResponseWriter) { w.Header().Set("Location", "/"); w.WriteHeader(308) },
-		func(w http.ResponseWriter) {
-			w.(http.Flusher).Flush() // chunked
-			_, _ = io.WriteString(w, `{"result":"approved"}`)
-		},
-	}
-	var next atomic.Int32
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		replies[int(next.Add(1)-1)%len(replies)](w)
-	}))
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			connections.Add(1)
+	// In virtual time: net/http gives a connection up whose writer is kept from running for 50 ms.
+	synctest.Test(t, func(t *testing.T) {
+		replies := []string{
+			literal("502 Bad Gateway", "", strings.Repeat("x", 40_000)),
+			literal("200 OK", "", `{"argumentError":"session-not-found"}`),
+			literal("404 Not Found", "", ""),
+			literal("200 OK", "", `<html>`),
+			literal("308 Permanent Redirect", "Location: /\r\n", ""),
+			literalChunked("", `{"result":"approved"}`),
 		}
-	}
-	server.Start()
-	defer server.Close()
-	client := clientFor(t, server.URL, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
-	for range 3 * len(replies) {
-		_ = getResult(client, t.Context())
-	}
-	assert.EqualValues(t, 1, connections.Load())
+		var next atomic.Int32
+		network := &memoryNetwork{answers: func(url.Values) string { return replies[int(next.Add(1)-1)%len(replies)] }}
+		client := clientFor(t, "http://localhost", identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}),
+			identomat.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: network.dial}}))
+		for range 3 * len(replies) {
+			_ = getResult(client, t.Context())
+		}
+		assert.EqualValues(t, 3*len(replies), next.Load())
+		assert.Len(t, network.conns, 1)
+	})
 }
 
 func TestTheObserverAndTheLoggerSeeEveryAttempt(t *testing.T) {
