@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -220,7 +221,7 @@ func TestWhereAHandlerPanickedIsToldWhateverTheCode(t *testing.T) {
 	require.Error(t, seen)
 	assert.Contains(t, seen.Error(), "TestWhereAHandlerPanickedIsToldWhateverTheCode.func1\n")
 	assert.Regexp(t, `callback_test\.go:\d+\n`, seen.Error())
-	assert.NotContains(t, seen.Error(), "0x")
+	assert.NotRegexp(t, `[(+]0x`, seen.Error(), "neither arguments nor addresses")
 }
 
 func TestNothingOfACallbackIsLogged(t *testing.T) {
@@ -269,11 +270,17 @@ func TestNothingOfACallbackIsLogged(t *testing.T) {
 		handler.ServeHTTP(w, callbackRequest(body))
 		assert.Equal(t, 500, w.Code)
 		assert.NotEmpty(t, log.String(), name)
+		// The times, and the files of the program with their lines, hold any digits by chance.
+		told := timeOrPlace.ReplaceAllString(log.String(), "")
+		assert.NotContains(t, told, ".go:")
 		for _, secret := range secrets {
-			assert.NotContains(t, log.String()+w.Body.String(), secret, name)
+			assert.NotContains(t, told+w.Body.String(), secret, name)
 		}
 	}
 }
+
+// timeOrPlace are the times of a log, and the places of a trace in it.
+var timeOrPlace = regexp.MustCompile(`\btime=\S+|\\n\\t.*?\.(go|s):\d+`)
 
 func TestNothingWithinATextOfACallbackIsTold(t *testing.T) {
 	const body = `{"callbackApiKey":"callback-api-key-123","type":"email-one-time-password-request","data":{"to":["nino@example.com"],"code":918273,"text":"Your code is 6867"}}`

@@ -2,6 +2,7 @@ package identomattest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -349,11 +350,15 @@ func TestStartTellsThatAnAddressIsTaken(t *testing.T) {
 }
 
 func TestStartListensWhereItIsTold(t *testing.T) {
-	first, err := Start()
-	require.NoError(t, err)
-	first.Close()
-	host := strings.TrimPrefix(first.WidgetURL, "http://")
-	second, err := Start(WithAddr(host, ""), WithKeys("other-company", "other-secret"), WithCallbackKey("other-callback"))
+	var first, second *Server
+	err := errors.New("not started")
+	for try := 0; err != nil && try < 10; try++ { // another program may be faster
+		first, err = Start()
+		require.NoError(t, err)
+		first.Close()
+		host := strings.TrimPrefix(first.WidgetURL, "http://")
+		second, err = Start(WithAddr(host, ""), WithKeys("other-company", "other-secret"), WithCallbackKey("other-callback"))
+	}
 	require.NoError(t, err)
 	defer second.Close()
 	assert.Equal(t, first.WidgetURL, second.WidgetURL)
