@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -127,12 +128,16 @@ func call[P, R any](b Tab, command cdp.Command[P, R], params P) R {
 func ask[T any](b Tab, action chromedp.Action[T]) T {
 	b.Helper()
 	out, err := chromedp.Run(b.ctx, action)
-	for err != nil && strings.Contains(err.Error(), "Cannot find context with specified id") && b.ctx.Err() == nil {
+	for err != nil && goneAway.MatchString(err.Error()) && b.ctx.Err() == nil {
 		out, err = chromedp.Run(b.ctx, action)
 	}
 	require.NoError(b, err)
 	return out
 }
+
+// goneAway is what Chromium says of a page that another one has replaced in the meantime.
+var goneAway = regexp.MustCompile("Cannot find context with specified id|Execution context was destroyed|" +
+	"Inspected target navigated or closed|[Nn]o node (with|for|found for) given id|Could not find node with given id")
 
 // Visit opens an address and returns the status.
 func (b Tab) Visit(address string) int64 {
@@ -168,7 +173,10 @@ func (b Tab) Eval(script string) string {
 }
 
 // Poll waits until a condition of the page is true.
-func (b Tab) Poll(condition string) { b.Helper(); ask(b, chromedp.Poll[bool](condition)) }
+func (b Tab) Poll(condition string) {
+	b.Helper()
+	ask(b, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(patience)))
+}
 
 // Look takes pictures of a phone and of a desktop, light and dark, and checks that the page is
 // not wider than they are.
