@@ -120,8 +120,7 @@ func ExampleValidationError() {
 			),
 		},
 	})
-	var invalid *identomat.ValidationError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*identomat.ValidationError](err); ok {
 		for _, problem := range invalid.Problems {
 			fmt.Println(problem.Path, problem.Message)
 		}

@@ -121,8 +121,7 @@ func (f nameless) Read(p []byte) (int, error) {
 }
 
 func withoutPath(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
 		return fmt.Errorf("%s: %w", at.Op, at.Err)
 	}
 	return err

@@ -118,8 +118,7 @@ func FuzzReply(f *testing.F) {
 
 // kind is the sentinel that an error stands for.
 func kind(err error) error {
-	var api *APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*APIError](err); ok {
 		return api.kind
 	}
 	return err

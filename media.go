@@ -270,8 +270,7 @@ func (s *streamed) end(err error) {
 		return
 	}
 	failure := &engine.Failure{Err: err, FromReply: true, Attempts: s.reply.Attempts, MaybeProcessed: true}
-	var broken *TransportError
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[*TransportError](err); ok {
 		failure.Err, failure.FromReply = broken.Err, false
 	}
 	s.reply.End(failure)

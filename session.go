@@ -348,8 +348,7 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 			if failed++; failed == maxFailedPolls {
 				return last, err
 			}
-			var api *APIError
-			if errors.As(err, &api) {
+			if api, ok := errors.AsType[*APIError](err); ok {
 				pause += min(api.RetryAfter, maxPause)
 			}
 		}
@@ -363,8 +362,7 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 
 // isTemporary reports whether a read may succeed when it is made again later.
 func isTemporary(err error) bool {
-	var api *APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*APIError](err); ok {
 		return engine.IsTemporary(api.StatusCode)
 	}
 	var transport *TransportError

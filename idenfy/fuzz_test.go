@@ -99,8 +99,7 @@ func FuzzRequest(f *testing.F) {
 			PersonalNumber: id, Address: name, ExternalRef: country,
 		}
 		_, err := client.CreateSession(t.Context(), req)
-		var api *idenfy.APIError
-		if errors.As(err, &api) {
+		if api, ok := errors.AsType[*idenfy.APIError](err); ok {
 			t.Fatalf("the fake refuses what the SDK lets pass: %v %s", err, api.Message)
 		}
 		var invalid *identomat.ValidationError

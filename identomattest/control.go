@@ -133,8 +133,7 @@ func (s *statusOnly) WriteHeader(int)             {}
 
 func writeProblem(w http.ResponseWriter, err error) {
 	status := http.StatusBadRequest
-	var p problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[problem](err); ok {
 		status = p.status
 	}
 	writeControl(w, status, map[string]string{"error": err.Error()})

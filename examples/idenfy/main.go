@@ -133,8 +133,7 @@ func listen(signingKey string, webhooks chan<- *idenfy.Webhook) (address string,
 		webhook, err := idenfy.ParseWebhook(r, signingKey)
 		if err != nil {
 			status := http.StatusInternalServerError
-			var refused *idenfy.WebhookError
-			if errors.As(err, &refused) {
+			if refused, ok := errors.AsType[*idenfy.WebhookError](err); ok {
 				status = refused.StatusCode
 			}
 			http.Error(w, http.StatusText(status), status)

@@ -166,8 +166,7 @@ func (w *worker) erase(ctx context.Context, j job) error {
 // putOff tries again later what the service did not answer.
 func (w *worker) putOff(ctx context.Context, j job, err error) error {
 	pause := backoff(2*time.Second, j.tries, 5*time.Minute)
-	var api *identomat.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*identomat.APIError](err); ok {
 		pause = max(pause, min(api.RetryAfter, slowestReview))
 	}
 	w.log.Warn("a verification could not be looked after", "verification", j.verification, "again_in", pause, "error", err)

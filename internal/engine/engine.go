@@ -342,8 +342,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outc
 	resp, err := e.cfg.Client.Do(sent.request(actx, e.cfg.UserAgent, guard))
 	if err != nil {
 		// An incomplete form cannot have been processed.
-		var source *form.SourceError
-		if errors.As(err, &source) {
+		if source, ok := errors.AsType[*form.SourceError](err); ok {
 			return outcome{err: source, untouched: true}
 		}
 		return outcome{err: attemptError(actx, ctx, err), untouched: sent.untouched(err)}
@@ -420,8 +419,7 @@ func attemptError(actx, ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errAttemptTimeout // of the caller's http.Client, and not of the caller's context
 	}
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		return urlErr.Err // the operation says which endpoint it was
 	}
 	return err
