@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
@@ -252,6 +253,74 @@ func TestATimeoutOfTheCallersHTTPClientIsNoDeadlineOfTheContext(t *testing.T) {
 		assert.NotErrorIs(t, err, context.DeadlineExceeded)
 		time.Sleep(time.Minute) // the service's side comes to an end
 	})
+}
+
+// trickle is a body of a KiB a second, as long as the request lives.
+type trickle struct{ ctx context.Context }
+
+func (b trickle) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(time.Second):
+		return copy(p, strings.Repeat(jpeg, 1<<10/len(jpeg))), nil
+	case <-b.ctx.Done():
+		return 0, b.ctx.Err()
+	}
+}
+
+func (trickle) Close() error { return nil }
+
+// The attempt timeout is for a body that stands still. This one does not, and never ends.
+func TestATimeoutOfTheCallersHTTPClientBoundsTheReadingOfMedia(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := identomat.NewClient(companyKey, identomat.WithAttemptTimeout(5*time.Second), identomat.WithHTTPClient(&http.Client{
+			Timeout: time.Minute,
+			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+				resp := reply(200, "", "Content-Type", "image/jpeg")
+				resp.Body, resp.ContentLength = trickle{r.Context()}, 1<<30
+				return resp, nil
+			}),
+		}))
+		require.NoError(t, err)
+		start := time.Now()
+		media, err := client.Media.FaceVideo(t.Context(), token)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, media)
+		assert.Equal(t, time.Minute, time.Since(start))
+		var timeout *identomat.TransportError
+		require.ErrorAs(t, err, &timeout)
+		assert.True(t, timeout.Timeout())
+		assert.NotErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+func TestARoundTripperThatReturnsNothingIsNoReply(t *testing.T) {
+	err := begin(stubbed(t, func(*http.Request) (*http.Response, error) { return nil, nil }, quick), t.Context())
+	var lost *identomat.TransportError
+	require.ErrorAs(t, err, &lost)
+	assert.True(t, lost.MaybeProcessed, "it may have sent what it lost")
+	assert.Equal(t, 1, lost.Attempts)
+
+	client := stubbed(t, func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil }, quick)
+	assert.ErrorIs(t, begin(client, t.Context()), identomat.ErrUnexpectedReply)
+	_, err = client.Media.FaceVideo(t.Context(), token)
+	assert.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+}
+
+func TestCookiesAreNeitherKeptNorSent(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	var sent []string
+	client, err := identomat.NewClient(companyKey, identomat.WithHTTPClient(&http.Client{
+		Jar: jar,
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			sent = append(sent, r.Header.Get("Cookie"))
+			return reply(200, tokenReply, "Set-Cookie", "route=one; Path=/"), nil
+		}),
+	}))
+	require.NoError(t, err)
+	require.NoError(t, begin(client, t.Context()))
+	require.NoError(t, begin(client, t.Context()))
+	assert.Equal(t, []string{"", ""}, sent)
 }
 
 func TestNetHTTPDoesNotSendARequestAgainByItself(t *testing.T) {

@@ -183,9 +183,10 @@ func WithBaseURL(baseURL string) Option {
 }
 
 // WithHTTPClient sends requests through c, for a proxy, a client certificate or a test.
-// The client is copied; its CheckRedirect is not used, because redirects are not followed.
-// Its Timeout, if any, bounds each attempt. The default has a connection pool of its own
-// with the settings of [http.DefaultTransport] and up to 100 idle connections a host.
+// Its Transport and its Timeout are used, which, if any, bounds each attempt; its
+// CheckRedirect and its Jar are not, because redirects are not followed and no cookie is
+// documented. The default has a connection pool of its own with the settings of
+// [http.DefaultTransport] and up to 100 idle connections a host.
 func WithHTTPClient(c *http.Client) Option {
 	return option(func(s *settings) error {
 		if c == nil {

@@ -38,7 +38,7 @@ type Event struct {
 
 // Config is what all calls of one client share. It is not changed after New.
 type Config struct {
-	Client         *http.Client
+	Client         *http.Client // its Transport and Timeout
 	UserAgent      string
 	Retry          RetryPolicy
 	AttemptTimeout time.Duration
@@ -53,37 +53,32 @@ type Engine struct {
 	budget budget
 }
 
-// New returns an engine that never follows a redirect: the request holds a key and
-// personal data in its body, and no endpoint is documented to move.
+// New returns an engine.
 func New(cfg Config) *Engine {
-	client := *cfg.Client
-	client.Transport = withoutRedirects{client.Transport}
-	cfg.Client = &client
 	e := &Engine{cfg: cfg}
 	e.budget.init()
 	return e
 }
 
-// withoutRedirects takes away what an http.Client would follow, and what it would quote if it
-// could not.
-type withoutRedirects struct{ base http.RoundTripper }
+var errNoReply = errors.New("the RoundTripper returned neither a reply nor an error")
 
-func (t withoutRedirects) RoundTrip(req *http.Request) (*http.Response, error) {
-	base := t.base
-	if base == nil {
-		base = http.DefaultTransport
+// roundTrip goes past the http.Client, which would follow a redirect: the request holds a key
+// and personal data in its body, and no endpoint is documented to move.
+func (e *Engine) roundTrip(req *http.Request) (*http.Response, error) {
+	transport := e.cfg.Client.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
 	}
-	resp, err := base.RoundTrip(req)
-	if err == nil && resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header != nil {
-		resp.Header.Del("Location")
+	resp, err := transport.RoundTrip(req)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp == nil:
+		return nil, errNoReply
+	case resp.Body == nil: // a stub's
+		resp.Body = http.NoBody
 	}
-	return resp, err
-}
-
-func (t withoutRedirects) CloseIdleConnections() {
-	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
+	return resp, nil
 }
 
 // CloseIdleConnections closes connections that no call is using.
@@ -320,15 +315,22 @@ type outcome struct {
 func (o *outcome) failed() bool { return o.err != nil }
 
 func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
+	actx, cancel := ctx, context.CancelFunc(func() {})
 	if c.Source == nil && c.Stream == nil {
-		actx, cancel := ctx, context.CancelFunc(func() {})
-		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > e.cfg.AttemptTimeout {
-			actx, cancel = context.WithTimeoutCause(ctx, e.cfg.AttemptTimeout, errAttemptTimeout)
+		timeout := e.cfg.AttemptTimeout
+		if whole := e.cfg.Client.Timeout; whole > 0 {
+			timeout = min(timeout, whole)
+		}
+		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > timeout {
+			actx, cancel = context.WithTimeoutCause(ctx, timeout, errAttemptTimeout)
 		}
 		defer cancel()
 		return e.exchange(ctx, actx, c, nil)
 	}
-	guard := newGuard(ctx, e.cfg.AttemptTimeout)
+	if whole := e.cfg.Client.Timeout; whole > 0 {
+		actx, cancel = context.WithTimeoutCause(ctx, whole, errAttemptTimeout)
+	}
+	guard := newGuard(actx, cancel, e.cfg.AttemptTimeout)
 	out := e.exchange(ctx, guard.ctx, c, guard)
 	if out.reply == nil || out.reply.Stream == nil {
 		guard.stop()
@@ -339,7 +341,7 @@ func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 // exchange sends one request in the context actx and reads the reply, or its head.
 func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outcome {
 	sent := sending{call: c}
-	resp, err := e.cfg.Client.Do(sent.request(actx, e.cfg.UserAgent, guard))
+	resp, err := e.roundTrip(sent.request(actx, e.cfg.UserAgent, guard))
 	if err != nil {
 		// An incomplete form cannot have been processed.
 		if source, ok := errors.AsType[*form.SourceError](err); ok {
@@ -417,10 +419,7 @@ func attemptError(actx, ctx context.Context, err error) error {
 		return errAttemptTimeout
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errAttemptTimeout // of the caller's http.Client, and not of the caller's context
-	}
-	if urlErr, ok := errors.AsType[*url.Error](err); ok {
-		return urlErr.Err // the operation says which endpoint it was
+		return errAttemptTimeout // of a RoundTripper, and not of the caller's context
 	}
 	return err
 }

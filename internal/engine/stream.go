@@ -19,12 +19,13 @@ const PeekSize = 4 << 10
 type guard struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
+	release context.CancelFunc // of the context around it
 	timer   *time.Timer
 	timeout time.Duration
 }
 
-func newGuard(ctx context.Context, timeout time.Duration) *guard {
-	g := &guard{timeout: timeout}
+func newGuard(ctx context.Context, release context.CancelFunc, timeout time.Duration) *guard {
+	g := &guard{release: release, timeout: timeout}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
 	g.timer = time.AfterFunc(timeout, func() { g.cancel(errAttemptTimeout) })
 	return g
@@ -38,6 +39,7 @@ func (g *guard) pause() { g.timer.Stop() }
 func (g *guard) stop() {
 	g.timer.Stop()
 	g.cancel(nil)
+	g.release()
 }
 
 // guardedBody reports the progress of an upload.
