@@ -166,8 +166,8 @@ func TestACallStaysWithinItsAllocations(t *testing.T) {
 		{"result, signed", result, approved, true, [...]float64{239, 146}},
 		{"download", download, video, false, [...]float64{23, 23}},
 		{"download, signed", download, video, true, [...]float64{35, 35}},
-		{"upload", upload, passport, false, [...]float64{220, 150}},
-		{"upload, signed", upload, passport, true, [...]float64{254, 184}},
+		{"upload", upload, passport, false, [...]float64{206, 146}},
+		{"upload, signed", upload, passport, true, [...]float64{240, 180}},
 		{"search, 100 hits", search, page, false, [...]float64{841, 334}},
 	} {
 		var opts []identomat.Option

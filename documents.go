@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 
 	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/operation"
@@ -65,11 +66,6 @@ type documentReply struct {
 
 var documentMembers = [...]string{"mrzData", "visualData", "person", "requestId"}
 
-// skipped is a value that is not looked at.
-type skipped struct{}
-
-func (skipped) UnmarshalJSON([]byte) error { return nil }
-
 func (d *Document) decode(data []byte) error {
 	*d = Document{}
 	reply := documentReply{}
@@ -81,16 +77,14 @@ func (d *Document) decode(data []byte) error {
 	if err != nil {
 		return err
 	}
-	var names map[string]skipped
-	if err := json.Unmarshal(data, &names); err != nil {
-		return err
-	}
-	_, hasPerson := names["person"]
-	for _, name := range documentMembers {
-		delete(names, name)
+	hasPerson, hasFields := false, false
+	for quoted := range membersOf(data) {
+		name := string(memberName(quoted))
+		hasPerson = hasPerson || name == "person"
+		hasFields = hasFields || !slices.Contains(documentMembers[:], name)
 	}
 	fields := DocumentFields{}
-	if len(names) > 0 { // a passport has none
+	if hasFields { // a passport has none
 		if err := json.Unmarshal(data, &fields); err != nil {
 			return err
 		}

@@ -112,6 +112,14 @@ func TestTheFieldsOfADocument(t *testing.T) {
 	assert.Equal(t, "7", odd.RequestID)
 	assert.Equal(t, map[string]json.RawMessage{"person.eye_color": json.RawMessage(`"green"`)}, odd.Extra())
 	assert.Empty(t, read[identomat.Document](t, `{"requestId":"1"}`).Fields)
+	for _, alone := range []string{`{"person":{"first_name":"JOHN"}}`, ` {"p\u0065rson" : {"first_name":"JOHN"}}`, `{"person":{"first_name":"JOHN"},"requestId":null}`} {
+		document := read[identomat.Document](t, alone)
+		assert.Equal(t, "JOHN", document.Person.FirstName, "a person is enough for a document")
+		assert.Empty(t, document.Fields)
+	}
+	escaped := read[identomat.Document](t, `{"requestId":"1","\u0053urname_en_US":"DOE","mrzData":{"a":[{"b":"}"}]}}`)
+	assert.Equal(t, identomat.DocumentFields{"Surname_en_US": escaped.Fields["Surname_en_US"]}, escaped.Fields)
+	assert.Equal(t, "DOE", escaped.Fields.Text(identomat.DocFieldSurname))
 }
 
 func TestTheRequestOfCompareFacesAndItsSamples(t *testing.T) {

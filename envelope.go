@@ -3,6 +3,7 @@ package identomat
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 
 	"github.com/identomat-go/identomat/internal/sample"
 )
@@ -16,41 +17,65 @@ type envelope struct {
 	odd bool
 }
 
-// openEnvelope scans the outermost level of an object; of anything else it is empty. It does
-// not check that the rest is JSON.
+// openEnvelope looks at the outermost level of an object; of anything else it is empty.
 func openEnvelope(object []byte) (e envelope) {
-	if object = trimJSON(object); len(object) == 0 || object[0] != '{' {
-		return e
-	}
-	depth := 0
-	var value *[]byte // of the member that is being scanned, if it matters
-	start := 0
-	for i := 0; i < len(object); {
-		switch object[i] {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth == 0 && value != nil {
-				*value, value = trimJSON(object[start:i]), nil
-			}
-		case ',':
-			if depth == 1 && value != nil {
-				*value, value = trimJSON(object[start:i]), nil
-			}
-		case '"':
-			end := sample.StringEnd(object, i)
-			if depth == 1 {
-				if colon := colonAfter(object, end); colon >= 0 {
-					value, start = e.member(object[i:end]), colon+1
-					end = start
-				}
-			}
-			i = end
-			continue
+	for name, value := range membersOf(object) {
+		if known := e.member(name); known != nil {
+			*known = value
 		}
-		i++
 	}
 	return e
+}
+
+// membersOf are the quoted names and the values at the outermost level of an object; of
+// anything else there are none. It does not check that the rest is JSON, and a value that
+// does not end is none.
+func membersOf(object []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		if object = trimJSON(object); len(object) == 0 || object[0] != '{' {
+			return
+		}
+		depth, start := 0, 0
+		var name []byte // of the member that is being scanned
+		for i := 0; i < len(object); i++ {
+			switch object[i] {
+			case '{', '[':
+				depth++
+			case '}', ']', ',':
+				if object[i] != ',' {
+					depth--
+				}
+				if name != nil && (depth == 0 || depth == 1 && object[i] == ',') {
+					if !yield(name, trimJSON(object[start:i])) {
+						return
+					}
+					name = nil
+				}
+			case '"':
+				end := sample.StringEnd(object, i)
+				if depth == 1 {
+					if colon := colonAfter(object, end); colon >= 0 {
+						name, start = object[i:end], colon+1
+						end = start
+					}
+				}
+				i = end - 1
+			}
+		}
+	}
+}
+
+// memberName is a name without its quotes, or nil if that has no meaning.
+func memberName(quoted []byte) []byte {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') < 0 {
+		return name
+	}
+	var s string
+	if json.Unmarshal(quoted, &s) != nil {
+		return nil
+	}
+	return []byte(s)
 }
 
 // resultElements are the elements of the array that is the result of an object, about n, in
@@ -88,14 +113,7 @@ func resultElements(object []byte, n int) []json.RawMessage {
 
 // member is where the value of a member goes, or nil if it does not matter.
 func (e *envelope) member(quoted []byte) *[]byte {
-	name := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(name, '\\') >= 0 {
-		var s string
-		if json.Unmarshal(quoted, &s) != nil {
-			return nil
-		}
-		name = []byte(s)
-	}
+	name := memberName(quoted)
 	for i, known := range envelopeNames {
 		if !bytes.EqualFold(name, known) {
 			continue
