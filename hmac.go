@@ -115,8 +115,11 @@ func (t *hmacTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.base.RoundTrip(signed)
-	if err != nil {
+	if err != nil || resp == nil {
 		return nil, err
+	}
+	if resp.Body == nil { // a stub's
+		resp.Body = http.NoBody
 	}
 	t.check(resp)
 	return resp, nil

@@ -287,6 +287,20 @@ func TestTheTransportPrintsNoSecret(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %#v", client, client.Transport, client, client.Transport), secretKey)
 }
 
+func TestANilReplyOrBodyIsNoPanicOfTheSignature(t *testing.T) {
+	for name, rt := range map[string]roundTrip{
+		"no reply": func(*http.Request) (*http.Response, error) { return nil, nil },
+		"no body":  func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil },
+		"a signature of no body": func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{"Authorization": {`signature="` + strings.Repeat("A", 43) + `="`}}}, nil
+		},
+	} {
+		client := stubbed(t, rt, quick, identomat.WithHMAC(secretKey), identomat.RequireSignedReplies())
+		assert.NotPanics(t, func() { assert.Error(t, begin(client, t.Context()), name) }, name)
+		assert.NotPanics(t, func() { _, err := client.Media.FaceVideo(t.Context(), token); assert.Error(t, err, name) }, name)
+	}
+}
+
 // FuzzMultipartSignature compares the rule, for a form of anybody's and for an upload of the
 // client's, with its definition.
 func FuzzMultipartSignature(f *testing.F) {

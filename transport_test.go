@@ -293,6 +293,99 @@ func TestATimeoutOfTheCallersHTTPClientBoundsTheReadingOfMedia(t *testing.T) {
 	})
 }
 
+// following counts the contexts that were derived from it and not yet released.
+type following struct {
+	context.Context
+	mu   sync.Mutex
+	open int
+}
+
+func (*following) Done() <-chan struct{} { return forever }
+func (*following) Value(any) any         { return nil }
+
+var forever = make(chan struct{})
+
+func (c *following) AfterFunc(func()) func() bool {
+	c.count(1)
+	return sync.OnceValue(func() bool { c.count(-1); return true })
+}
+
+func (c *following) count(n int) { c.mu.Lock(); c.open += n; c.mu.Unlock() }
+
+func TestNoContextOfACallOutlivesIt(t *testing.T) {
+	calls := map[string]func(context.Context, *identomat.Client){
+		"begin":  func(ctx context.Context, c *identomat.Client) { _ = begin(c, ctx) },
+		"upload": func(ctx context.Context, c *identomat.Client) { _, _ = c.Documents.Passport(ctx, image()) },
+		"media": func(ctx context.Context, c *identomat.Client) {
+			if media, err := c.Media.FaceVideo(ctx, token); err == nil {
+				_, _ = io.Copy(io.Discard, media) // to its end, and not closed
+			}
+		},
+		"closed early": func(ctx context.Context, c *identomat.Client) {
+			if media, err := c.Media.FaceVideo(ctx, token); err == nil {
+				_ = media.Close()
+			}
+		},
+		"archive left early": func(ctx context.Context, c *identomat.Client) {
+			if media, err := c.VideoCalls.Videos(ctx, token); err == nil {
+				for range media.Files() {
+					break
+				}
+			}
+		},
+	}
+	replies := map[string]roundTrip{
+		"a picture": func(*http.Request) (*http.Response, error) {
+			return reply(200, picture(100_000), "Content-Type", "image/jpeg"), nil
+		},
+		"an archive": func(*http.Request) (*http.Response, error) {
+			return reply(200, entries(t, file("one.jpg"), file("two.jpg")), "Content-Type", "application/x-tar"), nil
+		},
+		"JSON":     func(*http.Request) (*http.Response, error) { return reply(200, tokenReply), nil },
+		"an error": func(*http.Request) (*http.Response, error) { return reply(500, "<html>"), nil },
+		"nothing":  func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
+		"a cut picture": func(*http.Request) (*http.Response, error) {
+			resp := reply(200, picture(100_000), "Content-Type", "image/jpeg")
+			resp.ContentLength++
+			return resp, nil
+		},
+	}
+	for replied, rt := range replies {
+		for called, call := range calls {
+			client, err := identomat.NewClient(companyKey, quick, identomat.WithHTTPClient(&http.Client{Timeout: time.Hour, Transport: rt}))
+			require.NoError(t, err)
+			ctx := &following{Context: context.Background()}
+			call(ctx, client)
+			assert.Zero(t, ctx.open, "%s and %s", called, replied)
+		}
+	}
+}
+
+func TestAServerWithoutTLSIsNamed(t *testing.T) {
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	err := begin(clientFor(t, "https"+strings.TrimPrefix(plain.URL, "http"), quick), t.Context())
+	require.ErrorIs(t, err, http.ErrSchemeMismatch)
+	assert.NotErrorAs(t, err, new(tls.RecordHeaderError), "it holds the connection")
+	assert.False(t, identomat.MaybeProcessed(err))
+}
+
+// net/http allows it: whoever gave up may still read.
+func TestABodyThatIsStillReadIsNotLookedAt(t *testing.T) {
+	done := make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	err := begin(stubbed(t, func(r *http.Request) (*http.Response, error) {
+		go func() {
+			defer close(done)
+			_, _ = io.Copy(io.Discard, r.Body)
+		}()
+		cancel()
+		return nil, r.Context().Err()
+	}), ctx)
+	<-done
+	assert.True(t, identomat.MaybeProcessed(err))
+}
+
 func TestARoundTripperThatReturnsNothingIsNoReply(t *testing.T) {
 	err := begin(stubbed(t, func(*http.Request) (*http.Response, error) { return nil, nil }, quick), t.Context())
 	var lost *identomat.TransportError

@@ -147,9 +147,7 @@ func (t basicAuth) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (t basicAuth) CloseIdleConnections() {
-	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
+	(&http.Client{Transport: t.base}).CloseIdleConnections() // which knows the default, too
 }
 
 // An Option configures a client in [NewClient]. Of two options for the same thing the

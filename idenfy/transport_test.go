@@ -560,3 +560,22 @@ func TestTheCallersHTTPClientIsNotChanged(t *testing.T) {
 	require.NoError(t, err)
 	require.Error(t, create(client, t.Context()), "a client without a transport uses the default one")
 }
+
+func TestIdleConnectionsOfTheDefaultTransportAreClosed(t *testing.T) {
+	var opened atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := clientFor(t, server.URL, idenfy.WithHTTPClient(&http.Client{}))
+	for range 2 {
+		_, err := client.CreateSession(t.Context(), request)
+		require.ErrorIs(t, err, idenfy.ErrUnexpectedReply)
+		client.CloseIdleConnections()
+	}
+	assert.EqualValues(t, 2, opened.Load())
+}

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -420,6 +421,10 @@ func attemptError(actx, ctx context.Context, err error) error {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errAttemptTimeout // of a RoundTripper, and not of the caller's context
+	}
+	// As an http.Client says it. What net/http returns holds the connection, too.
+	if record, ok := err.(tls.RecordHeaderError); ok && string(record.RecordHeader[:]) == "HTTP/" {
+		return http.ErrSchemeMismatch
 	}
 	return err
 }

@@ -76,9 +76,9 @@ func (s *sending) watch(ctx context.Context) context.Context {
 
 // untouched reports whether it is certain that the service saw nothing of the request.
 func (s *sending) untouched(err error) bool {
-	// A RoundTripper that reports nothing may have sent the body before it failed to dial.
-	if s.got.Load() || s.read.Load() || int64(s.body.Len()) < s.body.Size() {
-		return false
+	if s.got.Load() || s.read.Load() || !s.asked.Load() && !neverConnected(err) {
+		return false // at once: a RoundTripper that gave up may still be reading the body
 	}
-	return s.asked.Load() || neverConnected(err)
+	// One that reports nothing may have sent the body before it failed to dial.
+	return int64(s.body.Len()) == s.body.Size()
 }
