@@ -263,6 +263,9 @@ type Password string
 // Format writes a mask under every verb.
 func (Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
+// String is a mask, for a panic: see [Token.String].
+func (Password) String() string { return redacted }
+
 // LogValue is a mask.
 func (Password) LogValue() slog.Value { return slog.StringValue(redacted) }
 

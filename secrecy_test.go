@@ -242,20 +242,23 @@ func exportedTypes(t *testing.T) []string {
 	return names
 }
 
-// TestAPanicPrintsNoToken panics in a process of its own: the runtime asks neither fmt nor slog.
-func TestAPanicPrintsNoToken(t *testing.T) {
+// TestAPanicPrintsNoSecret panics in a process of its own: the runtime asks neither fmt nor slog.
+func TestAPanicPrintsNoSecret(t *testing.T) {
 	const child = "IDENTOMAT_PANICS"
-	if os.Getenv(child) != "" {
-		panic(sessionToken)
+	secrets := map[string]any{"a token": sessionToken, "a password": privateUser().Password}
+	if secret := secrets[os.Getenv(child)]; secret != nil {
+		panic(secret)
 	}
 	program, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), child+"=1")
-	printed, err := cmd.CombinedOutput()
-	require.Error(t, err)
-	assert.Contains(t, string(printed), "panic: ")
-	assertSecret(t, string(printed), "the panic")
+	for name := range secrets {
+		cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), child+"="+name)
+		printed, err := cmd.CombinedOutput()
+		require.Error(t, err, name)
+		assert.Contains(t, string(printed), "panic: ", name)
+		assertSecret(t, string(printed), "the panic with "+name)
+	}
 }
 
 // dumpError is the worst that a RoundTripper or a proxy can do.
