@@ -181,10 +181,11 @@ func WithHMAC(secretKey string) Option {
 }
 
 // WithHTTPClient sends requests through c, for a proxy, a client certificate or a test.
-// Its Transport and its Timeout are used, which, if any, bounds each attempt and the
-// reading of media by the context of the request; its CheckRedirect and its Jar are not, because redirects are not
-// followed and no cookie is documented. The default has a connection pool of its own with
-// the settings of [http.DefaultTransport] and up to 100 idle connections a host.
+// Of c, its Transport is used, and its Timeout, if any, which bounds each attempt and the
+// reading of media through the context of the request. CheckRedirect and Jar are not:
+// redirects are not followed, and no cookie is documented. The default has a connection
+// pool of its own with the settings of [http.DefaultTransport] and up to 100 idle
+// connections a host.
 func WithHTTPClient(c *http.Client) Option {
 	return option(func(s *settings) error {
 		if c == nil {

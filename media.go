@@ -33,10 +33,11 @@ type MediaService struct{ client *Client }
 // [Media.ExtractTo] close it themselves. It is not safe for concurrent use.
 //
 // Reading ends with [io.EOF] only if everything arrived and no signature was wrong. It
-// ends with a [TransportError] if the connection broke, and with an [APIError] that is
-// [ErrSignatureMismatch], [ErrTooLarge] or [ErrUnexpectedReply] otherwise. A read fails
-// when nothing arrives for the time of [WithAttemptTimeout]; the whole may take as long as
-// the context allows. The observer hears of the attempt when the media is at its end, has
+// ends with a [TransportError] if the connection broke, or if nothing but its end tells where
+// the media ends, and with an [APIError] that is [ErrSignatureMismatch], [ErrTooLarge] or
+// [ErrUnexpectedReply] otherwise. A read fails when nothing arrives for the time of
+// [WithAttemptTimeout]; the whole may take as long as the context and the Timeout of
+// [WithHTTPClient] allow. The observer hears of the attempt when the media is at its end, has
 // failed or is closed.
 type Media struct {
 	// ContentType is the media type of the content, without parameters: what the first

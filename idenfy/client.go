@@ -130,8 +130,8 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String
 // LogValue is String.
 func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// basicAuth adds the keys to every request. Below the http.Client they stand in no header that it
-// could carry on to another host.
+// basicAuth adds the keys to every request. The engine knows no keys but those that it keeps
+// out of errors.
 type basicAuth struct {
 	base   http.RoundTripper
 	header redact.Secret
@@ -181,10 +181,10 @@ func WithBaseURL(baseURL string) Option {
 }
 
 // WithHTTPClient sends requests through c, for a proxy, a client certificate or a test.
-// Its Transport and its Timeout are used, which, if any, bounds each attempt; its
-// CheckRedirect and its Jar are not, because redirects are not followed and no cookie is
-// documented. The default has a connection pool of its own with the settings of
-// [http.DefaultTransport] and up to 100 idle connections a host.
+// Of c, its Transport is used, and its Timeout, if any, which bounds each attempt through
+// the context of the request. CheckRedirect and Jar are not: redirects are not followed,
+// and no cookie is documented. The default has a connection pool of its own with the
+// settings of [http.DefaultTransport] and up to 100 idle connections a host.
 func WithHTTPClient(c *http.Client) Option {
 	return option(func(s *settings) error {
 		if c == nil {
