@@ -55,7 +55,7 @@ func (a *Activity) UnmarshalJSON(data []byte) error {
 // list-session-activities.)
 //
 // Errors: [ValidationError] before anything is sent; [ErrSessionNotFound],
-// [ErrInvalidKey], [ErrUnexpectedReply].
+// [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activity, error) {
 	op := operation.SessionActivities
 	body, err := s.client.sessionBody(op, token)
@@ -128,7 +128,7 @@ func (s *Statistics) UnmarshalJSON(data []byte) error {
 // reference, Accessing Data and More, get-session-statistical-summary.)
 //
 // Errors: [ValidationError] before anything is sent; [ErrSessionNotFound],
-// [ErrInvalidKey], [ErrUnexpectedReply], also for a reply without any summary.
+// [ErrInvalidKey], [ErrUnexpectedResponse], also for a reply without any summary.
 func (s *SessionsService) Statistics(ctx context.Context, token Token) (*Statistics, error) {
 	op := operation.SessionStatistics
 	body, err := s.client.sessionBody(op, token)

@@ -50,7 +50,7 @@ func (f *ArchiveFile) Read(p []byte) (int, error) { return f.src.Read(p) }
 // walk that ends without an error has read the whole archive, and its signature was right.
 // An archive of more than 10,000 entries, a file of more than 1 GiB, and a name of more than
 // 1024 bytes or 100 folders are [ErrTooLarge]; what is no whole archive is
-// [ErrUnexpectedReply].
+// [ErrUnexpectedResponse].
 func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	return func(yield func(*ArchiveFile, error) bool) {
 		defer m.Close()

@@ -191,7 +191,7 @@ func TestArchivesAreBounded(t *testing.T) {
 	_, err = count(entries(t, headers...))
 	require.ErrorIs(t, err, identomat.ErrTooLarge)
 
-	for size, want := range map[int64]error{1 << 30: identomat.ErrUnexpectedReply, 1<<30 + 1: identomat.ErrTooLarge} {
+	for size, want := range map[int64]error{1 << 30: identomat.ErrUnexpectedResponse, 1<<30 + 1: identomat.ErrTooLarge} {
 		var out bytes.Buffer
 		w := tar.NewWriter(&out)
 		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "huge", Size: size}))
@@ -217,7 +217,7 @@ func TestWhatIsNoArchiveIsAnError(t *testing.T) {
 			}
 			var api *identomat.APIError
 			require.ErrorAs(t, failed, &api, name)
-			require.ErrorIs(t, failed, identomat.ErrUnexpectedReply)
+			require.ErrorIs(t, failed, identomat.ErrUnexpectedResponse)
 			assert.Equal(t, "not a tar archive", api.Sample)
 		}
 	}
@@ -227,7 +227,7 @@ func TestWhatIsNoArchiveIsAnError(t *testing.T) {
 	for f, err := range videos(t, whole[:1500], false).Files() { // the reader of a file learns it, too
 		require.NoError(t, err)
 		_, err = io.Copy(io.Discard, f)
-		require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 		break
 	}
 }

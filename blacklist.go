@@ -64,7 +64,7 @@ func isISO(d Date) bool {
 // MaybeProcessed, [ErrAlreadyExists] from another Add tells that the lost one succeeded.
 //
 // Errors: [ValidationError] before anything is sent; [ErrAlreadyExists],
-// [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedReply].
+// [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (string, error) {
 	op := operation.BlacklistAdd
 	if s.client.validate {
@@ -93,7 +93,7 @@ func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (strin
 // repeat finds none: [ErrNotFound] from an [APIError] with MaybeProcessed.
 //
 // Errors: [ValidationError] before anything is sent; [ErrNotFound], [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedReply], also for any reply but true.
+// [ErrInvalidKey], [ErrUnexpectedResponse], also for any reply but true.
 func (s *BlacklistService) Remove(ctx context.Context, id string) error {
 	op := operation.BlacklistRemove
 	if err := s.client.require(op, "id", id); err != nil {
@@ -167,10 +167,10 @@ func (r *BlacklistRecord) UnmarshalJSON(data []byte) error {
 // (API reference, Blacklist management, list-blacklist-records.)
 //
 // An error is the last thing that the list yields. A service that answers every offset
-// with the same page, though there are more records, is [ErrUnexpectedReply].
+// with the same page, though there are more records, is [ErrUnexpectedResponse].
 //
 // Errors: [ValidationError] before anything is sent; [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedReply].
+// [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) iter.Seq2[BlacklistRecord, error] {
 	key := func(r BlacklistRecord) string { return r.ID }
 	return pages(operation.BlacklistList, key, func(offset int) ([]BlacklistRecord, int, error) {

@@ -98,7 +98,7 @@ func cannedClient(t *testing.T, body *repeated, opts ...identomat.Option) *ident
 }
 
 func signing() []identomat.Option {
-	return []identomat.Option{identomat.WithHMAC(secretKey), identomat.RequireSignedReplies()}
+	return []identomat.Option{identomat.WithHMAC(secretKey), identomat.RequireSignedResponses()}
 }
 
 func threeSteps() identomat.BeginRequest {
@@ -237,7 +237,7 @@ func TestALengthThatIsOnlyAnnouncedAllocatesLittle(t *testing.T) {
 		resp := reply(200, `{"result":"approved"}`)
 		resp.ContentLength = announced
 		return resp, nil
-	}, identomat.WithMaxReplySize(announced), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+	}, identomat.WithMaxResponseSize(announced), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	require.ErrorIs(t, getResult(client, t.Context()), io.ErrUnexpectedEOF)

@@ -152,7 +152,7 @@ func callError(op string, f *engine.Failure) error {
 		e.Attempts, e.MaybeProcessed, e.RetryAfter = f.Attempts, f.MaybeProcessed, f.RetryAfter
 		return &e
 	}
-	return &TransportError{Op: op, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
+	return &TransportError{Operation: op, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
 }
 
 // sentValues are the texts in the body of a request, for the search through errors. Whatever

@@ -28,9 +28,9 @@ const (
 	// DefaultAttemptTimeout is generous towards image processing. The service documents
 	// no response times.
 	DefaultAttemptTimeout = 60 * time.Second
-	// DefaultMaxReplySize is far above any JSON reply in the documents, the longest of
+	// DefaultMaxResponseSize is far above any JSON reply in the documents, the longest of
 	// which has 5 kB. The service documents no limit.
-	DefaultMaxReplySize = 16 << 20
+	DefaultMaxResponseSize = 16 << 20
 	// DefaultMaxMediaSize leaves room for the videos of long calls. The service documents
 	// no limit.
 	DefaultMaxMediaSize = 1 << 30
@@ -57,7 +57,7 @@ type Client struct {
 	VideoCalls *VideoCallsService
 
 	key redact.Secret
-	// signedOnly is what RequireSignedReplies asks for.
+	// signedOnly is what RequireSignedResponses asks for.
 	signedOnly bool
 	secret     redact.Secret // the zero Secret without signing
 	engine     *engine.Engine
@@ -78,7 +78,7 @@ func NewClient(companyKey string, opts ...Option) (*Client, error) {
 		widgetURL:      DefaultWidgetURL,
 		apiURL:         DefaultAPIURL,
 		attemptTimeout: DefaultAttemptTimeout,
-		maxReply:       DefaultMaxReplySize,
+		maxReply:       DefaultMaxResponseSize,
 		maxMedia:       DefaultMaxMediaSize,
 		userAgent:      "identomat-go/" + Version,
 		retry:          engine.RetryPolicy{}.WithDefaults(),
@@ -169,7 +169,7 @@ type settings struct {
 
 // WithHMAC signs every request with the secret key that belongs to a company key of the
 // HMAC type, and checks the signatures of replies. See [NewHMACTransport] for the rules
-// and [RequireSignedReplies] for replies that must be signed.
+// and [RequireSignedResponses] for replies that must be signed.
 func WithHMAC(secretKey string) Option {
 	return option(func(s *settings) error {
 		if err := checkKey("secret key", secretKey); err != nil {
@@ -257,12 +257,12 @@ func WithAttemptTimeout(d time.Duration) Option {
 	})
 }
 
-// WithMaxReplySize bounds a reply that is held in memory, in bytes after decompression.
-// A larger one is [ErrTooLarge]. The default is [DefaultMaxReplySize].
-func WithMaxReplySize(bytes int64) Option {
+// WithMaxResponseSize bounds a reply that is held in memory, in bytes after decompression.
+// A larger one is [ErrTooLarge]. The default is [DefaultMaxResponseSize].
+func WithMaxResponseSize(bytes int64) Option {
 	return option(func(s *settings) error {
 		if bytes <= 0 {
-			return errors.New("identomat: WithMaxReplySize: the size must be positive")
+			return errors.New("identomat: WithMaxResponseSize: the size must be positive")
 		}
 		s.maxReply = bytes
 		return nil
@@ -423,7 +423,7 @@ func (s *settings) client(companyKey string) (*Client, error) {
 		}
 		httpClient.Transport = NewHMACTransport(secret, httpClient.Transport, s.hmac...)
 	} else if len(s.hmac) > 0 {
-		return nil, errors.New("identomat: RequireSignedReplies and WithMultipartDigest need WithHMAC")
+		return nil, errors.New("identomat: RequireSignedResponses and WithMultipartDigest need WithHMAC")
 	}
 	c := &Client{
 		key:        secrets[0],

@@ -117,14 +117,14 @@ func TestTheDesign(t *testing.T) {
 	}
 	var apiErr *identomat.APIError
 	require.ErrorAs(t, err, &apiErr)
-	assert.Equal(t, []any{"result/", 200, "session-not-found", "", ""}, []any{apiErr.Op, apiErr.StatusCode, apiErr.Code, apiErr.Group, apiErr.Message})
+	assert.Equal(t, []any{"result/", 200, "session-not-found", "", ""}, []any{apiErr.Operation, apiErr.StatusCode, apiErr.Code, apiErr.Group, apiErr.Message})
 
 	over, cancel := context.WithCancel(ctx)
 	cancel()
 	_, err = client.Sessions.Result(over, session.Token)
 	var sendErr *identomat.TransportError
 	require.ErrorAs(t, err, &sendErr)
-	assert.Equal(t, []any{"result/", 0, false}, []any{sendErr.Op, sendErr.Attempts, sendErr.MaybeProcessed})
+	assert.Equal(t, []any{"result/", 0, false}, []any{sendErr.Operation, sendErr.Attempts, sendErr.MaybeProcessed})
 
 	_, err = client.Sessions.Begin(ctx, identomat.BeginRequest{Steps: identomat.Steps{
 		identomat.Liveness(), identomat.Email(),
@@ -148,7 +148,7 @@ func TestAWrongKeyIsFoundInEverySpelling(t *testing.T) {
 
 func TestAServerThatRequiresSignaturesIsServed(t *testing.T) {
 	server := identomattest.NewServer(t, identomattest.RequireHMAC())
-	client := server.Client(identomat.RequireSignedReplies())
+	client := server.Client(identomat.RequireSignedResponses())
 	session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
 	require.NoError(t, err)
 	server.Fault("result/", identomattest.WrongSignature(), 1)

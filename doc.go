@@ -18,7 +18,7 @@
 // when no usable reply came, or with an [APIError] when the reply was not what was asked
 // for. The Err variables tell the causes apart for errors.Is. The service reports errors
 // with status 200, too, and whatever is neither the documented reply nor a known error is
-// [ErrUnexpectedReply], never a zero value.
+// [ErrUnexpectedResponse], never a zero value.
 //
 // A call that creates something, or may cost something, is sent again only when it is certain
 // that the service processed nothing; every other call also after failures that may pass

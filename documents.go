@@ -108,7 +108,7 @@ func (d *Document) decode(data []byte) error {
 //
 // Errors of this and the other readers: [ValidationError] for a missing or empty file,
 // [TransportError] for a file that cannot be read to its end, with nothing processed;
-// [ErrInvalidKey], [ErrRateLimited], [ErrUnexpectedReply]. The documents show no error of
+// [ErrInvalidKey], [ErrRateLimited], [ErrUnexpectedResponse]. The documents show no error of
 // the readers.
 func (s *DocumentsService) CardFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardFront, image)
@@ -242,7 +242,7 @@ func (c *Client) upload(ctx context.Context, op *operation.Operation, keyName st
 	for _, f := range files {
 		part, err := f.file.part(ctx, f.name)
 		if unreadable, ok := errors.AsType[*form.SourceError](err); ok {
-			return &TransportError{Op: op.Name, Err: unreadable}
+			return &TransportError{Operation: op.Name, Err: unreadable}
 		}
 		if err != nil {
 			p.add(f.name, err.Error())

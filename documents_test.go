@@ -174,16 +174,16 @@ func TestTheRequestOfCompareFacesAndItsSamples(t *testing.T) {
 		`{"result":{"similarity":[]}}`, `{"result":"x"}`, `{"result":0.9}`, `{"result":null}`, `{"similarity":0.9}`, `{}`, `0.9`, `[]`,
 	} {
 		_, err := compareWith(text)
-		require.ErrorIs(t, err, identomat.ErrUnexpectedReply, text)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, text)
 	}
 }
 
 func TestErrorsOfTheReaders(t *testing.T) {
 	for text, want := range map[string]error{
 		`"SESSION_NOT_FOUND"`: identomat.ErrSessionNotFound, `{"argumentError":"invalid-access"}`: identomat.ErrInvalidKey, `"COMPANY_KEY_INVALID"`: identomat.ErrInvalidKey,
-		`{"internalError":"x"}`: identomat.ErrInternal, `{}`: identomat.ErrUnexpectedReply, `[]`: identomat.ErrUnexpectedReply, `null`: identomat.ErrUnexpectedReply,
-		`true`: identomat.ErrUnexpectedReply, ``: identomat.ErrUnexpectedReply, `<html>`: identomat.ErrUnexpectedReply, `{"status":"ok"}`: identomat.ErrUnexpectedReply,
-		`"` + string(token) + `"`: identomat.ErrUnexpectedReply, jpeg: identomat.ErrUnexpectedReply, `{"requestId":"1"`: identomat.ErrUnexpectedReply,
+		`{"internalError":"x"}`: identomat.ErrInternal, `{}`: identomat.ErrUnexpectedResponse, `[]`: identomat.ErrUnexpectedResponse, `null`: identomat.ErrUnexpectedResponse,
+		`true`: identomat.ErrUnexpectedResponse, ``: identomat.ErrUnexpectedResponse, `<html>`: identomat.ErrUnexpectedResponse, `{"status":"ok"}`: identomat.ErrUnexpectedResponse,
+		`"` + string(token) + `"`: identomat.ErrUnexpectedResponse, jpeg: identomat.ErrUnexpectedResponse, `{"requestId":"1"`: identomat.ErrUnexpectedResponse,
 	} {
 		for _, c := range documentCalls {
 			document, err := c.call(replying(t, 200, text, false), t.Context(), image())

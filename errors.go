@@ -44,15 +44,15 @@ var (
 	// ErrRateLimited: HTTP 429. [APIError.RetryAfter] tells how long to wait, if the
 	// service did.
 	ErrRateLimited = errors.New("identomat: rate limited")
-	// ErrUnexpectedReply: the reply is neither what was asked for nor a known error: a
+	// ErrUnexpectedResponse: the reply is neither what was asked for nor a known error: a
 	// login or proxy page, a truncated document, another shape, a redirect.
-	ErrUnexpectedReply = errors.New("identomat: unexpected reply")
-	// ErrTooLarge: the reply is larger than [WithMaxReplySize] allows, or than
+	ErrUnexpectedResponse = errors.New("identomat: unexpected reply")
+	// ErrTooLarge: the reply is larger than [WithMaxResponseSize] allows, or than
 	// [WithMaxMediaSize] if it is streamed, or an archive is beyond the limits of
 	// [Media.Files], or a reply has more than 250,000 values.
 	ErrTooLarge = errors.New("identomat: reply too large")
 	// ErrSignatureMismatch: the reply's signature is wrong, or missing where
-	// [RequireSignedReplies] demands it. Nothing of the reply can be trusted.
+	// [RequireSignedResponses] demands it. Nothing of the reply can be trusted.
 	ErrSignatureMismatch = errors.New("identomat: reply signature does not match")
 )
 
@@ -83,8 +83,8 @@ func foldCode(code string) string { return strings.ToLower(codeFolder.Replace(co
 // whatever HTTP status it came, or something that is no reply of the service at all.
 // Test for the cause with [errors.Is] and the Err variables.
 type APIError struct {
-	// Op is the endpoint, such as result/.
-	Op string
+	// Operation is the endpoint, such as result/.
+	Operation string
 	// StatusCode is the HTTP status; the service reports errors with 200, too.
 	StatusCode int
 	// Code is the service's error code in the service's spelling, or "".
@@ -113,7 +113,7 @@ type APIError struct {
 // of the reply.
 func (e *APIError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "identomat: %s: ", e.Op)
+	fmt.Fprintf(&b, "identomat: %s: ", e.Operation)
 	switch {
 	case e.Code != "":
 		b.WriteString(e.Code)
@@ -161,7 +161,7 @@ func (e APIError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil 
 
 // LogValue is a group of the fields that are safe to log.
 func (e APIError) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("op", e.Op), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts)}
+	attrs := []slog.Attr{slog.String("operation", e.Operation), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts)}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", e.Code))
 	}
@@ -173,8 +173,8 @@ func (e APIError) LogValue() slog.Value {
 // cause. A cause that would print a secret is replaced by a scrubbed one, which
 // errors.As does not see.
 type TransportError struct {
-	// Op is the endpoint, such as begin/.
-	Op string
+	// Operation is the endpoint, such as begin/.
+	Operation string
 	// Attempts counts the requests that were started; 0 if the context or the rate
 	// limiter ended the call before the first, and in [SessionsService.Wait] if the context
 	// ended between two polls.
@@ -190,7 +190,7 @@ type TransportError struct {
 // Error names the endpoint and the cause.
 func (e *TransportError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", qualified(e.Op), e.Err)
+	fmt.Fprintf(&b, "%s: %s", qualified(e.Operation), e.Err)
 	if e.Attempts > 1 {
 		fmt.Fprintf(&b, " (%d attempts)", e.Attempts)
 	}
@@ -238,6 +238,6 @@ func (e TransportError) MarshalText() ([]byte, error) { return []byte(e.Error())
 
 // LogValue is a group of the fields that are safe to log.
 func (e TransportError) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("op", e.Op), slog.Int("attempts", e.Attempts),
+	return slog.GroupValue(slog.String("operation", e.Operation), slog.Int("attempts", e.Attempts),
 		slog.Bool("maybe_processed", e.MaybeProcessed), slog.String("error", e.Error()))
 }

@@ -93,13 +93,13 @@ func ExampleAPIError() {
 	_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
 	var refused *identomat.APIError
 	if errors.As(err, &refused) {
-		fmt.Println(refused.Op, refused.StatusCode, refused.RetryAfter, refused.MaybeProcessed)
+		fmt.Println(refused.Operation, refused.StatusCode, refused.RetryAfter, refused.MaybeProcessed)
 	}
 	fmt.Println(errors.Is(err, identomat.ErrRateLimited))
 
 	_, err = client.Sessions.Result(context.Background(), "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc")
 	if errors.As(err, &refused) {
-		fmt.Println(refused.Op, refused.StatusCode, refused.Code)
+		fmt.Println(refused.Operation, refused.StatusCode, refused.Code)
 	}
 	// Output:
 	// begin/ 429 40s false

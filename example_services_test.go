@@ -110,7 +110,7 @@ func ExampleScreeningService_Unmonitor() {
 	// Output: <nil>
 }
 
-func ExampleScreeningService_Monitored() {
+func ExampleScreeningService_ListMonitored() {
 	server := exampleServer()
 	defer server.Close()
 	client := server.Client()
@@ -121,7 +121,7 @@ func ExampleScreeningService_Monitored() {
 		}
 	}
 	lastWeek := identomat.MonitoredFilter{Date: time.Now().AddDate(0, 0, -7)}
-	for record, err := range client.Screening.Monitored(context.Background(), lastWeek) {
+	for record, err := range client.Screening.ListMonitored(context.Background(), lastWeek) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func ExampleScreeningService_Monitored() {
 	// Jane Smith
 }
 
-func ExampleScreeningService_MonitoredPage() {
+func ExampleScreeningService_ListMonitoredPage() {
 	server := exampleServer()
 	defer server.Close()
 	client := server.Client()
@@ -140,7 +140,7 @@ func ExampleScreeningService_MonitoredPage() {
 	if _, err := client.Screening.Monitor(context.Background(), identomat.MonitorQuery{FullName: "John Smith"}); err != nil {
 		log.Fatal(err)
 	}
-	page, err := client.Screening.MonitoredPage(context.Background(), identomat.MonitoredFilter{}, 0, 10)
+	page, err := client.Screening.ListMonitoredPage(context.Background(), identomat.MonitoredFilter{}, 0, 10)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func ExampleGroupsService_List() {
 	defer server.Close()
 	client := server.Client()
 
-	if _, err := client.Groups.Create(context.Background(), identomat.NewGroup{Name: "Video calls"}); err != nil {
+	if _, err := client.Groups.Create(context.Background(), identomat.CreateGroupRequest{Name: "Video calls"}); err != nil {
 		log.Fatal(err)
 	}
 	groups, err := client.Groups.List(context.Background())
@@ -261,7 +261,7 @@ func ExampleGroupsService_Create() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	id, err := client.Groups.Create(context.Background(), identomat.NewGroup{Name: "Video calls", MemberIDs: []string{users[0].ID}})
+	id, err := client.Groups.Create(context.Background(), identomat.CreateGroupRequest{Name: "Video calls", MemberIDs: []string{users[0].ID}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -284,15 +284,15 @@ func ExampleGroupsService_Update() {
 		log.Fatal(err)
 	}
 	members := []string{users[0].ID}
-	id, err := client.Groups.Create(context.Background(), identomat.NewGroup{Name: "Video calls", MemberIDs: members})
+	id, err := client.Groups.Create(context.Background(), identomat.CreateGroupRequest{Name: "Video calls", MemberIDs: members})
 	if err != nil {
 		log.Fatal(err)
 	}
-	jane, err := client.Users.Create(context.Background(), identomat.NewUser{Email: "jane@bank.example", Password: "correct horse"})
+	jane, err := client.Users.Create(context.Background(), identomat.CreateUserRequest{Email: "jane@bank.example", Password: "correct horse"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = client.Groups.Update(context.Background(), id, identomat.GroupChange{MemberIDs: append(members, jane)})
+	err = client.Groups.Update(context.Background(), id, identomat.UpdateGroupRequest{MemberIDs: append(members, jane)})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func ExampleGroupsService_Delete() {
 	defer server.Close()
 	client := server.Client()
 
-	id, err := client.Groups.Create(context.Background(), identomat.NewGroup{Name: "Video calls"})
+	id, err := client.Groups.Create(context.Background(), identomat.CreateGroupRequest{Name: "Video calls"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -341,7 +341,7 @@ func ExampleUsersService_Create() {
 	defer server.Close()
 	client := server.Client()
 
-	user := identomat.NewUser{
+	user := identomat.CreateUserRequest{
 		Email: "jane@bank.example", Password: "correct horse", Rights: []identomat.UserRight{identomat.RightOperator},
 	}
 	id, err := client.Users.Create(context.Background(), user)

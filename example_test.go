@@ -54,7 +54,7 @@ func Example() {
 func ExampleNewClient() {
 	client, err := identomat.NewClient("your-company-key",
 		identomat.WithHMAC("your-secret-key"),
-		identomat.RequireSignedReplies(),
+		identomat.RequireSignedResponses(),
 		identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 4, MaxDelay: 10 * time.Second}),
 		identomat.WithObserver(func(e identomat.Event) { log.Println(e.Operation, e.StatusCode, e.Duration) }),
 	)

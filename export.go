@@ -20,7 +20,7 @@ type PDFParts struct {
 // reference, Session management.)
 //
 // Errors: [ValidationError] for an empty token or if no part is chosen;
-// [ErrSessionNotFound], [ErrInvalidKey], [ErrWrongParameters], [ErrUnexpectedReply] for
+// [ErrSessionNotFound], [ErrInvalidKey], [ErrWrongParameters], [ErrUnexpectedResponse] for
 // what is no media; [TransportError].
 func (s *SessionsService) ExportPDF(ctx context.Context, token Token, parts PDFParts) (*Media, error) {
 	op := operation.ExportSessionPDF

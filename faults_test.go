@@ -207,7 +207,7 @@ const (
 	limitOfMedia   = 128 << 10
 )
 
-var small = []identomat.Option{identomat.WithMaxReplySize(limitOfReplies), identomat.WithMaxMediaSize(limitOfMedia)}
+var small = []identomat.Option{identomat.WithMaxResponseSize(limitOfReplies), identomat.WithMaxMediaSize(limitOfMedia)}
 
 // huge is a right answer of 2 MiB.
 func huge(c callClass) string {
@@ -388,12 +388,12 @@ func faults() map[string]fault {
 		}),
 		"redirect 302":                    always(literal("302 Found", "Location: /external-api/result/\r\n", "")),
 		"redirect 307 elsewhere":          always(literal("307 Temporary Redirect", "Location: http://127.0.0.1:1/\r\n", "")),
-		"signature right":                 {signed: true, opts: []identomat.Option{identomat.RequireSignedReplies()}},
+		"signature right":                 {signed: true, opts: []identomat.Option{identomat.RequireSignedResponses()}},
 		"signature wrong":                 {signed: true, reply: forged("200 OK", func(c callClass) string { return c.body })},
 		"signature wrong on a refusal":    {signed: true, reply: forged("200 OK", func(callClass) string { return `"SESSION_NOT_FOUND"` })},
-		"signature missing":               {signed: true, opts: []identomat.Option{identomat.RequireSignedReplies()}, reply: unsigned},
+		"signature missing":               {signed: true, opts: []identomat.Option{identomat.RequireSignedResponses()}, reply: unsigned},
 		"signature missing, not required": {signed: true, reply: unsigned},
-		"signature missing on a refusal": {signed: true, opts: []identomat.Option{identomat.RequireSignedReplies()}, reply: func(conn *wireEnd, _ callClass) bool {
+		"signature missing on a refusal": {signed: true, opts: []identomat.Option{identomat.RequireSignedResponses()}, reply: func(conn *wireEnd, _ callClass) bool {
 			return conn.send(literal("200 OK", json, `"SESSION_NOT_FOUND"`))
 		}},
 	}
@@ -692,7 +692,7 @@ func faultKind(err error) string {
 		{identomat.ErrSessionNotFound, "session-not-found"},
 		{identomat.ErrNotFound, "not-found"},
 		{identomat.ErrInternal, "internal"},
-		{identomat.ErrUnexpectedReply, "unexpected"},
+		{identomat.ErrUnexpectedResponse, "unexpected"},
 	} {
 		if errors.Is(err, known.target) {
 			return known.name

@@ -139,7 +139,7 @@ func TestAFileThatCannotBeSentIsRefusedBeforeAnythingIs(t *testing.T) {
 		_, err := never.Documents.CompareFaces(t.Context(), identomat.FileFromBytes([]byte(jpeg)), image)
 		var invalid *identomat.ValidationError
 		require.ErrorAs(t, err, &invalid, name)
-		assert.Equal(t, "compare-faces", invalid.Op)
+		assert.Equal(t, "compare-faces", invalid.Operation)
 		require.Len(t, invalid.Problems, 1)
 		assert.Equal(t, "face2", invalid.Problems[0].Path)
 	}
@@ -155,7 +155,7 @@ func TestAFileThatCannotBeSentIsRefusedBeforeAnythingIs(t *testing.T) {
 		_, err := never.Documents.Passport(t.Context(), c.file)
 		var failed *identomat.TransportError
 		require.ErrorAs(t, err, &failed, name)
-		assert.Equal(t, []any{"passport/", 0, false}, []any{failed.Op, failed.Attempts, failed.MaybeProcessed})
+		assert.Equal(t, []any{"passport/", 0, false}, []any{failed.Operation, failed.Attempts, failed.MaybeProcessed})
 		if c.want != nil {
 			require.ErrorIs(t, err, c.want)
 		}

@@ -131,7 +131,7 @@ func assertPlainRefusal(t *testing.T, status int, verdict engine.Verdict) {
 	if verdict.Refused {
 		require.Less(t, status, 500)
 		require.Contains(t, codes, foldCode(api.Code))
-		require.NotErrorIs(t, api, ErrUnexpectedReply)
+		require.NotErrorIs(t, api, ErrUnexpectedResponse)
 	}
 	if api.Code != "" {
 		require.True(t, isErrorCode(api.Code), api.Code)

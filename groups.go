@@ -63,7 +63,7 @@ func (g *Group) UnmarshalJSON(data []byte) error {
 // List returns all groups of the company with list-groups; there are no pages. (API
 // reference, Other methods, list-groups.)
 //
-// Errors: [ErrNotFound], [ErrInvalidKey], [ErrUnexpectedReply]. What is not found is not
+// Errors: [ErrNotFound], [ErrInvalidKey], [ErrUnexpectedResponse]. What is not found is not
 // documented; a company without groups has an empty list.
 func (s *GroupsService) List(ctx context.Context) ([]Group, error) {
 	var groups wrapped[items[Group]]
@@ -71,9 +71,9 @@ func (s *GroupsService) List(ctx context.Context) ([]Group, error) {
 	return groups.value, err
 }
 
-// NewGroup describes a group to be made. fmt, slog and
+// CreateGroupRequest describes a group to be made. fmt, slog and
 // encoding/json show a mask.
-type NewGroup struct {
+type CreateGroupRequest struct {
 	private
 
 	// Name is required.
@@ -92,8 +92,8 @@ type NewGroup struct {
 // may make a second group.
 //
 // Errors: [ValidationError] before anything is sent; [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedReply].
-func (s *GroupsService) Create(ctx context.Context, group NewGroup) (string, error) {
+// [ErrInvalidKey], [ErrUnexpectedResponse].
+func (s *GroupsService) Create(ctx context.Context, group CreateGroupRequest) (string, error) {
 	op := operation.GroupCreate
 	if s.client.validate {
 		var p problems
@@ -124,9 +124,9 @@ func (g *madeGroup) UnmarshalJSON(data []byte) error {
 	return (*recordID)(g).UnmarshalJSON(reply.ID)
 }
 
-// GroupChange says what becomes of a group. fmt, slog and
+// UpdateGroupRequest says what becomes of a group. fmt, slog and
 // encoding/json show a mask.
-type GroupChange struct {
+type UpdateGroupRequest struct {
 	private
 
 	// Name is the new name; if empty it is not sent, and the group keeps its name.
@@ -145,12 +145,12 @@ type GroupChange struct {
 }
 
 // Update changes the name or the members of a group with change-group. Members who are
-// not listed in the change are not kept: see [GroupChange.MemberIDs]. (API reference,
+// not listed in the change are not kept: see [UpdateGroupRequest.MemberIDs]. (API reference,
 // Other methods, change-group.)
 //
 // Errors: [ValidationError] before anything is sent; [ErrWrongParameters], the only one
-// that the reference lists; [ErrInvalidKey], [ErrUnexpectedReply].
-func (s *GroupsService) Update(ctx context.Context, groupID string, change GroupChange) error {
+// that the reference lists; [ErrInvalidKey], [ErrUnexpectedResponse].
+func (s *GroupsService) Update(ctx context.Context, groupID string, change UpdateGroupRequest) error {
 	op := operation.GroupUpdate
 	if s.client.validate {
 		var p problems
@@ -173,7 +173,7 @@ func (s *GroupsService) Update(ctx context.Context, groupID string, change Group
 // repeat fails, from an [APIError] with MaybeProcessed.
 //
 // Errors: [ValidationError] before anything is sent; [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedReply].
+// [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *GroupsService) Delete(ctx context.Context, groupID string) error {
 	op := operation.GroupDelete
 	if err := s.client.require(op, paramGroupID, groupID); err != nil {
@@ -250,7 +250,7 @@ func (u *User) UnmarshalJSON(data []byte) error {
 // List returns all users of the company with list-users; there are no pages. (API
 // reference, Other methods, list-users.)
 //
-// Errors: [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedReply].
+// Errors: [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *UsersService) List(ctx context.Context) ([]User, error) {
 	var users wrapped[items[User]]
 	err := s.client.callAPI(ctx, operation.UsersList, s.client.params(), &users)
@@ -272,9 +272,9 @@ func (Password) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText writes a mask, because loggers encode what they are given.
 func (Password) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// NewUser describes a user to be made. fmt, slog and
+// CreateUserRequest describes a user to be made. fmt, slog and
 // encoding/json show a mask.
-type NewUser struct {
+type CreateUserRequest struct {
 	private
 
 	// Email is required, an address alone: johndoe@email.com.
@@ -296,7 +296,7 @@ type NewUser struct {
 // minPassword is the reference's, which does not say how characters are counted.
 const minPassword = 8
 
-func (u *NewUser) validate(op string) error {
+func (u *CreateUserRequest) validate(op string) error {
 	var p problems
 	// The documents have an error for the format of an address and do not define it, so
 	// only what no address can be is refused.
@@ -319,8 +319,8 @@ func (u *NewUser) validate(op string) error {
 //
 // Errors: [ValidationError] before anything is sent; [ErrInvalidEmailFormat],
 // [ErrPasswordTooShort], [ErrInvalidRights], [ErrUserAlreadyExists],
-// [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedReply].
-func (s *UsersService) Create(ctx context.Context, user NewUser) (string, error) {
+// [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
+func (s *UsersService) Create(ctx context.Context, user CreateUserRequest) (string, error) {
 	op := operation.UserCreate
 	if s.client.validate {
 		if err := user.validate(op.Name); err != nil {

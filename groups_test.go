@@ -31,15 +31,15 @@ func TestGroupsOnTheWire(t *testing.T) {
 	})
 
 	expects(t, mock, "make-group", body(`"name": "Group 1", "memberIds": ["user1_id", "user2_id"], "new": true`), sample(t, "make-group-default.json"))
-	id, err := client.Groups.Create(t.Context(), identomat.NewGroup{Name: "Group 1", MemberIDs: []string{"user1_id", "user2_id"}, Extra: map[string]any{"new": true}})
+	id, err := client.Groups.Create(t.Context(), identomat.CreateGroupRequest{Name: "Group 1", MemberIDs: []string{"user1_id", "user2_id"}, Extra: map[string]any{"new": true}})
 	require.NoError(t, err)
 	assert.Equal(t, "6784c6d768cb9e8a891087e1", id)
 	expects(t, mock, "make-group", body(`"name": "Group 1"`), `{"result":{"id":"g1","new":1}}`)
-	id, err = client.Groups.Create(t.Context(), identomat.NewGroup{Name: "Group 1"})
+	id, err = client.Groups.Create(t.Context(), identomat.CreateGroupRequest{Name: "Group 1"})
 	require.NoError(t, err)
 	assert.Equal(t, "g1", id)
 
-	for request, change := range map[string]identomat.GroupChange{
+	for request, change := range map[string]identomat.UpdateGroupRequest{
 		`"name": "Group 1", "memberIds": ["user1_id", "user2_id"], "new": 1`: {Name: "Group 1", MemberIDs: []string{"user1_id", "user2_id"}, Extra: map[string]any{"new": 1}},
 		`"name": "Group 2"`: {Name: "Group 2"},
 		`"memberIds": []`:   {MemberIDs: []string{}},
@@ -55,9 +55,9 @@ func TestGroupsOnTheWire(t *testing.T) {
 
 func TestAGroupThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
 	client, mock := mocked(t)
-	_, err := client.Groups.Create(t.Context(), identomat.NewGroup{MemberIDs: []string{"a", ""}, Extra: map[string]any{"memberIds": 1}})
+	_, err := client.Groups.Create(t.Context(), identomat.CreateGroupRequest{MemberIDs: []string{"a", ""}, Extra: map[string]any{"memberIds": 1}})
 	assertProblems(t, err, "make-group", "name", "memberIds[1]", "Extra.memberIds")
-	err = client.Groups.Update(t.Context(), "", identomat.GroupChange{MemberIDs: []string{""}, Extra: map[string]any{"groupId": 1}})
+	err = client.Groups.Update(t.Context(), "", identomat.UpdateGroupRequest{MemberIDs: []string{""}, Extra: map[string]any{"groupId": 1}})
 	assertProblems(t, err, "change-group", "groupId", "memberIds[0]", "Extra.groupId")
 	assertProblems(t, client.Groups.Delete(t.Context(), ""), "delete-group", "groupId")
 	assert.Zero(t, mock.GetTotalCallCount())
@@ -79,7 +79,7 @@ func TestUsersOnTheWire(t *testing.T) {
 	})
 
 	yes, no := true, false
-	for request, user := range map[string]identomat.NewUser{
+	for request, user := range map[string]identomat.CreateUserRequest{
 		`"email": "johndoe@email.com", "emailVerified": true, "password": "12345678", "firstName": "John", "lastName": "Doe",
 			"rights": ["call_center_operator", "administrator", "operator"], "new": "x"`: {
 			Email: "johndoe@email.com", EmailVerified: &yes, Password: "12345678", FirstName: "John", LastName: "Doe",
@@ -101,22 +101,22 @@ func TestUsersOnTheWire(t *testing.T) {
 func TestAUserThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
 	client, mock := mocked(t)
 	for _, email := range []string{"", "wilhelmina", "@example.com", "wilhelmina@", "wilhelmina @example.com", "Wilhelmina <wilhelmina@example.com>"} {
-		_, err := client.Users.Create(t.Context(), identomat.NewUser{Email: email, Password: "1234567", Extra: map[string]any{"password": 12345678}})
+		_, err := client.Users.Create(t.Context(), identomat.CreateUserRequest{Email: email, Password: "1234567", Extra: map[string]any{"password": 12345678}})
 		assertProblems(t, err, "create-user", "email", "password", "Extra.password")
 	}
-	_, err := client.Users.Create(t.Context(), identomat.NewUser{Email: "a@b", Password: "პაროლი1"})
+	_, err := client.Users.Create(t.Context(), identomat.CreateUserRequest{Email: "a@b", Password: "პაროლი1"})
 	assertProblems(t, err, "create-user", "password")
 	assert.Zero(t, mock.GetTotalCallCount())
 
 	client, mock = mocked(t, identomat.WithoutValidation())
 	expects(t, mock, "create-user", body(`"email": "", "password": ""`), sample(t, "create-user-wrongparameters.json"))
-	_, err = client.Users.Create(t.Context(), identomat.NewUser{})
+	_, err = client.Users.Create(t.Context(), identomat.CreateUserRequest{})
 	require.ErrorIs(t, err, identomat.ErrWrongParameters)
 }
 
 func TestAPasswordIsSentAndNeverShown(t *testing.T) {
 	user := privateUser()
-	text := printings(t, user) + printings(t, user.Password) + fmt.Sprint(struct{ User identomat.NewUser }{user})
+	text := printings(t, user) + printings(t, user.Password) + fmt.Sprint(struct{ User identomat.CreateUserRequest }{user})
 	for _, v := range []any{user, &user, user.Password, map[string]any{"p": user.Password}} {
 		data, err := json.Marshal(v)
 		require.NoError(t, err)
@@ -129,24 +129,24 @@ func TestAPasswordIsSentAndNeverShown(t *testing.T) {
 func TestGroupsAndUsersAgainstTheFake(t *testing.T) {
 	server := identomattest.NewServer(t)
 	client, ctx := server.Client(), t.Context()
-	jane, err := client.Users.Create(ctx, identomat.NewUser{Email: "jane@example.com", Password: "12345678", Rights: []identomat.UserRight{identomat.RightOperator}})
+	jane, err := client.Users.Create(ctx, identomat.CreateUserRequest{Email: "jane@example.com", Password: "12345678", Rights: []identomat.UserRight{identomat.RightOperator}})
 	require.NoError(t, err)
-	joe, err := client.Users.Create(ctx, identomat.NewUser{Email: "joe@example.com", Password: "12345678"})
+	joe, err := client.Users.Create(ctx, identomat.CreateUserRequest{Email: "joe@example.com", Password: "12345678"})
 	require.NoError(t, err)
-	_, err = client.Users.Create(ctx, identomat.NewUser{Email: "joe@example.com", Password: "12345678"})
+	_, err = client.Users.Create(ctx, identomat.CreateUserRequest{Email: "joe@example.com", Password: "12345678"})
 	require.ErrorIs(t, err, identomat.ErrUserAlreadyExists)
-	_, err = client.Users.Create(ctx, identomat.NewUser{Email: "j@example.com", Password: "12345678", Rights: []identomat.UserRight{"identomat_admin"}})
+	_, err = client.Users.Create(ctx, identomat.CreateUserRequest{Email: "j@example.com", Password: "12345678", Rights: []identomat.UserRight{"identomat_admin"}})
 	require.ErrorIs(t, err, identomat.ErrInvalidRights)
-	_, err = client.Users.Create(ctx, identomat.NewUser{Email: "a@b", Password: "12345678"})
+	_, err = client.Users.Create(ctx, identomat.CreateUserRequest{Email: "a@b", Password: "12345678"})
 	require.ErrorIs(t, err, identomat.ErrInvalidEmailFormat)
-	_, err = server.Client(identomat.WithoutValidation()).Users.Create(ctx, identomat.NewUser{Email: "j@example.com", Password: "1"})
+	_, err = server.Client(identomat.WithoutValidation()).Users.Create(ctx, identomat.CreateUserRequest{Email: "j@example.com", Password: "1"})
 	require.ErrorIs(t, err, identomat.ErrPasswordTooShort)
 	users, err := client.Users.List(ctx)
 	require.NoError(t, err)
 	require.Len(t, users, 3)
 	assert.Equal(t, []identomat.UserRight{identomat.RightCallCenterOperator}, users[2].Roles)
 
-	id, err := client.Groups.Create(ctx, identomat.NewGroup{Name: "Calls", MemberIDs: []string{jane}})
+	id, err := client.Groups.Create(ctx, identomat.CreateGroupRequest{Name: "Calls", MemberIDs: []string{jane}})
 	require.NoError(t, err)
 	members := func() []string {
 		groups, err := client.Groups.List(ctx)
@@ -159,11 +159,11 @@ func TestGroupsAndUsersAgainstTheFake(t *testing.T) {
 		return list
 	}
 	assert.Equal(t, []string{"Calls", "jane@example.com"}, members())
-	require.NoError(t, client.Groups.Update(ctx, id, identomat.GroupChange{Name: "Video calls"}))
+	require.NoError(t, client.Groups.Update(ctx, id, identomat.UpdateGroupRequest{Name: "Video calls"}))
 	assert.Equal(t, []string{"Video calls", "jane@example.com"}, members())
-	require.NoError(t, client.Groups.Update(ctx, id, identomat.GroupChange{MemberIDs: []string{joe}}))
+	require.NoError(t, client.Groups.Update(ctx, id, identomat.UpdateGroupRequest{MemberIDs: []string{joe}}))
 	assert.Equal(t, []string{"Video calls", "joe@example.com"}, members())
-	require.NoError(t, client.Groups.Update(ctx, id, identomat.GroupChange{MemberIDs: []string{}}))
+	require.NoError(t, client.Groups.Update(ctx, id, identomat.UpdateGroupRequest{MemberIDs: []string{}}))
 	assert.Equal(t, []string{"Video calls"}, members())
 	require.NoError(t, client.Groups.Delete(ctx, id))
 	err = client.Groups.Delete(ctx, id)

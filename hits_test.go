@@ -75,7 +75,7 @@ func TestAPageWithAHitOfNobodyOrWithoutAScoreIsRefused(t *testing.T) {
 	for _, bad := range []string{`{"score":7}`, `{"name":"n"}`, `{"score":null,"name":"n"}`, `{"score":"NaN","name":"n"}`, `null`, `[]`, `7`} {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, `{"result":[`+good+`,`+bad+`]}`), nil })
 		hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
-		require.ErrorIs(t, err, identomat.ErrUnexpectedReply, bad)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, bad)
 		assert.Empty(t, hits, bad)
 	}
 }

@@ -37,7 +37,7 @@ type hmacOption func(*hmacRules)
 func (o hmacOption) applyHMAC(r *hmacRules)  { o(r) }
 func (o hmacOption) apply(s *settings) error { s.hmac = append(s.hmac, o); return nil }
 
-// RequireSignedReplies refuses a successful reply without a signature with
+// RequireSignedResponses refuses a successful reply without a signature with
 // [ErrSignatureMismatch]. The default is to check a signature only where there is one,
 // because Identomat's page about HMAC says that successful replies are signed, and not
 // whether those of the newer host are. Replies that report an error are documented to be
@@ -45,7 +45,7 @@ func (o hmacOption) apply(s *settings) error { s.hmac = append(s.hmac, o); retur
 //
 // [NewClient] refuses it without [WithHMAC], and so does [NewClientFromEnv] without
 // IDENTOMAT_SECRET_KEY.
-func RequireSignedReplies() HMACOption {
+func RequireSignedResponses() HMACOption {
 	return hmacOption(func(r *hmacRules) { r.requireSigned = true })
 }
 

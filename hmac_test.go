@@ -203,7 +203,7 @@ func TestSignedReplies(t *testing.T) {
 				defer server.Close()
 				opts := []identomat.Option{identomat.WithHMAC(secretKey)}
 				if c.required {
-					opts = append([]identomat.Option{identomat.RequireSignedReplies()}, opts...)
+					opts = append([]identomat.Option{identomat.RequireSignedResponses()}, opts...)
 				}
 				result, err := clientFor(t, server.URL, opts...).Sessions.Result(t.Context(), token)
 				if c.want == nil {
@@ -263,9 +263,9 @@ func TestEveryByteOfASignatureCounts(t *testing.T) {
 
 func TestAnUnsignedFailureIsNoMismatch(t *testing.T) {
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(502, "<html>"), nil },
-		identomat.WithHMAC(secretKey), identomat.RequireSignedReplies(), quick)
+		identomat.WithHMAC(secretKey), identomat.RequireSignedResponses(), quick)
 	err := begin(client, t.Context())
-	require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+	require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 	require.NotErrorIs(t, err, identomat.ErrSignatureMismatch)
 }
 
@@ -295,7 +295,7 @@ func TestANilReplyOrBodyIsNoPanicOfTheSignature(t *testing.T) {
 			return &http.Response{StatusCode: 200, Header: http.Header{"Authorization": {`signature="` + strings.Repeat("A", 43) + `="`}}}, nil
 		},
 	} {
-		client := stubbed(t, rt, quick, identomat.WithHMAC(secretKey), identomat.RequireSignedReplies())
+		client := stubbed(t, rt, quick, identomat.WithHMAC(secretKey), identomat.RequireSignedResponses())
 		assert.NotPanics(t, func() { assert.Error(t, begin(client, t.Context()), name) }, name)
 		assert.NotPanics(t, func() { _, err := client.Media.FaceVideo(t.Context(), token); assert.Error(t, err, name) }, name)
 	}

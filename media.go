@@ -35,7 +35,7 @@ type MediaService struct{ client *Client }
 // Reading ends with [io.EOF] only if everything arrived and no signature was wrong. It
 // ends with a [TransportError] if the connection broke, or if nothing but its end tells where
 // the media ends, and with an [APIError] that is [ErrSignatureMismatch], [ErrTooLarge] or
-// [ErrUnexpectedReply] otherwise. A read fails when nothing arrives for the time of
+// [ErrUnexpectedResponse] otherwise. A read fails when nothing arrives for the time of
 // [WithAttemptTimeout]; the whole may take as long as the context and the Timeout of
 // [WithHTTPClient] allow. The observer hears of the attempt when the media is at its end, has
 // failed or is closed.
@@ -116,7 +116,7 @@ func (m *Media) WriteTo(w io.Writer) (int64, error) {
 }
 
 // Bytes reads the rest of the media into memory, and closes it. Media larger than
-// [WithMaxReplySize] allows is [ErrTooLarge].
+// [WithMaxResponseSize] allows is [ErrTooLarge].
 func (m *Media) Bytes() ([]byte, error) {
 	defer m.Close()
 	limit := m.from.client.maxReply
@@ -191,7 +191,7 @@ type streamed struct {
 func (s *streamed) Judge(r *engine.Reply, readErr error) engine.Verdict {
 	r.Body = bytes.TrimPrefix(r.Body, []byte(byteOrderMark))
 	verdict := s.call.Judge(r, readErr)
-	if e, ok := verdict.Err.(*APIError); ok && e.kind == ErrUnexpectedReply && s.unsigned {
+	if e, ok := verdict.Err.(*APIError); ok && e.kind == ErrUnexpectedResponse && s.unsigned {
 		e.kind, e.Sample = ErrSignatureMismatch, ""
 	}
 	return verdict
@@ -226,7 +226,7 @@ func (s *streamed) refuses(body []byte) bool {
 
 // public gives an error of reading the stream its public type.
 func (s *streamed) public(err error) error {
-	api := &APIError{Op: s.op.Name, StatusCode: http.StatusOK, Attempts: s.reply.Attempts, MaybeProcessed: true}
+	api := &APIError{Operation: s.op.Name, StatusCode: http.StatusOK, Attempts: s.reply.Attempts, MaybeProcessed: true}
 	var (
 		known   *APIError
 		broken  *TransportError
@@ -242,17 +242,17 @@ func (s *streamed) public(err error) error {
 	case errors.Is(err, engine.ErrTooLarge):
 		api.kind = ErrTooLarge
 	case errors.As(err, &format):
-		api.kind, api.Sample = ErrUnexpectedReply, format.Problem
+		api.kind, api.Sample = ErrUnexpectedResponse, format.Problem
 	case errors.Is(err, io.ErrUnexpectedEOF) && s.reply.Complete():
-		api.kind, api.Sample = ErrUnexpectedReply, "a document without its end"
+		api.kind, api.Sample = ErrUnexpectedResponse, "a document without its end"
 	case errors.As(err, &refused):
 		verdict := s.Judge(&engine.Reply{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Reply}, nil)
 		if !errors.As(verdict.Err, &api) {
-			api.kind = ErrUnexpectedReply
+			api.kind = ErrUnexpectedResponse
 		}
 		api.Attempts = s.reply.Attempts
 	default:
-		return &TransportError{Op: s.op.Name, Attempts: s.reply.Attempts, MaybeProcessed: true, Err: err}
+		return &TransportError{Operation: s.op.Name, Attempts: s.reply.Attempts, MaybeProcessed: true, Err: err}
 	}
 	return api
 }
@@ -365,7 +365,7 @@ func (c *Client) firstItem(ctx context.Context, op *operation.Operation, body []
 	uris := datauri.NewReader(from.reply)
 	item, err := uris.Next()
 	if err == io.EOF {
-		err = &APIError{Op: op.Name, StatusCode: http.StatusOK, Attempts: from.reply.Attempts, kind: ErrNotFound, Sample: "an empty list"}
+		err = &APIError{Operation: op.Name, StatusCode: http.StatusOK, Attempts: from.reply.Attempts, kind: ErrNotFound, Sample: "an empty list"}
 	}
 	var media *Media
 	if err == nil {
@@ -521,7 +521,7 @@ func isVague(contentType string) bool {
 // a residence permit are cards here is not documented; in package identomattest they are.
 //
 // Errors of this and the other methods: [ValidationError] for an empty token;
-// [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey], [ErrUnexpectedReply].
+// [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *MediaService) CardFront(ctx context.Context, token Token) (*Media, error) {
 	return s.client.sessionMedia(ctx, operation.ResultCardFront, token)
 }

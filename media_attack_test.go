@@ -82,7 +82,7 @@ func TestOverTLSTheEndOfTheConnectionProvesNothingEither(t *testing.T) {
 func TestOnlyAnEmptyReplyConfirmsAChange(t *testing.T) {
 	calls := func(c *identomat.Client) []error {
 		return []error{
-			c.Groups.Delete(t.Context(), "g1"), c.Groups.Update(t.Context(), "g1", identomat.GroupChange{Name: "n"}),
+			c.Groups.Delete(t.Context(), "g1"), c.Groups.Update(t.Context(), "g1", identomat.UpdateGroupRequest{Name: "n"}),
 			c.Screening.Unmonitor(t.Context(), "id"), c.VideoCalls.End(t.Context(), token),
 		}
 	}
@@ -110,7 +110,7 @@ func TestNoFileOfAnUnsignedReplyIsHandedOutWhereSignaturesAreRequired(t *testing
 				return reply(200, body), nil
 			}
 			return reply(200, body, "Authorization", header), nil
-		}, identomat.WithHMAC(secretKey), identomat.RequireSignedReplies())
+		}, identomat.WithHMAC(secretKey), identomat.RequireSignedResponses())
 		for media, err := range client.VideoCalls.Shots(t.Context(), token) {
 			assert.Nil(t, media)
 			require.ErrorIs(t, err, identomat.ErrSignatureMismatch)

@@ -248,7 +248,7 @@ func TestMediaRequestsAreChecked(t *testing.T) {
 	} {
 		var invalid *identomat.ValidationError
 		require.ErrorAs(t, err, &invalid, want)
-		got := invalid.Op
+		got := invalid.Operation
 		for _, p := range invalid.Problems {
 			got += " " + p.Path
 		}
@@ -287,18 +287,18 @@ func refusals() map[string]error {
 		strings.Repeat(" ", 3000) + `{"argumentError":"not-found"}`:             identomat.ErrNotFound,
 		strings.Repeat(" ", 10_000) + `{"argumentError":"not-found"}`:           identomat.ErrNotFound,
 		`{"argumentError":"not-found","x":"` + strings.Repeat("x", 9000) + `"}`: identomat.ErrNotFound,
-		utf16:                               identomat.ErrUnexpectedReply,
-		`<html><body>Sign in</body></html>`: identomat.ErrUnexpectedReply,
-		"\n<!DOCTYPE html>" + strings.Repeat("<p>", 5000): identomat.ErrUnexpectedReply,
-		`<?xml version="1.0"?><Error/>`:                   identomat.ErrUnexpectedReply,
-		"\xef\xbb\xbf<html>":                              identomat.ErrUnexpectedReply,
+		utf16:                               identomat.ErrUnexpectedResponse,
+		`<html><body>Sign in</body></html>`: identomat.ErrUnexpectedResponse,
+		"\n<!DOCTYPE html>" + strings.Repeat("<p>", 5000): identomat.ErrUnexpectedResponse,
+		`<?xml version="1.0"?><Error/>`:                   identomat.ErrUnexpectedResponse,
+		"\xef\xbb\xbf<html>":                              identomat.ErrUnexpectedResponse,
 	}
 	for _, body := range []string{
 		"", " ", "\r\n", "\xef\xbb\xbf", "{}", "[]", "null", "true", "false", "0", "not found", "SESSION_NOT_FOUND", "Too many requests", "BMI not known",
 		"GIF89a is no picture", "ID3", "[" + strings.Repeat(`{"a":1},`, 2000) + "{}]", "{" + jpeg, `{"a":"%PDF-1.4"}`, "%!PS-Adobe- no, a text", "Помилка", "შეცდომა",
 		strings.Repeat("შეცდომა ", 1000), `")]}'`, "[1]", `{"person":{"first_name":"John"}}`,
 	} {
-		all[body] = identomat.ErrUnexpectedReply
+		all[body] = identomat.ErrUnexpectedResponse
 	}
 	return all
 }
@@ -335,7 +335,7 @@ func TestWhatIsNoDataURIIsAnErrorHoweverItIsLabelled(t *testing.T) {
 		picture(50), picture(9000), pdf, `{"result":null}`, `{"result":{}}`, `{"result":1}`, `{"result":[1]}`, `{"result":""}`, `{"result":[[""]]}`, `{"result":"data:image/png;base64,"}`,
 		`{"result":"FAILED"}`, `{"result":"data:image/png,hello"}`, `{"result":"Y==="}`, `{"result":["YWJj` + "\n" + `YWJj"]}`, `{"result":"` + encoded("not found") + `"}`,
 	} {
-		bodies[body] = identomat.ErrUnexpectedReply
+		bodies[body] = identomat.ErrUnexpectedResponse
 	}
 	for body, want := range bodies {
 		for _, label := range []string{"", "image/jpeg", "application/json", "text/html"} {
@@ -368,7 +368,7 @@ func TestWhatWasNotAskedForIsRefused(t *testing.T) {
 	} {
 		for _, c := range []mediaCall{binaries[3], inJSON[0]} {
 			_, err := c.call(t.Context(), client)
-			require.ErrorIs(t, err, identomat.ErrUnexpectedReply, name)
+			require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, name)
 		}
 	}
 	media, err := face(t.Context(), replying(t, 200, picture(100), false, "Content-Encoding", "Identity"))
@@ -437,7 +437,7 @@ func TestTheContentTypeIsWhatTheBytesShow(t *testing.T) {
 	}
 	for _, label := range []string{"text/plain", "text/html", "application/json", "application/xml"} {
 		_, err := face(t.Context(), replying(t, 200, "\x00\x01\x02\x03", false, "Content-Type", label))
-		require.ErrorIs(t, err, identomat.ErrUnexpectedReply, "nothing in it says that it is no text")
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, "nothing in it says that it is no text")
 	}
 }
 
@@ -659,7 +659,7 @@ func TestMediaIsBounded(t *testing.T) {
 		// The size of what is held in memory.
 		for limit, ok := range map[int64]bool{9999: false, 10_000: true} {
 			for _, call := range []func(context.Context, *identomat.Client) (*identomat.Media, error){face, facePhoto} {
-				media, err := call(t.Context(), bounded(identomat.WithMaxReplySize(limit)))
+				media, err := call(t.Context(), bounded(identomat.WithMaxResponseSize(limit)))
 				require.NoError(t, err, "the other limit")
 				media.Progress(func(int64, int64) {
 					assert.False(t, !ok && media.Size > 0, "what is known to be too large is not read")
@@ -733,7 +733,7 @@ func TestSaveFileLeavesNothingBehind(t *testing.T) {
 			return resp
 		}},
 		"wrong signature":   {resp: func() *http.Response { return reply(200, data, "Authorization", sign("x", data)) }, opts: []identomat.Option{identomat.WithHMAC(secretKey)}, want: identomat.ErrSignatureMismatch},
-		"missing signature": {resp: func() *http.Response { return reply(200, data) }, opts: []identomat.Option{identomat.WithHMAC(secretKey), identomat.RequireSignedReplies()}, want: identomat.ErrSignatureMismatch},
+		"missing signature": {resp: func() *http.Response { return reply(200, data) }, opts: []identomat.Option{identomat.WithHMAC(secretKey), identomat.RequireSignedResponses()}, want: identomat.ErrSignatureMismatch},
 		"too large": {resp: func() *http.Response {
 			resp := reply(200, data)
 			resp.ContentLength = -1
@@ -895,7 +895,7 @@ func TestADownloadCutAnywhereLeavesNothing(t *testing.T) {
 						identomat.WithWidgetURL("http://localhost"), identomat.WithAPIURL("http://localhost"),
 					}
 					if secret != "" {
-						opts = append(opts, identomat.WithHMAC(secret), identomat.RequireSignedReplies())
+						opts = append(opts, identomat.WithHMAC(secret), identomat.RequireSignedResponses())
 					}
 					client, err := identomat.NewClient(companyKey, opts...)
 					require.NoError(t, err)
@@ -1070,7 +1070,7 @@ func TestAnArchiveThatIsNoneDoesNotEndTheWalk(t *testing.T) {
 		require.NoError(t, err)
 		for file, err := range shot.Files() {
 			if err != nil {
-				require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+				require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 				seen = append(seen, "no archive")
 				break
 			}
@@ -1090,9 +1090,9 @@ func TestErrorsThatComeLateAreNotLost(t *testing.T) {
 	}{
 		"an error after the result":     {body: good[:len(good)-1] + `,"argumentError":"session-not-found"}`, want: identomat.ErrSessionNotFound},
 		"an internal error after it":    {body: good[:len(good)-1] + `,"internalError":"x"}`, want: identomat.ErrInternal},
-		"a second result":               {body: good[:len(good)-1] + `,"result":[]}`, want: identomat.ErrUnexpectedReply},
-		"something after the end":       {body: good + "x", want: identomat.ErrUnexpectedReply},
-		"base64 that is none":           {body: strings.Replace(good, `","`, `!","`, 1), want: identomat.ErrUnexpectedReply},
+		"a second result":               {body: good[:len(good)-1] + `,"result":[]}`, want: identomat.ErrUnexpectedResponse},
+		"something after the end":       {body: good + "x", want: identomat.ErrUnexpectedResponse},
+		"base64 that is none":           {body: strings.Replace(good, `","`, `!","`, 1), want: identomat.ErrUnexpectedResponse},
 		"the reply is cut":              {body: good[:len(good)-1], want: io.ErrUnexpectedEOF},
 		"the reply is cut in its data":  {body: good[:len(good)-1000], want: io.ErrUnexpectedEOF},
 		"the signature is wrong":        {body: good, opts: []identomat.Option{identomat.WithHMAC(secretKey)}, want: identomat.ErrSignatureMismatch},
@@ -1385,7 +1385,7 @@ func TestTheObserverHearsOfAStreamOnceAtItsEnd(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, events, 1, "the attempt that failed")
 		assert.Equal(t, 503, events[0].StatusCode)
-		require.ErrorIs(t, events[0].Err, identomat.ErrUnexpectedReply)
+		require.ErrorIs(t, events[0].Err, identomat.ErrUnexpectedResponse)
 		time.Sleep(time.Minute)
 		_, err = media.Bytes()
 		require.NoError(t, err)
@@ -1450,10 +1450,10 @@ func TestTheObserverHearsOfAStreamOnceAtItsEnd(t *testing.T) {
 		media, err = face(t.Context(), client)
 		require.NoError(t, err)
 		for _, err := range media.Files() {
-			require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+			require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 		}
 		require.Len(t, events, 1)
-		require.ErrorIs(t, events[0].Err, identomat.ErrUnexpectedReply)
+		require.ErrorIs(t, events[0].Err, identomat.ErrUnexpectedResponse)
 	})
 }
 
@@ -1502,7 +1502,7 @@ func TestSignedMediaIsVerifiedBeforeItEnds(t *testing.T) {
 						resp.Header.Set("Authorization", signature)
 					}
 					return resp, nil
-				}, identomat.WithHMAC(secretKey), identomat.RequireSignedReplies())
+				}, identomat.WithHMAC(secretKey), identomat.RequireSignedResponses())
 				media, err := call.call(t.Context(), client)
 				if err == nil {
 					var out bytes.Buffer

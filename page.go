@@ -152,7 +152,7 @@ func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch fu
 			}
 			if len(page) == 0 && total > offset {
 				yield(none, &APIError{
-					Op: op.Name, StatusCode: http.StatusOK, Attempts: 1, MaybeProcessed: true, kind: ErrUnexpectedReply,
+					Operation: op.Name, StatusCode: http.StatusOK, Attempts: 1, MaybeProcessed: true, kind: ErrUnexpectedResponse,
 					Sample: "a page that does not fit its total",
 				})
 				return
@@ -164,7 +164,7 @@ func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch fu
 			if len(seen) == known {
 				if len(page) > 0 && (total > offset || total < 0 && len(page) >= pageSize) {
 					yield(none, &APIError{
-						Op: op.Name, StatusCode: http.StatusOK, Attempts: 1, MaybeProcessed: true, kind: ErrUnexpectedReply,
+						Operation: op.Name, StatusCode: http.StatusOK, Attempts: 1, MaybeProcessed: true, kind: ErrUnexpectedResponse,
 						Sample: "the items of an earlier page again",
 					})
 				}

@@ -13,7 +13,7 @@ import (
 )
 
 // The one classifier for all replies. It fails closed: what is neither of the
-// operation's shape nor a known error is ErrUnexpectedReply, never a zero value.
+// operation's shape nor a known error is ErrUnexpectedResponse, never a zero value.
 
 // judge turns a reply into an error, or decodes it.
 func judge(op *operation.Operation, r *engine.Reply, readErr error, into decoder) engine.Verdict {
@@ -73,11 +73,11 @@ func countValues(body []byte) int {
 }
 
 func unexpected(op *operation.Operation, r *engine.Reply) *APIError {
-	return replyError(op, r, ErrUnexpectedReply)
+	return replyError(op, r, ErrUnexpectedResponse)
 }
 
 func replyError(op *operation.Operation, r *engine.Reply, kind error) *APIError {
-	if kind == ErrUnexpectedReply {
+	if kind == ErrUnexpectedResponse {
 		switch {
 		case r.StatusCode == http.StatusTooManyRequests:
 			kind = ErrRateLimited
@@ -86,7 +86,7 @@ func replyError(op *operation.Operation, r *engine.Reply, kind error) *APIError 
 		}
 	}
 	return &APIError{
-		Op: op.Name, StatusCode: r.StatusCode, kind: kind,
+		Operation: op.Name, StatusCode: r.StatusCode, kind: kind,
 		ContentType: sample.Label(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
 	}
 }
@@ -136,7 +136,7 @@ func refusal(op *operation.Operation, r *engine.Reply, reply *envelope) *APIErro
 	default:
 		return nil
 	}
-	e.Op, e.StatusCode = op.Name, r.StatusCode
+	e.Operation, e.StatusCode = op.Name, r.StatusCode
 	if e.kind == nil {
 		e.kind = codes[foldCode(e.Code)]
 	}

@@ -175,7 +175,7 @@ func TestEveryErrorOfTheServiceMatchesItsSentinel(t *testing.T) {
 					require.ErrorIs(t, err, want, "%s %s %d", op, fmt.Sprintf(form, code), status)
 					var api *identomat.APIError
 					require.ErrorAs(t, err, &api)
-					assert.Equal(t, op, api.Op)
+					assert.Equal(t, op, api.Operation)
 					assert.Equal(t, status, api.StatusCode)
 					assert.Equal(t, code, api.Code)
 					assert.Equal(t, 1, api.Attempts)
@@ -202,7 +202,7 @@ func TestAnUnknownCodeIsAnErrorInEveryForm(t *testing.T) {
 		require.ErrorAs(t, err, &api, form)
 		assert.Equal(t, code, api.Code)
 		assert.Empty(t, api.Group)
-		assert.NotErrorIs(t, err, identomat.ErrUnexpectedReply)
+		assert.NotErrorIs(t, err, identomat.ErrUnexpectedResponse)
 		assert.NotContains(t, err.Error(), "Wilhelmina")
 		if code != "" {
 			assert.Contains(t, err.Error(), code)
@@ -279,7 +279,7 @@ func TestWhatIsNeitherTheShapeNorAKnownErrorIsRefused(t *testing.T) {
 			result, resultErr := client.Sessions.Result(t.Context(), token)
 			assert.Nil(t, result)
 			for _, err := range []error{beginErr, resultErr, client.Sessions.Delete(t.Context(), token)} {
-				require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+				require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 				assert.Contains(t, err.Error(), c.want)
 				assert.NotContains(t, err.Error(), "John")
 				var api *identomat.APIError
@@ -308,7 +308,7 @@ func TestAShapeThatOnlyAnotherEndpointAnswersWithIsRefused(t *testing.T) {
 			default:
 				err = client.Sessions.Delete(t.Context(), token)
 			}
-			assert.ErrorIs(t, err, identomat.ErrUnexpectedReply, "%s %s", url, body)
+			assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse, "%s %s", url, body)
 		}
 	}
 }
@@ -394,7 +394,7 @@ func TestNoErrorIsTakenBackByASecondOpinion(t *testing.T) {
 			answer := func(body string) error {
 				return c.call(stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil }))
 			}
-			require.ErrorIs(t, answer(`{`+twice+`,`+c.rest+`}`), identomat.ErrUnexpectedReply, "%s, %s", name, twice)
+			require.ErrorIs(t, answer(`{`+twice+`,`+c.rest+`}`), identomat.ErrUnexpectedResponse, "%s, %s", name, twice)
 			require.NoError(t, answer(`{"argumentError":null,`+c.rest+`}`), name)
 		}
 	}
@@ -449,14 +449,14 @@ func TestAReplyThatGrowsInMemoryIsRefused(t *testing.T) {
 }
 
 func TestAReplyOverTheLimitIsRefused(t *testing.T) {
-	client, mock := mocked(t, identomat.WithMaxReplySize(21))
+	client, mock := mocked(t, identomat.WithMaxResponseSize(21))
 	answers(mock, resultURL, 200, "application/json", `{"result":"approved"}`)
 	_, err := client.Sessions.Result(t.Context(), token)
 	require.NoError(t, err)
 	answers(mock, resultURL, 200, "application/json", `{"result":"approved"} `)
 	_, err = client.Sessions.Result(t.Context(), token)
 	require.ErrorIs(t, err, identomat.ErrTooLarge)
-	assert.NotErrorIs(t, err, identomat.ErrUnexpectedReply)
+	assert.NotErrorIs(t, err, identomat.ErrUnexpectedResponse)
 }
 
 func TestRateLimitIsToldWhateverTheBody(t *testing.T) {

@@ -452,7 +452,7 @@ func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
 
 		script, sent = []string{`{"result":"in_progress","name":"last"}`, "503"}, 0
 		result, err = client.Sessions.Wait(t.Context(), token)
-		require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 		assert.Equal(t, "last", result.Name)
 		assert.Equal(t, 6, sent)
 
@@ -463,7 +463,7 @@ func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
 
 		script, sent = []string{`<html>`}, 0
 		result, err = client.Sessions.Wait(t.Context(), token)
-		require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 		assert.Nil(t, result)
 		assert.Equal(t, 1, sent)
 	})
@@ -476,7 +476,7 @@ func TestAnEmptyOutcomeMakesNoRoomForAnother(t *testing.T) {
 		client, mock := mocked(t)
 		answers(mock, resultURL, 200, "application/json", text)
 		_, err := client.Sessions.Result(t.Context(), token)
-		require.ErrorIs(t, err, identomat.ErrUnexpectedReply, text)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, text)
 	}
 }
 

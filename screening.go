@@ -210,10 +210,10 @@ func (h *ScreeningHit) UnmarshalJSON(data []byte) error {
 // error. (API reference, AML Screening, search-screening-person.)
 //
 // An error is the last thing that the list yields. A service that answers every offset
-// with the same full page is [ErrUnexpectedReply], because hits may be missing.
+// with the same full page is [ErrUnexpectedResponse], because hits may be missing.
 //
 // Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedReply].
+// [ErrUnexpectedResponse].
 func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) iter.Seq2[ScreeningHit, error] {
 	// One person can be there under several names.
 	key := func(h ScreeningHit) [2]string { return [...]string{h.PersonID, h.Name} }
@@ -361,7 +361,7 @@ func (p *ScreeningPerson) UnmarshalJSON(data []byte) error {
 // Screening, get-screening-person-details.)
 //
 // Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedReply]. What an id that nobody has is answered with is not documented.
+// [ErrUnexpectedResponse]. What an id that nobody has is answered with is not documented.
 func (s *ScreeningService) Person(ctx context.Context, personID string) (*ScreeningPerson, error) {
 	op := operation.ScreeningPerson
 	if err := s.client.require(op, "personId", personID); err != nil {
@@ -395,7 +395,7 @@ type MonitorQuery struct {
 // It is sent again only when it is certain that nothing was monitored yet.
 //
 // Errors: [ValidationError] before anything is sent; [ErrAlreadyExists] for a person who
-// is on monitoring; [ErrInvalidKey], [ErrUnexpectedReply].
+// is on monitoring; [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *ScreeningService) Monitor(ctx context.Context, query MonitorQuery) (string, error) {
 	op := operation.ScreeningMonitor
 	if s.client.validate {
@@ -418,7 +418,7 @@ func (s *ScreeningService) Monitor(ctx context.Context, query MonitorQuery) (str
 // remove-screening-query-from-monitoring.)
 //
 // Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedReply]. The reference documents none of the service's own.
+// [ErrUnexpectedResponse]. The reference documents none of the service's own.
 func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
 	op := operation.ScreeningUnmonitor
 	if err := s.client.require(op, "id", id); err != nil {
@@ -472,19 +472,19 @@ func (r *MonitoredRecord) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Monitored lists the queries on monitoring with list-screening-monitoring-records, 100
+// ListMonitored lists the queries on monitoring with list-screening-monitoring-records, 100
 // at a time. (API reference, AML Screening, list-screening-monitoring-records.)
 //
 // An error is the last thing that the list yields. A service that answers every start
-// with the same page, though there are more records, is [ErrUnexpectedReply].
+// with the same page, though there are more records, is [ErrUnexpectedResponse].
 //
 // Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedReply]. The reference documents none of the
+// [ErrUnexpectedResponse]. The reference documents none of the
 // service's own.
-func (s *ScreeningService) Monitored(ctx context.Context, filter MonitoredFilter) iter.Seq2[MonitoredRecord, error] {
+func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFilter) iter.Seq2[MonitoredRecord, error] {
 	key := func(r MonitoredRecord) string { return r.ID }
 	return pages(operation.ScreeningMonitored, key, func(start int) ([]MonitoredRecord, int, error) {
-		page, err := s.MonitoredPage(ctx, filter, start, pageSize)
+		page, err := s.ListMonitoredPage(ctx, filter, start, pageSize)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -492,10 +492,10 @@ func (s *ScreeningService) Monitored(ctx context.Context, filter MonitoredFilter
 	})
 }
 
-// MonitoredPage is one page of [ScreeningService.Monitored], with the total: at most limit
+// ListMonitoredPage is one page of [ScreeningService.ListMonitored], with the total: at most limit
 // records after the first start ones. A limit of 0 leaves it to the service, which takes
-// 50 in the reference's example. Errors: as for Monitored.
-func (s *ScreeningService) MonitoredPage(ctx context.Context, filter MonitoredFilter, start, limit int) (*Page[MonitoredRecord], error) {
+// 50 in the reference's example. Errors: as for ListMonitored.
+func (s *ScreeningService) ListMonitoredPage(ctx context.Context, filter MonitoredFilter, start, limit int) (*Page[MonitoredRecord], error) {
 	op := operation.ScreeningMonitored
 	if s.client.validate {
 		var p problems

@@ -63,7 +63,7 @@ var serviceCalls = map[string]func(context.Context, *identomat.Client) error{
 		return c.Screening.Unmonitor(ctx, "F00-AB-77")
 	},
 	"list-screening-monitoring-records": func(ctx context.Context, c *identomat.Client) error {
-		_, err := c.Screening.MonitoredPage(ctx, identomat.MonitoredFilter{Extra: map[string]any{"city": "Rustaveli"}}, 0, 0)
+		_, err := c.Screening.ListMonitoredPage(ctx, identomat.MonitoredFilter{Extra: map[string]any{"city": "Rustaveli"}}, 0, 0)
 		return err
 	},
 	"add-blacklist-record": func(ctx context.Context, c *identomat.Client) error {
@@ -81,11 +81,11 @@ var serviceCalls = map[string]func(context.Context, *identomat.Client) error{
 		return err
 	},
 	"make-group": func(ctx context.Context, c *identomat.Client) error {
-		_, err := c.Groups.Create(ctx, identomat.NewGroup{Name: "Featherstone", MemberIDs: []string{"F00-AB-77"}})
+		_, err := c.Groups.Create(ctx, identomat.CreateGroupRequest{Name: "Featherstone", MemberIDs: []string{"F00-AB-77"}})
 		return err
 	},
 	"change-group": func(ctx context.Context, c *identomat.Client) error {
-		return c.Groups.Update(ctx, "F00-AB-77", identomat.GroupChange{Name: "Featherstone", MemberIDs: []string{"Wilhelmina"}})
+		return c.Groups.Update(ctx, "F00-AB-77", identomat.UpdateGroupRequest{Name: "Featherstone", MemberIDs: []string{"Wilhelmina"}})
 	},
 	"delete-group": func(ctx context.Context, c *identomat.Client) error { return c.Groups.Delete(ctx, "F00-AB-77") },
 	"list-users": func(ctx context.Context, c *identomat.Client) error {
@@ -121,8 +121,8 @@ func privateEntry() identomat.BlacklistEntry {
 	}
 }
 
-func privateUser() identomat.NewUser {
-	return identomat.NewUser{
+func privateUser() identomat.CreateUserRequest {
+	return identomat.CreateUserRequest{
 		Email: "wilhelmina@example.com", Password: "+995599112233", FirstName: "Wilhelmina", LastName: "Featherstone",
 		Extra: map[string]any{"city": "Rustaveli"},
 	}
@@ -161,7 +161,7 @@ func TestEveryDocumentedErrorMatchesItsSentinel(t *testing.T) {
 			require.ErrorIs(t, err, want, file)
 			var api *identomat.APIError
 			require.ErrorAs(t, err, &api)
-			assert.Equal(t, op, api.Op)
+			assert.Equal(t, op, api.Operation)
 			assert.Equal(t, []string{sample.ArgumentError, sample.InternalError, sample.ErrorSourceGroup}, []string{api.Code, api.Message, api.Group})
 		}
 	}
@@ -213,7 +213,7 @@ func TestAnotherShapeIsNeverAnEmptyResult(t *testing.T) {
 			answers(mock, apiURL+op, 200, "application/json", text)
 			err := serviceCalls[op](t.Context(), client)
 			require.Error(t, err, "%s %s", op, text)
-			require.ErrorIs(t, err, identomat.ErrUnexpectedReply, "%s %s", op, text)
+			require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, "%s %s", op, text)
 		}
 	}
 }
@@ -466,7 +466,7 @@ func TestMonitoring(t *testing.T) {
 
 	const name = "list-screening-monitoring-records-default.json"
 	expects(t, mock, "list-screening-monitoring-records", body(`"start": 50, "limit": 25, "date": "2023-07-10T12:26:00.576Z", "new": 1`), sample(t, name))
-	page, err := client.Screening.MonitoredPage(t.Context(), identomat.MonitoredFilter{
+	page, err := client.Screening.ListMonitoredPage(t.Context(), identomat.MonitoredFilter{
 		Date: time.Date(2023, 7, 10, 12, 26, 0, 576_000_000, time.UTC), Extra: map[string]any{"new": 1},
 	}, 50, 25)
 	require.NoError(t, err)
@@ -480,7 +480,7 @@ func TestMonitoring(t *testing.T) {
 	assert.Contains(t, string(page.Raw()), `"total"`)
 
 	assertNothingIsDropped(t, "list-screening-monitoring-records", name, 13, func(ctx context.Context, c *identomat.Client) (*identomat.Page[identomat.MonitoredRecord], error) {
-		return c.Screening.MonitoredPage(ctx, identomat.MonitoredFilter{}, 0, 0)
+		return c.Screening.ListMonitoredPage(ctx, identomat.MonitoredFilter{}, 0, 0)
 	})
 }
 
@@ -528,7 +528,7 @@ var pagings = map[string]paging{
 	"monitored": {
 		op: "list-screening-monitoring-records",
 		list: func(ctx context.Context, c *identomat.Client) iter.Seq2[string, error] {
-			return names(c.Screening.Monitored(ctx, identomat.MonitoredFilter{}), func(r identomat.MonitoredRecord) string { return r.FullName })
+			return names(c.Screening.ListMonitored(ctx, identomat.MonitoredFilter{}), func(r identomat.MonitoredRecord) string { return r.FullName })
 		},
 		page: func(first, last, total int) string {
 			return fmt.Sprintf(`{"result":{"start":%d,"limit":100,"total":%d,"data":[%s]}}`, first, total, joined(first, last, `{"fullName":"n%[1]d","id":"i%[1]d"}`))
@@ -588,7 +588,7 @@ func TestAListPagesByItself(t *testing.T) {
 			list, errs = collect(p.list(t.Context(), client))
 			if strings.Contains(p.page(0, 0, 30), "total") {
 				require.Len(t, errs, 1)
-				require.ErrorIs(t, errs[0], identomat.ErrUnexpectedReply)
+				require.ErrorIs(t, errs[0], identomat.ErrUnexpectedResponse)
 			} else {
 				require.Empty(t, errs)
 			}
@@ -677,7 +677,7 @@ func TestAServiceThatIgnoresTheOffsetIsNotAskedForEver(t *testing.T) {
 			})
 			list, errs = collect(p.list(t.Context(), client))
 			require.Len(t, errs, 1)
-			require.ErrorIs(t, errs[0], identomat.ErrUnexpectedReply)
+			require.ErrorIs(t, errs[0], identomat.ErrUnexpectedResponse)
 			assert.Contains(t, errs[0].Error(), p.op)
 			assert.Len(t, list, 100)
 			assert.Equal(t, []int{0, 100}, *offsets)
@@ -699,7 +699,7 @@ func TestAScreeningThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
 	_, err = client.Screening.Monitor(t.Context(), identomat.MonitorQuery{Extra: map[string]any{"birthdayTimeFrom": ""}})
 	assertProblems(t, err, "monitor-screening-query", "query.fullName", "Extra.birthdayTimeFrom")
 	assertProblems(t, client.Screening.Unmonitor(t.Context(), ""), "remove-screening-query-from-monitoring", "id")
-	_, err = client.Screening.MonitoredPage(t.Context(), identomat.MonitoredFilter{Extra: map[string]any{"companyKey": ""}}, -1, -1)
+	_, err = client.Screening.ListMonitoredPage(t.Context(), identomat.MonitoredFilter{Extra: map[string]any{"companyKey": ""}}, -1, -1)
 	assertProblems(t, err, "list-screening-monitoring-records", "start", "limit", "Extra.companyKey")
 	assert.Zero(t, mock.GetTotalCallCount())
 	for _, threshold := range []int{0, 100} {
@@ -721,7 +721,7 @@ func assertProblems(t *testing.T, err error, op string, paths ...string) {
 	t.Helper()
 	var invalid *identomat.ValidationError
 	require.ErrorAs(t, err, &invalid)
-	assert.Equal(t, op, invalid.Op)
+	assert.Equal(t, op, invalid.Operation)
 	var got []string
 	for _, p := range invalid.Problems {
 		got = append(got, p.Path)
@@ -760,7 +760,7 @@ func TestScreeningAgainstTheFake(t *testing.T) {
 	_, err = client.Screening.Monitor(ctx, identomat.MonitorQuery{FullName: "John Smith 7"})
 	require.ErrorIs(t, err, identomat.ErrAlreadyExists)
 	require.NoError(t, server.UpdateMonitored(ids["John Smith 7"]))
-	records, errs := collect(client.Screening.Monitored(ctx, identomat.MonitoredFilter{}))
+	records, errs := collect(client.Screening.ListMonitored(ctx, identomat.MonitoredFilter{}))
 	require.Empty(t, errs)
 	found := map[string]string{}
 	for _, r := range records {
@@ -772,7 +772,7 @@ func TestScreeningAgainstTheFake(t *testing.T) {
 	for id := range maps.Values(ids) {
 		require.NoError(t, client.Screening.Unmonitor(ctx, id))
 	}
-	rest, err := client.Screening.MonitoredPage(ctx, identomat.MonitoredFilter{Date: time.Now().Add(-time.Hour)}, 0, 10)
+	rest, err := client.Screening.ListMonitoredPage(ctx, identomat.MonitoredFilter{Date: time.Now().Add(-time.Hour)}, 0, 10)
 	require.NoError(t, err)
 	assert.Zero(t, rest.Total)
 }

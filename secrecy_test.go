@@ -146,10 +146,10 @@ func shown(t *testing.T) map[string]any {
 		"BlacklistEntry":    privateEntry(), "BlacklistFilter": identomat.BlacklistFilter{Extra: map[string]any{"x": "Wilhelmina"}},
 		"BlacklistRecord": blacklisted,
 		"Page":            read[identomat.Page[identomat.BlacklistRecord]](t, `{"total":1,"data":[`+string(blacklisted.Raw())+`]}`),
-		"Group":           group, "GroupMember": group.Members[0], "NewGroup": identomat.NewGroup{Name: "Featherstone", MemberIDs: []string{"F00-AB-77"}},
-		"GroupChange": identomat.GroupChange{Name: "Featherstone", MemberIDs: []string{"F00-AB-77"}},
-		"User":        read[identomat.User](t, `{"id":"F00-AB-77","username":"wilhelmina@example.com"}`),
-		"NewUser":     privateUser(), "Password": privateUser().Password,
+		"Group":           group, "GroupMember": group.Members[0], "CreateGroupRequest": identomat.CreateGroupRequest{Name: "Featherstone", MemberIDs: []string{"F00-AB-77"}},
+		"UpdateGroupRequest": identomat.UpdateGroupRequest{Name: "Featherstone", MemberIDs: []string{"F00-AB-77"}},
+		"User":               read[identomat.User](t, `{"id":"F00-AB-77","username":"wilhelmina@example.com"}`),
+		"CreateUserRequest":  privateUser(), "Password": privateUser().Password,
 		"SessionConfig": config, "GeneralConfig": config.General,
 		"Activity":   read[identomat.Activity](t, `{"id":"F00-AB-77","type":"T","data":{"name":"Wilhelmina Featherstone"}}`),
 		"Statistics": read[identomat.Statistics](t, `{"sessionStartDate":"2/29/1984","livenessFailReasons":["Wilhelmina"]}`),
@@ -157,9 +157,9 @@ func shown(t *testing.T) map[string]any {
 		"MediaService":   *client.Media,
 		"Media":          identomat.Media{ContentType: "image/jpeg", Size: 7},
 		"ArchiveFile":    identomat.ArchiveFile{Name: "Wilhelmina.jpg"},
-		"APIError":       identomat.APIError{Op: "result/", Message: "Wilhelmina"},
+		"APIError":       identomat.APIError{Operation: "result/", Message: "Wilhelmina"},
 		"Event":          identomat.Event{Context: context.WithValue(t.Context(), userKey{}, "Wilhelmina"), Operation: "result/"},
-		"TransportError": identomat.TransportError{Op: "result/", Err: scrub(t, cause)},
+		"TransportError": identomat.TransportError{Operation: "result/", Err: scrub(t, cause)},
 	}
 }
 
@@ -325,7 +325,7 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
 			options := &slog.HandlerOptions{Level: slog.LevelDebug}
-			client := stubbed(t, fault, quick, identomat.WithHMAC(secretKey), identomat.WithMaxReplySize(1900),
+			client := stubbed(t, fault, quick, identomat.WithHMAC(secretKey), identomat.WithMaxResponseSize(1900),
 				identomat.WithLogger(slog.New(slog.NewTextHandler(&log, options))),
 				identomat.WithLogger(slog.New(slog.NewJSONHandler(&log, options))),
 				identomat.WithObserver(func(e identomat.Event) { fmt.Fprintf(&log, "%v %+v %#v %s\n", e, e, e, e.Err) }))

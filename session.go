@@ -97,7 +97,7 @@ type BeginRequest struct {
 // dashboard is not documented.
 //
 // Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrWrongParameters], [ErrRateLimited], [ErrUnexpectedReply]. An error code of the
+// [ErrWrongParameters], [ErrRateLimited], [ErrUnexpectedResponse]. An error code of the
 // service is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
 	op := operation.Begin
@@ -277,7 +277,7 @@ func (c *Client) sessionForm(op *operation.Operation, token Token) (sessionForm,
 // progress. (API reference, Session results.) Use [Result.Approved] to let a customer in.
 //
 // Errors: [ValidationError] for an empty token; [ErrSessionNotFound], [ErrInvalidKey],
-// [ErrUnexpectedReply].
+// [ErrUnexpectedResponse].
 func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, error) {
 	form, err := s.client.sessionForm(operation.Result, token)
 	if err != nil {
@@ -297,7 +297,7 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 // repeat finds none: [ErrSessionNotFound] from an [APIError] with MaybeProcessed.
 //
 // Errors: [ValidationError] for an empty token; [ErrSessionNotFound], [ErrSessionInvalid],
-// [ErrInvalidKey], [ErrUnexpectedReply].
+// [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *SessionsService) Delete(ctx context.Context, token Token) error {
 	form, err := s.client.sessionForm(operation.Delete, token)
 	if err != nil {
@@ -354,7 +354,7 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 		}
 		if ended := engine.Sleep(ctx, pause); ended != nil {
 			ended = redact.Error(ended, string(token), s.client.key.Reveal(), s.client.secret.Reveal())
-			return last, &TransportError{Op: operation.Result.Name, Err: errors.Join(ended, err)}
+			return last, &TransportError{Operation: operation.Result.Name, Err: errors.Join(ended, err)}
 		}
 		interval = min(interval*3/2, maxPoll)
 	}

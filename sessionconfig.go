@@ -93,7 +93,7 @@ func (c *SessionConfig) UnmarshalJSON(data []byte) error {
 // sessions are begun with. (API reference, Other methods, get-session-config.)
 //
 // Errors: [ValidationError] before anything is sent; [ErrWrongParameters], the only one
-// that the reference lists; [ErrInvalidKey], [ErrUnexpectedReply].
+// that the reference lists; [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *SessionsService) Config(ctx context.Context, configID string) (*SessionConfig, error) {
 	op := operation.SessionConfig
 	if err := s.client.require(op, "sessionConfigId", configID); err != nil {

@@ -66,7 +66,7 @@ func TestABeginWhoseReplyIsLostIsSentExactlyOnce(t *testing.T) {
 	_, err := clientFor(t, server.URL).Sessions.Begin(t.Context(), identomat.BeginRequest{})
 	var lost *identomat.TransportError
 	require.ErrorAs(t, err, &lost)
-	assert.Equal(t, "begin/", lost.Op)
+	assert.Equal(t, "begin/", lost.Operation)
 	assert.Equal(t, 1, lost.Attempts)
 	assert.True(t, lost.MaybeProcessed)
 	assert.EqualValues(t, 1, sent.Load())
@@ -195,7 +195,7 @@ func TestARetryAfterOverTheCapOrNonsenseIsNotSlept(t *testing.T) {
 				return reply(503, "", "Retry-After", header), nil
 			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: 10 * time.Second}))
 			start := time.Now()
-			require.ErrorIs(t, getResult(client, t.Context()), identomat.ErrUnexpectedReply)
+			require.ErrorIs(t, getResult(client, t.Context()), identomat.ErrUnexpectedResponse)
 			assert.Equal(t, want, sent, header)
 			assert.LessOrEqual(t, time.Since(start), 2*time.Second, header)
 		}
@@ -394,9 +394,9 @@ func TestARoundTripperThatReturnsNothingIsNoReply(t *testing.T) {
 	assert.Equal(t, 1, lost.Attempts)
 
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil }, quick)
-	assert.ErrorIs(t, begin(client, t.Context()), identomat.ErrUnexpectedReply)
+	assert.ErrorIs(t, begin(client, t.Context()), identomat.ErrUnexpectedResponse)
 	_, err = client.Media.FaceVideo(t.Context(), token)
-	assert.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+	assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 }
 
 func TestCookiesAreNeitherKeptNorSent(t *testing.T) {
@@ -720,7 +720,7 @@ func TestRedirectsCarryNeitherKeyNorBodyAnywhere(t *testing.T) {
 			client := clientFor(t, server.URL, opts...)
 			for _, call := range []func(*identomat.Client, context.Context) error{begin, getResult, remove} {
 				err := call(client, t.Context())
-				require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+				require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 				var api *identomat.APIError
 				require.ErrorAs(t, err, &api)
 				assert.Equal(t, status, api.StatusCode)
@@ -776,7 +776,7 @@ func TestTheObserverAndTheLoggerSeeEveryAttempt(t *testing.T) {
 		assert.Equal(t, "span", first.Context.Value(key{}))
 		assert.Equal(t, "result/", first.Operation)
 		assert.Equal(t, []int{1, 503, 2, 200}, []int{first.Attempt, first.StatusCode, second.Attempt, second.StatusCode})
-		require.ErrorIs(t, first.Err, identomat.ErrUnexpectedReply)
+		require.ErrorIs(t, first.Err, identomat.ErrUnexpectedResponse)
 		assert.True(t, first.WillRetry)
 		assert.Equal(t, first.RetryIn, second.Start.Sub(first.Start))
 		require.NoError(t, second.Err)
@@ -870,9 +870,9 @@ func TestEveryOptionChecksItsValue(t *testing.T) {
 		"nil option": nil, "empty secret": identomat.WithHMAC(""), "secret with a newline": identomat.WithHMAC("abc\n"),
 		"nil client": identomat.WithHTTPClient(nil), "attempts": identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: -1}),
 		"delay": identomat.WithRetry(identomat.RetryPolicy{MaxDelay: -1}), "timeout": identomat.WithAttemptTimeout(0),
-		"size": identomat.WithMaxReplySize(0), "limiter": identomat.WithRateLimiter(nil), "logger": identomat.WithLogger(nil),
+		"size": identomat.WithMaxResponseSize(0), "limiter": identomat.WithRateLimiter(nil), "logger": identomat.WithLogger(nil),
 		"observer": identomat.WithObserver(nil), "agent": identomat.WithUserAgent("a\r\nX: y"), "no agent": identomat.WithUserAgent(""),
-		"signed without a secret": identomat.RequireSignedReplies(),
+		"signed without a secret": identomat.RequireSignedResponses(),
 	} {
 		_, err := identomat.NewClient(companyKey, opt)
 		assert.Error(t, err, name)

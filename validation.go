@@ -17,8 +17,8 @@ type Problem struct {
 // ValidationError reports every problem of a request that was refused before
 // anything was sent. [WithoutValidation] turns the checks off.
 type ValidationError struct {
-	// Op is the endpoint that was not called, such as begin/.
-	Op string
+	// Operation is the endpoint that was not called, such as begin/.
+	Operation string
 	// Problems holds at least one entry, in the order of the request's fields.
 	Problems []Problem
 }
@@ -26,7 +26,7 @@ type ValidationError struct {
 // Error lists every problem with its path, and no value of the request.
 func (e *ValidationError) Error() string {
 	var b strings.Builder
-	b.WriteString(qualified(e.Op))
+	b.WriteString(qualified(e.Operation))
 	b.WriteString(": invalid request: ")
 	for i, p := range e.Problems {
 		if i > 0 {
@@ -49,5 +49,5 @@ func (p problems) err(op string) error {
 	if len(p) == 0 {
 		return nil
 	}
-	return &ValidationError{Op: op, Problems: p}
+	return &ValidationError{Operation: op, Problems: p}
 }

@@ -41,7 +41,7 @@ func (s *VideoCallsService) Videos(ctx context.Context, token Token) (*Media, er
 // It is sent again after a lost reply.
 //
 // Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedReply]. What a session without a call is answered with is not documented.
+// [ErrUnexpectedResponse]. What a session without a call is answered with is not documented.
 func (s *VideoCallsService) End(ctx context.Context, token Token) error {
 	op := operation.VideoCallEnd
 	body, err := s.client.sessionBody(op, token)

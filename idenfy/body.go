@@ -49,7 +49,7 @@ func (b *body) err(validate, unknown bool) error {
 	if problems == nil {
 		return nil
 	}
-	return &identomat.ValidationError{Op: operation, Problems: problems}
+	return &identomat.ValidationError{Operation: operation, Problems: problems}
 }
 
 func (b *body) find(class class, path, format string, args ...any) {

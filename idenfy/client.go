@@ -24,8 +24,8 @@ const (
 	DefaultBaseURL = "https://ivs.idenfy.com"
 	// DefaultAttemptTimeout is generous. iDenfy documents no response times.
 	DefaultAttemptTimeout = 60 * time.Second
-	// DefaultMaxReplySize is far above the replies in the documentation, which have 1.5 kB.
-	DefaultMaxReplySize = 1 << 20
+	// DefaultMaxResponseSize is far above the replies in the documentation, which have 1.5 kB.
+	DefaultMaxResponseSize = 1 << 20
 	// DefaultMaxDigitStringExpiry is the longest life in seconds of a token with a digit
 	// string, which the page gives as the default of expiryTime.
 	DefaultMaxDigitStringExpiry = 86400
@@ -61,7 +61,7 @@ func NewClient(apiKey, apiSecret string, opts ...Option) (*Client, error) {
 			Retry:          engine.RetryPolicy{}.WithDefaults(),
 			AttemptTimeout: DefaultAttemptTimeout,
 		},
-		maxReply: DefaultMaxReplySize,
+		maxReply: DefaultMaxResponseSize,
 		validate: true,
 	}
 	for _, o := range opts {
@@ -221,12 +221,12 @@ func WithAttemptTimeout(d time.Duration) Option {
 	})
 }
 
-// WithMaxReplySize bounds a reply, in bytes after decompression. A larger one is
-// [ErrTooLarge]. The default is [DefaultMaxReplySize].
-func WithMaxReplySize(bytes int64) Option {
+// WithMaxResponseSize bounds a reply, in bytes after decompression. A larger one is
+// [ErrTooLarge]. The default is [DefaultMaxResponseSize].
+func WithMaxResponseSize(bytes int64) Option {
 	return option(func(s *settings) error {
 		if bytes <= 0 {
-			return errors.New("idenfy: WithMaxReplySize: the size must be positive")
+			return errors.New("idenfy: WithMaxResponseSize: the size must be positive")
 		}
 		s.maxReply = bytes
 		return nil

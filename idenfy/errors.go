@@ -54,10 +54,10 @@ var (
 	// ErrMethodNotAllowed: METHOD_NOT_ALLOWED or HTTP 405.
 	ErrMethodNotAllowed = errors.New("idenfy: method not allowed")
 
-	// ErrUnexpectedReply: the reply is neither a session nor an error of iDenfy's form: a
+	// ErrUnexpectedResponse: the reply is neither a session nor an error of iDenfy's form: a
 	// login or proxy page, a truncated document, a session without its token, a redirect.
-	ErrUnexpectedReply = errors.New("idenfy: unexpected reply")
-	// ErrTooLarge: the reply is larger than [WithMaxReplySize] allows, or the webhook is
+	ErrUnexpectedResponse = errors.New("idenfy: unexpected reply")
+	// ErrTooLarge: the reply is larger than [WithMaxResponseSize] allows, or the webhook is
 	// larger than [MaxWebhookSize].
 	ErrTooLarge = errors.New("idenfy: too large")
 	// ErrSignatureMismatch: a webhook's signature is wrong or missing. Nothing of it can be
@@ -95,8 +95,8 @@ var statuses = map[int]error{
 // APIError is a reply that is not a session: an error of iDenfy's, or something that is no
 // reply of iDenfy's at all. Test for the cause with [errors.Is] and the Err variables.
 type APIError struct {
-	// Op is the operation: idenfy/token.
-	Op string
+	// Operation is the operation: idenfy/token.
+	Operation string
 	// StatusCode is the HTTP status.
 	StatusCode int
 	// Identifier is iDenfy's constant, such as BAD_VALUE, or "": errors before the processing
@@ -132,7 +132,7 @@ func MaybeProcessed(err error) bool {
 // Error names the cause and the status, and no value of the request or of the reply.
 func (e *APIError) Error() string {
 	var b strings.Builder
-	b.WriteString("idenfy: " + strings.TrimPrefix(e.Op, "idenfy/") + ": ")
+	b.WriteString("idenfy: " + strings.TrimPrefix(e.Operation, "idenfy/") + ": ")
 	switch cause := e.cause(); {
 	case cause != nil:
 		b.WriteString(strings.TrimPrefix(cause.Error(), "idenfy: "))
@@ -200,7 +200,7 @@ func (e APIError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil 
 
 // LogValue is a group of the fields that are safe to log.
 func (e APIError) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("op", e.Op), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts),
+	attrs := []slog.Attr{slog.String("operation", e.Operation), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts),
 		slog.Bool("maybe_processed", e.MaybeProcessed)}
 	if e.Identifier != "" {
 		attrs = append(attrs, slog.String("identifier", e.Identifier))

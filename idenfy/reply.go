@@ -25,7 +25,7 @@ func (c *call) Secrets() []string { return c.texts }
 const maxMembers = 10_000
 
 // Judge fails closed: what is neither a session nor an error of iDenfy's is
-// ErrUnexpectedReply.
+// ErrUnexpectedResponse.
 func (c *call) Judge(r *engine.Reply, readErr error) engine.Verdict {
 	success := engine.IsSuccess(r.StatusCode)
 	if success && errors.Is(readErr, engine.ErrTooLarge) || bytes.Count(r.Body, []byte(",")) > maxMembers {
@@ -58,7 +58,7 @@ func (c *call) echoes(s *Session) bool {
 
 func (c *call) failure(r *engine.Reply, kind error) *APIError {
 	return &APIError{
-		Op: operation, StatusCode: r.StatusCode, kind: kind,
+		Operation: operation, StatusCode: r.StatusCode, kind: kind,
 		ContentType: sample.Label(r.Header.Get("Content-Type")), Sample: sample.Of(r.Body),
 	}
 }
@@ -69,12 +69,12 @@ func (c *call) apiError(r *engine.Reply) *APIError {
 	o, err := readObject(r.Body)
 	identifier, message := read[string](o, "identifier"), read[string](o, "message")
 	if err != nil || identifier == "" && message == "" || identifier == "" && engine.IsSuccess(r.StatusCode) {
-		return c.failure(r, ErrUnexpectedReply)
+		return c.failure(r, ErrUnexpectedResponse)
 	}
 	if identifiers[identifier] == nil && (!isIdentifier(identifier) || repeats(identifier, c.client.engine.Secrets(c))) {
 		identifier = "" // the place of a constant is not safe from sentences and names
 	}
-	return &APIError{Op: operation, StatusCode: r.StatusCode, Identifier: identifier, Message: message}
+	return &APIError{Operation: operation, StatusCode: r.StatusCode, Identifier: identifier, Message: message}
 }
 
 func isIdentifier(s string) bool {
@@ -122,5 +122,5 @@ func callError(f *engine.Failure) error {
 		e.Attempts, e.MaybeProcessed, e.RetryAfter = f.Attempts, f.MaybeProcessed, f.RetryAfter
 		return &e
 	}
-	return &identomat.TransportError{Op: operation, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
+	return &identomat.TransportError{Operation: operation, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
 }

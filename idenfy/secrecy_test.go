@@ -108,7 +108,7 @@ func shown(t *testing.T) map[string]any {
 	require.ErrorAs(t, refused, &hookErr)
 	return map[string]any{
 		"Client": client, "SessionRequest": privateRequest(), "Session": *session, "AuthToken": session.AuthToken, "Webhook": *hook,
-		"WebhookError": *hookErr, "APIError": idenfy.APIError{Op: "idenfy/token", StatusCode: 400, Identifier: "BAD_VALUE", Message: "Field 'firstName' is Wilhelmina"},
+		"WebhookError": *hookErr, "APIError": idenfy.APIError{Operation: "idenfy/token", StatusCode: 400, Identifier: "BAD_VALUE", Message: "Field 'firstName' is Wilhelmina"},
 	}
 }
 
@@ -228,7 +228,7 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
 			options := &slog.HandlerOptions{Level: slog.LevelDebug}
-			client := stubbed(t, fault, idenfy.WithMaxReplySize(1900),
+			client := stubbed(t, fault, idenfy.WithMaxResponseSize(1900),
 				idenfy.WithLogger(slog.New(slog.NewTextHandler(&log, options))),
 				idenfy.WithLogger(slog.New(slog.NewJSONHandler(&log, options))),
 				idenfy.WithObserver(func(e identomat.Event) { fmt.Fprintf(&log, "%v %+v %#v %s\n", e, e, e, e.Err) }))

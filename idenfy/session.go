@@ -29,7 +29,7 @@ const operation = "idenfy/token"
 //
 // Errors: [identomat.ValidationError] before anything is sent, with every problem;
 // [identomat.TransportError]; [APIError], above all [ErrOutOfCredits], [ErrUnauthorized],
-// [ErrRateLimited], [ErrBadValue], [ErrUnexpectedReply].
+// [ErrRateLimited], [ErrBadValue], [ErrUnexpectedResponse].
 func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Session, error) {
 	body := c.body(&req)
 	if err := body.err(c.validate, c.unknown); err != nil {
@@ -38,7 +38,7 @@ func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Sessio
 	call := &call{client: c, texts: body.texts}
 	if c.guard != nil {
 		if err := c.guard(ctx, req.ClientID); err != nil {
-			return nil, &identomat.TransportError{Op: operation, Err: redact.Error(err, c.engine.Secrets(call)...)}
+			return nil, &identomat.TransportError{Operation: operation, Err: redact.Error(err, c.engine.Secrets(call)...)}
 		}
 	}
 	_, failure := c.engine.Do(ctx, &engine.Call{

@@ -112,7 +112,7 @@ func transportError(t *testing.T, err error) *identomat.TransportError {
 	t.Helper()
 	var lost *identomat.TransportError
 	require.ErrorAs(t, err, &lost)
-	assert.Equal(t, "idenfy/token", lost.Op)
+	assert.Equal(t, "idenfy/token", lost.Operation)
 	return lost
 }
 
@@ -120,7 +120,7 @@ func apiError(t *testing.T, err error) *idenfy.APIError {
 	t.Helper()
 	var api *idenfy.APIError
 	require.ErrorAs(t, err, &api)
-	assert.Equal(t, "idenfy/token", api.Op)
+	assert.Equal(t, "idenfy/token", api.Operation)
 	return api
 }
 
@@ -240,7 +240,7 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		"NotFound": idenfy.ErrNotFound, "Conflict": idenfy.ErrConflict, "Internal": idenfy.ErrInternal, "BadValue": idenfy.ErrBadValue,
 		"MissingValue": idenfy.ErrMissingValue, "Validation": idenfy.ErrValidation, "Encoding": idenfy.ErrEncoding, "JSON": idenfy.ErrJSON,
 		"TokenNotValid": idenfy.ErrTokenNotValid, "PartnerContract": idenfy.ErrPartnerContract, "Partner": idenfy.ErrPartner,
-		"Permissions": idenfy.ErrPermissions, "MethodNotAllowed": idenfy.ErrMethodNotAllowed, "UnexpectedReply": idenfy.ErrUnexpectedReply,
+		"Permissions": idenfy.ErrPermissions, "MethodNotAllowed": idenfy.ErrMethodNotAllowed, "UnexpectedReply": idenfy.ErrUnexpectedResponse,
 		"TooLarge": idenfy.ErrTooLarge, "SignatureMismatch": idenfy.ErrSignatureMismatch,
 	}
 	for _, c := range []struct {
@@ -309,8 +309,8 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		assert.Equal(t, "idenfy: token: "+c.text, err.Error())
 	}
 	var line bytes.Buffer
-	slog.New(slog.NewTextHandler(&line, nil)).Info("x", "err", idenfy.APIError{Op: "idenfy/token", StatusCode: 403, Identifier: "NEW", Attempts: 2, MaybeProcessed: true})
-	assert.Contains(t, line.String(), `err.op=idenfy/token err.status=403 err.attempts=2 err.maybe_processed=true err.identifier=NEW err.error="idenfy: token: forbidden (HTTP 403`)
+	slog.New(slog.NewTextHandler(&line, nil)).Info("x", "err", idenfy.APIError{Operation: "idenfy/token", StatusCode: 403, Identifier: "NEW", Attempts: 2, MaybeProcessed: true})
+	assert.Contains(t, line.String(), `err.operation=idenfy/token err.status=403 err.attempts=2 err.maybe_processed=true err.identifier=NEW err.error="idenfy: token: forbidden (HTTP 403`)
 	made := &idenfy.APIError{StatusCode: 400, Identifier: "PERMISSIONS_ERROR", Message: "partner reached token limit"}
 	assert.ErrorIs(t, made, idenfy.ErrOutOfCredits, "an error made in a test")
 	assert.NotErrorIs(t, made, idenfy.ErrRateLimited)
@@ -347,7 +347,7 @@ func TestARedirectIsNeverFollowed(t *testing.T) {
 		for _, path := range []string{elsewhere + "/x", "/api/v2/token"} {
 			url, sent := serving(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, path, status) })
 			err := create(clientFor(t, url, idenfy.WithHTTPClient(&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }})), t.Context())
-			require.ErrorIs(t, err, idenfy.ErrUnexpectedReply)
+			require.ErrorIs(t, err, idenfy.ErrUnexpectedResponse)
 			assert.Equal(t, status, apiError(t, err).StatusCode)
 			assert.EqualValues(t, 1, sent.Load())
 			assert.Zero(t, arrived.Load())
@@ -365,7 +365,7 @@ func TestAReplyIsBounded(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, padded(size))
 			})
-			err := create(clientFor(t, url, idenfy.WithMaxReplySize(1000)), t.Context())
+			err := create(clientFor(t, url, idenfy.WithMaxResponseSize(1000)), t.Context())
 			assert.EqualValues(t, 1, sent.Load())
 			if ok {
 				require.NoError(t, err)
@@ -382,7 +382,7 @@ func TestAReplyIsBounded(t *testing.T) {
 	many = strings.Replace(tokenReply, "{", "{"+strings.Repeat(`"a":{},`, 9_999), 1)
 	require.NoError(t, create(answering(t, 200, many), t.Context()))
 	deep := strings.Replace(tokenReply, "{", `{"a":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+",", 1)
-	require.ErrorIs(t, create(answering(t, 200, deep), t.Context()), idenfy.ErrUnexpectedReply)
+	require.ErrorIs(t, create(answering(t, 200, deep), t.Context()), idenfy.ErrUnexpectedResponse)
 }
 
 func TestAGzipBombIsBounded(t *testing.T) {
@@ -529,7 +529,7 @@ func TestEveryOptionAndKeyIsChecked(t *testing.T) {
 	}
 	for name, opt := range map[string]idenfy.Option{
 		"nil option": nil, "client": idenfy.WithHTTPClient(nil), "attempts": idenfy.WithRetry(identomat.RetryPolicy{MaxAttempts: -1}),
-		"timeout": idenfy.WithAttemptTimeout(0), "size": idenfy.WithMaxReplySize(0), "limiter": idenfy.WithRateLimiter(nil), "logger": idenfy.WithLogger(nil),
+		"timeout": idenfy.WithAttemptTimeout(0), "size": idenfy.WithMaxResponseSize(0), "limiter": idenfy.WithRateLimiter(nil), "logger": idenfy.WithLogger(nil),
 		"observer": idenfy.WithObserver(nil), "agent": idenfy.WithUserAgent("a\r\nX: y"), "no agent": idenfy.WithUserAgent(""), "guard": idenfy.WithGuard(nil),
 		"digits": idenfy.WithMaxDigitStringExpiry(0),
 	} {
@@ -574,7 +574,7 @@ func TestIdleConnectionsOfTheDefaultTransportAreClosed(t *testing.T) {
 	client := clientFor(t, server.URL, idenfy.WithHTTPClient(&http.Client{}))
 	for range 2 {
 		_, err := client.CreateSession(t.Context(), request)
-		require.ErrorIs(t, err, idenfy.ErrUnexpectedReply)
+		require.ErrorIs(t, err, idenfy.ErrUnexpectedResponse)
 		client.CloseIdleConnections()
 	}
 	assert.EqualValues(t, 2, opened.Load())

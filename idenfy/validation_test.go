@@ -30,7 +30,7 @@ func problems(t *testing.T, client *idenfy.Client, req idenfy.SessionRequest) []
 	}
 	var invalid *identomat.ValidationError
 	require.ErrorAs(t, err, &invalid)
-	assert.Equal(t, "idenfy/token", invalid.Op)
+	assert.Equal(t, "idenfy/token", invalid.Operation)
 	return invalid.Problems
 }
 

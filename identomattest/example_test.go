@@ -57,7 +57,7 @@ func ExampleServer_Fault() {
 	server.Fault("begin/", identomattest.HTMLPage(http.StatusOK), 1)
 	server.Fault("begin/", identomattest.ResetAfterRead(), 1) // the session is begun, its reply lost
 
-	for _, target := range []error{identomat.ErrSessionInvalid, identomat.ErrUnexpectedReply} {
+	for _, target := range []error{identomat.ErrSessionInvalid, identomat.ErrUnexpectedResponse} {
 		_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
 		fmt.Println(errors.Is(err, target))
 	}

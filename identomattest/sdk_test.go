@@ -61,7 +61,7 @@ func kindOf(err error) string {
 		{identomat.ErrInternal, "internal"},
 		{identomat.ErrNotFound, "not-found"},
 		{identomat.ErrSignatureMismatch, "signature"},
-		{identomat.ErrUnexpectedReply, "unexpected"},
+		{identomat.ErrUnexpectedResponse, "unexpected"},
 		{context.Canceled, "canceled"},
 	} {
 		if errors.Is(err, known.target) {
@@ -164,7 +164,7 @@ func callBroken(t *testing.T, fault identomattest.Fault, operation string, do fu
 	server := []identomattest.Option{identomattest.WithLogf(func(string, ...any) {})}
 	if strings.Contains(fault.String(), "signature") {
 		server = append(server, identomattest.RequireHMAC())
-		opts = append(opts, identomat.RequireSignedReplies())
+		opts = append(opts, identomat.RequireSignedResponses())
 	}
 	srv := identomattest.NewServer(t, server...)
 	client := srv.Client(opts...)

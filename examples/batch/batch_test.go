@@ -71,7 +71,7 @@ func TestSingleErrorsDoNotEndABatch(t *testing.T) {
 	server.Fault("result/", identomattest.HTMLPage(200), 3)
 	report, err := batch.Run(t.Context(), sessions)
 	require.NoError(t, err)
-	require.ErrorIs(t, report.Last, identomat.ErrUnexpectedReply)
+	require.ErrorIs(t, report.Last, identomat.ErrUnexpectedResponse)
 	report.Last = nil
 	// What failed may be the one that waits.
 	assert.Equal(t, Report{Total: 61, Read: 61 - 3 - report.Pending, Pending: report.Pending, Failed: 3}, report)

@@ -74,7 +74,7 @@ func TestTheSessionOfTheCustomerIsAskedFor(t *testing.T) {
 func TestAPageInPlaceOfAReplyDecidesNothing(t *testing.T) {
 	onboarding, _ := onboarding(t, httpmock.NewStringResponder(200, `<html>approved</html>`))
 	got, err := onboarding.Decide(t.Context(), token)
-	require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+	require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 	assert.Empty(t, got)
 }
 

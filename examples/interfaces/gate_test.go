@@ -48,10 +48,10 @@ func TestASessionThatMayExistIsNotBegunAgain(t *testing.T) {
 		err  error
 		want bool
 	}{
-		{"the reply was lost", &identomat.TransportError{Op: "begin/", MaybeProcessed: true, Err: errors.New("connection reset")}, true},
-		{"a gateway answered", &identomat.APIError{Op: "begin/", StatusCode: 502, MaybeProcessed: true}, true},
-		{"nobody was there", &identomat.TransportError{Op: "begin/", Err: errors.New("connection refused")}, false},
-		{"the key is wrong", &identomat.APIError{Op: "begin/", StatusCode: 200, Code: "invalid-company-key"}, false},
+		{"the reply was lost", &identomat.TransportError{Operation: "begin/", MaybeProcessed: true, Err: errors.New("connection reset")}, true},
+		{"a gateway answered", &identomat.APIError{Operation: "begin/", StatusCode: 502, MaybeProcessed: true}, true},
+		{"nobody was there", &identomat.TransportError{Operation: "begin/", Err: errors.New("connection refused")}, false},
+		{"the key is wrong", &identomat.APIError{Operation: "begin/", StatusCode: 200, Code: "invalid-company-key"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			service := &stub{err: test.err}
@@ -81,13 +81,13 @@ func TestOnlyApprovalsMayEnter(t *testing.T) {
 }
 
 func TestNobodyEntersOnAnError(t *testing.T) {
-	erased := &stub{err: &identomat.APIError{Op: "result/", StatusCode: 200, Code: "session-not-found"}}
+	erased := &stub{err: &identomat.APIError{Operation: "result/", StatusCode: 200, Code: "session-not-found"}}
 	may, err := Gate{erased}.MayEnter(t.Context(), token)
 	require.NoError(t, err)
 	assert.False(t, may)
 
-	down := &stub{result: &identomat.Result{Outcome: identomat.OutcomeApproved}, err: identomat.ErrUnexpectedReply}
+	down := &stub{result: &identomat.Result{Outcome: identomat.OutcomeApproved}, err: identomat.ErrUnexpectedResponse}
 	may, err = Gate{down}.MayEnter(t.Context(), token)
-	require.ErrorIs(t, err, identomat.ErrUnexpectedReply)
+	require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 	assert.False(t, may)
 }

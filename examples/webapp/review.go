@@ -432,7 +432,7 @@ func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 		_ = media.Close()
 		return s.noImage(v, errors.New("not an image that is shown"))
 	}
-	data, err := media.Bytes() // up to identomat.DefaultMaxReplySize
+	data, err := media.Bytes() // up to identomat.DefaultMaxResponseSize
 	if err != nil {
 		return s.noImage(v, err)
 	}

@@ -228,13 +228,13 @@ func TestEveryFaultComesToWhatTheSDKPromises(t *testing.T) {
 		{idenfytest.Truncated(20), nil, 1, 1, true},
 		{idenfytest.Truncated(0), nil, 1, 1, true},
 		{idenfytest.Truncated(100_000), nil, 1, 1, true},
-		{idenfytest.HTTPStatus(500), idenfy.ErrUnexpectedReply, 1, 0, true},
-		{idenfytest.HTTPStatus(503).AfterProcessing(), idenfy.ErrUnexpectedReply, 1, 1, true},
-		{idenfytest.HTMLPage(200), idenfy.ErrUnexpectedReply, 1, 0, true},
-		{idenfytest.HTMLPage(502).AfterProcessing(), idenfy.ErrUnexpectedReply, 1, 1, true},
-		{idenfytest.Reply(200, "application/json", ""), idenfy.ErrUnexpectedReply, 1, 0, true},
-		{idenfytest.Reply(200, "", "{}"), idenfy.ErrUnexpectedReply, 1, 0, true},
-		{idenfytest.Redirect(307, "/api/v2/token"), idenfy.ErrUnexpectedReply, 1, 0, true},
+		{idenfytest.HTTPStatus(500), idenfy.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.HTTPStatus(503).AfterProcessing(), idenfy.ErrUnexpectedResponse, 1, 1, true},
+		{idenfytest.HTMLPage(200), idenfy.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.HTMLPage(502).AfterProcessing(), idenfy.ErrUnexpectedResponse, 1, 1, true},
+		{idenfytest.Reply(200, "application/json", ""), idenfy.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.Reply(200, "", "{}"), idenfy.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.Redirect(307, "/api/v2/token"), idenfy.ErrUnexpectedResponse, 1, 0, true},
 		{idenfytest.OutOfCredits(), idenfy.ErrOutOfCredits, 1, 0, false},
 		{idenfytest.APIError(402, "", "Action not allowed due to lack of funds or exceeded limit."), idenfy.ErrOutOfCredits, 1, 0, false},
 		{idenfytest.APIError(403, "", "Partner inactive"), idenfy.ErrForbidden, 1, 0, false},
@@ -266,7 +266,7 @@ func TestFaultsTakeTheirTurns(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	s.Fault(idenfytest.TooManyRequests(0), 2)
 	s.Fault(idenfytest.HTTPStatus(500), 1)
-	require.ErrorIs(t, create(s), idenfy.ErrUnexpectedReply)
+	require.ErrorIs(t, create(s), idenfy.ErrUnexpectedResponse)
 	require.NoError(t, create(s))
 	var statuses []int
 	for _, r := range s.Requests() {

@@ -101,7 +101,7 @@ func errorType(e identomat.Event) string {
 		return strconv.Itoa(e.StatusCode)
 	case errors.As(e.Err, &reply) && reply.Code != "":
 		return reply.Code // the service reports most errors with status 200
-	case errors.Is(e.Err, identomat.ErrUnexpectedReply):
+	case errors.Is(e.Err, identomat.ErrUnexpectedResponse):
 		return "unexpected_reply"
 	case errors.Is(e.Err, identomat.ErrSignatureMismatch):
 		return "signature_mismatch"
