@@ -98,7 +98,7 @@ func cannedClient(t *testing.T, body *repeated, opts ...identomat.Option) *ident
 }
 
 func signing() []identomat.Option {
-	return []identomat.Option{identomat.WithHMAC(secretKey), identomat.RequireSignedResponses()}
+	return []identomat.Option{identomat.WithHMAC(secretKey, identomat.RequireSignedResponses())}
 }
 
 func threeSteps() identomat.BeginRequest {

@@ -88,7 +88,7 @@ func NewClient(companyKey string, opts ...Option) (*Client, error) {
 		if o == nil {
 			return nil, errors.New("identomat: an option is nil")
 		}
-		if err := o.apply(&s); err != nil {
+		if err := o(&s); err != nil {
 			return nil, err
 		}
 	}
@@ -101,19 +101,35 @@ const (
 	EnvSecretKey  = "IDENTOMAT_SECRET_KEY"  // turns on signing
 	EnvWidgetURL  = "IDENTOMAT_WIDGET_URL"  // replaces DefaultWidgetURL
 	EnvAPIURL     = "IDENTOMAT_API_URL"     // replaces DefaultAPIURL
+
+	// EnvRequireSigned set to "true" has the effect of [RequireSignedResponses]. It needs
+	// IDENTOMAT_SECRET_KEY.
+	EnvRequireSigned = "IDENTOMAT_REQUIRE_SIGNED_RESPONSES"
 )
 
 // NewClientFromEnv returns a client for the company key in IDENTOMAT_COMPANY_KEY, which
-// must be set. IDENTOMAT_SECRET_KEY turns on signing; IDENTOMAT_WIDGET_URL and
-// IDENTOMAT_API_URL replace the two hosts. Options given here win over the environment.
+// must be set. IDENTOMAT_SECRET_KEY turns on signing, and
+// IDENTOMAT_REQUIRE_SIGNED_RESPONSES=true refuses unsigned responses;
+// IDENTOMAT_WIDGET_URL and IDENTOMAT_API_URL replace the two hosts. Options given here win
+// over the environment.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	key := os.Getenv(EnvCompanyKey)
 	if key == "" {
 		return nil, fmt.Errorf("identomat: %s is not set", EnvCompanyKey)
 	}
 	var env []Option
+	var signing []HMACOption
+	switch required := os.Getenv(EnvRequireSigned); required {
+	case "", "false":
+	case "true":
+		signing = append(signing, RequireSignedResponses())
+	default:
+		return nil, fmt.Errorf("identomat: %s must be true or false", EnvRequireSigned)
+	}
 	if secret := os.Getenv(EnvSecretKey); secret != "" {
-		env = append(env, WithHMAC(secret))
+		env = append(env, WithHMAC(secret, signing...))
+	} else if len(signing) > 0 {
+		return nil, fmt.Errorf("identomat: %s needs %s", EnvRequireSigned, EnvSecretKey)
 	}
 	if base := os.Getenv(EnvWidgetURL); base != "" {
 		env = append(env, WithWidgetURL(base))
@@ -144,13 +160,7 @@ func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // An Option configures a client in [NewClient]. Of two options for the same thing the
 // later one wins.
-type Option interface {
-	apply(*settings) error
-}
-
-type option func(*settings) error
-
-func (o option) apply(s *settings) error { return o(s) }
+type Option func(*settings) error
 
 // settings is what the options fill in.
 type settings struct {
@@ -168,16 +178,16 @@ type settings struct {
 }
 
 // WithHMAC signs every request with the secret key that belongs to a company key of the
-// HMAC type, and checks the signatures of replies. See [NewHMACTransport] for the rules
-// and [RequireSignedResponses] for replies that must be signed.
-func WithHMAC(secretKey string) Option {
-	return option(func(s *settings) error {
+// HMAC type, and checks the signatures of responses. See [NewHMACTransport] for the rules
+// and [RequireSignedResponses] for responses that must be signed.
+func WithHMAC(secretKey string, opts ...HMACOption) Option {
+	return func(s *settings) error {
 		if err := checkKey("secret key", secretKey); err != nil {
 			return err
 		}
-		s.secretKey = redact.NewSecret(secretKey)
+		s.secretKey, s.hmac = redact.NewSecret(secretKey), opts
 		return nil
-	})
+	}
 }
 
 // WithHTTPClient sends requests through c, for a proxy, a client certificate or a test.
@@ -187,31 +197,31 @@ func WithHMAC(secretKey string) Option {
 // pool of its own with the settings of [http.DefaultTransport] and up to 100 idle
 // connections a host.
 func WithHTTPClient(c *http.Client) Option {
-	return option(func(s *settings) error {
+	return func(s *settings) error {
 		if c == nil {
 			return errors.New("identomat: WithHTTPClient: the client is nil")
 		}
 		s.httpClient = c
 		return nil
-	})
+	}
 }
 
 // WithWidgetURL replaces [DefaultWidgetURL]: a scheme and a host without a path. It must
 // be https, except for a loopback host.
 func WithWidgetURL(baseURL string) Option {
-	return option(func(s *settings) (err error) {
+	return func(s *settings) (err error) {
 		s.widgetURL, err = engine.CheckBaseURL("widget URL", baseURL)
 		return named(err)
-	})
+	}
 }
 
 // WithAPIURL replaces [DefaultAPIURL]: a scheme and a host without a path. It must be
 // https, except for a loopback host.
 func WithAPIURL(baseURL string) Option {
-	return option(func(s *settings) (err error) {
+	return func(s *settings) (err error) {
 		s.apiURL, err = engine.CheckBaseURL("API URL", baseURL)
 		return named(err)
-	})
+	}
 }
 
 // RetryPolicy says how often and how fast a call is sent again. What may be sent again
@@ -233,14 +243,14 @@ type RetryPolicy struct {
 
 // WithRetry replaces the [RetryPolicy].
 func WithRetry(p RetryPolicy) Option {
-	return option(func(s *settings) error {
+	return func(s *settings) error {
 		policy := engine.RetryPolicy(p)
 		if err := policy.Check(); err != nil {
 			return fmt.Errorf("identomat: WithRetry: %w", err)
 		}
 		s.retry = policy.WithDefaults()
 		return nil
-	})
+	}
 }
 
 // WithAttemptTimeout bounds one attempt, reply included, beside whatever bounds the
@@ -248,38 +258,38 @@ func WithRetry(p RetryPolicy) Option {
 // in which no byte moves. An attempt that times out is repeated where a lost reply
 // would be. The default is [DefaultAttemptTimeout].
 func WithAttemptTimeout(d time.Duration) Option {
-	return option(func(s *settings) error {
+	return func(s *settings) error {
 		if d <= 0 {
 			return errors.New("identomat: WithAttemptTimeout: the timeout must be positive")
 		}
 		s.attemptTimeout = d
 		return nil
-	})
+	}
 }
 
 // WithMaxResponseSize bounds a reply that is held in memory, in bytes after decompression.
 // A larger one is [ErrTooLarge]. The default is [DefaultMaxResponseSize].
 func WithMaxResponseSize(bytes int64) Option {
-	return option(func(s *settings) error {
+	return func(s *settings) error {
 		if bytes <= 0 {
 			return errors.New("identomat: WithMaxResponseSize: the size must be positive")
 		}
 		s.maxReply = bytes
 		return nil
-	})
+	}
 }
 
 // WithMaxMediaSize bounds a reply that is streamed, in bytes as it is sent: images, videos,
 // archives and PDFs. A larger one is [ErrTooLarge] as soon as that is known. The default is
 // [DefaultMaxMediaSize].
 func WithMaxMediaSize(bytes int64) Option {
-	return option(func(s *settings) error {
+	return func(s *settings) error {
 		if bytes <= 0 {
 			return errors.New("identomat: WithMaxMediaSize: the size must be positive")
 		}
 		s.maxMedia = bytes
 		return nil
-	})
+	}
 }
 
 // A RateLimiter is asked before every attempt; *rate.Limiter of golang.org/x/time/rate
@@ -291,13 +301,13 @@ type RateLimiter interface {
 
 // WithRateLimiter makes every attempt wait for l. The service documents no rate limit.
 func WithRateLimiter(l RateLimiter) Option {
-	return option(func(s *settings) error {
+	return func(s *settings) error {
 		if l == nil {
 			return errors.New("identomat: WithRateLimiter: the limiter is nil")
 		}
 		s.limiter = l
 		return nil
-	})
+	}
 }
 
 // Event describes one attempt of a call. It holds no body and no parameter.
@@ -357,7 +367,7 @@ func (e Event) attrs() []slog.Attr {
 // WithObserver calls observe after every attempt, in the goroutine of the call. It may be
 // given several times; all are called. It must be safe for concurrent use.
 func WithObserver(observe func(Event)) Option {
-	return option(func(s *settings) error {
+	return func(s *settings) error {
 		if observe == nil {
 			return errors.New("identomat: WithObserver: the function is nil")
 		}
@@ -369,14 +379,14 @@ func WithObserver(observe func(Event)) Option {
 			})
 		})
 		return nil
-	})
+	}
 }
 
 // WithLogger logs every attempt: successes at the debug level, failures as warnings. A
 // record has the fields of [Event] without the context.
 func WithLogger(l *slog.Logger) Option {
 	if l == nil {
-		return option(func(*settings) error { return errors.New("identomat: WithLogger: the logger is nil") })
+		return func(*settings) error { return errors.New("identomat: WithLogger: the logger is nil") }
 	}
 	return WithObserver(func(e Event) {
 		level, msg := slog.LevelDebug, "identomat call"
@@ -392,19 +402,19 @@ func WithLogger(l *slog.Logger) Option {
 // WithUserAgent puts product, such as "bank-onboarding/2.1", before the SDK's own name in
 // the User-Agent header.
 func WithUserAgent(product string) Option {
-	return option(func(s *settings) error {
+	return func(s *settings) error {
 		if err := engine.CheckProduct(product); err != nil {
 			return fmt.Errorf("identomat: WithUserAgent: %w", err)
 		}
 		s.userAgent = product + " identomat-go/" + Version
 		return nil
-	})
+	}
 }
 
 // WithoutValidation sends requests without checking them against the documents first,
 // for the day on which the service allows more than they say.
 func WithoutValidation() Option {
-	return option(func(s *settings) error { s.validate = false; return nil })
+	return func(s *settings) error { s.validate = false; return nil }
 }
 
 func (s *settings) client(companyKey string) (*Client, error) {
@@ -419,11 +429,9 @@ func (s *settings) client(companyKey string) (*Client, error) {
 	if secret := s.secretKey.Reveal(); secret != "" {
 		secrets = append(secrets, s.secretKey)
 		for _, o := range s.hmac {
-			o.applyHMAC(&rules)
+			o(&rules)
 		}
 		httpClient.Transport = NewHMACTransport(secret, httpClient.Transport, s.hmac...)
-	} else if len(s.hmac) > 0 {
-		return nil, errors.New("identomat: RequireSignedResponses and WithMultipartDigest need WithHMAC")
 	}
 	c := &Client{
 		key:        secrets[0],

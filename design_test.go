@@ -148,7 +148,7 @@ func TestAWrongKeyIsFoundInEverySpelling(t *testing.T) {
 
 func TestAServerThatRequiresSignaturesIsServed(t *testing.T) {
 	server := identomattest.NewServer(t, identomattest.RequireHMAC())
-	client := server.Client(identomat.RequireSignedResponses())
+	client := server.Client(identomat.WithHMAC(server.SecretKey, identomat.RequireSignedResponses()))
 	session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
 	require.NoError(t, err)
 	server.Fault("result/", identomattest.WrongSignature(), 1)

@@ -53,8 +53,7 @@ func Example() {
 
 func ExampleNewClient() {
 	client, err := identomat.NewClient("your-company-key",
-		identomat.WithHMAC("your-secret-key"),
-		identomat.RequireSignedResponses(),
+		identomat.WithHMAC("your-secret-key", identomat.RequireSignedResponses()),
 		identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 4, MaxDelay: 10 * time.Second}),
 		identomat.WithObserver(func(e identomat.Event) { log.Println(e.Operation, e.StatusCode, e.Duration) }),
 	)

@@ -166,6 +166,8 @@ type fault struct {
 	// connection can be used again. Nil is the right answer.
 	reply func(conn *wireEnd, class callClass) bool
 	opts  []identomat.Option
+	// required refuses unsigned responses.
+	required bool
 	// before is for what happens to an idle connection.
 	before func(n *memoryNetwork)
 	caller func(ctx context.Context) (context.Context, context.CancelFunc)
@@ -388,12 +390,12 @@ func faults() map[string]fault {
 		}),
 		"redirect 302":                    always(literal("302 Found", "Location: /external-api/result/\r\n", "")),
 		"redirect 307 elsewhere":          always(literal("307 Temporary Redirect", "Location: http://127.0.0.1:1/\r\n", "")),
-		"signature right":                 {signed: true, opts: []identomat.Option{identomat.RequireSignedResponses()}},
+		"signature right":                 {signed: true, required: true},
 		"signature wrong":                 {signed: true, reply: forged("200 OK", func(c callClass) string { return c.body })},
 		"signature wrong on a refusal":    {signed: true, reply: forged("200 OK", func(callClass) string { return `"SESSION_NOT_FOUND"` })},
-		"signature missing":               {signed: true, opts: []identomat.Option{identomat.RequireSignedResponses()}, reply: unsigned},
+		"signature missing":               {signed: true, required: true, reply: unsigned},
 		"signature missing, not required": {signed: true, reply: unsigned},
-		"signature missing on a refusal": {signed: true, opts: []identomat.Option{identomat.RequireSignedResponses()}, reply: func(conn *wireEnd, _ callClass) bool {
+		"signature missing on a refusal": {signed: true, required: true, reply: func(conn *wireEnd, _ callClass) bool {
 			return conn.send(literal("200 OK", json, `"SESSION_NOT_FOUND"`))
 		}},
 	}
@@ -610,7 +612,11 @@ func comesTo(t *testing.T, f fault, class callClass, classes []callClass) (got c
 	}
 	opts := []identomat.Option{identomat.WithHTTPClient(&http.Client{Transport: transport}), identomat.WithWidgetURL(base), identomat.WithAPIURL(base)}
 	if f.signed {
-		opts = append(opts, identomat.WithHMAC(secretKey))
+		var signing []identomat.HMACOption
+		if f.required {
+			signing = append(signing, identomat.RequireSignedResponses())
+		}
+		opts = append(opts, identomat.WithHMAC(secretKey, signing...))
 	}
 	client, err := identomat.NewClient(companyKey, append(opts, f.opts...)...)
 	require.NoError(t, err)

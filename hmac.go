@@ -20,33 +20,22 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// An HMACOption changes how requests are signed and replies are checked. It is an
-// option of [NewHMACTransport], and of [NewClient] beside [WithHMAC].
-type HMACOption interface {
-	Option
-	applyHMAC(*hmacRules)
-}
+// An HMACOption changes how requests are signed and responses are checked. It is given to
+// [WithHMAC] or [NewHMACTransport].
+type HMACOption func(*hmacRules)
 
 type hmacRules struct {
 	requireSigned bool
 	multipart     MultipartDigest
 }
 
-type hmacOption func(*hmacRules)
-
-func (o hmacOption) applyHMAC(r *hmacRules)  { o(r) }
-func (o hmacOption) apply(s *settings) error { s.hmac = append(s.hmac, o); return nil }
-
-// RequireSignedResponses refuses a successful reply without a signature with
-// [ErrSignatureMismatch]. The default is to check a signature only where there is one,
-// because Identomat's page about HMAC says that successful replies are signed, and not
-// whether those of the newer host are. Replies that report an error are documented to be
+// RequireSignedResponses refuses a successful response without a signature with
+// [ErrSignatureMismatch]. By default a signature is checked only where there is one:
+// Identomat's page about HMAC says that successful responses are signed, but not whether
+// this holds for the newer host. Responses that report an error are documented to be
 // unsigned.
-//
-// [NewClient] refuses it without [WithHMAC], and so does [NewClientFromEnv] without
-// IDENTOMAT_SECRET_KEY.
 func RequireSignedResponses() HMACOption {
-	return hmacOption(func(r *hmacRules) { r.requireSigned = true })
+	return func(r *hmacRules) { r.requireSigned = true }
 }
 
 // MultipartDigest computes the signature of a multipart body from its parts, in the
@@ -57,7 +46,7 @@ type MultipartDigest func(secret []byte, parts *multipart.Reader) ([]byte, error
 // document says that the key of each step is the digest of the step before. It does not
 // say what a part consists of: the default takes its content without its headers.
 func WithMultipartDigest(digest MultipartDigest) HMACOption {
-	return hmacOption(func(r *hmacRules) { r.multipart = digest })
+	return func(r *hmacRules) { r.multipart = digest }
 }
 
 // hmacTransport is the RoundTripper of NewHMACTransport.
@@ -88,7 +77,7 @@ func NewHMACTransport(secretKey string, base http.RoundTripper, opts ...HMACOpti
 		t.base = http.DefaultTransport
 	}
 	for _, o := range opts {
-		o.applyHMAC(&t.rules)
+		o(&t.rules)
 	}
 	t.hashes.New = func() any { return hmac.New(sha256.New, []byte(t.secret.Reveal())) }
 	return t

@@ -201,11 +201,11 @@ func TestSignedReplies(t *testing.T) {
 					_, _ = io.WriteString(w, c.body)
 				}))
 				defer server.Close()
-				opts := []identomat.Option{identomat.WithHMAC(secretKey)}
+				var signing []identomat.HMACOption
 				if c.required {
-					opts = append([]identomat.Option{identomat.RequireSignedResponses()}, opts...)
+					signing = append(signing, identomat.RequireSignedResponses())
 				}
-				result, err := clientFor(t, server.URL, opts...).Sessions.Result(t.Context(), token)
+				result, err := clientFor(t, server.URL, identomat.WithHMAC(secretKey, signing...)).Sessions.Result(t.Context(), token)
 				if c.want == nil {
 					require.NoError(t, err)
 					assert.True(t, result.Approved())
@@ -263,7 +263,7 @@ func TestEveryByteOfASignatureCounts(t *testing.T) {
 
 func TestAnUnsignedFailureIsNoMismatch(t *testing.T) {
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(502, "<html>"), nil },
-		identomat.WithHMAC(secretKey), identomat.RequireSignedResponses(), quick)
+		identomat.WithHMAC(secretKey, identomat.RequireSignedResponses()), quick)
 	err := begin(client, t.Context())
 	require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 	require.NotErrorIs(t, err, identomat.ErrSignatureMismatch)
@@ -295,7 +295,7 @@ func TestANilReplyOrBodyIsNoPanicOfTheSignature(t *testing.T) {
 			return &http.Response{StatusCode: 200, Header: http.Header{"Authorization": {`signature="` + strings.Repeat("A", 43) + `="`}}}, nil
 		},
 	} {
-		client := stubbed(t, rt, quick, identomat.WithHMAC(secretKey), identomat.RequireSignedResponses())
+		client := stubbed(t, rt, quick, identomat.WithHMAC(secretKey, identomat.RequireSignedResponses()))
 		assert.NotPanics(t, func() { assert.Error(t, begin(client, t.Context()), name) }, name)
 		assert.NotPanics(t, func() { _, err := client.Media.FaceVideo(t.Context(), token); assert.Error(t, err, name) }, name)
 	}

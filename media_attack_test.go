@@ -110,7 +110,7 @@ func TestNoFileOfAnUnsignedReplyIsHandedOutWhereSignaturesAreRequired(t *testing
 				return reply(200, body), nil
 			}
 			return reply(200, body, "Authorization", header), nil
-		}, identomat.WithHMAC(secretKey), identomat.RequireSignedResponses())
+		}, identomat.WithHMAC(secretKey, identomat.RequireSignedResponses()))
 		for media, err := range client.VideoCalls.Shots(t.Context(), token) {
 			assert.Nil(t, media)
 			require.ErrorIs(t, err, identomat.ErrSignatureMismatch)

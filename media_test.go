@@ -733,7 +733,7 @@ func TestSaveFileLeavesNothingBehind(t *testing.T) {
 			return resp
 		}},
 		"wrong signature":   {resp: func() *http.Response { return reply(200, data, "Authorization", sign("x", data)) }, opts: []identomat.Option{identomat.WithHMAC(secretKey)}, want: identomat.ErrSignatureMismatch},
-		"missing signature": {resp: func() *http.Response { return reply(200, data) }, opts: []identomat.Option{identomat.WithHMAC(secretKey), identomat.RequireSignedResponses()}, want: identomat.ErrSignatureMismatch},
+		"missing signature": {resp: func() *http.Response { return reply(200, data) }, opts: []identomat.Option{identomat.WithHMAC(secretKey, identomat.RequireSignedResponses())}, want: identomat.ErrSignatureMismatch},
 		"too large": {resp: func() *http.Response {
 			resp := reply(200, data)
 			resp.ContentLength = -1
@@ -895,7 +895,7 @@ func TestADownloadCutAnywhereLeavesNothing(t *testing.T) {
 						identomat.WithWidgetURL("http://localhost"), identomat.WithAPIURL("http://localhost"),
 					}
 					if secret != "" {
-						opts = append(opts, identomat.WithHMAC(secret), identomat.RequireSignedResponses())
+						opts = append(opts, identomat.WithHMAC(secret, identomat.RequireSignedResponses()))
 					}
 					client, err := identomat.NewClient(companyKey, opts...)
 					require.NoError(t, err)
@@ -1502,7 +1502,7 @@ func TestSignedMediaIsVerifiedBeforeItEnds(t *testing.T) {
 						resp.Header.Set("Authorization", signature)
 					}
 					return resp, nil
-				}, identomat.WithHMAC(secretKey), identomat.RequireSignedResponses())
+				}, identomat.WithHMAC(secretKey, identomat.RequireSignedResponses()))
 				media, err := call.call(t.Context(), client)
 				if err == nil {
 					var out bytes.Buffer

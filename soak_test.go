@@ -72,7 +72,8 @@ func newSoak(t *testing.T) *soak {
 	s.server = identomattest.NewServer(t, identomattest.RequireHMAC(), identomattest.WithLogf(func(string, ...any) {}))
 	transport := &http.Transport{DialContext: s.conns.dial, MaxIdleConnsPerHost: 8}
 	s.client = s.server.Client(
-		identomat.WithHTTPClient(&http.Client{Transport: transport}), identomat.RequireSignedResponses(),
+		identomat.WithHTTPClient(&http.Client{Transport: transport}),
+		identomat.WithHMAC(s.server.SecretKey, identomat.RequireSignedResponses()),
 		identomat.WithRetry(identomat.RetryPolicy{BaseDelay: time.Microsecond, MaxDelay: time.Millisecond}))
 	return s
 }

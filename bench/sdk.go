@@ -12,7 +12,7 @@ type sdk struct{ client *identomat.Client }
 func newSDK(base string, signed bool) (client, error) {
 	opts := []identomat.Option{identomat.WithWidgetURL(base), identomat.WithAPIURL(base)}
 	if signed {
-		opts = append(opts, identomat.WithHMAC(secretKey), identomat.RequireSignedResponses())
+		opts = append(opts, identomat.WithHMAC(secretKey, identomat.RequireSignedResponses()))
 	}
 	c, err := identomat.NewClient(companyKey, opts...)
 	return sdk{c}, err

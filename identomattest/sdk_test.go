@@ -164,9 +164,11 @@ func callBroken(t *testing.T, fault identomattest.Fault, operation string, do fu
 	server := []identomattest.Option{identomattest.WithLogf(func(string, ...any) {})}
 	if strings.Contains(fault.String(), "signature") {
 		server = append(server, identomattest.RequireHMAC())
-		opts = append(opts, identomat.RequireSignedResponses())
 	}
 	srv := identomattest.NewServer(t, server...)
+	if strings.Contains(fault.String(), "signature") {
+		opts = append(opts, identomat.WithHMAC(srv.SecretKey, identomat.RequireSignedResponses()))
+	}
 	client := srv.Client(opts...)
 	defer client.CloseIdleConnections()
 	session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})

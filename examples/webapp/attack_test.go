@@ -718,7 +718,7 @@ func TestABrokenImageIsNoneAndABrokenPDFBreaksOff(t *testing.T) {
 
 func TestHalfAnImageOrOneThatNobodySignedIsNotShown(t *testing.T) {
 	b, reviewer, token := reviewing(t)
-	b.server.client = b.fake.Client(quick, identomat.WithHMAC(b.fake.SecretKey), identomat.RequireSignedResponses())
+	b.server.client = b.fake.Client(quick, identomat.WithHMAC(b.fake.SecretKey, identomat.RequireSignedResponses()))
 	image := "\xff\xd8\xff\xe0\x00\x10JFIF\x00" + strings.Repeat("x", 100<<10)
 	require.NoError(t, b.fake.SetMedia(token, "result/face/", "image/jpeg", []byte(image)))
 	require.Equal(t, image, reviewer.get("/review/1/image/face").body)
@@ -776,7 +776,7 @@ func TestAPDFOfUnknownLengthThatBreaksOffLooksBroken(t *testing.T) {
 
 func TestAPDFWhoseSignatureIsWrongLooksBroken(t *testing.T) {
 	b, reviewer, token := reviewing(t)
-	b.server.client = b.fake.Client(quick, identomat.WithHMAC(b.fake.SecretKey), identomat.RequireSignedResponses())
+	b.server.client = b.fake.Client(quick, identomat.WithHMAC(b.fake.SecretKey, identomat.RequireSignedResponses()))
 	for _, size := range []int{1, 100, 3000, 5000, 100 << 10} {
 		want := "%PDF-1.4\n" + strings.Repeat("x", size)
 		require.NoError(t, b.fake.SetMedia(token, "export-session-as-pdf", "application/pdf", []byte(want)))
