@@ -1,0 +1,171 @@
+package wire
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-querystring/query"
+)
+
+// An EncodeError names the parameter that cannot be encoded. It leaves out the cause, which
+// may repeat the value.
+type EncodeError struct{ Path string }
+
+func (e *EncodeError) Error() string { return e.Path + " cannot be encoded as JSON" }
+
+// Form encodes a struct with url tags as an urlencoded form, behind the company key.
+func Form(keyName, key string, params any) ([]byte, error) {
+	values, err := query.Values(params)
+	if err != nil {
+		return nil, err
+	}
+	values.Set(keyName, key)
+	return []byte(values.Encode()), nil
+}
+
+// JSON encodes a struct with json tags as an object, behind the company key. Unlike
+// encoding/json it reads request types, which refuse to be marshaled because they hold
+// personal data, and it knows the service's format of times. A field that is tagged
+// json:",inline" holds further members by their names.
+//
+// The error is an [*EncodeError].
+func JSON(keyName, key string, params any) ([]byte, error) {
+	e := encoding{dst: make([]byte, 0, 1024)}
+	e.dst = append(e.dst, '{')
+	e.name(keyName)
+	e.dst = AppendString(e.dst, key)
+	if params != nil {
+		e.members(reflect.Indirect(reflect.ValueOf(params)))
+	}
+	if e.bad != "" {
+		return nil, &EncodeError{Path: e.bad}
+	}
+	return append(e.dst, '}'), nil
+}
+
+type encoding struct {
+	dst []byte
+	// bad is the path of the first value that has no JSON form.
+	bad string
+}
+
+// name begins a member.
+func (e *encoding) name(name string) {
+	if last := e.dst[len(e.dst)-1]; last != '{' {
+		e.dst = append(e.dst, ',')
+	}
+	e.dst = append(AppendString(e.dst, name), ':')
+}
+
+func (e *encoding) members(v reflect.Value) {
+	for _, f := range requestFields(v.Type()) {
+		value := v.FieldByIndex(f.index)
+		switch {
+		case f.inline:
+			extra, _ := value.Interface().(map[string]any)
+			for _, name := range slices.Sorted(maps.Keys(extra)) {
+				e.name(name)
+				e.text(Value(extra[name]), name)
+			}
+		case f.omit && isEmpty(value):
+		default:
+			e.name(f.name)
+			e.value(value, f.name)
+		}
+	}
+}
+
+// isEmpty reports whether a value is left out. An empty list that is not nil is sent.
+func isEmpty(v reflect.Value) bool {
+	if v.Kind() == reflect.Struct {
+		if z, ok := v.Interface().(interface{ IsZero() bool }); ok {
+			return z.IsZero()
+		}
+	}
+	return v.IsZero()
+}
+
+var (
+	timeType  = reflect.TypeFor[time.Time]()
+	marshaler = reflect.TypeFor[json.Marshaler]()
+)
+
+func (e *encoding) value(v reflect.Value, path string) {
+	switch {
+	case v.Type() == timeType:
+		e.dst = AppendString(e.dst, Time(v.Interface().(time.Time)))
+	case v.Type().Implements(marshaler):
+		e.text(Value(v.Interface()), path)
+	case v.Kind() == reflect.Struct:
+		e.dst = append(e.dst, '{')
+		e.members(v)
+		e.dst = append(e.dst, '}')
+	case v.Kind() == reflect.Pointer:
+		e.value(v.Elem(), path)
+	case v.Kind() == reflect.String:
+		e.dst = AppendString(e.dst, v.String())
+	case v.Kind() == reflect.Bool:
+		e.dst = strconv.AppendBool(e.dst, v.Bool())
+	case v.Kind() == reflect.Int:
+		e.dst = strconv.AppendInt(e.dst, v.Int(), 10)
+	default:
+		e.text(Value(v.Interface()), path)
+	}
+}
+
+func (e *encoding) text(json, path string) {
+	if json == Unencodable && e.bad == "" {
+		e.bad = path
+	}
+	e.dst = append(e.dst, json...)
+}
+
+// Time formats a time as in the examples of Identomat's API documentation, in UTC with
+// milliseconds.
+func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// requestField is a field of a struct of parameters.
+type requestField struct {
+	name         string
+	index        []int
+	omit, inline bool
+}
+
+var requestPlans sync.Map // of reflect.Type to []requestField
+
+// requestFields returns the fields in their order.
+func requestFields(t reflect.Type) []requestField {
+	if plan, ok := requestPlans.Load(t); ok {
+		return plan.([]requestField)
+	}
+	var fields []requestField
+	for _, f := range reflect.VisibleFields(t) {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous || !f.IsExported() || name == "-" {
+			continue
+		}
+		fields = append(fields, requestField{
+			name: name, index: f.Index, inline: options == "inline", omit: options == "omitzero",
+		})
+	}
+	plan, _ := requestPlans.LoadOrStore(t, fields)
+	return plan.([]requestField)
+}
+
+// Names returns the wire names of the fields of a struct of parameters.
+func Names(params any) []string {
+	var names []string
+	for _, f := range requestFields(reflect.Indirect(reflect.ValueOf(params)).Type()) {
+		if f.name != "" {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
