@@ -233,7 +233,7 @@ func (s *streamed) public(err error) error {
 		broken  *TransportError
 		forged  *signature.Error
 		format  *datauri.FormatError
-		refused *datauri.RefusedError
+		refused *datauri.ServiceError
 	)
 	switch {
 	case errors.As(err, &known), errors.As(err, &broken):
@@ -247,7 +247,7 @@ func (s *streamed) public(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF) && s.reply.Complete():
 		api.kind, api.Sample = ErrUnexpectedResponse, "a document without its end"
 	case errors.As(err, &refused):
-		verdict := s.Judge(&engine.Reply{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Reply}, nil)
+		verdict := s.Judge(&engine.Reply{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Response}, nil)
 		if !errors.As(verdict.Err, &api) {
 			api.kind = ErrUnexpectedResponse
 		}
