@@ -87,14 +87,14 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 	}
 	// A signature covers the response before compression. An explicit Accept-Encoding also
 	// keeps net/http from requesting gzip and decompressing it transparently.
-	values := []string{Format(digest), "identity"}
-	signed.Header = make(http.Header, len(req.Header)+len(values))
+	added := []string{Format(digest), "identity"}
+	signed.Header = make(http.Header, len(req.Header)+len(added))
 	for name, values := range req.Header {
 		if !strings.EqualFold(name, "Authorization") {
 			signed.Header[name] = values[:len(values):len(values)]
 		}
 	}
-	signed.Header["Authorization"], signed.Header["Accept-Encoding"] = values[:1:1], values[1:]
+	signed.Header["Authorization"], signed.Header["Accept-Encoding"] = added[:1:1], added[1:]
 	return &signed, nil
 }
 
