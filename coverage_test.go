@@ -156,7 +156,7 @@ func examplesOf(t *testing.T) map[string]bool {
 // with the helpers that it calls, and that its output is checked. A helper in another file would
 // be missing.
 func TestEveryExampleIsWhole(t *testing.T) {
-	for _, folder := range []string{".", "identomattest", "idenfy", "idenfy/idenfytest"} {
+	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, example := range doc.Examples(sourceFiles(t, folder, true)...) {
 			assert.NotNil(t, example.Play, "%s: Example%s", folder, example.Name)
 			assert.True(t, example.Output != "" || example.EmptyOutput, "%s: Example%s has no output", folder, example.Name)
@@ -182,7 +182,7 @@ func sourceFiles(t *testing.T, folder string, tests bool) (files []*ast.File) {
 // TestEveryExportedNameHasAComment looks at functions, methods, types, constants, variables and
 // the fields of structs: a name without a comment is a name that its users must guess.
 func TestEveryExportedNameHasAComment(t *testing.T) {
-	for _, folder := range []string{".", "identomattest", "idenfy", "idenfy/idenfytest"} {
+	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, file := range sourceFiles(t, folder, false) {
 			for _, decl := range file.Decls {
 				switch d := decl.(type) {

@@ -4,8 +4,8 @@
 //
 // Make one [Client] with [NewClient] or [NewClientFromEnv] and share it. Begin a session
 // with [SessionsService.Begin], from [Flags] and [Steps] or from a configuration of the
-// dashboard, and send the customer's browser to [Session.URL], or put the widget into a page
-// with [Session.Embed]. When the customer is back ([SessionTokenFromReturn]), or a callback
+// dashboard, and send the customer's browser to [Session.URL], or embed the widget in a page
+// with package widget. When the customer is back ([SessionTokenFromReturn]), or a callback
 // has arrived ([CallbackHandler]), read the outcome with [SessionsService.Result], or wait
 // for it with [SessionsService.Wait]. Neither the return nor a callback proves anything;
 // [Result.Approved] does, and is true for exactly one outcome. Fetch the evidence with the

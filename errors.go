@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/identomat-go/identomat/internal/signature"
 )
 
 // What the service can answer, for [errors.Is]. Codes are compared without regard to
@@ -53,7 +55,7 @@ var (
 	ErrTooLarge = errors.New("identomat: reply too large")
 	// ErrSignatureMismatch: the reply's signature is wrong, or missing where
 	// [RequireSignedResponses] demands it. Nothing of the reply can be trusted.
-	ErrSignatureMismatch = errors.New("identomat: reply signature does not match")
+	ErrSignatureMismatch = signature.ErrMismatch
 )
 
 // codes maps an error code, reduced by foldCode, to what it means.

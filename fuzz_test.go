@@ -22,6 +22,7 @@ import (
 
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/signature"
 )
 
 // inlaid is what a reply may hold anywhere, and no error may show.
@@ -104,13 +105,13 @@ func FuzzReply(f *testing.F) {
 
 		// However the body ends, a bad end is no success.
 		for end, want := range map[error]error{
-			engine.ErrTooLarge: ErrTooLarge, &signatureError{}: ErrSignatureMismatch, io.ErrUnexpectedEOF: nil,
+			engine.ErrTooLarge: ErrTooLarge, &signature.Error{}: ErrSignatureMismatch, io.ErrUnexpectedEOF: nil,
 		} {
 			got := judge(op, reply(body), end, into(op))
 			require.Equal(t, want, kind(got.Err))
 			require.False(t, got.Refused)
 		}
-		unsigned := judge(op, reply(body), &signatureError{missing: true}, into(op))
+		unsigned := judge(op, reply(body), &signature.Error{Missing: true}, into(op))
 		require.Error(t, unsigned.Err)
 		require.Equal(t, verdict.Refused, unsigned.Refused)
 	})

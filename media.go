@@ -18,6 +18,7 @@ import (
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/sample"
+	"github.com/identomat-go/identomat/internal/signature"
 )
 
 // MediaService fetches what a session recorded. (API reference, Accessing Data and More.)
@@ -207,7 +208,7 @@ func (s *streamed) Takes(r *engine.Reply, whole bool) bool {
 	}
 	if s.client.signedOnly {
 		// Of several files in one reply, the first would be handed out before the end.
-		if _, signed := parseSignature(r.Header["Authorization"]); !signed {
+		if _, signed := signature.Parse(r.Header["Authorization"]); !signed {
 			s.unsigned = true
 			return false
 		}
@@ -230,9 +231,9 @@ func (s *streamed) public(err error) error {
 	var (
 		known   *APIError
 		broken  *TransportError
-		forged  *signatureError
+		forged  *signature.Error
 		format  *datauri.FormatError
-		refused *datauri.RefusedError
+		refused *datauri.ServiceError
 	)
 	switch {
 	case errors.As(err, &known), errors.As(err, &broken):
@@ -246,7 +247,7 @@ func (s *streamed) public(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF) && s.reply.Complete():
 		api.kind, api.Sample = ErrUnexpectedResponse, "a document without its end"
 	case errors.As(err, &refused):
-		verdict := s.Judge(&engine.Reply{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Reply}, nil)
+		verdict := s.Judge(&engine.Reply{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Response}, nil)
 		if !errors.As(verdict.Err, &api) {
 			api.kind = ErrUnexpectedResponse
 		}

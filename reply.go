@@ -10,6 +10,7 @@ import (
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/sample"
+	"github.com/identomat-go/identomat/internal/signature"
 )
 
 // The one classifier for all replies. It fails closed: what is neither of the
@@ -45,12 +46,12 @@ func judgeBroken(op *operation.Operation, r *engine.Reply, readErr error, reply 
 	if errors.Is(readErr, engine.ErrTooLarge) {
 		return engine.Verdict{Err: replyError(op, r, ErrTooLarge)}
 	}
-	var bad *signatureError
+	var bad *signature.Error
 	if !errors.As(readErr, &bad) {
 		return engine.Verdict{} // the network's error stands
 	}
 	// The replies to refused calls are documented to be unsigned.
-	if refused := refusal(op, r, reply); bad.missing && refused != nil {
+	if refused := refusal(op, r, reply); bad.Missing && refused != nil {
 		return engine.Verdict{Err: refused, Refused: isRefusal(refused)}
 	}
 	e := replyError(op, r, ErrSignatureMismatch)

@@ -124,7 +124,7 @@ func shown(t *testing.T) map[string]any {
 	message, ok := callback.SMS()
 	require.True(t, ok)
 	return map[string]any{
-		"Callback": callback, "SMS": message, "EmbedOptions": identomat.EmbedOptions{Fields: map[string]string{"csrf": "F00-AB-77"}},
+		"Callback": callback, "SMS": message,
 		"Client": client, "SessionsService": *client.Sessions,
 		"BeginRequest": request, "Flags": request.Flags, "Steps": request.Steps, "UserQuestionnaireStep": step,
 		"Session": identomat.Session{Token: sessionToken, URL: "https://x/?session_token=" + string(sessionToken)}, "Token": sessionToken,

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/widget"
 )
 
 const embeddedToken = "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"
@@ -26,7 +27,7 @@ parent.postMessage("spoken", "*");
 // bank is a page with the widget inside, under the policy that Embed promises to work
 // with, and beside it what else may send messages to the page.
 type bank struct {
-	opts identomat.EmbedOptions
+	opts widget.Options
 	// What the widget says, and what is said by another site and by the widget's in a frame
 	// of its own; none if empty.
 	widgetSays, othersSay string
@@ -44,7 +45,7 @@ func (b bank) open(t *testing.T) (home string, posts chan url.Values) {
 		_, _ = fmt.Fprint(w, speaker)
 	}
 	stranger := company(t, speak)
-	widget := company(t, func(w http.ResponseWriter, r *http.Request) {
+	widgetURL := company(t, func(w http.ResponseWriter, r *http.Request) {
 		if b.leave && r.URL.Query().Has("session_token") {
 			http.Redirect(w, r, stranger, http.StatusSeeOther) // the fragment goes with it
 			return
@@ -56,7 +57,7 @@ func (b bank) open(t *testing.T) (home string, posts chan url.Values) {
 	opts.Nonce = "a-nonce-of-this-reply"
 	session := identomat.Session{
 		Token: embeddedToken,
-		URL:   widget + "/?session_token=" + embeddedToken + "#" + url.PathEscape(b.widgetSays),
+		URL:   widgetURL + "/?session_token=" + embeddedToken + "#" + url.PathEscape(b.widgetSays),
 	}
 	page := template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Bank</title>
 <script nonce="{{.Nonce}}">
@@ -77,15 +78,15 @@ addEventListener("identomat:done", (e) => { done++; if ({{.Cancel}}) e.preventDe
 			_, _ = fmt.Fprint(w, `<!DOCTYPE html><link rel="icon" href="data:,"><title>Bank</title><h1>Thank you</h1>`)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; frame-src "+widget+" "+stranger+
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; frame-src "+widgetURL+" "+stranger+
 			"; script-src 'nonce-"+opts.Nonce+"'; style-src 'self'; form-action 'self'")
-		piece, err := session.Embed(opts)
+		snippet, err := widget.Embed(&session, opts)
 		assert.NoError(t, err)
 		assert.NoError(t, page.Execute(w, map[string]any{
-			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": piece,
+			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": snippet,
 			// The same words from another origin, and from the widget's origin in another frame.
 			"Stranger": stranger + "/#" + url.PathEscape(b.othersSay),
-			"Second":   widget + "/#" + url.PathEscape(b.othersSay),
+			"Second":   widgetURL + "/#" + url.PathEscape(b.othersSay),
 		}))
 	})
 	return home, posts
@@ -100,7 +101,7 @@ func TestTheEndOfAnEmbeddedSessionIsHeardOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
-			opts := identomat.EmbedOptions{PostTo: "/kyc/done", Fields: map[string]string{"csrf": "c<\">"}}
+			opts := widget.Options{PostTo: "/kyc/done", Fields: map[string]string{"csrf": "c<\">"}}
 			home, posts := bank{opts: opts, widgetSays: words}.open(t)
 			b.Visit(home)
 			b.Do(chromedp.WaitVisible(chromedp.Search(`//h1[text()="Thank you"]`)))
@@ -111,7 +112,7 @@ func TestTheEndOfAnEmbeddedSessionIsHeardOnce(t *testing.T) {
 }
 
 func TestAnEmbeddingPageCanKeepTheEndToItself(t *testing.T) {
-	for name, opts := range map[string]identomat.EmbedOptions{
+	for name, opts := range map[string]widget.Options{
 		"without a form":         {},
 		"with a cancelled event": {PostTo: "/kyc/done"},
 	} {
@@ -131,7 +132,7 @@ func TestAnEmbeddingPageCanKeepTheEndToItself(t *testing.T) {
 func TestAForgedEndOfAnEmbeddedSessionIsNotHeard(t *testing.T) {
 	b := open(t)
 	home, posts := bank{
-		opts:       identomat.EmbedOptions{PostTo: "/kyc/done"},
+		opts:       widget.Options{PostTo: "/kyc/done"},
 		widgetSays: `["'done'", "{type: 'DONE'}", "null", "undefined", "{}", "['DONE']"]`,
 		othersSay:  `["'DONE'", "{type: 'done'}", "'DONE'"]`,
 	}.open(t)
@@ -147,7 +148,7 @@ func TestAForgedEndOfAnEmbeddedSessionIsNotHeard(t *testing.T) {
 
 func TestAFrameThatLeftTheWidgetIsNotHeard(t *testing.T) {
 	b := open(t)
-	home, posts := bank{opts: identomat.EmbedOptions{PostTo: "/kyc/done"}, widgetSays: `["'DONE'"]`, leave: true}.open(t)
+	home, posts := bank{opts: widget.Options{PostTo: "/kyc/done"}, widgetSays: `["'DONE'"]`, leave: true}.open(t)
 	b.Visit(home)
 	b.Poll(`heard === 3`)
 	assert.Equal(t, "0", b.Eval(`done`))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/widget"
 )
 
 // returnPath is where customers come back, by the widget's redirect or by the form of the
@@ -217,7 +218,7 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/verification", http.StatusSeeOther)
 		return nil
 	}
-	widget, err := v.Session.Embed(identomat.EmbedOptions{
+	snippet, err := widget.Embed(&v.Session, widget.Options{
 		PostTo: returnPath,
 		Fields: map[string]string{"csrf": visitor.csrf()},
 		Nonce:  visitor.nonce,
@@ -227,7 +228,7 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Security-Policy", s.policy(visitor.nonce, s.client.WidgetURL()))
 	w.Header().Set("Permissions-Policy", fmt.Sprintf(`camera=(self %q), microphone=(self %[1]q), geolocation=()`, s.client.WidgetURL()))
-	s.render(w, r, http.StatusOK, "embed", "Show your document and your face", struct{ Widget template.HTML }{widget})
+	s.render(w, r, http.StatusOK, "embed", "Show your document and your face", struct{ Widget template.HTML }{snippet})
 	return nil
 }
 
