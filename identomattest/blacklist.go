@@ -22,7 +22,7 @@ var blacklistQuery = []field{
 }
 
 // addBlacklisted refuses a record with the attributes of another, whatever its reason.
-func (s *Server) addBlacklisted(c *call) reply {
+func (s *Server) addBlacklisted(c *call) response {
 	query := c.params.child("query")
 	record := blacklisted{id: newID(), reason: query.text("reason")}
 	given := false
@@ -47,19 +47,19 @@ func (s *Server) addBlacklisted(c *call) reply {
 		}
 	}
 	s.blacklist = append(s.blacklist, record)
-	return wrapped(record.id)
+	return resultResponse(record.id)
 }
 
-func (s *Server) removeBlacklisted(c *call) reply {
+func (s *Server) removeBlacklisted(c *call) response {
 	i := slices.IndexFunc(s.blacklist, func(b blacklisted) bool { return b.id == c.params.text("id") })
 	if i < 0 {
 		return refuse(notFound, "no record has this id")
 	}
 	s.blacklist = slices.Delete(s.blacklist, i, i+1)
-	return wrapped(true)
+	return resultResponse(true)
 }
 
-func (s *Server) listBlacklisted(c *call) reply {
+func (s *Server) listBlacklisted(c *call) response {
 	query := c.params.child("query")
 	offset, limit := query.integer("offset", 0), query.integer("limit", 100)
 	list, ok := pageOf(s.blacklist, offset, limit)
@@ -78,5 +78,5 @@ func (s *Server) listBlacklisted(c *call) reply {
 		}
 		data = append(data, append(record, object{{"notes", nil}, {"reason", b.reason}, {"id", b.id}}...))
 	}
-	return wrapped(object{{"offset", offset}, {"limit", limit}, {"total", len(s.blacklist)}, {"data", data}})
+	return resultResponse(object{{"offset", offset}, {"limit", limit}, {"total", len(s.blacklist)}, {"data", data}})
 }

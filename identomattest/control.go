@@ -399,7 +399,7 @@ func (o faultOrder) status(fallback int) int {
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 var namedFaults = map[string]func(faultOrder) Fault{
-	"reply":              func(o faultOrder) Fault { return Reply(o.status(http.StatusOK), o.ContentType, o.Body) },
+	"response":           func(o faultOrder) Fault { return Response(o.status(http.StatusOK), o.ContentType, o.Body) },
 	"http-status":        func(o faultOrder) Fault { return HTTPStatus(o.status(http.StatusInternalServerError)) },
 	"error-code":         func(o faultOrder) Fault { return ErrorCode(o.Code) },
 	"argument-error":     func(o faultOrder) Fault { return ArgumentError(o.Code) },

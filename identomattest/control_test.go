@@ -19,14 +19,14 @@ import (
 )
 
 // order calls the control API.
-func order(t *testing.T, srv *Server, method, path, body string) got {
+func order(t *testing.T, srv *Server, method, path, body string) httpResponse {
 	t.Helper()
 	req := request(t, srv.WidgetURL+"/_sandbox/"+path, "", body)
 	req.Method = method
-	reply := send(t, req)
-	assert.Equal(t, asJSON, reply.header.Get("Content-Type"), path)
-	assert.True(t, json.Valid([]byte(reply.body)), reply.body)
-	return reply
+	resp := send(t, req)
+	assert.Equal(t, asJSON, resp.header.Get("Content-Type"), path)
+	assert.True(t, json.Valid([]byte(resp.body)), resp.body)
+	return resp
 }
 
 func TestTheControlAPIDecidesSessions(t *testing.T) {
@@ -40,10 +40,10 @@ func TestTheControlAPIDecidesSessions(t *testing.T) {
 	assert.JSONEq(t, `{"sessions":[{"token":"`+token+`","url":"`+srv.WidgetURL+`/?session_token=`+token+`","outcome":"in_progress","state":"open",
 		"steps":[{"type":"identity-document","key":"identity-document"},{"type":"liveness","key":"liveness"},{"type":"user-questionnaire","key":"q"}],
 		"created":"2026-05-06T07:08:09Z","expires":"2026-05-06T07:23:09Z"}]}`, order(t, srv, "GET", "sessions", "").body)
-	reply := order(t, srv, "POST", "sessions/"+token+"/approve", `{"person":"nino-beridze","documentType":"passport","comment":"seen",
+	resp := order(t, srv, "POST", "sessions/"+token+"/approve", `{"person":"nino-beridze","documentType":"passport","comment":"seen",
 		"similarity":0.75,"answers":{"q":{"a":"text","b":["x","y"],"c":7,"d":null}}}`)
-	assert.Equal(t, 200, reply.status)
-	assert.Contains(t, reply.body, `"outcome": "approved"`)
+	assert.Equal(t, 200, resp.status)
+	assert.Contains(t, resp.body, `"outcome": "approved"`)
 	for _, text := range []string{`{"result":"approved","similarity":0.75,`, `"document_type":"passport"`, `"result_comment":"seen"`, `"first_name":"Nino"`,
 		`{"key":"a","answer":"text"},{"key":"b","answer":["x","y"]},{"key":"c","answer":7},{"key":"d","answer":null}`} {
 		assert.Contains(t, result(token), text)
@@ -67,12 +67,12 @@ func TestTheControlAPIDecidesSessions(t *testing.T) {
 
 func TestTheControlAPIBreaksTheServer(t *testing.T) {
 	srv := NewServer(t)
-	reply := order(t, srv, "POST", "faults", `{"operation":"result/","fault":"http-status","status":503,"count":2}`)
-	assert.JSONEq(t, `{"faults":[{"operation":"result/","fault":"HTTP 503","left":2}]}`, reply.body)
+	resp := order(t, srv, "POST", "faults", `{"operation":"result/","fault":"http-status","status":503,"count":2}`)
+	assert.JSONEq(t, `{"faults":[{"operation":"result/","fault":"HTTP 503","left":2}]}`, resp.body)
 	assert.Equal(t, 503, widget(t, srv, "result/").status)
-	reply = order(t, srv, "POST", "faults", `{"fault":"argument-error","code":"access-denied","afterProcessing":true}`)
+	resp = order(t, srv, "POST", "faults", `{"fault":"argument-error","code":"access-denied","afterProcessing":true}`)
 	assert.JSONEq(t, `{"faults":[{"operation":"result/","fault":"HTTP 503","left":1},
-		{"operation":"*","fault":"argumentError access-denied after processing"}]}`, reply.body)
+		{"operation":"*","fault":"argumentError access-denied after processing"}]}`, resp.body)
 	assert.Equal(t, `{"argumentError":"access-denied"}`, api(t, srv, "list-users", "").body)
 	order(t, srv, "DELETE", "faults", "")
 	assert.JSONEq(t, `{"faults":[]}`, order(t, srv, "GET", "faults", "").body)
@@ -81,7 +81,7 @@ func TestTheControlAPIBreaksTheServer(t *testing.T) {
 	// Every fault has a name, and every name a fault.
 	settings := faultOrder{Status: 502, Code: "c", Message: "m", ContentType: "t/t", Body: "b", Location: "/l", RetryAfterSeconds: 1.5, DelaySeconds: 1, Bytes: 3}
 	for name, want := range map[string]Fault{
-		"reply": Reply(502, "t/t", "b"), "http-status": HTTPStatus(502), "error-code": ErrorCode("c"), "argument-error": ArgumentError("c"),
+		"response": Response(502, "t/t", "b"), "http-status": HTTPStatus(502), "error-code": ErrorCode("c"), "argument-error": ArgumentError("c"),
 		"internal-error": InternalError("m"), "html-page": HTMLPage(502), "empty-body": EmptyBody(), "empty-object": EmptyObject(), "null": Null(),
 		"too-many-requests": TooManyRequests(1500 * time.Millisecond), "redirect": Redirect(502, "/l"), "reset-before-read": ResetBeforeRead(),
 		"reset-after-read": ResetAfterRead(), "slow-headers": SlowHeaders(time.Second), "slow-body": SlowBody(time.Second), "truncated": Truncated(3),
@@ -109,12 +109,12 @@ func TestTheControlAPIListsRequestsAndForgets(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, `"name":"Nino"`)
 	api(t, srv, "create-user", `"email":"a@example.com","password":"12345678"`)
-	reply := order(t, srv, "GET", "requests", "")
+	resp := order(t, srv, "GET", "requests", "")
 	for _, secret := range []string{srv.CompanyKey, srv.SecretKey, "12345678"} {
-		assert.NotContains(t, reply.body, secret)
+		assert.NotContains(t, resp.body, secret)
 	}
 	var log struct{ Requests []map[string]any }
-	require.NoError(t, json.Unmarshal([]byte(reply.body), &log))
+	require.NoError(t, json.Unmarshal([]byte(resp.body), &log))
 	require.Len(t, log.Requests, 2)
 	assert.Equal(t, "begin/", log.Requests[0]["operation"])
 	assert.Equal(t, map[string]any{"company_key": "***", "name": "Nino"}, log.Requests[0]["parameters"])
@@ -151,8 +151,8 @@ func TestTheControlAPISendsCallbacks(t *testing.T) {
 		`{"type":"status","sessionId":"t","callbackApiKey":"stolen"}`: `{"callbackApiKey":"stolen","type":"status","sessionId":"t"}`,
 		`{"raw":"[]","url":"` + company.URL + `"}`:                    `[]`,
 	} {
-		reply := order(t, srv, "POST", "callbacks", given)
-		assert.JSONEq(t, `{"status":202}`, reply.body)
+		resp := order(t, srv, "POST", "callbacks", given)
+		assert.JSONEq(t, `{"status":202}`, resp.body)
 		assert.JSONEq(t, strings.ReplaceAll(want, "KEY", srv.CallbackKey), body)
 	}
 	company.Close()
@@ -190,10 +190,10 @@ func TestTheControlAPISaysWhatIsWrong(t *testing.T) {
 		{"POST", "callbacks", `{"type":"x","url":"file:///etc/passwd"}`, 400, "url"},
 		{"POST", "callbacks", `{"url":"http://127.0.0.1:1"}`, 400, "type"},
 	} {
-		reply := order(t, srv, test.method, test.path, test.body)
-		assert.Equal(t, test.status, reply.status, "%s %s %s", test.method, test.path, test.body)
+		resp := order(t, srv, test.method, test.path, test.body)
+		assert.Equal(t, test.status, resp.status, "%s %s %s", test.method, test.path, test.body)
 		var problem struct{ Error string }
-		require.NoError(t, json.Unmarshal([]byte(reply.body), &problem))
+		require.NoError(t, json.Unmarshal([]byte(resp.body), &problem))
 		assert.Contains(t, problem.Error, test.text)
 	}
 	ses, _ := srv.Session(identomat.Token(token))
@@ -248,9 +248,9 @@ func TestNoWebPageDrivesTheControlAPI(t *testing.T) {
 		for header, value := range test.headers {
 			req.Header.Set(header, value)
 		}
-		reply := send(t, req)
-		assert.Equal(t, test.status, reply.status, name)
-		assert.Empty(t, reply.header.Get("Access-Control-Allow-Origin"), name)
+		resp := send(t, req)
+		assert.Equal(t, test.status, resp.status, name)
+		assert.Empty(t, resp.header.Get("Access-Control-Allow-Origin"), name)
 	}
 	assert.Equal(t, 404, openPage(t, srv.APIURL+"/_sandbox/").status, "the other host has none")
 }

@@ -23,7 +23,7 @@
 // list. A score is 100 for the same words in any order, and less for every word that only
 // one of the names has. For hits of your own, let the search answer with [Reply]:
 //
-//	srv.Fault("search-screening-person", identomattest.Reply(200, "application/json", `{"result":[
+//	srv.Fault("search-screening-person", identomattest.Response(200, "application/json", `{"result":[
 //		{"score":100,"name":"Anna EXAMPLE","personId":"1","entityType":"person","topics":["Politician"]}]}`), 1)
 //
 // # The page

@@ -45,7 +45,7 @@ func steady(body string) string {
 // example is one request and what its reply must be.
 type example struct {
 	operation, label string
-	send             func() got
+	send             func() httpResponse
 	// want: "" compares the bytes, "shape" the names and types, and anything else is how the
 	// bytes begin, for what is no JSON.
 	want string
@@ -71,24 +71,28 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 	require.NoError(t, srv.Approve(identomat.Token(plain)))
 
 	face := string(FaceJPEG(100, 100))
-	image := func(name, key string) got {
+	image := func(name, key string) httpResponse {
 		contentType, body := multipartBody(t, part{name: "company_key", content: key}, part{"image", "a.jpg", face})
 		return post(t, srv.WidgetURL+"/external-api/"+name, contentType, body)
 	}
-	compare := func(face1 string) got {
+	compare := func(face1 string) httpResponse {
 		contentType, body := multipartBody(t, part{name: "companyKey", content: srv.CompanyKey}, part{"face1", "a.jpg", face1}, part{"face2", "b.jpg", face})
 		return post(t, srv.APIURL+"/compare-faces", contentType, body)
 	}
-	form := func(name string, params ...string) func() got {
-		return func() got { return widget(t, srv, name, params...) }
+	form := func(name string, params ...string) func() httpResponse {
+		return func() httpResponse { return widget(t, srv, name, params...) }
 	}
-	call := func(name, members string) func() got { return func() got { return api(t, srv, name, members) } }
-	wrongKey := func(name string) func() got {
-		return func() got { return post(t, srv.APIURL+"/"+name, asJSON, `{"companyKey":"wrong"}`) }
+	call := func(name, members string) func() httpResponse {
+		return func() httpResponse { return api(t, srv, name, members) }
 	}
-	noKey := func(name string) func() got { return func() got { return post(t, srv.APIURL+"/"+name, asJSON, `{}`) } }
-	unsigned := func(name string) func() got {
-		return func() got {
+	wrongKey := func(name string) func() httpResponse {
+		return func() httpResponse { return post(t, srv.APIURL+"/"+name, asJSON, `{"companyKey":"wrong"}`) }
+	}
+	noKey := func(name string) func() httpResponse {
+		return func() httpResponse { return post(t, srv.APIURL+"/"+name, asJSON, `{}`) }
+	}
+	unsigned := func(name string) func() httpResponse {
+		return func() httpResponse {
 			return post(t, signedOnly.APIURL+"/"+name, asJSON, `{"companyKey":"`+signedOnly.CompanyKey+`"}`)
 		}
 	}
@@ -101,13 +105,13 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 	lastRecord := func() string { return srv.blacklist[len(srv.blacklist)-1].id }
 
 	examples := []example{
-		{"begin/", "default", func() got {
+		{"begin/", "default", func() httpResponse {
 			return post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
 		}, ""},
 		{"result/", "sessionApproved", form("result/", "session_token", card), "shape"},
 		{"result/", "sessionRejected", form("result/", "session_token", passport), "shape"},
 		{"result/", "sessionNotFound", form("result/", "session_token", "unknown"), ""},
-		{"delete/", "default", func() got { return widget(t, srv, "delete/", "session_token", begin(t, srv, "")) }, ""},
+		{"delete/", "default", func() httpResponse { return widget(t, srv, "delete/", "session_token", begin(t, srv, "")) }, ""},
 		{"delete/", "sessionNotFound", form("delete/", "session_token", "unknown"), ""},
 		{"export-session-as-pdf", "default", call("export-session-as-pdf", session(card)+`,"exportSession":true`), "%PDF-"},
 		{"export-session-as-pdf", "wrongParameters", call("export-session-as-pdf", session(card)), ""},
@@ -141,12 +145,12 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 		{"get-screening-person-details", "accessDenied", unsigned("get-screening-person-details"), ""},
 		{"monitor-screening-query", "default", call("monitor-screening-query", `"query":{"fullName":"John","birthdayTimeFrom":"1982-12-12"}`), ""},
 		{"monitor-screening-query", "Already on monitoring", call("monitor-screening-query", `"query":{"fullName":"John","birthdayTimeFrom":"1982-12-12"}`), ""},
-		{"list-screening-monitoring-records", "default", func() got {
+		{"list-screening-monitoring-records", "default", func() httpResponse {
 			api(t, srv, "monitor-screening-query", `"query":{"fullName":"Jane"}`)
 			require.NoError(t, srv.UpdateMonitored(srv.monitoring[1].id))
 			return api(t, srv, "list-screening-monitoring-records", `"start":0,"limit":50`)
 		}, "shape"},
-		{"remove-screening-query-from-monitoring", "default", func() got {
+		{"remove-screening-query-from-monitoring", "default", func() httpResponse {
 			return api(t, srv, "remove-screening-query-from-monitoring", `"id":"`+srv.monitoring[0].id+`"`)
 		}, ""},
 
@@ -158,7 +162,7 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 		{"list-blacklist-records", "default", call("list-blacklist-records", `"query":{"offset":0,"limit":100}`), ""},
 		{"list-blacklist-records", "wrongParameters", call("list-blacklist-records", `"query":{"offset":"0"}`), ""},
 		{"list-blacklist-records", "invalidCompanyKey", wrongKey("list-blacklist-records"), ""},
-		{"remove-blacklist-record", "default", func() got { return api(t, srv, "remove-blacklist-record", `"id":"`+lastRecord()+`"`) }, ""},
+		{"remove-blacklist-record", "default", func() httpResponse { return api(t, srv, "remove-blacklist-record", `"id":"`+lastRecord()+`"`) }, ""},
 		{"remove-blacklist-record", "wrongParameters", call("remove-blacklist-record", ``), ""},
 		{"remove-blacklist-record", "invalidCompanyKey", wrongKey("remove-blacklist-record"), ""},
 		{"remove-blacklist-record", "idNotFound", call("remove-blacklist-record", `"id":"682b09e4400b3a00067ebcf7"`), ""},
@@ -170,10 +174,10 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 
 		{"list-groups", "noGroups", call("list-groups", ``), ""},
 		{"list-groups", "notFound", noKey("list-groups"), ""},
-		{"create-user", "default", func() got {
-			reply := api(t, srv, "create-user", `"email":"user1@example.com","emailVerified":true,"password":"12345678","firstName":"John","rights":["operator"]`)
-			user = unwrapID(t, reply.body)
-			return reply
+		{"create-user", "default", func() httpResponse {
+			resp := api(t, srv, "create-user", `"email":"user1@example.com","emailVerified":true,"password":"12345678","firstName":"John","rights":["operator"]`)
+			user = unwrapID(t, resp.body)
+			return resp
 		}, ""},
 		{"create-user", "userAlreadyExists", call("create-user", `"email":"user1@example.com","password":"12345678"`), ""},
 		{"create-user", "wrongParameters", call("create-user", `"email":"a@example.com"`), ""},
@@ -184,29 +188,29 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 		{"create-user", "invalidRights", call("create-user", `"email":"a@example.com","password":"12345678","rights":["king"]`), ""},
 		{"list-users", "default", call("list-users", ``), "shape"},
 		{"list-users", "wrongParameters", noKey("list-users"), ""},
-		{"make-group", "default", func() got {
+		{"make-group", "default", func() httpResponse {
 			second := unwrapID(t, api(t, srv, "create-user", `"email":"user2@example.com","password":"12345678"`).body)
 			// The members stand in the order of their ids.
 			first, last := min(user, second), max(user, second)
-			reply := api(t, srv, "make-group", `"name":"group_name","memberIds":["`+first+`","`+last+`"]`)
-			group = unwrapID(t, reply.body)
-			return reply
+			resp := api(t, srv, "make-group", `"name":"group_name","memberIds":["`+first+`","`+last+`"]`)
+			group = unwrapID(t, resp.body)
+			return resp
 		}, ""},
 		{"make-group", "wrongParameter", call("make-group", `"name":""`), ""},
 		{"list-groups", "default", call("list-groups", ``), "shape"},
-		{"change-group", "default", func() got { return api(t, srv, "change-group", `"groupId":"`+group+`","name":"Group 1"`) }, ""},
+		{"change-group", "default", func() httpResponse { return api(t, srv, "change-group", `"groupId":"`+group+`","name":"Group 1"`) }, ""},
 		{"change-group", "wrongParameter", call("change-group", `"groupId":"unknown"`), ""},
 		{"delete-group", "wrongParameter", call("delete-group", `"groupId":"unknown"`), ""},
-		{"delete-group", "default", func() got { return api(t, srv, "delete-group", `"groupId":"`+group+`"`) }, ""},
+		{"delete-group", "default", func() httpResponse { return api(t, srv, "delete-group", `"groupId":"`+group+`"`) }, ""},
 		{"get-session-config", "default", call("get-session-config", `"sessionConfigId":"679c74e4d9725987e3879265"`), ""},
 		{"get-session-config", "wrongParameters", call("get-session-config", `"sessionConfigId":"unknown"`), ""},
 
-		{"compare-faces", "default", func() got { return compare(string(FaceJPEG(101, 100))) }, ""},
-		{"compare-faces", "error", func() got { return compare(string(FaceJPEG(60, 60))) }, ""},
+		{"compare-faces", "default", func() httpResponse { return compare(string(FaceJPEG(101, 100))) }, ""},
+		{"compare-faces", "error", func() httpResponse { return compare(string(FaceJPEG(60, 60))) }, ""},
 	}
 	for _, op := range operation.All() {
 		if op.Section == operation.CardFront.Section {
-			examples = append(examples, example{op.Name, "default", func() got { return image(op.Name, srv.CompanyKey) }, ""})
+			examples = append(examples, example{op.Name, "default", func() httpResponse { return image(op.Name, srv.CompanyKey) }, ""})
 		}
 	}
 	// Most endpoints share two errors: an unknown session and a wrong key.
@@ -216,8 +220,8 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 		have[[2]string{e.operation, e.label}] = true
 	}
 	for _, op := range operation.All() {
-		for label, send := range map[string]func() got{
-			"sessionNotFound": map[bool]func() got{
+		for label, send := range map[string]func() httpResponse{
+			"sessionNotFound": map[bool]func() httpResponse{
 				true: form(op.Name, "session_token", "unknown"), false: call(op.Name, nobody),
 			}[op.Host == operation.Widget],
 			"invalidAccess": wrongKey(op.Name),
@@ -236,18 +240,18 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 		require.True(t, exists, "%v is not documented", at)
 		require.False(t, seen[at], "%v comes twice", at)
 		seen[at] = true
-		reply := e.send()
-		assert.Equal(t, http.StatusOK, reply.status, at)
+		resp := e.send()
+		assert.Equal(t, http.StatusOK, resp.status, at)
 		switch e.want {
 		case "":
-			assert.Equal(t, steady(want), steady(reply.body), at)
+			assert.Equal(t, steady(want), steady(resp.body), at)
 		case "shape":
-			assertShape(t, at, want, reply.body)
+			assertShape(t, at, want, resp.body)
 		default:
 			assert.Equal(t, "-", want, at)
-			assert.True(t, strings.HasPrefix(reply.body, e.want), "%v begins with %.20q", at, reply.body)
+			assert.True(t, strings.HasPrefix(resp.body, e.want), "%v begins with %.20q", at, resp.body)
 		}
-		if !strings.Contains(reply.body, "argumentError") && !strings.Contains(reply.body, "internalError") {
+		if !strings.Contains(resp.body, "argumentError") && !strings.Contains(resp.body, "internalError") {
 			good[e.operation] = true
 		}
 	}

@@ -16,8 +16,8 @@ import (
 var samples embed.FS
 
 // reader answers with the sample and a request id of its own, whatever the image shows.
-func reader(name string) func(*Server, *call) reply {
-	return func(*Server, *call) reply {
+func reader(name string) func(*Server, *call) response {
+	return func(*Server, *call) response {
 		text, err := samples.ReadFile("samples/" + name + ".json")
 		must(err)
 		out := slices.Clone(mustObject(string(text)))
@@ -28,7 +28,7 @@ func reader(name string) func(*Server, *call) reply {
 				out[i].value = hex.EncodeToString(id)
 			}
 		}
-		return answer(out)
+		return jsonResponse(out)
 	}
 }
 
@@ -41,7 +41,7 @@ const (
 
 // compareFaces takes the shorter side of a picture for the size of its face, and finds
 // the same person everywhere.
-func (s *Server) compareFaces(c *call) reply {
+func (s *Server) compareFaces(c *call) response {
 	face1, statuses1 := examineFace(c.files["face1"])
 	face2, statuses2 := examineFace(c.files["face2"])
 	var similarity any
@@ -51,7 +51,7 @@ func (s *Server) compareFaces(c *call) reply {
 			similarity = 1
 		}
 	}
-	return wrapped(object{{"similarity", similarity}, {"face1Statuses", statuses1}, {"face2Statuses", statuses2}})
+	return resultResponse(object{{"similarity", similarity}, {"face1Statuses", statuses1}, {"face2Statuses", statuses2}})
 }
 
 func examineFace(f upload) (size int, statuses []any) {

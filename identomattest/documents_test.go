@@ -18,11 +18,11 @@ func TestImageReadersAnswerWithTheSamples(t *testing.T) {
 	srv := NewServer(t)
 	for _, name := range readers {
 		contentType, body := multipartBody(t, part{name: "company_key", content: srv.CompanyKey}, part{"image", "scan.jpg", string(FaceJPEG(100, 100))})
-		reply := post(t, srv.WidgetURL+"/external-api/"+name, contentType, body)
+		resp := post(t, srv.WidgetURL+"/external-api/"+name, contentType, body)
 		sampled, err := samples.ReadFile("samples/" + strings.ReplaceAll(strings.Trim(name, "/"), "/", "-") + ".json")
 		require.NoError(t, err)
-		assert.Equal(t, shape(t, string(sampled)), shape(t, reply.body), name)
-		assert.Regexp(t, `"requestId":"[0-9a-f]{32}"`, reply.body)
+		assert.Equal(t, shape(t, string(sampled)), shape(t, resp.body), name)
+		assert.Regexp(t, `"requestId":"[0-9a-f]{32}"`, resp.body)
 	}
 	log := srv.Requests()[0]
 	uploaded, ok := log.Parameters["image"].(Upload)

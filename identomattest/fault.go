@@ -51,13 +51,13 @@ func (f Fault) AfterProcessing() Fault {
 
 // Reply answers with exactly this status, content type and body. An empty content type
 // sends no such header.
-func Reply(status int, contentType, body string) Fault {
-	return Fault{name: "reply", replaces: true, status: status, contentType: contentType, body: body}
+func Response(status int, contentType, body string) Fault {
+	return Fault{name: "response", replaces: true, status: status, contentType: contentType, body: body}
 }
 
 // HTTPStatus answers with a status and its text, as a proxy does.
 func HTTPStatus(status int) Fault {
-	f := Reply(status, "text/plain; charset=utf-8", http.StatusText(status))
+	f := Response(status, "text/plain; charset=utf-8", http.StatusText(status))
 	f.name = "HTTP " + strconv.Itoa(status)
 	return f
 }
@@ -65,21 +65,21 @@ func HTTPStatus(status int) Fault {
 // ErrorCode answers 200 with a bare JSON string, the older form of an error:
 // "SESSION_NOT_FOUND".
 func ErrorCode(code string) Fault {
-	f := Reply(http.StatusOK, "application/json", string(encodeJSON(code)))
+	f := Response(http.StatusOK, "application/json", string(encodeJSON(code)))
 	f.name = "error code " + code
 	return f
 }
 
 // ArgumentError answers 200 with {"argumentError": code}.
 func ArgumentError(code string) Fault {
-	f := Reply(http.StatusOK, "application/json", string(encodeJSON(object{{"argumentError", code}})))
+	f := Response(http.StatusOK, "application/json", string(encodeJSON(object{{"argumentError", code}})))
 	f.name = "argumentError " + code
 	return f
 }
 
 // InternalError answers 200 with {"internalError": message}.
 func InternalError(message string) Fault {
-	f := Reply(http.StatusOK, "application/json", string(encodeJSON(object{{"internalError", message}})))
+	f := Response(http.StatusOK, "application/json", string(encodeJSON(object{{"internalError", message}})))
 	f.name = "internalError"
 	return f
 }
@@ -87,7 +87,7 @@ func InternalError(message string) Fault {
 // HTMLPage answers with a web page: a login form behind a 200, a gateway's page behind a 502.
 func HTMLPage(status int) Fault {
 	title := html.EscapeString(strconv.Itoa(status) + " " + http.StatusText(status))
-	f := Reply(status, "text/html; charset=utf-8",
+	f := Response(status, "text/html; charset=utf-8",
 		"<!DOCTYPE html>\n<html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
 	f.name = "HTML page " + strconv.Itoa(status)
 	return f
@@ -95,21 +95,21 @@ func HTMLPage(status int) Fault {
 
 // EmptyBody answers 200 with nothing.
 func EmptyBody() Fault {
-	f := Reply(http.StatusOK, "application/json", "")
+	f := Response(http.StatusOK, "application/json", "")
 	f.name = "empty body"
 	return f
 }
 
 // EmptyObject answers 200 with {}.
 func EmptyObject() Fault {
-	f := Reply(http.StatusOK, "application/json", "{}")
+	f := Response(http.StatusOK, "application/json", "{}")
 	f.name = "empty object"
 	return f
 }
 
 // Null answers 200 with null.
 func Null() Fault {
-	f := Reply(http.StatusOK, "application/json", "null")
+	f := Response(http.StatusOK, "application/json", "null")
 	f.name = "null"
 	return f
 }
@@ -219,17 +219,17 @@ func (s *Server) takeFault(operation string) (Fault, bool) {
 }
 
 // write sends the reply through the fault.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *Request, f Fault, rep reply) {
+func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *Request, f Fault, resp response) {
 	if f.replaces {
-		rep = reply{status: f.status, contentType: f.contentType, body: []byte(f.body), failed: true}
+		resp = response{status: f.status, contentType: f.contentType, body: []byte(f.body), failed: true}
 	} else if f.contentType != "" {
-		rep.contentType = f.contentType
+		resp.contentType = f.contentType
 	}
-	if rep.status == 0 {
-		rep.status = http.StatusOK
+	if resp.status == 0 {
+		resp.status = http.StatusOK
 	}
 	if !f.resetAfter {
-		c.log.Status = rep.status
+		c.log.Status = resp.status
 	}
 	release := s.finish(entry, c.log)
 
@@ -246,37 +246,37 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *R
 	}
 	// A nil value keeps net/http from guessing.
 	h["Content-Type"] = nil
-	if rep.contentType != "" {
-		h.Set("Content-Type", rep.contentType)
+	if resp.contentType != "" {
+		h.Set("Content-Type", resp.contentType)
 	}
 	switch {
 	case f.wrongSignature:
-		h.Set("Authorization", authorization(signBody("not "+s.secretKey, rep.body)))
-	case c.log.SignatureValid && !rep.failed && !f.dropSignature:
-		h.Set("Authorization", authorization(signBody(s.secretKey, rep.body)))
+		h.Set("Authorization", authorization(signBody("not "+s.secretKey, resp.body)))
+	case c.log.SignatureValid && !resp.failed && !f.dropSignature:
+		h.Set("Authorization", authorization(signBody(s.secretKey, resp.body)))
 	}
-	announced := len(rep.body)
+	announced := len(resp.body)
 	if f.truncates && announced <= f.keep {
 		announced = f.keep + 1
 	}
 	h.Set("Content-Length", strconv.Itoa(announced))
-	w.WriteHeader(rep.status)
+	w.WriteHeader(resp.status)
 
 	// Write errors mean that the caller has gone: there is nobody to tell.
 	switch {
 	case f.truncates:
-		_, _ = w.Write(rep.body[:min(max(f.keep, 0), len(rep.body))])
+		_, _ = w.Write(resp.body[:min(max(f.keep, 0), len(resp.body))])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case f.waitBody:
-		half := len(rep.body) / 2
-		_, _ = w.Write(rep.body[:half])
+		half := len(resp.body) / 2
+		_, _ = w.Write(resp.body[:half])
 		_ = http.NewResponseController(w).Flush()
 		if !fake.Hold(r.Context(), f.delay, release, s.closing) {
 			panic(http.ErrAbortHandler)
 		}
-		_, _ = w.Write(rep.body[half:])
+		_, _ = w.Write(resp.body[half:])
 	default:
-		_, _ = w.Write(rep.body)
+		_, _ = w.Write(resp.body)
 	}
 }

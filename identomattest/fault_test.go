@@ -33,17 +33,17 @@ func TestFaultsThatReplaceTheReply(t *testing.T) {
 		{EmptyBody(), 200, "application/json", ``},
 		{EmptyObject(), 200, "application/json", `{}`},
 		{Null(), 200, "application/json", `null`},
-		{Reply(418, "", "short and stout"), 418, "", "short and stout"},
+		{Response(418, "", "short and stout"), 418, "", "short and stout"},
 		{TooManyRequests(0), 429, "text/plain; charset=utf-8", "Too Many Requests"},
 	}
 	for _, test := range tests {
 		t.Run(test.fault.String(), func(t *testing.T) {
 			srv := NewServer(t)
 			srv.Fault("begin/", test.fault, 1)
-			reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
-			assert.Equal(t, test.status, reply.status)
-			assert.Equal(t, test.contentType, reply.header.Get("Content-Type"))
-			assert.Equal(t, test.body, reply.body)
+			resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
+			assert.Equal(t, test.status, resp.status)
+			assert.Equal(t, test.contentType, resp.header.Get("Content-Type"))
+			assert.Equal(t, test.body, resp.body)
 			assert.Empty(t, srv.Sessions(), "the operation did not run")
 
 			log := srv.Requests()[0]
@@ -61,8 +61,8 @@ func TestFaultsThatReplaceTheReply(t *testing.T) {
 func TestAFaultAfterProcessingKeepsTheEffect(t *testing.T) {
 	srv := NewServer(t)
 	srv.Fault("begin/", HTTPStatus(504).AfterProcessing(), 1)
-	reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
-	assert.Equal(t, 504, reply.status)
+	resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
+	assert.Equal(t, 504, resp.status)
 	assert.Len(t, srv.Sessions(), 1)
 	assert.True(t, srv.Requests()[0].Processed)
 }
@@ -76,9 +76,9 @@ func TestRetryAfterIsInWholeSeconds(t *testing.T) {
 func TestRedirectCarriesItsLocation(t *testing.T) {
 	srv := NewServer(t)
 	srv.Fault("result/", Redirect(307, "https://elsewhere.example/"), 1)
-	reply := widget(t, srv, "result/")
-	assert.Equal(t, 307, reply.status)
-	assert.Equal(t, "https://elsewhere.example/", reply.header.Get("Location"))
+	resp := widget(t, srv, "result/")
+	assert.Equal(t, 307, resp.status)
+	assert.Equal(t, "https://elsewhere.example/", resp.header.Get("Location"))
 }
 
 func TestResets(t *testing.T) {
@@ -183,7 +183,7 @@ func readResult(ctx context.Context, t *testing.T, srv *Server, token string) er
 func TestFaultsOfTheTrueReply(t *testing.T) {
 	srv := NewServer(t, RequireHMAC())
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
-	call := func() got {
+	call := func() httpResponse {
 		req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
 		req.Header.Set("Authorization", authorization(signBody(srv.SecretKey, []byte(body))))
 		return send(t, req)
@@ -192,13 +192,13 @@ func TestFaultsOfTheTrueReply(t *testing.T) {
 	srv.Fault("begin/", WrongSignature(), 1)
 	srv.Fault("begin/", MissingSignature(), 1)
 
-	reply := call()
-	assert.Equal(t, "text/html", reply.header.Get("Content-Type"))
-	assert.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
+	resp := call()
+	assert.Equal(t, "text/html", resp.header.Get("Content-Type"))
+	assert.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
 
-	reply = call()
-	assert.Regexp(t, `^signature=".{44}"$`, reply.header.Get("Authorization"))
-	assert.False(t, signed(reply.header.Get("Authorization"), signBody(srv.SecretKey, []byte(reply.body))))
+	resp = call()
+	assert.Regexp(t, `^signature=".{44}"$`, resp.header.Get("Authorization"))
+	assert.False(t, signed(resp.header.Get("Authorization"), signBody(srv.SecretKey, []byte(resp.body))))
 
 	assert.Empty(t, call().header.Get("Authorization"))
 	assert.NotEmpty(t, call().header.Get("Authorization"))

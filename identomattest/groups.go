@@ -34,7 +34,7 @@ var emailFormat = regexp.MustCompile(`^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$`)
 // minPassword counts characters.
 const minPassword = 8
 
-func (s *Server) listGroups(*call) reply {
+func (s *Server) listGroups(*call) response {
 	out := []any{}
 	for _, g := range s.groups {
 		members := []any{}
@@ -44,7 +44,7 @@ func (s *Server) listGroups(*call) reply {
 		}
 		out = append(out, object{{"id", g.id}, {"name", g.name}, {"members", members}})
 	}
-	return wrapped(out)
+	return resultResponse(out)
 }
 
 // members reads memberIds, which must be ids of users.
@@ -59,18 +59,18 @@ func (s *Server) members(c *call) ([]string, bool) {
 	return slices.Compact(ids), true
 }
 
-func (s *Server) makeGroup(c *call) reply {
+func (s *Server) makeGroup(c *call) response {
 	ids, ok := s.members(c)
 	if !ok {
 		return refuse(wrongGroupParameters, "a member is no user")
 	}
 	g := &group{newID(), c.params.text("name"), ids}
 	s.groups = append(s.groups, g)
-	return wrapped(object{{"id", g.id}})
+	return resultResponse(object{{"id", g.id}})
 }
 
 // changeGroup replaces what is given. The list of members is the whole new list.
-func (s *Server) changeGroup(c *call) reply {
+func (s *Server) changeGroup(c *call) response {
 	i := s.groupIndex(c)
 	if i < 0 {
 		return refuse(wrongGroupParameters, "no group has this id")
@@ -89,31 +89,31 @@ func (s *Server) changeGroup(c *call) reply {
 	if _, given := c.params.get("memberIds"); given {
 		s.groups[i].members = ids
 	}
-	return answer(object{})
+	return jsonResponse(object{})
 }
 
-func (s *Server) deleteGroup(c *call) reply {
+func (s *Server) deleteGroup(c *call) response {
 	i := s.groupIndex(c)
 	if i < 0 {
 		return refuse(wrongGroupParameters, "no group has this id")
 	}
 	s.groups = slices.Delete(s.groups, i, i+1)
-	return answer(object{})
+	return jsonResponse(object{})
 }
 
 func (s *Server) groupIndex(c *call) int {
 	return slices.IndexFunc(s.groups, func(g *group) bool { return g.id == c.params.text("groupId") })
 }
 
-func (s *Server) listUsers(*call) reply {
+func (s *Server) listUsers(*call) response {
 	out := []any{}
 	for _, u := range s.users {
 		out = append(out, object{{"id", u.id}, {"username", u.username}, {"roles", u.roles}})
 	}
-	return wrapped(out)
+	return resultResponse(out)
 }
 
-func (s *Server) createUser(c *call) reply {
+func (s *Server) createUser(c *call) response {
 	v, _ := c.params.get("password")
 	password, ok := v.(string)
 	if !ok {
@@ -145,7 +145,7 @@ func (s *Server) createUser(c *call) reply {
 	}
 	u := user{newID(), email, rights}
 	s.users = append(s.users, u)
-	return wrapped(u.id)
+	return resultResponse(u.id)
 }
 
 func javaScriptType(v any) string {

@@ -63,26 +63,26 @@ func (s *Server) SetMedia(token identomat.Token, operationName, contentType stri
 
 // missingMedia is the one refusal with a status: media that does not exist has been seen
 // to answer 404.
-func missingMedia(format string, args ...any) reply {
-	rep := refuse(notFound, format, args...)
-	rep.status = http.StatusNotFound
-	return rep
+func mediaNotFound(format string, args ...any) response {
+	resp := refuse(notFound, format, args...)
+	resp.status = http.StatusNotFound
+	return resp
 }
 
 // media answers with the bytes of a session for which exists holds.
-func media(exists func(*session) bool, contentType string, data func() []byte) func(*Server, *call) reply {
-	return func(s *Server, c *call) reply {
+func media(exists func(*session) bool, contentType string, data func() []byte) func(*Server, *call) response {
+	return func(s *Server, c *call) response {
 		ses, ok := s.lookup(c)
 		if !ok {
 			return noSession()
 		}
 		if own, ok := ses.media[c.op.Name]; ok {
-			return rawBytes(own.contentType, own.data)
+			return bytesResponse(own.contentType, own.data)
 		}
 		if !ses.decided() || !exists(ses) {
-			return missingMedia("the session has no such media")
+			return mediaNotFound("the session has no such media")
 		}
-		return rawBytes(contentType, data())
+		return bytesResponse(contentType, data())
 	}
 }
 
@@ -103,7 +103,7 @@ var generalDocumentIDs = []string{
 }
 
 // generalDocument answers with a PDF for a bank statement and with an image for the rest.
-func (s *Server) generalDocument(c *call) reply {
+func (s *Server) generalDocument(c *call) response {
 	typeID := c.params.text("typeId")
 	if !slices.Contains(generalDocumentIDs, typeID) {
 		return refuse(wrongParameters, "the typeId %q is unknown", typeID)
@@ -113,20 +113,20 @@ func (s *Server) generalDocument(c *call) reply {
 		return noSession()
 	}
 	if own, ok := ses.media[c.op.Name]; ok {
-		return rawBytes(own.contentType, own.data)
+		return bytesResponse(own.contentType, own.data)
 	}
 	step, ok := ses.step("general-document")
 	wanted := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(typeID, "-front"), "-back"), "-", "_")
 	if !ok || !ses.decided() || ses.generalDocumentType(step) != wanted {
-		return missingMedia("the session has no %s", typeID)
+		return mediaNotFound("the session has no %s", typeID)
 	}
 	if typeID == "bank-statement" {
-		return rawBytes("application/pdf", pdf("Bank statement", ses.decision.person.fullName()))
+		return bytesResponse("application/pdf", pdf("Bank statement", ses.decision.person.fullName()))
 	}
-	return rawBytes("image/jpeg", utilityBill())
+	return bytesResponse("image/jpeg", utilityBill())
 }
 
-func (s *Server) facePhoto(c *call) reply {
+func (s *Server) facePhoto(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -141,22 +141,22 @@ func (s *Server) facePhoto(c *call) reply {
 	case WithoutComma:
 		data = "data:text/plain;base64" + data
 	}
-	return wrapped(data)
+	return resultResponse(data)
 }
 
-func (s *Server) visualMarkers(c *call) reply {
+func (s *Server) visualMarkers(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
 	if !ses.decided() || !ses.has("identity-document") {
-		return wrapped([]any{})
+		return resultResponse([]any{})
 	}
-	return wrapped([]any{[]any{archiveURI(archive("marker-%d.png", markers()...))}})
+	return resultResponse([]any{[]any{archiveURI(archive("marker-%d.png", markers()...))}})
 }
 
 // questionFile answers with one file, or with all of them when no index is given.
-func (s *Server) questionFile(c *call) reply {
+func (s *Server) questionFile(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -180,7 +180,7 @@ func (s *Server) questionFile(c *call) reply {
 		}
 		uris = append(uris, archiveURI(data))
 	}
-	return wrapped([]any{uris})
+	return resultResponse([]any{uris})
 }
 
 type questionFile struct {
@@ -236,7 +236,7 @@ func uploadedFiles(q object, count int) []questionFile {
 }
 
 // exportPDF needs at least one part.
-func (s *Server) exportPDF(c *call) reply {
+func (s *Server) exportPDF(c *call) response {
 	lines := []string{}
 	for _, part := range []struct{ name, title string }{
 		{"exportSession", "Session"}, {"exportScreening", "Screening"}, {"exportProofOfAddress", "Proof of address"},
@@ -253,10 +253,10 @@ func (s *Server) exportPDF(c *call) reply {
 		return noSession()
 	}
 	if own, ok := ses.media[c.op.Name]; ok {
-		return rawBytes(own.contentType, own.data)
+		return bytesResponse(own.contentType, own.data)
 	}
 	lines = append(lines, "Token: "+ses.token, "Result: "+ses.decision.outcome)
-	return rawBytes("application/pdf", pdf("Identomat session (fake)", lines...))
+	return bytesResponse("application/pdf", pdf("Identomat session (fake)", lines...))
 }
 
 // called says that the video call has taken place.
@@ -274,7 +274,7 @@ func (ses *session) participants() int {
 }
 
 // videoCallShots has one list of archives per participant.
-func (s *Server) videoCallShots(c *call) reply {
+func (s *Server) videoCallShots(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -285,16 +285,16 @@ func (s *Server) videoCallShots(c *call) reply {
 			out = append(out, []any{archiveURI(archive("shot-%d.jpg", facePicture(), cardFrontPicture()))})
 		}
 	}
-	return wrapped(out)
+	return resultResponse(out)
 }
 
-func (s *Server) videoCallVideos(c *call) reply {
+func (s *Server) videoCallVideos(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
 	if own, ok := ses.media[c.op.Name]; ok {
-		return rawBytes(own.contentType, own.data)
+		return bytesResponse(own.contentType, own.data)
 	}
 	if !ses.called() {
 		return refuse(notFound, "the session has no video call that has ended")
@@ -303,11 +303,11 @@ func (s *Server) videoCallVideos(c *call) reply {
 	for i := range videos {
 		videos[i] = video()
 	}
-	return rawBytes("application/x-tar", archive("video-%d.mp4", videos...))
+	return bytesResponse("application/x-tar", archive("video-%d.mp4", videos...))
 }
 
 // endVideoCall documents no error for a session without a call.
-func (s *Server) endVideoCall(c *call) reply {
+func (s *Server) endVideoCall(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -316,7 +316,7 @@ func (s *Server) endVideoCall(c *call) reply {
 		return refuse(wrongParameters, "the session has no video call")
 	}
 	ses.callEnded = true
-	return answer(object{})
+	return jsonResponse(object{})
 }
 
 func archiveURI(data []byte) string {

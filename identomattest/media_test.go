@@ -60,32 +60,32 @@ func TestMediaOfAFinishedSession(t *testing.T) {
 		return []string{"session_token", token, "typeId", typeID}
 	}
 	for _, c := range calls {
-		reply := widget(t, srv, c.name, params(c.token, c.typeID)...)
-		assert.Equal(t, 404, reply.status, "%s: the session is not finished", c.name)
-		assert.Equal(t, errNotFound, reply.body, c.name)
+		resp := widget(t, srv, c.name, params(c.token, c.typeID)...)
+		assert.Equal(t, 404, resp.status, "%s: the session is not finished", c.name)
+		assert.Equal(t, errNotFound, resp.body, c.name)
 	}
 	for _, token := range []string{card, passport, plain} {
 		require.NoError(t, srv.Approve(identomat.Token(token)))
 	}
 	for _, c := range calls {
-		reply := widget(t, srv, c.name, params(c.token, c.typeID)...)
+		resp := widget(t, srv, c.name, params(c.token, c.typeID)...)
 		if c.contentType == "" {
-			assert.Equal(t, 404, reply.status, "%s of a session without it", c.name)
-			assert.Equal(t, errNotFound, reply.body, c.name)
+			assert.Equal(t, 404, resp.status, "%s of a session without it", c.name)
+			assert.Equal(t, errNotFound, resp.body, c.name)
 			continue
 		}
-		assert.Equal(t, 200, reply.status, c.name)
-		assert.Equal(t, c.contentType, reply.header.Get("Content-Type"), c.name)
+		assert.Equal(t, 200, resp.status, c.name)
+		assert.Equal(t, c.contentType, resp.header.Get("Content-Type"), c.name)
 		switch c.contentType {
 		case "image/jpeg":
-			_, format, err := image.Decode(strings.NewReader(reply.body))
+			_, format, err := image.Decode(strings.NewReader(resp.body))
 			require.NoError(t, err, c.name)
 			assert.Equal(t, "jpeg", format)
 		case "video/mp4":
-			assert.Equal(t, "ftypisom", reply.body[4:12])
-			requireBoxes(t, reply.body)
+			assert.Equal(t, "ftypisom", resp.body[4:12])
+			requireBoxes(t, resp.body)
 		case "application/pdf":
-			requirePDF(t, reply.body)
+			requirePDF(t, resp.body)
 		}
 		assert.Equal(t, errNoSession, widget(t, srv, c.name, params("unknown", c.typeID)...).body, c.name)
 	}
@@ -133,10 +133,10 @@ func TestExportAsPDF(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
 	for _, part := range []string{"exportSession", "exportScreening", "exportProofOfAddress"} {
-		reply := api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`","`+part+`":true`)
-		assert.Equal(t, "application/pdf", reply.header.Get("Content-Type"))
-		requirePDF(t, reply.body)
-		assert.Contains(t, reply.body, token)
+		resp := api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`","`+part+`":true`)
+		assert.Equal(t, "application/pdf", resp.header.Get("Content-Type"))
+		requirePDF(t, resp.body)
+		assert.Contains(t, resp.body, token)
 	}
 	assert.Equal(t, errWrong, api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`"`).body, "no part")
 	assert.Equal(t, errWrong, api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`","exportSession":false`).body)
@@ -179,10 +179,10 @@ func TestTheFacePhotoComesInThreeSpellings(t *testing.T) {
 // URIs per list.
 func archives(t *testing.T, body string) [][][]byte {
 	t.Helper()
-	var reply struct{ Result [][]string }
-	require.NoError(t, json.Unmarshal([]byte(body), &reply), body)
+	var resp struct{ Result [][]string }
+	require.NoError(t, json.Unmarshal([]byte(body), &resp), body)
 	var out [][][]byte
-	for _, list := range reply.Result {
+	for _, list := range resp.Result {
 		var archives [][]byte
 		for _, uri := range list {
 			data, ok := strings.CutPrefix(uri, "data:application/x-tar;base64,")
@@ -277,7 +277,7 @@ func TestQuestionFiles(t *testing.T) {
 
 func TestVideoCalls(t *testing.T) {
 	srv := NewServer(t)
-	call := func(name, token string) got { return api(t, srv, name, `"sessionId":"`+token+`"`) }
+	call := func(name, token string) httpResponse { return api(t, srv, name, `"sessionId":"`+token+`"`) }
 	without := begin(t, srv, "")
 	require.NoError(t, srv.Approve(identomat.Token(without)))
 	assert.Equal(t, `{"result":[]}`, call("get-video-call-shots", without).body)
@@ -316,18 +316,18 @@ func TestSetMediaReplacesMedia(t *testing.T) {
 			continue
 		}
 		require.NoError(t, srv.SetMedia(identomat.Token(token), op.Name, "image/webp", []byte("own "+op.Name)))
-		var reply got
+		var resp httpResponse
 		switch op {
 		case operation.ResultGeneralDocument:
-			reply = widget(t, srv, op.Name, "session_token", token, "typeId", "bank-statement")
+			resp = widget(t, srv, op.Name, "session_token", token, "typeId", "bank-statement")
 		case operation.ExportSessionPDF:
-			reply = api(t, srv, op.Name, `"sessionId":"`+token+`","exportSession":true`)
+			resp = api(t, srv, op.Name, `"sessionId":"`+token+`","exportSession":true`)
 		case operation.VideoCallVideos:
-			reply = api(t, srv, op.Name, `"sessionId":"`+token+`"`)
+			resp = api(t, srv, op.Name, `"sessionId":"`+token+`"`)
 		default:
-			reply = widget(t, srv, op.Name, "session_token", token)
+			resp = widget(t, srv, op.Name, "session_token", token)
 		}
-		assert.Equal(t, "own "+op.Name, reply.body)
-		assert.Equal(t, "image/webp", reply.header.Get("Content-Type"))
+		assert.Equal(t, "own "+op.Name, resp.body)
+		assert.Equal(t, "image/webp", resp.header.Get("Content-Type"))
 	}
 }

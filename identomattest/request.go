@@ -79,7 +79,7 @@ func (r Request) String() string {
 	}
 	switch {
 	case r.Status == 0:
-		b.WriteString(" -> no reply")
+		b.WriteString(" -> no response")
 	default:
 		fmt.Fprintf(&b, " -> HTTP %d", r.Status)
 	}

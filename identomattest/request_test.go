@@ -64,7 +64,7 @@ func TestARequestPrintsAsOneLine(t *testing.T) {
 		`{"company_key":"***","flags":{"language":"ka"},"name":"<Nino>"} -> HTTP 200, processed`, log[0].Size), fmt.Sprintf("%v", log[0]))
 	assert.Equal(t, `unknown path /list-user (POST api host, application/json, 0 bytes) -> HTTP 404, refused: the path is unknown`, fmt.Sprintf("%+v", log[1]))
 	assert.Contains(t, log[2].String(), `, refused: the parameter "session_token" is missing or empty`)
-	assert.Contains(t, log[3].String(), `-> no reply, fault: reset after the request was read, processed`)
+	assert.Contains(t, log[3].String(), `-> no response, fault: reset after the request was read, processed`)
 	assert.Contains(t, Request{Signed: true}.String(), "no content type, 0 bytes, signed wrongly)")
 	assert.Contains(t, Request{Signed: true, SignatureValid: true}.String(), "0 bytes, signed)")
 }

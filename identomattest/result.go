@@ -159,15 +159,15 @@ func (ses *session) documentType() string {
 	return types[0]
 }
 
-func (s *Server) result(c *call) reply {
+func (s *Server) result(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
 	if ses.decision.raw != nil {
-		return reply{contentType: "application/json", body: ses.decision.raw}
+		return response{contentType: "application/json", body: ses.decision.raw}
 	}
-	return answer(ses.result(s.now()))
+	return jsonResponse(ses.result(s.now()))
 }
 
 // result lists the members in the order of the reference's samples.

@@ -34,7 +34,7 @@ const (
 )
 
 // reply is what an operation answers.
-type reply struct {
+type response struct {
 	status      int // 200 when zero
 	contentType string
 	body        []byte
@@ -43,18 +43,18 @@ type reply struct {
 	why    string
 }
 
-func answer(v any) reply {
-	return reply{contentType: "application/json", body: encodeJSON(v)}
+func jsonResponse(v any) response {
+	return response{contentType: "application/json", body: encodeJSON(v)}
 }
 
-func wrapped(v any) reply { return answer(object{{"result", v}}) }
+func resultResponse(v any) response { return jsonResponse(object{{"result", v}}) }
 
-func rawBytes(contentType string, data []byte) reply {
-	return reply{contentType: contentType, body: data}
+func bytesResponse(contentType string, data []byte) response {
+	return response{contentType: contentType, body: data}
 }
 
-func refuse(body refusal, format string, args ...any) reply {
-	return reply{contentType: "application/json", body: []byte(body), failed: true, why: fmt.Sprintf(format, args...)}
+func refuse(body refusal, format string, args ...any) response {
+	return response{contentType: "application/json", body: []byte(body), failed: true, why: fmt.Sprintf(format, args...)}
 }
 
 // route is what the fake knows about one row of the operation table.
@@ -66,7 +66,7 @@ type route struct {
 	// key answers an unknown company key, noKey a missing one, signature a missing or
 	// wrong signature.
 	key, noKey, signature refusal
-	handle                func(*Server, *call) reply
+	handle                func(*Server, *call) response
 }
 
 // Refusals per family of endpoints. Documented: the spelling of the key error where the
@@ -79,27 +79,27 @@ type route struct {
 //     missing or unknown, access-denied to a signature;
 //   - list-groups documents not-found, which can only be about the company: it answers a
 //     missing key, and an unknown one meets invalid-access as in list-users.
-func widgetRoute(handle func(*Server, *call) reply, fields ...field) route {
+func widgetRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongParameters, companyKeyInvalid, companyKeyInvalid, companyKeyInvalid, handle}
 }
 
-func accessRoute(handle func(*Server, *call) reply, fields ...field) route {
+func accessRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongParameters, invalidAccess, wrongParameters, invalidAccess, handle}
 }
 
-func companyKeyRoute(handle func(*Server, *call) reply, fields ...field) route {
+func companyKeyRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongParameters, invalidCompanyKey, wrongParameters, invalidCompanyKey, handle}
 }
 
-func screeningRoute(handle func(*Server, *call) reply, fields ...field) route {
+func screeningRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongParameters, companyMissing, companyMissing, accessDenied, handle}
 }
 
-func groupRoute(handle func(*Server, *call) reply, fields ...field) route {
+func groupRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongGroupParameters, invalidAccess, wrongGroupParameters, invalidAccess, handle}
 }
 
-func listGroupsRoute(handle func(*Server, *call) reply) route {
+func listGroupsRoute(handle func(*Server, *call) response) route {
 	return route{nil, wrongParameters, invalidAccess, notFound, invalidAccess, handle}
 }
 
@@ -222,8 +222,8 @@ func find(path string) *operation.Operation {
 	return nil
 }
 
-// answerCall runs the operation: the order is form, key, signature, parameters.
-func (s *Server) answerCall(c *call, r *http.Request) reply {
+// handleCall runs the operation: the order is form, key, signature, parameters.
+func (s *Server) handleCall(c *call, r *http.Request) response {
 	rt := routes[c.op]
 	err := s.read(c, r)
 	c.log.Parameters = s.parameters(c)
@@ -303,19 +303,19 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		return
 	}
 	c := &call{op: op, log: log}
-	var rep reply
+	var resp response
 	if fault.replaces && !fault.processes {
 		err := s.read(c, r)
 		log.Parameters = s.parameters(c)
 		log.SignatureValid = err == nil && signed(r.Header.Get("Authorization"), c.code)
 	} else {
-		rep = s.answerCall(c, r)
+		resp = s.handleCall(c, r)
 	}
-	if rep.failed {
-		log.Refusal = s.mask(rep.why)
+	if resp.failed {
+		log.Refusal = s.mask(resp.why)
 		s.logf("%s refused: %s", op.Name, log.Refusal)
 	}
-	s.write(w, r, c, entry, fault, rep)
+	s.write(w, r, c, entry, fault, resp)
 }
 
 func hostName(h operation.Host) string {

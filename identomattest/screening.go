@@ -123,7 +123,7 @@ func isoTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-func (s *Server) searchScreening(c *call) reply {
+func (s *Server) searchScreening(c *call) response {
 	query := c.params.child("query")
 	threshold := query.integer("scoreThreshold", -1)
 	if threshold < 0 || threshold > 100 {
@@ -165,7 +165,7 @@ func (s *Server) searchScreening(c *call) reply {
 			{"topics", h.entry.topics},
 		})
 	}
-	return wrapped(out)
+	return resultResponse(out)
 }
 
 // pageOf cuts a page out of a list.
@@ -177,12 +177,12 @@ func pageOf[T any](list []T, offset, limit int) ([]T, bool) {
 	return list[:min(limit, len(list))], true
 }
 
-func (s *Server) screeningPerson(c *call) reply {
+func (s *Server) screeningPerson(c *call) response {
 	i := slices.IndexFunc(screeningList, func(e listed) bool { return e.id == c.params.text("personId") })
 	if i < 0 {
 		return refuse(wrongParameters, "nobody has this personId")
 	}
-	return wrapped(mustObject(screeningList[i].details))
+	return resultResponse(mustObject(screeningList[i].details))
 }
 
 // monitored is a query on monitoring.
@@ -194,7 +194,7 @@ type monitored struct {
 	updated  time.Time // zero: never
 }
 
-func (s *Server) monitorScreening(c *call) reply {
+func (s *Server) monitorScreening(c *call) response {
 	query := c.params.child("query")
 	m := &monitored{id: newID(), fullName: query.text("fullName"), birthday: query.text("birthdayTimeFrom"), added: s.now()}
 	if m.birthday != "" {
@@ -210,16 +210,16 @@ func (s *Server) monitorScreening(c *call) reply {
 		}
 	}
 	s.monitoring = append(s.monitoring, m)
-	return wrapped(m.id)
+	return resultResponse(m.id)
 }
 
-func (s *Server) unmonitorScreening(c *call) reply {
+func (s *Server) unmonitorScreening(c *call) response {
 	i := slices.IndexFunc(s.monitoring, func(m *monitored) bool { return m.id == c.params.text("id") })
 	if i < 0 {
 		return refuse(wrongParameters, "no query on monitoring has this id")
 	}
 	s.monitoring = slices.Delete(s.monitoring, i, i+1)
-	return answer(object{})
+	return jsonResponse(object{})
 }
 
 // UpdateMonitored lets a query on monitoring have news: from now on its record has a
@@ -238,7 +238,7 @@ func (s *Server) UpdateMonitored(id string) error {
 
 // listMonitored filters by the day of the last change, which is the day of the start when
 // nothing has changed since.
-func (s *Server) listMonitored(c *call) reply {
+func (s *Server) listMonitored(c *call) response {
 	start, limit := c.params.integer("start", 0), c.params.integer("limit", 50)
 	var after time.Time
 	if date := c.params.text("date"); date != "" {
@@ -270,5 +270,5 @@ func (s *Server) listMonitored(c *call) reply {
 		}
 		data = append(data, record)
 	}
-	return wrapped(object{{"start", start}, {"limit", limit}, {"total", total}, {"data", data}})
+	return resultResponse(object{{"start", start}, {"limit", limit}, {"total", total}, {"data", data}})
 }

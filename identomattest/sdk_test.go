@@ -68,15 +68,15 @@ func kindOf(err error) string {
 			return known.name
 		}
 	}
-	var sent *identomat.TransportError
-	var reply *identomat.APIError
+	var transportErr *identomat.TransportError
+	var apiErr *identomat.APIError
 	switch {
 	case err == nil:
 		return "ok"
-	case errors.As(err, &sent):
+	case errors.As(err, &transportErr):
 		return "broken"
-	case errors.As(err, &reply):
-		return fmt.Sprintf("HTTP-%d", reply.StatusCode)
+	case errors.As(err, &apiErr):
+		return fmt.Sprintf("HTTP-%d", apiErr.StatusCode)
 	}
 	return "unknown: " + err.Error()
 }
@@ -85,9 +85,9 @@ func kindOf(err error) string {
 // error says that the service may have done the work.
 func outcome(srv *identomattest.Server, operation string, err error) string {
 	out := fmt.Sprintf("%d %s", srv.Count(operation), kindOf(err))
-	var sent *identomat.TransportError
-	var reply *identomat.APIError
-	if errors.As(err, &sent) && sent.MaybeProcessed || errors.As(err, &reply) && reply.MaybeProcessed {
+	var transportErr *identomat.TransportError
+	var apiErr *identomat.APIError
+	if errors.As(err, &transportErr) && transportErr.MaybeProcessed || errors.As(err, &apiErr) && apiErr.MaybeProcessed {
 		out += " maybe"
 	}
 	return out
@@ -131,7 +131,7 @@ func TestEveryFaultThroughTheSDK(t *testing.T) {
 			"1 unexpected maybe", "1 unexpected maybe", "1 ok", "1 unexpected maybe", "1 unexpected maybe",
 		}},
 		{"null", identomattest.Null(), unexpected},
-		{"plain text without a type", identomattest.Reply(200, "", "all is well"), unexpected},
+		{"plain text without a type", identomattest.Response(200, "", "all is well"), unexpected},
 		{"a reset before the request was read", identomattest.ResetBeforeRead(), broken},
 		{"a reset after the request was read", identomattest.ResetAfterRead(), broken},
 		{"slow headers, the caller gives up", identomattest.SlowHeaders(0), same("1 canceled maybe")},

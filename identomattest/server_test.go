@@ -26,13 +26,13 @@ import (
 )
 
 // got is a reply as it came over the wire.
-type got struct {
+type httpResponse struct {
 	status int
 	header http.Header
 	body   string
 }
 
-func post(t *testing.T, address, contentType, body string) got {
+func post(t *testing.T, address, contentType, body string) httpResponse {
 	t.Helper()
 	return send(t, request(t, address, contentType, body))
 }
@@ -47,14 +47,14 @@ func request(t *testing.T, address, contentType, body string) *http.Request {
 	return req
 }
 
-func send(t *testing.T, req *http.Request) got {
+func send(t *testing.T, req *http.Request) httpResponse {
 	t.Helper()
 	resp, err := client(t).Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return got{resp.StatusCode, resp.Header, string(body)}
+	return httpResponse{resp.StatusCode, resp.Header, string(body)}
 }
 
 // client follows no redirect and leaves no connection behind.
@@ -71,7 +71,7 @@ const asJSON = "application/json"
 const asForm = "application/x-www-form-urlencoded"
 
 // widget posts a form to an operation of the widget host, the key included.
-func widget(t *testing.T, srv *Server, name string, params ...string) got {
+func widget(t *testing.T, srv *Server, name string, params ...string) httpResponse {
 	t.Helper()
 	form := url.Values{"company_key": {srv.CompanyKey}}
 	for i := 0; i < len(params); i += 2 {
@@ -81,7 +81,7 @@ func widget(t *testing.T, srv *Server, name string, params ...string) got {
 }
 
 // api posts {"companyKey": …, members} to an operation of the API host.
-func api(t *testing.T, srv *Server, name, members string) got {
+func api(t *testing.T, srv *Server, name, members string) httpResponse {
 	t.Helper()
 	body := `{"companyKey":"` + srv.CompanyKey + `"`
 	if members != "" {
@@ -97,9 +97,9 @@ func begin(t *testing.T, srv *Server, members string) string {
 	if members != "" {
 		body += "," + members
 	}
-	reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body+"}")
-	require.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
-	return strings.Trim(reply.body, `"`)
+	resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body+"}")
+	require.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
+	return strings.Trim(resp.body, `"`)
 }
 
 // only begins a session that has exactly these steps.
@@ -139,10 +139,10 @@ func TestEveryRowOfTheOperationTableHasAHandler(t *testing.T) {
 
 func TestACallToTheWrongHostIsSeen(t *testing.T) {
 	srv := NewServer(t)
-	reply := post(t, srv.APIURL+"/external-api/result/", asJSON, `{}`)
-	assert.Equal(t, http.StatusNotFound, reply.status)
-	reply = post(t, srv.WidgetURL+"/external-api/no-such-thing/", asJSON, `{}`)
-	assert.Equal(t, http.StatusNotFound, reply.status)
+	resp := post(t, srv.APIURL+"/external-api/result/", asJSON, `{}`)
+	assert.Equal(t, http.StatusNotFound, resp.status)
+	resp = post(t, srv.WidgetURL+"/external-api/no-such-thing/", asJSON, `{}`)
+	assert.Equal(t, http.StatusNotFound, resp.status)
 
 	log := srv.Requests()
 	require.Len(t, log, 2)
@@ -199,9 +199,9 @@ func TestEveryOperationRefusesAWrongKeyInItsOwnSpelling(t *testing.T) {
 		if s, ok := special[op.Name]; ok {
 			want = s
 		}
-		reply := sendKey(t, srv, op, "wrong")
-		assert.Equal(t, http.StatusOK, reply.status, op.Name)
-		assert.Equal(t, want, reply.body, op.Name)
+		resp := sendKey(t, srv, op, "wrong")
+		assert.Equal(t, http.StatusOK, resp.status, op.Name)
+		assert.Equal(t, want, resp.body, op.Name)
 	}
 }
 
@@ -224,7 +224,7 @@ func TestEveryOperationRefusesAMissingKey(t *testing.T) {
 }
 
 // sendKey calls an operation with a company key and nothing else.
-func sendKey(t *testing.T, srv *Server, op *operation.Operation, key string) got {
+func sendKey(t *testing.T, srv *Server, op *operation.Operation, key string) httpResponse {
 	t.Helper()
 	contentType, body := asJSON, `{"`+keyName(op)+`":"`+key+`"}`
 	if key == "" {
@@ -272,9 +272,9 @@ func TestEveryOperationRefusesARequestOfTheWrongForm(t *testing.T) {
 		compressed.Header.Set("Content-Encoding", "gzip")
 		requests["a compressed body"] = compressed
 		for _, name := range slices.Sorted(maps.Keys(requests)) {
-			reply := send(t, requests[name])
-			assert.Equal(t, http.StatusOK, reply.status, "%s: %s", op.Name, name)
-			assert.Equal(t, want, reply.body, "%s: %s", op.Name, name)
+			resp := send(t, requests[name])
+			assert.Equal(t, http.StatusOK, resp.status, "%s: %s", op.Name, name)
+			assert.Equal(t, want, resp.body, "%s: %s", op.Name, name)
 		}
 	}
 	for _, r := range srv.Requests() {

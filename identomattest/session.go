@@ -181,7 +181,7 @@ func (ses *session) end() time.Time {
 	return ses.expires
 }
 
-func (s *Server) begin(c *call) reply {
+func (s *Server) begin(c *call) response {
 	now := s.now()
 	ses := &session{
 		token:        newToken(),
@@ -247,7 +247,7 @@ func (s *Server) begin(c *call) reply {
 	}
 	s.sessions[ses.token] = ses
 	s.order = append(s.order, ses)
-	return answer(ses.token)
+	return jsonResponse(ses.token)
 }
 
 // override replaces the steps of a configuration by the given ones of the same key.
@@ -334,16 +334,16 @@ func (s *Server) lookup(c *call) (*session, bool) {
 	return ses, ok
 }
 
-func noSession() reply { return refuse(sessionNotFound, "no session has this token") }
+func noSession() response { return refuse(sessionNotFound, "no session has this token") }
 
-func (s *Server) delete(c *call) reply {
+func (s *Server) delete(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
 	delete(s.sessions, ses.token)
 	s.order = slices.DeleteFunc(s.order, func(o *session) bool { return o == ses })
-	return answer(true)
+	return jsonResponse(true)
 }
 
 // Expire ends the lifetime of a session now. Its result can still be read.
@@ -371,12 +371,12 @@ func (s *Server) addConfiguration(raw string) error {
 	return nil
 }
 
-func (s *Server) sessionConfig(c *call) reply {
+func (s *Server) sessionConfig(c *call) response {
 	config, ok := s.configs[c.params.text("sessionConfigId")]
 	if !ok {
 		return refuse(wrongParameters, "no configuration has this id")
 	}
-	return wrapped(config)
+	return resultResponse(config)
 }
 
 // pageLoaded is the only type of activity that the documents show.
@@ -388,7 +388,7 @@ type activity struct {
 	time time.Time
 }
 
-func (s *Server) listActivities(c *call) reply {
+func (s *Server) listActivities(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -397,12 +397,12 @@ func (s *Server) listActivities(c *call) reply {
 	for _, a := range ses.activities {
 		list = append(list, object{{"id", a.id}, {"type", a.name}, {"time", wireTime(a.time)}, {"data", []any{}}})
 	}
-	return wrapped(list)
+	return resultResponse(list)
 }
 
 // statistics answers with a list of one, as the reference shows. The document was
 // scanned in the first part of the session and the face in the last.
-func (s *Server) statistics(c *call) reply {
+func (s *Server) statistics(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -421,7 +421,7 @@ func (s *Server) statistics(c *call) reply {
 			times[2], times[3] = at(5), at(8)
 		}
 	}
-	return wrapped([]any{object{
+	return resultResponse([]any{object{
 		{"sessionStartDate", wireTime(ses.created)},
 		{"sessionTimeSpan", span},
 		{"scanDocumentStartTime", times[0]},

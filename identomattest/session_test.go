@@ -38,10 +38,10 @@ func TestBeginTakesThreeEncodings(t *testing.T) {
 		{asForm, form.Encode()},
 		{contentType, body},
 	} {
-		reply := post(t, srv.WidgetURL+"/external-api/begin/", r.contentType, r.body)
-		require.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
-		assert.Equal(t, asJSON, reply.header.Get("Content-Type"))
-		ses, ok := srv.Session(identomat.Token(strings.Trim(reply.body, `"`)))
+		resp := post(t, srv.WidgetURL+"/external-api/begin/", r.contentType, r.body)
+		require.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
+		assert.Equal(t, asJSON, resp.header.Get("Content-Type"))
+		ses, ok := srv.Session(identomat.Token(strings.Trim(resp.body, `"`)))
 		require.True(t, ok)
 		assert.Equal(t, "https://bank.example/?a=1", ses.ReturnURL)
 		assert.Equal(t, "7", ses.ClientUserID)
@@ -53,8 +53,8 @@ func TestBeginTakesThreeEncodings(t *testing.T) {
 		"a broken escape":        "company_key=" + srv.CompanyKey + "&name=%zz",
 		"JSON as a form":         `{"company_key":"` + srv.CompanyKey + `"}`,
 	} {
-		reply := post(t, srv.WidgetURL+"/external-api/begin/", asForm, body)
-		assert.Contains(t, []string{errWrong, `"COMPANY_KEY_INVALID"`}, reply.body, name)
+		resp := post(t, srv.WidgetURL+"/external-api/begin/", asForm, body)
+		assert.Contains(t, []string{errWrong, `"COMPANY_KEY_INVALID"`}, resp.body, name)
 	}
 }
 

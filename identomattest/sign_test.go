@@ -24,9 +24,9 @@ func TestASignedRequestHasASignedReply(t *testing.T) {
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
 	req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
 	req.Header.Set("Authorization", `signature="`+signBody(srv.SecretKey, []byte(body))+`"`)
-	reply := send(t, req)
-	require.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
-	assert.Equal(t, `signature="`+signBody(srv.SecretKey, []byte(reply.body))+`"`, reply.header.Get("Authorization"))
+	resp := send(t, req)
+	require.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
+	assert.Equal(t, `signature="`+signBody(srv.SecretKey, []byte(resp.body))+`"`, resp.header.Get("Authorization"))
 
 	log := srv.Requests()[0]
 	assert.True(t, log.Signed)
@@ -44,9 +44,9 @@ func TestAMultipartRequestIsSignedPartByPart(t *testing.T) {
 	chain.part()
 	_, _ = chain.Write([]byte(image))
 	req.Header.Set("Authorization", `signature="`+chain.code()+`"`)
-	reply := send(t, req)
-	assert.Contains(t, reply.body, `"Given_Names_en_US":"JOHN"`)
-	assert.NotEmpty(t, reply.header.Get("Authorization"))
+	resp := send(t, req)
+	assert.Contains(t, resp.body, `"Given_Names_en_US":"JOHN"`)
+	assert.NotEmpty(t, resp.header.Get("Authorization"))
 }
 
 func TestABadSignatureIsRefusedLikeAWrongKey(t *testing.T) {
@@ -65,14 +65,14 @@ func TestABadSignatureIsRefusedLikeAWrongKey(t *testing.T) {
 		if header != "" {
 			req.Header["Authorization"] = []string{header}
 		}
-		reply := send(t, req)
-		assert.Equal(t, `"COMPANY_KEY_INVALID"`, reply.body, name)
-		assert.Empty(t, reply.header.Get("Authorization"), name)
+		resp := send(t, req)
+		assert.Equal(t, `"COMPANY_KEY_INVALID"`, resp.body, name)
+		assert.Empty(t, resp.header.Get("Authorization"), name)
 	}
 
 	search := `{"companyKey":"` + srv.CompanyKey + `"}`
-	reply := post(t, srv.APIURL+"/search-screening-person", asJSON, search)
-	assert.Equal(t, `{"argumentError":"access-denied"}`, reply.body)
+	resp := post(t, srv.APIURL+"/search-screening-person", asJSON, search)
+	assert.Equal(t, `{"argumentError":"access-denied"}`, resp.body)
 }
 
 func TestAFailedReplyIsNotSigned(t *testing.T) {
@@ -80,17 +80,17 @@ func TestAFailedReplyIsNotSigned(t *testing.T) {
 	body := `{"companyKey":"` + srv.CompanyKey + `","sessionId":"none"}`
 	req := request(t, srv.APIURL+"/list-session-activities", asJSON, body)
 	req.Header.Set("Authorization", `signature="`+signBody(srv.SecretKey, []byte(body))+`"`)
-	reply := send(t, req)
-	assert.Equal(t, `{"argumentError":"session-not-found"}`, reply.body)
-	assert.Empty(t, reply.header.Get("Authorization"))
+	resp := send(t, req)
+	assert.Equal(t, `{"argumentError":"session-not-found"}`, resp.body)
+	assert.Empty(t, resp.header.Get("Authorization"))
 }
 
 func TestWithoutRequireHMACASignatureIsCheckedWhenThereIsOne(t *testing.T) {
 	srv := NewServer(t)
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
-	reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
-	assert.Equal(t, http.StatusOK, reply.status)
-	assert.Empty(t, reply.header.Get("Authorization"), "an unsigned request has an unsigned reply")
+	resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
+	assert.Equal(t, http.StatusOK, resp.status)
+	assert.Empty(t, resp.header.Get("Authorization"), "an unsigned request has an unsigned reply")
 
 	req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
 	req.Header.Set("Authorization", `signature="wrong"`)

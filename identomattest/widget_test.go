@@ -14,7 +14,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-func openPage(t *testing.T, address string) got {
+func openPage(t *testing.T, address string) httpResponse {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	require.NoError(t, err)
@@ -22,13 +22,13 @@ func openPage(t *testing.T, address string) got {
 }
 
 // decideAs presses a button of the page.
-func decideAs(t *testing.T, srv *Server, token, choice string) got {
+func decideAs(t *testing.T, srv *Server, token, choice string) httpResponse {
 	t.Helper()
 	return post(t, srv.WidgetURL+"/", asForm, url.Values{"session_token": {token}, "decision": {choice}}.Encode())
 }
 
 // shows fails without printing the whole page.
-func shows(t *testing.T, page got, texts ...string) {
+func shows(t *testing.T, page httpResponse, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(page.body, text) {
@@ -37,7 +37,7 @@ func shows(t *testing.T, page got, texts ...string) {
 	}
 }
 
-func hides(t *testing.T, page got, texts ...string) {
+func hides(t *testing.T, page httpResponse, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if strings.Contains(page.body, text) {
@@ -110,12 +110,12 @@ func TestTheWidgetReturnsToTheCompany(t *testing.T) {
 		"bank-app://kyc":                    "bank-app://kyc?session_token=",
 	} {
 		token := begin(t, srv, `"flags":{"return_url":"`+returnURL+`"}`)
-		reply := decideAs(t, srv, token, "approve")
-		assert.Equal(t, http.StatusSeeOther, reply.status)
+		resp := decideAs(t, srv, token, "approve")
+		assert.Equal(t, http.StatusSeeOther, resp.status)
 		if !strings.Contains(want, "TOKEN") {
 			want += "TOKEN"
 		}
-		assert.Equal(t, strings.Replace(want, "TOKEN", token, 1), reply.header.Get("Location"))
+		assert.Equal(t, strings.Replace(want, "TOKEN", token, 1), resp.header.Get("Location"))
 	}
 }
 

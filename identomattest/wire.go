@@ -214,7 +214,7 @@ func appendJSON(b []byte, v any) []byte {
 		}
 		return append(b, '}')
 	}
-	panic(fmt.Sprintf("identomattest: %T in a reply", v))
+	panic(fmt.Sprintf("identomattest: %T in a response", v))
 }
 
 func appendString(b []byte, s string) []byte {

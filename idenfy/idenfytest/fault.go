@@ -16,7 +16,7 @@ type Fault struct {
 	name                   string
 	resetFirst, resetAfter bool
 	// replaces keeps the session from being created unless processes is set.
-	replaces  *reply
+	replaces  *response
 	processes bool
 	waits     bool
 	delay     time.Duration
@@ -37,17 +37,17 @@ func (f Fault) AfterProcessing() Fault {
 
 // Reply answers with exactly this status, content type and body. An empty content type
 // sends no such header.
-func Reply(status int, contentType, body string) Fault {
-	rep := &reply{status: status, header: http.Header{}, body: body}
+func Response(status int, contentType, body string) Fault {
+	resp := &response{status: status, header: http.Header{}, body: body}
 	if contentType != "" {
-		rep.header.Set("Content-Type", contentType)
+		resp.header.Set("Content-Type", contentType)
 	}
-	return Fault{name: "reply", replaces: rep}
+	return Fault{name: "response", replaces: resp}
 }
 
 // HTTPStatus answers with a status and its text, as a proxy does.
 func HTTPStatus(status int) Fault {
-	f := Reply(status, "text/plain; charset=utf-8", http.StatusText(status))
+	f := Response(status, "text/plain; charset=utf-8", http.StatusText(status))
 	f.name = "HTTP " + strconv.Itoa(status)
 	return f
 }
@@ -55,7 +55,7 @@ func HTTPStatus(status int) Fault {
 // HTMLPage answers with a web page: a login form behind a 200, a gateway's page behind a 502.
 func HTMLPage(status int) Fault {
 	title := html.EscapeString(strconv.Itoa(status) + " " + http.StatusText(status))
-	f := Reply(status, "text/html; charset=utf-8", "<!DOCTYPE html>\n<html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
+	f := Response(status, "text/html; charset=utf-8", "<!DOCTYPE html>\n<html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
 	f.name = "HTML page " + strconv.Itoa(status)
 	return f
 }
@@ -152,7 +152,7 @@ func (s *Server) takeFault() Fault {
 }
 
 // write sends the reply through the fault.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, rep *reply, release <-chan struct{}) {
+func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, resp *response, release <-chan struct{}) {
 	if f.resetAfter {
 		fake.Reset(w)
 		return
@@ -162,16 +162,16 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, rep *rep
 	}
 	h := w.Header()
 	h["Content-Type"] = nil // keeps net/http from guessing
-	for name, values := range rep.header {
+	for name, values := range resp.header {
 		h[name] = values
 	}
-	body := rep.body
+	body := resp.body
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if f.truncates {
 		h.Set("Content-Length", strconv.Itoa(max(len(body), f.keep+1)))
 		body = body[:min(max(f.keep, 0), len(body))]
 	}
-	w.WriteHeader(rep.status)
+	w.WriteHeader(resp.status)
 	_, _ = io.WriteString(w, body) // an error means that the caller has gone
 	if f.truncates {
 		_ = http.NewResponseController(w).Flush()

@@ -208,27 +208,27 @@ func (s *Server) session(matches func(Session) bool) (Session, bool) {
 }
 
 // reply is what the server answers.
-type reply struct {
+type response struct {
 	status int
 	header http.Header
 	body   string
 	why    string // for the log of the test
 }
 
-func answer(status int, body string) *reply {
-	return &reply{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body}
+func jsonResponse(status int, body string) *response {
+	return &response{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body}
 }
 
 // refuse is an error in iDenfy's form.
-func refuse(status int, identifier, format string, args ...any) *reply {
+func refuse(status int, identifier, format string, args ...any) *response {
 	message := fmt.Sprintf(format, args...)
 	body := `{"message":` + quote(message) + `}`
 	if identifier != "" {
 		body = `{"identifier":` + quote(identifier) + `,"message":` + quote(message) + `}`
 	}
-	rep := answer(status, body)
-	rep.why = message
-	return rep
+	resp := jsonResponse(status, body)
+	resp.why = message
+	return resp
 }
 
 func quote(text string) string {
@@ -257,20 +257,20 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		return // the caller has gone, or sends far more than any request has
 	}
 	request := Request{Body: body, Authorized: s.authorized(r)}
-	rep := fault.replaces
-	if rep == nil {
-		rep = s.token(r, body)
+	resp := fault.replaces
+	if resp == nil {
+		resp = s.token(r, body)
 	} else if fault.processes {
 		s.token(r, body)
 	}
 	if !fault.resetAfter {
-		request.Status = rep.status
+		request.Status = resp.status
 	}
 	release := s.record(request)
-	if rep.why != "" && s.tb != nil {
-		s.tb.Logf("idenfytest: refused: %s", rep.why)
+	if resp.why != "" && s.tb != nil {
+		s.tb.Logf("idenfytest: refused: %s", resp.why)
 	}
-	s.write(w, r, fault, rep, release)
+	s.write(w, r, fault, resp, release)
 }
 
 // record remembers a request and returns what lets its reply go.
@@ -282,7 +282,7 @@ func (s *Server) record(request Request) <-chan struct{} {
 }
 
 // token creates a session, or says why not.
-func (s *Server) token(r *http.Request, body []byte) *reply {
+func (s *Server) token(r *http.Request, body []byte) *response {
 	if r.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed.")
 	}
@@ -309,7 +309,7 @@ func (s *Server) token(r *http.Request, body []byte) *reply {
 		return OutOfCredits().replaces
 	}
 	s.sessions = append(s.sessions, session)
-	return answer(http.StatusCreated, created(session, params))
+	return jsonResponse(http.StatusCreated, created(session, params))
 }
 
 func newScanRef() string {

@@ -67,9 +67,9 @@ func TestTheRequestsOfThePageAreAccepted(t *testing.T) {
 
 func TestTheReplyIsThatOfThePage(t *testing.T) {
 	s := idenfytest.NewServer(t)
-	fixed := func(reply string) map[string]any {
+	fixed := func(resp string) map[string]any {
 		var got map[string]any
-		require.NoError(t, json.Unmarshal([]byte(reply), &got))
+		require.NoError(t, json.Unmarshal([]byte(resp), &got))
 		delete(got, "authToken")
 		delete(got, "scanRef")
 		return got
@@ -115,9 +115,9 @@ func TestWhatThePageForbidsIsRefused(t *testing.T) {
 		`{"clientId":"1","utilityBill":true,"additionalSteps":{}}`: "VALIDATION_ERROR", `{"clientId":"1","additionalData":{}}`: "VALIDATION_ERROR",
 		`{"clientId":"1","generateDigitString":true,"expiryTime":86401}`: "PARTNER_CONTRACT_ERROR",
 	} {
-		status, reply := post(t, s, body)
+		status, resp := post(t, s, body)
 		assert.Equal(t, 400, status, body)
-		assert.Contains(t, reply, `"identifier":"`+want+`"`, body)
+		assert.Contains(t, resp, `"identifier":"`+want+`"`, body)
 	}
 	assert.Empty(t, s.Sessions())
 	ascii := func(n int) string { return strings.Repeat("x", n) }
@@ -126,32 +126,32 @@ func TestWhatThePageForbidsIsRefused(t *testing.T) {
 		`{"clientId":"` + ascii(100) + `","firstName":"` + long(100) + `","lastName":"X","successUrl":"` + long(2048) + `","errorUrl":"a:b/c","sessionLength":3600,"expiryTime":2592000,
 			"personalNumber":"` + ascii(50) + `","documentNumber":"1","externalRef":"` + ascii(40) + `"}`,
 		`{"clientId":"1","locale":"xx","sessionLength":60,"expiryTime":1}`, `{"clientId":"1","address":"` + long(255) + `","additionalSteps":{"A":[]},"additionalData":{},"utilityBill":false}`} {
-		status, reply := post(t, s, body)
-		assert.Equal(t, 201, status, reply)
+		status, resp := post(t, s, body)
+		assert.Equal(t, 201, status, resp)
 	}
 	open := idenfytest.NewServer(t, idenfytest.AllowUnknown())
-	status, reply := post(t, open, `{"clientId":"1","dummyStatus":"APPROVED","documents":["OTHER","null"],"authToken":"mine"}`)
+	status, resp := post(t, open, `{"clientId":"1","dummyStatus":"APPROVED","documents":["OTHER","null"],"authToken":"mine"}`)
 	assert.Equal(t, 201, status)
-	assert.Contains(t, reply, `"dummyStatus":"APPROVED"`)
-	assert.Equal(t, 1, strings.Count(reply, "authToken"))
+	assert.Contains(t, resp, `"dummyStatus":"APPROVED"`)
+	assert.Equal(t, 1, strings.Count(resp, "authToken"))
 }
 
 func TestADigitStringLivesAsLongAsTheContractAllows(t *testing.T) {
 	s := idenfytest.NewServer(t, idenfytest.WithMaxDigitStringExpiry(172800))
-	status, reply := post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172800}`)
-	assert.Equal(t, 201, status, reply)
-	status, reply = post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172801}`)
+	status, resp := post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172800}`)
+	assert.Equal(t, 201, status, resp)
+	status, resp = post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172801}`)
 	assert.Equal(t, 400, status)
-	assert.Contains(t, reply, `"identifier":"PARTNER_CONTRACT_ERROR"`)
-	status, reply = post(t, idenfytest.NewServer(t), `{"clientId":"1","generateDigitString":true,"expiryTime":86400}`)
-	assert.Equal(t, 201, status, reply)
+	assert.Contains(t, resp, `"identifier":"PARTNER_CONTRACT_ERROR"`)
+	status, resp = post(t, idenfytest.NewServer(t), `{"clientId":"1","generateDigitString":true,"expiryTime":86400}`)
+	assert.Equal(t, 201, status, resp)
 }
 
 func TestTheSchemeOfACallbackURLHasNoLetterCase(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	for url, want := range map[string]int{"HTTPS://a.example": 201, "https://a": 201, "https://": 400, "HTTP://a.example": 400, "httpss://a.example": 400} {
-		status, reply := post(t, s, `{"clientId":"1","callbackUrl":"`+url+`"}`)
-		assert.Equal(t, want, status, "%s %s", url, reply)
+		status, resp := post(t, s, `{"clientId":"1","callbackUrl":"`+url+`"}`)
+		assert.Equal(t, want, status, "%s %s", url, resp)
 	}
 }
 
@@ -163,17 +163,17 @@ func TestKeysMethodAndEncodingAreChecked(t *testing.T) {
 		"secret":     func(r *http.Request) { r.SetBasicAuth(idenfytest.DefaultAPIKey, "x") },
 		"the scheme": func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") },
 	} {
-		status, reply := post(t, s, `{"clientId":"1"}`, change)
+		status, resp := post(t, s, `{"clientId":"1"}`, change)
 		assert.Equal(t, 401, status, name)
-		assert.JSONEq(t, `{"message":"Invalid authorization credentials"}`, reply, name)
+		assert.JSONEq(t, `{"message":"Invalid authorization credentials"}`, resp, name)
 	}
-	status, reply := post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.Method = "PUT" })
+	status, resp := post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.Method = "PUT" })
 	assert.Equal(t, 405, status)
-	assert.Contains(t, reply, "METHOD_NOT_ALLOWED")
+	assert.Contains(t, resp, "METHOD_NOT_ALLOWED")
 	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded"} {
-		status, reply = post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.Header.Set("Content-Type", contentType) })
+		status, resp = post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.Header.Set("Content-Type", contentType) })
 		assert.Equal(t, 400, status)
-		assert.Contains(t, reply, "JSON_ERROR")
+		assert.Contains(t, resp, "JSON_ERROR")
 	}
 	status, _ = post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.URL.RawQuery = "a=b" })
 	assert.Equal(t, 400, status)
@@ -232,8 +232,8 @@ func TestEveryFaultComesToWhatTheSDKPromises(t *testing.T) {
 		{idenfytest.HTTPStatus(503).AfterProcessing(), idenfy.ErrUnexpectedResponse, 1, 1, true},
 		{idenfytest.HTMLPage(200), idenfy.ErrUnexpectedResponse, 1, 0, true},
 		{idenfytest.HTMLPage(502).AfterProcessing(), idenfy.ErrUnexpectedResponse, 1, 1, true},
-		{idenfytest.Reply(200, "application/json", ""), idenfy.ErrUnexpectedResponse, 1, 0, true},
-		{idenfytest.Reply(200, "", "{}"), idenfy.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.Response(200, "application/json", ""), idenfy.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.Response(200, "", "{}"), idenfy.ErrUnexpectedResponse, 1, 0, true},
 		{idenfytest.Redirect(307, "/api/v2/token"), idenfy.ErrUnexpectedResponse, 1, 0, true},
 		{idenfytest.OutOfCredits(), idenfy.ErrOutOfCredits, 1, 0, false},
 		{idenfytest.APIError(402, "", "Action not allowed due to lack of funds or exceeded limit."), idenfy.ErrOutOfCredits, 1, 0, false},
@@ -415,12 +415,12 @@ func FuzzToken(f *testing.F) {
 	require.NoError(f, err)
 	f.Cleanup(s.Close)
 	f.Fuzz(func(t *testing.T, body string) {
-		status, reply := post(t, s, body)
+		status, resp := post(t, s, body)
 		var got map[string]json.RawMessage // a number may be too large for any type
-		if status != 201 && status != 400 || json.Unmarshal([]byte(reply), &got) != nil {
-			t.Fatalf("%d %s", status, reply)
+		if status != 201 && status != 400 || json.Unmarshal([]byte(resp), &got) != nil {
+			t.Fatalf("%d %s", status, resp)
 		}
-		if id := string(got["clientId"]); status == 201 && (len(id) < 3 || id[0] != '"' || !strings.Contains(reply, `"authToken":"`)) {
+		if id := string(got["clientId"]); status == 201 && (len(id) < 3 || id[0] != '"' || !strings.Contains(resp, `"authToken":"`)) {
 			t.Fatal("a session for nobody")
 		}
 	})

@@ -43,12 +43,12 @@ func (p params) given(name string) bool {
 	return raw != nil && string(raw) != "null"
 }
 
-func bad(identifier, format string, args ...any) *reply {
+func bad(identifier, format string, args ...any) *response {
 	return refuse(http.StatusBadRequest, identifier, format, args...)
 }
 
 // readParams takes the body apart. A name that comes twice is refused.
-func readParams(body []byte) (params, *reply) {
+func readParams(body []byte) (params, *response) {
 	if !utf8.Valid(body) {
 		return nil, bad("ENCODING_ERROR", "The body is not UTF-8.")
 	}
@@ -182,7 +182,7 @@ func https(s string) bool {
 }
 
 // check applies the rules of the page. The messages repeat no value.
-func (s *Server) check(p params) *reply {
+func (s *Server) check(p params) *response {
 	if !p.given("clientId") {
 		return bad("MISSING_VALUE", "Field 'clientId' is missing.")
 	}

@@ -23,23 +23,23 @@ type walker struct {
 	token string
 }
 
-func (w walker) see() got {
+func (w walker) see() httpResponse {
 	w.t.Helper()
 	return openPage(w.t, w.srv.WidgetURL+"/?session_token="+w.token)
 }
 
 // press sends a form and returns the page that follows it.
-func (w walker) press(fields ...string) got {
+func (w walker) press(fields ...string) httpResponse {
 	w.t.Helper()
 	form := url.Values{"session_token": {w.token}}
 	for i := 0; i < len(fields); i += 2 {
 		form.Add(fields[i], fields[i+1])
 	}
-	reply := post(w.t, w.srv.WidgetURL+"/", asForm, form.Encode())
-	if reply.status != http.StatusSeeOther {
-		return reply
+	resp := post(w.t, w.srv.WidgetURL+"/", asForm, form.Encode())
+	if resp.status != http.StatusSeeOther {
+		return resp
 	}
-	require.Equal(w.t, "/?session_token="+w.token, reply.header.Get("Location"), "nothing else stands in the URL")
+	require.Equal(w.t, "/?session_token="+w.token, resp.header.Get("Location"), "nothing else stands in the URL")
 	return w.see()
 }
 
@@ -219,7 +219,7 @@ func TestFilesOfThePageAreServedToTheCompany(t *testing.T) {
 	w := walker{t, srv, only(t, srv, `{"type":"user-questionnaire","key":"q","questions":[
 		{"type":"file","key":"contract","mandatory":true,"fileTypes":["pdf"],"filesMaxCount":2,"title":{"en":"Contract"}}]}`)}
 	shows(t, w.see(), `accept=".pdf,application/pdf"`, "multiple", "Types: pdf. At most 2.")
-	upload := func(files ...string) got {
+	upload := func(files ...string) httpResponse {
 		parts := []part{{name: "session_token", content: w.token}, {name: "step", content: "q"}}
 		for _, f := range files {
 			parts = append(parts, part{"q0", "contract.pdf", f})
