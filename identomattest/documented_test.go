@@ -15,9 +15,9 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// documentedReplies are the examples of the API reference, per operation and label, without the
-// spaces between their tokens; "-" is an example that is no JSON.
-func documentedReplies(t *testing.T) map[[2]string]string {
+// documentedResponses returns the response examples of the API reference by operation and label. JSON
+// is compacted; "-" stands for a response that is not JSON.
+func documentedResponses(t *testing.T) map[[2]string]string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/documented.txt")
 	require.NoError(t, err)
@@ -30,10 +30,11 @@ func documentedReplies(t *testing.T) map[[2]string]string {
 	return out
 }
 
-// volatile are the parts of a reply that differ from one time to the next.
+// volatile matches the parts of a response that differ between calls.
 var volatile = regexp.MustCompile(`"[0-9a-f]{16}"|"[0-9a-f]{24}"|"[0-9a-f]{32}"|"[0-9a-z]{40}"|base64[,\w+\\/=]+`)
 
-func steady(body string) string {
+// normalize replaces the volatile parts of a response.
+func normalize(body string) string {
 	return volatile.ReplaceAllStringFunc(body, func(s string) string {
 		if strings.HasPrefix(s, "base64") {
 			return "base64String"
@@ -42,18 +43,18 @@ func steady(body string) string {
 	})
 }
 
-// example is one request and what its reply must be.
+// example is a request and how to compare its response with the documented one.
 type example struct {
 	operation, label string
 	send             func() httpResponse
-	// want: "" compares the bytes, "shape" the names and types, and anything else is how the
-	// bytes begin, for what is no JSON.
+	// want is "" to compare the bytes and "shape" to compare names and types. Any other value is the
+	// beginning of a response that is not JSON.
 	want string
 }
 
-// TestEveryDocumentedReplyIsGiven sends one good request for each endpoint and one for each
-// error that the API reference documents for it.
-func TestEveryDocumentedReplyIsGiven(t *testing.T) {
+// TestDocumentedResponses makes a successful request to every endpoint, and one for every error that
+// the API reference documents for the endpoint.
+func TestDocumentedResponses(t *testing.T) {
 	now := time.Date(2021, 12, 29, 11, 30, 40, 0, time.UTC)
 	clock := func() time.Time { return now }
 	srv := NewServer(t, WithClock(clock))
@@ -61,7 +62,7 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 
 	const everything = `{"type":"identity-document"},{"type":"liveness","flags":{"liveness":true}},{"type":"face-document"},{"type":"general-document"},
 		{"type":"video-call"},{"type":"user-questionnaire","key":"q","questions":[{"type":"file","key":"f"}]},{"type":"phone-number"},{"type":"email"},{"type":"geolocation"}`
-	card, passport, bare := only(t, srv, everything), only(t, srv, everything), only(t, srv, `{"type":"liveness"}`)
+	card, passport, bare := beginWith(t, srv, everything), beginWith(t, srv, everything), beginWith(t, srv, `{"type":"liveness"}`)
 	plain := begin(t, srv, "")
 	openPage(t, srv.WidgetURL+"/?session_token="+plain)
 	openPage(t, srv.WidgetURL+"/?session_token="+plain)
@@ -97,7 +98,7 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 		}
 	}
 	session := func(token string) string { return `"sessionId":"` + token + `"` }
-	const nobody = `"sessionId":"unknown"`
+	const unknownSession = `"sessionId":"unknown"`
 	const jpegStart = "\xff\xd8\xff"
 
 	var group, user string
@@ -116,7 +117,7 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 		{"export-session-as-pdf", "default", call("export-session-as-pdf", session(card)+`,"exportSession":true`), "%PDF-"},
 		{"export-session-as-pdf", "wrongParameters", call("export-session-as-pdf", session(card)), ""},
 		{"export-session-as-pdf", "invalidAccess", wrongKey("export-session-as-pdf"), ""},
-		{"export-session-as-pdf", "sessionNotFound", call("export-session-as-pdf", nobody+`,"exportSession":true`), ""},
+		{"export-session-as-pdf", "sessionNotFound", call("export-session-as-pdf", unknownSession+`,"exportSession":true`), ""},
 
 		{"result/card-front/", "default", form("result/card-front/", "session_token", card), jpegStart},
 		{"result/card-back/", "default", form("result/card-back/", "session_token", card), jpegStart},
@@ -134,7 +135,7 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 		{"get-visual-markers", "wrongParameters", call("get-visual-markers", `"sessionID":"x"`), ""},
 		{"get-question-file", "default", call("get-question-file", session(card)+`,"stepKey":"q","questionKey":"f","fileIndex":0`), ""},
 		{"get-question-file", "wrongParameters", call("get-question-file", session(card)), ""},
-		{"get-question-file", "sessionNotFound", call("get-question-file", nobody+`,"stepKey":"q","questionKey":"f"`), ""},
+		{"get-question-file", "sessionNotFound", call("get-question-file", unknownSession+`,"stepKey":"q","questionKey":"f"`), ""},
 
 		{"search-screening-person", "default - no results for person", call("search-screening-person", `"query":{"fullName":"Nobody","scoreThreshold":80}`), ""},
 		{"search-screening-person", "default - person found", call("search-screening-person", `"query":{"fullName":"Viktor Examplov","scoreThreshold":80}`), "shape"},
@@ -190,7 +191,7 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 		{"list-users", "wrongParameters", noKey("list-users"), ""},
 		{"make-group", "default", func() httpResponse {
 			second := unwrapID(t, api(t, srv, "create-user", `"email":"user2@example.com","password":"12345678"`).body)
-			// The members stand in the order of their ids.
+			// The fake sorts members by id.
 			first, last := min(user, second), max(user, second)
 			resp := api(t, srv, "make-group", `"name":"group_name","memberIds":["`+first+`","`+last+`"]`)
 			group = unwrapID(t, resp.body)
@@ -213,71 +214,72 @@ func TestEveryDocumentedReplyIsGiven(t *testing.T) {
 			examples = append(examples, example{op.Name, "default", func() httpResponse { return image(op.Name, srv.CompanyKey) }, ""})
 		}
 	}
-	// Most endpoints share two errors: an unknown session and a wrong key.
-	documented := documentedReplies(t)
-	have := map[[2]string]bool{}
+	// Most endpoints document the same two errors: an unknown session and a wrong key.
+	documented := documentedResponses(t)
+	covered := map[[2]string]bool{}
 	for _, e := range examples {
-		have[[2]string{e.operation, e.label}] = true
+		covered[[2]string{e.operation, e.label}] = true
 	}
 	for _, op := range operation.All() {
 		for label, send := range map[string]func() httpResponse{
 			"sessionNotFound": map[bool]func() httpResponse{
-				true: form(op.Name, "session_token", "unknown"), false: call(op.Name, nobody),
+				true: form(op.Name, "session_token", "unknown"), false: call(op.Name, unknownSession),
 			}[op.Host == operation.Widget],
 			"invalidAccess": wrongKey(op.Name),
 		} {
-			at := [2]string{op.Name, label}
-			if _, exists := documented[at]; exists && !have[at] {
+			key := [2]string{op.Name, label}
+			if _, exists := documented[key]; exists && !covered[key] {
 				examples = append(examples, example{op.Name, label, send, ""})
 			}
 		}
 	}
 
-	seen, good := map[[2]string]bool{}, map[string]bool{}
+	tested, succeeded := map[[2]string]bool{}, map[string]bool{}
 	for _, e := range examples {
-		at := [2]string{e.operation, e.label}
-		want, exists := documented[at]
-		require.True(t, exists, "%v is not documented", at)
-		require.False(t, seen[at], "%v comes twice", at)
-		seen[at] = true
+		key := [2]string{e.operation, e.label}
+		want, exists := documented[key]
+		require.True(t, exists, "%v is not documented", key)
+		require.False(t, tested[key], "%v is tested twice", key)
+		tested[key] = true
 		resp := e.send()
-		assert.Equal(t, http.StatusOK, resp.status, at)
+		assert.Equal(t, http.StatusOK, resp.status, key)
 		switch e.want {
 		case "":
-			assert.Equal(t, steady(want), steady(resp.body), at)
+			assert.Equal(t, normalize(want), normalize(resp.body), key)
 		case "shape":
-			assertShape(t, at, want, resp.body)
+			assertShape(t, key, want, resp.body)
 		default:
-			assert.Equal(t, "-", want, at)
-			assert.True(t, strings.HasPrefix(resp.body, e.want), "%v begins with %.20q", at, resp.body)
+			assert.Equal(t, "-", want, key)
+			assert.True(t, strings.HasPrefix(resp.body, e.want), "%v begins with %.20q", key, resp.body)
 		}
 		if !strings.Contains(resp.body, "argumentError") && !strings.Contains(resp.body, "internalError") {
-			good[e.operation] = true
+			succeeded[e.operation] = true
 		}
 	}
-	for at := range documented {
-		assert.True(t, seen[at], "no request for %v", at)
+	for key := range documented {
+		assert.True(t, tested[key], "no request for %v", key)
 	}
 	for _, op := range operation.All() {
-		assert.True(t, good[op.Name], "no good request for %s", op.Name)
+		assert.True(t, succeeded[op.Name], "no successful request for %s", op.Name)
 	}
 }
 
-// assertShape compares names and types. What a result has beside the sample, or the sample
-// beside it, must be known to vary.
-func assertShape(t *testing.T, at [2]string, want, got string) {
+// assertShape compares the names and types of two JSON values. The members of a result depend on the
+// session, so for result/ it compares only the members that both values have, and checks that some
+// essential ones exist.
+func assertShape(t *testing.T, key [2]string, want, got string) {
 	t.Helper()
-	if at[0] != "result/" {
-		assert.Equal(t, shape(t, want), shape(t, got), at)
+	if key[0] != "result/" {
+		assert.Equal(t, shape(t, want), shape(t, got), key)
 		return
 	}
-	wanted, given := shape(t, want), shape(t, got)
-	for path, kind := range given {
-		if expected, ok := wanted[path]; ok && !strings.HasSuffix(path, ".answer") && kind != "null" && expected != "null" {
-			assert.Equal(t, expected, kind, "%v %s", at, path)
+	wantShape, gotShape := shape(t, want), shape(t, got)
+	for path, kind := range gotShape {
+		if wantKind, ok := wantShape[path]; ok && !strings.HasSuffix(path, ".answer") && kind != "null" && wantKind != "null" {
+			assert.Equal(t, wantKind, kind, "%v %s", key, path)
 		}
 	}
 	for _, path := range []string{"$.result", "$.similarity", "$.live", "$.document_type", "$.generalDocuments", "$.reject_reason.value", "$.name", "$.person.first_name"} {
-		assert.Equal(t, wanted[path], given[path], "%v %s", at, path)
+		assert.Equal(t, wantShape[path], gotShape[path], "%v %s", key, path)
 	}
 }

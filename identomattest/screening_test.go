@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestScreeningFindsByNameScoreAndBirthday(t *testing.T) {
+func TestScreeningSearch(t *testing.T) {
 	srv := NewServer(t)
 	search := func(query, rest string) (names []string) {
 		var resp struct {

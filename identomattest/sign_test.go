@@ -8,18 +8,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSignaturesMatchTheVectors(t *testing.T) {
+func TestSignatureVectors(t *testing.T) {
 	assert.Equal(t, "IoeWASOLF5T0iE4HGWieg9mh5VHlSYYaeCHo1joy5VQ=", signBody("unit-test-secret", []byte(`{"company_key":"k"}`)))
 
-	chain := newSignature("unit-test-secret")
+	chain := newSigner("unit-test-secret")
 	for _, part := range []string{"part-1", "part-2"} {
-		chain.part()
+		chain.nextPart()
 		_, _ = chain.Write([]byte(part))
 	}
-	assert.Equal(t, "jXb79C0zHeP4LddX3O3N6eAH2vYk7Sd7DW3mmpOf2Y8=", chain.code())
+	assert.Equal(t, "jXb79C0zHeP4LddX3O3N6eAH2vYk7Sd7DW3mmpOf2Y8=", chain.sum())
 }
 
-func TestASignedRequestHasASignedReply(t *testing.T) {
+func TestSignedRequest(t *testing.T) {
 	srv := NewServer(t, RequireHMAC())
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
 	req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
@@ -28,28 +28,28 @@ func TestASignedRequestHasASignedReply(t *testing.T) {
 	require.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
 	assert.Equal(t, `signature="`+signBody(srv.SecretKey, []byte(resp.body))+`"`, resp.header.Get("Authorization"))
 
-	log := srv.Requests()[0]
-	assert.True(t, log.Signed)
-	assert.True(t, log.SignatureValid)
+	recorded := srv.Requests()[0]
+	assert.True(t, recorded.Signed)
+	assert.True(t, recorded.SignatureValid)
 }
 
-func TestAMultipartRequestIsSignedPartByPart(t *testing.T) {
+func TestSignedMultipartRequest(t *testing.T) {
 	srv := NewServer(t, RequireHMAC())
 	image := string(FaceJPEG(100, 100))
 	contentType, body := multipartBody(t, part{name: "company_key", content: srv.CompanyKey}, part{"image", "a.jpg", image})
 	req := request(t, srv.WidgetURL+"/external-api/card/front/", contentType, body)
-	chain := newSignature(srv.SecretKey)
-	chain.part()
+	chain := newSigner(srv.SecretKey)
+	chain.nextPart()
 	_, _ = chain.Write([]byte(srv.CompanyKey))
-	chain.part()
+	chain.nextPart()
 	_, _ = chain.Write([]byte(image))
-	req.Header.Set("Authorization", `signature="`+chain.code()+`"`)
+	req.Header.Set("Authorization", `signature="`+chain.sum()+`"`)
 	resp := send(t, req)
 	assert.Contains(t, resp.body, `"Given_Names_en_US":"JOHN"`)
 	assert.NotEmpty(t, resp.header.Get("Authorization"))
 }
 
-func TestABadSignatureIsRefusedLikeAWrongKey(t *testing.T) {
+func TestWrongSignature(t *testing.T) {
 	srv := NewServer(t, RequireHMAC())
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
 	good := `signature="` + signBody(srv.SecretKey, []byte(body)) + `"`
@@ -75,7 +75,7 @@ func TestABadSignatureIsRefusedLikeAWrongKey(t *testing.T) {
 	assert.Equal(t, `{"argumentError":"access-denied"}`, resp.body)
 }
 
-func TestAFailedReplyIsNotSigned(t *testing.T) {
+func TestRefusalIsNotSigned(t *testing.T) {
 	srv := NewServer(t)
 	body := `{"companyKey":"` + srv.CompanyKey + `","sessionId":"none"}`
 	req := request(t, srv.APIURL+"/list-session-activities", asJSON, body)
@@ -85,7 +85,7 @@ func TestAFailedReplyIsNotSigned(t *testing.T) {
 	assert.Empty(t, resp.header.Get("Authorization"))
 }
 
-func TestWithoutRequireHMACASignatureIsCheckedWhenThereIsOne(t *testing.T) {
+func TestOptionalSignature(t *testing.T) {
 	srv := NewServer(t)
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
 	resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)

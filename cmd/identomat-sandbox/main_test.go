@@ -168,7 +168,7 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 		{[]string{"-callback-url", "bank.example"}, 1, "-callback-url is no http URL"},
 		{[]string{"-status-callback", "status"}, 1, "-status-callback needs -callback-url"},
 		{[]string{"-config", "no such file"}, 1, "-config: open no such file"},
-		{[]string{"-config", broken}, 1, "a configuration needs an id"},
+		{[]string{"-config", broken}, 1, "a configuration must be an object with an id"},
 		{[]string{"8080"}, 1, `"8080" is no flag`},
 		{[]string{"-port", "8080"}, 2, "flag provided but not defined: -port"},
 		{[]string{"-help"}, 0, "GET /_sandbox/ of the widget"},
