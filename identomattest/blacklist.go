@@ -25,7 +25,7 @@ var blacklistQuery = []field{
 func (s *Server) addBlacklistRecord(c *call) response {
 	query := c.params.child("query")
 	record := blacklistRecord{id: newID(), reason: query.text("reason")}
-	given := false
+	identified := false
 	for i, name := range blacklistAttributes {
 		value := query.text(name)
 		if name == "birthday" && value != "" {
@@ -36,9 +36,9 @@ func (s *Server) addBlacklistRecord(c *call) response {
 			value = wireTime(t)
 		}
 		record.attributes[i] = value
-		given = given || value != ""
+		identified = identified || value != ""
 	}
-	if !given {
+	if !identified {
 		return refuse(wrongParameters, "the query has no attribute that identifies a person")
 	}
 	for _, other := range s.blacklist {

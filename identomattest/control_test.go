@@ -144,14 +144,14 @@ func TestControlSendsCallbacks(t *testing.T) {
 	}))
 	defer company.Close()
 	srv := NewServer(t, WithCallbackURL(company.URL))
-	for given, want := range map[string]string{
+	for requestBody, want := range map[string]string{
 		`{"type":"one-time-password-request","sessionId":"t","phoneNumber":"+1","code":"1234"}`: `{"callbackApiKey":"KEY","type":"one-time-password-request","sessionId":"t","text":"Your code is 1234","phoneNumber":"+1"}`,
 		`{"type":"share-session-link-via-sms","sessionId":"t","phoneNumber":"+1","sessionLink":"https://a.example"}`: `{"callbackApiKey":"KEY","type":"share-session-link-via-sms","sessionId":"t",
 			"text":"Hello, please complete your verification using the link below.","phoneNumber":"+1","sessionLink":"https://a.example"}`,
 		`{"type":"status","sessionId":"t","callbackApiKey":"stolen"}`: `{"callbackApiKey":"stolen","type":"status","sessionId":"t"}`,
 		`{"raw":"[]","url":"` + company.URL + `"}`:                    `[]`,
 	} {
-		resp := control(t, srv, "POST", "callbacks", given)
+		resp := control(t, srv, "POST", "callbacks", requestBody)
 		assert.JSONEq(t, `{"status":202}`, resp.body)
 		assert.JSONEq(t, strings.ReplaceAll(want, "KEY", srv.CallbackKey), body)
 	}

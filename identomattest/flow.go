@@ -432,9 +432,9 @@ func (p *page) kyb(prefix string, fields []any, values map[string]string, filter
 
 var kybLabels = map[string]string{
 	"companyName": "Company name", "registrationNumber": "Registration number", "registrationCountry": "Registration country",
-	"companyEntityType": "Type of entity", "legalAddress": "Legal address", "taxId": "VAT / tax ID",
+	"companyEntityType": "Entity type", "legalAddress": "Legal address", "taxId": "VAT / tax ID",
 	"dateOfIncorporation": "Date of incorporation", "contactNumber": "Contact number", "email": "Contact email address",
-	"website": "Website", "ownershipPercentage": "Ownership in percent", "firstName": "First name", "lastName": "Last name",
+	"website": "Website", "ownershipPercentage": "Ownership percentage", "firstName": "First name", "lastName": "Last name",
 	"dateOfBirth": "Date of birth", "positionName": "Position",
 }
 
@@ -545,7 +545,7 @@ func (ses *session) kybSummary() []entry {
 // questions returns one input per question. An input whose condition does not hold is hidden.
 func (p *page) questions(ses *session, step object) []*input {
 	key := step.text("key")
-	given := map[string]any{}
+	values := map[string]any{}
 	var out []*input
 	for i, item := range step.list("questions") {
 		q, _ := item.(object)
@@ -566,7 +566,7 @@ func (p *page) questions(ses *session, step object) []*input {
 		if len(condition) > 0 {
 			target := condition.text("questionKey")
 			in.When, in.Is = inputName(out, target), condition.text("answer")
-			in.Hidden = !answerMatches(given[target], in.Is)
+			in.Hidden = !answerMatches(values[target], in.Is)
 		}
 		switch q.text("type") {
 		case "options":
@@ -604,7 +604,7 @@ func (p *page) questions(ses *session, step object) []*input {
 			in.Options = append(in.Options, choice{option.text("key"), label, answerMatches(value, option.text("key"))})
 		}
 		if !in.Hidden {
-			given[in.key] = value
+			values[in.key] = value
 		}
 		out = append(out, in)
 	}
@@ -720,7 +720,7 @@ func (ses *session) saveBeneficiaries(key string, view *stepView, form url.Value
 // submit validates a form and stores its values. It reports whether the form is incomplete: a
 // value is missing or wrong, or an answer makes a question visible that was not on the form.
 func (p *page) submit(ses *session, stepKey string, view *stepView, form url.Values, upload *multipart.Form) (incomplete bool) {
-	given := map[string]any{}
+	values := map[string]any{}
 	answers, files := map[[2]string]any{}, map[[2]string][]questionFile{}
 	fields := map[string]string{}
 	byName := map[string]*input{}
@@ -730,7 +730,7 @@ func (p *page) submit(ses *session, stepKey string, view *stepView, form url.Val
 		id := [2]string{stepKey, in.key}
 		if in.When != "" {
 			controller := byName[in.When]
-			shown := !controller.Hidden && answerMatches(given[in.When], in.Is)
+			shown := !controller.Hidden && answerMatches(values[in.When], in.Is)
 			in.Hidden = !shown
 			if !shown {
 				answers[id] = nil
@@ -744,7 +744,7 @@ func (p *page) submit(ses *session, stepKey string, view *stepView, form url.Val
 			continue
 		}
 		value := p.readInput(in, form, upload, ses.visit.files[id])
-		given[in.Name] = value
+		values[in.Name] = value
 		answers[id] = value
 		if list, ok := value.([]questionFile); ok {
 			files[id], answers[id] = list, len(list)

@@ -261,7 +261,7 @@ func TestCompanyDataAndBeneficiaries(t *testing.T) {
 	assertShows(t, c.submit("step", "company", "companyName", "Bank of Somewhere", "registrationCountry", "GEO", "contactNumber", "+995 (32) 2-12-34-56"),
 		"<h1>Beneficiaries</h1>", "No one has been added yet.", "Add: Shareholder", "Add: Shareholder (company)", "Add: Other")
 
-	assertShows(t, c.submit("step", "beneficiaries", "action", "add:shareholder"), "First name", "Ownership in percent", "in a separate session")
+	assertShows(t, c.submit("step", "beneficiaries", "action", "add:shareholder"), "First name", "Ownership percentage", "in a separate session")
 	assertHides(t, c.open(), ">Company name<", "Add: Director")
 	page = c.submit("step", "beneficiaries", "action", "add:shareholder-company", "b0.firstName", "Nino")
 	assertShows(t, page, `value="Nino"`, "Company name")

@@ -338,7 +338,7 @@ func (s *Server) checkValue(path string, v any, f field) error {
 	case anyObject:
 		_, ok = v.(object)
 		if l, isList := v.([]any); isList && len(l) == 0 {
-			ok = true // the service writes an empty object as [], so it also accepts []
+			ok = true // the service accepts [] for {}, and writes {} as [] itself
 		}
 	case anyList:
 		_, ok = v.([]any)

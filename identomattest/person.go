@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Person is a person whose identity a session verifies. The fields are those of [identomat.Person].
-// Empty fields are absent from the result.
+// Person is a person whose identity a session verifies. The fields are those of [identomat.Person], with
+// dates as [time.Time]. Empty fields are absent from the result.
 type Person struct {
 	FirstName string
 	LastName  string

@@ -139,7 +139,7 @@ func (s *Server) setDecision(ses *session, d decision) {
 	}
 }
 
-// answerValue returns a copy of an answer, and whether answers can have its type.
+// answerValue returns a copy of an answer, and whether an answer can have this type.
 func answerValue(v any) (any, bool) {
 	switch v := v.(type) {
 	case nil, string, bool, int, float64:
@@ -340,7 +340,7 @@ func (ses *session) questionnaires() []any {
 // answers returns the questions of a questionnaire with their answers. The answer to a question whose
 // condition does not hold is null.
 func (ses *session) answers(step object) []any {
-	given := map[string]any{}
+	values := map[string]any{}
 	out := []any{}
 	for _, v := range step.list("questions") {
 		q, _ := v.(object)
@@ -351,12 +351,12 @@ func (ses *session) answers(step object) []any {
 		case set:
 		case ses.visit.done[step.text("key")]: // answered on the page
 			value = ses.visit.answers[id]
-		case len(condition) > 0 && !answerMatches(given[condition.text("questionKey")], condition.text("answer")):
+		case len(condition) > 0 && !answerMatches(values[condition.text("questionKey")], condition.text("answer")):
 			value = nil
 		default:
 			value = defaultAnswer(q)
 		}
-		given[key] = value
+		values[key] = value
 		out = append(out, object{{"key", key}, {"answer", value}})
 	}
 	return out

@@ -20,7 +20,7 @@ type screeningEntry struct {
 	name       string
 	aliases    []string
 	entityType string
-	birthday   string // ISO date, or "" when unknown
+	birthday   string // ISO date, or "" if unknown
 	topics     []string
 	// details is the result of get-screening-person-details.
 	details string
@@ -191,7 +191,7 @@ type monitoredQuery struct {
 	fullName string
 	birthday string
 	added    time.Time
-	updated  time.Time // zero: never
+	updated  time.Time // zero if never
 }
 
 func (s *Server) monitorScreening(c *call) response {

@@ -106,7 +106,8 @@ func WithCallbackKey(key string) Option {
 
 // WithCallbackURL sets the URL that the server posts callbacks to. The page posts the callback with
 // a one-time password there when a person has entered a phone number or an email address that must
-// be verified.
+// be verified. The receiving server must listen before the fake starts; create the client that its
+// handler needs afterwards.
 func WithCallbackURL(url string) Option {
 	return func(s *Server) { s.callbackURL = url }
 }

@@ -76,8 +76,8 @@ type Session struct {
 	// Outcome is the value on the wire: in_progress, approved, rejected, manual_check, or the value
 	// that [Server.SetResult] set.
 	Outcome string
-	// Created is when the session was begun. Expires is when its lifetime ends or, if earlier, its
-	// schedule.
+	// Created is when the session was begun. Expires is when its lifetime or its schedule ends,
+	// whichever is earlier.
 	Created time.Time
 	Expires time.Time
 }
@@ -157,7 +157,7 @@ func (ses *session) flow() []object {
 	return out
 }
 
-// step returns the first step of this type.
+// step returns the first step of this type, and whether there is one.
 func (ses *session) step(stepType string) (object, bool) {
 	for _, step := range ses.flow() {
 		if step.text("type") == stepType {
@@ -251,8 +251,8 @@ func (s *Server) begin(c *call) response {
 	return jsonResponse(ses.token)
 }
 
-// mergeSteps returns the steps of a configuration, with those replaced whose key a step of the
-// request has. The other steps of the request follow.
+// mergeSteps returns the steps of a configuration. A step of the request replaces the step with the
+// same key; the other steps of the request follow.
 func mergeSteps(config object, steps []object) []object {
 	var out []object
 	for _, v := range config.list("steps") {
@@ -404,8 +404,8 @@ func (s *Server) listActivities(c *call) response {
 	return resultResponse(list)
 }
 
-// statistics returns a list with one item, as in the API reference. It invents that the document was
-// scanned in the first half of the session and the liveness check was done in the second.
+// statistics returns a list with one item, as in the API reference. The times are made up: the document
+// scan is in the first half of the session, the liveness check in the second.
 func (s *Server) statistics(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
@@ -451,7 +451,8 @@ func newToken() string {
 	for b.Len() < 40 {
 		_, _ = rand.Read(buf) // never fails
 		for _, r := range buf {
-			// Bytes from 252, the largest multiple of 36, would favor some characters.
+			// 252 is the largest multiple of 36 in a byte. Using the bytes above it would make some
+			// characters more likely.
 			if r < 252 && b.Len() < 40 {
 				b.WriteByte(alphabet[r%36])
 			}

@@ -144,7 +144,7 @@ func TestBeginRefuses(t *testing.T) {
 		"flags that are a string":                   `"flags":"{}"`,
 		"steps that are an object":                  `"steps":{}`,
 		"a name that is a number":                   `"name":7`,
-		"a misspelt flag":                           `"flags":{"returnUrl":"https://a.example"}`,
+		"a misspelled flag":                         `"flags":{"returnUrl":"https://a.example"}`,
 		"a flag of the wrong type":                  `"flags":{"skip_face":"true"}`,
 		"a null flag":                               `"flags":{"skip_face":null}`,
 		"a relative return_url":                     `"flags":{"return_url":"/back"}`,

@@ -90,7 +90,7 @@ func TestOptionalSignature(t *testing.T) {
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
 	resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
 	assert.Equal(t, http.StatusOK, resp.status)
-	assert.Empty(t, resp.header.Get("Authorization"), "an unsigned request has an unsigned reply")
+	assert.Empty(t, resp.header.Get("Authorization"), "an unsigned request gets an unsigned response")
 
 	req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
 	req.Header.Set("Authorization", `signature="wrong"`)

@@ -116,7 +116,7 @@ func (s *Server) submitStep(w http.ResponseWriter, r *http.Request) {
 	render(w, http.StatusUnprocessableEntity, p)
 }
 
-// submitDecision decides a session, even if steps are missing.
+// submitDecision decides a session, even if some steps are not done.
 func (s *Server) submitDecision(w http.ResponseWriter, form url.Values) {
 	var d decision
 	switch form.Get("decision") {
