@@ -19,7 +19,8 @@ type Request struct {
 	// Operation is the operation's name in Identomat's API reference, such as "begin/" or
 	// "list-users". It is empty if the path is not that of an operation.
 	Operation string `json:"operation"`
-	// Host is the host that received the request: "widget" or "api".
+	// Host is the host that received the request: "widget" or "api". Method and Path are those of
+	// the HTTP request.
 	Host   string `json:"host"`
 	Method string `json:"method"`
 	Path   string `json:"path"`

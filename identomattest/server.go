@@ -23,7 +23,8 @@ const (
 	DefaultCallbackKey = "fake-callback-key-31d7aa60c2e94b58bf04-identomattest"
 )
 
-// TB is the part of [testing.TB] that [NewServer] and [Server.AssertRequest] need.
+// TB is the part of [testing.TB] that [NewServer] and [Server.AssertRequest] need. The methods are those of
+// [testing.TB].
 type TB interface {
 	Helper()
 	Cleanup(func())

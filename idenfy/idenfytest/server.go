@@ -26,7 +26,7 @@ const (
 	DefaultSigningKey = "fake-signing-key-6b1e94d7c350-idenfytest"
 )
 
-// TB is the part of [testing.TB] that [NewServer] needs.
+// TB is the part of [testing.TB] that [NewServer] needs. The methods are those of [testing.TB].
 type TB interface {
 	Helper()
 	Cleanup(func())
