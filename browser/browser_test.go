@@ -223,7 +223,7 @@ func TestAnEmbeddedPageTellsItsParent(t *testing.T) {
 	frame(`document.querySelector("button[value=approve]").click()`)
 	b.Poll(`document.getElementById("heard").textContent !== "nothing yet"`)
 	assert.Equal(t, "DONE from "+srv.WidgetURL, b.Text("#heard"))
-	b.WaitInFrame(srv.WidgetURL, `!document.getElementById("told").hidden && document.getElementById("untold").hidden`)
+	b.WaitInFrame(srv.WidgetURL, `!document.getElementById("parent-notified").hidden && document.getElementById("not-notified").hidden`)
 	b.Look("31-iframe-done")
 	ses, _ := srv.Session(session.Token)
 	assert.Equal(t, "approved", ses.Outcome)
@@ -254,7 +254,7 @@ func TestSessionsThatAreNotOpen(t *testing.T) {
 	b.Press("action", "finish")
 	b.Press("decision", "manual_check")
 	b.heading("Done", "24-done")
-	assert.Contains(t, b.Text("main"), "nobody was told")
+	assert.Contains(t, b.Text("main"), "no one was notified")
 }
 
 func TestThePageSpeaksOtherLanguages(t *testing.T) {
