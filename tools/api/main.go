@@ -58,7 +58,7 @@ func run(check bool) error {
 			fmt.Fprintln(&b, "+", line)
 		}
 	}
-	return errors.New(b.String() + "the exported API has changed; if this is intended, run go run ./tools/api")
+	return errors.New(b.String() + "the exported API has changed; if this is intended, update api.txt: go run ./tools/api")
 }
 
 // listing returns the API of the importable packages of the module in the working directory.

@@ -275,7 +275,7 @@ func (r *reader) start(ctx context.Context, command string) (*process, error) {
 	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(variable string) bool {
 		return strings.HasPrefix(variable, "IDENTOMAT_") || strings.HasPrefix(variable, "IDENFY_")
 	})
-	// go run does not end the program that it started when it is killed, so kill the process group.
+	// Killing go run does not kill the program that it started, so kill the process group.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.StdoutPipe()
