@@ -112,8 +112,8 @@ func TestEmbedSubmitsOnce(t *testing.T) {
 
 func TestEmbedWithoutSubmit(t *testing.T) {
 	for name, opts := range map[string]identomat.EmbedOptions{
-		"no form":         {},
-		"cancelled event": {PostTo: "/kyc/done"},
+		"no form":        {},
+		"canceled event": {PostTo: "/kyc/done"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
