@@ -182,8 +182,8 @@ func signUpload() (string, error) {
 	return authorization(mac.Sum(nil)), nil
 }
 
-// formReader streams the upload form. Its length is known in advance, so it needs neither a buffer for
-// the file nor a goroutine.
+// formReader streams the upload form. Its length is known in advance, so it needs neither a buffer
+// for the file nor a goroutine.
 type formReader struct {
 	io.Reader
 	file     *os.File

@@ -3,11 +3,11 @@
 //
 //	go run ./bench
 //
-// The server runs in a separate process, so the figures cover only the client's work. In each round,
-// every client makes one batch of calls. A figure is the median over all rounds of the ratio to the
-// hand-written calls of the same round, so anything that slows down the machine affects all clients.
-// Before a measurement, the program checks that every client sends the same request and decodes the
-// same response as the hand-written client.
+// The server runs in a separate process, so the figures cover only the client's work. In each
+// round, every client makes one batch of calls. A figure is the median over all rounds of the ratio
+// to the hand-written calls of the same round, so anything that slows down the machine affects all
+// clients. Before a measurement, the program checks that every client sends the same request and
+// decodes the same response as the hand-written client.
 package main
 
 import (
@@ -47,7 +47,8 @@ func main() {
 type row struct {
 	name string
 	call func(client) (answer, error)
-	// batch is the number of calls per measurement. If workers is set, that many goroutines share them.
+	// batch is the number of calls per measurement. If workers is set, that many goroutines share
+	// them.
 	batch, workers int
 }
 

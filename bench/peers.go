@@ -24,8 +24,8 @@ import (
 )
 
 // The peers are other HTTP and API clients, with their default settings but without logging. A peer
-// with support for file uploads builds the form itself; the others send a formReader. If the body of
-// a response is kept, the peer reads it into memory and the benchmark decodes it from there.
+// with support for file uploads builds the form itself; the others send a formReader. If the body
+// of a response is kept, the peer reads it into memory and the benchmark decodes it from there.
 
 // A caller adapts the generic request functions of a peer.
 type caller interface {
@@ -477,7 +477,8 @@ func (c godoCaller) file(path, signature string, into any) ([]byte, error) {
 	return c.do(req, into, true)
 }
 
-// stripeCaller sends forms to /v1 and JSON to /v2, because stripe-go derives the encoding from the path.
+// stripeCaller sends forms to /v1 and JSON to /v2, because stripe-go derives the encoding from the
+// path.
 type stripeCaller struct {
 	backend stripe.Backend
 	raw     stripe.RawRequestBackend

@@ -164,8 +164,8 @@ func (s *server) watch(w http.ResponseWriter) {
 	s.watching, s.seen = !s.watching, nil
 }
 
-// observe makes a call and returns a description of the requests that the server received and of the
-// answer that the client decoded.
+// observe makes a call and returns a description of the requests that the server received and of
+// the answer that the client decoded.
 func observe(base string, call func() (answer, error)) (sent, read string, err error) {
 	watch := func() string {
 		resp, err := http.Get(base + "/watch")
@@ -182,8 +182,8 @@ func observe(base string, call func() (answer, error)) (sent, read string, err e
 	return sent, got.String(), err
 }
 
-// describeRequest describes the content of a request independently of its encoding, such as the order
-// of JSON keys.
+// describeRequest describes the content of a request independently of its encoding, such as the
+// order of JSON keys.
 func describeRequest(path, contentType string, body []byte) string {
 	kind, params, _ := mime.ParseMediaType(contentType)
 	text := "?"

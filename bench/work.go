@@ -128,8 +128,8 @@ func newSearch(offset int64) searchRequest {
 	return searchRequest{CompanyKey: companyKey, Query: searchQuery{"John Smith", 80}, Offset: offset, Limit: pageSize}
 }
 
-// plain strips an SDK type of its methods and unexported fields, which leaves the type that one would
-// write by hand for the same fields.
+// plain strips an SDK type of its methods and unexported fields, which leaves the type that one
+// would write by hand for the same fields.
 func plain(t reflect.Type) reflect.Type {
 	if t == reflect.TypeFor[identomat.Answer]() || t == reflect.TypeFor[json.RawMessage]() {
 		return reflect.TypeFor[json.RawMessage]()

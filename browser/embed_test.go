@@ -16,15 +16,15 @@ import (
 
 const embeddedToken = "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"
 
-// speaker is a page that posts messages to its parent. The fragment of its address is a JSON list of
-// the messages as JavaScript expressions. After them the page posts "spoken".
+// speaker is a page that posts messages to its parent. The fragment of its address is a JSON list
+// of the messages as JavaScript expressions. After them the page posts "spoken".
 const speaker = `<!DOCTYPE html><title>Widget</title><script>
 for (const text of JSON.parse(decodeURIComponent(location.hash.slice(1)) || "[]")) parent.postMessage(eval("(" + text + ")"), "*");
 parent.postMessage("spoken", "*");
 </script>`
 
-// bank serves a page that embeds the widget, under the Content-Security-Policy that Embed documents,
-// beside two other frames that send messages to the page.
+// bank serves a page that embeds the widget, under the Content-Security-Policy that Embed
+// documents, beside two other frames that send messages to the page.
 type bank struct {
 	opts identomat.EmbedOptions
 	// widgetSays lists the messages of the embedded widget. othersSay lists those of a frame of

@@ -50,8 +50,8 @@ type Tab struct {
 // timeout ends a test whose browser hangs.
 const timeout = 8 * time.Minute
 
-// Open starts a browser, which stops at the end of the test. The test fails if the browser's console
-// has reported an error.
+// Open starts a browser, which stops at the end of the test. The test fails if the browser's
+// console has reported an error.
 func Open(t *testing.T) Tab {
 	t.Helper()
 	opts := append([]chromedp.ExecAllocatorOption{chromedp.ExecPath(chromium(t))},
@@ -145,7 +145,8 @@ func (b Tab) Visit(address string) int64 {
 	return b.Follow(chromedp.Navigate(address))
 }
 
-// Follow runs an action that leads to another page, waits for that page and returns its HTTP status.
+// Follow runs an action that leads to another page, waits for that page and returns its HTTP
+// status.
 func (b Tab) Follow(action chromedp.Action[chromedp.Void]) int64 {
 	b.Helper()
 	resp, err := chromedp.RunResponse(b.ctx, action)
@@ -178,8 +179,8 @@ func (b Tab) Poll(condition string) {
 	query(b, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(timeout)))
 }
 
-// Look takes screenshots at the size of a phone and of a desktop, in the light and the dark scheme, and
-// checks that the page is not wider than the screen.
+// Look takes screenshots at the size of a phone and of a desktop, in the light and the dark scheme,
+// and checks that the page is not wider than the screen.
 func (b Tab) Look(name string) {
 	b.Helper()
 	for _, screen := range []struct {
@@ -197,7 +198,8 @@ func (b Tab) Look(name string) {
 		screenshot := query(b, chromedp.CaptureScreenshot())
 		file := filepath.Join(b.pictures, fmt.Sprintf("%s-%d-%s.png", name, screen.width, screen.scheme))
 		require.NoError(b, os.WriteFile(file, screenshot, 0o644))
-		// Compare with the width of the screen: a phone zooms out to fit a wide page, and innerWidth grows.
+		// Compare with the width of the screen: a phone zooms out to fit a wide page, and
+		// innerWidth grows.
 		assert.LessOrEqual(b, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)), screen.width, "%s is wider than the screen", name)
 	}
 }

@@ -18,8 +18,8 @@ type Session struct {
 // gone is the journal's outcome for a session that no longer exists.
 const gone identomat.Outcome = "session_not_found"
 
-// maxFailures is how many sessions in a row may fail before the batch stops: the service is down
-// then, and the sessions are not to blame.
+// maxFailures is how many sessions in a row may fail before the batch stops. So many failures point
+// to the service and not to single sessions.
 const maxFailures = 50
 
 // Batch reads the outcomes of many sessions.
@@ -46,8 +46,8 @@ type Report struct {
 	Last error
 }
 
-// Done returns the number of sessions that were read or failed, including those that were already in
-// the journal.
+// Done returns the number of sessions that were read or failed, including those that were already
+// in the journal.
 func (r Report) Done() int { return r.Read + r.Pending + r.Failed }
 
 type readResult struct {

@@ -1,5 +1,6 @@
 // Otel shows the SDK's calls as OpenTelemetry spans and metrics. It runs against a fake Identomat
-// inside the process, which fails once to provoke a retry, and prints what a collector would receive:
+// inside the process, which fails once to provoke a retry, and prints what a collector would
+// receive:
 //
 //	go run ./examples/otel
 //

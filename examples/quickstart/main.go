@@ -97,8 +97,8 @@ func connect(out io.Writer) (*identomat.Client, func(*identomat.Session) error, 
 	return server.Client(), func(s *identomat.Session) error { return server.Approve(s.Token) }, server.Close, nil
 }
 
-// report prints what a bank would look at. The SDK redacts results and persons when they are printed
-// as a whole, so report names each field that it prints.
+// report prints what a bank would look at. The SDK redacts results and persons when they are
+// printed as a whole, so report names each field that it prints.
 func report(out io.Writer, result *identomat.Result) {
 	fmt.Fprintf(out, "Outcome    %s\n", result.Outcome)
 	if !result.Approved() {

@@ -612,8 +612,8 @@ func TestHTTPSCookiesAndHeaders(t *testing.T) {
 
 // The review desk.
 
-// newReview returns a bank with an approved verification, a reviewer who is signed in, and the session's
-// token.
+// newReview returns a bank with an approved verification, a reviewer who is signed in, and the
+// session's token.
 func newReview(t *testing.T) (*bank, *person, identomat.Token) {
 	t.Helper()
 	b := newBank(t)

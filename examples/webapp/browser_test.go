@@ -44,7 +44,8 @@ func (b tab) check(picture string) {
 		"controls are large enough for touch")
 }
 
-// openBrowser starts a bank and opens a tab. The bank and the widget are on different sites, as in production.
+// openBrowser starts a bank and opens a tab. The bank and the widget are on different sites, as in
+// production.
 func openBrowser(t *testing.T) (*bank, tab) {
 	t.Helper()
 	b := tab{browser.Open(t)} // first, because it skips the test without Chromium

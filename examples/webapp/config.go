@@ -50,7 +50,7 @@ func configFromEnv() (config, error) {
 	}
 	if c.service {
 		c.database = cmp.Or(c.database, "onboarding.db")
-		// Anybody can be the reviewer in the stub, and the service has real faces.
+		// Anybody can be the reviewer in the stub, and with the service the data is real.
 		if len(c.password) < 16 {
 			return c, errors.New("the sign-in is a stub; to run against the service, set SIGN_IN_PASSWORD to at least 16 characters")
 		}
@@ -63,8 +63,8 @@ func configFromEnv() (config, error) {
 	return c, nil
 }
 
-// public parses PUBLIC_URL, the address that customers and callbacks use. The program never builds an
-// address from the Host header of a request.
+// public parses PUBLIC_URL, the address that customers and callbacks use. The program never builds
+// an address from the Host header of a request.
 func (c config) public() (*url.URL, error) {
 	u, err := url.Parse(c.publicURL)
 	switch {

@@ -169,8 +169,8 @@ func TestKillBetweenCallbackAndFetch(t *testing.T) {
 
 func TestKillBetweenFetchAndCommit(t *testing.T) {
 	i := install(t)
-	// A proxy in front of the fake waits until the program has read a complete result, and locks the
-	// database so that the program cannot store the outcome.
+	// A proxy in front of the fake waits until the program has read a complete result, and locks
+	// the database so that the program cannot store the outcome.
 	target, err := url.Parse(i.fake.WidgetURL)
 	require.NoError(t, err)
 	forward := httputil.NewSingleHostReverseProxy(target)

@@ -11,8 +11,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// returnPath is where customers return to: the widget redirects to it, and the page with the embedded
-// widget posts a form to it.
+// returnPath is where customers return to: the widget redirects to it, and the page with the
+// embedded widget posts a form to it.
 const returnPath = "/verification/return"
 
 // erasedPath shows the progress of an erasure and then its end. The page needs no record of the
@@ -64,8 +64,8 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 	return nil
 }
 
-// verificationState returns the current stage, which the page's script compares with the one that the
-// page shows.
+// verificationState returns the current stage, which the page's script compares with the one that
+// the page shows.
 func (s *server) verificationState(w http.ResponseWriter, r *http.Request) error {
 	v, found, err := s.store.latest(r.Context(), visitorOf(r).user.ID)
 	if err != nil {
@@ -119,8 +119,8 @@ var stages = map[string]stageText{
 		"Your photos, your document data and the outcome have been erased, both here and at our partner Identomat.", 0, false},
 }
 
-// friendlyReason explains to the customer why a verification was rejected. Identomat may add codes, so
-// an unknown code gets a general text.
+// friendlyReason explains to the customer why a verification was rejected. Identomat may add codes,
+// so an unknown code gets a general text.
 func friendlyReason(code string) string {
 	switch code {
 	case "low_similarity", "face_mismatch":
@@ -234,8 +234,8 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 
 // finishVerification handles the customer's return from the widget. The token in the request must
 // belong to the customer who is signed in; any other token gets the same 404 as an unknown one. The
-// return proves nothing about the outcome: it only makes the worker fetch the outcome sooner, and only
-// once. The redirect removes the token from the address.
+// return proves nothing about the outcome: it only makes the worker fetch the outcome sooner, and
+// only once. The redirect removes the token from the address.
 func (s *server) finishVerification(w http.ResponseWriter, r *http.Request) error {
 	token, err := identomat.SessionTokenFromReturn(r)
 	if err != nil {

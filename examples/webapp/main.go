@@ -1,6 +1,6 @@
 // Webapp is a bank's onboarding application: customers verify their identity by redirect or in an
-// iframe, callbacks wake a worker that fetches the outcome, and reviewers look at the evidence. It is
-// meant to be copied. The README lists the parts that are stubs.
+// iframe, callbacks wake a worker that fetches the outcome, and reviewers look at the evidence. It
+// is meant to be copied. The README lists the parts that are stubs.
 //
 // Without environment variables it runs against a fake Identomat inside the process.
 package main
@@ -36,8 +36,8 @@ func main() {
 	}
 }
 
-// shutdownTimeout limits how long running requests may take to finish. It is longer than the timeout of
-// begin/.
+// shutdownTimeout limits how long running requests may take to finish. It is longer than the
+// timeout of begin/.
 const shutdownTimeout = beginTimeout + 5*time.Second
 
 func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
@@ -100,7 +100,8 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	case err = <-failed:
 	}
 	fmt.Fprintln(out, "Stopping.")
-	// Stop the server before the worker, so that a running begin/ finishes and its session is stored.
+	// Stop the server before the worker, so that a running begin/ finishes and its session is
+	// stored.
 	shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(shutdownCtx))
@@ -109,8 +110,8 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	return err
 }
 
-// connect returns a client for the service, or for a fake that it starts, and a function to call at the
-// end.
+// connect returns a client for the service, or for a fake that it starts, and a function to call at
+// the end.
 func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 	// Images and PDFs are small, and this program fetches no videos.
 	opts := []identomat.Option{identomat.WithLogger(log), identomat.WithMaxMediaSize(64 << 20)}

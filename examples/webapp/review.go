@@ -15,8 +15,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// The review desk fetches the evidence from the service whenever a reviewer opens a page, and records who
-// looked at what. It stores only the responses of billed calls.
+// The review desk fetches the evidence from the service whenever a reviewer opens a page, and
+// records who looked at what. It stores only the responses of billed calls.
 
 const (
 	maxListed       = 100 // verifications in the list
@@ -50,8 +50,9 @@ func (s *server) verification(r *http.Request) (verification, error) {
 	return v, err
 }
 
-// verificationForAccess returns the verification that the path names and records the access in the audit
-// log. It fails if the verification has no session to look at, or if the access cannot be recorded.
+// verificationForAccess returns the verification that the path names and records the access in the
+// audit log. It fails if the verification has no session to look at, or if the access cannot be
+// recorded.
 func (s *server) verificationForAccess(r *http.Request, action string) (verification, error) {
 	v, err := s.verification(r)
 	if err != nil {
@@ -150,7 +151,8 @@ func (s *server) review(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if p.Overtaken {
-			// Without a callback the worker would notice this only at its next check, up to an hour later.
+			// Without a callback the worker would notice this only at its next check, up to an hour
+			// later.
 			if err := s.store.wake(r.Context(), v.Session.Token); err != nil {
 				return err
 			}
@@ -238,9 +240,9 @@ func (p *reviewPage) addChecks(checks map[string]check) error {
 	return nil
 }
 
-// runCheck makes a check, stores its response and redirects to the review page, which shows it. Reloading
-// that page, going back to it or pressing the button twice makes no second call. Checks are POST requests
-// because they are billed and send names to Identomat.
+// runCheck makes a check, stores its response and redirects to the review page, which shows it.
+// Reloading that page, going back to it or pressing the button twice makes no second call. Checks
+// are POST requests because they are billed and send names to Identomat.
 func (s *server) runCheck(w http.ResponseWriter, r *http.Request, kind, action, fragment string, call func(context.Context, *reviewPage) ([]byte, error)) error {
 	key := r.PathValue("id") + " " + kind
 	if _, running := s.runningChecks.LoadOrStore(key, true); running {
@@ -279,8 +281,8 @@ func (s *server) runCheck(w http.ResponseWriter, r *http.Request, kind, action, 
 	return nil
 }
 
-// compareFaces compares the face with the photo on the document again, in addition to the similarity in
-// the result.
+// compareFaces compares the face with the photo on the document again, in addition to the
+// similarity in the result.
 func (s *server) compareFaces(w http.ResponseWriter, r *http.Request) error {
 	return s.runCheck(w, r, "comparison", "compared the faces", "face", func(ctx context.Context, p *reviewPage) ([]byte, error) {
 		face, err := faceBytes(s.client.Media.Face(ctx, p.Session.Token))
@@ -306,9 +308,9 @@ func faceBytes(m *identomat.Media, err error) ([]byte, error) {
 	return m.Bytes()
 }
 
-// screen searches the sanctions lists for the person's name. If the reviewer asks for it, the search
-// excludes people born before the year of birth on the document. The limit is the start of that year
-// because lists give only the year for many people.
+// screen searches the sanctions lists for the person's name. If the reviewer asks for it, the
+// search excludes people born before the year of birth on the document. The limit is the start of
+// that year because lists give only the year for many people.
 func (s *server) screen(w http.ResponseWriter, r *http.Request) error {
 	return s.runCheck(w, r, "screening", "searched the sanctions lists", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
 		found := search{Name: strings.TrimSpace(p.Result.Person.FirstName + " " + p.Result.Person.LastName), LeastScore: minScore}
@@ -363,8 +365,8 @@ func (s *server) person(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// decide records a reviewer's decision about a verification that Identomat left to people. The decision
-// is not sent to Identomat, whose API documentation has no call for it.
+// decide records a reviewer's decision about a verification that Identomat left to people. The
+// decision is not sent to Identomat, whose API documentation has no call for it.
 func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 	v, err := s.verification(r)
 	if err != nil {
@@ -401,8 +403,9 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 
 // Media.
 
-// image serves an image of a session. It reads the whole image before it sends the first byte, because a
-// truncated image still looks like a face, and a wrong signature is reported only at the end.
+// image serves an image of a session. It reads the whole image before it sends the first byte,
+// because a truncated image still looks like a face, and a wrong signature is reported only at the
+// end.
 func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
 	fetch, known := map[string]func(context.Context, identomat.Token) (*identomat.Media, error){
@@ -443,8 +446,9 @@ func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// pdf streams the session's PDF to the browser. If the transfer fails, or if the signature turns out to be
-// wrong at the end, pdf aborts the connection, which browsers report as a failed download.
+// pdf streams the session's PDF to the browser. If the transfer fails, or if the signature turns
+// out to be wrong at the end, pdf aborts the connection, which browsers report as a failed
+// download.
 func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
 	v, err := s.verificationForAccess(r, "downloaded the PDF")
 	if err != nil {
@@ -475,8 +479,8 @@ func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// lastByteHolder holds back the last byte that was written. A wrong signature is detected only after the
-// last byte, and a browser that knows the length would by then have a complete file.
+// lastByteHolder holds back the last byte that was written. A wrong signature is detected only
+// after the last byte, and a browser that knows the length would by then have a complete file.
 type lastByteHolder struct {
 	w    io.Writer
 	last []byte
@@ -503,8 +507,8 @@ func isGone(err error) bool {
 		errors.Is(err, identomat.ErrFacePhotoNotFound)
 }
 
-// imageError returns the error to respond with if an image cannot be shown. The page's script replaces
-// the image with a text.
+// imageError returns the error to respond with if an image cannot be shown. The page's script
+// replaces the image with a text.
 func (s *server) imageError(v verification, err error) error {
 	if isGone(err) {
 		return refusal{http.StatusNotFound, "Identomat has no such image of this session."}
@@ -515,8 +519,9 @@ func (s *server) imageError(v verification, err error) error {
 
 const mediaPolicy = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
-// setMediaHeaders sets the headers of a file. With the nosniff header of every response, they make the
-// browser treat the file only as contentType, which the SDK has checked against its first bytes.
+// setMediaHeaders sets the headers of a file. With the nosniff header of every response, they make
+// the browser treat the file only as contentType, which the SDK has checked against its first
+// bytes.
 func setMediaHeaders(h http.Header, contentType, disposition, name string) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", fmt.Sprintf("%s; filename=%q", disposition, name))

@@ -101,7 +101,8 @@ func newServer(c config, st *store, w *worker, client *identomat.Client, log *sl
 // handler responds to a request, or returns the error to respond with.
 type handler func(http.ResponseWriter, *http.Request) error
 
-// refusal is an error that the visitor caused or has to know about. Its text is shown to the visitor.
+// refusal is an error that the visitor caused or has to know about. Its text is shown to the
+// visitor.
 type refusal struct {
 	status int
 	text   string
@@ -118,8 +119,8 @@ type visitor struct {
 	nonce  string
 }
 
-// csrf returns the CSRF token of the visitor's forms. It is derived from the cookie, which other sites
-// can make the browser send but cannot read.
+// csrf returns the CSRF token of the visitor's forms. It is derived from the cookie, which other
+// sites can make the browser send but cannot read.
 func (v visitor) csrf() string {
 	mac := hmac.New(sha256.New, []byte(v.cookie))
 	mac.Write([]byte("csrf"))
@@ -149,7 +150,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	s.setHeaders(rec.Header(), v.nonce)
 	if r.Host != s.host {
-		// Prevents DNS rebinding: another site whose name resolves to this address must get no pages.
+		// Prevents DNS rebinding: another site whose name resolves to this address must get no
+		// pages.
 		http.Error(rec, "wrong host; use "+s.host, http.StatusMisdirectedRequest)
 		return
 	}
@@ -211,8 +213,8 @@ func (s *server) setHeaders(h http.Header, nonce string) {
 	}
 }
 
-// policy returns the Content-Security-Policy. form-action includes the widget because one form redirects
-// there, and browsers apply form-action to redirects too.
+// policy returns the Content-Security-Policy. form-action includes the widget because one form
+// redirects there, and browsers apply form-action to redirects too.
 func (s *server) policy(nonce, frame string) string {
 	return strings.Join([]string{
 		"default-src 'none'",
@@ -227,7 +229,8 @@ func (s *server) policy(nonce, frame string) string {
 	}, "; ")
 }
 
-// form wraps the handler of a form. It parses the form and checks that it has the visitor's CSRF token.
+// form wraps the handler of a form. It parses the form and checks that it has the visitor's CSRF
+// token.
 func (s *server) form(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -246,8 +249,8 @@ func (s *server) form(next handler) handler {
 	}
 }
 
-// customer wraps a handler for customers. Visitors who are not signed in are redirected to the sign-in
-// page.
+// customer wraps a handler for customers. Visitors who are not signed in are redirected to the
+// sign-in page.
 func (s *server) customer(next handler) handler { return s.requireRole(next, false) }
 
 // reviewer wraps a handler for reviewers.
@@ -268,8 +271,8 @@ func (s *server) requireRole(next handler, reviewer bool) handler {
 	}
 }
 
-// fail responds with a page that says what went wrong and where to continue. It logs errors that are not
-// a refusal. The SDK's errors contain no keys, tokens or personal data.
+// fail responds with a page that says what went wrong and where to continue. It logs errors that
+// are not a refusal. The SDK's errors contain no keys, tokens or personal data.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var refused refusal
 	if !errors.As(err, &refused) {
@@ -305,8 +308,8 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	},
 }).ParseFS(templateFiles, "templates/*.html"))
 
-// words turns a code of the service into readable text. Identomat may add codes, so there is no complete
-// table.
+// words turns a code of the service into readable text. Identomat may add codes, so there is no
+// complete table.
 func words(code any) string {
 	text := fmt.Sprint(code)
 	if text == string(identomat.IDCard) {
@@ -315,8 +318,8 @@ func words(code any) string {
 	return strings.ToLower(strings.ReplaceAll(text, "_", " "))
 }
 
-// date formats a date as YYYY-MM-DD. If the service could not parse the date, date returns the text that
-// is printed on the document.
+// date formats a date as YYYY-MM-DD. If the service could not parse the date, date returns the text
+// that is printed on the document.
 func date(parsed, printed identomat.Date) string {
 	t, err := parsed.Time()
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// This sign-in is a stub for the bank's own: visitors choose which user to be. The handling of the cookie
-// and its rotation is not a stub.
+// This sign-in is a stub for the bank's own: visitors choose which user to be. The handling of the
+// cookie and its rotation is not a stub.
 
 type user struct {
 	ID, Name string
@@ -38,8 +38,8 @@ func (u user) home() string {
 	return "/verification"
 }
 
-// cookieName returns the name of the sign-in cookie. With the prefix __Host-, browsers accept the cookie
-// only from this host and only over https.
+// cookieName returns the name of the sign-in cookie. With the prefix __Host-, browsers accept the
+// cookie only from this host and only over https.
 func (s *server) cookieName() string {
 	if s.https {
 		return "__Host-session"
@@ -67,8 +67,9 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if v.cookie == "" {
-		// The CSRF token of the form needs a cookie. No other page sets one: a form that another site
-		// sends arrives without the visitor's cookie, and the response must not replace that cookie.
+		// The CSRF token of the form needs a cookie. No other page sets one: a form that another
+		// site sends arrives without the visitor's cookie, and the response must not replace that
+		// cookie.
 		v.cookie = rand.Text()
 		s.setCookie(w, v.cookie)
 		r = withVisitor(r, v)

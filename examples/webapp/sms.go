@@ -13,17 +13,17 @@ import (
 const (
 	// smsOnce is the time in which an identical message counts as a duplicate callback.
 	smsOnce = 15 * time.Minute
-	// smsPerNumber limits the messages to one phone number within smsWindow. Customers decide how often
-	// to request a message, and each one costs money.
+	// smsPerNumber limits the messages to one phone number within smsWindow. Customers decide how
+	// often to request a message, and each one costs money.
 	smsPerNumber = 5
-	// smsPerSession limits the messages of one session within smsWindow, because customers also choose
-	// the numbers.
+	// smsPerSession limits the messages of one session within smsWindow, because customers also
+	// choose the numbers.
 	smsPerSession = 10
 	smsWindow     = time.Hour
 )
 
-// sms is a stub for the bank's SMS gateway: it enforces the limits but sends nothing. It keeps its records
-// only in memory and hashed, because one-time passwords do not belong in a database.
+// sms is a stub for the bank's SMS gateway: it enforces the limits but sends nothing. It keeps its
+// records only in memory and hashed, because one-time passwords do not belong in a database.
 type sms struct {
 	log     *slog.Logger
 	gateway func(context.Context, identomat.SMS) error
@@ -48,8 +48,8 @@ func newSMS(log *slog.Logger) *sms {
 	}
 }
 
-// send passes a message to the gateway, once. If the gateway fails, a retry of the callback sends the
-// message. A message above a limit is dropped without an error, because a retry would not help.
+// send passes a message to the gateway, once. If the gateway fails, a retry of the callback sends
+// the message. A message above a limit is dropped without an error, because a retry would not help.
 func (s *sms) send(ctx context.Context, session identomat.Token, message identomat.SMS) error {
 	key := digestOf("message", message.PhoneNumber+"\x00"+message.Text)
 	limits := map[digest]int{
@@ -66,7 +66,8 @@ func (s *sms) send(ctx context.Context, session identomat.Token, message identom
 	return err
 }
 
-// reserve records a message before it is sent, so that only one of two concurrent callbacks sends it.
+// reserve records a message before it is sent, so that only one of two concurrent callbacks sends
+// it.
 func (s *sms) reserve(key digest, limits map[digest]int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

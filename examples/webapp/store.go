@@ -23,9 +23,9 @@ import (
 // state is the state of a verification in the bank's records.
 type state string
 
-// The states that the Go code distinguishes. There are two earlier states without a token, which only SQL
-// statements and templates name: beginning, while begin/ is running, and unclear, after its response was
-// lost and a session may exist that nobody can open.
+// The states that the Go code distinguishes. There are two earlier states without a token, which
+// only SQL statements and templates name: beginning, while begin/ is running, and unclear, after
+// its response was lost and a session may exist that nobody can open.
 const (
 	inProgress  state = "in_progress"
 	manualCheck state = "manual_check"
@@ -59,8 +59,8 @@ func (v verification) Open(now time.Time) bool {
 }
 
 const (
-	// maxTries limits the sessions that a customer can begin within triesWindow, because each one costs
-	// money.
+	// maxTries limits the sessions that a customer can begin within triesWindow, because each one
+	// costs money.
 	maxTries    = 3
 	triesWindow = 24 * time.Hour
 	// beginTimeout limits a call of begin/, retries included.
@@ -75,13 +75,13 @@ var (
 	errBeginning    = errors.New("a verification is being started")
 )
 
-// store keeps the bank's records in SQLite. Every change is one transaction, and every change of state
-// names the allowed previous states in its WHERE clause.
+// store keeps the bank's records in SQLite. Every change is one transaction, and every change of
+// state names the allowed previous states in its WHERE clause.
 type store struct {
 	db  *sql.DB
 	now func() time.Time
-	// walDirty reports that the write-ahead log may still contain erased data, including data that an
-	// earlier process erased before it was killed.
+	// walDirty reports that the write-ahead log may still contain erased data, including data that
+	// an earlier process erased before it was killed.
 	walDirty atomic.Bool
 }
 
@@ -89,8 +89,8 @@ type store struct {
 var migrations embed.FS
 
 func openStore(ctx context.Context, path string) (*store, error) {
-	// The file contains tokens, so only its owner may read it. SQLite gives the write-ahead log the same
-	// mode.
+	// The file contains tokens, so only its owner may read it. SQLite gives the write-ahead log the
+	// same mode.
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
@@ -121,8 +121,8 @@ func openStore(ctx context.Context, path string) (*store, error) {
 
 func (s *store) close() error { return s.db.Close() }
 
-// migrate runs the pending migrations in the order of their names. PRAGMA user_version counts those that
-// have run.
+// migrate runs the pending migrations in the order of their names. PRAGMA user_version counts those
+// that have run.
 func (s *store) migrate(ctx context.Context) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
@@ -230,8 +230,9 @@ func (s *store) verification(ctx context.Context, id int64) (verification, bool,
 	return scan(s.db.QueryRowContext(ctx, selectVerification+`WHERE v.id = ?`, id))
 }
 
-// list returns verifications of all customers. Those that need a decision come first, oldest first, so
-// that the limit never cuts off the ones that have waited longest. The others follow, newest first.
+// list returns verifications of all customers. Those that need a decision come first, oldest first,
+// so that the limit never cuts off the ones that have waited longest. The others follow, newest
+// first.
 func (s *store) list(ctx context.Context, limit int) (vs []verification, err error) {
 	rows, err := s.db.QueryContext(ctx, selectVerification+`ORDER BY
 		CASE WHEN v.state = 'manual_check' AND NOT v.erasing THEN v.id END NULLS LAST, v.id DESC LIMIT ?`, limit)
@@ -259,8 +260,9 @@ func (s *store) triesLeft(ctx context.Context, customer string) (int, error) {
 
 // Beginning a session.
 
-// reserve inserts the row of a verification before its session is begun. reserved reports whether it did;
-// the caller must then begin the session. Otherwise the customer already has an open verification.
+// reserve inserts the row of a verification before its session is begun. reserved reports whether
+// it did; the caller must then begin the session. Otherwise the customer already has an open
+// verification.
 func (s *store) reserve(ctx context.Context, customer, way string, lifetime time.Duration) (id int64, reserved bool, err error) {
 	now := s.now()
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
@@ -314,8 +316,8 @@ func (s *store) sessionBegun(ctx context.Context, id int64, session *identomat.S
 	})
 }
 
-// beginRefused removes a reservation after a begin/ that certainly created no session. The try does not
-// count.
+// beginRefused removes a reservation after a begin/ that certainly created no session. The try does
+// not count.
 func (s *store) beginRefused(ctx context.Context, id int64) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM begins WHERE rowid = (SELECT b.rowid FROM begins b
@@ -329,15 +331,15 @@ func (s *store) beginRefused(ctx context.Context, id int64) error {
 	})
 }
 
-// beginUnclear keeps a reservation whose session may exist. The customer cannot begin another session until
-// the lifetime of that session is over.
+// beginUnclear keeps a reservation whose session may exist. The customer cannot begin another
+// session until the lifetime of that session is over.
 func (s *store) beginUnclear(ctx context.Context, id int64) error {
 	_, err := s.exec(ctx, `UPDATE verifications SET state = 'unclear' WHERE id = ? AND state = 'beginning'`, id)
 	return err
 }
 
-// sweep removes or updates rows whose time is over, and truncates the write-ahead log if necessary. A
-// reservation that is older than the timeout of begin/ was left behind by a process that died.
+// sweep removes or updates rows whose time is over, and truncates the write-ahead log if necessary.
+// A reservation that is older than the timeout of begin/ was left behind by a process that died.
 func (s *store) sweep(ctx context.Context) error {
 	now := s.now()
 	if err := s.inTx(ctx, func(tx *sql.Tx) error {
@@ -364,9 +366,9 @@ func (s *store) sweep(ctx context.Context) error {
 
 // Returns and callbacks.
 
-// markReturned records that the customer came back from the widget. It returns false if the token does not
-// belong to this customer. Only the first return makes the job due, so that a customer who returns again
-// and again does not cause a call of the service each time.
+// markReturned records that the customer came back from the widget. It returns false if the token
+// does not belong to this customer. Only the first return makes the job due, so that a customer who
+// returns again and again does not cause a call of the service each time.
 func (s *store) markReturned(ctx context.Context, customer string, token identomat.Token) (bound bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ? AND customer = ? AND NOT returned)`,
@@ -386,8 +388,8 @@ func (s *store) markReturned(ctx context.Context, customer string, token identom
 
 const wakeJob = `UPDATE jobs SET due_at = min(due_at, ?), tries = 0, wakes = wakes + 1 WHERE verification = `
 
-// wake makes the job of a session due. It does nothing if there is no job, because the session is unknown or
-// has ended.
+// wake makes the job of a session due. It does nothing if there is no job, because the session is
+// unknown or has ended.
 func (s *store) wake(ctx context.Context, token identomat.Token) error {
 	_, err := s.exec(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ?)`, s.now().UnixMilli(), string(token))
 	return err
@@ -439,9 +441,9 @@ func (s *store) nextDue(ctx context.Context) (time.Time, bool, error) {
 	return time.UnixMilli(at.Int64), at.Valid, err
 }
 
-// postpone schedules a job for the given time. If the job was woken while it ran, it is due again now, but
-// after the other due jobs: if it kept its old time, repeated callbacks about one session could starve all
-// other jobs.
+// postpone schedules a job for the given time. If the job was woken while it ran, it is due again
+// now, but after the other due jobs: if it kept its old time, repeated callbacks about one session
+// could starve all other jobs.
 func (s *store) postpone(ctx context.Context, j job, until time.Time) error {
 	_, err := s.exec(ctx, `UPDATE jobs SET due_at = CASE wakes WHEN ? THEN ? ELSE max(due_at, ?) END, tries = tries + 1
 		WHERE verification = ?`, j.wakes, until.UnixMilli(), s.now().UnixMilli(), j.verification)
@@ -463,9 +465,10 @@ func (s *store) leaveToReviewers(ctx context.Context, id int64) error {
 // byIdentomat is the value of decided_by for outcomes that no reviewer decided.
 const byIdentomat = "Identomat"
 
-// settle writes the outcome of a verification, opens the account if it is approved, and records a reviewer's
-// decision in the audit log. settled reports whether this call wrote the outcome. A verification that
-// already has an outcome keeps it, so nobody is approved twice or after a rejection.
+// settle writes the outcome of a verification, opens the account if it is approved, and records a
+// reviewer's decision in the audit log. settled reports whether this call wrote the outcome. A
+// verification that already has an outcome keeps it, so nobody is approved twice or after a
+// rejection.
 func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by string) (settled bool, err error) {
 	now := s.now().UnixMilli()
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
@@ -502,8 +505,9 @@ func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by 
 
 // Erasure.
 
-// requestErasure marks all verifications of a customer for the worker, which erases the sessions at the
-// service before it deletes the rows. It fails while a session may exist whose token is unknown.
+// requestErasure marks all verifications of a customer for the worker, which erases the sessions at
+// the service before it deletes the rows. It fails while a session may exist whose token is
+// unknown.
 func (s *store) requestErasure(ctx context.Context, customer string) error {
 	now := s.now().UnixMilli()
 	return s.inTx(ctx, func(tx *sql.Tx) error {
@@ -515,8 +519,8 @@ func (s *store) requestErasure(ctx context.Context, customer string) error {
 		if beginning {
 			return errBeginning
 		}
-		// Further requests do not change the job of an erasure that is in progress, because the service
-		// may have sent a Retry-After.
+		// Further requests do not change the job of an erasure that is in progress, because the
+		// service may have sent a Retry-After.
 		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at)
 			SELECT id, ? FROM verifications WHERE customer = ? AND NOT erasing
 			ON CONFLICT (verification) DO UPDATE SET due_at = excluded.due_at, tries = 0, wakes = wakes + 1`, now, customer); err != nil {
@@ -536,8 +540,8 @@ func (s *store) deleteErased(ctx context.Context, id int64) error {
 	return s.truncateWAL(ctx)
 }
 
-// truncateWAL truncates the write-ahead log. If another process is reading, SQLite cannot truncate the log;
-// this is not an error, because the next sweep tries again.
+// truncateWAL truncates the write-ahead log. If another process is reading, SQLite cannot truncate
+// the log; this is not an error, because the next sweep tries again.
 func (s *store) truncateWAL(ctx context.Context) error {
 	var busy bool
 	var frames, moved int
@@ -555,8 +559,8 @@ type check struct {
 	answer []byte // JSON
 }
 
-// saveCheck stores a check and replaces an earlier one of the same kind. It does nothing if the verification
-// is being erased.
+// saveCheck stores a check and replaces an earlier one of the same kind. It does nothing if the
+// verification is being erased.
 func (s *store) saveCheck(ctx context.Context, verification int64, kind, who string, answer []byte) error {
 	_, err := s.exec(ctx, `INSERT INTO checks (verification, kind, at, who, answer)
 		SELECT id, ?, ?, ?, ? FROM verifications WHERE id = ? AND NOT erasing

@@ -51,8 +51,8 @@ type bank struct {
 	logged *syncBuffer
 	// clockOffset is how many nanoseconds the bank's clock is ahead.
 	clockOffset atomic.Int64
-	// liveClock makes the bank's clock run by itself, which a running worker needs. Otherwise it stands
-	// still until a test advances it.
+	// liveClock makes the bank's clock run by itself, which a running worker needs. Otherwise it
+	// stands still until a test advances it.
 	liveClock atomic.Bool
 }
 

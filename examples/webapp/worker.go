@@ -13,8 +13,8 @@ import (
 const (
 	// firstCheck is the delay before the first check of a session without a callback.
 	firstCheck = 5 * time.Second
-	// maxCheckInterval is the longest interval between checks while the customer may be completing the
-	// steps. maxReviewInterval applies while a person decides, which can take days.
+	// maxCheckInterval is the longest interval between checks while the customer may be completing
+	// the steps. maxReviewInterval applies while a person decides, which can take days.
 	maxCheckInterval  = time.Minute
 	maxReviewInterval = time.Hour
 	// grace extends the lifetime of a session, in case it was finished at the last moment.
@@ -28,10 +28,10 @@ const (
 	maxIdle = 30 * time.Second
 )
 
-// worker fetches the outcomes of sessions and erases sessions at the service. Its queue is the table jobs.
-// Callbacks and returns only make a job due. The worker does not claim jobs. The outcome of a fetch is
-// stored in one transaction that also ends its job, so a crash at any point leaves a job that runs again,
-// which is harmless.
+// worker fetches the outcomes of sessions and erases sessions at the service. Its queue is the
+// table jobs. Callbacks and returns only make a job due. The worker does not claim jobs. The
+// outcome of a fetch is stored in one transaction that also ends its job, so a crash at any point
+// leaves a job that runs again, which is harmless.
 type worker struct {
 	store    *store
 	client   *identomat.Client
@@ -75,8 +75,8 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// work runs all jobs that are due. It returns after maxIdle even if there are always due jobs, so that run
-// can sweep.
+// work runs all jobs that are due. It returns after maxIdle even if there are always due jobs, so
+// that run can sweep.
 func (w *worker) work(ctx context.Context) error {
 	for start := w.store.now(); ctx.Err() == nil && w.store.now().Sub(start) < maxIdle; {
 		jobs, err := w.store.due(ctx, concurrency)
@@ -89,7 +89,8 @@ func (w *worker) work(ctx context.Context) error {
 			wait.Go(func() { errs[i] = w.do(ctx, j) })
 		}
 		wait.Wait()
-		// Return, so that run pauses: with a full disk, this loop would call the service without end.
+		// Return, so that run pauses: with a full disk, this loop would call the service without
+		// end.
 		if err := errors.Join(errs...); err != nil {
 			return err
 		}
@@ -97,7 +98,8 @@ func (w *worker) work(ctx context.Context) error {
 	return nil
 }
 
-// do runs one job. It returns only errors of the database. An error of the service postpones the job.
+// do runs one job. It returns only errors of the database. An error of the service postpones the
+// job.
 func (w *worker) do(ctx context.Context, j job) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
@@ -127,8 +129,8 @@ func (w *worker) do(ctx context.Context, j job) error {
 		}
 		return w.store.postpone(ctx, j, w.store.now().Add(backoff(3*time.Second, j.tries, maxCheckInterval)))
 	default:
-		// An operator at Identomat decides, or this program does not know the outcome. Neither is an
-		// approval.
+		// An operator at Identomat decides, or this program does not know the outcome. Neither is
+		// an approval.
 		if err := w.store.leaveToReviewers(ctx, j.verification); err != nil {
 			return err
 		}
@@ -148,8 +150,8 @@ func (w *worker) settle(ctx context.Context, j job, outcome state, reason string
 	return nil
 }
 
-// erase deletes a session at the service and then in the bank's records. In the opposite order, a crash
-// would leave a session at the service that the bank no longer knows.
+// erase deletes a session at the service and then in the bank's records. In the opposite order, a
+// crash would leave a session at the service that the bank no longer knows.
 func (w *worker) erase(ctx context.Context, j job) error {
 	err := w.client.Sessions.Delete(ctx, j.token)
 	ctx = context.WithoutCancel(ctx)
@@ -163,16 +165,17 @@ func (w *worker) erase(ctx context.Context, j job) error {
 	return nil
 }
 
-// retryLater postpones a job whose call failed. All errors are retried, because the queue must not lose a
-// job. An error that is not temporary, such as a refused key, is logged at level Error, because it lasts
-// until somebody fixes its cause.
+// retryLater postpones a job whose call failed. All errors are retried, because the queue must not
+// lose a job. An error that is not temporary, such as a refused key, is logged at level Error,
+// because it lasts until somebody fixes its cause.
 func (w *worker) retryLater(ctx context.Context, j job, err error) error {
 	pause := backoff(2*time.Second, j.tries, 5*time.Minute)
 	if api, ok := errors.AsType[*identomat.APIError](err); ok {
 		pause = max(pause, min(api.RetryAfter, maxReviewInterval))
 	}
 	level := slog.LevelError
-	// The timeout of the job and a shutdown end its context, which IsTemporary does not count as temporary.
+	// The timeout of the job and a shutdown end its context, which IsTemporary does not count as
+	// temporary.
 	if identomat.IsTemporary(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		level = slog.LevelWarn
 	}

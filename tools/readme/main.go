@@ -354,7 +354,8 @@ func (p *process) next() bool {
 	return true
 }
 
-// end waits until the process and its children have ended, and returns an error if the process failed.
+// end waits until the process and its children have ended, and returns an error if the process
+// failed.
 func (p *process) end() error {
 	for p.next() {
 	}

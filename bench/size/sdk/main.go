@@ -1,5 +1,5 @@
-// Command sdk does the same work as command hand, but with the SDK. .ci/cost builds it and never runs
-// it.
+// Command sdk does the same work as command hand, but with the SDK. .ci/cost builds it and never
+// runs it.
 package main
 
 import (

@@ -1,8 +1,8 @@
-// Package identomatotel records the calls of an identomat.Client as OpenTelemetry spans and metrics.
-// Copy it into your service.
+// Package identomatotel records the calls of an identomat.Client as OpenTelemetry spans and
+// metrics. Copy it into your service.
 //
-// It exports operation names, status codes, sizes, times and the SDK's errors. It exports no bodies,
-// URLs, tokens or keys.
+// It exports operation names, status codes, sizes, times and the SDK's errors. It exports no
+// bodies, URLs, tokens or keys.
 package identomatotel
 
 import (
@@ -29,8 +29,8 @@ const OperationKey = attribute.Key("identomat.operation")
 // clients, extended upward because reading an image may take long.
 var durationBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60}
 
-// Observer returns a function for [identomat.WithObserver]. For every attempt of a call, the function
-// creates a client span as a child of the caller's span and records these metrics:
+// Observer returns a function for [identomat.WithObserver]. For every attempt of a call, the
+// function creates a client span as a child of the caller's span and records these metrics:
 //
 //   - identomat.client.attempt.duration, a histogram in seconds
 //   - identomat.client.retries, the number of attempts that were followed by a retry
