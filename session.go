@@ -342,7 +342,7 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 			return result, nil
 		case err == nil:
 			last, failed = result, 0
-		case ctx.Err() != nil || !isTemporary(err):
+		case ctx.Err() != nil || !IsTemporary(err):
 			return last, err
 		default:
 			if failed++; failed == maxFailedPolls {
@@ -360,11 +360,13 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 	}
 }
 
-// isTemporary reports whether a read may succeed when it is made again later.
-func isTemporary(err error) bool {
-	if api, ok := errors.AsType[*APIError](err); ok {
-		return engine.IsTemporary(api.StatusCode)
+// IsTemporary reports whether a retry of a read may succeed later: after a [TransportError],
+// unless the caller's own context ended the call, and after an [APIError] with HTTP 408, 429 or
+// 5xx except 501. For a call that creates something, ask [MaybeProcessed] as well.
+func IsTemporary(err error) bool {
+	if transport, ok := errors.AsType[*TransportError](err); ok {
+		return !errors.Is(transport, context.Canceled) && !errors.Is(transport, context.DeadlineExceeded)
 	}
-	var transport *TransportError
-	return errors.As(err, &transport)
+	api, ok := errors.AsType[*APIError](err)
+	return ok && engine.IsTemporary(api.StatusCode)
 }
