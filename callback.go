@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/identomat-go/identomat/internal/option"
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
@@ -87,7 +88,8 @@ func (c Callback) Raw() json.RawMessage {
 	if c.members == nil {
 		return json.RawMessage("{}")
 	}
-	return marshal(c.members)
+	raw, _ := json.Marshal(c.members) // members that were decoded have a JSON form
+	return raw
 }
 
 // CallbackError reports a request that is not a callback from Identomat. It contains no value
@@ -156,8 +158,8 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callbackSett
 		return nil, errors.New("identomat: callback: no callback API key: without one, anyone can send callbacks")
 	}
 	for _, key := range apiKeys {
-		if err := checkKey("callback API key", key); err != nil {
-			return nil, err
+		if err := option.CheckKey("callback API key", key); err != nil {
+			return nil, prefixed(err)
 		}
 		s.keys = append(s.keys, sha256.Sum256([]byte(key)))
 		s.secrets = append(s.secrets, key)

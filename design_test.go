@@ -117,7 +117,7 @@ func TestTheDesign(t *testing.T) {
 	}
 	var apiErr *identomat.APIError
 	require.ErrorAs(t, err, &apiErr)
-	assert.Equal(t, []any{"result/", 200, "session-not-found", "", ""}, []any{apiErr.Operation, apiErr.StatusCode, apiErr.Code, apiErr.Group, apiErr.Message})
+	assert.Equal(t, []any{"result/", 200, "session-not-found", "", ""}, []any{apiErr.Operation, apiErr.StatusCode, apiErr.Code, apiErr.Group, apiErr.Message()})
 
 	over, cancel := context.WithCancel(ctx)
 	cancel()

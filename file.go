@@ -12,6 +12,7 @@ import (
 
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/form"
+	"github.com/identomat-go/identomat/internal/sniff"
 )
 
 // File is an image to upload. It is streamed instead of being held in memory, and neither its
@@ -182,8 +183,8 @@ func (f File) inspect(name string) (part form.File, err error) {
 		}
 		return form.File{}, &form.SourceError{Err: err}
 	}
-	contentType := contentTypeOf(head, "")
-	part = form.File{Name: name, FileName: name + extension(contentType), ContentType: contentType, Size: size, Once: f.once}
+	contentType := sniff.ContentType(head, "")
+	part = form.File{Name: name, FileName: name + sniff.Extension(contentType), ContentType: contentType, Size: size, Once: f.once}
 	if f.once {
 		rest := struct {
 			io.Reader
@@ -197,23 +198,4 @@ func (f File) inspect(name string) (part form.File, err error) {
 		return r, err
 	}
 	return part, nil
-}
-
-// extension returns a file name extension, for services that detect the type from the name.
-func extension(contentType string) string {
-	switch contentType {
-	case "image/jpeg":
-		return ".jpg"
-	case "image/png":
-		return ".png"
-	case "image/webp":
-		return ".webp"
-	case "image/heic":
-		return ".heic"
-	case "image/tiff":
-		return ".tiff"
-	case "application/pdf":
-		return ".pdf"
-	}
-	return ""
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+
+	"github.com/identomat-go/identomat/internal/response"
 )
 
 // SessionTokenFromReturn reads the session token from the request with which a customer
@@ -33,12 +35,12 @@ func SessionTokenFromReturn(r *http.Request) (Token, error) {
 		// err is not wrapped because it quotes the query.
 		return "", errors.New("identomat: return: the parameters are malformed")
 	}
-	switch tokens := values[paramSessionToken]; {
+	switch tokens := values["session_token"]; {
 	case len(tokens) == 0:
 		return "", errors.New("identomat: return: session_token is missing")
 	case len(tokens) > 1:
 		return "", errors.New("identomat: return: session_token is duplicated")
-	case !isToken(tokens[0]):
+	case !response.IsToken(tokens[0]):
 		return "", errors.New("identomat: return: session_token is not a token")
 	default:
 		return Token(tokens[0]), nil

@@ -157,7 +157,7 @@ func shown(t *testing.T) map[string]any {
 		"MediaService":   *client.Media,
 		"Media":          identomat.Media{ContentType: "image/jpeg", Size: 7},
 		"ArchiveFile":    identomat.ArchiveFile{Name: "Wilhelmina.jpg"},
-		"APIError":       identomat.APIError{Operation: "result/", Message: "Wilhelmina"},
+		"APIError":       identomat.APIError{Operation: "result/"},
 		"Event":          identomat.Event{Context: context.WithValue(t.Context(), userKey{}, "Wilhelmina"), Operation: "result/"},
 		"TransportError": identomat.TransportError{Operation: "result/", Err: scrub(t, cause)},
 	}
@@ -193,7 +193,7 @@ func TestNothingExportedPrintsASecret(t *testing.T) {
 // known to hold nothing private.
 func TestEveryExportedTypeIsSearched(t *testing.T) {
 	harmless := map[string]string{
-		"CallbackType": "enumeration", "CallbackError": "a status and one of our own sentences", "CallbackOption": "function",
+		"CallbackType": "enumeration", "Host": "enumeration", "Endpoint": "a name", "CallbackError": "a status and one of our own sentences", "CallbackOption": "function",
 		"Option": "function", "HMACOption": "function", "RateLimiter": "interface", "MultipartDigest": "function",
 		"RetryPolicy": "numbers", "Problem": "paths and rules", "ValidationError": "paths and rules",
 		"RejectReason": "codes of the service", "DocumentPageNumber": "a number",

@@ -2,28 +2,32 @@ package identomat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// Problem is one thing that is wrong with a request. Neither field repeats a value
-// of the request, so that a problem can be logged.
+// Problem is one thing that is wrong with a request. It contains no value of the request, so
+// it can be logged.
 type Problem struct {
-	// Path names the field in the wire's spelling: steps[2].questions[0].options.
+	// Path names the field by its wire names: steps[2].questions[0].options.
 	Path string
 	// Message says what the field must be.
 	Message string
 }
 
-// ValidationError reports every problem of a request that was refused before
-// anything was sent. [WithoutValidation] turns the checks off.
+// ValidationError reports every problem of a request that was refused before anything was
+// sent. [WithoutValidation] turns off the checks that the API documentation is the reason for.
 type ValidationError struct {
 	// Operation is the endpoint that was not called, such as begin/.
 	Operation string
-	// Problems holds at least one entry, in the order of the request's fields.
+	// Problems is not empty. It follows the order of the request's fields.
 	Problems []Problem
 }
 
-// Error lists every problem with its path, and no value of the request.
+// Error lists every problem with its path. It contains no value of the request.
 func (e *ValidationError) Error() string {
 	var b strings.Builder
 	b.WriteString(qualified(e.Operation))
@@ -37,17 +41,40 @@ func (e *ValidationError) Error() string {
 	return b.String()
 }
 
-// problems collects what is wrong with one request.
+// validator is implemented by parameters that have rules. The rules are those of the API
+// documentation; [WithoutValidation] turns them off.
+type validator interface {
+	validate(op *operation.Operation, p *problems)
+}
+
+// problems collects the problems of one request.
 type problems []Problem
 
 func (p *problems) add(path, message string) {
 	*p = append(*p, Problem{Path: path, Message: message})
 }
 
-// err is the collected problems as an error of the operation op, or nil.
-func (p problems) err(op string) error {
+// err returns the problems as an error, or nil if there are none.
+func (p problems) err(op *operation.Operation) error {
 	if len(p) == 0 {
 		return nil
 	}
-	return &ValidationError{Operation: op, Problems: p}
+	return &ValidationError{Operation: op.Name, Problems: p}
+}
+
+// require adds a problem if a required text is blank.
+func (p *problems) require(path, text string) {
+	if strings.TrimSpace(text) == "" {
+		p.add(path, "is empty")
+	}
+}
+
+// addUnsendable adds what the encoder found, unless the rules reported the same value more
+// exactly.
+func (p *problems) addUnsendable(found []wire.Problem) {
+	for _, f := range found {
+		if !slices.ContainsFunc(*p, func(known Problem) bool { return strings.HasPrefix(known.Path, f.Path) }) {
+			p.add(f.Path, f.Message)
+		}
+	}
 }

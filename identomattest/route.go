@@ -114,9 +114,9 @@ var routes map[*operation.Operation]route
 
 func init() {
 	routes = map[*operation.Operation]route{
-		operation.Begin:  widgetRoute((*Server).begin, beginFields...),
-		operation.Result: widgetRoute((*Server).result, sessionToken),
-		operation.Delete: widgetRoute((*Server).delete, sessionToken),
+		operation.SessionBegin:  widgetRoute((*Server).begin, beginFields...),
+		operation.SessionResult: widgetRoute((*Server).result, sessionToken),
+		operation.SessionDelete: widgetRoute((*Server).delete, sessionToken),
 		operation.ExportSessionPDF: accessRoute((*Server).exportPDF, sessionID,
 			field{name: "exportSession", kind: boolean},
 			field{name: "exportScreening", kind: boolean},

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/identomat-go/identomat"
-	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/option"
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
@@ -150,7 +150,7 @@ var errSessionURL = errors.New("identomat/widget: the session URL must be an htt
 // of a message.
 func browserOrigin(sessionURL string) (string, error) {
 	u, err := url.Parse(sessionURL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !engine.IsLoopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !option.IsLoopback(u.Hostname())) {
 		return "", errSessionURL
 	}
 	// Browsers report such a host in punycode.

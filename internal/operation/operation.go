@@ -44,6 +44,8 @@ const (
 	True
 	// Empty is {}.
 	Empty
+	// Any is any JSON that is not an error, for endpoints without a row.
+	Any
 	// Binary is an image, a video, an archive or a PDF.
 	Binary
 	// DataURI is {"result": …} around one data URI or lists of data URIs.
@@ -65,10 +67,15 @@ type Operation struct {
 	Shape     Shape
 	// Section is the heading in Identomat's API reference.
 	Section string
+
+	path string // of a row
 }
 
 // Path returns the path of the endpoint on its host.
 func (o *Operation) Path() string {
+	if o.path != "" {
+		return o.path
+	}
 	if o.Host == Widget {
 		return "/external-api/" + o.Name
 	}
@@ -168,6 +175,7 @@ func All() []*Operation { return all }
 
 func add(name string, host Host, enc Encoding, retryable bool, shape Shape, section string) *Operation {
 	op := &Operation{Name: name, Host: host, Encoding: enc, Retryable: retryable, Shape: shape, Section: section}
+	op.path = op.Path()
 	all = append(all, op)
 	return op
 }

@@ -84,9 +84,9 @@ func (r *Refusal) NotProcessed(status int) bool {
 const maxValues = 250_000
 
 // Classify returns the payload of a response of the operation's shape, or the refusal. The
-// payload is JSON; of {"result": …} it is the result.
-func Classify(op *operation.Operation, status int, body []byte) (payload []byte, refusal *Refusal) {
-	body = wire.Trim(body)
+// payload is JSON: the result in {"result": …}, or else the whole body.
+func Classify(op *operation.Operation, status int, whole []byte) (payload []byte, refusal *Refusal) {
+	body := wire.Trim(whole)
 	unexpected := func() *Refusal { return &Refusal{Kind: unexpectedKind(op, status)} }
 	if len(body) == 0 || !json.Valid(body) {
 		return nil, unexpected()
@@ -95,10 +95,12 @@ func Classify(op *operation.Operation, status int, body []byte) (payload []byte,
 	switch body[0] {
 	case '"':
 		text := wire.Unquote(body)
-		if isToken := IsToken(text); isToken && op.Shape == operation.Token && isSuccess(status) {
-			return body, nil
-		} else if !isToken && IsCode(text) {
+		isToken := IsToken(text)
+		switch {
+		case !isToken && IsCode(text):
 			return nil, &Refusal{Kind: KindOf(text), Code: text}
+		case isSuccess(status) && (isToken && op.Shape == operation.Token || op.Shape == operation.Any):
+			return body, nil
 		}
 		return nil, unexpected()
 	case '{':
@@ -112,14 +114,15 @@ func Classify(op *operation.Operation, status int, body []byte) (payload []byte,
 	if !isSuccess(status) {
 		return nil, unexpected()
 	}
-	payload, ok := shaped(op.Shape, body, &members)
 	switch {
-	case !ok:
+	case !hasShape(op.Shape, body, &members):
 		return nil, unexpected()
 	case bytes.Count(body, []byte(","))+bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) > maxValues:
 		return nil, &Refusal{Kind: TooLarge}
+	case op.Shape == operation.Result || op.Shape == operation.True:
+		return members.result, nil
 	}
-	return payload, nil
+	return whole, nil
 }
 
 func isSuccess(status int) bool { return status >= 200 && status < 300 }
@@ -134,32 +137,41 @@ func unexpectedKind(op *operation.Operation, status int) Kind {
 	return Unexpected
 }
 
-// shaped returns the payload of a successful response of the shape. It looks at the
-// outermost level only; the decoder refuses what does not fit below.
-func shaped(shape operation.Shape, body []byte, members *envelope) (payload []byte, ok bool) {
+// hasShape looks at the outermost level of a successful response. The decoder refuses what does
+// not fit below.
+func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 	isObject := body[0] == '{'
 	// An empty object may arrive as an empty array.
 	isEmpty := (isObject || body[0] == '[') && len(wire.Trim(body[1:])) == 1
 	switch shape {
+	case operation.Any:
+		return true
 	case operation.Outcome:
-		return body, len(members.result) > len(`""`) && members.result[0] == '"'
+		return len(members.result) > len(`""`) && members.result[0] == '"'
 	case operation.Object:
-		return body, isObject && !isEmpty
+		return isObject && !isEmpty
 	case operation.Done:
 		// The system manual promises a document about the session, which has an outcome.
-		return body, string(body) == "true" || isEmpty || bytes.HasPrefix(members.result, []byte(`"`)) || string(members.result) == "true"
+		return string(body) == "true" || isEmpty || bytes.HasPrefix(members.result, []byte(`"`)) || string(members.result) == "true"
 	case operation.Result:
-		return members.result, present(members.result) != nil
+		return present(members.result) != nil
 	case operation.True:
-		return members.result, string(members.result) == "true"
+		return string(members.result) == "true"
 	case operation.Empty:
 		switch string(members.result) {
 		case "true", "null", "{}", "[]":
-			return body, true
+			return true
 		}
-		return body, isEmpty
+		return isEmpty
 	}
-	return nil, false // a token was classified before, and media is streamed
+	return false // a token was classified before, and media is streamed
+}
+
+// IsRefusal reports whether the body of a response that should hold data URIs is an error
+// instead, or ambiguous.
+func IsRefusal(body []byte) bool {
+	members := open(body)
+	return members.ambiguous || members.refusal() != nil
 }
 
 // envelope holds the members at the top level that decide what a response is.

@@ -150,15 +150,14 @@ func (d *decoding) isNull(i int) bool { return d.data[i] == 'n' }
 
 func decodeRaw(d *decoding, v reflect.Value, i int) (int, bool) {
 	end := skip(d.data, i)
-	v.SetBytes(d.data[i:end:end])
+	if !d.isNull(i) {
+		v.SetBytes(d.data[i:end:end])
+	}
 	return end, true
 }
 
 func decodeUnmarshaler(d *decoding, v reflect.Value, i int) (int, bool) {
 	end := skip(d.data, i)
-	if d.isNull(i) {
-		return end, true
-	}
 	if err := v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(d.data[i:end]); err != nil {
 		v.SetZero()
 		return end, false
@@ -212,12 +211,12 @@ func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
 		return end, true
 	}
 	number := d.number(i, end)
-	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+	if n, err := strconv.ParseInt(string(number), 10, 64); err == nil {
 		v.SetInt(n)
 		return end, true
 	}
 	// A float64 holds integers up to 1<<53 exactly.
-	f, err := strconv.ParseFloat(number, 64)
+	f, err := strconv.ParseFloat(string(number), 64)
 	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
 		return end, false
 	}
@@ -230,7 +229,7 @@ func decodeFloat(d *decoding, v reflect.Value, i int) (int, bool) {
 	if d.isNull(i) {
 		return end, true
 	}
-	f, err := strconv.ParseFloat(d.number(i, end), 64)
+	f, err := strconv.ParseFloat(string(d.number(i, end)), 64)
 	if err != nil {
 		return end, false
 	}
@@ -238,15 +237,15 @@ func decodeFloat(d *decoding, v reflect.Value, i int) (int, bool) {
 	return end, true
 }
 
-// number returns the text of a number, with or without quotes, or "".
-func (d *decoding) number(i, end int) string {
+// number returns the text of a number without the quotes that it may have, or nil.
+func (d *decoding) number(i, end int) []byte {
 	if d.data[i] == '"' {
 		i, end = i+1, end-1
 	}
 	if i >= end || d.data[i] != '-' && (d.data[i] < '0' || d.data[i] > '9') || !json.Valid(d.data[i:end]) {
-		return "" // strconv knows more than JSON, such as Inf and 0x1p-2
+		return nil // strconv parses more than JSON, such as Inf and 0x1p-2
 	}
-	return string(d.data[i:end])
+	return d.data[i:end]
 }
 
 func (c *Codec) pointerDecoder(t reflect.Type) decodeFunc {
@@ -274,17 +273,23 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 		case d.isNull(i):
 			return skip(d.data, i), !list.records
 		case d.data[i] == '[':
-			v.Set(reflect.MakeSlice(t, 0, 0))
-			for i = skipSpace(d.data, i+1); d.data[i] != ']' && d.err == nil; i = d.afterComma(end) {
-				end = list.add(d, v, i)
+			v.SetZero()
+			for i = skipSpace(d.data, i+1); d.data[i] != ']'; i = d.afterComma(end) {
+				if end = list.add(d, v, i); d.err != nil {
+					return end, false
+				}
 			}
-			return i + 1, d.err == nil
-		case d.data[i] == '{' && hasNumericKeys(d.data[i:]):
-			v.Set(reflect.MakeSlice(t, 0, 0))
-			for i = skipSpace(d.data, i+1); d.data[i] != '}' && d.err == nil; i = d.afterComma(end) {
-				end = list.add(d, v, d.afterName(i))
+			notNil(v)
+			return i + 1, true
+		case d.data[i] == '{' && hasNumericKeys(d.data[i:], !list.records):
+			v.SetZero()
+			for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(end) {
+				if end = list.add(d, v, d.afterName(i)); d.err != nil {
+					return end, false
+				}
 			}
-			return i + 1, d.err == nil
+			notNil(v)
+			return i + 1, true
 		case list.records:
 			return skip(d.data, i), false
 		}
@@ -297,15 +302,23 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 	}
 }
 
-// hasNumericKeys reports whether an object is a list of PHP's, or empty.
-func hasNumericKeys(object []byte) bool {
+// notNil tells an empty list from an absent one.
+func notNil(list reflect.Value) {
+	if list.IsNil() {
+		list.Set(reflect.MakeSlice(list.Type(), 0, 0))
+	}
+}
+
+// hasNumericKeys reports whether an object is a list of PHP's; empty is the answer for {}.
+func hasNumericKeys(object []byte, empty bool) bool {
 	end := skip(object, 0)
 	for name := range Members(object[:end]) {
 		if len(name) == 2 || strings.Trim(string(name[1:len(name)-1]), "0123456789") != "" {
 			return false
 		}
+		empty = true
 	}
-	return true
+	return empty
 }
 
 // listDecoder decodes the elements of a list.
@@ -320,7 +333,9 @@ type listDecoder struct {
 // add appends the element that begins at i.
 func (l *listDecoder) add(d *decoding, list reflect.Value, i int) (end int) {
 	n := list.Len()
-	list.Grow(1)
+	if n == list.Cap() {
+		list.Grow(max(n, 4))
+	}
 	list.SetLen(n + 1)
 	to, parent := list.Index(n), len(d.path)
 	if d.extra != nil {
@@ -425,13 +440,14 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 	switch {
 	case d.data[i] == '{':
 	case d.data[i] == '[' && d.data[skipSpace(d.data, i+1)] == ']', d.isNull(i) && p.after == nil:
-		return skip(d.data, i), len(p.required) == 0
+		end = skip(d.data, i)
+		return end, len(p.required) == 0 && p.finish(d, v, d.data[i:end:end])
 	default:
 		return skip(d.data, i), false
 	}
 	var aliases [4]aliasValue
 	pending := aliases[:0]
-	for i = skipSpace(d.data, i+1); d.data[i] != '}' && d.err == nil; i = d.afterComma(i) {
+	for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(i) {
 		quoted := d.data[i:skipString(d.data, i)]
 		i = d.afterName(i)
 		field := p.named(quoted)
@@ -440,10 +456,12 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 			i = skip(d.data, i)
 			continue
 		}
-		i = p.member(d, v, field, quoted, i)
+		if i = p.member(d, v, field, quoted, i); d.err != nil {
+			return i, false
+		}
 	}
 	for _, alias := range pending {
-		if d.err == nil && v.FieldByIndex(alias.field.index).IsZero() {
+		if to := v.FieldByIndex(alias.field.index); to.IsZero() || to.Kind() == reflect.Slice && to.Len() == 0 {
 			p.member(d, v, alias.field, alias.quoted, alias.at)
 		}
 	}
@@ -454,14 +472,20 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 		}
 	}
 	if d.err != nil {
-		return len(d.data), false
+		return i, false
 	}
+	return i + 1, p.finish(d, v, d.data[start:i+1:i+1])
+}
+
+// finish calls the hook of the type.
+func (p *structPlan) finish(d *decoding, v reflect.Value, raw []byte) bool {
 	if p.after != nil && d.extra == nil {
-		if d.err = p.after(v.Addr().Interface(), d.data[start:i+1:i+1]); d.err != nil {
-			return len(d.data), false
+		if len(raw) == len(Trim(d.data)) {
+			raw = d.data // as it arrived, because a signature covers white space, too
 		}
+		d.err = p.after(v.Addr().Interface(), raw)
 	}
-	return i + 1, true
+	return d.err == nil
 }
 
 // aliasValue is the value of a member with another name of a field.

@@ -13,11 +13,8 @@ import (
 	"github.com/google/go-querystring/query"
 )
 
-// An EncodeError names the parameter that cannot be encoded. It leaves out the cause, which
-// may repeat the value.
-type EncodeError struct{ Path string }
-
-func (e *EncodeError) Error() string { return e.Path + " cannot be encoded as JSON" }
+// A Problem keeps a parameter from being sent. It contains no value.
+type Problem struct{ Path, Message string }
 
 // Form encodes a struct with url tags as an urlencoded form, behind the company key.
 func Form(keyName, key string, params any) ([]byte, error) {
@@ -32,27 +29,31 @@ func Form(keyName, key string, params any) ([]byte, error) {
 // JSON encodes a struct with json tags as an object, behind the company key. Unlike
 // encoding/json it reads request types, which refuse to be marshaled because they hold
 // personal data, and it knows the service's format of times. A field that is tagged
-// json:",inline" holds further members by their names.
-//
-// The error is an [*EncodeError].
-func JSON(keyName, key string, params any) ([]byte, error) {
-	e := encoding{dst: make([]byte, 0, 1024)}
+// json:",inline" holds further members by their names. Params may be a map, or nil. The body
+// must not be sent if there are problems.
+func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
+	e := encoding{dst: make([]byte, 0, 1024), keyName: keyName}
 	e.dst = append(e.dst, '{')
 	e.name(keyName)
 	e.dst = AppendString(e.dst, key)
-	if params != nil {
-		e.members(reflect.Indirect(reflect.ValueOf(params)))
+	switch params := params.(type) {
+	case nil:
+	case map[string]any:
+		e.extra(params, nil)
+	default:
+		e.members(reflect.Indirect(reflect.ValueOf(params)), "")
 	}
-	if e.bad != "" {
-		return nil, &EncodeError{Path: e.bad}
-	}
-	return append(e.dst, '}'), nil
+	return append(e.dst, '}'), e.problems
 }
 
 type encoding struct {
-	dst []byte
-	// bad is the path of the first value that has no JSON form.
-	bad string
+	dst      []byte
+	keyName  string
+	problems []Problem
+}
+
+func (e *encoding) add(path, message string) {
+	e.problems = append(e.problems, Problem{Path: path, Message: message})
 }
 
 // name begins a member.
@@ -63,20 +64,34 @@ func (e *encoding) name(name string) {
 	e.dst = append(AppendString(e.dst, name), ':')
 }
 
-func (e *encoding) members(v reflect.Value) {
-	for _, f := range requestFields(v.Type()) {
+func (e *encoding) members(v reflect.Value, prefix string) {
+	fields := requestFields(v.Type())
+	for _, f := range fields {
 		value := v.FieldByIndex(f.index)
 		switch {
 		case f.inline:
-			extra, _ := value.Interface().(map[string]any)
-			for _, name := range slices.Sorted(maps.Keys(extra)) {
-				e.name(name)
-				e.text(Value(extra[name]), name)
-			}
+			e.extra(value.Interface().(map[string]any), fields)
 		case f.omit && isEmpty(value):
 		default:
 			e.name(f.name)
-			e.value(value, f.name)
+			e.value(value, prefix+f.name)
+		}
+	}
+}
+
+// extra adds members in the order of their names. A duplicate key could mean two things to two
+// parsers.
+func (e *encoding) extra(members map[string]any, fields []requestField) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		isOwn := name == e.keyName || slices.ContainsFunc(fields, func(f requestField) bool { return f.name == name })
+		switch {
+		case name == "":
+			e.add("Extra", "has a parameter without a name")
+		case isOwn:
+			e.add("Extra."+name, "has a field of its own")
+		default:
+			e.name(name)
+			e.text(Value(members[name]), "Extra."+name)
 		}
 	}
 }
@@ -91,20 +106,26 @@ func isEmpty(v reflect.Value) bool {
 	return v.IsZero()
 }
 
+// Text is a parameter that is JSON text already, such as the steps of a builder.
+type Text string
+
 var (
+	textType  = reflect.TypeFor[Text]()
 	timeType  = reflect.TypeFor[time.Time]()
 	marshaler = reflect.TypeFor[json.Marshaler]()
 )
 
 func (e *encoding) value(v reflect.Value, path string) {
 	switch {
+	case v.Type() == textType:
+		e.text(v.String(), path)
 	case v.Type() == timeType:
 		e.dst = AppendString(e.dst, Time(v.Interface().(time.Time)))
 	case v.Type().Implements(marshaler):
 		e.text(Value(v.Interface()), path)
 	case v.Kind() == reflect.Struct:
 		e.dst = append(e.dst, '{')
-		e.members(v)
+		e.members(v, path+".")
 		e.dst = append(e.dst, '}')
 	case v.Kind() == reflect.Pointer:
 		e.value(v.Elem(), path)
@@ -120,8 +141,8 @@ func (e *encoding) value(v reflect.Value, path string) {
 }
 
 func (e *encoding) text(json, path string) {
-	if json == Unencodable && e.bad == "" {
-		e.bad = path
+	if !IsSendable(json) {
+		e.add(path, "cannot be encoded as JSON")
 	}
 	e.dst = append(e.dst, json...)
 }
@@ -157,15 +178,3 @@ func requestFields(t reflect.Type) []requestField {
 	plan, _ := requestPlans.LoadOrStore(t, fields)
 	return plan.([]requestField)
 }
-
-// Names returns the wire names of the fields of a struct of parameters.
-func Names(params any) []string {
-	var names []string
-	for _, f := range requestFields(reflect.Indirect(reflect.ValueOf(params)).Type()) {
-		if f.name != "" {
-			names = append(names, f.name)
-		}
-	}
-	return names
-}
-

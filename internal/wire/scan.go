@@ -3,9 +3,11 @@
 package wire
 
 import (
-	"encoding/json"
 	"iter"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // The functions of this file find their way through JSON text that [json.Valid] has
@@ -154,17 +156,74 @@ func isName[T text](quoted T, name string) bool {
 	return len(quoted) > len(name)+2 && Unquote(quoted) == name
 }
 
-// Unquote returns the text of a JSON string, or "" for anything else. Invalid UTF-8 becomes
-// U+FFFD, as in encoding/json.
+// Unquote returns the text of a JSON string, or "" for anything else. Invalid UTF-8 and lone
+// surrogates become U+FFFD, as in encoding/json.
 func Unquote[T text](quoted T) string {
 	if len(quoted) < 2 || quoted[0] != '"' {
 		return ""
 	}
-	plain := string(quoted[1 : len(quoted)-1])
-	if strings.IndexByte(plain, '\\') < 0 && isPlain(plain) {
-		return plain
+	s := quoted[1 : len(quoted)-1]
+	escaped, ascii := false, true
+	for i := 0; i < len(s) && !escaped; i++ {
+		escaped, ascii = s[i] == '\\', ascii && s[i] < utf8.RuneSelf
 	}
-	var s string
-	_ = json.Unmarshal([]byte(quoted), &s) // leaves s empty for anything but a string
-	return s
+	if !escaped {
+		if plain := string(s); ascii || utf8.ValidString(plain) {
+			return plain
+		}
+	}
+	var buf [128]byte
+	return string(appendUnescaped(buf[:0], s))
+}
+
+func appendUnescaped[T text](dst []byte, s T) []byte {
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == '\\' && i+1 < len(s):
+			c = s[i+1]
+			i += 2
+			if c == 'u' {
+				r := hexRune(s, i)
+				i += 4
+				if utf16.IsSurrogate(r) {
+					// Only a pair is a rune.
+					low := rune(-1)
+					if i+1 < len(s) && s[i] == '\\' && s[i+1] == 'u' {
+						low = hexRune(s, i+2)
+					}
+					if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+						i += 6
+					}
+				}
+				dst = utf8.AppendRune(dst, r)
+				continue
+			}
+			if at := strings.IndexByte("bfnrt", c); at >= 0 {
+				c = "\b\f\n\r\t"[at]
+			}
+			dst = append(dst, c)
+		case c < utf8.RuneSelf:
+			dst = append(dst, c)
+			i++
+		default:
+			var buf [utf8.UTFMax]byte
+			r, size := utf8.DecodeRune(buf[:copy(buf[:], s[i:])])
+			dst = utf8.AppendRune(dst, r)
+			i += size
+		}
+	}
+	return dst
+}
+
+// hexRune returns the rune of four hexadecimal digits.
+func hexRune[T text](s T, i int) rune {
+	if i+4 > len(s) {
+		return utf8.RuneError
+	}
+	r, err := strconv.ParseUint(string(s[i:i+4]), 16, 32)
+	if err != nil {
+		return utf8.RuneError
+	}
+	return rune(r)
 }
