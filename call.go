@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
-	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/response"
 	"github.com/identomat-go/identomat/internal/signature"
 	"github.com/identomat-go/identomat/internal/sniff"
