@@ -194,7 +194,7 @@ func (m members) andList(name string, list []string) members {
 func (p *problems) checkMembers(ids []string) {
 	for i, id := range ids {
 		if id == "" {
-			p.addAt(newPlace("memberIds").item(i), "is empty")
+			p.add(string(newPath("memberIds").item(i)), "is empty")
 		}
 	}
 }

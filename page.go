@@ -193,7 +193,7 @@ func (m members) andText(name, value string) members {
 // andExtra adds the parameters that the SDK does not know.
 func (m members) andExtra(extra map[string]any) members {
 	for _, name := range sortedNames(extra) {
-		m = m.with(name, extra[name])
+		m = m.and(name, encodeValue(extra[name]))
 	}
 	return m
 }
@@ -227,7 +227,7 @@ func (p *problems) checkExtra(extra map[string]any, own ...string) {
 		case slices.Contains(own, name):
 			p.add("Extra."+name, "has a field of its own")
 		default:
-			checkValue(p, newPlace("Extra."+name), freeze(extra[name]))
+			p.addUnencodable(newPath("Extra."+name), encodeValue(extra[name]))
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // SessionsService begins sessions and learns how they ended. (API reference, Session
@@ -168,20 +169,15 @@ const (
 
 // appendJSON writes the request as begin/ takes it.
 func (r *BeginRequest) appendJSON(dst []byte, companyKey string) ([]byte, error) {
-	dst = appendString(append(dst, `{"`+paramCompanyKey+`":`...), companyKey)
-	member := func(name string) { dst = append(appendString(append(dst, ','), name), ':') }
-	var err error
+	dst = wire.AppendString(append(dst, `{"`+paramCompanyKey+`":`...), companyKey)
+	member := func(name string) { dst = append(wire.AppendString(append(dst, ','), name), ':') }
 	if flags := r.flags(); !flags.IsZero() {
 		member(paramFlags)
-		if dst, err = flags.appendJSON(dst); err != nil {
-			return nil, errorIn(paramFlags, err)
-		}
+		dst = append(dst, flags.text()...)
 	}
 	if len(r.Steps) > 0 {
 		member(paramSteps)
-		if dst, err = r.Steps.appendJSON(dst); err != nil {
-			return nil, errorIn(paramSteps, err)
-		}
+		dst = r.Steps.appendText(dst)
 	}
 	for _, p := range [...]struct{ name, value string }{
 		{paramConfigID, r.ConfigID},
@@ -194,14 +190,12 @@ func (r *BeginRequest) appendJSON(dst []byte, companyKey string) ([]byte, error)
 	} {
 		if p.value != "" {
 			member(p.name)
-			dst = appendString(dst, p.value)
+			dst = wire.AppendString(dst, p.value)
 		}
 	}
 	for _, name := range sortedNames(r.Extra) {
 		member(name)
-		if dst, err = freeze(r.Extra[name]).appendJSON(dst); err != nil {
-			return nil, errorIn(name, err)
-		}
+		dst = append(dst, encodeValue(r.Extra[name])...)
 	}
 	return append(dst, '}'), nil
 }
@@ -212,13 +206,13 @@ func (r *BeginRequest) flags() Flags {
 	if len(r.Steps) == 0 || r.ConfigID != "" {
 		return flags
 	}
-	missing := make([]member, 0, 2)
+	text := flags.text()
 	for _, name := range [...]string{"skip_face", "skip_document"} {
 		if _, set := flags.Get(name); !set {
-			missing = append(missing, member{name: name, value: jsonBool(true)})
+			text = wire.Set(text, name, []byte("true"))
 		}
 	}
-	return Flags{flags.m.andAll(missing)}
+	return Flags{newObject(text)}
 }
 
 func sortedNames[V any](extra map[string]V) []string {
@@ -239,7 +233,7 @@ func scheduleTime(t time.Time) string {
 // validate checks what the documents say, and always what cannot be sent at all.
 func (r *BeginRequest) validate(op string, documents bool) error {
 	var p problems
-	at := newPlace("")
+	at := newPath("")
 	if documents {
 		r.Flags.validate(&p, at.member(paramFlags))
 		r.Steps.validate(&p, at.member(paramSteps))
@@ -247,8 +241,8 @@ func (r *BeginRequest) validate(op string, documents bool) error {
 			p.add(paramScheduleEnd, "must be after "+paramScheduleStart)
 		}
 	} else {
-		checkValue(&p, at.member(paramFlags), jsonObject(r.Flags.m))
-		checkValue(&p, at.member(paramSteps), jsonList(r.Steps.values()))
+		p.addUnencodable(at.member(paramFlags), r.Flags.text())
+		p.addUnencodable(at.member(paramSteps), r.Steps.text())
 	}
 	p.checkExtra(r.Extra, paramCompanyKey, paramFlags, paramSteps, paramConfigID, paramParentSession, paramName,
 		paramClientUserID, paramGroupID, paramScheduleStart, paramScheduleEnd)

@@ -2,7 +2,11 @@ package identomat
 
 import (
 	"fmt"
+	"iter"
+	"strconv"
 	"strings"
+
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // Problem is one thing that is wrong with a request. Neither field repeats a value
@@ -44,10 +48,72 @@ func (p *problems) add(path, message string) {
 	*p = append(*p, Problem{Path: path, Message: message})
 }
 
+// require adds a problem unless a rule is met.
+func (p *problems) require(ok bool, at fieldPath, message string) {
+	if !ok {
+		p.add(string(at), message)
+	}
+}
+
+// requireObject returns a value as an object, and adds a problem if it is none, unless
+// addUnencodable has added one.
+func (p *problems) requireObject(at fieldPath, value string) (string, bool) {
+	object, ok := asObject(value)
+	p.require(ok || value == wire.Unencodable || value == wire.Nil, at, "must be an object")
+	return object, ok
+}
+
+// addUnencodable adds a problem for every part of a JSON text that stands for a value without
+// a JSON form.
+func (p *problems) addUnencodable(at fieldPath, text string) {
+	if wire.IsSendable(text) {
+		return
+	}
+	p.require(text != wire.Unencodable, at, "cannot be encoded as JSON")
+	p.require(text != wire.Nil, at, "must not be nil")
+	for quoted, value := range wire.Members(text) {
+		p.addUnencodable(at.member(wire.Unquote(quoted)), value)
+	}
+	for at, element := range at.items(text) {
+		p.addUnencodable(at, element)
+	}
+}
+
 // err is the collected problems as an error of the operation op, or nil.
 func (p problems) err(op string) error {
 	if len(p) == 0 {
 		return nil
 	}
 	return &ValidationError{Operation: op, Problems: p}
+}
+
+// fieldPath is the path of a value in a request, such as steps[2].questions[0].options. A walk over
+// a request writes all its paths into one buffer: a path is valid until the next one is made
+// from the same parent. So checking a sound request allocates nothing for paths.
+type fieldPath []byte
+
+func newPath(name string) fieldPath { return append(make(fieldPath, 0, 128), name...) }
+
+func (at fieldPath) member(name string) fieldPath {
+	if len(at) > 0 {
+		at = append(at, '.')
+	}
+	return append(at, name...)
+}
+
+func (at fieldPath) item(i int) fieldPath {
+	return append(strconv.AppendInt(append(at, '['), int64(i), 10), ']')
+}
+
+// items yields the elements of a JSON array with their paths.
+func (at fieldPath) items(array string) iter.Seq2[fieldPath, string] {
+	return func(yield func(fieldPath, string) bool) {
+		i := 0
+		for element := range wire.Elements(array) {
+			if !yield(at.item(i), element) {
+				return
+			}
+			i++
+		}
+	}
 }
