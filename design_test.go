@@ -46,7 +46,6 @@ func TestTheDesign(t *testing.T) {
 			identomat.Liveness().Active(true),
 			identomat.ProofOfAddress(identomat.UtilityBill, identomat.BankStatement),
 			identomat.UserQuestionnaire("employment").
-				Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}).
 				Ask(
 					identomat.TextQuestion("name", identomat.Text{"en": "Your full name"}).Answer("John Doe").Mandatory(true),
 					identomat.RadioQuestion("employed", identomat.Text{"en": "Are you employed?"},
@@ -54,7 +53,8 @@ func TestTheDesign(t *testing.T) {
 						identomat.Choice("no", identomat.Text{"en": "No"})),
 					identomat.FileQuestion("contract", identomat.Text{"en": "Contract"}).FileTypes("pdf").MaxFiles(2).
 						ShowIf("employed", "yes"),
-				),
+				).
+				Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}),
 		},
 		ClientUserID: "user-12345",
 	})
