@@ -35,8 +35,7 @@ func (a *Activity) UnmarshalJSON(data []byte) error { return wire.Unmarshal(code
 // Activities lists the events of a session with list-session-activities. Their order is not
 // documented. (API reference, Accessing Data and More, list-session-activities.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrSessionNotFound],
-// [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrSessionNotFound].
 func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activity, error) {
 	return do[[]Activity](ctx, s.client, operation.SessionActivities, ofSession(token))
 }
@@ -87,8 +86,7 @@ func (s *Statistics) complete() error {
 // Statistics summarizes a session with get-session-statistical-summary. (API reference,
 // Accessing Data and More, get-session-statistical-summary.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrSessionNotFound],
-// [ErrInvalidKey], [ErrUnexpectedResponse], also for an empty list.
+// Errors: [ErrSessionNotFound]; [ErrUnexpectedResponse] also for an empty list.
 func (s *SessionsService) Statistics(ctx context.Context, token Token) (*Statistics, error) {
 	list, err := do[summaries](ctx, s.client, operation.SessionStatistics, ofSession(token))
 	if err != nil {

@@ -61,8 +61,7 @@ func isISO(d Date) bool {
 // The call is retried only when the service certainly made no record. If MaybeProcessed is
 // true for an error, call Add again: [ErrAlreadyExists] means that the first call succeeded.
 //
-// Errors: [ValidationError] before anything is sent; [ErrAlreadyExists],
-// [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrAlreadyExists], [ErrWrongParameters].
 func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.BlacklistAdd, queryParams[*BlacklistEntry]{&entry})
 	return string(id), err
@@ -87,8 +86,7 @@ func (id *recordID) UnmarshalJSON(data []byte) error {
 // The call is retried after a lost response. If the lost attempt removed the record, the retry
 // finds none: the error is [ErrNotFound], and its MaybeProcessed is true.
 //
-// Errors: [ValidationError] before anything is sent; [ErrNotFound], [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedResponse], also for any result but true.
+// Errors: [ErrNotFound], [ErrWrongParameters]; [ErrUnexpectedResponse] for any result but true.
 func (s *BlacklistService) Remove(ctx context.Context, id string) error {
 	return exec(ctx, s.client, operation.BlacklistRemove, recordParams{id})
 }
@@ -139,8 +137,7 @@ func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return wire.Unmarsh
 // An error is the last thing that the list yields. If the service returns the same page for
 // every offset although there are more records, the error is [ErrUnexpectedResponse].
 //
-// Errors: [ValidationError] before anything is sent; [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrWrongParameters].
 func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) iter.Seq2[BlacklistRecord, error] {
 	key := func(r BlacklistRecord) string { return r.ID }
 	return pages(operation.BlacklistList, key, func(offset int) ([]BlacklistRecord, int, error) {

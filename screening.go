@@ -132,9 +132,6 @@ func (h *ScreeningHit) complete() error {
 //
 // An error is the last thing that the list yields. If the service returns the same full page
 // for every offset, the error is [ErrUnexpectedResponse], because hits may be missing.
-//
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedResponse].
 func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) iter.Seq2[ScreeningHit, error] {
 	// One person can be there under several names.
 	key := func(h ScreeningHit) [2]string { return [...]string{h.PersonID, h.Name} }
@@ -241,8 +238,7 @@ func (p *ScreeningPerson) complete() error {
 // its [ScreeningHit.PersonID], with get-screening-person-details. (API reference, AML
 // Screening, get-screening-person-details.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedResponse]. The response for an unknown id is not documented.
+// The response for an unknown id is not documented.
 func (s *ScreeningService) Person(ctx context.Context, personID string) (*ScreeningPerson, error) {
 	return do[*ScreeningPerson](ctx, s.client, operation.ScreeningPerson, personParams{personID})
 }
@@ -273,8 +269,7 @@ type MonitorQuery struct {
 //
 // The call is retried only when the service certainly did not process it.
 //
-// Errors: [ValidationError] before anything is sent; [ErrAlreadyExists] for a person who
-// is monitored already; [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrAlreadyExists] for a person who is monitored already.
 func (s *ScreeningService) Monitor(ctx context.Context, query MonitorQuery) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.ScreeningMonitor, queryParams[*MonitorQuery]{&query})
 	return string(id), err
@@ -288,8 +283,7 @@ func (q *MonitorQuery) validate(_ *operation.Operation, p *problems) {
 // that [ScreeningService.Monitor] returned. (API reference, AML Screening,
 // remove-screening-query-from-monitoring.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedResponse]. The reference documents no error code.
+// The reference documents no error code.
 func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
 	return exec(ctx, s.client, operation.ScreeningUnmonitor, recordParams{id})
 }
@@ -328,8 +322,7 @@ func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return wire.Unmarsh
 // An error is the last thing that the list yields. If the service returns the same page for
 // every start although there are more records, the error is [ErrUnexpectedResponse].
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedResponse]. The reference documents no error code.
+// The reference documents no error code.
 func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFilter) iter.Seq2[MonitoredRecord, error] {
 	key := func(r MonitoredRecord) string { return r.ID }
 	return pages(operation.ScreeningMonitored, key, func(start int) ([]MonitoredRecord, int, error) {

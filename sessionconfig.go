@@ -49,8 +49,7 @@ func (c *SessionConfig) UnmarshalJSON(data []byte) error { return wire.Unmarshal
 // Config returns a configuration of the dashboard with get-session-config, by the id for
 // [BeginRequest.ConfigID]. (API reference, Other methods, get-session-config.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrWrongParameters], the only one
-// that the reference lists; [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrWrongParameters], the only one that the reference lists.
 func (s *SessionsService) Config(ctx context.Context, configID string) (*SessionConfig, error) {
 	return do[*SessionConfig](ctx, s.client, operation.SessionConfig, configParams{configID})
 }

@@ -48,7 +48,7 @@ func (u *User) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, d
 // List lists all users of the company with list-users. There are no pages. (API
 // reference, Other methods, list-users.)
 //
-// Errors: [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrWrongParameters].
 func (s *UsersService) List(ctx context.Context) ([]User, error) {
 	return do[[]User](ctx, s.client, operation.UsersList, nil)
 }
@@ -110,9 +110,8 @@ func (u *CreateUserRequest) validate(_ *operation.Operation, p *problems) {
 // true for an error, call Create again: [ErrUserAlreadyExists] means that the first call
 // succeeded.
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidEmailFormat],
-// [ErrPasswordTooShort], [ErrInvalidRights], [ErrUserAlreadyExists],
-// [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrInvalidEmailFormat], [ErrPasswordTooShort], [ErrInvalidRights],
+// [ErrUserAlreadyExists], [ErrWrongParameters].
 func (s *UsersService) Create(ctx context.Context, user CreateUserRequest) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.UserCreate, &user)
 	return string(id), err
