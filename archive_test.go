@@ -18,28 +18,6 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// entries is a tar archive of headers; the content of each is its name.
-func entries(t testing.TB, headers ...tar.Header) string {
-	t.Helper()
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, h := range headers {
-		h.Mode = 0o777
-		if h.Typeflag == tar.TypeReg {
-			h.Size = int64(len(h.Name))
-		}
-		require.NoError(t, w.WriteHeader(&h))
-		if h.Typeflag == tar.TypeReg {
-			_, err := io.WriteString(w, h.Name)
-			require.NoError(t, err)
-		}
-	}
-	require.NoError(t, w.Close())
-	return out.String()
-}
-
-func file(name string) tar.Header { return tar.Header{Typeflag: tar.TypeReg, Name: name} }
-
 // videos is an archive as media, in one of the two ways in which archives come.
 func videos(t testing.TB, archive string, inJSON bool, opts ...identomat.Option) *identomat.Media {
 	t.Helper()

@@ -97,10 +97,6 @@ func cannedClient(t *testing.T, body *repeated, opts ...identomat.Option) *ident
 	return client
 }
 
-func signing() []identomat.Option {
-	return []identomat.Option{identomat.WithHMAC(secretKey, identomat.RequireSignedResponses())}
-}
-
 func threeSteps() identomat.BeginRequest {
 	return identomat.BeginRequest{
 		Flags: identomat.NewFlags().Language(identomat.Georgian).ReturnURL("https://bank.example/kyc/return"),

@@ -3,7 +3,6 @@ package identomat_test
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -227,14 +226,6 @@ func huge(c callClass) string {
 		return jpeg + strings.Repeat("\x00", n)
 	}
 	return `{"result":[["data:application/x-tar;base64,` + strings.Repeat("A", n) + `"]]}`
-}
-
-func compressed(body string) string {
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	_, _ = io.WriteString(w, body)
-	_ = w.Close()
-	return out.String()
 }
 
 func faults() map[string]fault {

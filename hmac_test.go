@@ -21,17 +21,6 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// sign is the rule of the document, written again.
-func sign(secret string, parts ...string) string {
-	key := []byte(secret)
-	for _, part := range parts {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(part))
-		key = mac.Sum(nil)
-	}
-	return `signature="` + base64.StdEncoding.EncodeToString(key) + `"`
-}
-
 // signedBy sends req through a signing transport and returns what arrived.
 func signedBy(t *testing.T, secret string, req *http.Request, opts ...identomat.HMACOption) (*http.Request, []byte) {
 	t.Helper()

@@ -31,31 +31,6 @@ import (
 
 // These tests speak HTTP over real connections; the replies are literal.
 
-const tokenReply = `"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"`
-
-// quick repeats without a noticeable wait.
-var quick = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 3, BaseDelay: 1})
-
-func clientFor(t *testing.T, url string, opts ...identomat.Option) *identomat.Client {
-	t.Helper()
-	client, err := identomat.NewClient(companyKey, append([]identomat.Option{
-		identomat.WithWidgetURL(url), identomat.WithAPIURL(url), quick,
-	}, opts...)...)
-	require.NoError(t, err)
-	t.Cleanup(client.CloseIdleConnections)
-	return client
-}
-
-// hangUp reads the whole request and then breaks the connection instead of replying.
-func hangUp(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err == nil {
-		_ = conn.(*net.TCPConn).SetLinger(0)
-		_ = conn.Close()
-	}
-}
-
 func TestABeginWhoseReplyIsLostIsSentExactlyOnce(t *testing.T) {
 	var sent atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -796,13 +771,6 @@ func TestTheObserverAndTheLoggerSeeEveryAttempt(t *testing.T) {
 	})
 }
 
-type limiter struct {
-	waits int
-	err   error
-}
-
-func (l *limiter) Wait(context.Context) error { l.waits++; return l.err }
-
 func TestTheRateLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, sent := &limiter{}, 0
@@ -939,38 +907,6 @@ func TestATLSServerIsReachedThroughTheCallersHTTPClient(t *testing.T) {
 	own.Transport.(*http.Transport).TLSClientConfig.MinVersion = tls.VersionTLS13
 	require.NoError(t, begin(clientFor(t, server.URL, identomat.WithHTTPClient(own)), t.Context()))
 }
-
-// roundTrip is a RoundTripper for virtual time, in which real connections do not work.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func stubbed(t *testing.T, f roundTrip, opts ...identomat.Option) *identomat.Client {
-	t.Helper()
-	client, err := identomat.NewClient(companyKey, append([]identomat.Option{identomat.WithHTTPClient(&http.Client{Transport: f})}, opts...)...)
-	require.NoError(t, err)
-	return client
-}
-
-func reply(status int, body string, header ...string) *http.Response {
-	resp := &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader([]byte(body)))}
-	for i := 0; i+1 < len(header); i += 2 {
-		resp.Header.Set(header[i], header[i+1])
-	}
-	return resp
-}
-
-func begin(c *identomat.Client, ctx context.Context) error {
-	_, err := c.Sessions.Begin(ctx, identomat.BeginRequest{})
-	return err
-}
-
-func getResult(c *identomat.Client, ctx context.Context) error {
-	_, err := c.Sessions.Result(ctx, token)
-	return err
-}
-
-func remove(c *identomat.Client, ctx context.Context) error { return c.Sessions.Delete(ctx, token) }
 
 // A stub that one writes in a hurry has a body and no length.
 func TestAStubNeedNotTellTheLengthOfItsReply(t *testing.T) {
