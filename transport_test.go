@@ -216,7 +216,7 @@ func TestTheWaitsDoubleAreRandomAndBounded(t *testing.T) {
 
 func TestATimeoutOfTheCallersHTTPClientIsNoDeadlineOfTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := &memoryNetwork{answers: func(url.Values) string { time.Sleep(time.Minute); return "" }}
+		network := &memoryNetwork{respond: func(url.Values) string { time.Sleep(time.Minute); return "" }}
 		impatient := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: network.dial}}
 		start := time.Now()
 		err := begin(clientFor(t, "http://localhost", identomat.WithHTTPClient(impatient)), t.Context())
@@ -720,7 +720,7 @@ func TestConnectionsAreUsedAgainAfterErrors(t *testing.T) {
 			literalChunked("", `{"result":"approved"}`),
 		}
 		var next atomic.Int32
-		network := &memoryNetwork{answers: func(url.Values) string { return replies[int(next.Add(1)-1)%len(replies)] }}
+		network := &memoryNetwork{respond: func(url.Values) string { return replies[int(next.Add(1)-1)%len(replies)] }}
 		client := clientFor(t, "http://localhost", identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}),
 			identomat.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: network.dial}}))
 		for range 3 * len(replies) {
