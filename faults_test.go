@@ -374,7 +374,7 @@ func callWithFault(t *testing.T, f fault, class callClass, classes []callClass) 
 	cancel()
 	time.Sleep(10 * time.Minute) // longer than any pause of the service
 
-	sends, last := network.recover()
+	sends, last := network.endFault()
 	attempts, processed := sends, ""
 	var api *identomat.APIError
 	var transported *identomat.TransportError
@@ -402,7 +402,7 @@ func callWithFault(t *testing.T, f fault, class callClass, classes []callClass) 
 			got.problems = append(got.problems, "the next call failed: "+err.Error())
 		}
 		connection = "closed"
-		if _, next := network.recover(); next == last {
+		if _, next := network.endFault(); next == last {
 			connection = "kept"
 		}
 	}

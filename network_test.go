@@ -25,18 +25,18 @@ type memoryNetwork struct {
 	respond func(form url.Values) string
 
 	mu        sync.Mutex
-	recovered bool  // the fault is over
+	healthy   bool  // the fault is over
 	sends     []int // the connection number of every request, 0 if there was no connection
 	malformed []string
 	conns     []*serverConn
 }
 
-// recover ends the fault. It returns the number of requests so far and the connection of the
+// endFault ends the fault. It returns the number of requests so far and the connection of the
 // last one.
-func (n *memoryNetwork) recover() (sends, last int) {
+func (n *memoryNetwork) endFault() (sends, last int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.recovered = true
+	n.healthy = true
 	if sends = len(n.sends); sends > 0 {
 		last = n.sends[sends-1]
 	}
@@ -50,7 +50,7 @@ func (n *memoryNetwork) dial(ctx context.Context, _, _ string) (net.Conn, error)
 	clientSide, serverSide := net.Pipe()
 	client := &clientConn{Conn: clientSide}
 	conn := &serverConn{Conn: serverSide, client: client, number: len(n.conns) + 1, signed: n.fault.signs}
-	if n.fault.dial != nil && !n.recovered {
+	if n.fault.dial != nil && !n.healthy {
 		n.sends = append(n.sends, 0)
 		n.mu.Unlock()
 		err := n.fault.dial(ctx)
@@ -59,7 +59,7 @@ func (n *memoryNetwork) dial(ctx context.Context, _, _ string) (net.Conn, error)
 	}
 	n.conns = append(n.conns, conn)
 	switch {
-	case n.recovered:
+	case n.healthy:
 		go n.serve(conn)
 	case n.fault.accept != nil:
 		n.sends = append(n.sends, 0)
@@ -93,13 +93,13 @@ func (n *memoryNetwork) serve(conn *serverConn) {
 		class, known := n.classes[req.URL.Path]
 		n.mu.Lock()
 		n.sends = append(n.sends, conn.number)
-		recovered := n.recovered
+		healthy := n.healthy
 		if err != nil || !known || req.Method != http.MethodPost || !bytes.Contains(body, []byte(companyKey)) {
 			n.malformed = append(n.malformed, fmt.Sprintf("malformed request %s %s: %v", req.Method, req.URL.Path, err))
 		}
 		n.mu.Unlock()
 		respond := n.fault.respond
-		if recovered || respond == nil {
+		if healthy || respond == nil {
 			respond = correctly
 		}
 		if !respond(conn, class) {
