@@ -7,30 +7,30 @@ import (
 	"slices"
 )
 
-// QuestionAnswer is one answered question of a questionnaire.
+// QuestionAnswer is an answered question of a questionnaire.
 type QuestionAnswer struct {
 	private
 	// Key is the question's.
 	Key string `json:"key"`
-	// Answer is empty, see [Answer.Exists], if there is none.
+	// Answer is the zero Answer if there is none.
 	Answer Answer `json:"answer"`
 }
 
-// Answer is an answer of any JSON type. The zero Answer stands for none.
+// Answer is an answer of any JSON type. The zero Answer means that there is none.
 type Answer struct {
 	private
 	raw json.RawMessage
 }
 
-// Raw is the answer as it came, or nil. The caller must not write to it.
+// Raw returns the answer as JSON, or nil. The caller must not modify it.
 func (a Answer) Raw() json.RawMessage { return a.raw }
 
 // Exists reports whether there is an answer other than null.
 func (a Answer) Exists() bool { return len(a.raw) > 0 && string(a.raw) != "null" }
 
-// Text is the text of an answer to a text question, the option's key for a radio
-// question, a number or boolean in its JSON spelling, the English or else the first text
-// (by language code) of an object of languages, and "" for a list and for none.
+// Text returns the answer to a text question, the key of the option that answers a radio
+// question, or the JSON spelling of a number or boolean. Of an object of languages it returns
+// the English text, or else the first by language code. For a list it returns "".
 func (a Answer) Text() string {
 	if !a.Exists() {
 		return ""
@@ -50,8 +50,7 @@ func (a Answer) Text() string {
 	return string(a.raw)
 }
 
-// Choices are the option keys of an answer to a checkbox or dropdown question, or the one
-// of a radio question.
+// Choices returns the keys of the options that answer a checkbox, dropdown or radio question.
 func (a Answer) Choices() []string {
 	var list []string
 	if json.Unmarshal(a.raw, &list) == nil {
@@ -64,19 +63,19 @@ func (a Answer) Choices() []string {
 	return nil
 }
 
-// Bool is the answer if it is a boolean.
+// Bool returns the answer if it is a boolean.
 func (a Answer) Bool() (value, ok bool) {
 	ok = a.Exists() && json.Unmarshal(a.raw, &value) == nil
 	return value, ok
 }
 
-// Number is the answer if it is a number.
+// Number returns the answer if it is a number.
 func (a Answer) Number() (value float64, ok bool) {
 	ok = a.Exists() && json.Unmarshal(a.raw, &value) == nil
 	return value, ok
 }
 
-// Languages is the answer if it is an object of languages; nil otherwise.
+// Languages returns the answer if it is an object of languages, or nil.
 func (a Answer) Languages() Text {
 	if len(a.raw) == 0 || a.raw[0] != '{' {
 		return nil
@@ -84,7 +83,7 @@ func (a Answer) Languages() Text {
 	return readText(a.raw)
 }
 
-// UnmarshalJSON keeps the answer as it is.
+// UnmarshalJSON keeps the JSON of the answer.
 func (a *Answer) UnmarshalJSON(data []byte) error {
 	a.raw = bytes.Clone(data)
 	return nil

@@ -17,7 +17,7 @@ import (
 	"github.com/identomat-go/identomat/internal/engine"
 )
 
-// Bounds of an archive. A call has a few pictures and videos, not thousands.
+// Limits of an archive. A video call has a few pictures and videos, not thousands.
 const (
 	maxArchiveFiles    = 10_000
 	maxArchiveFileSize = 1 << 30
@@ -27,16 +27,15 @@ const (
 	tarBlock = 512
 )
 
-// ArchiveFile is a file inside an archive. It can be read until the walk goes on. Its name
-// may be a customer's: fmt, slog and encoding/json show a mask.
+// ArchiveFile is a file in an archive. It can be read until the iteration of [Media.Files]
+// moves on. Its name may be that of a customer, so fmt and slog show a mask.
 type ArchiveFile struct {
 	private
-	// Name is the path inside the archive, with slashes, never absolute and never leading
-	// out of the archive.
+	// Name is a slash-separated relative path without any ".." element.
 	Name string
 	// Size is the length in bytes.
 	Size int64
-	// ModTime is the time of the last change, as the archive says.
+	// ModTime is the modification time in the archive.
 	ModTime time.Time
 
 	src *archiveSource
@@ -45,26 +44,29 @@ type ArchiveFile struct {
 // Read reads the next bytes of the file.
 func (f *ArchiveFile) Read(p []byte) (int, error) { return f.src.Read(p) }
 
-// Files walks over the regular files of a tar archive, in constant memory, and closes the
-// media. Links, devices, sparse files and directories are left out, and names are cleaned. A
-// walk that ends without an error has read the whole archive, and its signature was right.
-// An archive of more than 10,000 entries, a file of more than 1 GiB, and a name of more than
-// 1024 bytes or 100 folders are [ErrTooLarge]; what is no whole archive is
+// Files iterates over the regular files of a tar archive, in constant memory, and closes the
+// media. It skips links, devices, sparse files and directories, and cleans names. If the
+// iteration ends without an error, the whole archive has been read and no signature was
+// wrong.
+//
+// An archive of more than 10,000 entries, a file over 1 GiB, or a name of more than 1024
+// bytes or 100 folders is [ErrTooLarge]. A truncated or malformed archive is
 // [ErrUnexpectedResponse].
 func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	return func(yield func(*ArchiveFile, error) bool) {
 		defer m.Close()
 		archive := tar.NewReader(m)
-		var entry int64 // where the last entry ends
+		var end int64 // offset of the end of the last entry
 		for n := 0; ; n++ {
 			header, err := archive.Next()
 			switch {
 			case err == io.EOF:
-				// Beyond the archive's end mark, the media may still end badly. Without the
-				// mark, which is two blocks of zeros, it was cut between two entries.
+				// Read to the end of the media, which may still fail, for example with a
+				// wrong signature. archive/tar does not require the end marker, two blocks of
+				// zeros; without it, the archive was truncated between two entries.
 				err := copyTo(io.Discard, m)
-				if err == nil && m.done < entry+2*tarBlock {
-					err = m.refuse(&datauri.FormatError{Problem: "a tar archive without its end"})
+				if err == nil && m.done < end+2*tarBlock {
+					err = m.refuse(&datauri.FormatError{Problem: "truncated tar archive"})
 				}
 				if err != nil {
 					yield(nil, err)
@@ -78,31 +80,32 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 				yield(nil, m.refuse(engine.ErrTooLarge))
 				return
 			}
-			entry = m.done + blocks(header)
+			end = m.done + contentSize(header)
 			name := cleanName(header.Name)
 			if header.Typeflag != tar.TypeReg || isSparse(header) || name == "" {
 				continue
 			}
 			src := &archiveSource{media: m, archive: archive}
-			more := yield(&ArchiveFile{Name: name, Size: header.Size, ModTime: header.ModTime, src: src}, nil)
+			proceed := yield(&ArchiveFile{Name: name, Size: header.Size, ModTime: header.ModTime, src: src}, nil)
 			src.archive = nil
-			if !more {
+			if !proceed {
 				return
 			}
 		}
 	}
 }
 
-// blocks is how much of the archive the content of an entry takes; less for a sparse one.
-func blocks(header *tar.Header) int64 {
+// contentSize returns how many bytes of the archive the content of an entry takes, which is a
+// multiple of the block size. It returns 0 for a sparse file, whose stored size is unknown.
+func contentSize(header *tar.Header) int64 {
 	if header.Typeflag != tar.TypeReg || isSparse(header) {
 		return 0
 	}
 	return (header.Size + tarBlock - 1) / tarBlock * tarBlock
 }
 
-// isSparse tells a file whose holes are not in the archive: a few bytes of it would become
-// as large as they say.
+// isSparse reports whether a file has holes that are not stored in the archive. A few bytes
+// of such a file can expand to any size.
 func isSparse(header *tar.Header) bool {
 	for name := range header.PAXRecords {
 		if strings.HasPrefix(name, "GNU.sparse.") {
@@ -112,7 +115,8 @@ func isSparse(header *tar.Header) bool {
 	return false
 }
 
-// archiveError tells an error of the media, which is public, from one of the archive.
+// archiveError returns an error of reading the media as it is, and reports any other error as
+// a malformed archive.
 func (m *Media) archiveError(err error) error {
 	var api *APIError
 	var transport *TransportError
@@ -122,10 +126,11 @@ func (m *Media) archiveError(err error) error {
 	return m.refuse(&datauri.FormatError{Problem: "not a tar archive"})
 }
 
-// archiveSource reads the current file of an archive.
+// archiveSource reads the current file of an archive. Copies of an ArchiveFile share it, so
+// none of them can be read after the iteration has moved on.
 type archiveSource struct {
 	media   *Media
-	archive *tar.Reader
+	archive *tar.Reader // nil once the iteration has moved on
 }
 
 func (s *archiveSource) Read(p []byte) (int, error) {
@@ -139,36 +144,37 @@ func (s *archiveSource) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// cleanName makes a path that stays inside of where it is put, or "".
+// cleanName returns a relative path that cannot leave the folder it is joined to, or "" if
+// nothing is left of the name.
 func cleanName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\\':
 			return '/'
 		case r == ':' || !unicode.IsGraphic(r):
-			return '_' // a stream or a drive on Windows, a trick in a terminal elsewhere
+			return '_' // a drive or stream on Windows, or a control sequence for a terminal
 		}
 		return r
 	}, name)
 	return strings.TrimPrefix(path.Clean("/"+name), "/")
 }
 
-// ExtractTo writes the files of a tar archive into the folder dir, which is made if it is
-// missing, and closes the media. Nothing is written outside of dir, through links either,
-// and no file that exists is overwritten. Files are readable by their owner alone. It
-// returns the number of files; on a failure the files and folders that were made are
-// removed.
+// ExtractTo writes the files of a tar archive into the folder dir, which it creates if
+// necessary, and closes the media. It returns the number of files. It writes nothing outside
+// dir, not even through symbolic links, and overwrites no existing file. Files and folders
+// are accessible only to their owner. If ExtractTo fails, it removes the files and folders
+// that it has created.
 func (m *Media) ExtractTo(dir string) (n int, err error) {
 	defer m.Close()
-	var made []func() // undo, in order of making
+	var undo []func()
 	extracted := false
-	defer func() { // after a panic, too
+	defer func() { // deferred so that it also runs after a panic
 		if extracted {
 			return
 		}
 		n = 0
-		for _, undo := range slices.Backward(made) {
-			undo()
+		for _, f := range slices.Backward(undo) {
+			f()
 		}
 	}()
 	missing := missingFolders(dir)
@@ -176,13 +182,13 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 		return 0, err
 	}
 	for _, folder := range missing {
-		made = append(made, func() { _ = os.Remove(folder) })
+		undo = append(undo, func() { _ = os.Remove(folder) })
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return 0, err
 	}
-	made = append(made, func() { _ = root.Close() })
+	undo = append(undo, func() { _ = root.Close() })
 	remove := func(name string) func() { return func() { _ = root.Remove(name) } }
 	for file, err := range m.Files() {
 		if err != nil {
@@ -194,7 +200,7 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 			}
 			folder := file.Name[:i]
 			if err := root.Mkdir(folder, 0o700); err == nil {
-				made = append(made, remove(folder))
+				undo = append(undo, remove(folder))
 			} else if !errors.Is(err, os.ErrExist) {
 				return 0, err
 			}
@@ -203,7 +209,7 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		made = append(made, remove(file.Name), func() { _ = out.Close() })
+		undo = append(undo, remove(file.Name), func() { _ = out.Close() })
 		if err := copyTo(out, file); err != nil {
 			return 0, err
 		}
@@ -216,7 +222,7 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 	return n, root.Close()
 }
 
-// missingFolders are dir and its parents as far as they do not exist, the outermost first.
+// missingFolders returns dir and those of its parents that do not exist, outermost first.
 func missingFolders(dir string) (missing []string) {
 	for dir = filepath.Clean(dir); ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +17,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// videos is an archive as media, in one of the two ways in which archives come.
+// videos returns an archive as media: as the response itself, or as a data URI in JSON.
 func videos(t testing.TB, archive string, inJSON bool, opts ...identomat.Option) *identomat.Media {
 	t.Helper()
 	client, err := identomat.NewClient(companyKey, append(opts, identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
@@ -38,25 +37,25 @@ func videos(t testing.TB, archive string, inJSON bool, opts ...identomat.Option)
 	return media
 }
 
-func TestTheFilesOfAnArchive(t *testing.T) {
+func TestArchiveFiles(t *testing.T) {
 	long := strings.Repeat("very/long/", 30) + "name.mp4"
 	archive := entries(t, file("one.jpg"), tar.Header{Typeflag: tar.TypeDir, Name: "folder/"}, file("folder/two.jpg"), file("სამი.jpg"), file(long), tar.Header{Typeflag: tar.TypeReg, Name: "empty"})
 	for _, inJSON := range []bool{false, true} {
 		var names []string
-		var before *identomat.ArchiveFile
+		var previous *identomat.ArchiveFile
 		for f, err := range videos(t, archive, inJSON).Files() {
 			require.NoError(t, err)
 			names = append(names, f.Name)
-			if before != nil {
-				copied := *before
-				for _, f := range []*identomat.ArchiveFile{before, &copied} {
+			if previous != nil {
+				copied := *previous
+				for _, f := range []*identomat.ArchiveFile{previous, &copied} {
 					_, err := f.Read(make([]byte, 1))
-					require.ErrorIs(t, err, os.ErrClosed, "what the walk has left behind")
+					require.ErrorIs(t, err, os.ErrClosed, "a file must not be readable after the iteration has moved on")
 				}
 			}
-			before = f
+			previous = f
 			if len(names)%2 == 1 {
-				continue // skipped
+				continue // the iteration must work without reading every file
 			}
 			data, err := io.ReadAll(f)
 			require.NoError(t, err)
@@ -64,14 +63,14 @@ func TestTheFilesOfAnArchive(t *testing.T) {
 			assert.EqualValues(t, len(data), f.Size)
 		}
 		assert.Equal(t, []string{"one.jpg", "folder/two.jpg", "სამი.jpg", long, "empty"}, names)
-		assert.Equal(t, "[redacted]", fmt.Sprint(before))
+		assert.Equal(t, "[redacted]", fmt.Sprint(previous))
 	}
 	for range videos(t, archive, false).Files() {
 		break
 	}
 }
 
-func TestNamesThatLeadOutAreCleanedAndLinksLeftOut(t *testing.T) {
+func TestArchiveCleansNamesAndSkipsLinks(t *testing.T) {
 	archive := entries(t,
 		file("/etc/passwd"), file("../../up"), file("a/../../b"), file(`..\..\windows`), file(`C:\x\y`), file("./c"), file("d//e"), file("f\x1b[2Jg"), file("h\u202egpj"), file("i\x7f"),
 		tar.Header{Typeflag: tar.TypeSymlink, Name: "link", Linkname: "/etc/passwd"}, tar.Header{Typeflag: tar.TypeLink, Name: "hard", Linkname: "one"},
@@ -94,11 +93,11 @@ func TestNamesThatLeadOutAreCleanedAndLinksLeftOut(t *testing.T) {
 	for _, name := range want {
 		assert.Contains(t, found, filepath.Join("in", "to", filepath.FromSlash(name)))
 	}
-	assert.Len(t, found, len(want)+6, "and the folders")
+	assert.Len(t, found, len(want)+6, "files and folders")
 }
 
-func TestAFileWithHolesIsLeftOut(t *testing.T) {
-	// GNU's format 1.0: the map of the holes is at the beginning of the content.
+func TestArchiveSkipsSparseFiles(t *testing.T) {
+	// In GNU format 1.0, the map of the holes is at the beginning of the content.
 	const holes = "1\n1073741823\n1\n"
 	data := holes + strings.Repeat("\x00", 512-len(holes)) + "x"
 	var out bytes.Buffer
@@ -132,7 +131,7 @@ func TestAFileWithHolesIsLeftOut(t *testing.T) {
 	add("GNUSparseFile.0/huge", '0', data)
 	add("small", '0', "small")
 	out.Write(make([]byte, 1024))
-	// It is what it claims to be.
+	// archive/tar expands the file to 1 GiB.
 	r := tar.NewReader(bytes.NewReader(out.Bytes()))
 	h, err := r.Next()
 	require.NoError(t, err)
@@ -146,7 +145,7 @@ func TestAFileWithHolesIsLeftOut(t *testing.T) {
 	assert.Equal(t, []string{"small"}, names)
 }
 
-func TestArchivesAreBounded(t *testing.T) {
+func TestArchiveLimits(t *testing.T) {
 	headers := make([]tar.Header, 10_001)
 	for i := range headers {
 		headers[i] = file(fmt.Sprint(i))
@@ -173,7 +172,7 @@ func TestArchivesAreBounded(t *testing.T) {
 		var out bytes.Buffer
 		w := tar.NewWriter(&out)
 		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "huge", Size: size}))
-		out.Write(make([]byte, 1000)) // and no more
+		out.Write(make([]byte, 1000)) // truncated
 		_, err = count(out.String())
 		require.ErrorIs(t, err, want)
 		dir := filepath.Join(t.TempDir(), "dir")
@@ -183,10 +182,10 @@ func TestArchivesAreBounded(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoArchiveIsAnError(t *testing.T) {
+func TestArchiveMalformed(t *testing.T) {
 	whole := archived(t, "a", picture(2000), "b", "2")
 	for name, data := range map[string]string{
-		"an image": picture(5000), "a short image": picture(100), "a PDF": pdf, "cut in a header": whole[:300], "cut in a file": whole[:1500], "a wrong sum": whole[:3000] + "x" + whole[3001:],
+		"image": picture(5000), "short image": picture(100), "PDF": pdf, "truncated header": whole[:300], "truncated file": whole[:1500], "wrong checksum": whole[:3000] + "x" + whole[3001:],
 	} {
 		for _, inJSON := range []bool{false, true} {
 			var failed error
@@ -202,7 +201,7 @@ func TestWhatIsNoArchiveIsAnError(t *testing.T) {
 	for range videos(t, whole, false).Files() {
 		continue
 	}
-	for f, err := range videos(t, whole[:1500], false).Files() { // the reader of a file learns it, too
+	for f, err := range videos(t, whole[:1500], false).Files() { // reading the file fails as well
 		require.NoError(t, err)
 		_, err = io.Copy(io.Discard, f)
 		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
@@ -210,14 +209,14 @@ func TestWhatIsNoArchiveIsAnError(t *testing.T) {
 	}
 }
 
-func TestAnArchiveEndsWellOnlyIfTheReplyDoes(t *testing.T) {
+func TestArchiveReportsSignatureMismatch(t *testing.T) {
 	archive := archived(t, "a", picture(100_000))
 	for _, inJSON := range []bool{false, true} {
 		body := archive
 		if inJSON {
 			body = dataURIs(archive)
 		}
-		for name, cut := range map[string]int{"the signature": len(body), "the end": len(body) - 1, "the middle": len(body) / 2} {
+		for name, cut := range map[string]int{"complete": len(body), "last byte missing": len(body) - 1, "half": len(body) / 2} {
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
 				resp := reply(200, body[:cut], "Authorization", sign("x", body))
 				resp.ContentLength = int64(len(body))
@@ -246,20 +245,20 @@ func TestAnArchiveEndsWellOnlyIfTheReplyDoes(t *testing.T) {
 	}
 }
 
-func TestExtractToOverwritesNothingAndRemovesWhatItWrote(t *testing.T) {
+func TestExtractToFailureLeavesFolderUnchanged(t *testing.T) {
 	for name, c := range map[string]struct {
 		archive string
 		prepare func(dir string) error
 	}{
-		"a file is there":        {archived(t, "x/y/1", "1", "2", "2", "mine", "3"), nil},
-		"a name comes twice":     {archived(t, "x/1", "1", "x/1", "2"), nil},
-		"a file is a folder":     {archived(t, "x", "1", "x/y", "2"), nil},
-		"a folder is a file":     {archived(t, "x/y", "1", "x", "2"), nil},
-		"a link to elsewhere":    {archived(t, "1", "1", "out/x", "2"), func(dir string) error { return os.Symlink("..", filepath.Join(dir, "out")) }},
-		"a link to a file":       {archived(t, "1", "1", "out", "2"), func(dir string) error { return os.Symlink("../outside", filepath.Join(dir, "out")) }},
-		"a link in place of dir": {archived(t, "1", "1", "out/a/b", "2"), func(dir string) error { return os.Symlink("/", filepath.Join(dir, "out")) }},
-		"the second is broken":   {archived(t, "x/1", "1", "x/2", picture(3000))[:3000], nil},
-		"a name too long":        {archived(t, "x/1", "1", strings.Repeat("n", 300), "2"), nil},
+		"file exists":           {archived(t, "x/y/1", "1", "2", "2", "mine", "3"), nil},
+		"duplicate name":        {archived(t, "x/1", "1", "x/1", "2"), nil},
+		"file and folder":       {archived(t, "x", "1", "x/y", "2"), nil},
+		"folder and file":       {archived(t, "x/y", "1", "x", "2"), nil},
+		"link to a folder":      {archived(t, "1", "1", "out/x", "2"), func(dir string) error { return os.Symlink("..", filepath.Join(dir, "out")) }},
+		"link to a file":        {archived(t, "1", "1", "out", "2"), func(dir string) error { return os.Symlink("../outside", filepath.Join(dir, "out")) }},
+		"link to the root":      {archived(t, "1", "1", "out/a/b", "2"), func(dir string) error { return os.Symlink("/", filepath.Join(dir, "out")) }},
+		"second file truncated": {archived(t, "x/1", "1", "x/2", picture(3000))[:3000], nil},
+		"name too long":         {archived(t, "x/1", "1", strings.Repeat("n", 300), "2"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
@@ -278,10 +277,10 @@ func TestExtractToOverwritesNothingAndRemovesWhatItWrote(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, "mine", string(mine))
 
-			if c.prepare == nil && !slices.Contains([]string{"a file is there"}, name) {
+			if c.prepare == nil && name != "file exists" {
 				_, err = videos(t, c.archive, false).ExtractTo(filepath.Join(folder, "new"))
 				require.Error(t, err)
-				assert.Equal(t, before, filesIn(t, folder), "the folder itself was new")
+				assert.Equal(t, before, filesIn(t, folder), "a new folder must be removed")
 			}
 		})
 	}
@@ -292,7 +291,7 @@ func TestExtractToOverwritesNothingAndRemovesWhatItWrote(t *testing.T) {
 	assert.FileExists(t, filepath.Join(folder, "file"))
 }
 
-func TestExtractToWritesForItsOwnerAlone(t *testing.T) {
+func TestExtractToPermissions(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "videos")
 	n, err := videos(t, entries(t, file("a/b/1"), file("a/b/2"), file("3")), true).ExtractTo(dir)
 	require.NoError(t, err)
@@ -307,11 +306,11 @@ func TestExtractToWritesForItsOwnerAlone(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "a/b/2", string(data))
 	n, err = videos(t, entries(t, file("4")), true).ExtractTo(dir)
-	require.NoError(t, err, "beside what is there")
+	require.NoError(t, err, "existing files must not matter")
 	assert.Equal(t, 1, n)
 }
 
-func TestAPanicDuringExtractionLeavesNothing(t *testing.T) {
+func TestExtractToPanicLeavesNothing(t *testing.T) {
 	folder := t.TempDir()
 	func() {
 		defer func() { assert.Equal(t, errFull, recover()) }()

@@ -1,7 +1,6 @@
 package identomat
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,47 +9,47 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/response"
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// BlacklistService keeps the company's list of people who must not pass. (API reference,
+// BlacklistService manages the company's list of people to be refused. (API reference,
 // Blacklist management.)
 type BlacklistService struct{ client *Client }
 
 // BlacklistEntry describes a person to be blacklisted: a reason and at least one of the
-// other fields but Extra. fmt, slog and
-// encoding/json show a mask.
+// other fields but Extra. fmt and slog show a
+// mask.
 type BlacklistEntry struct {
 	private
 
 	// FirstName and LastName are the person's.
-	FirstName, LastName string
+	FirstName string `json:"firstName,omitzero"`
+	LastName  string `json:"lastName,omitzero"`
 	// PersonalNumber is the number of the person.
-	PersonalNumber string
+	PersonalNumber string `json:"personalNumber,omitzero"`
 	// DocumentNumber is the number of an identity card or a passport.
-	DocumentNumber string
-	// Birthday is a date in ISO 8601, with or without a time: "1990-05-14". It is sent as
-	// it stands. The Birthday of a [Person] is not in ISO 8601, its BirthdayTime is.
-	Birthday Date
-	// Reason is why, in words, and required.
-	Reason string
+	DocumentNumber string `json:"documentNumber,omitzero"`
+	// Birthday is a date in ISO 8601, with or without a time, such as "1990-05-14". It is sent
+	// unchanged. Of a [Person], use BirthdayTime; Birthday is not in ISO 8601.
+	Birthday Date `json:"birthday,omitzero"`
+	// Reason is a text, and required.
+	Reason string `json:"reason,omitzero"`
 	// Extra holds members of the query that this SDK does not know, by their wire names.
-	Extra map[string]any
+	Extra map[string]any `json:",inline"`
 }
 
-func (e *BlacklistEntry) validate(op string) error {
-	var p problems
+func (e *BlacklistEntry) validate(_ *operation.Operation, p *problems) {
 	if strings.TrimSpace(e.FirstName+e.LastName+e.PersonalNumber+e.DocumentNumber+string(e.Birthday)) == "" {
-		p.add(paramQuery, "must have a firstName, lastName, personalNumber, documentNumber or birthday")
+		p.add("query", "must have a firstName, lastName, personalNumber, documentNumber or birthday")
 	}
 	if e.Birthday != "" && !isISO(e.Birthday) {
 		p.add("query.birthday", "must be a date in ISO 8601, such as 1990-05-14")
 	}
-	p.checkText("query.reason", e.Reason)
-	p.checkExtra(e.Extra, "firstName", "lastName", "personalNumber", "documentNumber", "birthday", "reason")
-	return p.err(op)
+	p.requireText("query.reason", e.Reason)
 }
 
-// isISO reports whether d is a date that exists, in a notation of ISO 8601.
+// isISO reports whether d is a valid date in ISO 8601.
 func isISO(d Date) bool {
 	_, err := d.Time()
 	_, american := time.Parse("1/2/2006", string(d))
@@ -60,76 +59,66 @@ func isISO(d Date) bool {
 // Add puts a person on the blacklist with add-blacklist-record and returns the id of the
 // record. (API reference, Blacklist management, add-blacklist-record.)
 //
-// It is sent again only when it is certain that no record was made. After an error with
-// MaybeProcessed, [ErrAlreadyExists] from another Add tells that the lost one succeeded.
+// The call is retried only when the service certainly made no record. If MaybeProcessed is
+// true for an error, call Add again: [ErrAlreadyExists] means that the first call succeeded.
 //
 // Errors: [ValidationError] before anything is sent; [ErrAlreadyExists],
 // [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
 func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (string, error) {
-	op := operation.BlacklistAdd
-	if s.client.validate {
-		if err := entry.validate(op.Name); err != nil {
-			return "", err
-		}
-	}
-	query := members{}.
-		andText("firstName", entry.FirstName).
-		andText("lastName", entry.LastName).
-		andText("personalNumber", entry.PersonalNumber).
-		andText("documentNumber", entry.DocumentNumber).
-		andText("birthday", string(entry.Birthday)).
-		andText("reason", entry.Reason).
-		andExtra(entry.Extra)
-	var id wrapped[recordID]
-	err := s.client.callAPI(ctx, op, s.client.params().and(paramQuery, jsonObject(query)), &id)
-	return string(id.value), err
+	id, err := do[recordID](ctx, s.client, operation.BlacklistAdd, queryParams[*BlacklistEntry]{&entry})
+	return string(id), err
 }
 
-// Remove takes a record off the blacklist with remove-blacklist-record, by the id that
-// [BlacklistService.Add] returned or a [BlacklistRecord] has. (API reference, Blacklist
-// management, remove-blacklist-record.)
-//
-// It is sent again after a lost reply. If the lost attempt had removed the record, the
-// repeat finds none: [ErrNotFound] from an [APIError] with MaybeProcessed.
-//
-// Errors: [ValidationError] before anything is sent; [ErrNotFound], [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedResponse], also for any reply but true.
-func (s *BlacklistService) Remove(ctx context.Context, id string) error {
-	op := operation.BlacklistRemove
-	if err := s.client.require(op, "id", id); err != nil {
-		return err
-	}
-	return s.client.callAPI(ctx, op, s.client.params().and("id", jsonString(id)), new(wrapped[isTrue]))
-}
+// recordID is the id of a new record.
+type recordID string
 
-// isTrue refuses everything but true.
-type isTrue struct{}
-
-func (*isTrue) UnmarshalJSON(data []byte) error {
-	if string(data) != "true" {
-		return errors.New("identomat: not true")
+func (id *recordID) UnmarshalJSON(data []byte) error {
+	text := wire.Unquote(data)
+	if !response.IsID(text) {
+		return errors.New("not an id")
 	}
+	*id = recordID(text)
 	return nil
 }
 
-// BlacklistFilter chooses records of the blacklist; the zero value chooses all. fmt, slog and
-// encoding/json show a mask.
+// Remove removes a record from the blacklist with remove-blacklist-record, by the id from
+// [BlacklistService.Add] or a [BlacklistRecord]. (API reference, Blacklist management,
+// remove-blacklist-record.)
+//
+// The call is retried after a lost response. If the lost attempt removed the record, the retry
+// finds none: the error is [ErrNotFound], and its MaybeProcessed is true.
+//
+// Errors: [ValidationError] before anything is sent; [ErrNotFound], [ErrWrongParameters],
+// [ErrInvalidKey], [ErrUnexpectedResponse], also for any result but true.
+func (s *BlacklistService) Remove(ctx context.Context, id string) error {
+	return exec(ctx, s.client, operation.BlacklistRemove, recordParams{id})
+}
+
+// recordParams are the parameters of the endpoints that take nothing but a record.
+type recordParams struct {
+	ID string `json:"id"`
+}
+
+func (r recordParams) validate(_ *operation.Operation, p *problems) { p.requireText("id", r.ID) }
+
+// BlacklistFilter selects records of the blacklist; the zero value selects all. fmt and slog show a
+// mask.
 type BlacklistFilter struct {
 	private
 
-	// Extra holds members of the query by their wire names. The reference says that a
-	// query can filter the records, and lists no field to filter by.
-	Extra map[string]any
+	// Extra holds members of the query by their wire names. The reference says that a query
+	// can filter the records, but lists no field to filter by.
+	Extra map[string]any `json:",inline"`
 }
 
-// BlacklistRecord is a record of the blacklist. fmt, slog and
-// encoding/json show a mask;
-// what is absent or null is the zero value.
+// BlacklistRecord is a record of the blacklist. fmt and slog show a
+// mask; a field
+// is zero if its value is absent or null.
 type BlacklistRecord struct {
 	private
 
 	// ID is for [BlacklistService.Remove].
-	ID string `json:"id"`
+	ID string `json:"id" wire:"required"`
 	// FirstName, LastName, PersonalNumber, DocumentNumber and Reason are those of the
 	// [BlacklistEntry].
 	FirstName      string `json:"firstName"`
@@ -145,29 +134,21 @@ type BlacklistRecord struct {
 	raw json.RawMessage
 }
 
-// Raw is the record as it came. The caller must not write to it.
+// Raw returns the record as JSON. The caller must not modify it.
 func (r *BlacklistRecord) Raw() json.RawMessage { return r.raw }
 
-// UnmarshalJSON reads a record. It fails without an id.
-func (r *BlacklistRecord) UnmarshalJSON(data []byte) error {
-	type fields BlacklistRecord // without UnmarshalJSON
-	var record fields
-	if err := decodeObject(data, &record); err != nil {
-		return err
-	}
-	if record.ID == "" {
-		return errors.New("identomat: a blacklist record without an id")
-	}
-	record.raw = bytes.Clone(data)
-	*r = BlacklistRecord(record)
+// UnmarshalJSON decodes a record, such as a recorded one.
+func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, r) }
+
+func (r *BlacklistRecord) decoded(raw json.RawMessage) error {
+	r.raw = raw
 	return nil
 }
 
-// List is the company's blacklist from list-blacklist-records, 100 records at a time.
-// (API reference, Blacklist management, list-blacklist-records.)
+// List lists the company's blacklist with list-blacklist-records, 100 records at a time. (API reference, Blacklist management, list-blacklist-records.)
 //
-// An error is the last thing that the list yields. A service that answers every offset
-// with the same page, though there are more records, is [ErrUnexpectedResponse].
+// An error is the last thing that the list yields. If the service returns the same page for
+// every offset although there are more records, the error is [ErrUnexpectedResponse].
 //
 // Errors: [ValidationError] before anything is sent; [ErrWrongParameters],
 // [ErrInvalidKey], [ErrUnexpectedResponse].
@@ -175,32 +156,35 @@ func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) ite
 	key := func(r BlacklistRecord) string { return r.ID }
 	return pages(operation.BlacklistList, key, func(offset int) ([]BlacklistRecord, int, error) {
 		page, err := s.ListPage(ctx, filter, offset, pageSize)
-		if err != nil {
-			return nil, 0, err
-		}
-		return page.Data, page.Total, nil
+		return page.items(err)
 	})
 }
 
-// ListPage is one page of [BlacklistService.List], with the total: at most limit records
-// after the first offset ones. A limit of 0 leaves it to the service, which takes 100 in
+// ListPage returns one page of [BlacklistService.List] with the total: at most limit records
+// after the first offset records. With limit 0 the service uses its own limit, which is 100 in
 // the reference's example. Errors: as for List.
 func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter, offset, limit int) (*Page[BlacklistRecord], error) {
-	op := operation.BlacklistList
-	if s.client.validate {
-		var p problems
-		p.checkPage("query.offset", offset, "query.limit", limit)
-		p.checkExtra(filter.Extra, "offset", "limit")
-		if err := p.err(op.Name); err != nil {
-			return nil, err
-		}
+	return do[*Page[BlacklistRecord]](ctx, s.client, operation.BlacklistList, queryParams[*listBlacklist]{&listBlacklist{offset, limit, filter}})
+}
+
+// listBlacklist follows the reference, which lists offset and limit inside of the query. The
+// response has them at the top level.
+type listBlacklist struct {
+	Offset int `json:"offset"`
+	Limit  int `json:"limit,omitzero"`
+	BlacklistFilter
+}
+
+func (l *listBlacklist) validate(_ *operation.Operation, p *problems) {
+	p.checkPage("query.offset", l.Offset, "query.limit", l.Limit)
+}
+
+// checkPage adds a problem for a negative number. The API documentation has no upper bounds.
+func (p *problems) checkPage(offsetPath string, offset int, limitPath string, limit int) {
+	if offset < 0 {
+		p.add(offsetPath, "must not be negative")
 	}
-	// The reference lists offset and limit inside the query; the reply has them at its top.
-	query := members{}.andPage("offset", offset, limit).andExtra(filter.Extra)
-	params := s.client.params().and(paramQuery, jsonObject(query))
-	var page wrapped[Page[BlacklistRecord]]
-	if err := s.client.callAPI(ctx, op, params, &page); err != nil {
-		return nil, err
+	if limit < 0 {
+		p.add(limitPath, "must not be negative")
 	}
-	return &page.value, nil
 }

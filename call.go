@@ -7,178 +7,237 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-
-	"github.com/google/go-querystring/query"
+	"strings"
 
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
+	"github.com/identomat-go/identomat/internal/response"
+	"github.com/identomat-go/identomat/internal/signature"
+	"github.com/identomat-go/identomat/internal/sniff"
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// A decoder reads a reply of its operation's shape. It may keep the data.
-type decoder interface {
-	decode(data []byte) error
+// do makes a call whose response is JSON, and decodes the payload as a T. Its sister for media
+// is [Client.stream].
+func do[T any](ctx context.Context, c *Client, op *operation.Operation, params any) (out T, err error) {
+	call, err := c.newCall(ctx, op, params)
+	if err != nil {
+		return out, err
+	}
+	call.Protocol = &protocol{client: c, op: op, sent: call.Body, out: &out}
+	if _, err = c.engine.Do(ctx, call); err != nil {
+		var none T
+		return none, err
+	}
+	return out, nil
 }
 
-// ignored is for replies of which only the shape matters.
-type ignored struct{}
-
-func (ignored) decode([]byte) error { return nil }
-
-// wrapped decodes {"result": …} into value. A reply without a result is refused.
-type wrapped[T any] struct{ value T }
-
-func (w *wrapped[T]) decode(data []byte) error {
-	var reply struct {
-		Result json.RawMessage `json:"result"`
-	}
-	if err := json.Unmarshal(data, &reply); err != nil {
-		return err
-	}
-	if len(reply.Result) == 0 || string(reply.Result) == "null" {
-		return errors.New("identomat: a reply without a result")
-	}
-	return decodeTolerant(reply.Result, &w.value)
+// exec makes a call that returns nothing.
+func exec(ctx context.Context, c *Client, op *operation.Operation, params any) error {
+	_, err := do[json.RawMessage](ctx, c, op, params)
+	return err
 }
 
-// call is one call of one endpoint. It is its own judge.
-type call struct {
-	engine.Call
-	client *Client
-	op     *operation.Operation
-	into   decoder
-}
-
-// Judge classifies a reply and decodes it.
-func (c *call) Judge(r *engine.Reply, readErr error) engine.Verdict {
-	verdict := judge(c.op, r, readErr, c.into)
-	if s, ok := c.into.(*Session); ok && verdict.Err == nil && string(s.Token) == c.client.key.Reveal() {
-		verdict.Err = unexpected(c.op, r) // an echo is no token
+// newCall validates the parameters, and encodes them as the row of the operation says. All
+// problems come back at once.
+func (c *Client) newCall(ctx context.Context, op *operation.Operation, params any) (call *engine.Call, err error) {
+	var p problems
+	if v, ok := params.(validator); ok && c.validate {
+		v.validate(op, &p)
 	}
-	if e, ok := verdict.Err.(*APIError); ok {
-		// A reply can repeat the request in the place of a code.
-		secrets := append(c.Secrets(), c.client.key.Reveal(), c.client.secret.Reveal())
-		for _, text := range []*string{&e.Code, &e.Group} {
-			if redact.Contains(*text, secrets...) {
-				*text = ""
-			}
+	call = &engine.Call{Operation: op.Name, Retryable: op.Retryable, URL: c.url(op), Limit: c.maxResponse}
+	switch op.Encoding {
+	case operation.JSON:
+		var unsendable []wire.Problem
+		call.ContentType = "application/json"
+		call.Body, unsendable = wire.JSON(op.KeyName(), c.key.Reveal(), params)
+		for _, problem := range unsendable {
+			p.add(problem.Path, problem.Message)
+		}
+	case operation.Form:
+		call.ContentType = "application/x-www-form-urlencoded"
+		call.Body, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
+	case operation.Multipart:
+		var source *form.Form
+		if source, err = c.form(ctx, op, params.(upload), &p); source != nil {
+			call.ContentType, call.Source = source.ContentType(), source
 		}
 	}
-	return verdict
-}
-
-// Secrets are the texts that were sent.
-func (c *call) Secrets() []string { return sentValues(c.Body) }
-
-// callForm calls an endpoint that takes an urlencoded form; form is a struct with url
-// tags.
-func (c *Client) callForm(ctx context.Context, op *operation.Operation, form any, into decoder) error {
-	body, err := encodeForm(form)
-	if err != nil {
-		return err
+	if err == nil {
+		err = p.err(op)
 	}
-	return c.send(ctx, op, formType, body, into)
+	return call, err
 }
 
-const formType = "application/x-www-form-urlencoded"
+// protocol gives the responses of one call their meaning. See [engine.Protocol].
+type protocol struct {
+	client *Client
+	op     *operation.Operation
+	sent   []byte
+	out    any // points to the value of the payload; nil for media
+}
 
-func encodeForm(form any) ([]byte, error) {
-	if form, ok := form.(sessionForm); ok {
-		return form.encode(), nil
+// Classify returns the error that a response amounts to, or decodes the payload.
+func (p *protocol) Classify(r *engine.Response, readErr error) engine.Disposition {
+	if readErr != nil {
+		return p.classifyBroken(r, readErr)
 	}
-	values, err := query.Values(form)
-	return []byte(values.Encode()), err
-}
-
-// callJSON calls an endpoint that takes a JSON body.
-func (c *Client) callJSON(ctx context.Context, op *operation.Operation, body []byte, into decoder) error {
-	return c.send(ctx, op, "application/json", body, into)
-}
-
-// params are the parameters that every endpoint of external-api.identomat.com takes.
-func (c *Client) params() members {
-	return members{}.and("companyKey", jsonString(c.key.Reveal()))
-}
-
-// callAPI calls an endpoint that takes params as JSON.
-func (c *Client) callAPI(ctx context.Context, op *operation.Operation, params members, into decoder) error {
-	body, err := params.appendJSON(nil)
-	if err != nil {
-		return err
+	payload, refusal := response.Classify(p.op, r.StatusCode, r.Body)
+	if refusal == nil && (p.isEcho(payload) || p.decode(payload) != nil) {
+		refusal = &response.Refusal{Kind: response.Unexpected}
 	}
-	return c.callJSON(ctx, op, body, into)
-}
-
-// require checks the one parameter of a call that has no other.
-func (c *Client) require(op *operation.Operation, param, value string) error {
-	if c.validate && value == "" {
-		return problems{{Path: param, Message: "is empty"}}.err(op.Name)
+	if refusal == nil {
+		return engine.Disposition{}
 	}
-	return nil
+	return engine.Disposition{Err: p.apiError(r, refusal), NotProcessed: refusal.NotProcessed(r.StatusCode)}
 }
 
-// callUpload calls an endpoint that takes files.
-func (c *Client) callUpload(ctx context.Context, op *operation.Operation, source *form.Form, into decoder) error {
-	this := c.call(op, source.ContentType(), nil, into)
-	this.Source, this.Call.Judge = source, &this
-	_, failure := c.engine.Do(ctx, &this.Call)
-	return callError(op.Name, failure)
-}
-
-func (c *Client) send(ctx context.Context, op *operation.Operation, contentType string, body []byte, into decoder) error {
-	this := c.call(op, contentType, body, into)
-	this.Call.Judge = &this
-	_, failure := c.engine.Do(ctx, &this.Call)
-	return callError(op.Name, failure)
-}
-
-// call is a call whose judge is still to be set.
-func (c *Client) call(op *operation.Operation, contentType string, body []byte, into decoder) call {
-	return call{client: c, op: op, into: into, Call: engine.Call{
-		Operation: op.Name, Repeatable: op.Repeatable, URL: c.urls[op],
-		ContentType: contentType, Body: body, Limit: c.maxReply,
-	}}
-}
-
-// callError gives a failure of the engine its public type; nil stays nil.
-func callError(op string, f *engine.Failure) error {
-	if f == nil {
-		return nil
+// classifyBroken classifies a response whose reading ended with an error.
+func (p *protocol) classifyBroken(r *engine.Response, readErr error) engine.Disposition {
+	if errors.Is(readErr, engine.ErrTooLarge) {
+		return engine.Disposition{Err: p.apiError(r, &response.Refusal{Kind: response.TooLarge})}
 	}
-	var api *APIError
-	if f.FromReply && errors.As(f.Err, &api) {
-		e := *api // the observers hold the original
-		e.Attempts, e.MaybeProcessed, e.RetryAfter = f.Attempts, f.MaybeProcessed, f.RetryAfter
-		return &e
+	var mismatch *signature.Error
+	if !errors.As(readErr, &mismatch) {
+		return engine.Disposition{} // the error of the network stands
 	}
-	return &TransportError{Operation: op, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
+	// Refusals are documented to be unsigned.
+	if _, refusal := response.Classify(p.op, r.StatusCode, r.Body); mismatch.Missing && refusal != nil && refusal.Kind != response.Unexpected {
+		return engine.Disposition{Err: p.apiError(r, refusal), NotProcessed: refusal.NotProcessed(r.StatusCode)}
+	}
+	err := p.apiError(r, &response.Refusal{Kind: response.SignatureMismatch})
+	err.Sample = ""
+	return engine.Disposition{Err: err}
 }
 
-// sentValues are the texts in the body of a request, for the search through errors. Whatever
-// repeats one of them has repeated what the caller said about a person.
-func sentValues(body []byte) []string {
+// isEcho reports a company key that came back as a session token.
+func (p *protocol) isEcho(payload []byte) bool {
+	return p.op.Shape == operation.Token && string(payload[1:len(payload)-1]) == p.client.key.Reveal()
+}
+
+func (p *protocol) decode(payload []byte) error {
+	if p.out == nil {
+		return errors.New("not media") // a response is either streamed or an error
+	}
+	return codec.Decode(payload, p.out)
+}
+
+// Secrets returns the texts that were sent: an error that echoes one of them has probably
+// echoed the whole request.
+func (p *protocol) Secrets() []string {
 	var document any
-	if json.Unmarshal(body, &document) == nil {
-		return texts(document, nil)
+	if json.Unmarshal(p.sent, &document) == nil {
+		return appendTexts(nil, document)
 	}
-	form, _ := url.ParseQuery(string(body))
+	form, _ := url.ParseQuery(string(p.sent))
 	return slices.Concat(slices.Collect(maps.Values(form))...)
 }
 
-// texts appends the strings inside of a decoded JSON value.
-func texts(v any, found []string) []string {
+// appendTexts appends the strings in a decoded JSON value.
+func appendTexts(texts []string, v any) []string {
 	switch v := v.(type) {
 	case string:
-		found = append(found, v)
+		texts = append(texts, v)
 	case []any:
-		for _, item := range v {
-			found = texts(item, found)
+		for _, element := range v {
+			texts = appendTexts(texts, element)
 		}
 	case map[string]any:
-		for _, item := range v {
-			found = texts(item, found)
+		for _, member := range v {
+			texts = appendTexts(texts, member)
 		}
 	}
-	return found
+	return texts
+}
+
+// Public returns an [APIError] for a response, or else a [TransportError].
+func (p *protocol) Public(f *engine.Failure) error {
+	var api *APIError
+	if f.FromResponse && errors.As(f.Err, &api) {
+		e := *api // observers hold the original
+		e.Attempts, e.MaybeProcessed, e.RetryAfter = f.Attempts, f.MaybeProcessed, f.RetryAfter
+		return &e
+	}
+	return &TransportError{Operation: p.op.Name, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
+}
+
+// apiError returns the public error for a refusal.
+func (p *protocol) apiError(r *engine.Response, refusal *response.Refusal) *APIError {
+	e := &APIError{
+		Operation: p.op.Name, StatusCode: r.StatusCode, Code: refusal.Code, Group: refusal.Group,
+		kind: kinds[refusal.Kind], message: redact.NewSecret(refusal.Message),
+	}
+	switch refusal.Kind {
+	case response.Unexpected, response.TooLarge, response.SignatureMismatch, response.RateLimited, response.NotFound:
+		if e.Code == "" && refusal.Message == "" {
+			e.ContentType, e.Sample = sniff.Label(r.Header.Get("Content-Type")), response.Sample(r.Body)
+		}
+	}
+	// A response can echo the request where a code is expected.
+	secrets := append(p.Secrets(), p.client.key.Reveal(), p.client.secret.Reveal())
+	for _, text := range []*string{&e.Code, &e.Group} {
+		if redact.Contains(*text, secrets...) {
+			*text = ""
+		}
+	}
+	return e
+}
+
+// Host is one of the two services of Identomat.
+type Host uint8
+
+// The hosts.
+const (
+	// APIHost is external-api.identomat.com, which takes companyKey and answers
+	// {"result": …}.
+	APIHost Host = iota
+	// WidgetHost is widget.identomat.com, which takes company_key and answers with bare JSON.
+	WidgetHost
+)
+
+// Endpoint describes an endpoint that this SDK does not know. See [Client.Call].
+type Endpoint struct {
+	// Name is the path below the root of the host: "list-groups" on [APIHost], "result/" on
+	// [WidgetHost], where /external-api/ is put in front.
+	Name string
+	// Host serves the endpoint.
+	Host Host
+	// Retryable allows a retry after a lost response. Leave it false for an endpoint that
+	// creates something or may be billed.
+	Retryable bool
+}
+
+// op returns the row of the endpoint.
+func (e Endpoint) op() *operation.Operation {
+	op := &operation.Operation{Name: e.Name, Retryable: e.Retryable, Host: operation.API, Shape: operation.Any}
+	if e.Host == WidgetHost {
+		op.Host = operation.Widget
+	}
+	return op
+}
+
+// Call calls an endpoint that this SDK has no method for, with the guarantees of the methods:
+// retries, limits, signing, classification, and secrecy. Params is sent as JSON beside the
+// company key. It is nil, a map[string]any, or a struct with json tags, of which omitzero is
+// known.
+//
+// The response is the result in {"result": …} on [APIHost] if there is one, and the whole
+// JSON otherwise. A bare string is refused if it looks like an error code, and so is everything
+// but JSON.
+//
+// Errors: [ValidationError] for a malformed name or params without a JSON form; [APIError],
+// [TransportError].
+func (c *Client) Call(ctx context.Context, endpoint Endpoint, params any) (json.RawMessage, error) {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-/"
+	op := endpoint.op()
+	if op.Name == "" || strings.Trim(op.Name, letters) != "" || strings.Contains("/"+op.Name, "//") {
+		return nil, problems{{Path: "Endpoint.Name", Message: "must be a path such as list-groups or result/"}}.err(op)
+	}
+	body, err := do[json.RawMessage](ctx, c, op, params)
+	if result, found := wire.Get(body, "result"); found && endpoint.Host == APIHost {
+		body = result
+	}
+	return body, err
 }

@@ -15,14 +15,15 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/identomat-go/identomat/internal/option"
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// CallbackType says what a callback is about. The list is open: no document names the types
-// of status updates.
+// CallbackType is the kind of a callback. The list is open, because Identomat's API
+// documentation does not name the types of status updates.
 type CallbackType string
 
-// The types that the documents name. What those about email carry is not published.
+// The documented types. The payload of the email types is not documented.
 const (
 	CallbackOneTimePassword      CallbackType = "one-time-password-request"
 	CallbackEmailOneTimePassword CallbackType = "email-one-time-password-request"
@@ -30,19 +31,19 @@ const (
 	CallbackSessionLinkEmail     CallbackType = "share-session-link-via-email"
 )
 
-// Callback is what Identomat posts to the Callback URL of a company. (Callbacks.) It was
-// sent by somebody who knows the callback API key; its key is not part of it.
+// Callback is a message that Identomat posts to the Callback URL of a company. (Callbacks.)
+// Its sender knew the callback API key, which has been removed from the message.
 //
-// A status callback is a wake-up and nothing more. Its payload is not published, callbacks
-// may come twice, late or never, and none says that somebody is approved: ask
+// A status callback only says that something may have changed. Its payload is not
+// documented, it may arrive twice, late or never, and it never proves an approval: call
 // [SessionsService.Result].
 type Callback struct {
 	private
 
-	// Type may be one that this SDK does not know, or empty.
+	// Type may be a type that this SDK does not know, or empty.
 	Type CallbackType
-	// SessionID is the token of the session. It may be empty in types that are not
-	// documented, so look there in Raw.
+	// SessionID is the token of the session. It may be empty in an undocumented type, whose
+	// payload is available through Raw.
 	SessionID Token
 
 	members map[string]json.RawMessage
@@ -54,16 +55,16 @@ type SMS struct {
 
 	// PhoneNumber is the recipient, such as +995512345678.
 	PhoneNumber string
-	// Text is the message, with the one-time password or the link in it.
+	// Text is the message, including the one-time password or the link.
 	Text string
-	// SessionLink is the link in the text; empty for a one-time password.
+	// SessionLink is the link in the text. It is empty for a one-time password.
 	SessionLink string
 }
 
-// SMS returns the message that a callback of the type [CallbackOneTimePassword] or
-// [CallbackSessionLinkSMS] asks for. It is false for other types, and for a message without
-// a recipient or a text. Send it once per callback body, with a limit per number: the
-// customer decides how often it is asked for.
+// SMS returns the message that a callback of type [CallbackOneTimePassword] or
+// [CallbackSessionLinkSMS] asks you to send. It returns false for other types, and for a
+// message without a recipient or a text. Send one message per callback body, and limit the
+// messages per number: the customer decides how often Identomat asks for one.
 func (c Callback) SMS() (SMS, bool) {
 	if c.Type != CallbackOneTimePassword && c.Type != CallbackSessionLinkSMS {
 		return SMS{}, false
@@ -72,7 +73,7 @@ func (c Callback) SMS() (SMS, bool) {
 	return m, m.PhoneNumber != "" && m.Text != ""
 }
 
-// text is a member of the body that is a string, or "".
+// text returns a string member of the body, or "" if there is no such string.
 func (c Callback) text(name string) string {
 	var s string
 	if json.Unmarshal(c.members[name], &s) != nil {
@@ -81,30 +82,32 @@ func (c Callback) text(name string) string {
 	return s
 }
 
-// Raw is the callback as a JSON object, with the members in the order of their names and
-// without callbackApiKey. It may hold a one-time password: do not log it.
+// Raw returns the callback as a JSON object without callbackApiKey, with its members sorted
+// by name. It may contain a one-time password, so do not log it.
 func (c Callback) Raw() json.RawMessage {
 	if c.members == nil {
 		return json.RawMessage("{}")
 	}
-	return marshal(c.members)
+	raw, _ := json.Marshal(c.members) // members that were decoded have a JSON form
+	return raw
 }
 
-// CallbackError is a request that is not a callback of Identomat's. No value of the request
-// is part of it.
+// CallbackError reports a request that is not a callback from Identomat. It contains no value
+// of the request.
 type CallbackError struct {
-	// StatusCode is what to answer: 405 for another method than POST, 415 for another type
-	// than application/json or a compressed body, 413 for a body that is too large, 400 for
-	// one that is not a JSON object or was cut off, 403 without the right callbackApiKey.
+	// StatusCode is the status to respond with: 405 for a method other than POST, 415 for a
+	// content type other than application/json or a compressed body, 413 for a body that is
+	// too large, 400 for a body that is truncated or not a JSON object, and 403 for a missing
+	// or wrong callbackApiKey.
 	StatusCode int
 	reason     string
 }
 
 // Error says what is wrong with the request.
-func (e *CallbackError) Error() string { return "identomat: callback refused: " + e.reason }
+func (e *CallbackError) Error() string { return "identomat: callback rejected: " + e.reason }
 
-// DefaultMaxCallbackSize is 1 MiB, far above the callbacks in the documents, which have 300 bytes.
-// The service documents no limit.
+// DefaultMaxCallbackSize is 1 MiB. The callbacks in Identomat's API documentation have about
+// 300 bytes; no limit is documented.
 const DefaultMaxCallbackSize = 1 << 20
 
 // A CallbackOption configures [CallbackHandler] and [ParseCallback].
@@ -117,7 +120,8 @@ type callbackSettings struct {
 	observe func(context.Context, error)
 }
 
-// WithMaxCallbackSize bounds the body, in bytes. The default is [DefaultMaxCallbackSize].
+// WithMaxCallbackSize limits the body to a number of bytes. The default is
+// [DefaultMaxCallbackSize].
 func WithMaxCallbackSize(bytes int64) CallbackOption {
 	return func(s *callbackSettings) error {
 		if bytes <= 0 {
@@ -128,11 +132,11 @@ func WithMaxCallbackSize(bytes int64) CallbackOption {
 	}
 }
 
-// WithCallbackErrors hands what went wrong to observe: a [*CallbackError] for what was
-// refused, what the handler returned, or that it panicked, with the functions and lines that
-// led there. Without this option, the default logger of slog gets it. An error whose text
-// repeats a key, or a text or a number of the callback of four characters or more, loses its
-// text.
+// WithCallbackErrors calls observe with every error: a [*CallbackError] for a rejected
+// request, an error that the handler returned, or an error that reports a panic of the
+// handler with the functions and lines of its stack. Without this option, errors go to the
+// default logger of slog. The text of an error is withhold if it contains a key, or a text or
+// number from the callback that is at least four characters long.
 func WithCallbackErrors(observe func(context.Context, error)) CallbackOption {
 	return func(s *callbackSettings) error {
 		if observe == nil {
@@ -151,11 +155,11 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callbackSett
 		},
 	}
 	if len(apiKeys) == 0 {
-		return nil, errors.New("identomat: callback: no callback API key is given, and without one anybody can send callbacks")
+		return nil, errors.New("identomat: callback: no callback API key: without one, anyone can send callbacks")
 	}
 	for _, key := range apiKeys {
-		if err := checkKey("callback API key", key); err != nil {
-			return nil, err
+		if err := option.CheckKey("callback API key", key); err != nil {
+			return nil, prefixed(err)
 		}
 		s.keys = append(s.keys, sha256.Sum256([]byte(key)))
 		s.secrets = append(s.secrets, key)
@@ -171,19 +175,23 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callbackSett
 	return s, nil
 }
 
-// CallbackHandler serves the Callback URL of a company: it accepts what bears one of
-// apiKeys (the key of Company settings; two of them while you change it), calls handle, and
-// answers 200, or 500 when handle returned an error or panicked, so that the service may
-// send the callback again. Whether it does is not published: a callback can come twice or
-// never, so handle must be idempotent, and a job should look after sessions that nobody
-// called about. What is refused is answered with the status of [CallbackError].
+// CallbackHandler returns a handler for the Callback URL of a company. It accepts callbacks
+// with one of apiKeys, calls handle, and responds with status 200, or with 500 if handle
+// returns an error or panics. It rejects other requests with the status in [CallbackError].
+// The key is in the dashboard under Company settings; pass the old key and the new one while
+// you rotate it.
 //
-// The key stands in the body; no signature and no time protect the rest. Let handle write
-// down that there is news of a session, and ask [SessionsService.Result] for it elsewhere:
-// a status callback is a wake-up, not an approval. Bound the time in which a request must
-// arrive with the ReadTimeout of [http.Server].
+// Identomat's API documentation does not say whether a callback is retried after a 500. A
+// callback may arrive twice or never, so handle must be idempotent, and a periodic job should
+// check the sessions for which no callback has arrived.
 //
-// Errors: no key, an empty one, a handle of nil, or a wrong option.
+// The key is part of the body, and neither a signature nor a timestamp protects the rest of
+// it. A status callback is therefore not an approval: let handle only record that the session
+// has news, and call [SessionsService.Result] elsewhere. Set the ReadTimeout of [http.Server]
+// to limit how long a request may take to arrive.
+//
+// CallbackHandler returns an error if there is no key, if a key is empty, if handle is nil,
+// or if an option is invalid.
 func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) error, opts ...CallbackOption) (http.Handler, error) {
 	s, err := newCallbackSettings(apiKeys, opts)
 	if err != nil {
@@ -202,7 +210,7 @@ func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) er
 			http.Error(w, http.StatusText(err.StatusCode), err.StatusCode)
 			return
 		}
-		if err := s.contained(r.Context(), callback, handle); err != nil {
+		if err := s.callRecovering(r.Context(), callback, handle); err != nil {
 			s.observe(r.Context(), err)
 			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 			return
@@ -212,47 +220,48 @@ func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) er
 }
 
 // ParseCallback reads a callback from a request, for servers that do not use
-// [CallbackHandler]; read there what a callback is worth. The error is a [*CallbackError]
-// with the status to answer, or says that no usable key was given; then answer 500.
+// [CallbackHandler], which describes how far to trust a callback. If the request is rejected,
+// the error is a [*CallbackError] with the status to respond with. Any other error reports an
+// unusable key or option; respond with 500.
 func ParseCallback(r *http.Request, apiKeys []string, opts ...CallbackOption) (Callback, error) {
 	s, err := newCallbackSettings(apiKeys, opts)
 	if err != nil {
 		return Callback{}, err
 	}
-	callback, refused := s.parse(nil, r)
-	if refused != nil {
-		return Callback{}, refused
+	callback, rejection := s.parse(nil, r)
+	if rejection != nil { // a nil *CallbackError would be a non-nil error
+		return Callback{}, rejection
 	}
 	return callback, nil
 }
 
-// paramCallbackKey is the member of the body that proves where it comes from.
+// paramCallbackKey is the member of the body that authenticates it.
 const paramCallbackKey = "callbackApiKey"
 
 func (s *callbackSettings) parse(w http.ResponseWriter, r *http.Request) (Callback, *CallbackError) {
-	refuse := func(status int, reason string) (Callback, *CallbackError) {
+	reject := func(status int, reason string) (Callback, *CallbackError) {
 		return Callback{}, &CallbackError{StatusCode: status, reason: reason}
 	}
 	if r.Method != http.MethodPost {
-		return refuse(http.StatusMethodNotAllowed, "the method is not POST")
+		return reject(http.StatusMethodNotAllowed, "the method is not POST")
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" || r.Header.Get("Content-Encoding") != "" {
-		return refuse(http.StatusUnsupportedMediaType, "the body is not plain application/json")
+		return reject(http.StatusUnsupportedMediaType, "the body is not plain application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxSize))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return refuse(http.StatusRequestEntityTooLarge, "the body is too large")
+		return reject(http.StatusRequestEntityTooLarge, "the body is too large")
 	}
 	if err != nil {
-		return refuse(http.StatusBadRequest, "the body did not arrive")
+		return reject(http.StatusBadRequest, "the body could not be read")
 	}
 	callback := Callback{}
 	if json.Unmarshal(body, &callback.members) != nil || callback.members == nil {
-		return refuse(http.StatusBadRequest, "the body is not a JSON object")
+		return reject(http.StatusBadRequest, "the body is not a JSON object")
 	}
-	if !s.knows(callback.text(paramCallbackKey)) {
-		return refuse(http.StatusForbidden, paramCallbackKey+" is missing or wrong")
+	if !s.hasKey(callback.text(paramCallbackKey)) {
+		return reject(http.StatusForbidden, paramCallbackKey+" is missing or wrong")
 	}
 	for name := range callback.members {
 		if strings.EqualFold(name, paramCallbackKey) {
@@ -264,19 +273,21 @@ func (s *callbackSettings) parse(w http.ResponseWriter, r *http.Request) (Callba
 	return callback, nil
 }
 
-// knows compares digests, and every one of them, so that the time tells nothing about a key.
-func (s *callbackSettings) knows(key string) bool {
-	digest, known := sha256.Sum256([]byte(key)), 0
+// hasKey reports whether key is one of the callback API keys. It compares the digest with
+// that of every key, so the time it takes reveals nothing about the keys.
+func (s *callbackSettings) hasKey(key string) bool {
+	digest, found := sha256.Sum256([]byte(key)), 0
 	for _, k := range s.keys {
-		known |= subtle.ConstantTimeCompare(k[:], digest[:])
+		found |= subtle.ConstantTimeCompare(k[:], digest[:])
 	}
-	return known == 1
+	return found == 1
 }
 
-// texts are the values that no error may repeat, at any depth: what the undocumented types
-// carry can be nested, and a code can be a number, or stand in a sentence. What is shorter is
-// in every sentence.
-func (c Callback) texts() (texts []string) {
+// secrets returns the values that no error may contain: texts, numbers, and the digits within
+// a text, because a one-time password can be part of a sentence. Values are collected at any
+// depth, because the payload of undocumented types may be nested. Values shorter than four
+// characters are left out: they occur in ordinary words.
+func (c Callback) secrets() (secrets []string) {
 	var collect func(any)
 	collect = func(value any) {
 		switch v := value.(type) {
@@ -293,7 +304,7 @@ func (c Callback) texts() (texts []string) {
 			digits := strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
 			for _, part := range append(digits, text) {
 				if len(part) >= 4 {
-					texts = append(texts, part)
+					secrets = append(secrets, part)
 				}
 			}
 		}
@@ -305,37 +316,37 @@ func (c Callback) texts() (texts []string) {
 		var value any
 		d := json.NewDecoder(bytes.NewReader(member))
 		d.UseNumber()
-		_ = d.Decode(&value) // it was read before, as a part of the body
+		_ = d.Decode(&value) // cannot fail: the body was valid JSON
 		collect(value)
 	}
-	return texts
+	return secrets
 }
 
-// contained calls handle and makes an error of a panic, without anything that the callback
-// carried. The value of a panic can be anything, the callback included, so only the errors
-// of the runtime are told.
-func (s *callbackSettings) contained(ctx context.Context, callback Callback, handle func(context.Context, Callback) error) (err error) {
-	withheld := func(err error) error {
-		return redact.Error(err, append(callback.texts(), s.secrets...)...)
+// callRecovering calls handle and returns its error, or an error that reports its panic. The
+// error contains no value of the callback. The value of a panic may be anything, including
+// the callback, so only a runtime error is part of the text.
+func (s *callbackSettings) callRecovering(ctx context.Context, callback Callback, handle func(context.Context, Callback) error) (err error) {
+	withhold := func(err error) error {
+		return redact.Error(err, append(callback.secrets(), s.secrets...)...)
 	}
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
 			if err != nil {
-				err = withheld(err)
+				err = withhold(err)
 			}
 		case runtime.Error:
-			err = fmt.Errorf("identomat: the callback's handler panicked: %w%s", withheld(p), trace())
+			err = fmt.Errorf("identomat: the callback handler panicked: %w%s", withhold(p), stack())
 		default:
-			err = fmt.Errorf("identomat: the callback's handler panicked with a %T%s", p, trace())
+			err = fmt.Errorf("identomat: the callback handler panicked with a %T%s", p, stack())
 		}
 	}()
 	return handle(ctx, callback)
 }
 
-// trace tells where a panic came from in names and lines alone: the arguments that
-// debug.Stack prints can be a code, and its addresses can look like one.
-func trace() string {
+// stack returns the functions and lines of the current stack. debug.Stack would also print
+// arguments, which may contain a one-time password, and addresses, which may look like one.
+func stack() string {
 	pcs := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
 	var text strings.Builder

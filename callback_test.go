@@ -23,7 +23,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// callbackKey is the key of one of the documents' samples; the other has apikey123.
+// callbackKey is the key of one documented sample. The other sample has apikey123.
 const callbackKey = "callback-api-key-123"
 
 func callbackRequest(body string) *http.Request {
@@ -39,7 +39,7 @@ func parseCallback(t *testing.T, body string) identomat.Callback {
 	return callback
 }
 
-func TestTheDocumentedCallbacksAreRead(t *testing.T) {
+func TestParseCallbackSamples(t *testing.T) {
 	otp := parseCallback(t, sample(t, "callbacks/one-time-password-request.json"))
 	assert.Equal(t, identomat.CallbackOneTimePassword, otp.Type)
 	assert.Equal(t, identomat.Token("wwb83rh1se22wd81z0tx8bqlerljq5kgf6rxem1q"), otp.SessionID)
@@ -57,7 +57,7 @@ func TestTheDocumentedCallbacksAreRead(t *testing.T) {
 	assert.NotEmpty(t, sms.SessionLink)
 }
 
-func TestACallbackOfAnUnknownTypeIsPassedOn(t *testing.T) {
+func TestParseCallbackUnknownType(t *testing.T) {
 	for body, want := range map[string]struct{ kind, session, raw string }{
 		`{"callbackApiKey":"callback-api-key-123","type":"session-approved","sessionId":"s1","result":{"x":[1]}}`: {
 			"session-approved", "s1", `{"result":{"x":[1]},"sessionId":"s1","type":"session-approved"}`},
@@ -76,7 +76,7 @@ func TestACallbackOfAnUnknownTypeIsPassedOn(t *testing.T) {
 	assert.JSONEq(t, `{}`, string(identomat.Callback{}.Raw()))
 }
 
-func TestAnSMSWithoutRecipientOrTextIsNone(t *testing.T) {
+func TestSMSNeedsRecipientAndText(t *testing.T) {
 	for _, fields := range []string{
 		`"text":"Your code is 1"`, `"phoneNumber":"+995"`, `"text":"","phoneNumber":"+995"`, `"text":["a"],"phoneNumber":"+995"`,
 		`"Text":"a","phoneNumber":"+995"`,
@@ -87,42 +87,42 @@ func TestAnSMSWithoutRecipientOrTextIsNone(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoCallbackIsRefusedWithItsStatus(t *testing.T) {
+func TestCallbackRejected(t *testing.T) {
 	const good = `{"callbackApiKey":"callback-api-key-123","type":"x","sessionId":"s"}`
 	tests := map[string]struct {
 		change func(*http.Request)
 		body   string
 		status int
 	}{
-		"a GET":              {func(r *http.Request) { r.Method = http.MethodGet }, good, 405},
-		"a PUT":              {func(r *http.Request) { r.Method = http.MethodPut }, good, 405},
+		"GET":                {func(r *http.Request) { r.Method = http.MethodGet }, good, 405},
+		"PUT":                {func(r *http.Request) { r.Method = http.MethodPut }, good, 405},
 		"no content type":    {func(r *http.Request) { r.Header.Del("Content-Type") }, good, 415},
-		"a form":             {func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, good, 415},
-		"a compressed body":  {func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, good, 415},
+		"form":               {func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, good, 415},
+		"compressed body":    {func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }, good, 415},
 		"no body":            {nil, ``, 400},
-		"a list":             {nil, `[]`, 400},
+		"list":               {nil, `[]`, 400},
 		"null":               {nil, `null`, 400},
-		"a cut body":         {nil, good[:len(good)-1], 400},
-		"a second value":     {nil, good + `{}`, 400},
+		"truncated body":     {nil, good[:len(good)-1], 400},
+		"second value":       {nil, good + `{}`, 400},
 		"deep nesting":       {nil, `{"callbackApiKey":"callback-api-key-123","x":` + strings.Repeat("[", 100_000), 400},
 		"no key":             {nil, `{"type":"x","sessionId":"s"}`, 403},
-		"an empty key":       {nil, `{"callbackApiKey":"","type":"x"}`, 403},
-		"another key":        {nil, `{"callbackApiKey":"callback-api-key-124","type":"x"}`, 403},
-		"a longer key":       {nil, `{"callbackApiKey":"callback-api-key-1234","type":"x"}`, 403},
-		"a key in a list":    {nil, `{"callbackApiKey":["callback-api-key-123"],"type":"x"}`, 403},
-		"a key elsewhere":    {nil, `{"data":{"callbackApiKey":"callback-api-key-123"}}`, 403},
-		"a misspelt name":    {nil, `{"callbackapikey":"callback-api-key-123","type":"x"}`, 403},
-		"a null key":         {nil, `{"callbackApiKey":null}`, 403},
-		"ten mebibytes":      {nil, `{"callbackApiKey":"callback-api-key-123","x":"` + strings.Repeat("a", 10<<20) + `"}`, 413},
-		"ten mebibytes more": {nil, good + strings.Repeat(" ", 10<<20), 413},
+		"empty key":          {nil, `{"callbackApiKey":"","type":"x"}`, 403},
+		"wrong key":          {nil, `{"callbackApiKey":"callback-api-key-124","type":"x"}`, 403},
+		"longer key":         {nil, `{"callbackApiKey":"callback-api-key-1234","type":"x"}`, 403},
+		"key in a list":      {nil, `{"callbackApiKey":["callback-api-key-123"],"type":"x"}`, 403},
+		"nested key":         {nil, `{"data":{"callbackApiKey":"callback-api-key-123"}}`, 403},
+		"misspelt name":      {nil, `{"callbackapikey":"callback-api-key-123","type":"x"}`, 403},
+		"null key":           {nil, `{"callbackApiKey":null}`, 403},
+		"10 MiB value":       {nil, `{"callbackApiKey":"callback-api-key-123","x":"` + strings.Repeat("a", 10<<20) + `"}`, 413},
+		"10 MiB white space": {nil, good + strings.Repeat(" ", 10<<20), 413},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			handled := false
-			var seen error
+			var observed error
 			handler, err := identomat.CallbackHandler([]string{callbackKey},
 				func(context.Context, identomat.Callback) error { handled = true; return nil },
-				identomat.WithCallbackErrors(func(_ context.Context, err error) { seen = err }))
+				identomat.WithCallbackErrors(func(_ context.Context, err error) { observed = err }))
 			require.NoError(t, err)
 			request := func() *http.Request {
 				r := callbackRequest(test.body)
@@ -138,10 +138,10 @@ func TestWhatIsNoCallbackIsRefusedWithItsStatus(t *testing.T) {
 			assert.Equal(t, test.status == 405, w.Header().Get("Allow") == "POST")
 
 			callback, err := identomat.ParseCallback(request(), []string{callbackKey})
-			for _, err := range []error{err, seen} {
-				var refused *identomat.CallbackError
-				require.ErrorAs(t, err, &refused)
-				assert.Equal(t, test.status, refused.StatusCode)
+			for _, err := range []error{err, observed} {
+				var rejection *identomat.CallbackError
+				require.ErrorAs(t, err, &rejection)
+				assert.Equal(t, test.status, rejection.StatusCode)
 				assert.NotContains(t, err.Error(), "callback-api-key")
 			}
 			assert.Equal(t, identomat.Callback{}, callback)
@@ -149,10 +149,11 @@ func TestWhatIsNoCallbackIsRefusedWithItsStatus(t *testing.T) {
 	}
 }
 
-// A body that never ends must not be read for ever, nor kept.
-func TestABodyIsNotReadBeyondItsLimit(t *testing.T) {
+// The client announces 10 MiB and sends 2000 bytes. The handler must respond once the limit of
+// 1000 bytes is exceeded, without waiting for the rest.
+func TestCallbackHandlerStopsReadingAtLimit(t *testing.T) {
 	handler, err := identomat.CallbackHandler([]string{callbackKey},
-		func(context.Context, identomat.Callback) error { return nil }, identomat.WithMaxCallbackSize(1000), quietly)
+		func(context.Context, identomat.Callback) error { return nil }, identomat.WithMaxCallbackSize(1000), discardErrors)
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	defer server.Close()
@@ -162,17 +163,17 @@ func TestABodyIsNotReadBeyondItsLimit(t *testing.T) {
 	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10485760\r\n\r\n%s",
 		strings.Repeat(" ", 2000))
 	require.NoError(t, err)
-	reply, err := io.ReadAll(conn) // ends, because the server closes the connection
+	response, err := io.ReadAll(conn) // ends because the server closes the connection
 	require.NoError(t, err)
-	assert.True(t, bytes.HasPrefix(reply, []byte("HTTP/1.1 413 ")), "%.40s", reply)
+	assert.True(t, bytes.HasPrefix(response, []byte("HTTP/1.1 413 ")), "%.40s", response)
 }
 
-var quietly = identomat.WithCallbackErrors(func(context.Context, error) {})
+var discardErrors = identomat.WithCallbackErrors(func(context.Context, error) {})
 
-func TestTwoKeysAreGoodWhileOneReplacesTheOther(t *testing.T) {
+func TestCallbackHandlerAcceptsEveryKey(t *testing.T) {
 	calls := 0
 	handler, err := identomat.CallbackHandler([]string{"old-callback-key", "new-callback-key"},
-		func(context.Context, identomat.Callback) error { calls++; return nil }, quietly)
+		func(context.Context, identomat.Callback) error { calls++; return nil }, discardErrors)
 	require.NoError(t, err)
 	for key, status := range map[string]int{"old-callback-key": 200, "new-callback-key": 200, "other-callback-key": 403} {
 		w := httptest.NewRecorder()
@@ -182,49 +183,50 @@ func TestTwoKeysAreGoodWhileOneReplacesTheOther(t *testing.T) {
 	assert.Equal(t, 2, calls)
 }
 
-func TestAHandlerThatFailsIsAnsweredWith500AndContained(t *testing.T) {
+func TestCallbackHandlerFailureIs500(t *testing.T) {
 	for name, handle := range map[string]func(context.Context, identomat.Callback) error{
-		"an error": func(context.Context, identomat.Callback) error { return errors.New("the database is away") },
-		"a panic": func(context.Context, identomat.Callback) error {
+		"error": func(context.Context, identomat.Callback) error { return errors.New("the database is down") },
+		"panic": func(context.Context, identomat.Callback) error {
 			var m map[string]int
-			//lint:ignore SA5000 the panic is wanted
+			//lint:ignore SA5000 the panic is intended
 			m["x"] = 1
 			return nil
 		},
-		"an abort": func(context.Context, identomat.Callback) error { panic(http.ErrAbortHandler) },
+		"abort": func(context.Context, identomat.Callback) error { panic(http.ErrAbortHandler) },
 	} {
-		var seen error
+		var observed error
 		handler, err := identomat.CallbackHandler([]string{callbackKey}, handle,
-			identomat.WithCallbackErrors(func(_ context.Context, err error) { seen = err }))
+			identomat.WithCallbackErrors(func(_ context.Context, err error) { observed = err }))
 		require.NoError(t, err)
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, callbackRequest(sample(t, "callbacks/one-time-password-request.json")))
 		assert.Equal(t, 500, w.Code, name)
 		assert.Equal(t, "Internal Server Error\n", w.Body.String())
-		require.Error(t, seen, name)
-		if name == "a panic" {
-			assert.Contains(t, seen.Error(), "assignment to entry in nil map")
-			assert.Contains(t, seen.Error(), "callback_test.go")
+		require.Error(t, observed, name)
+		if name == "panic" {
+			assert.Contains(t, observed.Error(), "assignment to entry in nil map")
+			assert.Contains(t, observed.Error(), "callback_test.go")
 		}
 	}
 }
 
-// Addresses in a stack trace hold digits by chance, 0000 nearly always.
-func TestWhereAHandlerPanickedIsToldWhateverTheCode(t *testing.T) {
-	var seen error
+// The one-time password 0000 occurs in nearly every address of a stack trace. It must not
+// cause the stack to be withheld.
+func TestCallbackHandlerPanicKeepsStack(t *testing.T) {
+	var observed error
 	handler, err := identomat.CallbackHandler([]string{callbackKey},
 		func(context.Context, identomat.Callback) error { panic("x") },
-		identomat.WithCallbackErrors(func(_ context.Context, err error) { seen = err }))
+		identomat.WithCallbackErrors(func(_ context.Context, err error) { observed = err }))
 	require.NoError(t, err)
 	handler.ServeHTTP(httptest.NewRecorder(), callbackRequest(
 		`{"callbackApiKey":"callback-api-key-123","type":"one-time-password-request","text":"Your code is 0000"}`))
-	require.Error(t, seen)
-	assert.Contains(t, seen.Error(), "TestWhereAHandlerPanickedIsToldWhateverTheCode.func1\n")
-	assert.Regexp(t, `callback_test\.go:\d+\n`, seen.Error())
-	assert.NotRegexp(t, `[(+]0x`, seen.Error(), "neither arguments nor addresses")
+	require.Error(t, observed)
+	assert.Contains(t, observed.Error(), "TestCallbackHandlerPanicKeepsStack.func1\n")
+	assert.Regexp(t, `callback_test\.go:\d+\n`, observed.Error())
+	assert.NotRegexp(t, `[(+]0x`, observed.Error(), "the stack must contain neither arguments nor addresses")
 }
 
-func TestNothingOfACallbackIsLogged(t *testing.T) {
+func TestCallbackValuesAreNotLogged(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
@@ -233,33 +235,33 @@ func TestNothingOfACallbackIsLogged(t *testing.T) {
 	body := sample(t, "callbacks/one-time-password-request.json")
 	secrets := []string{callbackKey, "6867", "+995512345678", "wwb83rh1se22wd81z0tx8bqlerljq5kgf6rxem1q"}
 	for name, handle := range map[string]func(context.Context, identomat.Callback) error{
-		"an error that repeats the text": func(_ context.Context, c identomat.Callback) error {
+		"error with the text": func(_ context.Context, c identomat.Callback) error {
 			sms, _ := c.SMS()
 			return fmt.Errorf("could not send %s to the customer", sms.Text)
 		},
-		"an error that repeats the number": func(_ context.Context, c identomat.Callback) error {
+		"error with the number": func(_ context.Context, c identomat.Callback) error {
 			sms, _ := c.SMS()
 			return &dumpError{Request: sms.PhoneNumber}
 		},
-		"an error that repeats the session": func(_ context.Context, c identomat.Callback) error {
+		"error with the session": func(_ context.Context, c identomat.Callback) error {
 			return errors.New("no row for " + string(c.SessionID))
 		},
-		"an error that repeats the key":     func(context.Context, identomat.Callback) error { return errors.New(callbackKey) },
-		"an error that prints the callback": func(_ context.Context, c identomat.Callback) error { return fmt.Errorf("%v %+v %#v", c, c, &c) },
-		"a panic with the text": func(_ context.Context, c identomat.Callback) error {
+		"error with the key":      func(context.Context, identomat.Callback) error { return errors.New(callbackKey) },
+		"error with the callback": func(_ context.Context, c identomat.Callback) error { return fmt.Errorf("%v %+v %#v", c, c, &c) },
+		"panic with the text": func(_ context.Context, c identomat.Callback) error {
 			sms, _ := c.SMS()
 			panic(sms.Text)
 		},
-		"a panic with a part of the text": func(_ context.Context, c identomat.Callback) error {
+		"panic with a part of the text": func(_ context.Context, c identomat.Callback) error {
 			sms, _ := c.SMS()
 			panic(strings.TrimPrefix(sms.Text, "Your code is "))
 		},
-		"a panic of the runtime with the code": func(_ context.Context, c identomat.Callback) error {
+		"runtime panic with the code": func(_ context.Context, c identomat.Callback) error {
 			sms, _ := c.SMS()
 			code, err := strconv.Atoi(strings.TrimPrefix(sms.Text, "Your code is "))
 			return fmt.Errorf("%w %d", err, make([]int, 3)[code])
 		},
-		"a panic with an error of the text": func(_ context.Context, c identomat.Callback) error {
+		"panic with an error": func(_ context.Context, c identomat.Callback) error {
 			panic(errors.New(string(c.Raw())))
 		},
 	} {
@@ -270,35 +272,35 @@ func TestNothingOfACallbackIsLogged(t *testing.T) {
 		handler.ServeHTTP(w, callbackRequest(body))
 		assert.Equal(t, 500, w.Code)
 		assert.NotEmpty(t, log.String(), name)
-		// The times, and the files of the program with their lines, hold any digits by chance.
-		told := timeOrPlace.ReplaceAllString(log.String(), "")
-		assert.NotContains(t, told, ".go:")
+		// Times and line numbers may contain the digits of a secret by chance.
+		logged := timeOrLine.ReplaceAllString(log.String(), "")
+		assert.NotContains(t, logged, ".go:")
 		for _, secret := range secrets {
-			assert.NotContains(t, told+w.Body.String(), secret, name)
+			assert.NotContains(t, logged+w.Body.String(), secret, name)
 		}
 	}
 }
 
-// timeOrPlace are the times of a log, and the places of a trace in it.
-var timeOrPlace = regexp.MustCompile(`\btime=\S+|\\n\\t.*?\.(go|s):\d+`)
+// timeOrLine matches the time of a log entry and the file and line of a stack frame.
+var timeOrLine = regexp.MustCompile(`\btime=\S+|\\n\\t.*?\.(go|s):\d+`)
 
-func TestNothingWithinATextOfACallbackIsTold(t *testing.T) {
+func TestNestedCallbackValuesAreWithheld(t *testing.T) {
 	const body = `{"callbackApiKey":"callback-api-key-123","type":"email-one-time-password-request","data":{"to":["nino@example.com"],"code":918273,"text":"Your code is 6867"}}`
 	for _, secret := range []string{"nino@example.com", "918273", "6867"} {
-		var seen error
+		var observed error
 		handler, err := identomat.CallbackHandler([]string{callbackKey},
 			func(context.Context, identomat.Callback) error { return errors.New("the gateway refused " + secret) },
-			identomat.WithCallbackErrors(func(_ context.Context, err error) { seen = err }))
+			identomat.WithCallbackErrors(func(_ context.Context, err error) { observed = err }))
 		require.NoError(t, err)
 		handler.ServeHTTP(httptest.NewRecorder(), callbackRequest(body))
-		require.Error(t, seen)
-		assert.NotContains(t, seen.Error(), secret)
+		require.Error(t, observed)
+		assert.NotContains(t, observed.Error(), secret)
 	}
 }
 
-func TestACallbackHandlerWithoutAKeyIsNotMade(t *testing.T) {
+func TestCallbackHandlerInvalidSettings(t *testing.T) {
 	handle := func(context.Context, identomat.Callback) error { return nil }
-	for name, make := range map[string]func() (http.Handler, error){
+	for want, newHandler := range map[string]func() (http.Handler, error){
 		"no callback API key": func() (http.Handler, error) { return identomat.CallbackHandler(nil, handle) },
 		"key is empty":        func() (http.Handler, error) { return identomat.CallbackHandler([]string{callbackKey, ""}, handle) },
 		"white space":         func() (http.Handler, error) { return identomat.CallbackHandler([]string{callbackKey + "\n"}, handle) },
@@ -311,8 +313,8 @@ func TestACallbackHandlerWithoutAKeyIsNotMade(t *testing.T) {
 			return identomat.CallbackHandler([]string{callbackKey}, handle, identomat.WithCallbackErrors(nil))
 		},
 	} {
-		handler, err := make()
-		assert.ErrorContains(t, err, name)
+		handler, err := newHandler()
+		assert.ErrorContains(t, err, want)
 		assert.NotContains(t, fmt.Sprint(err), callbackKey)
 		assert.Nil(t, handler)
 	}
@@ -322,8 +324,8 @@ func TestACallbackHandlerWithoutAKeyIsNotMade(t *testing.T) {
 	assert.ErrorContains(t, err, "key is empty")
 }
 
-// A hundred copies of one callback at once: each is handled, in the handler's own time.
-func TestAReplayedCallbackReachesTheHandlerEachTime(t *testing.T) {
+// Copies of a callback that arrive at the same time all reach the handler.
+func TestReplayedCallbackIsHandledEachTime(t *testing.T) {
 	var calls atomic.Int32
 	handler, err := identomat.CallbackHandler([]string{callbackKey},
 		func(context.Context, identomat.Callback) error { calls.Add(1); return nil })
@@ -355,13 +357,13 @@ func FuzzCallback(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		callback, err := identomat.ParseCallback(callbackRequest(body), []string{callbackKey})
 		if err != nil {
-			var refused *identomat.CallbackError
-			require.ErrorAs(t, err, &refused)
+			var rejection *identomat.CallbackError
+			require.ErrorAs(t, err, &rejection)
 			require.Equal(t, identomat.Callback{}, callback)
 			return
 		}
-		// Numbers are compared as they are written: some have no float64.
-		read := func(text []byte) (members map[string]any, err error) {
+		// Numbers are compared as text, because some do not fit a float64.
+		decode := func(text []byte) (members map[string]any, err error) {
 			if !json.Valid(text) {
 				return nil, errors.New("not JSON")
 			}
@@ -369,10 +371,10 @@ func FuzzCallback(f *testing.F) {
 			d.UseNumber()
 			return members, d.Decode(&members)
 		}
-		members, err := read([]byte(body))
-		require.NoError(t, err, "what is accepted is JSON")
-		require.Equal(t, callbackKey, members["callbackApiKey"], "and bears the key")
-		raw, err := read(callback.Raw())
+		members, err := decode([]byte(body))
+		require.NoError(t, err, "an accepted body must be JSON")
+		require.Equal(t, callbackKey, members["callbackApiKey"], "an accepted body must contain the key")
+		raw, err := decode(callback.Raw())
 		require.NoError(t, err)
 		for name, value := range raw {
 			require.False(t, strings.EqualFold(name, "callbackApiKey"))

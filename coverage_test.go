@@ -156,7 +156,7 @@ func examplesOf(t *testing.T) map[string]bool {
 // and go test to check its output. An example that calls a helper in another file has no such
 // program.
 func TestExamplesAreComplete(t *testing.T) {
-	for _, folder := range []string{".", "identomattest", "idenfy", "idenfy/idenfytest"} {
+	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, example := range doc.Examples(sourceFiles(t, folder, true)...) {
 			assert.NotNil(t, example.Play, "%s: Example%s is not a complete program", folder, example.Name)
 			assert.True(t, example.Output != "" || example.EmptyOutput, "%s: Example%s has no output", folder, example.Name)
@@ -182,7 +182,7 @@ func sourceFiles(t *testing.T, folder string, tests bool) (files []*ast.File) {
 // TestExportedNamesHaveComments covers functions, methods, types, constants, variables, fields of
 // structs, and methods of interfaces.
 func TestExportedNamesHaveComments(t *testing.T) {
-	for _, folder := range []string{".", "identomattest", "idenfy", "idenfy/idenfytest"} {
+	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, file := range sourceFiles(t, folder, false) {
 			for _, decl := range file.Decls {
 				switch d := decl.(type) {

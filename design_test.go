@@ -46,7 +46,6 @@ func TestTheDesign(t *testing.T) {
 			identomat.Liveness().Active(true),
 			identomat.ProofOfAddress(identomat.UtilityBill, identomat.BankStatement),
 			identomat.UserQuestionnaire("employment").
-				Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}).
 				Ask(
 					identomat.TextQuestion("name", identomat.Text{"en": "Your full name"}).Answer("John Doe").Mandatory(true),
 					identomat.RadioQuestion("employed", identomat.Text{"en": "Are you employed?"},
@@ -54,7 +53,8 @@ func TestTheDesign(t *testing.T) {
 						identomat.Choice("no", identomat.Text{"en": "No"})),
 					identomat.FileQuestion("contract", identomat.Text{"en": "Contract"}).FileTypes("pdf").MaxFiles(2).
 						ShowIf("employed", "yes"),
-				),
+				).
+				Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}),
 		},
 		ClientUserID: "user-12345",
 	})
@@ -117,7 +117,7 @@ func TestTheDesign(t *testing.T) {
 	}
 	var apiErr *identomat.APIError
 	require.ErrorAs(t, err, &apiErr)
-	assert.Equal(t, []any{"result/", 200, "session-not-found", "", ""}, []any{apiErr.Operation, apiErr.StatusCode, apiErr.Code, apiErr.Group, apiErr.Message})
+	assert.Equal(t, []any{"result/", 200, "session-not-found", "", ""}, []any{apiErr.Operation, apiErr.StatusCode, apiErr.Code, apiErr.Group, apiErr.Message()})
 
 	over, cancel := context.WithCancel(ctx)
 	cancel()

@@ -1,115 +1,86 @@
 package identomat
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"reflect"
-	"slices"
 
 	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// DocumentsService reads images of documents and compares faces, outside of any session.
-// (API reference, Processing an image and Additional processing.) A call may cost money, so
-// it is sent again only when it is certain that the service did not process it.
+// DocumentsService reads images of documents and compares faces, outside of any session. (API
+// reference, Processing an image and Additional processing.) A call may be billed, so it is
+// retried only when the service certainly did not process it.
 type DocumentsService struct{ client *Client }
 
-// Document is what was read from an image of a document. It holds personal data: fmt, slog
-// and encoding/json show a mask; store [Document.Raw].
+// Document holds what was read from an image of a document. It is personal data: fmt and slog
+// show a mask, and encoders refuse it; store [Document.Raw].
 type Document struct {
 	private
-	// Fields are what was read, by the service's names. For a passport they are empty; see
+	// Fields holds what was read, by the service's names. It is empty for a passport; see
 	// MRZData and VisualData.
-	Fields DocumentFields
-	// MRZData and VisualData are what the machine-readable zone and the rest of a
-	// passport's page say.
-	MRZData    DocumentFields
-	VisualData DocumentFields
-	// Person is the same put together.
-	Person Person
+	Fields DocumentFields `json:"-"`
+	// MRZData and VisualData hold what was read from the machine-readable zone and from the
+	// rest of a passport's page.
+	MRZData    DocumentFields `json:"mrzData"`
+	VisualData DocumentFields `json:"visualData"`
+	// Person combines the data.
+	Person Person `json:"person"`
 	// RequestID identifies the call, for questions to Identomat.
-	RequestID string
+	RequestID string `json:"requestId"`
 
 	raw json.RawMessage
 }
 
-// Raw is the reply as it came. The caller must not write to it.
+// Raw returns the response. The caller must not modify it.
 func (d *Document) Raw() json.RawMessage { return d.raw }
 
-// Extra holds the fields of the reply's person that this SDK does not know, by their path:
-// "person.eye_color". Unknown fields of the document itself are in Fields.
+// Extra returns the members of the response's person that this SDK does not know or that did
+// not fit, by their path, such as "person.eye_color". Unknown fields of the document itself
+// are in Fields.
 func (d *Document) Extra() map[string]json.RawMessage {
-	found := map[string]json.RawMessage{}
-	unknownFields(d.raw, reflect.TypeFor[documentReply](), "", found)
-	for path := range found {
-		if _, field := d.Fields[path]; field {
-			delete(found, path)
-		}
+	extra := codec.Extra(d.raw, d)
+	for name := range d.Fields {
+		delete(extra, name)
 	}
-	return found
+	return extra
 }
 
-// UnmarshalJSON reads a reply of an image reader. It fails if that is not a reply to a
-// document.
-func (d *Document) UnmarshalJSON(data []byte) error { return d.decode(bytes.Clone(data)) }
+// UnmarshalJSON decodes a response of an image reader, such as a recorded one.
+func (d *Document) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, d) }
 
-// documentReply are the members that are not fields of the document.
-type documentReply struct {
-	MRZData    DocumentFields `json:"mrzData"`
-	VisualData DocumentFields `json:"visualData"`
-	Person     personReply    `json:"person"`
-	RequestID  string         `json:"requestId"`
-}
-
-var documentMembers = [...]string{"mrzData", "visualData", "person", "requestId"}
-
-func (d *Document) decode(data []byte) error {
-	*d = Document{}
-	reply := documentReply{}
-	err := decodeTolerantly(data, func() any {
-		d.Person = Person{}
-		reply = documentReply{Person: personReply{personFields: (*personFields)(&d.Person)}}
-		return &reply
-	})
-	if err != nil {
-		return err
-	}
-	hasPerson, hasFields := false, false
-	for quoted := range membersOf(data) {
-		name := string(memberName(quoted))
-		hasPerson = hasPerson || name == "person"
-		hasFields = hasFields || !slices.Contains(documentMembers[:], name)
-	}
-	fields := DocumentFields{}
-	if hasFields { // a passport has none
-		if err := json.Unmarshal(data, &fields); err != nil {
-			return err
-		}
-		for _, name := range documentMembers {
-			delete(fields, name)
+func (d *Document) decoded(raw json.RawMessage) error {
+	hasPerson := false
+	d.raw, d.Fields = raw, DocumentFields{}
+	for quoted, value := range wire.Members([]byte(raw)) {
+		switch name := wire.Unquote(quoted); name {
+		case "person":
+			hasPerson = true
+		case "mrzData", "visualData", "requestId":
+		default:
+			var field any
+			if err := json.Unmarshal(value, &field); err != nil {
+				return err
+			}
+			d.Fields[name] = field
 		}
 	}
-	if reply.RequestID == "" && !hasPerson && reply.MRZData == nil && reply.VisualData == nil {
-		// Every reply in the documents has both. Without either it is some other object.
-		return errors.New("identomat: not what was read from a document")
+	if d.RequestID == "" && !hasPerson && d.MRZData == nil && d.VisualData == nil {
+		// Every response in the API documentation has a person and a request id.
+		return errors.New("no document")
 	}
-	if d.Person.PhoneNumber == "" {
-		d.Person.PhoneNumber = reply.Person.Phone
-	}
-	d.Fields, d.MRZData, d.VisualData, d.RequestID, d.raw = fields, reply.MRZData, reply.VisualData, reply.RequestID, data
 	return nil
 }
 
 // CardFront reads the front of an identity card with POST card/front/. (API reference,
 // Processing an image, ID card front side.)
 //
-// Errors of this and the other readers: [ValidationError] for a missing or empty file,
+// Errors of this and the other readers: [ValidationError] for a missing or empty file;
 // [TransportError] for a file that cannot be read to its end, with nothing processed;
-// [ErrInvalidKey], [ErrRateLimited], [ErrUnexpectedResponse]. The documents show no error of
-// the readers.
+// [ErrInvalidKey], [ErrRateLimited], [ErrUnexpectedResponse]. The API documentation shows no
+// error of the readers.
 func (s *DocumentsService) CardFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardFront, image)
 }
@@ -149,25 +120,21 @@ func (s *DocumentsService) ResidenceBack(ctx context.Context, image File) (*Docu
 }
 
 // Passport reads the photo page of a passport with POST passport/. (API reference,
-// Processing an image, Passport photo page.) The result is in [Document.MRZData] and
+// Processing an image, Passport photo page.) The data is in [Document.MRZData] and
 // [Document.VisualData]. Errors: as for [DocumentsService.CardFront].
 func (s *DocumentsService) Passport(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.Passport, image)
 }
 
 func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, image File) (*Document, error) {
-	document := new(Document)
-	if err := s.client.upload(ctx, op, "company_key", document, namedFile{"image", image}); err != nil {
-		return nil, err
-	}
-	return document, nil
+	return do[*Document](ctx, s.client, op, upload{{"image", image}})
 }
 
-// FaceComparison says how much two faces are alike.
+// FaceComparison says how similar two faces are.
 type FaceComparison struct {
-	// Similarity goes from 0 to 1. It is nil if the faces could not be compared; the
-	// statuses say why.
-	Similarity *float64 `json:"similarity"`
+	// Similarity is from 0 to 1. It is nil if the faces could not be compared; the statuses say
+	// why.
+	Similarity *float64 `json:"similarity" wire:"strict"`
 	// Face1Statuses and Face2Statuses are remarks on the images, such as FACE_FAR_AWAY.
 	Face1Statuses []string `json:"face1Statuses"`
 	Face2Statuses []string `json:"face2Statuses"`
@@ -175,82 +142,64 @@ type FaceComparison struct {
 	raw json.RawMessage
 }
 
-// Raw is the comparison as it came. The caller must not write to it.
+// Raw returns the comparison as JSON. The caller must not modify it.
 func (c *FaceComparison) Raw() json.RawMessage { return c.raw }
 
-// UnmarshalJSON reads a comparison. It fails if the similarity is missing, or neither a
-// number nor null: a comparison that was not understood must not look like one without a
-// result.
-func (c *FaceComparison) UnmarshalJSON(data []byte) error {
-	var reply struct {
-		Similarity    json.RawMessage `json:"similarity"`
-		Face1Statuses []string        `json:"face1Statuses"`
-		Face2Statuses []string        `json:"face2Statuses"`
+// UnmarshalJSON decodes a comparison, such as a recorded one.
+func (c *FaceComparison) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, c) }
+
+func (c *FaceComparison) decoded(raw json.RawMessage) error {
+	c.raw = raw
+	if _, found := wire.Get(raw, "similarity"); !found {
+		return errors.New("no similarity")
 	}
-	if err := decodeTolerant(data, &reply); err != nil {
-		return err
-	}
-	*c = FaceComparison{Face1Statuses: reply.Face1Statuses, Face2Statuses: reply.Face2Statuses, raw: bytes.Clone(data)}
-	if reply.Similarity == nil {
-		return errors.New("identomat: a comparison without a similarity")
-	}
-	return json.Unmarshal(reply.Similarity, &c.Similarity)
+	return nil
 }
 
-// CompareFaces tells how much two faces are alike with POST compare-faces. (API reference,
-// Additional processing.) The reference wants faces of at least 80 pixels. A reply without a
-// similarity is no error; its Similarity is nil. The documents name no threshold above which
-// two faces are one person's.
+// CompareFaces compares two faces with POST compare-faces. (API reference, Additional
+// processing.) The reference requires faces of at least 80 pixels. If the faces cannot be
+// compared, Similarity is nil and there is no error. No threshold is documented above which
+// two faces belong to one person.
 //
 // Errors: as for [DocumentsService.CardFront].
 func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) (*FaceComparison, error) {
-	var reply comparisonReply
-	err := s.client.upload(ctx, operation.CompareFaces, "companyKey", &reply, namedFile{"face1", face1}, namedFile{"face2", face2})
-	if err != nil {
-		return nil, err
-	}
-	return &reply.Result, nil
+	return do[*FaceComparison](ctx, s.client, operation.CompareFaces, upload{{"face1", face1}, {"face2", face2}})
 }
 
-// comparisonReply is strict where wrapped is not.
-type comparisonReply struct {
-	Result FaceComparison `json:"result"`
-}
-
-func (r *comparisonReply) decode(data []byte) error { return json.Unmarshal(data, r) }
+// upload holds the files of a multipart call, which the company key precedes.
+type upload []namedFile
 
 type namedFile struct {
 	name string
 	file File
 }
 
-// upload sends the company key and then the files.
-func (c *Client) upload(ctx context.Context, op *operation.Operation, keyName string, into decoder, files ...namedFile) error {
-	var p problems
-	for _, f := range files { // before the first is read, which some can be only once
+// form lays out the body of an upload. It returns nil if there are problems.
+func (c *Client) form(ctx context.Context, op *operation.Operation, files upload, p *problems) (*form.Form, error) {
+	for _, f := range files { // before any file is opened, because some can be read only once
 		switch {
 		case f.file.open == nil:
 			p.add(f.name, "is missing")
 		case f.file.once && c.secret.Reveal() != "":
-			p.add(f.name, "can be read only once, and a signature reads it before it is sent")
+			p.add(f.name, "can be read only once, but a signature is computed before it is sent")
 		}
 	}
-	if err := p.err(op.Name); err != nil {
-		return err
+	if len(*p) > 0 {
+		return nil, nil
 	}
 	var parts []form.File
 	for _, f := range files {
 		part, err := f.file.part(ctx, f.name)
 		if unreadable, ok := errors.AsType[*form.SourceError](err); ok {
-			return &TransportError{Operation: op.Name, Err: unreadable}
+			return nil, &TransportError{Operation: op.Name, Err: unreadable}
 		}
 		if err != nil {
 			p.add(f.name, err.Error())
 		}
 		parts = append(parts, part)
 	}
-	if err := p.err(op.Name); err != nil {
-		return err
+	if len(*p) > 0 {
+		return nil, nil
 	}
-	return c.callUpload(ctx, op, form.New([]form.Field{{Name: keyName, Value: c.key.Reveal()}}, parts), into)
+	return form.New([]form.Field{{Name: op.KeyName(), Value: c.key.Reveal()}}, parts), nil
 }

@@ -168,7 +168,7 @@ func TestTheRequestOfCompareFacesAndItsSamples(t *testing.T) {
 		})
 	}
 	for _, text := range []string{
-		`{"result":{}}`, `{"result":[]}`, `{"result":{"face1Statuses":[]}}`, `{"result":{"similarity":"0.9"}}`, `{"result":{"similarity":true}}`,
+		`{"result":{}}`, `{"result":[]}`, `{"result":{"face1Statuses":[]}}`, `{"result":{"similarity":true}}`,
 		`{"result":{"similarity":[]}}`, `{"result":"x"}`, `{"result":0.9}`, `{"result":null}`, `{"similarity":0.9}`, `{}`, `0.9`, `[]`,
 	} {
 		_, err := compareWith(text)

@@ -1,16 +1,22 @@
 package identomat
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/redact"
+	"github.com/identomat-go/identomat/internal/response"
+	"github.com/identomat-go/identomat/internal/signature"
 )
 
-// What the service can answer, for [errors.Is]. Codes are compared without regard to
-// case, hyphens and underscores, because the service spells them in two ways.
+// Causes of an [APIError], for [errors.Is]. Codes match regardless of case, hyphens and
+// underscores, because the service spells each of them in two ways.
 var (
 	// ErrSessionNotFound: no session has this token, or its data was deleted.
 	ErrSessionNotFound = errors.New("identomat: session not found")
@@ -18,8 +24,8 @@ var (
 	ErrSessionInvalid = errors.New("identomat: session invalid")
 	// ErrWrongParameters: the service does not accept the parameters.
 	ErrWrongParameters = errors.New("identomat: wrong parameters")
-	// ErrInvalidKey: the company key is wrong or has no right to the call. The service
-	// has five codes for it: invalid-access, invalid-company-key, company-missing,
+	// ErrInvalidKey: the company key is wrong, or does not permit the call. The service has
+	// five codes for this: invalid-access, invalid-company-key, company-missing,
 	// access-denied and COMPANY_KEY_INVALID.
 	ErrInvalidKey = errors.New("identomat: invalid company key")
 	// ErrFacePhotoNotFound: the session's main document shows no face.
@@ -37,80 +43,80 @@ var (
 	ErrInvalidRights = errors.New("identomat: invalid rights")
 	// ErrUserAlreadyExists: a user with this e-mail address exists.
 	ErrUserAlreadyExists = errors.New("identomat: user already exists")
-	// ErrInternal: the service reported an internalError, a free text that
-	// [APIError.Message] holds.
+	// ErrInternal: the service reported an internalError, whose text [APIError.Message]
+	// returns.
 	ErrInternal = errors.New("identomat: internal error of the service")
 
-	// ErrRateLimited: HTTP 429. [APIError.RetryAfter] tells how long to wait, if the
-	// service did.
+	// ErrRateLimited: HTTP 429. [APIError.RetryAfter] holds the wait that the service asked
+	// for, if it did.
 	ErrRateLimited = errors.New("identomat: rate limited")
-	// ErrUnexpectedResponse: the reply is neither what was asked for nor a known error: a
-	// login or proxy page, a truncated document, another shape, a redirect.
-	ErrUnexpectedResponse = errors.New("identomat: unexpected reply")
-	// ErrTooLarge: the reply is larger than [WithMaxResponseSize] allows, or than
-	// [WithMaxMediaSize] if it is streamed, or an archive is beyond the limits of
-	// [Media.Files], or a reply has more than 250,000 values.
-	ErrTooLarge = errors.New("identomat: reply too large")
-	// ErrSignatureMismatch: the reply's signature is wrong, or missing where
-	// [RequireSignedResponses] demands it. Nothing of the reply can be trusted.
-	ErrSignatureMismatch = errors.New("identomat: reply signature does not match")
+	// ErrUnexpectedResponse: the response is neither the documented one nor a known error. It
+	// is a login or proxy page, a truncated document, JSON of another shape, or a redirect.
+	ErrUnexpectedResponse = errors.New("identomat: unexpected response")
+	// ErrTooLarge: the response exceeds [WithMaxResponseSize], or [WithMaxMediaSize] if it is
+	// streamed, or has more than 250,000 values, or an archive exceeds the limits of
+	// [Media.Files].
+	ErrTooLarge = errors.New("identomat: response too large")
+	// ErrSignatureMismatch: the response's signature is wrong, or missing although
+	// [RequireSignedResponses] is set. Nothing in the response can be trusted.
+	ErrSignatureMismatch = signature.ErrMismatch
 )
 
-// codes maps an error code, reduced by foldCode, to what it means.
-var codes = map[string]error{
-	"sessionnotfound":    ErrSessionNotFound,
-	"sessioninvalid":     ErrSessionInvalid,
-	"wrongparameters":    ErrWrongParameters,
-	"invalidaccess":      ErrInvalidKey,
-	"invalidcompanykey":  ErrInvalidKey,
-	"companymissing":     ErrInvalidKey,
-	"accessdenied":       ErrInvalidKey,
-	"companykeyinvalid":  ErrInvalidKey,
-	"facephotonotfound":  ErrFacePhotoNotFound,
-	"notfound":           ErrNotFound,
-	"alreadyexists":      ErrAlreadyExists,
-	"invalidemailformat": ErrInvalidEmailFormat,
-	"passwordtooshort":   ErrPasswordTooShort,
-	"invalidrights":      ErrInvalidRights,
-	"useralreadyexists":  ErrUserAlreadyExists,
+// kinds holds the error of each meaning that a response can have.
+var kinds = [...]error{
+	response.Other:              nil,
+	response.Unexpected:         ErrUnexpectedResponse,
+	response.TooLarge:           ErrTooLarge,
+	response.SignatureMismatch:  ErrSignatureMismatch,
+	response.RateLimited:        ErrRateLimited,
+	response.Internal:           ErrInternal,
+	response.SessionNotFound:    ErrSessionNotFound,
+	response.SessionInvalid:     ErrSessionInvalid,
+	response.WrongParameters:    ErrWrongParameters,
+	response.InvalidKey:         ErrInvalidKey,
+	response.FacePhotoNotFound:  ErrFacePhotoNotFound,
+	response.NotFound:           ErrNotFound,
+	response.AlreadyExists:      ErrAlreadyExists,
+	response.InvalidEmailFormat: ErrInvalidEmailFormat,
+	response.PasswordTooShort:   ErrPasswordTooShort,
+	response.InvalidRights:      ErrInvalidRights,
+	response.UserAlreadyExists:  ErrUserAlreadyExists,
 }
 
-var codeFolder = strings.NewReplacer("-", "", "_", "")
-
-func foldCode(code string) string { return strings.ToLower(codeFolder.Replace(code)) }
-
-// APIError is a reply that is not what was asked for: an error of the service, with
-// whatever HTTP status it came, or something that is no reply of the service at all.
+// APIError is a response other than the one that was asked for: an error that the service
+// reported, with whatever HTTP status, or content that does not come from the service at all.
 // Test for the cause with [errors.Is] and the Err variables.
 type APIError struct {
 	// Operation is the endpoint, such as result/.
 	Operation string
-	// StatusCode is the HTTP status; the service reports errors with 200, too.
+	// StatusCode is the HTTP status. The service also reports errors with 200.
 	StatusCode int
 	// Code is the service's error code in the service's spelling, or "".
 	Code string
-	// Group is the errorSourceGroup of the reply, or "".
+	// Group is the errorSourceGroup of the response, or "".
 	Group string
-	// Message is the free text of an internalError. It can repeat what was sent, so
-	// no formatter, logger or encoder shows it.
-	Message string
-	// ContentType and Sample describe a reply that was not understood. The sample shows
-	// the reply's structure and known words, never its values.
+	// ContentType and Sample describe a response that was not understood. The sample shows
+	// the structure and known words of the response, never its values.
 	ContentType string
 	Sample      string
-	// RetryAfter is what the reply asked for in its Retry-After header, or 0.
+	// RetryAfter is the wait that the Retry-After header asked for, or 0.
 	RetryAfter time.Duration
 	// Attempts counts the requests that were sent.
 	Attempts int
-	// MaybeProcessed is false only if it is certain that the service did not carry out
-	// the call, in no attempt.
+	// MaybeProcessed is false only if the service certainly did not carry out the call in any
+	// attempt.
 	MaybeProcessed bool
 
-	kind error
+	kind    error
+	message redact.Secret
 }
 
-// Error names the endpoint, the code and the status, and no value of the request or
-// of the reply.
+// Message returns the free text of an internalError. It can repeat the request, so no
+// formatter, logger or encoder shows it.
+func (e *APIError) Message() string { return e.message.Reveal() }
+
+// Error names the endpoint, the cause and the status. It contains no value of the request or
+// the response.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "identomat: %s: ", e.Operation)
@@ -144,22 +150,21 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Is matches the Err variables.
+// Is matches the Err variables. An error built in a test matches by its Code and StatusCode.
 func (e *APIError) Is(target error) bool {
 	if target == ErrRateLimited && e.StatusCode == http.StatusTooManyRequests {
 		return true
 	}
-	// The code counts for errors that were made in a test, too.
-	return e.kind != nil && target == e.kind || e.Code != "" && target == codes[foldCode(e.Code)]
+	return e.kind != nil && target == e.kind || e.Code != "" && target == kinds[response.KindOf(e.Code)]
 }
 
-// Format writes Error under every verb, for a copy of the error, too.
+// Format writes Error under every verb.
 func (e APIError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
 
-// MarshalText is Error, for encoders.
+// MarshalText returns Error, for encoders.
 func (e APIError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// LogValue is a group of the fields that are safe to log.
+// LogValue returns a group of the fields that are safe to log.
 func (e APIError) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("operation", e.Operation), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts)}
 	if e.Code != "" {
@@ -168,20 +173,19 @@ func (e APIError) LogValue() slog.Value {
 	return slog.GroupValue(append(attrs, slog.String("error", e.Error()))...)
 }
 
-// TransportError is a call without a usable reply: no connection, a broken one, a
-// timeout, or the end of the caller's context. [errors.Is] and [errors.As] see the
-// cause. A cause that would print a secret is replaced by a scrubbed one, which
-// errors.As does not see.
+// TransportError is a call without a usable response: no connection, a lost one, a timeout, or
+// the end of the caller's context. [errors.Is] and [errors.As] find the cause. A cause whose
+// text shows a secret is replaced by one without the text, which errors.As does not find.
 type TransportError struct {
 	// Operation is the endpoint, such as begin/.
 	Operation string
-	// Attempts counts the requests that were started; 0 if the context or the rate
+	// Attempts counts the requests that were started. It is 0 if the context or the rate
 	// limiter ended the call before the first, and in [SessionsService.Wait] if the context
 	// ended between two polls.
 	Attempts int
-	// MaybeProcessed is false only if it is certain that the service did not see any of
-	// the attempts. A begin/ with MaybeProcessed may have made a session that costs
-	// money and whose token is lost.
+	// MaybeProcessed is false only if the service certainly did not process any attempt. A
+	// begin/ that may have been processed may have created a session, which costs money and
+	// whose token is lost.
 	MaybeProcessed bool
 	// Err is the cause.
 	Err error
@@ -200,31 +204,10 @@ func (e *TransportError) Error() string {
 	return b.String()
 }
 
-// MaybeProcessed reports whether the service may have carried out the call that ended with
-// err: the MaybeProcessed of the [TransportError] or [APIError] in its tree. It is false for
-// nil, for a [ValidationError], and for errors of anybody else.
-//
-// Ask it before [SessionsService.Begin], or another call that creates something, is made
-// again.
-func MaybeProcessed(err error) bool {
-	var transport *TransportError
-	var api *APIError
-	return errors.As(err, &transport) && transport.MaybeProcessed || errors.As(err, &api) && api.MaybeProcessed
-}
-
-// qualified is an operation after the name of its package. Package idenfy has the same types
-// of errors, and operations such as idenfy/token.
-func qualified(op string) string {
-	if own, found := strings.CutPrefix(op, "idenfy/"); found {
-		return "idenfy: " + own
-	}
-	return "identomat: " + op
-}
-
 // Unwrap returns the cause.
 func (e *TransportError) Unwrap() error { return e.Err }
 
-// Timeout reports whether the cause is a timeout, as net.Error does.
+// Timeout reports whether the cause is a timeout, as in [net.Error].
 func (e *TransportError) Timeout() bool {
 	var t interface{ Timeout() bool }
 	return errors.As(e.Err, &t) && t.Timeout()
@@ -233,11 +216,45 @@ func (e *TransportError) Timeout() bool {
 // Format writes Error under every verb: the cause may be of any type.
 func (e TransportError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
 
-// MarshalText is Error, for encoders.
+// MarshalText returns Error, for encoders.
 func (e TransportError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// LogValue is a group of the fields that are safe to log.
+// LogValue returns a group of the fields that are safe to log.
 func (e TransportError) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("operation", e.Operation), slog.Int("attempts", e.Attempts),
 		slog.Bool("maybe_processed", e.MaybeProcessed), slog.String("error", e.Error()))
+}
+
+// qualified puts the name of the package in front of an operation. An operation of another
+// package is named package/operation; a name of Identomat's with a slash ends in one.
+func qualified(operation string) string {
+	if name, op, found := strings.Cut(operation, "/"); found && !strings.HasSuffix(operation, "/") {
+		return name + ": " + op
+	}
+	return "identomat: " + operation
+}
+
+// MaybeProcessed reports whether the service may have carried out the call that failed with
+// err: it returns MaybeProcessed of the [TransportError] or [APIError] in err's tree. It is
+// false for nil, for a [ValidationError], and for errors from elsewhere.
+//
+// Check it before you retry [SessionsService.Begin], or another call that creates something.
+func MaybeProcessed(err error) bool {
+	var transport *TransportError
+	var api *APIError
+	return errors.As(err, &transport) && transport.MaybeProcessed || errors.As(err, &api) && api.MaybeProcessed
+}
+
+// IsTemporary reports whether a read that failed with err may succeed later: after a
+// [TransportError], and after HTTP 408, 429 and 5xx except 501, unless the caller's own context
+// ended. It says nothing about calls that create something; see [MaybeProcessed].
+func IsTemporary(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	if api, ok := errors.AsType[*APIError](err); ok {
+		return engine.IsTemporary(api.StatusCode)
+	}
+	var transport *TransportError
+	return errors.As(err, &transport)
 }

@@ -136,12 +136,12 @@ func ExampleResult_Raw() {
 	if err := json.Unmarshal([]byte(`{"result":"approved","person":{"first_name":"John"},"a_new_field":7}`), &result); err != nil {
 		log.Fatal(err)
 	}
-	masked, err := json.Marshal(result)
-	fmt.Println(string(masked), err)
+	_, err := json.Marshal(result)
+	fmt.Println(err != nil) // personal data is not encoded by accident
 	fmt.Println(string(result.Raw()))
 	fmt.Println(string(result.Extra()["a_new_field"]))
 	// Output:
-	// "[redacted]" <nil>
+	// true
 	// {"result":"approved","person":{"first_name":"John"},"a_new_field":7}
 	// 7
 }

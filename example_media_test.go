@@ -14,7 +14,7 @@ import (
 )
 
 // approvedSession begins a session and approves it.
-func approvedSession(server *identomattest.Server, steps ...identomat.Step) identomat.Token {
+func approvedSession(server *identomattest.Server, steps ...identomat.AnyStep) identomat.Token {
 	session, err := server.Client().Sessions.Begin(context.Background(), identomat.BeginRequest{Steps: steps})
 	if err != nil {
 		log.Fatal(err)
@@ -26,7 +26,7 @@ func approvedSession(server *identomattest.Server, steps ...identomat.Step) iden
 }
 
 // verified is a fake with a session that has gone through these steps.
-func verified(steps ...identomat.Step) (*identomattest.Server, identomat.Token) {
+func verified(steps ...identomat.AnyStep) (*identomattest.Server, identomat.Token) {
 	server, err := identomattest.Start()
 	if err != nil {
 		log.Fatal(err)

@@ -41,8 +41,8 @@ func ExampleWithRetry() {
 	_, err = client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
 	fmt.Println(err)
 	// Output:
-	// identomat: result/: unexpected reply (HTTP 503, text/plain, 5 attempts): 19 bytes: service unavailable
-	// identomat: begin/: unexpected reply (HTTP 503, text/plain): 19 bytes: service unavailable
+	// identomat: result/: unexpected response (HTTP 503, text/plain, 5 attempts): 19 bytes: service unavailable
+	// identomat: begin/: unexpected response (HTTP 503, text/plain): 19 bytes: service unavailable
 }
 
 // The observer hears of every attempt, also of one that is repeated.

@@ -12,26 +12,27 @@ import (
 
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/form"
+	"github.com/identomat-go/identomat/internal/sniff"
 )
 
-// File is an image to upload. It is read while it is sent, never held in memory, and its
-// name and path are not sent. The zero File is refused by validation.
+// File is an image to upload. It is streamed instead of being held in memory, and neither its
+// name nor its path is sent. Validation rejects the zero File.
 type File struct {
-	open func() (io.ReadCloser, int64, error)
-	once bool
+	open func() (io.ReadCloser, int64, error) // returns the content and its size
+	once bool                                 // open may be called only once
 }
 
-// Format writes a mask under every verb: a file name may be a customer's.
+// Format writes a mask under every verb, because a file name may be that of a customer.
 func (File) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// LogValue is a mask.
+// LogValue returns a mask.
 func (File) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// FileFromPath is the file at path. It is opened when the call is made, and again for a
-// signature. No error repeats the path.
+// FileFromPath returns the file at path. The file is opened during the call, possibly more
+// than once. Errors do not contain the path.
 func FileFromPath(path string) File {
 	return File{open: func() (io.ReadCloser, int64, error) {
-		// Opening a pipe would wait for its other end.
+		// Opening a named pipe would block until its other end is opened.
 		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 			return nil, 0, errNotRegular
 		}
@@ -41,7 +42,7 @@ func FileFromPath(path string) File {
 
 var errNotRegular = errors.New("not a regular file")
 
-// FileFromFS is the file name of a file system such as [embed.FS] or [os.Root.FS].
+// FileFromFS returns a file of a file system such as [embed.FS] or [os.Root.FS].
 func FileFromFS(fsys fs.FS, name string) File {
 	if fsys == nil {
 		return File{}
@@ -56,30 +57,32 @@ func FileFromFS(fsys fs.FS, name string) File {
 	}}
 }
 
-// FileFromBytes is data in memory, which must not change during the call.
+// FileFromBytes returns a file whose content is data. Do not modify data during the call.
 func FileFromBytes(data []byte) File {
 	return File{open: func() (io.ReadCloser, int64, error) {
 		return io.NopCloser(bytes.NewReader(data)), int64(len(data)), nil
 	}}
 }
 
-// FileFromReader is the next size bytes of r, which must be all that it has left. An
-// [io.ReaderAt], such as an [os.File], is read from where an [io.Seeker] stands and can be
-// read again. Any other reader is read once: such a file cannot be signed, and the call is
-// not repeated. It is not closed.
+// FileFromReader returns a file whose content is the rest of r, which must be exactly size
+// bytes. r is not closed.
+//
+// If r is an [io.ReaderAt], such as an [os.File], the file can be read more than once. If r
+// is also an [io.Seeker], the content starts at its current offset, otherwise at offset 0.
+// Any other reader can be read only once, so the call can be neither signed nor retried.
 func FileFromReader(r io.Reader, size int64) File {
 	if r == nil {
 		return File{}
 	}
-	at, again := r.(io.ReaderAt)
+	at, rereadable := r.(io.ReaderAt)
 	seeker, seekable := r.(io.Seeker)
 	if seekable {
 		_, err := seeker.Seek(0, io.SeekCurrent)
-		again = again && err == nil // a pipe is an os.File, too
+		rereadable = rereadable && err == nil // an os.File may be a pipe
 	}
-	if !again {
+	if !rereadable {
 		return File{once: true, open: func() (io.ReadCloser, int64, error) {
-			return nameless{io.NopCloser(r)}, size, nil
+			return pathless{io.NopCloser(r)}, size, nil
 		}}
 	}
 	return File{open: func() (io.ReadCloser, int64, error) {
@@ -90,10 +93,12 @@ func FileFromReader(r io.Reader, size int64) File {
 				return nil, 0, withoutPath(err)
 			}
 		}
-		return nameless{io.NopCloser(io.NewSectionReader(at, offset, size+1))}, size, nil
+		// One more byte than size, to detect a reader that is longer than announced.
+		return pathless{io.NopCloser(io.NewSectionReader(at, offset, size+1))}, size, nil
 	}}
 }
 
+// sized returns the result of opening a regular file, with its size.
 func sized(f fs.File, err error) (io.ReadCloser, int64, error) {
 	if err != nil {
 		return nil, 0, withoutPath(err)
@@ -106,13 +111,13 @@ func sized(f fs.File, err error) (io.ReadCloser, int64, error) {
 		_ = f.Close()
 		return nil, 0, withoutPath(err)
 	}
-	return nameless{f}, info.Size(), nil
+	return pathless{f}, info.Size(), nil
 }
 
-// nameless keeps a file's path out of the errors of reading it.
-type nameless struct{ io.ReadCloser }
+// pathless removes the path of a file from read errors.
+type pathless struct{ io.ReadCloser }
 
-func (f nameless) Read(p []byte) (int, error) {
+func (f pathless) Read(p []byte) (int, error) {
 	n, err := f.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
 		err = withoutPath(err)
@@ -121,67 +126,65 @@ func (f nameless) Read(p []byte) (int, error) {
 }
 
 func withoutPath(err error) error {
-	if at, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("%s: %w", at.Op, at.Err)
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s: %w", pathErr.Op, pathErr.Err)
 	}
 	return err
 }
 
-// maxUpload keeps the sum of sizes from overflowing.
+// maxUpload limits the size of a file, so that the sum of sizes cannot overflow.
 const maxUpload = 1 << 40
 
-// sniffed is how much of a file is looked at to tell its type.
-const sniffed = 512
+// sniffSize is how many bytes of a file are read to detect its type.
+const sniffSize = 512
 
-// part opens the file to learn its size and its type, and lays it out as a part of a form.
-// Everything that can be found out to be wrong is found out before anything is sent.
+// part opens the file to learn its size and type, and returns it as part of a form. It
+// detects as many problems as possible before anything is sent.
 func (f File) part(ctx context.Context, name string) (form.File, error) {
-	type laidOut struct {
+	type result struct {
 		part form.File
 		err  error
 	}
-	done := make(chan laidOut, 1)
-	go func() { // a reader of the caller's may block
-		part, err := f.layOut(name)
-		done <- laidOut{part, err}
+	done := make(chan result, 1)
+	go func() { // the caller's reader may block
+		part, err := f.inspect(name)
+		done <- result{part, err}
 	}()
 	select {
-	case out := <-done:
-		return out.part, out.err
+	case r := <-done:
+		return r.part, r.err
 	case <-ctx.Done():
 		return form.File{}, &form.SourceError{Err: engine.Ended(ctx)}
 	}
 }
 
-func (f File) layOut(name string) (form.File, error) {
+func (f File) inspect(name string) (part form.File, err error) {
 	r, size, err := f.open()
 	if err != nil {
 		return form.File{}, &form.SourceError{Err: err}
 	}
+	defer func() {
+		if err != nil || !f.once {
+			_ = r.Close()
+		}
+	}()
 	switch {
 	case size < 0:
-		err = errors.New("has a negative size")
+		return form.File{}, errors.New("has a negative size")
 	case size == 0:
-		err = errors.New("is empty")
+		return form.File{}, errors.New("is empty")
 	case size > maxUpload:
-		err = errors.New("is larger than 1 TiB")
+		return form.File{}, errors.New("is larger than 1 TiB")
 	}
-	if err != nil {
-		_ = r.Close()
-		return form.File{}, err
-	}
-	head := make([]byte, min(size, sniffed))
-	n, err := io.ReadFull(r, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		_ = r.Close()
+	head := make([]byte, min(size, sniffSize))
+	if _, err := io.ReadFull(r, head); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = form.ErrSize
+		}
 		return form.File{}, &form.SourceError{Err: err}
 	}
-	if n < len(head) {
-		_ = r.Close()
-		return form.File{}, &form.SourceError{Err: form.ErrSize}
-	}
-	contentType := contentTypeOf(head, "")
-	part := form.File{Name: name, FileName: name + extension(contentType), ContentType: contentType, Size: size, Once: f.once}
+	contentType := sniff.ContentType(head, "")
+	part = form.File{Name: name, FileName: name + sniff.Extension(contentType), ContentType: contentType, Size: size, Once: f.once}
 	if f.once {
 		rest := struct {
 			io.Reader
@@ -190,29 +193,9 @@ func (f File) layOut(name string) (form.File, error) {
 		part.Open = func() (io.ReadCloser, error) { return rest, nil }
 		return part, nil
 	}
-	_ = r.Close()
 	part.Open = func() (io.ReadCloser, error) {
 		r, _, err := f.open()
 		return r, err
 	}
 	return part, nil
-}
-
-// extension is for services that go by the name of a file.
-func extension(contentType string) string {
-	switch contentType {
-	case "image/jpeg":
-		return ".jpg"
-	case "image/png":
-		return ".png"
-	case "image/webp":
-		return ".webp"
-	case "image/heic":
-		return ".heic"
-	case "image/tiff":
-		return ".tiff"
-	case "application/pdf":
-		return ".pdf"
-	}
-	return ""
 }

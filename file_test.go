@@ -19,7 +19,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// uploaded is what arrives of a file.
+// uploaded uploads a file and returns the part that is received.
 func uploaded(t *testing.T, image identomat.File, opts ...identomat.Option) (got part, err error) {
 	t.Helper()
 	_, err = stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -34,7 +34,7 @@ func uploaded(t *testing.T, image identomat.File, opts ...identomat.Option) (got
 // onlyReader hides everything but Read.
 type onlyReader struct{ io.Reader }
 
-func TestAFileComesFromAnywhereAndIsSentUnderANeutralName(t *testing.T) {
+func TestFileSources(t *testing.T) {
 	data := picture(100_000)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "Wilhelmina Featherstone.jpg")
@@ -56,14 +56,14 @@ func TestAFileComesFromAnywhereAndIsSentUnderANeutralName(t *testing.T) {
 		want string
 	}{
 		"path": {identomat.FileFromPath(path), data}, "bytes": {identomat.FileFromBytes([]byte(data)), data},
-		"reader":                    {identomat.FileFromReader(onlyReader{strings.NewReader(data)}, int64(len(data))), data},
-		"seeker":                    {identomat.FileFromReader(strings.NewReader(data), int64(len(data))), data},
-		"fs":                        {identomat.FileFromFS(fstest.MapFS{"a/Wilhelmina.jpg": &fstest.MapFile{Data: []byte(data)}}, "a/Wilhelmina.jpg"), data},
-		"root":                      {identomat.FileFromFS(root.FS(), filepath.Base(path)), data},
-		"a file that was read from": {identomat.FileFromReader(half, 50_000), data[50_000:]},
-		"a section":                 {identomat.FileFromReader(io.NewSectionReader(strings.NewReader(data), 10, 1000), 1000), data[10:1010]},
-		"a pipe":                    {identomat.FileFromReader(read, int64(len(data))), data},
-		"one byte":                  {identomat.FileFromBytes([]byte("x")), "x"},
+		"reader":              {identomat.FileFromReader(onlyReader{strings.NewReader(data)}, int64(len(data))), data},
+		"seeker":              {identomat.FileFromReader(strings.NewReader(data), int64(len(data))), data},
+		"fs":                  {identomat.FileFromFS(fstest.MapFS{"a/Wilhelmina.jpg": &fstest.MapFile{Data: []byte(data)}}, "a/Wilhelmina.jpg"), data},
+		"root":                {identomat.FileFromFS(root.FS(), filepath.Base(path)), data},
+		"file with an offset": {identomat.FileFromReader(half, 50_000), data[50_000:]},
+		"section":             {identomat.FileFromReader(io.NewSectionReader(strings.NewReader(data), 10, 1000), 1000), data[10:1010]},
+		"pipe":                {identomat.FileFromReader(read, int64(len(data))), data},
+		"one byte":            {identomat.FileFromBytes([]byte("x")), "x"},
 	} {
 		got, err := uploaded(t, c.file)
 		require.NoError(t, err, name)
@@ -74,10 +74,10 @@ func TestAFileComesFromAnywhereAndIsSentUnderANeutralName(t *testing.T) {
 	}
 	at, err := half.Seek(0, io.SeekCurrent)
 	require.NoError(t, err)
-	assert.EqualValues(t, 50_000, at, "it is not moved")
+	assert.EqualValues(t, 50_000, at, "the offset must not change")
 }
 
-func TestTheContentTypeOfAnUploadIsSniffed(t *testing.T) {
+func TestFileContentType(t *testing.T) {
 	for content, want := range map[string]part{
 		picture(600): {contentType: "image/jpeg", fileName: "image.jpg"}, jpeg: {contentType: "image/jpeg", fileName: "image.jpg"},
 		png: {contentType: "image/png", fileName: "image.png"}, pdf: {contentType: "application/pdf", fileName: "image.pdf"},
@@ -96,14 +96,14 @@ func TestTheContentTypeOfAnUploadIsSniffed(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeSentIsRefusedBeforeAnythingIs(t *testing.T) {
+func TestFileRejectedBeforeSending(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "Wilhelmina.jpg")
 	broken := errors.New("disk on fire")
-	never := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("was sent"); return nil, io.EOF }, identomat.WithoutValidation())
+	never := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("sent"); return nil, io.EOF }, identomat.WithoutValidation())
 	for name, image := range map[string]identomat.File{
 		"zero": {}, "empty": identomat.FileFromBytes(nil), "no reader": identomat.FileFromReader(nil, 5), "no file system": identomat.FileFromFS(nil, "x"),
-		"a negative size": identomat.FileFromReader(strings.NewReader("x"), -1), "no size": identomat.FileFromReader(strings.NewReader("x"), 0),
+		"negative size": identomat.FileFromReader(strings.NewReader("x"), -1), "size 0": identomat.FileFromReader(strings.NewReader("x"), 0),
 	} {
 		_, err := never.Documents.CompareFaces(t.Context(), identomat.FileFromBytes([]byte(jpeg)), image)
 		var invalid *identomat.ValidationError
@@ -117,9 +117,9 @@ func TestAFileThatCannotBeSentIsRefusedBeforeAnythingIs(t *testing.T) {
 		want error
 	}{
 		"missing": {identomat.FileFromPath(path), fs.ErrNotExist}, "missing in fs": {identomat.FileFromFS(fstest.MapFS{}, "Wilhelmina.jpg"), fs.ErrNotExist},
-		"a folder": {identomat.FileFromPath(dir), nil}, "broken": {identomat.FileFromReader(iotest.ErrReader(broken), 10), broken},
+		"folder": {identomat.FileFromPath(dir), nil}, "broken": {identomat.FileFromReader(iotest.ErrReader(broken), 10), broken},
 		"shorter": {identomat.FileFromReader(onlyReader{strings.NewReader("abc")}, 4), nil}, "shorter, seekable": {identomat.FileFromReader(strings.NewReader("abc"), 4), nil},
-		"nothing": {identomat.FileFromReader(onlyReader{strings.NewReader("")}, 1000), nil}, "an invalid name": {identomat.FileFromFS(os.DirFS(dir), "../Wilhelmina.jpg"), fs.ErrInvalid},
+		"nothing": {identomat.FileFromReader(onlyReader{strings.NewReader("")}, 1000), nil}, "invalid name": {identomat.FileFromFS(os.DirFS(dir), "../Wilhelmina.jpg"), fs.ErrInvalid},
 	} {
 		_, err := never.Documents.Passport(t.Context(), c.file)
 		var failed *identomat.TransportError
@@ -128,7 +128,7 @@ func TestAFileThatCannotBeSentIsRefusedBeforeAnythingIs(t *testing.T) {
 		if c.want != nil {
 			require.ErrorIs(t, err, c.want)
 		}
-		if name == "a folder" {
+		if name == "folder" {
 			require.ErrorContains(t, err, "not a regular file")
 		}
 		for e := err; e != nil; e = errors.Unwrap(e) {
@@ -138,30 +138,30 @@ func TestAFileThatCannotBeSentIsRefusedBeforeAnythingIs(t *testing.T) {
 	}
 }
 
-func TestAOneShotReaderCannotBeSigned(t *testing.T) {
-	never := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("was sent"); return nil, io.EOF }, identomat.WithHMAC(secretKey), identomat.WithoutValidation())
+func TestOneShotReaderCannotBeSigned(t *testing.T) {
+	never := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("sent"); return nil, io.EOF }, identomat.WithHMAC(secretKey), identomat.WithoutValidation())
 	source := strings.NewReader(picture(1000))
 	_, err := never.Documents.Passport(t.Context(), identomat.FileFromReader(onlyReader{source}, 1000))
 	var invalid *identomat.ValidationError
 	require.ErrorAs(t, err, &invalid)
 	assert.Contains(t, err.Error(), "can be read only once")
-	assert.Equal(t, 1000, source.Len(), "and was not read")
+	assert.Equal(t, 1000, source.Len(), "the reader must not be read")
 }
 
-// failingFile is a file system whose files fail after some bytes, with their path.
-type failingFile struct{ fstest.MapFS }
+// failingFS is a file system whose files fail after some bytes with an error that contains a path.
+type failingFS struct{ fstest.MapFS }
 
-func (f failingFile) Open(name string) (fs.File, error) {
+func (f failingFS) Open(name string) (fs.File, error) {
 	file, err := f.MapFS.Open(name)
-	return &failsLate{File: file}, err
+	return &failingFile{File: file}, err
 }
 
-type failsLate struct {
+type failingFile struct {
 	fs.File
 	read int
 }
 
-func (f *failsLate) Read(p []byte) (int, error) {
+func (f *failingFile) Read(p []byte) (int, error) {
 	if f.read > 5000 {
 		return 0, &fs.PathError{Op: "read", Path: "/home/Wilhelmina.jpg", Err: errFull}
 	}
@@ -170,8 +170,8 @@ func (f *failsLate) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func TestAPathIsNotInTheErrorOfReadingIt(t *testing.T) {
-	image := identomat.FileFromFS(failingFile{fstest.MapFS{"Wilhelmina.jpg": &fstest.MapFile{Data: []byte(picture(50_000))}}}, "Wilhelmina.jpg")
+func TestFileReadErrorOmitsPath(t *testing.T) {
+	image := identomat.FileFromFS(failingFS{fstest.MapFS{"Wilhelmina.jpg": &fstest.MapFile{Data: []byte(picture(50_000))}}}, "Wilhelmina.jpg")
 	for _, opts := range [][]identomat.Option{nil, {identomat.WithHMAC(secretKey)}} {
 		_, err := stubbed(t, func(r *http.Request) (*http.Response, error) {
 			_, err := io.Copy(io.Discard, r.Body)

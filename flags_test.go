@@ -52,7 +52,7 @@ var flagMethods = []struct {
 
 func TestFlagMethods(t *testing.T) {
 	for _, c := range flagMethods {
-		t.Run(c.want, func(t *testing.T) { assert.Equal(t, c.want, wire(t, c.flags)) })
+		t.Run(c.want, func(t *testing.T) { assert.Equal(t, c.want, sent(t, c.flags)) })
 	}
 }
 
@@ -72,22 +72,22 @@ func TestEveryBooleanFlagCanBeFalse(t *testing.T) {
 		"require_phone_number_check": Flags.RequirePhoneNumberCheck, "require_phone_number": Flags.RequirePhoneNumber,
 		"cascading_identity_verification": Flags.CascadingIdentityVerification,
 	} {
-		assert.Equal(t, `{"`+want+`":false}`, wire(t, set(NewFlags(), false)))
-		assert.Equal(t, `{"`+want+`":true}`, wire(t, set(NewFlags(), true)))
+		assert.Equal(t, `{"`+want+`":false}`, sent(t, set(NewFlags(), false)))
+		assert.Equal(t, `{"`+want+`":true}`, sent(t, set(NewFlags(), true)))
 	}
 }
 
 func TestFlagsKeepOrderAndLastValue(t *testing.T) {
 	f := NewFlags().SkipFace(true).Language(Georgian).SkipFace(false)
-	assert.Equal(t, `{"skip_face":false,"language":"ka"}`, wire(t, f))
+	assert.Equal(t, `{"skip_face":false,"language":"ka"}`, sent(t, f))
 }
 
 func TestZeroFlagsAreUsableAndLeftOut(t *testing.T) {
 	var f Flags
 	assert.True(t, f.IsZero())
 	assert.True(t, NewFlags().IsZero())
-	assert.Equal(t, `{}`, wire(t, f))
-	assert.Equal(t, `{"skip_face":false}`, wire(t, f.SkipFace(false)))
+	assert.Equal(t, `{}`, sent(t, f))
+	assert.Equal(t, `{"skip_face":false}`, sent(t, f.SkipFace(false)))
 	assert.False(t, f.SkipFace(false).IsZero())
 	data, err := json.Marshal(struct {
 		Flags Flags `json:"flags,omitzero"`
@@ -111,9 +111,9 @@ func TestFlagsRoundTripKeepsUnknownOnes(t *testing.T) {
 	const text = `{"zeta":{"deep":[1.0,12345678901234567890]},"skip_face":false,"documentTypes":["id"],"note":"\u10d0\/","none":null}`
 	var f Flags
 	require.NoError(t, json.Unmarshal([]byte(text), &f))
-	assert.Equal(t, text, wire(t, f))
+	assert.Equal(t, text, sent(t, f))
 	assert.Equal(t, `{"zeta":{"deep":[1.0,12345678901234567890]},"skip_face":true,"documentTypes":["id"],"note":"\u10d0\/","none":null,"language":"en"}`,
-		wire(t, f.SkipFace(true).Language(English)))
+		sent(t, f.SkipFace(true).Language(English)))
 	got, ok := f.Get("documentTypes")
 	assert.True(t, ok)
 	assert.Equal(t, `["id"]`, string(got))
@@ -145,22 +145,22 @@ func TestFlagsSharedByGoroutines(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.Equal(t, `{"skip_face":true}`, wire(t, base))
+	assert.Equal(t, `{"skip_face":true}`, sent(t, base))
 }
 
 func TestFlagsWithoutJSONFormAreProblems(t *testing.T) {
 	var p problems
-	NewFlags().SkipFace(true).Set("pipe", make(chan int)).Set("fine", 1).Set("rate", math.NaN()).validate(&p, newPlace("flags"))
+	checkFlags(&p, NewFlags().SkipFace(true).Set("pipe", make(chan int)).Set("fine", 1).Set("rate", math.NaN()))
 	assert.Equal(t, problems{
 		{"flags.pipe", "cannot be encoded as JSON"},
 		{"flags.rate", "cannot be encoded as JSON"},
 	}, p)
 	p = nil
-	NewFlags().DocumentCountries("GEO", "DE").validate(&p, newPlace("flags"))
+	checkFlags(&p, NewFlags().DocumentCountries("GEO", "DE"))
 	assert.Equal(t, problems{{"flags.document_countries[1]", "must be three capital letters, such as DEU"}}, p)
 	p = nil
-	NewFlags().SkipFace(true).Set("fine", map[string]any{"a": 1}).validate(&p, newPlace("flags"))
-	Flags{}.validate(&p, newPlace("flags"))
+	checkFlags(&p, NewFlags().SkipFace(true).Set("fine", map[string]any{"a": 1}))
+	checkFlags(&p, Flags{})
 	assert.Empty(t, p)
 }
 
@@ -194,7 +194,7 @@ func FuzzFlags(f *testing.F) {
 		_ = json.Unmarshal(wantJSON, &want)
 		require.Equal(t, want, s)
 		var p problems
-		set.validate(&p, newPlace("flags"))
+		checkFlags(&p, set)
 		for _, problem := range p {
 			require.True(t, strings.HasPrefix(problem.Path, "flags.document_countries["), "%+v", problem)
 		}

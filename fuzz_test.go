@@ -22,6 +22,9 @@ import (
 
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/response"
+	"github.com/identomat-go/identomat/internal/signature"
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // inlaid is what a reply may hold anywhere, and no error may show.
@@ -46,21 +49,30 @@ func sampleReplies(tb testing.TB, op *operation.Operation) (replies []string) {
 		`<html>502 Bad Gateway</html>`, `{"result":true}`, `{"face_images":"x","result":"rejected","result":"approved"}`)
 }
 
-// into is a decoder of the kind that the operation is called with.
-func into(op *operation.Operation) decoder {
+// classified is a classified response with what was decoded from it.
+type classified struct {
+	engine.Disposition
+	decoded any
+}
+
+// classify classifies and decodes a response as the methods of the operation do.
+func classify(op *operation.Operation, r *engine.Response, readErr error) classified {
+	var into any
 	switch op.Shape {
 	case operation.Token:
-		return new(Session)
+		into = new(Token)
 	case operation.Outcome:
-		return new(Result)
+		into = new(Result)
 	case operation.Object:
-		return new(Document)
-	case operation.Wrapped:
-		return new(wrapped[json.RawMessage])
-	case operation.Binary, operation.DataURI:
-		return neverDecoded{}
+		into = new(Document)
+	default:
+		into = new(json.RawMessage)
 	}
-	return ignored{}
+	p := protocol{client: &Client{}, op: op, out: into}
+	if op.Shape.IsMedia() {
+		p.out = nil
+	}
+	return classified{p.Classify(r, readErr), into}
 }
 
 // FuzzReply compares the classifier with a slow and literal reading of its rules: what passes
@@ -74,45 +86,44 @@ func FuzzReply(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, row uint8, status uint16, contentType string, body []byte, cut uint16) {
 		op := operation.All()[int(row)%len(operation.All())]
-		reply := func(body []byte) *engine.Reply {
-			return &engine.Reply{StatusCode: 100 + int(status)%500, Header: http.Header{"Content-Type": {contentType}}, Body: body}
+		reply := func(body []byte) *engine.Response {
+			return &engine.Response{StatusCode: 100 + int(status)%500, Header: http.Header{"Content-Type": {contentType}}, Body: body}
 		}
-		decoded := into(op)
-		verdict := judge(op, reply(bytes.Clone(body)), nil, decoded)
+		verdict := classify(op, reply(bytes.Clone(body)), nil)
 		if verdict.Err == nil {
 			require.True(t, engine.IsSuccess(reply(nil).StatusCode))
-			require.False(t, verdict.Refused)
-			assertPlainSuccess(t, op, body, decoded)
+			require.False(t, verdict.NotProcessed)
+			assertPlainSuccess(t, op, body, verdict.decoded)
 		} else {
-			assertPlainRefusal(t, reply(nil).StatusCode, verdict)
+			assertPlainRefusal(t, reply(nil).StatusCode, verdict.Disposition)
 		}
 
 		// White space around JSON means nothing.
-		spaced := judge(op, reply(slices.Concat([]byte("\r\n "), body, []byte("\t"))), nil, into(op))
+		spaced := classify(op, reply(slices.Concat([]byte("\r\n "), body, []byte("\t"))), nil)
 		require.Equal(t, kind(verdict.Err), kind(spaced.Err))
-		require.Equal(t, verdict.Refused, spaced.Refused)
+		require.Equal(t, verdict.NotProcessed, spaced.NotProcessed)
 
 		// A person's name in any place of a reply is in no place of an error.
 		at := int(cut) % (len(body) + 1)
 		named := reply(slices.Concat(body[:at], []byte(inlaid), body[at:]))
 		at = int(cut) % (len(contentType) + 1)
 		named.Header.Set("Content-Type", contentType[:at]+inlaid+contentType[at:])
-		if err := judge(op, named, nil, into(op)).Err; err != nil {
+		if err := classify(op, named, nil).Err; err != nil {
 			e := err.(*APIError)
 			require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err)+strings.Join([]string{e.Code, e.Group, e.Sample, e.ContentType}, "\n"), inlaid)
 		}
 
 		// However the body ends, a bad end is no success.
 		for end, want := range map[error]error{
-			engine.ErrTooLarge: ErrTooLarge, &signatureError{}: ErrSignatureMismatch, io.ErrUnexpectedEOF: nil,
+			engine.ErrTooLarge: ErrTooLarge, &signature.Error{}: ErrSignatureMismatch, io.ErrUnexpectedEOF: nil,
 		} {
-			got := judge(op, reply(body), end, into(op))
+			got := classify(op, reply(body), end)
 			require.Equal(t, want, kind(got.Err))
-			require.False(t, got.Refused)
+			require.False(t, got.NotProcessed)
 		}
-		unsigned := judge(op, reply(body), &signatureError{missing: true}, into(op))
+		unsigned := classify(op, reply(body), &signature.Error{Missing: true})
 		require.Error(t, unsigned.Err)
-		require.Equal(t, verdict.Refused, unsigned.Refused)
+		require.Equal(t, verdict.NotProcessed, unsigned.NotProcessed)
 	})
 }
 
@@ -124,17 +135,17 @@ func kind(err error) error {
 	return err
 }
 
-func assertPlainRefusal(t *testing.T, status int, verdict engine.Verdict) {
+func assertPlainRefusal(t *testing.T, status int, verdict engine.Disposition) {
 	var api *APIError
 	require.ErrorAs(t, verdict.Err, &api)
 	require.Equal(t, status, api.StatusCode)
-	if verdict.Refused {
+	if verdict.NotProcessed {
 		require.Less(t, status, 500)
-		require.Contains(t, codes, foldCode(api.Code))
+		require.NotEqual(t, response.Other, response.KindOf(api.Code))
 		require.NotErrorIs(t, api, ErrUnexpectedResponse)
 	}
 	if api.Code != "" {
-		require.True(t, isErrorCode(api.Code), api.Code)
+		require.True(t, response.IsCode(api.Code), api.Code)
 	}
 }
 
@@ -155,15 +166,15 @@ func topMembers(t *testing.T, object []byte) (names []string, values []json.RawM
 }
 
 // assertPlainSuccess holds a reply that passed against the words of the operation table.
-func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, decoded decoder) {
+func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, decoded any) {
 	require.True(t, json.Valid(body), "%q", body)
 	require.NotContains(t, []operation.Shape{operation.Binary, operation.DataURI}, op.Shape, "media is never judged to be a success")
-	text := string(trimJSON(body))
+	text := string(wire.Trim(body))
 	var code string
 	if json.Unmarshal(body, &code) == nil && text[0] == '"' {
 		require.Equal(t, operation.Token, op.Shape, "%q", body)
-		require.Nil(t, codes[foldCode(code)])
-		require.Equal(t, code, string(decoded.(*Session).Token))
+		require.Equal(t, response.Other, response.KindOf(code))
+		require.Equal(t, code, string(*decoded.(*Token)))
 		require.GreaterOrEqual(t, len(code), 16)
 		require.NotEqual(t, strings.ToUpper(code), code)
 		return
@@ -188,14 +199,16 @@ func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, deco
 	require.LessOrEqual(t, results, 1, "two opinions: %q", body)
 	var word string
 	_ = json.Unmarshal(result, &word)
-	require.Nil(t, codes[foldCode(word)], "%q", body)
+	require.Equal(t, response.Other, response.KindOf(word), "%q", body)
 	switch op.Shape {
 	case operation.Outcome:
 		r := decoded.(*Result)
 		require.NotEmpty(t, word)
 		require.Equal(t, strings.EqualFold(word, "approved"), r.Approved(), "%q", body)
 		require.True(t, strings.EqualFold(word, string(r.Outcome)), "%q", body)
-	case operation.Wrapped:
+	case operation.True:
+		require.Equal(t, "true", string(result))
+	case operation.Result:
 		require.NotNil(t, result, "%q", body)
 		require.NotEqual(t, "null", string(result))
 	case operation.Empty:

@@ -21,7 +21,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// signedBy sends req through a signing transport and returns what arrived.
+// signedBy sends req through a signing transport and returns the request and the body that
+// reach the base transport.
 func signedBy(t *testing.T, secret string, req *http.Request, opts ...identomat.HMACOption) (*http.Request, []byte) {
 	t.Helper()
 	var got *http.Request
@@ -50,16 +51,16 @@ func post(t *testing.T, contentType string, body io.Reader) *http.Request {
 	return req
 }
 
-func TestTheVectorOfABody(t *testing.T) {
+func TestHMACBody(t *testing.T) {
 	req := post(t, "application/json", strings.NewReader(`{"company_key":"k"}`))
 	got, body := signedBy(t, "unit-test-secret", req)
 	assert.Equal(t, []string{`signature="IoeWASOLF5T0iE4HGWieg9mh5VHlSYYaeCHo1joy5VQ="`}, got.Header["Authorization"])
 	assert.Equal(t, "identity", got.Header.Get("Accept-Encoding"))
 	assert.Equal(t, `{"company_key":"k"}`, string(body))
-	assert.Empty(t, req.Header.Get("Authorization"), "the caller's request is not changed")
+	assert.Empty(t, req.Header.Get("Authorization"), "the caller's request must not change")
 }
 
-func TestTheVectorOfMultipartParts(t *testing.T) {
+func TestHMACMultipart(t *testing.T) {
 	body := "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\npart-1\r\n" +
 		"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\nContent-Type: image/png\r\n\r\npart-2\r\n--b--\r\n"
 	got, sent := signedBy(t, "unit-test-secret", post(t, `multipart/form-data; boundary=b`, strings.NewReader(body)))
@@ -67,7 +68,7 @@ func TestTheVectorOfMultipartParts(t *testing.T) {
 	assert.Equal(t, body, string(sent))
 }
 
-func TestTheMultipartRuleCanBeReplaced(t *testing.T) {
+func TestWithMultipartDigest(t *testing.T) {
 	got, _ := signedBy(t, "s", post(t, `multipart/form-data; boundary=b`, strings.NewReader("--b\r\n\r\nx\r\n--b--\r\n")),
 		identomat.WithMultipartDigest(func(secret []byte, parts *multipart.Reader) ([]byte, error) {
 			part, err := parts.NextPart()
@@ -80,11 +81,11 @@ func TestTheMultipartRuleCanBeReplaced(t *testing.T) {
 	assert.Equal(t, `signature="`+base64.StdEncoding.EncodeToString(want[:])+`"`, got.Header.Get("Authorization"))
 }
 
-func TestTheKeyNeverStandsInForASignature(t *testing.T) {
+func TestHMACNeverSendsSecretAsSignature(t *testing.T) {
 	key32 := strings.Repeat("k", 32)
 	transport := func(secret string, opts ...identomat.HMACOption) http.RoundTripper {
 		return identomat.NewHMACTransport(secret, roundTrip(func(r *http.Request) (*http.Response, error) {
-			t.Errorf("was sent with %s", r.Header.Get("Authorization"))
+			t.Errorf("sent with %s", r.Header.Get("Authorization"))
 			return nil, io.EOF
 		}), opts...)
 	}
@@ -103,7 +104,7 @@ func TestTheKeyNeverStandsInForASignature(t *testing.T) {
 	require.ErrorContains(t, err, "secret key is empty")
 }
 
-func TestAnotherAuthorizationIsReplaced(t *testing.T) {
+func TestHMACReplacesAuthorization(t *testing.T) {
 	req := post(t, "application/json", strings.NewReader("{}"))
 	req.Header["authorization"] = []string{"Bearer x"}
 	got, _ := signedBy(t, "s", req)
@@ -111,14 +112,14 @@ func TestAnotherAuthorizationIsReplaced(t *testing.T) {
 	assert.NotContains(t, got.Header, "authorization")
 }
 
-func TestABodyThatCanOnlyBeReadOnceIsSignedIfItIsSmall(t *testing.T) {
+func TestHMACBodyWithoutGetBody(t *testing.T) {
 	once := func(n int) io.Reader { return io.MultiReader(strings.NewReader(strings.Repeat("x", n))) }
 	got, body := signedBy(t, "s", post(t, "application/json", once(1000)))
 	assert.Equal(t, sign("s", strings.Repeat("x", 1000)), got.Header.Get("Authorization"))
 	assert.Len(t, body, 1000)
 
 	transport := identomat.NewHMACTransport("s", roundTrip(func(*http.Request) (*http.Response, error) {
-		t.Error("was sent")
+		t.Error("sent")
 		return nil, io.EOF
 	}))
 	for contentType, reader := range map[string]io.Reader{
@@ -129,28 +130,28 @@ func TestABodyThatCanOnlyBeReadOnceIsSignedIfItIsSmall(t *testing.T) {
 	}
 }
 
-func TestNoBodyIsSignedAsTheEmptyBody(t *testing.T) {
+func TestHMACNilBody(t *testing.T) {
 	got, _ := signedBy(t, "s", post(t, "application/json", nil))
 	assert.Equal(t, sign("s", ""), got.Header.Get("Authorization"))
 }
 
-func TestASignedRequestIsNotRedirectedToAnotherOrigin(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("arrived elsewhere") }))
-	defer elsewhere.Close()
-	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
+func TestHMACRedirectToOtherOrigin(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the request followed the redirect") }))
+	defer other.Close()
+	server := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
 	defer server.Close()
-	bare := &http.Client{Transport: identomat.NewHMACTransport("s", nil)}
-	defer bare.CloseIdleConnections()
-	resp, err := bare.Post(server.URL, "application/json", strings.NewReader("{}"))
+	client := &http.Client{Transport: identomat.NewHMACTransport("s", nil)}
+	defer client.CloseIdleConnections()
+	resp, err := client.Post(server.URL, "application/json", strings.NewReader("{}"))
 	if err == nil {
 		resp.Body.Close()
 	}
 	require.ErrorContains(t, err, "another origin")
 }
 
-func TestSignedReplies(t *testing.T) {
+func TestSignedResponses(t *testing.T) {
 	const body = `{"result":"approved"}`
-	refused := `{"argumentError":"session-not-found"}`
+	errorBody := `{"argumentError":"session-not-found"}`
 	for name, c := range map[string]struct {
 		status    int
 		body      string
@@ -158,21 +159,21 @@ func TestSignedReplies(t *testing.T) {
 		required  bool
 		want      error
 	}{
-		"signed":                          {200, body, sign(secretKey, body), false, nil},
-		"signed and required":             {200, body, sign(secretKey, body), true, nil},
-		"not signed":                      {200, body, "", false, nil},
-		"not signed but required":         {200, body, "", true, identomat.ErrSignatureMismatch},
-		"signed with another secret":      {200, body, sign("x", body), false, identomat.ErrSignatureMismatch},
-		"another body":                    {200, body, sign(secretKey, body+" "), true, identomat.ErrSignatureMismatch},
-		"not base64":                      {200, body, `signature="%%%"`, false, identomat.ErrSignatureMismatch},
-		"no quotes":                       {200, body, sign(secretKey, body)[10:], false, identomat.ErrSignatureMismatch},
-		"no prefix":                       {200, body, sign(secretKey, body)[11:], false, identomat.ErrSignatureMismatch},
-		"empty signature":                 {200, body, `signature=""`, false, identomat.ErrSignatureMismatch},
-		"refused":                         {200, refused, "", true, identomat.ErrSessionNotFound},
-		"refused with a wrong signature":  {200, refused, sign("x", refused), false, identomat.ErrSignatureMismatch},
-		"refused with a right signature":  {200, refused, sign(secretKey, refused), true, identomat.ErrSessionNotFound},
-		"failed with 404":                 {404, refused, "", true, identomat.ErrSessionNotFound},
-		"an unsigned page where required": {200, "<html>", "", true, identomat.ErrSignatureMismatch},
+		"signed":                     {200, body, sign(secretKey, body), false, nil},
+		"signed and required":        {200, body, sign(secretKey, body), true, nil},
+		"unsigned":                   {200, body, "", false, nil},
+		"unsigned but required":      {200, body, "", true, identomat.ErrSignatureMismatch},
+		"wrong secret":               {200, body, sign("x", body), false, identomat.ErrSignatureMismatch},
+		"wrong body":                 {200, body, sign(secretKey, body+" "), true, identomat.ErrSignatureMismatch},
+		"not base64":                 {200, body, `signature="%%%"`, false, identomat.ErrSignatureMismatch},
+		"no quotes":                  {200, body, sign(secretKey, body)[10:], false, identomat.ErrSignatureMismatch},
+		"no prefix":                  {200, body, sign(secretKey, body)[11:], false, identomat.ErrSignatureMismatch},
+		"empty signature":            {200, body, `signature=""`, false, identomat.ErrSignatureMismatch},
+		"error unsigned":             {200, errorBody, "", true, identomat.ErrSessionNotFound},
+		"error with wrong signature": {200, errorBody, sign("x", errorBody), false, identomat.ErrSignatureMismatch},
+		"error with right signature": {200, errorBody, sign(secretKey, errorBody), true, identomat.ErrSessionNotFound},
+		"status 404 unsigned":        {404, errorBody, "", true, identomat.ErrSessionNotFound},
+		"page unsigned but required": {200, "<html>", "", true, identomat.ErrSignatureMismatch},
 	} {
 		for _, chunked := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/chunked=%t", name, chunked), func(t *testing.T) {
@@ -208,7 +209,7 @@ func TestSignedReplies(t *testing.T) {
 	}
 }
 
-func TestABareTransportEndsAForgedReplyWithTheMismatchAgainAndAgain(t *testing.T) {
+func TestHMACTransportMismatchPersists(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Authorization", sign("x", "forged"))
 		_, _ = io.WriteString(w, "forged")
@@ -226,7 +227,7 @@ func TestABareTransportEndsAForgedReplyWithTheMismatchAgainAndAgain(t *testing.T
 	require.ErrorIs(t, err, identomat.ErrSignatureMismatch)
 }
 
-func TestTwoSignaturesAreNone(t *testing.T) {
+func TestDuplicateSignature(t *testing.T) {
 	const body = `{"result":"approved"}`
 	client := stubbed(t, func(*http.Request) (*http.Response, error) {
 		resp := reply(200, body)
@@ -236,7 +237,7 @@ func TestTwoSignaturesAreNone(t *testing.T) {
 	require.ErrorIs(t, getResult(client, t.Context()), identomat.ErrSignatureMismatch)
 }
 
-func TestEveryByteOfASignatureCounts(t *testing.T) {
+func TestSignatureComparesEveryByte(t *testing.T) {
 	const body = `{"result":"approved"}`
 	right := hmac.New(sha256.New, []byte(secretKey))
 	right.Write([]byte(body))
@@ -250,7 +251,7 @@ func TestEveryByteOfASignatureCounts(t *testing.T) {
 	}
 }
 
-func TestAnUnsignedFailureIsNoMismatch(t *testing.T) {
+func TestUnsignedErrorResponseIsNotMismatch(t *testing.T) {
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(502, "<html>"), nil },
 		identomat.WithHMAC(secretKey, identomat.RequireSignedResponses()), quick)
 	err := begin(client, t.Context())
@@ -271,16 +272,16 @@ func TestEveryAttemptIsSigned(t *testing.T) {
 	assert.Len(t, signatures, 3)
 }
 
-func TestTheTransportPrintsNoSecret(t *testing.T) {
+func TestHMACTransportMasksSecret(t *testing.T) {
 	client := &http.Client{Transport: identomat.NewHMACTransport(secretKey, nil)}
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v %#v", client, client.Transport, client, client.Transport), secretKey)
 }
 
-func TestANilReplyOrBodyIsNoPanicOfTheSignature(t *testing.T) {
+func TestHMACNilResponseOrBody(t *testing.T) {
 	for name, rt := range map[string]roundTrip{
-		"no reply": func(*http.Request) (*http.Response, error) { return nil, nil },
-		"no body":  func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil },
-		"a signature of no body": func(*http.Request) (*http.Response, error) {
+		"no response": func(*http.Request) (*http.Response, error) { return nil, nil },
+		"no body":     func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil },
+		"signature without body": func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Header: http.Header{"Authorization": {`signature="` + strings.Repeat("A", 43) + `="`}}}, nil
 		},
 	} {
@@ -290,8 +291,8 @@ func TestANilReplyOrBodyIsNoPanicOfTheSignature(t *testing.T) {
 	}
 }
 
-// FuzzMultipartSignature compares the rule, for a form of anybody's and for an upload of the
-// client's, with its definition.
+// FuzzMultipartSignature checks the signature of an arbitrary multipart body, which the
+// transport parses, and of an upload by the client, which it does not parse.
 func FuzzMultipartSignature(f *testing.F) {
 	f.Add("part-1", "part-2")
 	f.Add("", "\r\n--b")
@@ -312,7 +313,7 @@ func FuzzMultipartSignature(f *testing.F) {
 		assert.Equal(t, body.Bytes(), sent)
 
 		if two == "" {
-			return // an empty image is refused
+			return // an empty image is rejected
 		}
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 			parts := partsOf(t, r)

@@ -37,12 +37,13 @@ const (
 
 func guideKYB() Steps {
 	return Steps{
-		Company().Title(Text{"en": "Company data"}).Description(Text{"en": "Follow the simple steps below"}).
+		Company().Description(Text{"en": "Follow the simple steps below"}).
 			Mandatory(FieldCompanyName, FieldRegistrationNumber, FieldRegistrationCountry).
 			Optional(FieldOwnershipPercentage, FieldCompanyEntityType, FieldLegalAddress, FieldTaxID, FieldDateOfIncorporation).
 			Mandatory(FieldFirstName, FieldLastName, FieldDateOfBirth).
-			Optional(FieldContactNumber, FieldEmail, FieldWebsite),
-		Beneficiaries().Title(Text{"en": "Beneficiaries"}).Description(Text{"en": "Enter information about the company's beneficiaries"}).
+			Optional(FieldContactNumber, FieldEmail, FieldWebsite).
+			Title(Text{"en": "Company data"}),
+		Beneficiaries().Description(Text{"en": "Enter information about the company's beneficiaries"}).
 			Roles(
 				Shareholder().Optional(FieldOwnershipPercentage).Mandatory(FieldCompanyName).Optional(FieldCompanyEntityType).
 					Mandatory(FieldRegistrationNumber, FieldRegistrationCountry).Optional(FieldLegalAddress, FieldTaxID, FieldDateOfIncorporation).
@@ -53,25 +54,25 @@ func guideKYB() Steps {
 				Representative().Mandatory(FieldFirstName, FieldLastName, FieldDateOfBirth).Optional(FieldEmail, FieldContactNumber).Verify(true),
 				OtherRole().Mandatory(FieldPositionName, FieldFirstName, FieldLastName, FieldDateOfBirth).Optional(FieldEmail, FieldContactNumber).Verify(true),
 			).
-			KYCConfig("687e0ba12cf633bd323cb0db").KYBConfig("687e0ba12cf633bd323cb0d2"),
-		KYBReview().Title(Text{"en": "Checking the data", "es": "Verificando los datos"}).
-			Description(Text{
-				"en": "Please check the information below to make sure everything is correct",
-				"es": "Por favor revise la información a continuación para asegurarse de que todo esté correcto",
-			}),
+			KYCConfig("687e0ba12cf633bd323cb0db").KYBConfig("687e0ba12cf633bd323cb0d2").
+			Title(Text{"en": "Beneficiaries"}),
+		KYBReview().Description(Text{
+			"en": "Please check the information below to make sure everything is correct",
+			"es": "Por favor revise la información a continuación para asegurarse de que todo esté correcto",
+		}).Title(Text{"en": "Checking the data", "es": "Verificando los datos"}),
 	}
 }
 
 func TestTheGuidesKYBExample(t *testing.T) {
 	want := "[" + guideCompany + "," + guideBeneficiaries + "," + guideReview + "]"
-	assert.Equal(t, want, wire(t, guideKYB()))
+	assert.JSONEq(t, want, sent(t, guideKYB()))
 	var p problems
-	guideKYB().validate(&p, newPlace("steps"))
+	checkSteps(&p, guideKYB())
 	assert.Empty(t, p)
 
 	var decoded Steps
 	require.NoError(t, json.Unmarshal([]byte(want), &decoded))
-	assert.Equal(t, want, wire(t, decoded))
+	assert.Equal(t, want, sent(t, decoded))
 	assert.IsType(t, CompanyStep{}, decoded[0])
 	assert.IsType(t, BeneficiariesStep{}, decoded[1])
 	assert.IsType(t, KYBReviewStep{}, decoded[2])
@@ -91,7 +92,7 @@ func TestKYBMethods(t *testing.T) {
 		{Beneficiaries().KYCConfig("a").KYBConfig("b"), `{"type":"beneficiaries","key":"beneficiaries","kycConfigId":"a","kybConfigId":"b"}`},
 		{KYBReview(), `{"type":"kyb-review","key":"kyb-review"}`},
 	} {
-		assert.Equal(t, "["+c.want+"]", wire(t, Steps{c.step}))
+		assert.Equal(t, "["+c.want+"]", sent(t, Steps{c.step}))
 	}
 }
 
@@ -102,18 +103,18 @@ func TestDecodedKYBStepsCanBeEdited(t *testing.T) {
 	steps[1] = steps[1].(BeneficiariesStep).Roles(Director())
 	steps[2] = steps[2].(BeneficiariesStep).Roles(Director())
 	assert.Equal(t, `[{"type":"company","key":"c","fields":[{"type":"odd","mandatory":"x","more":1.0},{"type":"companyName","mandatory":true}]},`+
-		`{"type":"beneficiaries","key":"b","roles":{"founder":{"n":1.0},"director":{}}},{"type":"beneficiaries","key":"d","roles":{"director":{}}}]`, wire(t, steps))
+		`{"type":"beneficiaries","key":"b","roles":{"founder":{"n":1.0},"director":{}}},{"type":"beneficiaries","key":"d","roles":{"director":{}}}]`, sent(t, steps))
 }
 
 func TestKYBBuildersDoNotChange(t *testing.T) {
 	role := Shareholder().Mandatory(FieldCompanyName)
 	left, right := role.Optional(FieldEmail), role.Optional(FieldWebsite)
-	assert.Equal(t, `{"fields":[{"type":"companyName","mandatory":true}]}`, wire(t, role))
-	assert.Equal(t, `{"fields":[{"type":"companyName","mandatory":true},{"type":"email","mandatory":false}]}`, wire(t, left))
-	assert.Equal(t, `{"fields":[{"type":"companyName","mandatory":true},{"type":"website","mandatory":false}]}`, wire(t, right))
+	assert.Equal(t, `{"fields":[{"type":"companyName","mandatory":true}]}`, sent(t, role))
+	assert.Equal(t, `{"fields":[{"type":"companyName","mandatory":true},{"type":"email","mandatory":false}]}`, sent(t, left))
+	assert.Equal(t, `{"fields":[{"type":"companyName","mandatory":true},{"type":"website","mandatory":false}]}`, sent(t, right))
 	step := Beneficiaries().Roles(left)
 	_ = step.Roles(right)
-	assert.Equal(t, `{"type":"beneficiaries","key":"beneficiaries","roles":{"shareholder":{"fields":[{"type":"companyName","mandatory":true},{"type":"email","mandatory":false}]}}}`, wire(t, step))
+	assert.Equal(t, `{"type":"beneficiaries","key":"beneficiaries","roles":{"shareholder":{"fields":[{"type":"companyName","mandatory":true},{"type":"email","mandatory":false}]}}}`, sent(t, step))
 }
 
 func TestBeneficiariesAreValidated(t *testing.T) {

@@ -8,10 +8,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // The guide's own options: "List of parameters with examples".
-var guideOptions = []QuestionOption{
+var guideOptions = []ChoiceOption{
 	Choice("identity-document", Text{"en": "Identity Document", "es": "Documento de identidad"}),
 	Choice("proof-of-address", Text{"en": "Proof of Address", "es": "Comprobante de domicilio"}),
 }
@@ -25,7 +27,7 @@ const guideTitleJSON = `{"es":"Tu título","en":"Your title"}`
 
 // questionMethods calls every constructor and method of the questions.
 var questionMethods = []struct {
-	question Question
+	question AnyQuestion
 	want     string
 }{
 	{TextQuestion("your-address", guideTitle), `{"type":"string","key":"your-address","title":` + guideTitleJSON + `}`},
@@ -73,18 +75,18 @@ func TestQuestionMethods(t *testing.T) {
 
 // memberOrder is the names of an object's members in their order.
 func memberOrder(t *testing.T, text string) []string {
-	m, err := decodeMembers([]byte(text))
-	require.NoError(t, err)
+	t.Helper()
+	require.True(t, json.Valid([]byte(text)), text)
 	var names []string
-	for _, at := range m.inOrder(nil) {
-		names = append(names, at.name)
+	for quoted := range wire.Members(text) {
+		names = append(names, wire.Unquote(quoted))
 	}
 	return names
 }
 
 func TestEveryQuestionHasSetAndGetters(t *testing.T) {
 	title := Text{"en": "T"}
-	for name, q := range map[string]Question{
+	for name, q := range map[string]AnyQuestion{
 		"string":          TextQuestion("k", title).Set("x", 1),
 		"multiple-choice": CheckboxQuestion("k", title).Set("x", 1),
 		"options":         RadioQuestion("k", title).Set("x", 1),
@@ -94,49 +96,60 @@ func TestEveryQuestionHasSetAndGetters(t *testing.T) {
 	} {
 		decoded := UserQuestionnaire("q").Ask(q).Questions()
 		require.Len(t, decoded, 1)
-		require.IsType(t, q, decoded[0])
-		for _, q := range []Question{q, decoded[0]} {
+		for _, q := range []AnyQuestion{q, decoded[0]} {
 			assert.Equal(t, name, q.QuestionType())
 			assert.Equal(t, "k", q.QuestionKey())
-			assert.Equal(t, title, q.QuestionTitle())
-			x, ok := q.Param("x")
+			got, ok := q.Get("title")
+			assert.True(t, ok)
+			assert.Equal(t, `{"en":"T"}`, string(got))
+			x, ok := q.Get("x")
 			assert.True(t, ok)
 			assert.Equal(t, `1`, string(x))
 		}
 	}
-	assert.Equal(t, `{"key":"a","title":{"en":"T"},"icon":"x"}`, wire(t, Choice("a", title).Set("icon", "x")))
+	assert.Equal(t, `{"key":"a","title":{"en":"T"},"icon":"x"}`, sent(t, Choice("a", title).Set("icon", "x")))
+}
+
+func TestDecodedQuestionsHaveTheirOwnType(t *testing.T) {
+	title := Text{"en": "T"}
+	questions := []AnyQuestion{
+		TextQuestion("a", title), CheckboxQuestion("b", title), RadioQuestion("c", title), DropdownQuestion("d", title), FileQuestion("e", title),
+		CustomQuestion("boolean", "f"),
+	}
+	assert.Equal(t, questions, UserQuestionnaire("u").Ask(questions...).Questions())
+	assert.Equal(t, questions, OperatorQuestionnaire("o").Ask(questions...).Questions())
 }
 
 func TestQuestionnaireMethods(t *testing.T) {
 	title := Text{"en": "T"}
 	for _, c := range []stepCase{
 		{UserQuestionnaire("terms-and-conditions"), `{"type":"user-questionnaire","key":"terms-and-conditions"}`},
-		{UserQuestionnaire("q").Title(title).Description(Text{"en": "D"}).SuccessButton(Text{"en": "Go"}),
-			`{"type":"user-questionnaire","key":"q","title":{"en":"T"},"description":{"en":"D"},"successButtonTitle":{"en":"Go"}}`},
+		{UserQuestionnaire("q").Description(Text{"en": "D"}).SuccessButton(Text{"en": "Go"}).Title(title),
+			`{"type":"user-questionnaire","key":"q","description":{"en":"D"},"successButtonTitle":{"en":"Go"},"title":{"en":"T"}}`},
 		{UserQuestionnaire("q").Ask(CustomQuestion("a", "1"), CustomQuestion("b", "2")).Ask(CustomQuestion("c", "3")),
 			`{"type":"user-questionnaire","key":"q","questions":[{"type":"a","key":"1"},{"type":"b","key":"2"},{"type":"c","key":"3"}]}`},
-		{OperatorQuestionnaire("document-collection").Title(title).Description(Text{"en": "D"}).Ask(TextQuestion("1", title)),
-			`{"type":"operator-questionnaire","key":"document-collection","title":{"en":"T"},"description":{"en":"D"},"questions":[{"type":"string","key":"1","title":{"en":"T"}}]}`},
+		{OperatorQuestionnaire("document-collection").Description(Text{"en": "D"}).Ask(TextQuestion("1", title)).Title(title),
+			`{"type":"operator-questionnaire","key":"document-collection","description":{"en":"D"},"questions":[{"type":"string","key":"1","title":{"en":"T"}}],"title":{"en":"T"}}`},
 		// API reference, begin/: "override specific steps".
-		{UserQuestionnaire("agreement").Title(Text{"en": "Personal information"}).
+		{UserQuestionnaire("agreement").
 			Ask(CustomQuestion("string", "agreement-1").Title(Text{"en": "Your full name"}).Set("answer", "John Doe")).
-			SuccessButton(Text{"en": "Continue"}),
-			`{"type":"user-questionnaire","key":"agreement","title":{"en":"Personal information"},"questions":[{"type":"string","key":"agreement-1","title":{"en":"Your full name"},"answer":"John Doe"}],"successButtonTitle":{"en":"Continue"}}`},
+			SuccessButton(Text{"en": "Continue"}).Title(Text{"en": "Personal information"}),
+			`{"type":"user-questionnaire","key":"agreement","questions":[{"type":"string","key":"agreement-1","title":{"en":"Your full name"},"answer":"John Doe"}],"successButtonTitle":{"en":"Continue"},"title":{"en":"Personal information"}}`},
 	} {
-		assert.Equal(t, "["+c.want+"]", wire(t, Steps{c.step}))
+		assert.Equal(t, "["+c.want+"]", sent(t, Steps{c.step}))
 	}
 }
 
 func TestQuestionnairesDoNotChange(t *testing.T) {
 	base := UserQuestionnaire("q").Ask(CustomQuestion("a", "1"))
 	left, right := base.Ask(CustomQuestion("l", "2")), base.Ask(CustomQuestion("r", "2"))
-	assert.Equal(t, `{"type":"user-questionnaire","key":"q","questions":[{"type":"a","key":"1"}]}`, wire(t, base))
-	assert.Equal(t, `{"type":"user-questionnaire","key":"q","questions":[{"type":"a","key":"1"},{"type":"l","key":"2"}]}`, wire(t, left))
-	assert.Equal(t, `{"type":"user-questionnaire","key":"q","questions":[{"type":"a","key":"1"},{"type":"r","key":"2"}]}`, wire(t, right))
+	assert.Equal(t, `{"type":"user-questionnaire","key":"q","questions":[{"type":"a","key":"1"}]}`, sent(t, base))
+	assert.Equal(t, `{"type":"user-questionnaire","key":"q","questions":[{"type":"a","key":"1"},{"type":"l","key":"2"}]}`, sent(t, left))
+	assert.Equal(t, `{"type":"user-questionnaire","key":"q","questions":[{"type":"a","key":"1"},{"type":"r","key":"2"}]}`, sent(t, right))
 
 	q := TextQuestion("name", Text{"en": "Name"})
 	_ = q.Answer("John Doe").Mandatory(true)
-	assert.Equal(t, `{"type":"string","key":"name","title":{"en":"Name"}}`, wire(t, q))
+	assert.Equal(t, `{"type":"string","key":"name","title":{"en":"Name"}}`, sent(t, q))
 }
 
 func TestDecodedQuestionsCanBeEditedAndAdded(t *testing.T) {
@@ -146,15 +159,14 @@ func TestDecodedQuestionsCanBeEditedAndAdded(t *testing.T) {
 	step := decodeSteps(text)[0].(UserQuestionnaireStep)
 	questions := step.Questions()
 	require.Len(t, questions, 2)
-	assert.Equal(t, Text{"": "Your title"}, questions[0].QuestionTitle())
-	assert.IsType(t, GenericQuestion{}, questions[1])
+	assert.IsType(t, Question{}, questions[1])
 	questions[0] = questions[0].(TextInput).Answer("A")
 	assert.Equal(t, `{"type":"user-questionnaire","key":"q","title":"Plain","questions":[`+
 		`{"title":"Your title","type":"string","key":"question1","odd":1.0,"answer":"A"},{"type":"boolean","key":"b"}],"x":null}`,
-		wire(t, step.Set("questions", questions)))
+		sent(t, step.Set("questions", questions)))
 	assert.Equal(t, `{"type":"user-questionnaire","key":"q","title":"Plain","questions":[`+
 		`{"title":"Your title","type":"string","key":"question1","odd":1.0},{"type":"boolean","key":"b"},{"type":"c","key":"c"}],"x":null}`,
-		wire(t, step.Ask(CustomQuestion("c", "c"))))
+		sent(t, step.Ask(CustomQuestion("c", "c"))))
 	assert.Empty(t, UserQuestionnaire("q").Questions())
 	assert.Empty(t, OperatorQuestionnaire("q").Questions())
 	assert.Len(t, OperatorQuestionnaire("q").Ask(questions...).Questions(), 2)
@@ -163,7 +175,7 @@ func TestDecodedQuestionsCanBeEditedAndAdded(t *testing.T) {
 func TestQuestionnairesAreValidated(t *testing.T) {
 	title := Text{"en": "T"}
 	yes, no := Choice("yes", title), Choice("no", title)
-	ask := func(questions ...Question) Steps { return Steps{UserQuestionnaire("u").Ask(questions...)} }
+	ask := func(questions ...AnyQuestion) Steps { return Steps{UserQuestionnaire("u").Ask(questions...)} }
 	const (
 		at        = "steps[0].questions"
 		empty     = "must not be empty"
@@ -188,7 +200,7 @@ func TestQuestionnairesAreValidated(t *testing.T) {
 		), nil},
 		{"nil question", ask(TextQuestion("a", title), nil), problems{{at + "[1]", "must not be nil"}}},
 		{"nil pointer", ask((*TextInput)(nil)), problems{{at + "[0]", "must not be nil"}}},
-		{"zero value", ask(RadioButtons{}), problems{{at + "[0].type", empty}, {at + "[0].key", empty}}},
+		{"zero value", ask(RadioInput{}), problems{{at + "[0].type", empty}, {at + "[0].key", empty}}},
 		{"empty type", ask(CustomQuestion("", "k")), problems{{at + "[0].type", empty}}},
 		{"empty keys", ask(TextQuestion("", title), TextQuestion("", title)), problems{{at + "[0].key", empty}, {at + "[1].key", empty}}},
 		{"question key twice", ask(TextQuestion("a", title), FileQuestion("a", title)), problems{{at + "[1].key", unique}}},
@@ -198,7 +210,7 @@ func TestQuestionnairesAreValidated(t *testing.T) {
 			problems{{at + "[0].options", oneOption}, {at + "[1].options", oneOption}, {at + "[2].options", oneOption}}},
 		{"options that are no list", ask(CustomQuestion("options", "r").Set("options", "x")), problems{{at + "[0].options", oneOption}}},
 		{"option without key", ask(RadioQuestion("r", title, yes, Choice("", title))), problems{{at + "[0].options[1].key", empty}}},
-		{"zero option", ask(RadioQuestion("r", title, QuestionOption{})), problems{{at + "[0].options[0].key", empty}}},
+		{"zero option", ask(RadioQuestion("r", title, ChoiceOption{})), problems{{at + "[0].options[0].key", empty}}},
 		{"option key twice in a question", ask(RadioQuestion("r", title, yes, no, yes)), problems{{at + "[0].options[2].key", unique}}},
 		{"option key twice in the questionnaire", ask(RadioQuestion("r", title, yes, no), DropdownQuestion("s", title, Choice("maybe", title), no)),
 			problems{{at + "[1].options[1].key", unique}}},
@@ -239,17 +251,17 @@ func TestQuestionnairesAreValidated(t *testing.T) {
 		{"operator's questions", Steps{OperatorQuestionnaire("o").Ask(RadioQuestion("r", title))}, problems{{at + "[0].options", oneOption}}},
 		{"questions in a call", Steps{VideoCall().Steps(UserQuestionnaire("u").Ask(RadioQuestion("r", title)))},
 			problems{{"steps[0].steps[0].questions[0].options", oneOption}}},
-		{"questions of an unknown step are not judged", Steps{CustomStep("face", "f").Set("questions", []Question{RadioQuestion("", nil)})}, nil},
+		{"questions of an unknown step are not judged", Steps{CustomStep("face", "f").Set("questions", []AnyQuestion{RadioQuestion("", nil)})}, nil},
 	}
 	checkProblems(t, cases)
 }
 
 func TestAllProblemsOfAQuestionnaireAreReported(t *testing.T) {
-	var questions []Question
+	var questions []AnyQuestion
 	for i := range 5 {
 		questions = append(questions, RadioQuestion(fmt.Sprint(i), nil))
 	}
 	var p problems
-	Steps{UserQuestionnaire("q").Ask(questions...)}.validate(&p, newPlace("steps"))
+	checkSteps(&p, Steps{UserQuestionnaire("q").Ask(questions...)})
 	assert.Len(t, p, 5)
 }

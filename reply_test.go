@@ -165,7 +165,7 @@ func TestAnUnknownCodeIsAnErrorInEveryForm(t *testing.T) {
 		if code != "" {
 			assert.Contains(t, err.Error(), code)
 		} else {
-			assert.NotEmpty(t, api.Message, "what is no code is still there to be read")
+			assert.NotEmpty(t, api.Message(), "what is no code is still there to be read")
 		}
 	}
 }
@@ -200,7 +200,7 @@ func TestAnInternalErrorKeepsItsTextOutOfItsMessage(t *testing.T) {
 	require.ErrorIs(t, err, identomat.ErrInternal)
 	var api *identomat.APIError
 	require.ErrorAs(t, err, &api)
-	assert.Equal(t, "Illegal arguments: John Smith", api.Message)
+	assert.Equal(t, "Illegal arguments: John Smith", api.Message())
 	assert.Equal(t, "identomat: result/: internal error of the service (HTTP 200)", err.Error())
 	assert.NotContains(t, fmt.Sprintf("%+v %#v %+v", err, err, *api), "Smith")
 }
@@ -213,10 +213,10 @@ func TestWhatIsNeitherTheShapeNorAKnownErrorIsRefused(t *testing.T) {
 		body        string
 		want        string
 	}{
-		"proxy page":       {502, "text/html; charset=utf-8", page, "unexpected reply (HTTP 502, text/html): 79 bytes: html bad gateway html"},
+		"proxy page":       {502, "text/html; charset=utf-8", page, "unexpected response (HTTP 502, text/html): 79 bytes: html bad gateway html"},
 		"page with 200":    {200, "text/html", page, "79 bytes: html bad gateway html"},
-		"empty":            {200, "", "", "empty reply"},
-		"blank":            {200, "", " \n", "empty reply"},
+		"empty":            {200, "", "", "empty response"},
+		"blank":            {200, "", " \n", "empty response"},
 		"null":             {200, "application/json", "null", "null"},
 		"false":            {200, "application/json", "false", "false"},
 		"number":           {200, "application/json", "17", "2 bytes"},

@@ -64,7 +64,7 @@ func printings(t *testing.T, v any) string {
 		switch v.(type) {
 		case identomat.Event: // encoding/json would walk the caller's context
 			continue
-		case identomat.Flags, identomat.Steps, identomat.Step, identomat.Session, identomat.Token:
+		case identomat.Flags, identomat.Steps, identomat.AnyStep, identomat.Session, identomat.Token:
 			if _, direct := x.(slog.LogValuer); !direct {
 				continue // their JSON form is what is sent or stored
 			}
@@ -90,8 +90,7 @@ func privateRequest() identomat.BeginRequest {
 	return identomat.BeginRequest{
 		Flags: identomat.NewFlags().Set("prefill", "Wilhelmina"),
 		Steps: identomat.Steps{identomat.UserQuestionnaire("employment").
-			Title(identomat.Text{"en": "For Wilhelmina"}).
-			Ask(identomat.TextQuestion("name", identomat.Text{"en": "Name"}).Answer("Wilhelmina Featherstone"))},
+			Ask(identomat.TextQuestion("name", identomat.Text{"en": "For Wilhelmina"}).Answer("Wilhelmina Featherstone"))},
 		Name: "Wilhelmina Featherstone", ClientUserID: "F00-AB-77", ParentSessionID: sessionToken,
 		Extra: map[string]any{"note": "Featherstone"},
 	}
@@ -124,7 +123,7 @@ func shown(t *testing.T) map[string]any {
 	message, ok := callback.SMS()
 	require.True(t, ok)
 	return map[string]any{
-		"Callback": callback, "SMS": message, "EmbedOptions": identomat.EmbedOptions{Fields: map[string]string{"csrf": "F00-AB-77"}},
+		"Callback": callback, "SMS": message,
 		"Client": client, "SessionsService": *client.Sessions,
 		"BeginRequest": request, "Flags": request.Flags, "Steps": request.Steps, "UserQuestionnaireStep": step,
 		"Session": identomat.Session{Token: sessionToken, URL: "https://x/?session_token=" + string(sessionToken)}, "Token": sessionToken,
@@ -157,7 +156,7 @@ func shown(t *testing.T) map[string]any {
 		"MediaService":   *client.Media,
 		"Media":          identomat.Media{ContentType: "image/jpeg", Size: 7},
 		"ArchiveFile":    identomat.ArchiveFile{Name: "Wilhelmina.jpg"},
-		"APIError":       identomat.APIError{Operation: "result/", Message: "Wilhelmina"},
+		"APIError":       identomat.APIError{Operation: "result/"},
 		"Event":          identomat.Event{Context: context.WithValue(t.Context(), userKey{}, "Wilhelmina"), Operation: "result/"},
 		"TransportError": identomat.TransportError{Operation: "result/", Err: scrub(t, cause)},
 	}
@@ -193,7 +192,7 @@ func TestNothingExportedPrintsASecret(t *testing.T) {
 // known to hold nothing private.
 func TestEveryExportedTypeIsSearched(t *testing.T) {
 	harmless := map[string]string{
-		"CallbackType": "enumeration", "CallbackError": "a status and one of our own sentences", "CallbackOption": "function",
+		"CallbackType": "enumeration", "Host": "enumeration", "Endpoint": "a name", "CallbackError": "a status and one of our own sentences", "CallbackOption": "function",
 		"Option": "function", "HMACOption": "function", "RateLimiter": "interface", "MultipartDigest": "function",
 		"RetryPolicy": "numbers", "Problem": "paths and rules", "ValidationError": "paths and rules",
 		"RejectReason": "codes of the service", "DocumentPageNumber": "a number",
@@ -202,10 +201,10 @@ func TestEveryExportedTypeIsSearched(t *testing.T) {
 		"EntityType": "enumeration", "KYBField": "enumeration",
 		"GeneralDocumentMedia": "enumeration", "PDFParts": "switches", "FaceComparison": "a number and codes",
 		"ScreeningTopic": "enumeration", "PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration",
-		"Step": "interface", "Question": "interface", "BeneficiaryRole": "object",
+		"AnyStep": "interface", "AnyQuestion": "interface", "BeneficiaryRole": "object",
 		// Questions, options and roles share one object with the steps, which their own tests search.
-		"QuestionOption": "object", "TextInput": "object", "Checkboxes": "object", "RadioButtons": "object",
-		"Dropdown": "object", "FileUpload": "object",
+		"ChoiceOption": "object", "TextInput": "object", "CheckboxInput": "object", "RadioInput": "object",
+		"DropdownInput": "object", "FileInput": "object",
 	}
 	values := shown(t)
 	for _, name := range exportedTypes(t) {
@@ -371,8 +370,8 @@ func TestAValidationErrorRepeatsNoValue(t *testing.T) {
 		paths[i] = p.Path
 	}
 	assert.Equal(t, []string{
-		"flags.x", "steps[1].key", "steps[2].questions[0].answer", "steps[2].questions[0].showConditions.questionKey",
-		"Extra.bad", "Extra.name",
+		"steps[1].key", "steps[2].questions[0].answer", "steps[2].questions[0].showConditions.questionKey",
+		"flags.x", "Extra.bad", "Extra.name",
 	}, paths)
 	assertSecret(t, printings(t, err)+printings(t, *invalid)+printings(t, invalid.Problems), "the validation error")
 	assert.Zero(t, mock.GetTotalCallCount(), "nothing is sent")

@@ -36,6 +36,7 @@ var packages = map[string]string{
 	"time": "time", "url": "net/url",
 	"httpmock": "github.com/jarcoal/httpmock", "identomat": "github.com/identomat-go/identomat",
 	"identomattest": "github.com/identomat-go/identomat/identomattest",
+	"widget":        "github.com/identomat-go/identomat/widget",
 	"idenfy":        "github.com/identomat-go/identomat/idenfy", "idenfytest": "github.com/identomat-go/identomat/idenfy/idenfytest",
 }
 

@@ -18,15 +18,15 @@ import (
 
 // stepCase is a step and the exact JSON that it must send.
 type stepCase struct {
-	step Step
+	step AnyStep
 	want string
 }
 
 // stepMethods calls every constructor and method of the steps in steps.go.
 var stepMethods = []stepCase{
-	{LanguageStep(), `{"type":"language","key":"language"}`},
-	{LanguageStep(English, Georgian), `{"type":"language","key":"language","languages":["en","ka"]}`},
-	{LanguageStep(English).Languages(), `{"type":"language","key":"language","languages":[]}`},
+	{LanguageSelection(), `{"type":"language","key":"language"}`},
+	{LanguageSelection(English, Georgian), `{"type":"language","key":"language","languages":["en","ka"]}`},
+	{LanguageSelection(English).Languages(), `{"type":"language","key":"language","languages":[]}`},
 	{IdentityDocument(), `{"type":"identity-document","key":"identity-document"}`},
 	{IdentityDocument().Types(IDCard, Passport, DriverLicense, ResidenceLicense),
 		`{"type":"identity-document","key":"identity-document","flags":{"document_types":["id","passport","driver_license","residence_license"]}}`},
@@ -66,14 +66,14 @@ var stepMethods = []stepCase{
 		`{"type":"liveness","key":"second","title":{"en":"Look here","ka":"აქ"},"flags":{"maxLivenessAttempts":3},"color":"red"}`},
 	{Liveness().Title(Text{"": "Look here"}), `{"type":"liveness","key":"liveness","title":"Look here"}`},
 	{Liveness().Active(true).Active(false), `{"type":"liveness","key":"liveness","flags":{"liveness":false}}`},
-	{Liveness().Set("flags", []string{}).Active(true), `{"type":"liveness","key":"liveness","flags":{"liveness":true}}`},
+	{LivenessStep{Liveness().Set("flags", []string{})}.Active(true), `{"type":"liveness","key":"liveness","flags":{"liveness":true}}`},
 	{LivenessStep{}, `{}`},
 }
 
 func TestStepMethods(t *testing.T) {
 	for _, c := range stepMethods {
 		t.Run(c.want, func(t *testing.T) {
-			assert.Equal(t, c.want, wire(t, Steps{c.step})[1:len(c.want)+1])
+			assert.Equal(t, c.want, sent(t, Steps{c.step})[1:len(c.want)+1])
 			data, err := json.Marshal(c.step)
 			require.NoError(t, err)
 			assert.Equal(t, c.want, string(data))
@@ -83,8 +83,8 @@ func TestStepMethods(t *testing.T) {
 
 func TestEveryStepHasTheCommonMethods(t *testing.T) {
 	title := Text{"en": "T"}
-	for name, step := range map[string]Step{
-		"language":               LanguageStep().Key("k").Title(title).Flag("f", 1).Set("s", 2),
+	for name, step := range map[string]AnyStep{
+		"language":               LanguageSelection().Key("k").Title(title).Flag("f", 1).Set("s", 2),
 		"identity-document":      IdentityDocument().Key("k").Title(title).Flag("f", 1).Set("s", 2),
 		"liveness":               Liveness().Key("k").Title(title).Flag("f", 1).Set("s", 2),
 		"general-document":       ProofOfAddress().Key("k").Title(title).Flag("f", 1).Set("s", 2),
@@ -107,32 +107,42 @@ func TestEveryStepHasTheCommonMethods(t *testing.T) {
 
 		var decoded Steps
 		require.NoError(t, json.Unmarshal([]byte("["+text+"]"), &decoded))
-		for _, s := range []Step{step, decoded[0]} {
-			assert.IsType(t, step, s)
+		for _, s := range []AnyStep{step, decoded[0]} {
 			assert.Equal(t, name, s.StepType())
 			assert.Equal(t, "k", s.StepKey())
-			assert.Equal(t, title, s.StepTitle())
+			got, ok := s.Get("title")
+			assert.True(t, ok)
+			assert.Equal(t, `{"en":"T"}`, string(got))
 			flag, ok := s.StepFlags().Get("f")
 			assert.True(t, ok)
 			assert.Equal(t, `1`, string(flag))
-			param, ok := s.Param("s")
+			param, ok := s.Get("s")
 			assert.True(t, ok)
 			assert.Equal(t, `2`, string(param))
-			_, ok = s.Param("absent")
+			_, ok = s.Get("absent")
 			assert.False(t, ok)
 		}
 	}
 }
 
+func TestDecodedStepsHaveTheirOwnType(t *testing.T) {
+	steps := Steps{
+		LanguageSelection(), IdentityDocument(), Liveness(), ProofOfAddress(), SelfieWithID(), Company(), Beneficiaries(), KYBReview(),
+		VideoCall(), PhoneNumber(), Email(), Geolocation(), UserQuestionnaire("u"), OperatorQuestionnaire("o"), CustomStep("face", "f"),
+	}
+	assert.Len(t, steps, len(readInventory(t).Steps)+1)
+	assert.Equal(t, steps, decodeSteps(sent(t, steps)))
+}
+
 func TestStepsDoNotChange(t *testing.T) {
 	base := IdentityDocument().Types(Passport)
-	before := wire(t, base)
+	before := sent(t, base)
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
 			for range 100 {
 				key := fmt.Sprint("document-", i)
-				step := base.Key(key).Types(IDCard).AllowUpload(true).Title(Text{"en": key})
+				step := base.Types(IDCard).AllowUpload(true).Key(key).Title(Text{"en": key})
 				data, err := step.MarshalJSON()
 				assert.NoError(t, err)
 				assert.Equal(t, `{"type":"identity-document","key":"`+key+`","flags":{"document_types":["id"],"allow_document_upload":true},"title":{"en":"`+key+`"}}`, string(data))
@@ -140,16 +150,16 @@ func TestStepsDoNotChange(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.Equal(t, before, wire(t, base))
+	assert.Equal(t, before, sent(t, base))
 
 	types := []DocumentType{Passport, IDCard}
 	step := IdentityDocument().Types(types...)
 	types[0] = "changed"
-	nested := []Step{Liveness(), Email()}
+	nested := []AnyStep{Liveness(), Email()}
 	call := VideoCall().Steps(nested...)
 	nested[0] = nil
-	assert.Equal(t, `{"type":"identity-document","key":"identity-document","flags":{"document_types":["passport","id"]}}`, wire(t, step))
-	assert.Equal(t, `{"type":"video-call","key":"video-call","steps":[{"type":"liveness","key":"liveness"},{"type":"email","key":"require_email"}]}`, wire(t, call))
+	assert.Equal(t, `{"type":"identity-document","key":"identity-document","flags":{"document_types":["passport","id"]}}`, sent(t, step))
+	assert.Equal(t, `{"type":"video-call","key":"video-call","steps":[{"type":"liveness","key":"liveness"},{"type":"email","key":"require_email"}]}`, sent(t, call))
 }
 
 func TestDecodedStepsAreSentBackUnchanged(t *testing.T) {
@@ -167,7 +177,7 @@ func TestDecodedStepsAreSentBackUnchanged(t *testing.T) {
 	} {
 		var steps Steps
 		require.NoError(t, json.Unmarshal([]byte(text), &steps), text)
-		assert.Equal(t, text, wire(t, steps))
+		assert.Equal(t, text, sent(t, steps))
 	}
 }
 
@@ -176,11 +186,10 @@ func TestDecodedStepsCanBeEdited(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`[{"title":"ID","type":"identity-document","key":"select_document_id","flags":{"documentTypes":["id"],"allow_document_upload":false},"x":1.0}]`), &steps))
 	step, ok := steps[0].(IdentityDocumentStep)
 	require.True(t, ok)
-	assert.Equal(t, Text{"": "ID"}, step.StepTitle())
 	assert.Equal(t, `{"title":"ID","type":"identity-document","key":"select_document_id","flags":{"documentTypes":["id"],"allow_document_upload":true,"document_countries":["GEO"]},"x":1.0}`,
-		wire(t, step.AllowUpload(true).Countries("GEO")))
+		sent(t, step.AllowUpload(true).Countries("GEO")))
 	assert.Equal(t, `{"title":{"en":"Document"},"type":"identity-document","key":"select_document_id","flags":{"documentTypes":["id"],"allow_document_upload":false},"x":1.0}`,
-		wire(t, step.Title(Text{"en": "Document"})))
+		sent(t, step.Title(Text{"en": "Document"})))
 }
 
 func TestNestedStepsAreReadByTheirType(t *testing.T) {
@@ -193,8 +202,8 @@ func TestNestedStepsAreReadByTheirType(t *testing.T) {
 	} {
 		nested := call.NestedSteps()
 		require.Len(t, nested, 3)
-		assert.Equal(t, `{"type":"liveness","key":"l","odd":1,"flags":{"liveness":true}}`, wire(t, nested[0].(LivenessStep).Active(true)))
-		assert.IsType(t, GenericStep{}, nested[1])
+		assert.Equal(t, `{"type":"liveness","key":"l","odd":1,"flags":{"liveness":true}}`, sent(t, nested[0].(LivenessStep).Active(true)))
+		assert.IsType(t, Step{}, nested[1])
 		assert.IsType(t, VideoCallStep{}, nested[2])
 	}
 	assert.Empty(t, VideoCall().NestedSteps())
@@ -217,7 +226,7 @@ func TestStepsRefuseWhatIsNoListOfSteps(t *testing.T) {
 	var steps Steps
 	require.NoError(t, json.Unmarshal([]byte(`null`), &steps))
 	assert.Nil(t, steps)
-	assert.Equal(t, `[]`, wire(t, Steps(nil)))
+	assert.Equal(t, `[]`, sent(t, Steps(nil)))
 }
 
 // problemCase is a list of steps and the problems that it must have.
@@ -234,7 +243,7 @@ func checkProblems(t *testing.T, cases []problemCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var built problems
-			c.steps.validate(&built, newPlace("steps"))
+			checkSteps(&built, c.steps)
 			assert.Equal(t, c.want, built)
 			data, err := c.steps.MarshalJSON()
 			if err != nil {
@@ -243,7 +252,7 @@ func checkProblems(t *testing.T, cases []problemCase) {
 			var steps Steps
 			require.NoError(t, json.Unmarshal(data, &steps))
 			var decoded problems
-			steps.validate(&decoded, newPlace("steps"))
+			checkSteps(&decoded, steps)
 			assert.Equal(t, c.want, decoded, "decoded")
 		})
 	}
@@ -263,7 +272,7 @@ func TestStepsAreValidated(t *testing.T) {
 	checkProblems(t, []problemCase{
 		{"no steps", nil, nil},
 		{"all kinds", Steps{
-			LanguageStep(), IdentityDocument(), Liveness(), ProofOfAddress(), SelfieWithID(), Company(), Beneficiaries(), KYBReview(),
+			LanguageSelection(), IdentityDocument(), Liveness(), ProofOfAddress(), SelfieWithID(), Company(), Beneficiaries(), KYBReview(),
 			VideoCall(), PhoneNumber(), Email(), Geolocation(), UserQuestionnaire("user"), OperatorQuestionnaire("operator"), CustomStep("face", "f"),
 		}, nil},
 		{"nil", Steps{Email(), nil}, problems{{"steps[1]", "must not be nil"}}},
@@ -281,13 +290,13 @@ func TestStepsAreValidated(t *testing.T) {
 		{"key of a call's step again after it", Steps{VideoCall().Steps(Liveness()), Liveness()}, problems{{"steps[1].key", unique}}},
 		{"key of the call inside it", Steps{VideoCall().Steps(Liveness().Key("video-call"))}, problems{{"steps[0].steps[0].key", unique}}},
 		{"same kind, other key", Steps{Liveness(), VideoCall().Steps(Liveness().Key("again"))}, nil},
-		{"language in a call", Steps{VideoCall().Steps(LanguageStep())},
+		{"language in a call", Steps{VideoCall().Steps(LanguageSelection())},
 			problems{{"steps[0].steps[0].type", "must not be a language step inside a video call"}}},
 		{"operator questionnaire in a call", Steps{VideoCall().Steps(Email(), OperatorQuestionnaire("o"))},
 			problems{{"steps[0].steps[1].type", "must not be an operator questionnaire inside a video call"}}},
-		{"language in a call in a call", Steps{VideoCall().Steps(VideoCall().Key("w").Steps(LanguageStep()))},
+		{"language in a call in a call", Steps{VideoCall().Steps(VideoCall().Steps(LanguageSelection()).Key("w"))},
 			problems{{"steps[0].steps[0].steps[0].type", "must not be a language step inside a video call"}}},
-		{"both beside the call", Steps{LanguageStep(), VideoCall().Steps(UserQuestionnaire("u")), OperatorQuestionnaire("o")}, nil},
+		{"both beside the call", Steps{LanguageSelection(), VideoCall().Steps(UserQuestionnaire("u")), OperatorQuestionnaire("o")}, nil},
 		{"call's steps that are no objects", decodeSteps(`[{"type":"video-call","key":"v","steps":[7,{"type":"email","key":"e"}]}]`),
 			problems{{"steps[0].steps[0]", "must be an object"}}},
 		{"countries", Steps{IdentityDocument().Countries("GEO", "DE", "deu", "Germany", "", "ÄÖÜ", "USA")}, problems{
@@ -299,18 +308,18 @@ func TestStepsAreValidated(t *testing.T) {
 			problems{{"steps[0].steps[0].flags.document_countries[0]", country}}},
 		{"countries that are no texts", decodeSteps(`[{"type":"identity-document","key":"i","flags":{"document_countries":["USA",7]}}]`),
 			problems{{"steps[0].flags.document_countries[1]", country}}},
-		{"flag without JSON form", Steps{Email(), Liveness().Flag("pipe", make(chan int)).Active(true)},
+		{"flag without JSON form", Steps{Email(), Liveness().Active(true).Flag("pipe", make(chan int))},
 			problems{{"steps[1].flags.pipe", "cannot be encoded as JSON"}}},
 		{"parameter without JSON form", Steps{CustomStep("face", "f").Set("rate", math.NaN())},
 			problems{{"steps[0].rate", "cannot be encoded as JSON"}}},
 		{"parameter of a step in a call without JSON form", Steps{VideoCall().Steps(Email().Set("f", func() {}))},
 			problems{{"steps[0].steps[0].f", "cannot be encoded as JSON"}}},
-		{"everything at once", Steps{nil, CustomStep("", ""), VideoCall().Steps(LanguageStep().Flag("f", math.NaN())), VideoCall()}, problems{
-			{"steps[0]", "must not be nil"},
+		{"everything at once", Steps{nil, CustomStep("", ""), VideoCall().Steps(LanguageSelection().Flag("f", math.NaN())), VideoCall()}, problems{
 			{"steps[1].type", empty}, {"steps[1].key", empty},
-			{"steps[2].steps[0].flags.f", "cannot be encoded as JSON"},
 			{"steps[2].steps[0].type", "must not be a language step inside a video call"},
 			{"steps[3].key", unique},
+			{"steps[0]", "must not be nil"},
+			{"steps[2].steps[0].flags.f", "cannot be encoded as JSON"},
 		}},
 	})
 }
@@ -320,7 +329,7 @@ const secret = "Aleksandre-01017012345"
 
 func secretParts() map[string]any {
 	title := Text{"en": secret}
-	questions := map[string]Question{
+	questions := map[string]AnyQuestion{
 		`string "name"`:           TextQuestion("name", title).Answer(secret).ShowIf("x", secret),
 		`string "long"`:           TextQuestion("long", title).AnswerText(title),
 		`multiple-choice "boxes"`: CheckboxQuestion("boxes", title, Choice("a", title)).Answer(secret),
@@ -329,19 +338,20 @@ func secretParts() map[string]any {
 		`file "file"`:             FileQuestion("file", title).Description(title),
 		`boolean "other"`:         CustomQuestion("boolean", "other").Set("answer", secret),
 	}
-	user := UserQuestionnaire("employment").Title(title).Description(title).SuccessButton(title).Set("extra", secret)
+	user := UserQuestionnaire("employment").Description(title).SuccessButton(title)
 	parts := map[string]any{}
 	for want, q := range questions {
 		parts[want] = q
 		user = user.Ask(q)
 	}
-	steps := Steps{user, nil, VideoCall().Title(title).Steps(Email().Flag("default", secret))}
-	data, _ := Steps{user}.MarshalJSON()
-	parts[`user-questionnaire "employment"`] = user
+	titled := user.Title(title).Set("extra", secret)
+	steps := Steps{titled, nil, VideoCall().Steps(Email().Flag("default", secret)).Title(title)}
+	data, _ := Steps{titled}.MarshalJSON()
+	parts[`user-questionnaire "employment"`] = titled
 	parts[`[user-questionnaire "employment", nil, video-call "video-call"]`] = steps
 	parts[`[user-questionnaire "employment"]`] = decodeSteps(string(data))
 	parts[`email "require_email"`] = Email().Flag("default", secret)
-	parts[`company "company"`] = Company().Title(title).Description(title)
+	parts[`company "company"`] = Company().Description(title).Title(title)
 	parts[`shareholder`] = Shareholder().Verify(true).Set("name", secret)
 	parts[`"option"`] = Choice("option", title)
 	parts[`flags[return_url default]`] = NewFlags().ReturnURL("https://bank.example/?name="+secret).Set("default", secret)
@@ -396,7 +406,7 @@ func TestProblemsRepeatNoValueOfTheRequest(t *testing.T) {
 		Beneficiaries().Roles(Shareholder().Verify(true)),
 	}
 	var p problems
-	steps.validate(&p, newPlace("steps"))
+	checkSteps(&p, steps)
 	require.Greater(t, len(p), 8)
 	for _, problem := range p {
 		assert.NotContains(t, problem.Path+problem.Message, secret)
@@ -438,12 +448,12 @@ func FuzzStepsRoundTrip(f *testing.F) {
 		require.Equal(t, string(once), string(twice))
 
 		var p, q problems
-		steps.validate(&p, newPlace("steps"))
-		again.validate(&q, newPlace("steps"))
+		checkSteps(&p, steps)
+		checkSteps(&q, again)
 		require.Equal(t, p, q)
 		_ = fmt.Sprintf("%v %+v %#v", steps, steps, steps)
 		for _, step := range steps {
-			_, _, _, _ = step.StepType(), step.StepKey(), step.StepTitle(), step.StepFlags()
+			_, _, _ = step.StepType(), step.StepKey(), step.StepFlags()
 			switch s := step.(type) {
 			case VideoCallStep:
 				_ = s.NestedSteps()

@@ -19,8 +19,8 @@ import (
 	"sync"
 )
 
-// hand is the limit: what one would write with net/http and encoding/json for just these
-// calls and with care for their cost, without retries, timeouts, limits, checks or errors.
+// hand is the baseline: code that a careful engineer would write for exactly these calls with
+// net/http and encoding/json. It has no retries, timeouts, limits, validation or typed errors.
 type hand struct {
 	client *http.Client
 	base   string
@@ -38,9 +38,9 @@ func newTransport() *http.Transport {
 }
 
 var (
-	replyBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	copyBuffers  = sync.Pool{New: func() any { return new([64 << 10]byte) }}
-	macs         = sync.Pool{New: func() any { return hmac.New(sha256.New, []byte(secretKey)) }}
+	responseBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+	copyBuffers     = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+	macs            = sync.Pool{New: func() any { return hmac.New(sha256.New, []byte(secretKey)) }}
 )
 
 func pooledDigest(data []byte) []byte {
@@ -51,13 +51,13 @@ func pooledDigest(data []byte) []byte {
 	return mac.Sum(nil)
 }
 
-var errSignature = errors.New("the reply is signed wrongly")
+var errSignature = errors.New("signature mismatch")
 
-func rightlySigned(resp *http.Response, digest []byte) bool {
-	code, opened := strings.CutPrefix(resp.Header.Get("Authorization"), `signature="`)
-	code, closed := strings.CutSuffix(code, `"`)
-	want, err := base64.StdEncoding.DecodeString(code)
-	return opened && closed && err == nil && hmac.Equal(digest, want)
+func verifySignature(resp *http.Response, digest []byte) bool {
+	encoded, prefixed := strings.CutPrefix(resp.Header.Get("Authorization"), `signature="`)
+	encoded, suffixed := strings.CutSuffix(encoded, `"`)
+	want, err := base64.StdEncoding.DecodeString(encoded)
+	return prefixed && suffixed && err == nil && hmac.Equal(digest, want)
 }
 
 func (h *hand) send(path, contentType string, body []byte) (*http.Response, error) {
@@ -81,7 +81,8 @@ func (h *hand) do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// read decodes a reply from a pooled buffer, or from one of its length that it keeps.
+// read decodes a response. With keep it also returns the body, in a buffer of exactly that size;
+// otherwise it uses a pooled buffer.
 func (h *hand) read(resp *http.Response, into any, keep bool) (raw []byte, err error) {
 	defer resp.Body.Close()
 	if keep {
@@ -90,15 +91,15 @@ func (h *hand) read(resp *http.Response, into any, keep bool) (raw []byte, err e
 			return nil, err
 		}
 	} else {
-		buf := replyBuffers.Get().(*bytes.Buffer)
-		defer replyBuffers.Put(buf)
+		buf := responseBuffers.Get().(*bytes.Buffer)
+		defer responseBuffers.Put(buf)
 		buf.Reset()
 		if _, err := buf.ReadFrom(resp.Body); err != nil {
 			return nil, err
 		}
 		raw = buf.Bytes()
 	}
-	if h.signed && !rightlySigned(resp, pooledDigest(raw)) {
+	if h.signed && !verifySignature(resp, pooledDigest(raw)) {
 		return nil, errSignature
 	}
 	if err := json.Unmarshal(raw, into); err != nil || !keep {
@@ -155,7 +156,7 @@ func (h *hand) download() (answer, error) {
 	defer macs.Put(mac)
 	mac.Reset()
 	n, err := copyPooled(mac, resp.Body)
-	if err == nil && !rightlySigned(resp, mac.Sum(nil)) {
+	if err == nil && !verifySignature(resp, mac.Sum(nil)) {
 		err = errSignature
 	}
 	return answer{n: n}, err
@@ -167,7 +168,7 @@ func copyPooled(w io.Writer, r io.Reader) (int64, error) {
 	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buf[:])
 }
 
-// signUpload reads the file for the signature of its form.
+// signUpload reads the file and returns the signature of the upload form.
 func signUpload() (string, error) {
 	file, err := os.Open(uploadFile)
 	if err != nil {
@@ -181,15 +182,16 @@ func signUpload() (string, error) {
 	return authorization(mac.Sum(nil)), nil
 }
 
-// A framed file is a form of known length: nothing is copied, nothing runs beside it.
-type framed struct {
+// formReader streams the upload form. Its length is known in advance, so it needs neither a buffer
+// for the file nor a goroutine.
+type formReader struct {
 	io.Reader
 	file     *os.File
 	length   int64
 	boundary string
 }
 
-func frame() (*framed, error) {
+func openForm() (*formReader, error) {
 	file, err := os.Open(uploadFile)
 	if err != nil {
 		return nil, err
@@ -201,16 +203,16 @@ func frame() (*framed, error) {
 	}
 	boundary := rand.Text()
 	head, tail := formHead(boundary), formTail(boundary)
-	return &framed{
+	return &formReader{
 		io.MultiReader(strings.NewReader(head), file, strings.NewReader(tail)), file,
 		int64(len(head)) + info.Size() + int64(len(tail)), boundary,
 	}, nil
 }
 
-func (f *framed) contentType() string { return "multipart/form-data; boundary=" + f.boundary }
+func (f *formReader) contentType() string { return "multipart/form-data; boundary=" + f.boundary }
 
 func (h *hand) upload() (answer, error) {
-	form, err := frame()
+	form, err := openForm()
 	if err != nil {
 		return answer{}, err
 	}
@@ -247,7 +249,7 @@ func (h *hand) search() (answer, error) {
 	})
 }
 
-// searchBy reads page after page until one is empty.
+// searchBy reads pages until it gets an empty one.
 func searchBy(call func(body searchRequest, into any) ([]byte, error)) (answer, error) {
 	var found answer
 	for {
@@ -260,6 +262,6 @@ func searchBy(call func(body searchRequest, into any) ([]byte, error)) (answer, 
 			return found, nil
 		}
 		found.n += int64(hits.Len())
-		found.text = hits.Index(hits.Len() - 1).Field(nameOfHit).String()
+		found.text = hits.Index(hits.Len() - 1).Field(hitNameField).String()
 	}
 }

@@ -1,13 +1,13 @@
-// Command bench compares the calls of this SDK with the same calls by hand and by what one
-// would take instead. From the root of the repository:
+// Command bench compares calls of this SDK with the same calls written by hand and with other
+// clients. Run it from the root of the repository:
 //
 //	go run ./bench
 //
-// The server is a process of its own, so what is counted is the client's work alone. The
-// clients take turns, one batch of calls each a round, and a figure is the median over the
-// rounds of the ratio to the hand-written call of the same round: whatever slows the machine
-// down slows all of them. Before anything is measured, every client has to show that it sent
-// the same request and read the same reply as the hand-written one.
+// The server runs in a separate process, so the figures cover only the client's work. In each
+// round, every client makes one batch of calls. A figure is the median over all rounds of the ratio
+// to the hand-written calls of the same round, so anything that slows down the machine affects all
+// clients. Before a measurement, the program checks that every client sends the same request and
+// decodes the same response as the hand-written client.
 package main
 
 import (
@@ -31,11 +31,11 @@ func main() {
 		serve()
 		return
 	}
-	rounds := flag.Int("rounds", 30, "rounds to take the medians of")
-	quick := flag.Bool("quick", false, "show in seconds that everything runs; the figures mean nothing")
-	only := flag.String("rows", "", "regular expression of the rows to measure")
-	columns := flag.String("columns", "", "regular expression of the columns to measure beside the limit")
-	profile := flag.String("cpuprofile", "", "write a CPU profile of the measurement to this file")
+	rounds := flag.Int("rounds", 30, "number of rounds")
+	quick := flag.Bool("quick", false, "only check in a few seconds that everything runs; the figures are meaningless")
+	only := flag.String("rows", "", "measure only the rows that match this `regexp`")
+	columns := flag.String("columns", "", "measure only the clients that match this `regexp`, beside the baseline")
+	profile := flag.String("cpuprofile", "", "write a CPU profile to `file`")
 	flag.Parse()
 	if err := run(*rounds, *quick, *only, *columns, *profile); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -47,21 +47,22 @@ func main() {
 type row struct {
 	name string
 	call func(client) (answer, error)
-	// batch is how many calls make one measurement; workers make them at the same time.
+	// batch is the number of calls per measurement. If workers is set, that many goroutines share
+	// them.
 	batch, workers int
 }
 
 var rows = []row{
 	{name: "begin", call: client.begin, batch: 300},
-	{name: "result, reply kept", call: client.result, batch: 200},
-	{name: "result, reply not kept", call: client.outcome, batch: 200},
+	{name: "result, response kept", call: client.result, batch: 200},
+	{name: "result, response not kept", call: client.outcome, batch: 200},
 	{name: "download 16 MiB", call: client.download, batch: 6},
 	{name: "upload 8 MiB", call: client.upload, batch: 10},
-	{name: "begin, 8 at once", call: client.begin, batch: 400, workers: 8},
+	{name: "begin, 8 concurrent", call: client.begin, batch: 400, workers: 8},
 	{name: "search, 230 hits", call: client.search, batch: 20},
 }
 
-// A column is one way to make the calls.
+// A column is one client.
 type column struct {
 	name string
 	make func(base string, signed bool) (client, error)
@@ -70,8 +71,8 @@ type column struct {
 var columns = []column{
 	{"by hand", func(base string, signed bool) (client, error) { return byHand(base, signed), nil }},
 	{"identomat", newSDK},
-	// The same code again: what differs from 1 in this column is chance.
-	{"by hand again", func(base string, signed bool) (client, error) { return byHand(base, signed), nil }},
+	// The same code as the baseline: the deviation from 1 in this column is noise.
+	{"by hand (control)", func(base string, signed bool) (client, error) { return byHand(base, signed), nil }},
 	{"resty", newResty},
 	{"retryablehttp", newRetryable},
 	{"go-github", newGitHub},
@@ -148,12 +149,12 @@ func run(rounds int, quick bool, only, names, profile string) error {
 	return nil
 }
 
-// check makes every client call once and compares with the call by hand: what the server
-// got, and what came of the reply.
+// check makes one call with every client and compares the request that the server received and the
+// decoded answer with those of the hand-written client.
 func check(base string, r row, chosen []column, clients []client) error {
 	var want, wantAnswer string
 	for i, c := range clients {
-		got, gotAnswer, err := observed(base, func() (answer, error) { return r.call(c) })
+		got, gotAnswer, err := observe(base, func() (answer, error) { return r.call(c) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", chosen[i].name, err)
 		}
@@ -170,10 +171,10 @@ func check(base string, r row, chosen []column, clients []client) error {
 	return nil
 }
 
-// A cost is that of one call.
+// A cost is the average cost of one call.
 type cost struct{ time, allocs, bytes float64 }
 
-// A measurement has the costs of every client in every round.
+// A measurement holds the costs of every client in every round.
 type measurement struct {
 	row     string
 	clients [][]cost
@@ -181,18 +182,19 @@ type measurement struct {
 
 func (r row) measure(rounds int, clients []client) (measurement, error) {
 	m := measurement{row: r.name, clients: make([][]cost, len(clients))}
-	for _, c := range clients { // connections, pools and caches
+	for _, c := range clients { // warm up connections, pools and caches
 		if _, err := r.run(c); err != nil {
 			return m, err
 		}
 	}
 	for range rounds {
-		for _, at := range rand.Perm(len(clients)) { // nobody is always the one after a client that leaves much to collect
-			c, err := r.run(clients[at])
+		// A random order, so that no client always runs after one that leaves much garbage.
+		for _, i := range rand.Perm(len(clients)) {
+			c, err := r.run(clients[i])
 			if err != nil {
 				return m, err
 			}
-			m.clients[at] = append(m.clients[at], c)
+			m.clients[i] = append(m.clients[i], c)
 		}
 	}
 	return m, nil
@@ -243,7 +245,7 @@ func (r row) calls(c client) error {
 	return nil
 }
 
-// describe tells what the figures depend on.
+// describe prints the machine and the versions that the figures depend on.
 func describe(rounds int, quick bool) {
 	cpu := "unknown CPU"
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -261,33 +263,33 @@ func describe(rounds int, quick bool) {
 			}
 		}
 	}
-	fmt.Println("\nTime / allocations / bytes allocated of one call, where the call by hand is 1.")
+	fmt.Println("\nTime / allocations / bytes allocated per call, relative to the hand-written call.")
 	if quick {
-		fmt.Println("A quick run: it shows that every client does the same work. The figures mean nothing.")
+		fmt.Println("This is a quick run, which only checks that every client does the same work. The figures are meaningless.")
 	}
 }
 
 func report(signed bool, chosen []column, measured []measurement) {
 	title := "unsigned"
 	if signed {
-		title = "signed, replies verified"
+		title = "signed, responses verified"
 	}
 	fmt.Printf("\n| %s | by hand |", title)
 	for _, c := range chosen[1:] {
 		fmt.Printf(" %s |", c.name)
 	}
-	fmt.Print(" middle half of identomat's times |\n|---|---|")
+	fmt.Print(" interquartile range of identomat's times |\n|---|---|")
 	fmt.Println(strings.Repeat("---|", len(chosen)))
 	for _, m := range measured {
-		limit := m.clients[0]
-		fmt.Printf("| %s | %s, %.0f, %s |", m.row, time.Duration(median(limit, timeOf)).Round(100*time.Nanosecond),
-			median(limit, allocsOf), size(median(limit, bytesOf)))
+		baseline := m.clients[0]
+		fmt.Printf("| %s | %s, %.0f, %s |", m.row, time.Duration(median(baseline, timeOf)).Round(100*time.Nanosecond),
+			median(baseline, allocsOf), size(median(baseline, bytesOf)))
 		spread := ""
 		for i, costs := range m.clients[1:] {
 			ratios := make([]cost, len(costs))
 			for round := range costs {
 				ratios[round] = cost{
-					costs[round].time / limit[round].time, costs[round].allocs / limit[round].allocs, costs[round].bytes / limit[round].bytes,
+					costs[round].time / baseline[round].time, costs[round].allocs / baseline[round].allocs, costs[round].bytes / baseline[round].bytes,
 				}
 			}
 			fmt.Printf(" %.2f / %.2f / %.2f |", median(ratios, timeOf), median(ratios, allocsOf), median(ratios, bytesOf))
@@ -321,7 +323,7 @@ func size(bytes float64) string {
 	return fmt.Sprintf("%.1f MB", bytes/1e6)
 }
 
-// discard is io.Discard without its shortcuts.
+// discard is io.Discard without ReadFrom, which would bypass the copy buffers.
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -23,37 +23,37 @@ import (
 	"resty.dev/v3"
 )
 
-// What one would take instead, with its defaults and without its logger. A peer that can
-// send a form with files by itself does; the others send one that was framed by hand. Where
-// a reply is kept, it is read into memory by the peer and decoded from there.
+// The peers are other HTTP and API clients, with their default settings but without logging. A peer
+// with support for file uploads builds the form itself; the others send a formReader. If the body
+// of a response is kept, the peer reads it into memory and the benchmark decodes it from there.
 
-// A caller makes the calls of a peer by the calls that it has for any endpoint.
+// A caller adapts the generic request functions of a peer.
 type caller interface {
-	// json and form send a body and decode the reply; with keep they return it, too.
+	// json and form send a body and decode the response. With keep they also return its body.
 	json(path string, body, into any, keep bool) ([]byte, error)
 	form(path string, form url.Values, into any, keep bool) ([]byte, error)
-	// stream hands the reply to a request of a form to w.
+	// stream sends a form and copies the response to w.
 	stream(path string, form url.Values, w io.Writer) (int64, error)
-	// file uploads the file, signed with a signature unless that is "".
+	// file uploads the file, with the signature unless it is empty.
 	file(path, signature string, into any) ([]byte, error)
 }
 
-// by makes a client of a caller.
-type by struct {
+// peer makes a client of a caller.
+type peer struct {
 	caller
 	signed bool
 }
 
-func (p by) begin() (answer, error) {
+func (p peer) begin() (answer, error) {
 	var token string
 	_, err := p.json(beginPath, newBegin(), &token, false)
 	return answer{text: token}, err
 }
 
-func (p by) result() (answer, error)  { return p.fetch(true) }
-func (p by) outcome() (answer, error) { return p.fetch(false) }
+func (p peer) result() (answer, error)  { return p.fetch(true) }
+func (p peer) outcome() (answer, error) { return p.fetch(false) }
 
-func (p by) fetch(keep bool) (answer, error) {
+func (p peer) fetch(keep bool) (answer, error) {
 	v := reflect.New(resultType)
 	raw, err := p.form(resultPath, sessionForm(), v.Interface(), keep)
 	if err != nil {
@@ -65,12 +65,12 @@ func (p by) fetch(keep bool) (answer, error) {
 	return resultAnswer(v, raw), nil
 }
 
-func (p by) download() (answer, error) {
+func (p peer) download() (answer, error) {
 	n, err := p.stream(downloadPath, sessionForm(), discard{})
 	return answer{n: n}, err
 }
 
-func (p by) upload() (answer, error) {
+func (p peer) upload() (answer, error) {
 	signature := ""
 	if p.signed {
 		var err error
@@ -83,11 +83,12 @@ func (p by) upload() (answer, error) {
 	return documentAnswer(v, raw), err
 }
 
-func (p by) search() (answer, error) {
+func (p peer) search() (answer, error) {
 	return searchBy(func(body searchRequest, into any) ([]byte, error) { return p.json(searchPath, body, into, true) })
 }
 
-// httpClient signs and verifies below the peer if it is asked to.
+// httpClient returns the HTTP client of a peer. If signed is set, its transport signs requests and
+// verifies responses.
 func httpClient(signed bool) *http.Client {
 	if signed {
 		return &http.Client{Transport: signing{newTransport()}}
@@ -95,12 +96,12 @@ func httpClient(signed bool) *http.Client {
 	return &http.Client{Transport: newTransport()}
 }
 
-// signing is what one would write to sign the requests of a client that cannot.
+// signing is a straightforward transport that signs for clients without support for signatures.
 type signing struct{ base http.RoundTripper }
 
 func (t signing) RoundTrip(req *http.Request) (*http.Response, error) {
-	if strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/") { // signed by the caller
-		return t.verified(req)
+	if strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/") { // the caller has signed it
+		return t.verify(req)
 	}
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -110,10 +111,10 @@ func (t signing) RoundTrip(req *http.Request) (*http.Response, error) {
 	signed := req.Clone(req.Context())
 	signed.Body = io.NopCloser(bytes.NewReader(body))
 	signed.Header.Set("Authorization", authorization(pooledDigest(body)))
-	return t.verified(signed)
+	return t.verify(signed)
 }
 
-func (t signing) verified(req *http.Request) (*http.Response, error) {
+func (t signing) verify(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(req)
 	if err == nil {
 		mac := macs.Get().(hash.Hash)
@@ -123,7 +124,7 @@ func (t signing) verified(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// verifying hashes a reply while it is read.
+// verifying verifies the signature of a response while the body is read.
 type verifying struct {
 	io.ReadCloser
 	mac  hash.Hash
@@ -137,7 +138,7 @@ func (v *verifying) Read(p []byte) (int, error) {
 	}
 	v.mac.Write(p[:n])
 	if err == io.EOF {
-		if !rightlySigned(v.resp, v.mac.Sum(nil)) {
+		if !verifySignature(v.resp, v.mac.Sum(nil)) {
 			err = errSignature
 		}
 		macs.Put(v.mac)
@@ -146,9 +147,9 @@ func (v *verifying) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func decoded(raw []byte, into any) ([]byte, error) { return raw, json.Unmarshal(raw, into) }
+func decode(raw []byte, into any) ([]byte, error) { return raw, json.Unmarshal(raw, into) }
 
-// readAll reads a reply that the peer hands over unread.
+// readAll decodes a response that the peer returns unread.
 func readAll(body io.ReadCloser, into any, keep bool) ([]byte, error) {
 	defer body.Close()
 	if !keep {
@@ -158,10 +159,10 @@ func readAll(body io.ReadCloser, into any, keep bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decoded(raw, into)
+	return decode(raw, into)
 }
 
-// counting counts for peers that write to a writer and do not tell how much.
+// counting counts the bytes for peers that write to an io.Writer and do not return the number.
 type counting struct {
 	io.Writer
 	n int64
@@ -173,7 +174,7 @@ func (c *counting) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// buffered is the form in memory, for peers that take it so.
+// buffered returns the upload form in memory, for peers that require a buffer.
 func buffered() (body *bytes.Buffer, boundary string, err error) {
 	body = new(bytes.Buffer)
 	w := multipart.NewWriter(body)
@@ -203,7 +204,7 @@ type restyCaller struct {
 }
 
 func newResty(base string, signed bool) (client, error) {
-	return by{restyCaller{resty.NewWithClient(httpClient(signed)), base}, signed}, nil
+	return peer{restyCaller{resty.NewWithClient(httpClient(signed)), base}, signed}, nil
 }
 
 func (c restyCaller) send(req *resty.Request, path string, into any, keep bool) ([]byte, error) {
@@ -220,7 +221,7 @@ func (c restyCaller) send(req *resty.Request, path string, into any, keep bool) 
 	if !keep {
 		return nil, nil
 	}
-	return decoded(resp.Bytes(), into)
+	return decode(resp.Bytes(), into)
 }
 
 func (c restyCaller) json(path string, body, into any, keep bool) ([]byte, error) {
@@ -265,7 +266,7 @@ func newRetryable(base string, signed bool) (client, error) {
 	c := retryablehttp.NewClient()
 	c.Logger = nil
 	c.HTTPClient = httpClient(signed)
-	return by{retryableCaller{c, base}, signed}, nil
+	return peer{retryableCaller{c, base}, signed}, nil
 }
 
 func (c retryableCaller) send(path, contentType string, body any) (*http.Response, error) {
@@ -316,7 +317,7 @@ func (c retryableCaller) stream(path string, form url.Values, w io.Writer) (int6
 }
 
 func (c retryableCaller) file(path, signature string, into any) ([]byte, error) {
-	form, err := frame()
+	form, err := openForm()
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +326,7 @@ func (c retryableCaller) file(path, signature string, into any) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	req.ContentLength = form.length // a ReaderFunc has none, and any other reader is read into memory
+	req.ContentLength = form.length // a ReaderFunc has no length, and retryablehttp buffers all other readers
 	req.Header.Set("Content-Type", form.contentType())
 	if signature != "" {
 		req.Header.Set("Authorization", signature)
@@ -342,7 +343,7 @@ type gitHubCaller struct{ client *github.Client }
 func newGitHub(base string, signed bool) (client, error) {
 	base += "/"
 	c, err := github.NewClient(github.WithHTTPClient(httpClient(signed)), github.WithURLs(&base, &base))
-	return by{gitHubCaller{c}, signed}, err
+	return peer{gitHubCaller{c}, signed}, err
 }
 
 func (c gitHubCaller) do(req *http.Request, into any, keep bool) ([]byte, error) {
@@ -354,7 +355,7 @@ func (c gitHubCaller) do(req *http.Request, into any, keep bool) ([]byte, error)
 	if _, err := c.client.Do(req, &raw); err != nil {
 		return nil, err
 	}
-	return decoded(raw.Bytes(), into)
+	return decode(raw.Bytes(), into)
 }
 
 func (c gitHubCaller) json(path string, body, into any, keep bool) ([]byte, error) {
@@ -384,7 +385,7 @@ func (c gitHubCaller) stream(path string, form url.Values, w io.Writer) (int64, 
 }
 
 func (c gitHubCaller) file(path, signature string, into any) ([]byte, error) {
-	form, err := frame()
+	form, err := openForm()
 	if err != nil {
 		return nil, err
 	}
@@ -403,7 +404,7 @@ type godoCaller struct{ client *godo.Client }
 
 func newGodo(base string, signed bool) (client, error) {
 	c, err := godo.New(httpClient(signed), godo.SetBaseURL(base+"/"))
-	return by{godoCaller{c}, signed}, err
+	return peer{godoCaller{c}, signed}, err
 }
 
 func (c godoCaller) do(req *http.Request, into any, keep bool) ([]byte, error) {
@@ -415,7 +416,7 @@ func (c godoCaller) do(req *http.Request, into any, keep bool) ([]byte, error) {
 	if _, err := c.client.Do(ctx, req, &raw); err != nil {
 		return nil, err
 	}
-	return decoded(raw.Bytes(), into)
+	return decode(raw.Bytes(), into)
 }
 
 func (c godoCaller) json(path string, body, into any, keep bool) ([]byte, error) {
@@ -426,7 +427,7 @@ func (c godoCaller) json(path string, body, into any, keep bool) ([]byte, error)
 	return c.do(req, into, keep)
 }
 
-// request is a request with another body than JSON.
+// request returns a request whose body is not JSON.
 func (c godoCaller) request(path, contentType string, body io.Reader, length int64) (*http.Request, error) {
 	req, err := c.client.NewRequest(ctx, http.MethodPost, path[1:], nil)
 	if err != nil {
@@ -461,7 +462,7 @@ func (c godoCaller) stream(path string, form url.Values, w io.Writer) (int64, er
 }
 
 func (c godoCaller) file(path, signature string, into any) ([]byte, error) {
-	form, err := frame()
+	form, err := openForm()
 	if err != nil {
 		return nil, err
 	}
@@ -476,7 +477,8 @@ func (c godoCaller) file(path, signature string, into any) ([]byte, error) {
 	return c.do(req, into, true)
 }
 
-// stripeCaller sends forms to paths of version 1 and JSON to paths of version 2.
+// stripeCaller sends forms to /v1 and JSON to /v2, because stripe-go derives the encoding from the
+// path.
 type stripeCaller struct {
 	backend stripe.Backend
 	raw     stripe.RawRequestBackend
@@ -488,9 +490,9 @@ func newStripe(base string, signed bool) (client, error) {
 	})
 	raw, ok := backend.(stripe.RawRequestBackend)
 	if !ok {
-		return nil, errors.New("no raw requests")
+		return nil, errors.New("stripe-go: the backend does not support raw requests")
 	}
-	return by{stripeCaller{backend, raw}, signed}, nil
+	return peer{stripeCaller{backend, raw}, signed}, nil
 }
 
 func (c stripeCaller) send(path, body string, into any) ([]byte, error) {
@@ -498,7 +500,7 @@ func (c stripeCaller) send(path, body string, into any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decoded(resp.RawJSON, into)
+	return decode(resp.RawJSON, into)
 }
 
 func (c stripeCaller) json(path string, body, into any, _ bool) ([]byte, error) {
@@ -518,21 +520,21 @@ func (c stripeCaller) stream(path string, form url.Values, w io.Writer) (int64, 
 	for name := range form {
 		params.AddExtra(name, form.Get(name))
 	}
-	var reply stripe.APIStream
-	if err := c.backend.CallStreaming(http.MethodPost, "/v1"+path, companyKey, params, &reply); err != nil {
+	var stream stripe.APIStream
+	if err := c.backend.CallStreaming(http.MethodPost, "/v1"+path, companyKey, params, &stream); err != nil {
 		return 0, err
 	}
-	defer reply.LastResponse.Body.Close()
-	return copyPooled(w, reply.LastResponse.Body)
+	defer stream.LastResponse.Body.Close()
+	return copyPooled(w, stream.LastResponse.Body)
 }
 
-// stripeReply is decoded by stripe-go and keeps the reply.
-type stripeReply struct {
+// stripeResponse lets stripe-go decode into any value. APIResource keeps the raw response.
+type stripeResponse struct {
 	stripe.APIResource
 	into any
 }
 
-func (r *stripeReply) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, r.into) }
+func (r *stripeResponse) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, r.into) }
 
 func (c stripeCaller) file(path, signature string, into any) ([]byte, error) {
 	body, boundary, err := buffered()
@@ -543,18 +545,18 @@ func (c stripeCaller) file(path, signature string, into any) ([]byte, error) {
 	if signature != "" {
 		params.Headers.Set("Authorization", signature)
 	}
-	reply := stripeReply{into: into}
-	if err := c.backend.CallMultipart(http.MethodPost, "/v1"+path, companyKey, boundary, body, params, &reply); err != nil {
+	resp := stripeResponse{into: into}
+	if err := c.backend.CallMultipart(http.MethodPost, "/v1"+path, companyKey, boundary, body, params, &resp); err != nil {
 		return nil, err
 	}
-	return reply.LastResponse.RawJSON, nil
+	return resp.LastResponse.RawJSON, nil
 }
 
 type openAICaller struct{ client openai.Client }
 
 func newOpenAI(base string, signed bool) (client, error) {
 	c := openai.NewClient(option.WithBaseURL(base), option.WithAPIKey(companyKey), option.WithHTTPClient(httpClient(signed)))
-	return by{openAICaller{c}, signed}, nil
+	return peer{openAICaller{c}, signed}, nil
 }
 
 func (c openAICaller) send(path string, params, into any, keep bool, opts ...option.RequestOption) ([]byte, error) {
@@ -565,7 +567,7 @@ func (c openAICaller) send(path string, params, into any, keep bool, opts ...opt
 	if err := c.client.Post(ctx, path[1:], params, &raw, opts...); err != nil {
 		return nil, err
 	}
-	return decoded(raw, into)
+	return decode(raw, into)
 }
 
 func (c openAICaller) json(path string, body, into any, keep bool) ([]byte, error) {
@@ -585,7 +587,7 @@ func (c openAICaller) stream(path string, form url.Values, w io.Writer) (int64, 
 	return copyPooled(w, resp.Body)
 }
 
-// openAIForm is how openai-go takes a form with files.
+// openAIForm is the upload form in the way that openai-go accepts multipart bodies.
 type openAIForm struct{}
 
 func (openAIForm) MarshalMultipart() ([]byte, string, error) {

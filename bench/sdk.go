@@ -6,7 +6,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// sdk is this SDK with its defaults: three attempts, an attempt timeout, limits, checks.
+// sdk is this SDK with its defaults: three attempts, an attempt timeout, limits and validation.
 type sdk struct{ client *identomat.Client }
 
 func newSDK(base string, signed bool) (client, error) {
@@ -26,11 +26,11 @@ func (s sdk) begin() (answer, error) {
 		Steps: identomat.Steps{
 			identomat.IdentityDocument().Types(identomat.Passport, identomat.IDCard).Countries("GEO").AllowUpload(true),
 			identomat.Liveness().Active(true),
-			identomat.UserQuestionnaire("employment").Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}).Ask(
+			identomat.UserQuestionnaire("employment").Ask(
 				identomat.TextQuestion("name", identomat.Text{"en": "Your full name"}).Answer("John Doe").Mandatory(true),
 				identomat.RadioQuestion("employed", identomat.Text{"en": "Are you employed?"},
 					identomat.Choice("yes", identomat.Text{"en": "Yes"}), identomat.Choice("no", identomat.Text{"en": "No"})),
-			),
+			).Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}),
 		},
 		ClientUserID: "user-12345",
 	})
@@ -48,7 +48,7 @@ func (s sdk) result() (answer, error) {
 	return answer{text: result.Person.FirstName, raw: result.Raw()}, nil
 }
 
-// outcome is result: the SDK always keeps the reply.
+// outcome is the same call as result, because the SDK always keeps the response.
 func (s sdk) outcome() (answer, error) {
 	a, err := s.result()
 	a.raw = nil

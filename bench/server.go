@@ -20,7 +20,7 @@ import (
 	"sync"
 )
 
-// serverVariable makes the process the server.
+// serverVariable is the environment variable that makes the process the server.
 const serverVariable = "IDENTOMAT_BENCH_SERVER"
 
 const (
@@ -58,23 +58,23 @@ func startServer() (base string, stop func(), err error) {
 	return "http://" + strings.TrimSpace(addr), stop, nil
 }
 
-// server answers as Identomat does.
+// server responds like Identomat.
 type server struct {
-	replies map[string]reply
-	pages   map[string]reply // by what their request says of the offset
+	responses map[string]response // by path
+	pages     map[string]response // by the offset in the request, as it appears in the JSON
 
 	mu       sync.Mutex
 	watching bool
 	seen     []string
 }
 
-type reply struct {
+type response struct {
 	contentType, signature string
 	body                   []byte
 }
 
-func newReply(contentType string, body []byte) reply {
-	return reply{contentType, authorization(digestOf(body)), body}
+func newResponse(contentType string, body []byte) response {
+	return response{contentType, authorization(digestOf(body)), body}
 }
 
 func serve() {
@@ -83,19 +83,19 @@ func serve() {
 		panic(err)
 	}
 	s := &server{
-		replies: map[string]reply{
-			beginPath:    newReply(asJSON, []byte(`"`+token+`"`)),
-			resultPath:   newReply(asJSON, sample("result-sessionapproved.json")),
-			downloadPath: newReply("video/mp4", video(downloadSize)),
-			passportPath: newReply(asJSON, sample("passport-default.json")),
+		responses: map[string]response{
+			beginPath:    newResponse(asJSON, []byte(`"`+token+`"`)),
+			resultPath:   newResponse(asJSON, sample("result-sessionapproved.json")),
+			downloadPath: newResponse("video/mp4", video(downloadSize)),
+			passportPath: newResponse(asJSON, sample("passport-default.json")),
 		},
-		pages: map[string]reply{},
+		pages: map[string]response{},
 	}
-	for _, offset := range []int{0, pageSize, 2 * pageSize, hits} { // the last is empty, and ends the list
-		s.pages[fmt.Sprintf(`"offset":%d,`, offset)] = newReply(asJSON, hitPage(offset, min(pageSize, hits-offset)))
+	for _, offset := range []int{0, pageSize, 2 * pageSize, hits} { // the last page is empty and ends the list
+		s.pages[fmt.Sprintf(`"offset":%d,`, offset)] = newResponse(asJSON, hitPage(offset, min(pageSize, hits-offset)))
 	}
 	fmt.Println(listener.Addr())
-	go func() { // ends with the process that started it
+	go func() { // exits with the parent process
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
@@ -110,7 +110,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.watch(w)
 		return
 	}
-	// stripe-go insists on a version in front.
+	// stripe-go requires a version prefix.
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/v2")
 	var body []byte
 	if watching || path == searchPath {
@@ -118,11 +118,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}
-	answer, found := s.replies[path]
+	resp, found := s.responses[path]
 	if path == searchPath {
 		for offset, page := range s.pages {
 			if bytes.Contains(body, []byte(offset)) {
-				answer, found = page, true
+				resp, found = page, true
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if watching {
 		seen := describeRequest(path, r.Header.Get("Content-Type"), body)
 		if signed {
-			seen += fmt.Sprintf(", rightly signed: %t", signature == strings.TrimPrefix(expectedSignature(r.Header.Get("Content-Type"), body), "signature="))
+			seen += fmt.Sprintf(", valid signature: %t", signature == strings.TrimPrefix(expectedSignature(r.Header.Get("Content-Type"), body), "signature="))
 		}
 		s.mu.Lock()
 		s.seen = append(s.seen, seen)
@@ -141,22 +141,22 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if signed {
-		w.Header().Set("Authorization", answer.signature)
+		w.Header().Set("Authorization", resp.signature)
 	}
-	w.Header().Set("Content-Type", answer.contentType)
-	w.Header().Set("Content-Length", fmt.Sprint(len(answer.body)))
-	_, _ = w.Write(answer.body)
+	w.Header().Set("Content-Type", resp.contentType)
+	w.Header().Set("Content-Length", fmt.Sprint(len(resp.body)))
+	_, _ = w.Write(resp.body)
 }
 
 func sample(name string) []byte {
 	data, err := os.ReadFile(filepath.Join("testdata", "samples", name))
 	if err != nil {
-		panic(fmt.Sprint("not run from the root of the repository: ", err))
+		panic(fmt.Sprint("run bench from the root of the repository: ", err))
 	}
 	return data
 }
 
-// watch begins and ends the watching, and tells what was seen.
+// watch toggles the recording of requests and writes the recorded requests.
 func (s *server) watch(w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,8 +164,9 @@ func (s *server) watch(w http.ResponseWriter) {
 	s.watching, s.seen = !s.watching, nil
 }
 
-// observed is what the server gets and what the client makes of the reply.
-func observed(base string, call func() (answer, error)) (sent, read string, err error) {
+// observe makes a call and returns a description of the requests that the server received and of
+// the answer that the client decoded.
+func observe(base string, call func() (answer, error)) (sent, read string, err error) {
 	watch := func() string {
 		resp, err := http.Get(base + "/watch")
 		if err != nil {
@@ -181,7 +182,8 @@ func observed(base string, call func() (answer, error)) (sent, read string, err 
 	return sent, got.String(), err
 }
 
-// describeRequest tells what a request says, however it is written.
+// describeRequest describes the content of a request independently of its encoding, such as the
+// order of JSON keys.
 func describeRequest(path, contentType string, body []byte) string {
 	kind, params, _ := mime.ParseMediaType(contentType)
 	text := "?"
@@ -226,7 +228,7 @@ func eachPart(boundary string, body []byte, visit func(*multipart.Part, []byte))
 	}
 }
 
-// video does not compress, and is recognised for what it says it is.
+// video returns n incompressible bytes with the magic number of an MP4 file.
 func video(n int) []byte {
 	data := make([]byte, n)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(data)

@@ -13,7 +13,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// The work that every client does: the same requests, the same types to decode into.
+// Every client sends the same requests and decodes into the same types.
 
 const (
 	companyKey = "company-key-0123456789-unprintable"
@@ -30,10 +30,10 @@ const (
 	asForm = "application/x-www-form-urlencoded"
 )
 
-// A client makes the calls of the rows.
+// A client makes the calls that the benchmark measures.
 type client interface {
 	begin() (answer, error)
-	// result keeps the reply beside what it decodes, as the SDK does; outcome need not.
+	// result keeps the response body beside the decoded value, as the SDK does. outcome need not.
 	result() (answer, error)
 	outcome() (answer, error)
 	download() (answer, error)
@@ -41,8 +41,8 @@ type client interface {
 	search() (answer, error)
 }
 
-// An answer is what came of a call, to be compared: a text, how many there are, and the
-// reply if it was kept.
+// An answer is what a client decoded from a response, for comparison: one text, the number of bytes
+// or hits, and the response body if the client keeps it.
 type answer struct {
 	text string
 	n    int64
@@ -105,7 +105,7 @@ type (
 	}
 )
 
-// newBegin is a session of three steps.
+// newBegin returns the request for a session with three steps.
 func newBegin() beginRequest {
 	return beginRequest{
 		CompanyKey: companyKey,
@@ -128,8 +128,8 @@ func newSearch(offset int64) searchRequest {
 	return searchRequest{CompanyKey: companyKey, Query: searchQuery{"John Smith", 80}, Offset: offset, Limit: pageSize}
 }
 
-// plain is a type of the SDK without its methods and unexported fields: what one would
-// declare by hand for the same fields.
+// plain strips an SDK type of its methods and unexported fields, which leaves the type that one
+// would write by hand for the same fields.
 func plain(t reflect.Type) reflect.Type {
 	if t == reflect.TypeFor[identomat.Answer]() || t == reflect.TypeFor[json.RawMessage]() {
 		return reflect.TypeFor[json.RawMessage]()
@@ -156,14 +156,14 @@ func plain(t reflect.Type) reflect.Type {
 }
 
 var (
-	resultType = plain(reflect.TypeFor[identomat.Result]())
-	personAt   = field(resultType, "Person")
-	firstName  = field(resultType.Field(personAt).Type, "FirstName")
+	resultType     = plain(reflect.TypeFor[identomat.Result]())
+	personField    = field(resultType, "Person")
+	firstNameField = field(resultType.Field(personField).Type, "FirstName")
 
 	hitsType = reflect.StructOf([]reflect.StructField{
 		{Name: "Result", Type: reflect.SliceOf(plain(reflect.TypeFor[identomat.ScreeningHit]())), Tag: `json:"result"`},
 	})
-	nameOfHit = field(hitsType.Field(0).Type.Elem(), "Name")
+	hitNameField = field(hitsType.Field(0).Type.Elem(), "Name")
 )
 
 func field(t reflect.Type, name string) int {
@@ -174,9 +174,9 @@ func field(t reflect.Type, name string) int {
 	return f.Index[0]
 }
 
-// resultAnswer is the answer in a value of resultType.
+// resultAnswer returns the answer for a value of resultType.
 func resultAnswer(v reflect.Value, raw []byte) answer {
-	return answer{text: v.Elem().Field(personAt).Field(firstName).String(), raw: raw}
+	return answer{text: v.Elem().Field(personField).Field(firstNameField).String(), raw: raw}
 }
 
 func digestOf(body []byte) []byte { return digestWith([]byte(secretKey), body) }
@@ -191,7 +191,7 @@ func authorization(digest []byte) string {
 	return `signature="` + base64.StdEncoding.EncodeToString(digest) + `"`
 }
 
-// uploadFile is the passport that is uploaded.
+// uploadFile is the path of the passport image to upload.
 var uploadFile = filepath.Join(os.TempDir(), fmt.Sprintf("identomat-bench-%d.jpg", os.Getpid()))
 
 func writeUpload() error {
@@ -200,7 +200,7 @@ func writeUpload() error {
 	return os.WriteFile(uploadFile, data, 0o600)
 }
 
-// formHead and formTail frame the file in a form.
+// formHead and formTail are the parts of the upload form before and after the file.
 func formHead(boundary string) string {
 	return "--" + boundary + "\r\nContent-Disposition: form-data; name=\"company_key\"\r\n\r\n" + companyKey +
 		"\r\n--" + boundary + "\r\nContent-Disposition: form-data; name=\"image\"; filename=\"image.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n"
@@ -208,7 +208,7 @@ func formHead(boundary string) string {
 
 func formTail(boundary string) string { return "\r\n--" + boundary + "--\r\n" }
 
-// document is what is read of a passport.
+// documentType is the type to decode a passport into.
 var documentType = reflect.StructOf([]reflect.StructField{
 	{Name: "MRZData", Type: reflect.TypeFor[map[string]any](), Tag: `json:"mrzData"`},
 	{Name: "VisualData", Type: reflect.TypeFor[map[string]any](), Tag: `json:"visualData"`},
@@ -216,7 +216,7 @@ var documentType = reflect.StructOf([]reflect.StructField{
 	{Name: "RequestID", Type: reflect.TypeFor[string](), Tag: `json:"requestId"`},
 })
 
-// documentAnswer is the answer in a value of documentType.
+// documentAnswer returns the answer for a value of documentType.
 func documentAnswer(v reflect.Value, raw []byte) answer {
-	return answer{text: v.Elem().Field(2).Field(firstName).String(), raw: raw}
+	return answer{text: v.Elem().Field(2).Field(firstNameField).String(), raw: raw}
 }

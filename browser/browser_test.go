@@ -22,7 +22,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// tab is a browser's page on which the fake's is walked through.
+// tab is a browser tab with helpers for the page of the fake.
 type tab struct{ browser.Tab }
 
 func open(t *testing.T) tab {
@@ -32,20 +32,20 @@ func open(t *testing.T) tab {
 
 func (b tab) next() { b.Helper(); b.Press("action", "next") }
 
-// fill types into the field with this label.
+// fill replaces the value of the field with this label.
 func (b tab) fill(label, value string) {
 	b.Helper()
 	path := chromedp.Search(fmt.Sprintf(`//label[contains(., %q)]/following-sibling::input[1]`, label))
 	b.Do(chromedp.Clear(path), chromedp.SendKeys(path, value))
 }
 
+// choose selects the option with this label.
 func (b tab) choose(label string) {
 	b.Helper()
 	b.Do(chromedp.Click(chromedp.Search(fmt.Sprintf(`//label[contains(@class, "option") and contains(., %q)]`, label))))
 }
 
-// heading checks on which page the walk is, looks at it in both widths, and checks that
-// everything to press or to fill in has a name that a screen reader can say.
+// heading checks the heading of the page, takes screenshots and checks the accessible names.
 func (b tab) heading(want, picture string) {
 	b.Helper()
 	require.Equal(b, want, b.Text("h1"))
@@ -64,7 +64,7 @@ func begin(t *testing.T, srv *identomattest.Server, request identomat.BeginReque
 
 func english(s string) identomat.Text { return identomat.Text{"en": s} }
 
-// company is a web server beside the fake: another origin.
+// company starts a web server, whose origin differs from that of the fake.
 func company(t *testing.T, handle func(w http.ResponseWriter, r *http.Request)) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(handle))
@@ -72,7 +72,7 @@ func company(t *testing.T, handle func(w http.ResponseWriter, r *http.Request)) 
 	return server.URL
 }
 
-func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
+func TestWidgetAllSteps(t *testing.T) {
 	b := open(t)
 	srv := identomattest.NewServer(t)
 	returned := make(chan url.Values, 1)
@@ -87,7 +87,7 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 		Name:  "user-12345",
 		Flags: identomat.NewFlags().ReturnURL(home + "/kyc/return?from=identomat").SkipDesktop(true),
 		Steps: identomat.Steps{
-			identomat.LanguageStep(identomat.English, identomat.Georgian, identomat.German, identomat.Arabic),
+			identomat.LanguageSelection(identomat.English, identomat.Georgian, identomat.German, identomat.Arabic),
 			identomat.IdentityDocument().Types(identomat.Passport, identomat.IDCard).Countries("GEO", "DEU").AllowUpload(true),
 			identomat.Liveness().Active(true),
 			identomat.ProofOfAddress(identomat.UtilityBill, identomat.BankStatement),
@@ -100,7 +100,7 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 			identomat.VideoCall().NameRequired(true).Steps(identomat.Geolocation()),
 			identomat.PhoneNumber().Verify(true),
 			identomat.Email(),
-			identomat.UserQuestionnaire("employment").Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}).Ask(
+			identomat.UserQuestionnaire("employment").Ask(
 				identomat.TextQuestion("name", english("Your full name")).Answer("John Doe").Mandatory(true),
 				identomat.RadioQuestion("employed", english("Are you employed?"),
 					identomat.Choice("yes", english("Yes")), identomat.Choice("no", english("No"))).Mandatory(true),
@@ -110,7 +110,7 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 				identomat.DropdownQuestion("branch", english("Branch"),
 					identomat.Choice("bank", english("Banking")), identomat.Choice("farm", english("Agriculture"))),
 				identomat.FileQuestion("contract", english("Contract")).FileTypes("pdf", "image").MaxFiles(2),
-			),
+			).Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}),
 		},
 	})
 
@@ -129,7 +129,7 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 	b.heading("Company data", "06-company")
 	b.next()
 	b.heading("Company data", "07-company-incomplete")
-	assert.Equal(t, "problems", b.Eval(`document.activeElement.className`), "the list of mistakes has the focus")
+	assert.Equal(t, "problems", b.Eval(`document.activeElement.className`), "the list of problems has the focus")
 	b.fill("Company name", "Bank of Somewhere")
 	b.fill("Registration number", "405123456")
 	b.Do(chromedp.SetValue(chromedp.CSS(`select[name=registrationCountry]`), "GEO"))
@@ -160,7 +160,7 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 	b.heading("Email", "15-email")
 	b.next()
 	b.heading("Employment", "16-questions")
-	assert.Equal(t, "false", b.Eval(`document.body.innerText.includes("Who is your employer?")`), "nobody is employed yet")
+	assert.Equal(t, "false", b.Eval(`document.body.innerText.includes("Who is your employer?")`), "the question depends on an answer that has not been given")
 	b.fill("Your full name", "Nino Beridze")
 	b.choose("Yes")
 	assert.Equal(t, "true", b.Eval(`document.body.innerText.includes("Who is your employer?")`), "the script shows the question")
@@ -173,7 +173,7 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 	b.Do(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{document}))
 	b.next()
 	b.heading("How does this verification end?", "18-decision")
-	assert.Equal(t, session.URL, b.Eval(`location.href`), "nothing but the token stands in the address")
+	assert.Equal(t, session.URL, b.Eval(`location.href`), "the address holds nothing but the token")
 	b.Press("decision", "approve")
 	assert.Equal(t, "Welcome back", b.Text("h1"))
 	assert.Equal(t, url.Values{"from": {"identomat"}, "session_token": {string(session.Token)}}, <-returned)
@@ -181,7 +181,7 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 	result, err := srv.Client().Sessions.Result(t.Context(), session.Token)
 	require.NoError(t, err)
 	assert.True(t, result.Approved())
-	assert.Equal(t, "Nino", result.Person.FirstName, "the person of the country that was chosen")
+	assert.Equal(t, "Nino", result.Person.FirstName, "the sample person of the chosen country")
 	assert.Equal(t, "Nino Beridze", result.Answer("employment", "name").Text())
 	assert.Equal(t, "A bank", result.Answer("employment", "employer").Text())
 	assert.Equal(t, []string{"rent"}, result.Answer("employment", "income").Choices())
@@ -189,11 +189,11 @@ func TestAPersonWalksThroughEverythingAndReturns(t *testing.T) {
 	assert.EqualValues(t, 1, files)
 }
 
-func TestAnEmbeddedPageTellsItsParent(t *testing.T) {
+func TestEmbeddedWidgetNotifiesParent(t *testing.T) {
 	b := open(t)
 	srv := identomattest.NewServer(t)
 	session := begin(t, srv, identomat.BeginRequest{Steps: identomat.Steps{identomat.Liveness()}})
-	// The listener of the guide, with its check of the origin.
+	// The listener from Identomat's API documentation, with its check of the origin.
 	home := company(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, `<!DOCTYPE html><html lang="en"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -212,8 +212,8 @@ func TestAnEmbeddedPageTellsItsParent(t *testing.T) {
 	b.Look("30-iframe")
 	frame := func(script string) {
 		t.Helper()
-		// The frame is of the same site but of another origin: its document is reached
-		// through an execution context of its own.
+		// The frame has another origin, so its document is reachable only through its own
+		// execution context.
 		_, err := b.InFrame(srv.WidgetURL, script)
 		require.NoError(t, err)
 	}
@@ -223,13 +223,13 @@ func TestAnEmbeddedPageTellsItsParent(t *testing.T) {
 	frame(`document.querySelector("button[value=approve]").click()`)
 	b.Poll(`document.getElementById("heard").textContent !== "nothing yet"`)
 	assert.Equal(t, "DONE from "+srv.WidgetURL, b.Text("#heard"))
-	b.WaitInFrame(srv.WidgetURL, `!document.getElementById("told").hidden && document.getElementById("untold").hidden`)
+	b.WaitInFrame(srv.WidgetURL, `!document.getElementById("parent-notified").hidden && document.getElementById("not-notified").hidden`)
 	b.Look("31-iframe-done")
 	ses, _ := srv.Session(session.Token)
 	assert.Equal(t, "approved", ses.Outcome)
 }
 
-func TestSessionsThatAreNotOpen(t *testing.T) {
+func TestClosedSessions(t *testing.T) {
 	b := open(t)
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	srv := identomattest.NewServer(t, identomattest.WithClock(func() time.Time { return now }))
@@ -249,15 +249,15 @@ func TestSessionsThatAreNotOpen(t *testing.T) {
 		assert.Equal(t, test.status, b.Visit(test.address))
 		b.heading(test.heading, test.picture)
 	}
-	alone := begin(t, srv, identomat.BeginRequest{})
-	b.Visit(alone.URL)
+	standalone := begin(t, srv, identomat.BeginRequest{})
+	b.Visit(standalone.URL)
 	b.Press("action", "finish")
 	b.Press("decision", "manual_check")
 	b.heading("Done", "24-done")
-	assert.Contains(t, b.Text("main"), "nobody was told")
+	assert.Contains(t, b.Text("main"), "no one was notified")
 }
 
-func TestThePageSpeaksOtherLanguages(t *testing.T) {
+func TestWidgetLanguages(t *testing.T) {
 	b := open(t)
 	srv := identomattest.NewServer(t)
 	for _, test := range []struct {
@@ -278,17 +278,17 @@ func TestThePageSpeaksOtherLanguages(t *testing.T) {
 	}
 }
 
-func TestTheKeyboardIsEnough(t *testing.T) {
+func TestWidgetByKeyboard(t *testing.T) {
 	b := open(t)
 	srv := identomattest.NewServer(t)
 	session := begin(t, srv, identomat.BeginRequest{Steps: identomat.Steps{
-		identomat.UserQuestionnaire("q").Title(english("Question")).Ask(
+		identomat.UserQuestionnaire("q").Ask(
 			identomat.RadioQuestion("a", english("Well?"), identomat.Choice("yes", english("Yes")), identomat.Choice("no", english("No"))),
-			identomat.TextQuestion("b", english("Why?"))),
+			identomat.TextQuestion("b", english("Why?"))).Title(english("Question")),
 	}})
 	b.Visit(session.URL)
 	b.Do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("because"))
-	assert.Equal(t, "3px", b.Eval(`getComputedStyle(document.activeElement).outlineWidth`), "the focus is seen")
+	assert.Equal(t, "3px", b.Eval(`getComputedStyle(document.activeElement).outlineWidth`), "the focus is visible")
 	b.Follow(chromedp.KeyEvent(kb.Enter))
 	assert.Equal(t, "How does this verification end?", b.Text("h1"))
 	b.Do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Tab))

@@ -1,8 +1,7 @@
-// Package browser drives headless Chromium for tests: its own, which click through the page
-// of the fake Identomat, and those of examples/webapp. It is a module of its own, so that
-// nobody who uses the SDK downloads a browser driver.
+// Package browser drives headless Chromium for tests: for its own tests, which click through the
+// page of the fake Identomat, and for those of examples/webapp. It is a separate module so that
+// users of the SDK do not download a browser driver.
 //
-// The tests skip where no Chromium is installed, unless CI or IDENTOMAT_REQUIRE_BROWSER is
-// set: then they fail. IDENTOMAT_PICTURES names a folder for the pictures, which are thrown
-// away otherwise.
+// If Chromium is not installed, the tests are skipped, or fail if CI or IDENTOMAT_REQUIRE_BROWSER
+// is set. Set IDENTOMAT_PICTURES to a directory to keep the screenshots.
 package browser

@@ -12,31 +12,32 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/widget"
 )
 
 const embeddedToken = "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"
 
-// speaker is a page that posts to its parent what the fragment of its address lists, as
-// expressions of JavaScript, and then says that it has spoken.
+// speaker is a page that posts messages to its parent. The fragment of its address is a JSON list
+// of the messages as JavaScript expressions. After them the page posts "spoken".
 const speaker = `<!DOCTYPE html><title>Widget</title><script>
 for (const text of JSON.parse(decodeURIComponent(location.hash.slice(1)) || "[]")) parent.postMessage(eval("(" + text + ")"), "*");
 parent.postMessage("spoken", "*");
 </script>`
 
-// bank is a page with the widget inside, under the policy that Embed promises to work
-// with, and beside it what else may send messages to the page.
+// bank serves a page that embeds the widget, under the Content-Security-Policy that Embed
+// documents, beside two other frames that send messages to the page.
 type bank struct {
-	opts identomat.EmbedOptions
-	// What the widget says, and what is said by another site and by the widget's in a frame
-	// of its own; none if empty.
+	opts widget.Options
+	// widgetSays lists the messages of the embedded widget. othersSay lists those of a frame of
+	// another site and of a second frame of the widget's site. Empty means no messages.
 	widgetSays, othersSay string
-	// cancel keeps the event from submitting the form.
+	// cancel makes the page cancel the event, which prevents the submission of the form.
 	cancel bool
-	// leave redirects the widget's frame to the other site.
+	// leave makes the widget's frame redirect to the other site.
 	leave bool
 }
 
-// open serves the page, and hands out the forms that are posted to it.
+// open serves the page and returns its address and the forms that are posted to it.
 func (b bank) open(t *testing.T) (home string, posts chan url.Values) {
 	t.Helper()
 	speak := func(w http.ResponseWriter, _ *http.Request) {
@@ -44,19 +45,19 @@ func (b bank) open(t *testing.T) (home string, posts chan url.Values) {
 		_, _ = fmt.Fprint(w, speaker)
 	}
 	stranger := company(t, speak)
-	widget := company(t, func(w http.ResponseWriter, r *http.Request) {
+	widgetURL := company(t, func(w http.ResponseWriter, r *http.Request) {
 		if b.leave && r.URL.Query().Has("session_token") {
-			http.Redirect(w, r, stranger, http.StatusSeeOther) // the fragment goes with it
+			http.Redirect(w, r, stranger, http.StatusSeeOther) // the browser keeps the fragment
 			return
 		}
 		speak(w, r)
 	})
 	posts = make(chan url.Values, 10)
 	opts := b.opts
-	opts.Nonce = "a-nonce-of-this-reply"
+	opts.Nonce = "a-nonce-of-this-response"
 	session := identomat.Session{
 		Token: embeddedToken,
-		URL:   widget + "/?session_token=" + embeddedToken + "#" + url.PathEscape(b.widgetSays),
+		URL:   widgetURL + "/?session_token=" + embeddedToken + "#" + url.PathEscape(b.widgetSays),
 	}
 	page := template.Must(template.New("").Parse(`<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Bank</title>
 <script nonce="{{.Nonce}}">
@@ -77,30 +78,30 @@ addEventListener("identomat:done", (e) => { done++; if ({{.Cancel}}) e.preventDe
 			_, _ = fmt.Fprint(w, `<!DOCTYPE html><link rel="icon" href="data:,"><title>Bank</title><h1>Thank you</h1>`)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; frame-src "+widget+" "+stranger+
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; frame-src "+widgetURL+" "+stranger+
 			"; script-src 'nonce-"+opts.Nonce+"'; style-src 'self'; form-action 'self'")
-		piece, err := session.Embed(opts)
+		snippet, err := widget.Embed(&session, opts)
 		assert.NoError(t, err)
 		assert.NoError(t, page.Execute(w, map[string]any{
-			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": piece,
-			// The same words from another origin, and from the widget's origin in another frame.
+			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": snippet,
+			// The same messages from another origin, and from the widget's origin in another frame.
 			"Stranger": stranger + "/#" + url.PathEscape(b.othersSay),
-			"Second":   widget + "/#" + url.PathEscape(b.othersSay),
+			"Second":   widgetURL + "/#" + url.PathEscape(b.othersSay),
 		}))
 	})
 	return home, posts
 }
 
-func TestTheEndOfAnEmbeddedSessionIsHeardOnce(t *testing.T) {
+func TestEmbedSubmitsOnce(t *testing.T) {
 	for name, words := range map[string]string{
-		"the word":             `["'DONE'"]`,
-		"the object":           `["{type: 'done', sessionId: '47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc'}"]`,
-		"both, again":          `["'DONE'", "{type: 'done'}", "'DONE'", "'DONE'"]`,
-		"after something else": `["{type: 'progress'}", "null", "7", "'done'", "['DONE']", "'DONE'"]`,
+		"string":               `["'DONE'"]`,
+		"object":               `["{type: 'done', sessionId: '47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc'}"]`,
+		"both, repeated":       `["'DONE'", "{type: 'done'}", "'DONE'", "'DONE'"]`,
+		"after other messages": `["{type: 'progress'}", "null", "7", "'done'", "['DONE']", "'DONE'"]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
-			opts := identomat.EmbedOptions{PostTo: "/kyc/done", Fields: map[string]string{"csrf": "c<\">"}}
+			opts := widget.Options{PostTo: "/kyc/done", Fields: map[string]string{"csrf": "c<\">"}}
 			home, posts := bank{opts: opts, widgetSays: words}.open(t)
 			b.Visit(home)
 			b.Do(chromedp.WaitVisible(chromedp.Search(`//h1[text()="Thank you"]`)))
@@ -110,10 +111,10 @@ func TestTheEndOfAnEmbeddedSessionIsHeardOnce(t *testing.T) {
 	}
 }
 
-func TestAnEmbeddingPageCanKeepTheEndToItself(t *testing.T) {
-	for name, opts := range map[string]identomat.EmbedOptions{
-		"without a form":         {},
-		"with a cancelled event": {PostTo: "/kyc/done"},
+func TestEmbedWithoutSubmit(t *testing.T) {
+	for name, opts := range map[string]widget.Options{
+		"no form":        {},
+		"canceled event": {PostTo: "/kyc/done"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
@@ -128,16 +129,16 @@ func TestAnEmbeddingPageCanKeepTheEndToItself(t *testing.T) {
 	}
 }
 
-func TestAForgedEndOfAnEmbeddedSessionIsNotHeard(t *testing.T) {
+func TestEmbedIgnoresForgedMessages(t *testing.T) {
 	b := open(t)
 	home, posts := bank{
-		opts:       identomat.EmbedOptions{PostTo: "/kyc/done"},
+		opts:       widget.Options{PostTo: "/kyc/done"},
 		widgetSays: `["'done'", "{type: 'DONE'}", "null", "undefined", "{}", "['DONE']"]`,
 		othersSay:  `["'DONE'", "{type: 'done'}", "'DONE'"]`,
 	}.open(t)
 	b.Visit(home)
 	b.Poll(`heard === 3`)
-	// The page itself, which a script of an advertisement may have.
+	// A message from the page itself, as the script of an advertisement could send.
 	b.Eval(`(postMessage("DONE", "*"), postMessage("spoken", "*"))`)
 	b.Poll(`heard === 4`)
 	assert.Equal(t, "0", b.Eval(`done`))
@@ -145,9 +146,9 @@ func TestAForgedEndOfAnEmbeddedSessionIsNotHeard(t *testing.T) {
 	require.Empty(t, posts)
 }
 
-func TestAFrameThatLeftTheWidgetIsNotHeard(t *testing.T) {
+func TestEmbedIgnoresFrameThatLeftWidget(t *testing.T) {
 	b := open(t)
-	home, posts := bank{opts: identomat.EmbedOptions{PostTo: "/kyc/done"}, widgetSays: `["'DONE'"]`, leave: true}.open(t)
+	home, posts := bank{opts: widget.Options{PostTo: "/kyc/done"}, widgetSays: `["'DONE'"]`, leave: true}.open(t)
 	b.Visit(home)
 	b.Poll(`heard === 3`)
 	assert.Equal(t, "0", b.Eval(`done`))

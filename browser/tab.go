@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chromium is the browser to drive, or the end of the test.
+// chromium returns the path of Chromium. Without Chromium it skips the test or fails it.
 func chromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
@@ -32,7 +32,7 @@ func chromium(t *testing.T) string {
 			return path
 		}
 	}
-	const missing = "no Chromium is installed: no page was looked at"
+	const missing = "Chromium is not installed"
 	if os.Getenv("CI") != "" || os.Getenv("IDENTOMAT_REQUIRE_BROWSER") != "" {
 		t.Fatal(missing)
 	}
@@ -40,18 +40,18 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// Tab is a page of a browser with an empty profile. What cannot be done on it ends the test.
+// Tab is a browser tab with an empty profile. Its methods end the test if they fail.
 type Tab struct {
 	*testing.T
 	ctx      context.Context
-	pictures string
+	pictures string // the directory for screenshots
 }
 
-// patience is for a browser that hangs; no test waits for it otherwise.
-const patience = 8 * time.Minute
+// timeout ends a test whose browser hangs.
+const timeout = 8 * time.Minute
 
-// Open starts a browser, which ends with the test. The test fails if the console of the
-// browser has complained.
+// Open starts a browser, which stops at the end of the test. The test fails if the browser's
+// console has reported an error.
 func Open(t *testing.T) Tab {
 	t.Helper()
 	opts := append([]chromedp.ExecAllocatorOption{chromedp.ExecPath(chromium(t))},
@@ -60,7 +60,7 @@ func Open(t *testing.T) Tab {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true),
-		// The frame of another site stays in the process of the page, where a test reaches it.
+		// Keep cross-site frames in the process of the page, where a test can reach them.
 		chromedp.Flag("disable-site-isolation-trials", true),
 		chromedp.Flag("disable-features", "IsolateOrigins,site-per-process"),
 		chromedp.Flag("force-prefers-reduced-motion", true),
@@ -73,7 +73,7 @@ func Open(t *testing.T) Tab {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, patience)
+	ctx, cancel = context.WithTimeout(ctx, timeout)
 	t.Cleanup(cancel)
 
 	pictures := os.Getenv("IDENTOMAT_PICTURES")
@@ -82,40 +82,40 @@ func Open(t *testing.T) Tab {
 	}
 	require.NoError(t, os.MkdirAll(pictures, 0o755))
 
-	// A page that breaks its own policy, or whose script fails, says so in the console.
+	// The console reports violations of the Content-Security-Policy and script errors.
 	var mu sync.Mutex
-	var complaints []string
+	var consoleErrors []string
 	require.NoError(t, chromedp.Listen(ctx, func(event any) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch e := event.(type) {
 		case *log.EventEntryAdded:
-			// Chromium counts every reply of 4xx as an error of the page, and that a page refuses
-			// to be framed, which a test wants.
+			// Some tests expect 4xx responses and a page that refuses to be framed, which Chromium
+			// also reports as errors.
 			if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork && !strings.Contains(e.Entry.Text, "frame-ancestors 'none'") {
-				complaints = append(complaints, e.Entry.Text)
+				consoleErrors = append(consoleErrors, e.Entry.Text)
 			}
 		case *runtime.EventExceptionThrown:
-			complaints = append(complaints, e.ExceptionDetails.Text)
+			consoleErrors = append(consoleErrors, e.ExceptionDetails.Text)
 		}
 	}))
 	t.Cleanup(func() {
 		mu.Lock()
 		defer mu.Unlock()
-		assert.Empty(t, complaints, "the console of the browser")
+		assert.Empty(t, consoleErrors, "browser console")
 	})
 	b := Tab{t, ctx, pictures}
 	call(b, log.Enable, cdp.Empty{})
 	return b
 }
 
-// Do does what has no answer.
+// Do runs actions that return no value.
 func (b Tab) Do(actions ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
 	require.NoError(b, chromedp.Do(b.ctx, actions...))
 }
 
-// call sends a command of the DevTools protocol.
+// call sends a DevTools protocol command.
 func call[P, R any](b Tab, command cdp.Command[P, R], params P) R {
 	b.Helper()
 	out, err := chromedp.Call(b.ctx, command, params)
@@ -123,29 +123,30 @@ func call[P, R any](b Tab, command cdp.Command[P, R], params P) R {
 	return out
 }
 
-// ask runs an action that has an answer and changes nothing, so that it can be run again when
-// a page that looks for news loads itself anew under it.
-func ask[T any](b Tab, action chromedp.Action[T]) T {
+// query runs a read-only action and returns its value. It retries the action if the page reloads
+// itself in the meantime.
+func query[T any](b Tab, action chromedp.Action[T]) T {
 	b.Helper()
 	out, err := chromedp.Run(b.ctx, action)
-	for err != nil && goneAway.MatchString(err.Error()) && b.ctx.Err() == nil {
+	for err != nil && pageReplaced.MatchString(err.Error()) && b.ctx.Err() == nil {
 		out, err = chromedp.Run(b.ctx, action)
 	}
 	require.NoError(b, err)
 	return out
 }
 
-// goneAway is what Chromium says of a page that another one has replaced in the meantime.
-var goneAway = regexp.MustCompile("Cannot find context with specified id|Execution context was destroyed|" +
+// pageReplaced matches Chromium's errors about a page that has been replaced in the meantime.
+var pageReplaced = regexp.MustCompile("Cannot find context with specified id|Execution context was destroyed|" +
 	"Inspected target navigated or closed|[Nn]o node (with|for|found for) given id|Could not find node with given id")
 
-// Visit opens an address and returns the status.
+// Visit opens an address and returns the HTTP status.
 func (b Tab) Visit(address string) int64 {
 	b.Helper()
 	return b.Follow(chromedp.Navigate(address))
 }
 
-// Follow does what leads to another page, waits until that one is there and returns its status.
+// Follow runs an action that leads to another page, waits for that page and returns its HTTP
+// status.
 func (b Tab) Follow(action chromedp.Action[chromedp.Void]) int64 {
 	b.Helper()
 	resp, err := chromedp.RunResponse(b.ctx, action)
@@ -154,32 +155,32 @@ func (b Tab) Follow(action chromedp.Action[chromedp.Void]) int64 {
 	return resp.Status
 }
 
-// Press presses the button of the fake's page with this name and value.
+// Press presses the button with this name and value on the page of the fake.
 func (b Tab) Press(name, value string) {
 	b.Helper()
 	b.Follow(chromedp.Click(chromedp.CSS(fmt.Sprintf(`button[name=%q][value=%q]:not(.enter)`, name, value))))
 }
 
-// Text is what a person reads in the element.
+// Text returns the visible text of the element.
 func (b Tab) Text(selector string) string {
 	b.Helper()
-	return strings.TrimSpace(ask(b, chromedp.Text(chromedp.CSS(selector))))
+	return strings.TrimSpace(query(b, chromedp.Text(chromedp.CSS(selector))))
 }
 
-// Eval returns the value of an expression as String writes it.
+// Eval evaluates a JavaScript expression and returns its value as a string.
 func (b Tab) Eval(script string) string {
 	b.Helper()
-	return ask(b, chromedp.Evaluate[string]("String("+script+")"))
+	return query(b, chromedp.Evaluate[string]("String("+script+")"))
 }
 
-// Poll waits until a condition of the page is true.
+// Poll waits until a JavaScript condition is true.
 func (b Tab) Poll(condition string) {
 	b.Helper()
-	ask(b, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(patience)))
+	query(b, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(timeout)))
 }
 
-// Look takes pictures of a phone and of a desktop, light and dark, and checks that the page is
-// not wider than they are.
+// Look takes screenshots at the size of a phone and of a desktop, in the light and the dark scheme,
+// and checks that the page is not wider than the screen.
 func (b Tab) Look(name string) {
 	b.Helper()
 	for _, screen := range []struct {
@@ -191,14 +192,15 @@ func (b Tab) Look(name string) {
 		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: screen.scheme}},
 		})
-		// A window as high as the page shows all of it. Chromium's own pictures of more than
-		// the window shift a right-to-left page.
-		b.resize(screen.width, ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`)), screen.mobile)
-		picture := ask(b, chromedp.CaptureScreenshot())
+		// Make the window as high as the page. Chromium's own full-page screenshots shift
+		// right-to-left pages.
+		b.resize(screen.width, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`)), screen.mobile)
+		screenshot := query(b, chromedp.CaptureScreenshot())
 		file := filepath.Join(b.pictures, fmt.Sprintf("%s-%d-%s.png", name, screen.width, screen.scheme))
-		require.NoError(b, os.WriteFile(file, picture, 0o644))
-		// A phone would zoom out, and innerWidth grow with the page.
-		assert.LessOrEqual(b, ask(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)), screen.width, "%s is too wide", name)
+		require.NoError(b, os.WriteFile(file, screenshot, 0o644))
+		// Compare with the width of the screen: a phone zooms out to fit a wide page, and
+		// innerWidth grows.
+		assert.LessOrEqual(b, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)), screen.width, "%s is wider than the screen", name)
 	}
 }
 
@@ -209,8 +211,8 @@ func (b Tab) resize(width, height int64, mobile bool) {
 	})
 }
 
-// Named checks that everything to press, to fill in or to look at has a name that a screen
-// reader can say.
+// Named checks that all controls, headings, landmarks and images have an accessible name, which a
+// screen reader announces.
 func (b Tab) Named() {
 	b.Helper()
 	controls := 0
@@ -223,14 +225,14 @@ func (b Tab) Named() {
 			"region", "image", "Iframe", "table":
 			controls++
 			if node.Name == nil || len(strings.Trim(string(node.Name.Value), `"`)) == 0 {
-				b.Errorf("a %s on %q has no name", role, b.Text("h1"))
+				b.Errorf("%s on %q has no accessible name", role, b.Text("h1"))
 			}
 		}
 	}
 	assert.Positive(b, controls)
 }
 
-// InFrame evaluates an expression in the child frame of an origin, as Eval does.
+// InFrame evaluates an expression like Eval, in the child frame whose address begins with origin.
 func (b Tab) InFrame(origin, script string) (string, error) {
 	tree, err := chromedp.Call(b.ctx, page.GetFrameTree, cdp.Empty{})
 	if err != nil {
@@ -244,21 +246,21 @@ func (b Tab) InFrame(origin, script string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		reply, err := chromedp.Call(b.ctx, runtime.Evaluate, runtime.EvaluateParams{
+		result, err := chromedp.Call(b.ctx, runtime.Evaluate, runtime.EvaluateParams{
 			Expression: "String(" + script + ")", ContextID: world.ExecutionContextID,
 		})
 		switch {
 		case err != nil:
 			return "", err
-		case reply.ExceptionDetails != nil:
-			return "", errors.New(reply.ExceptionDetails.Text)
+		case result.ExceptionDetails != nil:
+			return "", errors.New(result.ExceptionDetails.Text)
 		}
-		return strings.Trim(string(reply.Result.Value), `"`), nil
+		return strings.Trim(string(result.Result.Value), `"`), nil
 	}
 	return "", errors.New("no such frame")
 }
 
-// WaitInFrame asks again while the frame is on its way to another page.
+// WaitInFrame waits until a JavaScript condition is true in the child frame of an origin.
 func (b Tab) WaitInFrame(origin, condition string) {
 	b.Helper()
 	for {
@@ -267,7 +269,7 @@ func (b Tab) WaitInFrame(origin, condition string) {
 			return
 		}
 		if b.ctx.Err() != nil {
-			b.Fatalf("the frame never got there: %v", err)
+			b.Fatalf("%s never became true in the frame of %s: %v", condition, origin, err)
 		}
 	}
 }

@@ -2,14 +2,14 @@ package identomattest
 
 import "slices"
 
-// blacklisted is a record of the blacklist.
-type blacklisted struct {
+// blacklistRecord is a record of the blacklist.
+type blacklistRecord struct {
 	id         string
 	attributes [5]string // in the order of blacklistAttributes
 	reason     string
 }
 
-// blacklistAttributes identify a person: at least one must be given.
+// blacklistAttributes are the attributes that identify a person. A record needs at least one.
 var blacklistAttributes = [5]string{"firstName", "lastName", "documentNumber", "personalNumber", "birthday"}
 
 var blacklistQuery = []field{
@@ -21,11 +21,11 @@ var blacklistQuery = []field{
 	{name: "reason", required: true},
 }
 
-// addBlacklisted refuses a record with the attributes of another, whatever its reason.
-func (s *Server) addBlacklisted(c *call) reply {
+// addBlacklistRecord refuses a record with the same attributes as another, even if the reasons differ.
+func (s *Server) addBlacklistRecord(c *call) response {
 	query := c.params.child("query")
-	record := blacklisted{id: newID(), reason: query.text("reason")}
-	given := false
+	record := blacklistRecord{id: newID(), reason: query.text("reason")}
+	identified := false
 	for i, name := range blacklistAttributes {
 		value := query.text(name)
 		if name == "birthday" && value != "" {
@@ -36,30 +36,30 @@ func (s *Server) addBlacklisted(c *call) reply {
 			value = wireTime(t)
 		}
 		record.attributes[i] = value
-		given = given || value != ""
+		identified = identified || value != ""
 	}
-	if !given {
-		return refuse(wrongParameters, "the query has a reason and nothing that identifies a person")
+	if !identified {
+		return refuse(wrongParameters, "the query has no attribute that identifies a person")
 	}
 	for _, other := range s.blacklist {
 		if other.attributes == record.attributes {
-			return refuse(alreadyExists, "the blacklist has this person")
+			return refuse(alreadyExists, "the person is already on the blacklist")
 		}
 	}
 	s.blacklist = append(s.blacklist, record)
-	return wrapped(record.id)
+	return resultResponse(record.id)
 }
 
-func (s *Server) removeBlacklisted(c *call) reply {
-	i := slices.IndexFunc(s.blacklist, func(b blacklisted) bool { return b.id == c.params.text("id") })
+func (s *Server) removeBlacklistRecord(c *call) response {
+	i := slices.IndexFunc(s.blacklist, func(b blacklistRecord) bool { return b.id == c.params.text("id") })
 	if i < 0 {
 		return refuse(notFound, "no record has this id")
 	}
 	s.blacklist = slices.Delete(s.blacklist, i, i+1)
-	return wrapped(true)
+	return resultResponse(true)
 }
 
-func (s *Server) listBlacklisted(c *call) reply {
+func (s *Server) listBlacklistRecords(c *call) response {
 	query := c.params.child("query")
 	offset, limit := query.integer("offset", 0), query.integer("limit", 100)
 	list, ok := pageOf(s.blacklist, offset, limit)
@@ -78,5 +78,5 @@ func (s *Server) listBlacklisted(c *call) reply {
 		}
 		data = append(data, append(record, object{{"notes", nil}, {"reason", b.reason}, {"id", b.id}}...))
 	}
-	return wrapped(object{{"offset", offset}, {"limit", limit}, {"total", len(s.blacklist)}, {"data", data}})
+	return resultResponse(object{{"offset", offset}, {"limit", limit}, {"total", len(s.blacklist)}, {"data", data}})
 }

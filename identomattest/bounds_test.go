@@ -11,9 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestARequestCannotCostTheServerItsStackOrItsTime posts what nobody who reads the documents
-// would.
-func TestARequestCannotCostTheServerItsStackOrItsTime(t *testing.T) {
+// Deeply nested bodies could exhaust the stack, and thousands of parameters could take too long.
+func TestOversizedRequestsAreRefused(t *testing.T) {
 	server, err := Start()
 	require.NoError(t, err)
 	defer server.Close()
@@ -46,10 +45,10 @@ func TestARequestCannotCostTheServerItsStackOrItsTime(t *testing.T) {
 	data, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	assert.NotEmpty(t, data, "one odd request does not blind the list")
+	assert.NotEmpty(t, data, "a value that JSON cannot encode must not break the list of requests")
 }
 
-func TestAMisspeltSecretIsMaskedToo(t *testing.T) {
+func TestMisspelledSecretsAreMasked(t *testing.T) {
 	server, err := Start()
 	require.NoError(t, err)
 	defer server.Close()

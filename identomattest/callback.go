@@ -9,13 +9,13 @@ import (
 	"github.com/identomat-go/identomat/internal/fake"
 )
 
-// Callback is the body of a callback.
+// Callback is a callback that the server can post.
 type Callback struct {
 	raw    string
 	fields object
 }
 
-// OneTimePassword is the callback that asks the company to send a code to a phone.
+// OneTimePassword returns the callback that asks the company to send a one-time password by SMS.
 func OneTimePassword(token identomat.Token, phoneNumber, code string) Callback {
 	return Callback{fields: object{
 		{"type", "one-time-password-request"},
@@ -25,7 +25,7 @@ func OneTimePassword(token identomat.Token, phoneNumber, code string) Callback {
 	}}
 }
 
-// SessionLinkSMS is the callback that asks the company to send a link to a phone.
+// SessionLinkSMS returns the callback that asks the company to send a link to the session by SMS.
 func SessionLinkSMS(token identomat.Token, phoneNumber, link string) Callback {
 	return Callback{fields: object{
 		{"type", "share-session-link-via-sms"},
@@ -36,17 +36,16 @@ func SessionLinkSMS(token identomat.Token, phoneNumber, link string) Callback {
 	}}
 }
 
-// PlainCallback has the common fields alone. No document shows what the other types
-// carry beside them, the status updates and those about email among them.
+// PlainCallback returns a callback with the common fields only. Identomat's API documentation does not
+// show the fields of other types of callbacks, such as status updates and those about email.
 func PlainCallback(callbackType string, token identomat.Token) Callback {
 	return Callback{fields: object{{"type", callbackType}, {"sessionId", string(token)}}}
 }
 
-// RawCallback is a body of any kind. Nothing is added to it, the key neither.
+// RawCallback returns a callback with this body. The server adds nothing to it, not even the key.
 func RawCallback(body string) Callback { return Callback{raw: body} }
 
-// WithKey replaces the key of the company by another, as somebody would send who does
-// not know it.
+// WithKey returns the callback with another callbackApiKey, such as a wrong one.
 func (c Callback) WithKey(key string) Callback {
 	c.fields = append(object{{"callbackApiKey", key}}, c.fields...)
 	return c
@@ -56,14 +55,14 @@ func (c Callback) body(key string) []byte {
 	if c.fields == nil {
 		return []byte(c.raw)
 	}
-	if _, own := c.fields.get("callbackApiKey"); own {
+	if _, ok := c.fields.get("callbackApiKey"); ok {
 		return encodeJSON(c.fields)
 	}
 	return encodeJSON(append(object{{"callbackApiKey", key}}, c.fields...))
 }
 
-// SendCallback posts a callback to the address of the company and returns the status of
-// its answer. It follows no redirect.
+// SendCallback posts a callback to url and returns the status of the response. It follows no redirects
+// and does not retry.
 func (s *Server) SendCallback(ctx context.Context, url string, callback Callback) (status int, err error) {
 	status, err = fake.Post(ctx, url, nil, callback.body(s.callbackKey))
 	if err != nil {
@@ -72,17 +71,17 @@ func (s *Server) SendCallback(ctx context.Context, url string, callback Callback
 	return status, nil
 }
 
-// callbackPatience is how long a company may take to answer a callback that the server
-// sends by itself. Whoever waits for it does not wait for ever.
-const callbackPatience = 10 * time.Second
+// callbackTimeout is how long the server waits for the response to a callback that it posts on its
+// own, because the method or request that caused the callback waits too.
+const callbackTimeout = 10 * time.Second
 
-// tell posts a callback to the address of WithCallbackURL, if there is one. The lock must
-// not be held: the company may ask for the session before it answers.
-func (s *Server) tell(ctx context.Context, callback Callback) {
+// postCallback posts a callback to the URL of WithCallbackURL, if any, and logs a failure. The caller
+// must not hold s.mu: the handler of the callback may call the server before it responds.
+func (s *Server) postCallback(ctx context.Context, callback Callback) {
 	if s.callbackURL == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, callbackPatience)
+	ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
 	defer cancel()
 	go func() {
 		select {
@@ -96,14 +95,15 @@ func (s *Server) tell(ctx context.Context, callback Callback) {
 	case err != nil:
 		s.logf("%v", err)
 	case status < 200 || status > 299:
-		s.logf("the company answered a callback with HTTP %d", status)
+		s.logf("the callback failed with HTTP status %d", status)
 	}
 }
 
-// tellSettled sends the callback of WithStatusCallback.
-func (s *Server) tellSettled(token string) {
+// postStatusCallback posts the callback of WithStatusCallback.
+func (s *Server) postStatusCallback(token string) {
 	if s.statusCallback != "" {
-		// Whoever decided may go away; the company is to hear of it nevertheless.
-		s.tell(context.Background(), PlainCallback(s.statusCallback, identomat.Token(token)))
+		// Not the context of the request that decided the session: the callback must be posted even
+		// if that caller disconnects.
+		s.postCallback(context.Background(), PlainCallback(s.statusCallback, identomat.Token(token)))
 	}
 }

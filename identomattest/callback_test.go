@@ -17,7 +17,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-func TestCallbacksHaveTheDocumentedBodies(t *testing.T) {
+func TestSendCallbackBodies(t *testing.T) {
 	srv := NewServer(t)
 	var body, contentType, method string
 	company := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,7 @@ func TestCallbacksHaveTheDocumentedBodies(t *testing.T) {
 	assert.Equal(t, shape(t, sample(t, "share-session-link-via-sms")), shape(t, string(sms.body("k"))))
 }
 
-func TestACallbackFollowsNoRedirectAndTellsItsFailure(t *testing.T) {
+func TestSendCallbackRedirectsAndErrors(t *testing.T) {
 	srv := NewServer(t)
 	company := httptest.NewServer(http.RedirectHandler("https://elsewhere.example/", http.StatusTemporaryRedirect))
 	status, err := srv.SendCallback(t.Context(), company.URL, PlainCallback("x", "t"))
@@ -75,100 +75,101 @@ func TestACallbackFollowsNoRedirectAndTellsItsFailure(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// listening is a company that writes down its callbacks, with the outcome that result/ told
-// it before it answered.
-type listening struct {
+// callbackReceiver is a company's server. For each callback it records the type and the outcome that
+// result/ returned before the response to the callback.
+type callbackReceiver struct {
 	url string
 	srv *Server
 
-	mu    sync.Mutex
-	heard []string
+	mu       sync.Mutex
+	received []string
 }
 
-func newListening(t *testing.T, opts ...Option) *listening {
+func newCallbackReceiver(t *testing.T, opts ...Option) *callbackReceiver {
 	t.Helper()
-	l := &listening{}
-	company := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	r := &callbackReceiver{}
+	company := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var callback struct{ CallbackAPIKey, Type, SessionID string }
-		if !assert.NoError(t, json.NewDecoder(r.Body).Decode(&callback)) {
+		if !assert.NoError(t, json.NewDecoder(req.Body).Decode(&callback)) {
 			return
 		}
-		assert.Equal(t, l.srv.CallbackKey, callback.CallbackAPIKey)
-		result, err := l.srv.Client().Sessions.Result(r.Context(), identomat.Token(callback.SessionID))
+		assert.Equal(t, r.srv.CallbackKey, callback.CallbackAPIKey)
+		result, err := r.srv.Client().Sessions.Result(req.Context(), identomat.Token(callback.SessionID))
 		if assert.NoError(t, err) {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.heard = append(l.heard, callback.Type+" "+string(result.Outcome))
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.received = append(r.received, callback.Type+" "+string(result.Outcome))
 		}
 	}))
 	t.Cleanup(company.Close)
-	l.url = company.URL
-	l.srv = NewServer(t, append([]Option{WithCallbackURL(l.url), WithStatusCallback("status-of-a-test")}, opts...)...)
-	return l
+	r.url = company.URL
+	r.srv = NewServer(t, append([]Option{WithCallbackURL(r.url), WithStatusCallback("test-status")}, opts...)...)
+	return r
 }
 
-func (l *listening) all() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.heard
+func (r *callbackReceiver) callbacks() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.received
 }
 
-func TestWhoeverSettlesASessionTheCompanyHearsOfItAndCanReadTheResult(t *testing.T) {
-	l := newListening(t)
-	token := func() identomat.Token { return identomat.Token(begin(t, l.srv, ``)) }
-	require.NoError(t, l.srv.Approve(token()))
-	require.NoError(t, l.srv.Reject(token(), "face_mismatch"))
-	require.NoError(t, l.srv.ManualCheck(token()))
-	require.NoError(t, l.srv.SetResult(token(), `{"result":"approved"}`))
-	decideAs(t, l.srv, string(token()), "reject")
-	page := post(t, l.srv.WidgetURL+"/_sandbox/sessions/"+string(token())+"/approve", asJSON, ``)
-	assert.Equal(t, 200, page.status, page.body)
+// The result is available when the callback arrives, no matter how the session was decided.
+func TestStatusCallbackAfterEveryDecision(t *testing.T) {
+	r := newCallbackReceiver(t)
+	token := func() identomat.Token { return identomat.Token(begin(t, r.srv, ``)) }
+	require.NoError(t, r.srv.Approve(token()))
+	require.NoError(t, r.srv.Reject(token(), "face_mismatch"))
+	require.NoError(t, r.srv.ManualCheck(token()))
+	require.NoError(t, r.srv.SetResult(token(), `{"result":"approved"}`))
+	submitDecision(t, r.srv, string(token()), "reject")
+	resp := post(t, r.srv.WidgetURL+"/_sandbox/sessions/"+string(token())+"/approve", asJSON, ``)
+	assert.Equal(t, 200, resp.status, resp.body)
 	assert.Equal(t, []string{
-		"status-of-a-test approved", "status-of-a-test rejected", "status-of-a-test manual_check",
-		"status-of-a-test approved", "status-of-a-test rejected", "status-of-a-test approved",
-	}, l.all())
+		"test-status approved", "test-status rejected", "test-status manual_check",
+		"test-status approved", "test-status rejected", "test-status approved",
+	}, r.callbacks())
 }
 
-func TestNoStatusCallbackIsSentUnlessOneIsNamed(t *testing.T) {
-	l := newListening(t, WithStatusCallback(""))
-	require.NoError(t, l.srv.Approve(identomat.Token(begin(t, l.srv, ``))))
-	assert.Empty(t, l.all())
+func TestNoStatusCallbackByDefault(t *testing.T) {
+	r := newCallbackReceiver(t, WithStatusCallback(""))
+	require.NoError(t, r.srv.Approve(identomat.Token(begin(t, r.srv, ``))))
+	assert.Empty(t, r.callbacks())
 }
 
-func TestAStatusCallbackNeedsAnAddress(t *testing.T) {
-	_, err := Start(WithStatusCallback("status-of-a-test"))
-	assert.EqualError(t, err, "identomattest: WithStatusCallback needs an address: add WithCallbackURL")
+func TestStatusCallbackRequiresCallbackURL(t *testing.T) {
+	_, err := Start(WithStatusCallback("test-status"))
+	assert.EqualError(t, err, "identomattest: WithStatusCallback requires WithCallbackURL")
 }
 
-func TestACompanyThatDoesNotAnswerHoldsNobodyUpForEver(t *testing.T) {
-	asked, leave := make(chan struct{}), make(chan struct{})
+func TestCloseEndsPendingStatusCallback(t *testing.T) {
+	received, respond := make(chan struct{}), make(chan struct{})
 	company := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		close(asked)
-		<-leave
+		close(received)
+		<-respond
 	}))
 	defer company.Close()
-	defer close(leave)
-	srv, err := Start(WithCallbackURL(company.URL), WithStatusCallback("status-of-a-test"))
+	defer close(respond)
+	srv, err := Start(WithCallbackURL(company.URL), WithStatusCallback("test-status"))
 	require.NoError(t, err)
 	token := identomat.Token(begin(t, srv, ``))
-	settled := make(chan error)
-	go func() { settled <- srv.Approve(token) }()
-	<-asked
+	decided := make(chan error)
+	go func() { decided <- srv.Approve(token) }()
+	<-received
 	ses, _ := srv.Session(token)
-	assert.Equal(t, "approved", ses.Outcome, "nothing is locked while the company thinks")
+	assert.Equal(t, "approved", ses.Outcome, "the server is not locked during the callback")
 	srv.Close()
-	assert.NoError(t, <-settled, "closing the server ends the wait")
+	assert.NoError(t, <-decided, "Close ends the wait for the callback")
 }
 
-func TestTheLogTellsWhichCallbacksTheCompanyRefused(t *testing.T) {
+func TestFailedStatusCallbacksAreLogged(t *testing.T) {
 	company := httptest.NewServer(http.NotFoundHandler())
 	var lines []string
-	srv := NewServer(t, WithCallbackURL(company.URL), WithStatusCallback("status-of-a-test"),
+	srv := NewServer(t, WithCallbackURL(company.URL), WithStatusCallback("test-status"),
 		WithLogf(func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }))
 	require.NoError(t, srv.Approve(identomat.Token(begin(t, srv, ``))))
 	company.Close()
 	require.NoError(t, srv.Approve(identomat.Token(begin(t, srv, ``))))
 	require.Len(t, lines, 2)
-	assert.Equal(t, "the company answered a callback with HTTP 404", lines[0])
+	assert.Equal(t, "the callback failed with HTTP status 404", lines[0])
 	assert.Contains(t, lines[1], "identomattest: callback: ")
 }

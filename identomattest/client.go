@@ -2,15 +2,16 @@ package identomattest
 
 import "github.com/identomat-go/identomat"
 
-// Client returns a client for this server, which signs its requests if the server requires
-// that. Options are applied after the server's own and win. An option that
-// [identomat.NewClient] refuses fails the test, or panics where there is none.
+// Client returns a client for this server. The client signs its requests if the server was started
+// with [RequireHMAC]. The options are applied after those of the server and override them. If
+// [identomat.NewClient] returns an error, Client fails the test; for a server from [Start] it
+// panics.
 func (s *Server) Client(opts ...identomat.Option) *identomat.Client {
-	own := []identomat.Option{identomat.WithWidgetURL(s.WidgetURL), identomat.WithAPIURL(s.APIURL)}
+	defaults := []identomat.Option{identomat.WithWidgetURL(s.WidgetURL), identomat.WithAPIURL(s.APIURL)}
 	if s.requireHMAC {
-		own = append(own, identomat.WithHMAC(s.SecretKey))
+		defaults = append(defaults, identomat.WithHMAC(s.SecretKey))
 	}
-	client, err := identomat.NewClient(s.CompanyKey, append(own, opts...)...)
+	client, err := identomat.NewClient(s.CompanyKey, append(defaults, opts...)...)
 	switch {
 	case err == nil:
 	case s.tb != nil:

@@ -17,58 +17,59 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// controlPath is where the control API begins on the widget host. The true service has
-// nothing there.
+// controlPath is the prefix of the control API on the widget host. The real service has no such
+// paths.
 const controlPath = "/_sandbox/"
 
 const maxControlBody = 16 << 20
 
-// WithHosts adds names by which the control API may be called, without a port, such as the name
-// of a container. Addresses and localhost always may.
+// WithHosts adds host names, without a port, that the control API accepts in the Host header, such
+// as the name of a container. It always accepts IP addresses and localhost.
 func WithHosts(names ...string) Option {
 	return func(s *Server) { s.hosts = append(s.hosts, names...) }
 }
 
-// mayControl keeps web pages away. The control API asks for no key, so a browser must not
-// reach it on behalf of a page: a page of another site betrays itself by its Origin, and one
-// whose name was bound to this address by the Host it believes to be talking to.
-func (s *Server) mayControl(r *http.Request) error {
+// checkControlAccess refuses requests from web pages of other sites, because the control API needs
+// no key. The Origin header gives away a page of another site, and the Host header a page whose
+// domain was pointed at this address (DNS rebinding).
+func (s *Server) checkControlAccess(r *http.Request) error {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	host = strings.Trim(host, "[]")
 	if net.ParseIP(host) == nil && !strings.EqualFold(host, "localhost") && !slices.Contains(s.hosts, host) {
-		return fmt.Errorf("the host name %q is not one of this server's", host)
+		return fmt.Errorf("the host name %q is not allowed", host)
 	}
 	if origin := r.Header.Get("Origin"); origin != "" {
 		if u, err := url.Parse(origin); err != nil || u.Scheme != "http" || u.Host != r.Host {
-			return errors.New("a web page of another origin may not call this")
+			return errors.New("requests from web pages of other origins are not allowed")
 		}
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 		return nil
 	}
-	return errors.New("a web page of another site may not call this")
+	return errors.New("requests from web pages of other sites are not allowed")
 }
 
-// problem is a mistake of the caller, with the status that says so.
-type problem struct {
+// controlError is an error of the control API with its HTTP status.
+type controlError struct {
 	status int
 	error
 }
 
 func badRequest(format string, args ...any) error {
-	return problem{http.StatusBadRequest, fmt.Errorf(format, args...)}
+	return controlError{http.StatusBadRequest, fmt.Errorf(format, args...)}
 }
 
-// control is one operation of the control API. It returns what becomes the JSON of the reply.
-type control func(*Server, *http.Request) (any, error)
+// controlHandler is an operation of the control API. The result is encoded as the JSON response.
+type controlHandler func(*Server, *http.Request) (any, error)
 
-// controls is the control API. The README of cmd/identomat-sandbox describes it.
-func controls() map[string]control {
-	return map[string]control{
+// controlRoutes maps the patterns of the control API to their handlers. The README of
+// cmd/identomat-sandbox documents them.
+func controlRoutes() map[string]controlHandler {
+	return map[string]controlHandler{
 		"GET /_sandbox/{$}":                            (*Server).controlOverview,
 		"GET /_sandbox/sessions":                       (*Server).controlSessions,
 		"GET /_sandbox/sessions/{token}":               (*Server).controlSession,
@@ -90,56 +91,57 @@ func controls() map[string]control {
 
 func (s *Server) controlMux() *http.ServeMux {
 	mux := http.NewServeMux()
-	for pattern, do := range controls() {
+	for pattern, handle := range controlRoutes() {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, maxControlBody)
-			v, err := do(s, r)
+			v, err := handle(s, r)
 			if err != nil {
-				writeProblem(w, err)
+				writeControlError(w, err)
 				return
 			}
-			writeControl(w, http.StatusOK, v)
+			writeControlJSON(w, http.StatusOK, v)
 		})
 	}
 	return mux
 }
 
 func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
-	if err := s.mayControl(r); err != nil {
-		writeProblem(w, problem{http.StatusForbidden, err})
+	if err := s.checkControlAccess(r); err != nil {
+		writeControlError(w, controlError{http.StatusForbidden, err})
 		return
 	}
 	mux := s.controlMux()
 	if _, pattern := mux.Handler(r); pattern == "" {
-		// What the mux has to say to a wrong method or path is no JSON.
-		recorder := &statusOnly{header: http.Header{}}
+		// The mux answers a wrong method or path in plain text. Discard that and answer in JSON.
+		recorder := &headerRecorder{header: http.Header{}}
 		mux.ServeHTTP(recorder, r)
 		if allow := recorder.header.Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
-			writeProblem(w, problem{http.StatusMethodNotAllowed, fmt.Errorf("%s takes %s", r.URL.Path, allow)})
+			writeControlError(w, controlError{http.StatusMethodNotAllowed, fmt.Errorf("%s allows only %s", r.URL.Path, allow)})
 			return
 		}
-		writeProblem(w, problem{http.StatusNotFound, errors.New("no such path: GET " + controlPath + " lists them")})
+		writeControlError(w, controlError{http.StatusNotFound, errors.New("no such path; GET " + controlPath + " lists the paths")})
 		return
 	}
 	mux.ServeHTTP(w, r)
 }
 
-type statusOnly struct{ header http.Header }
+// headerRecorder is a ResponseWriter that keeps only the header.
+type headerRecorder struct{ header http.Header }
 
-func (s *statusOnly) Header() http.Header         { return s.header }
-func (s *statusOnly) Write(p []byte) (int, error) { return len(p), nil }
-func (s *statusOnly) WriteHeader(int)             {}
+func (r *headerRecorder) Header() http.Header         { return r.header }
+func (r *headerRecorder) Write(p []byte) (int, error) { return len(p), nil }
+func (r *headerRecorder) WriteHeader(int)             {}
 
-func writeProblem(w http.ResponseWriter, err error) {
+func writeControlError(w http.ResponseWriter, err error) {
 	status := http.StatusBadRequest
-	if p, ok := errors.AsType[problem](err); ok {
-		status = p.status
+	if e, ok := errors.AsType[controlError](err); ok {
+		status = e.status
 	}
-	writeControl(w, status, map[string]string{"error": err.Error()})
+	writeControlJSON(w, status, map[string]string{"error": err.Error()})
 }
 
-func writeControl(w http.ResponseWriter, status int, v any) {
+func writeControlJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -147,17 +149,18 @@ func writeControl(w http.ResponseWriter, status int, v any) {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // an error means that the caller has gone
+	_ = enc.Encode(v) // fails only if the client has disconnected
 }
 
-// done is the reply of an operation that has nothing to tell.
-var done = map[string]bool{"ok": true}
+// okResponse is the response of operations without a result.
+var okResponse = map[string]bool{"ok": true}
 
-// readControl reads a JSON object, or nothing. A misspelt name is an error.
+// readControl decodes the JSON object of the body into a struct. An empty body leaves the struct
+// unchanged; an unknown member is an error.
 func readControl(r *http.Request, into any) error {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
-		return badRequest("the body cannot be read")
+		return badRequest("cannot read the body")
 	}
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return nil
@@ -165,10 +168,10 @@ func readControl(r *http.Request, into any) error {
 	dec := json.NewDecoder(strings.NewReader(string(data)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return badRequest("the body is not the JSON object that is wanted: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return badRequest("the body is not a valid JSON object: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if dec.More() {
-		return badRequest("the body is more than one JSON object")
+		return badRequest("the body has more than one JSON value")
 	}
 	return nil
 }
@@ -179,7 +182,7 @@ func (s *Server) controlOverview(*http.Request) (any, error) {
 		operations = append(operations, op.Name)
 	}
 	var paths []string
-	for _, pattern := range slices.Sorted(maps.Keys(controls())) {
+	for _, pattern := range slices.Sorted(maps.Keys(controlRoutes())) {
 		paths = append(paths, strings.TrimSuffix(pattern, "{$}"))
 	}
 	return map[string]any{
@@ -213,7 +216,7 @@ type controlStep struct {
 	Key  string `json:"key"`
 }
 
-// describe is called with the lock held.
+// describe returns the session as the control API shows it. The caller holds s.mu.
 func (s *Server) describe(ses *session) controlSession {
 	c := ses.copy()
 	_, state, _ := s.state(ses.token)
@@ -243,15 +246,15 @@ func (s *Server) controlSession(r *http.Request) (any, error) {
 	defer s.mu.Unlock()
 	ses, ok := s.sessions[r.PathValue("token")]
 	if !ok {
-		return nil, noSuchSession
+		return nil, errNoSuchSession
 	}
 	return s.describe(ses), nil
 }
 
-var noSuchSession = problem{http.StatusNotFound, errors.New("no session has this token")}
+var errNoSuchSession = controlError{http.StatusNotFound, errors.New("no session has this token")}
 
-// decisionOrder is a decision in the words of the control API.
-type decisionOrder struct {
+// decisionRequest is the body of approve, reject and manual-check.
+type decisionRequest struct {
 	Reason       *string                   `json:"reason"`
 	Person       string                    `json:"person"`
 	DocumentType string                    `json:"documentType"`
@@ -260,19 +263,19 @@ type decisionOrder struct {
 	Answers      map[string]map[string]any `json:"answers"`
 }
 
-// controlDecide takes the same wishes as Approve, Reject and ManualCheck.
+// controlDecide does what Approve, Reject and ManualCheck do.
 func (s *Server) controlDecide(r *http.Request) (any, error) {
-	var body decisionOrder
+	var body decisionRequest
 	if err := readControl(r, &body); err != nil {
 		return nil, err
 	}
 	var d decision
-	choice := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-	switch choice {
+	verb := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	switch verb {
 	case "approve":
 		d = approval()
 	case "manual-check":
-		d = doubt()
+		d = manualReview()
 	default:
 		reason := "low_similarity"
 		if body.Reason != nil {
@@ -280,13 +283,13 @@ func (s *Server) controlDecide(r *http.Request) (any, error) {
 		}
 		d = rejection(reason)
 	}
-	if body.Reason != nil && choice != "reject" {
-		return nil, badRequest("only a rejection has a reason")
+	if body.Reason != nil && verb != "reject" {
+		return nil, badRequest("only reject takes a reason")
 	}
 	if body.Person != "" {
 		p, ok := personNamed(body.Person)
 		if !ok {
-			return nil, badRequest("nobody is called %q", body.Person)
+			return nil, badRequest("unknown person %q", body.Person)
 		}
 		d.person = p
 	}
@@ -302,7 +305,7 @@ func (s *Server) controlDecide(r *http.Request) (any, error) {
 				for _, item := range list {
 					text, ok := item.(string)
 					if !ok {
-						return nil, badRequest("answers.%s.%s is a list of something else than texts", step, question)
+						return nil, badRequest("answers.%s.%s is a list with items other than strings", step, question)
 					}
 					texts = append(texts, text)
 				}
@@ -312,25 +315,25 @@ func (s *Server) controlDecide(r *http.Request) (any, error) {
 				value = int(number)
 			}
 			if _, ok := answerValue(value); !ok {
-				return nil, badRequest("answers.%s.%s is no answer", step, question)
+				return nil, badRequest("answers.%s.%s has a type that answers cannot have", step, question)
 			}
 			d.answers[[2]string{step, question}] = value
 		}
 	}
-	return s.controlSettle(r, d)
+	return s.controlSetDecision(r, d)
 }
 
-func (s *Server) controlSettle(r *http.Request, d decision) (any, error) {
+func (s *Server) controlSetDecision(r *http.Request, d decision) (any, error) {
 	s.mu.Lock()
 	ses, ok := s.sessions[r.PathValue("token")]
 	if !ok {
 		s.mu.Unlock()
-		return nil, noSuchSession
+		return nil, errNoSuchSession
 	}
-	s.settle(ses, d)
+	s.setDecision(ses, d)
 	out := s.describe(ses)
 	s.mu.Unlock()
-	s.tellSettled(out.Token)
+	s.postStatusCallback(out.Token)
 	return out, nil
 }
 
@@ -339,7 +342,7 @@ func (s *Server) controlExpire(r *http.Request) (any, error) {
 	defer s.mu.Unlock()
 	ses, ok := s.sessions[r.PathValue("token")]
 	if !ok {
-		return nil, noSuchSession
+		return nil, errNoSuchSession
 	}
 	ses.expires = s.now()
 	return s.describe(ses), nil
@@ -348,14 +351,14 @@ func (s *Server) controlExpire(r *http.Request) (any, error) {
 func (s *Server) controlSetResult(r *http.Request) (any, error) {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, badRequest("the body cannot be read")
+		return nil, badRequest("cannot read the body")
 	}
 	v, err := decodeJSON(data)
 	if err != nil {
 		return nil, badRequest("%v", err)
 	}
 	o, _ := v.(object)
-	return s.controlSettle(r, decision{outcome: o.text("result"), raw: data})
+	return s.controlSetDecision(r, decision{outcome: o.text("result"), raw: data})
 }
 
 func (s *Server) controlRequests(*http.Request) (any, error) {
@@ -368,11 +371,11 @@ func (s *Server) controlRequests(*http.Request) (any, error) {
 
 func (s *Server) controlClearRequests(*http.Request) (any, error) {
 	s.ClearRequests()
-	return done, nil
+	return okResponse, nil
 }
 
-// faultOrder is a fault in the words of the control API.
-type faultOrder struct {
+// faultRequest is the body that adds a fault.
+type faultRequest struct {
 	Operation string `json:"operation"`
 	Fault     string `json:"fault"`
 	Count     int    `json:"count"`
@@ -389,62 +392,62 @@ type faultOrder struct {
 	AfterProcessing   bool    `json:"afterProcessing,omitempty"`
 }
 
-func (o faultOrder) status(fallback int) int {
-	if o.Status == 0 {
+func (f faultRequest) status(fallback int) int {
+	if f.Status == 0 {
 		return fallback
 	}
-	return o.Status
+	return f.Status
 }
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-var namedFaults = map[string]func(faultOrder) Fault{
-	"reply":              func(o faultOrder) Fault { return Reply(o.status(http.StatusOK), o.ContentType, o.Body) },
-	"http-status":        func(o faultOrder) Fault { return HTTPStatus(o.status(http.StatusInternalServerError)) },
-	"error-code":         func(o faultOrder) Fault { return ErrorCode(o.Code) },
-	"argument-error":     func(o faultOrder) Fault { return ArgumentError(o.Code) },
-	"internal-error":     func(o faultOrder) Fault { return InternalError(o.Message) },
-	"html-page":          func(o faultOrder) Fault { return HTMLPage(o.status(http.StatusOK)) },
-	"empty-body":         func(faultOrder) Fault { return EmptyBody() },
-	"empty-object":       func(faultOrder) Fault { return EmptyObject() },
-	"null":               func(faultOrder) Fault { return Null() },
-	"too-many-requests":  func(o faultOrder) Fault { return TooManyRequests(seconds(o.RetryAfterSeconds)) },
-	"redirect":           func(o faultOrder) Fault { return Redirect(o.status(http.StatusFound), o.Location) },
-	"reset-before-read":  func(faultOrder) Fault { return ResetBeforeRead() },
-	"reset-after-read":   func(faultOrder) Fault { return ResetAfterRead() },
-	"slow-headers":       func(o faultOrder) Fault { return SlowHeaders(seconds(o.DelaySeconds)) },
-	"slow-body":          func(o faultOrder) Fault { return SlowBody(seconds(o.DelaySeconds)) },
-	"truncated":          func(o faultOrder) Fault { return Truncated(o.Bytes) },
-	"wrong-content-type": func(o faultOrder) Fault { return WrongContentType(o.ContentType) },
-	"wrong-signature":    func(faultOrder) Fault { return WrongSignature() },
-	"missing-signature":  func(faultOrder) Fault { return MissingSignature() },
+var namedFaults = map[string]func(faultRequest) Fault{
+	"response":           func(f faultRequest) Fault { return Response(f.status(http.StatusOK), f.ContentType, f.Body) },
+	"http-status":        func(f faultRequest) Fault { return HTTPStatus(f.status(http.StatusInternalServerError)) },
+	"error-code":         func(f faultRequest) Fault { return ErrorCode(f.Code) },
+	"argument-error":     func(f faultRequest) Fault { return ArgumentError(f.Code) },
+	"internal-error":     func(f faultRequest) Fault { return InternalError(f.Message) },
+	"html-page":          func(f faultRequest) Fault { return HTMLPage(f.status(http.StatusOK)) },
+	"empty-body":         func(faultRequest) Fault { return EmptyBody() },
+	"empty-object":       func(faultRequest) Fault { return EmptyObject() },
+	"null":               func(faultRequest) Fault { return Null() },
+	"too-many-requests":  func(f faultRequest) Fault { return TooManyRequests(seconds(f.RetryAfterSeconds)) },
+	"redirect":           func(f faultRequest) Fault { return Redirect(f.status(http.StatusFound), f.Location) },
+	"reset-before-read":  func(faultRequest) Fault { return ResetBeforeRead() },
+	"reset-after-read":   func(faultRequest) Fault { return ResetAfterRead() },
+	"slow-headers":       func(f faultRequest) Fault { return SlowHeaders(seconds(f.DelaySeconds)) },
+	"slow-body":          func(f faultRequest) Fault { return SlowBody(seconds(f.DelaySeconds)) },
+	"truncated":          func(f faultRequest) Fault { return Truncated(f.Bytes) },
+	"wrong-content-type": func(f faultRequest) Fault { return WrongContentType(f.ContentType) },
+	"wrong-signature":    func(faultRequest) Fault { return WrongSignature() },
+	"missing-signature":  func(faultRequest) Fault { return MissingSignature() },
 }
 
 func (s *Server) controlFault(r *http.Request) (any, error) {
-	var order faultOrder
-	if err := readControl(r, &order); err != nil {
+	var body faultRequest
+	if err := readControl(r, &body); err != nil {
 		return nil, err
 	}
-	if order.Operation == "" {
-		order.Operation = AnyOperation
+	if body.Operation == "" {
+		body.Operation = AnyOperation
 	}
-	if order.Operation != AnyOperation && operationNamed(order.Operation) == nil {
-		return nil, badRequest("no operation is named %q", order.Operation)
+	if body.Operation != AnyOperation && operationByName(body.Operation) == nil {
+		return nil, badRequest("unknown operation %q", body.Operation)
 	}
-	named, ok := namedFaults[order.Fault]
+	newFault, ok := namedFaults[body.Fault]
 	switch {
 	case !ok:
-		return nil, badRequest("no fault is named %q: there are %s", order.Fault, strings.Join(slices.Sorted(maps.Keys(namedFaults)), ", "))
-	case order.Status != 0 && (order.Status < 200 || order.Status > 599):
-		return nil, badRequest("the status is between 200 and 599")
-	case order.RetryAfterSeconds < 0 || order.DelaySeconds < 0 || order.Bytes < 0 || order.Count < 0:
-		return nil, badRequest("a number is negative")
+		return nil, badRequest("unknown fault %q; the faults are %s", body.Fault, strings.Join(slices.Sorted(maps.Keys(namedFaults)), ", "))
+	case body.Status != 0 && (body.Status < 200 || body.Status > 599):
+		return nil, badRequest("status must be between 200 and 599")
+	case body.RetryAfterSeconds < 0 || body.DelaySeconds < 0 || body.Bytes < 0 || body.Count < 0:
+		return nil, badRequest("retryAfterSeconds, delaySeconds, bytes and count must not be negative")
 	}
-	f := named(order)
-	if order.AfterProcessing {
+	f := newFault(body)
+	if body.AfterProcessing {
 		f = f.AfterProcessing()
 	}
-	s.Fault(order.Operation, f, order.Count)
+	s.Fault(body.Operation, f, body.Count)
 	return s.controlFaults(r)
 }
 
@@ -454,7 +457,7 @@ func (s *Server) controlFaults(*http.Request) (any, error) {
 	type pending struct {
 		Operation string `json:"operation"`
 		Fault     string `json:"fault"`
-		// Left is absent for a fault without end.
+		// Left is the number of calls still to affect. It is absent if the number is unlimited.
 		Left *int `json:"left,omitempty"`
 	}
 	out := []pending{}
@@ -471,16 +474,16 @@ func (s *Server) controlFaults(*http.Request) (any, error) {
 
 func (s *Server) controlClearFaults(*http.Request) (any, error) {
 	s.ClearFaults()
-	return done, nil
+	return okResponse, nil
 }
 
 func (s *Server) controlRelease(*http.Request) (any, error) {
 	s.Release()
-	return done, nil
+	return okResponse, nil
 }
 
-// callbackOrder is a callback in the words of the control API.
-type callbackOrder struct {
+// callbackRequest is the body that sends a callback.
+type callbackRequest struct {
 	URL         string  `json:"url"`
 	Type        string  `json:"type"`
 	SessionID   string  `json:"sessionId"`
@@ -491,9 +494,9 @@ type callbackOrder struct {
 	Raw         *string `json:"raw"`
 }
 
-// controlCallback sends a callback, by default to the address of WithCallbackURL.
+// controlCallback posts a callback, by default to the URL of WithCallbackURL.
 func (s *Server) controlCallback(r *http.Request) (any, error) {
-	var body callbackOrder
+	var body callbackRequest
 	if err := readControl(r, &body); err != nil {
 		return nil, err
 	}
@@ -502,7 +505,7 @@ func (s *Server) controlCallback(r *http.Request) (any, error) {
 	}
 	u, err := url.Parse(body.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, badRequest("the url of the callback is missing or no http URL")
+		return nil, badRequest("url is missing or not an http URL")
 	}
 	token := identomat.Token(body.SessionID)
 	var callback Callback
@@ -510,7 +513,7 @@ func (s *Server) controlCallback(r *http.Request) (any, error) {
 	case body.Raw != nil:
 		callback = RawCallback(*body.Raw)
 	case body.Type == "":
-		return nil, badRequest("the type is missing")
+		return nil, badRequest("type is missing")
 	case body.Type == "one-time-password-request":
 		callback = OneTimePassword(token, body.PhoneNumber, body.Code)
 	case body.Type == "share-session-link-via-sms":
@@ -523,19 +526,18 @@ func (s *Server) controlCallback(r *http.Request) (any, error) {
 	}
 	status, err := s.SendCallback(r.Context(), body.URL, callback)
 	if err != nil {
-		return nil, problem{http.StatusBadGateway, err}
+		return nil, controlError{http.StatusBadGateway, err}
 	}
 	return map[string]int{"status": status}, nil
 }
 
-// controlReset brings back the server of the start.
 func (s *Server) controlReset(*http.Request) (any, error) {
 	s.Reset()
-	return done, nil
+	return okResponse, nil
 }
 
-// Reset forgets sessions, requests, faults, records, groups and users, and lets held replies
-// go. The configurations stay.
+// Reset clears the sessions, requests, faults, records, groups and users, and releases the responses
+// that faults are holding back. It keeps the configurations.
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

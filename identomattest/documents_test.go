@@ -14,18 +14,18 @@ var readers = []string{
 	"card/front/", "card/back/", "license/front/", "license/back/", "residence/front/", "residence/back/", "passport/",
 }
 
-func TestImageReadersAnswerWithTheSamples(t *testing.T) {
+func TestDocumentReadersReturnSamples(t *testing.T) {
 	srv := NewServer(t)
 	for _, name := range readers {
 		contentType, body := multipartBody(t, part{name: "company_key", content: srv.CompanyKey}, part{"image", "scan.jpg", string(FaceJPEG(100, 100))})
-		reply := post(t, srv.WidgetURL+"/external-api/"+name, contentType, body)
+		resp := post(t, srv.WidgetURL+"/external-api/"+name, contentType, body)
 		sampled, err := samples.ReadFile("samples/" + strings.ReplaceAll(strings.Trim(name, "/"), "/", "-") + ".json")
 		require.NoError(t, err)
-		assert.Equal(t, shape(t, string(sampled)), shape(t, reply.body), name)
-		assert.Regexp(t, `"requestId":"[0-9a-f]{32}"`, reply.body)
+		assert.Equal(t, shape(t, string(sampled)), shape(t, resp.body), name)
+		assert.Regexp(t, `"requestId":"[0-9a-f]{32}"`, resp.body)
 	}
-	log := srv.Requests()[0]
-	uploaded, ok := log.Parameters["image"].(Upload)
+	recorded := srv.Requests()[0]
+	uploaded, ok := recorded.Parameters["image"].(Upload)
 	require.True(t, ok)
 	assert.Equal(t, "scan.jpg", uploaded.FileName)
 	assert.Equal(t, "application/octet-stream", uploaded.ContentType)
@@ -33,33 +33,33 @@ func TestImageReadersAnswerWithTheSamples(t *testing.T) {
 	assert.Len(t, uploaded.SHA256, 64)
 }
 
-func TestImageReadersRefuse(t *testing.T) {
+func TestDocumentReadersRefuse(t *testing.T) {
 	srv := NewServer(t)
 	key := part{name: "company_key", content: srv.CompanyKey}
 	image := part{"image", "a.jpg", string(FaceJPEG(100, 100))}
 	for _, name := range readers {
-		for mistake, parts := range map[string][]part{
-			"no image":                  {key},
-			"a misspelt image":          {key, {"file", "a.jpg", image.content}},
-			"two images":                {key, image, image},
-			"an image that is a PNG":    {key, {"image", "a.png", "\x89PNG\r\n\x1a\n"}},
-			"an empty image":            {key, {"image", "a.jpg", ""}},
-			"an image that is text":     {key, {name: "image", content: image.content[:2]}},
-			"text and file of a name":   {key, {name: "image", content: "x"}, image},
-			"the key after the image":   {image, key},
-			"a parameter too many":      {key, {name: "session_token", content: "x"}, image},
-			"a key that is given twice": {key, key, image},
+		for problem, parts := range map[string][]part{
+			"no image":                    {key},
+			"a misspelled image":          {key, {"file", "a.jpg", image.content}},
+			"two images":                  {key, image, image},
+			"an image that is a PNG":      {key, {"image", "a.png", "\x89PNG\r\n\x1a\n"}},
+			"an empty image":              {key, {"image", "a.jpg", ""}},
+			"an image sent as text":       {key, {name: "image", content: image.content[:2]}},
+			"text and file with one name": {key, {name: "image", content: "x"}, image},
+			"the key after the image":     {image, key},
+			"an unknown parameter":        {key, {name: "session_token", content: "x"}, image},
+			"a duplicate key":             {key, key, image},
 		} {
 			contentType, body := multipartBody(t, parts...)
-			assert.Equal(t, errWrong, post(t, srv.WidgetURL+"/external-api/"+name, contentType, body).body, "%s: %s", name, mistake)
+			assert.Equal(t, errWrong, post(t, srv.WidgetURL+"/external-api/"+name, contentType, body).body, "%s: %s", name, problem)
 		}
 		assert.Equal(t, errWrong, post(t, srv.WidgetURL+"/external-api/"+name, asForm, "company_key="+srv.CompanyKey+"&image=x").body)
 		contentType, body := multipartBody(t, key, image)
-		assert.Equal(t, errWrong, post(t, srv.WidgetURL+"/external-api/"+name, contentType, body[:len(body)-20]).body, "a body that breaks off")
+		assert.Equal(t, errWrong, post(t, srv.WidgetURL+"/external-api/"+name, contentType, body[:len(body)-20]).body, "a truncated body")
 	}
 }
 
-func TestLargeUploadsPassThrough(t *testing.T) {
+func TestLargeUpload(t *testing.T) {
 	srv := NewServer(t)
 	const size = 64 << 20
 	head, tail := "--x\r\nContent-Disposition: form-data; name=\"company_key\"\r\n\r\n"+srv.CompanyKey+
@@ -69,9 +69,9 @@ func TestLargeUploadsPassThrough(t *testing.T) {
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 	assert.Contains(t, send(t, req).body, `"mrzData"`)
-	log := srv.Requests()[0]
-	assert.Equal(t, int64(size+3), log.Parameters["image"].(Upload).Size)
-	assert.Equal(t, int64(len(head)+size+len(tail)), log.Size)
+	recorded := srv.Requests()[0]
+	assert.Equal(t, int64(size+3), recorded.Parameters["image"].(Upload).Size)
+	assert.Equal(t, int64(len(head)+size+len(tail)), recorded.Size)
 }
 
 type zeros struct{}
@@ -94,7 +94,7 @@ func TestCompareFaces(t *testing.T) {
 	assert.Equal(t, `{"result":{"similarity":null,"face1Statuses":["FACE_FAR_AWAY"],"face2Statuses":[]}}`, compare(FaceJPEG(64, 300), near))
 	assert.Equal(t, `{"result":{"similarity":null,"face1Statuses":[],"face2Statuses":["FACE_FAR_AWAY"]}}`, compare(near, FaceJPEG(20, 20)))
 	assert.Equal(t, `{"result":{"similarity":0.9399788229619534,"face1Statuses":["FACE_FAR_AWAY"],"face2Statuses":[]}}`,
-		compare(FaceJPEG(65, 79), near), "a code along with the similarity")
+		compare(FaceJPEG(65, 79), near), "a status along with the similarity")
 
 	contentType, body := multipartBody(t, part{name: "companyKey", content: srv.CompanyKey}, part{"face1", "1.jpg", string(near)})
 	assert.Equal(t, errWrong, post(t, srv.APIURL+"/compare-faces", contentType, body).body)

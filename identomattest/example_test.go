@@ -12,7 +12,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// In a test it is identomattest.NewServer(t), which closes itself.
+// In a test, use identomattest.NewServer(t), which closes the server when the test ends.
 func Example() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -45,7 +45,7 @@ func Example() {
 	// result/ 200 true
 }
 
-// Faults of one operation strike in the order in which they were set.
+// Faults apply in the order in which they were added.
 func ExampleServer_Fault() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -55,7 +55,7 @@ func ExampleServer_Fault() {
 	client := server.Client()
 	server.Fault("begin/", identomattest.ErrorCode("SESSION_INVALID"), 1)
 	server.Fault("begin/", identomattest.HTMLPage(http.StatusOK), 1)
-	server.Fault("begin/", identomattest.ResetAfterRead(), 1) // the session is begun, its reply lost
+	server.Fault("begin/", identomattest.ResetAfterRead(), 1) // begins a session and loses the response
 
 	for _, target := range []error{identomat.ErrSessionInvalid, identomat.ErrUnexpectedResponse} {
 		_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
@@ -69,7 +69,7 @@ func ExampleServer_Fault() {
 	// true 1
 }
 
-// A printer stands for the *testing.T of your test.
+// printer replaces the *testing.T of a test.
 type printer struct{}
 
 func (printer) Helper()                           {}
@@ -78,7 +78,7 @@ func (printer) Logf(string, ...any)               {}
 func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 func (printer) Fatalf(format string, args ...any) { log.Fatalf(format, args...) }
 
-// What is not named in the wanted parameters may have any value.
+// AssertRequest ignores parameters that are not listed.
 func ExampleServer_AssertRequest() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -96,13 +96,13 @@ func ExampleServer_AssertRequest() {
 	fmt.Println(server.AssertRequest(t, "begin/", map[string]any{"flags": map[string]any{"language": "ka"}}))
 	// Output:
 	// true
-	// identomattest: no request of begin/ has the parameters:
+	// identomattest: no begin/ request has these parameters:
 	//   flags.language: want "ka", got "en"
 	//   in begin/ (POST widget host, application/json, 143 bytes) {"clientUserId":"user-12345","company_key":"***","flags":{"language":"en","skip_desktop":true}} -> HTTP 200, processed
 	// false
 }
 
-// The service calls back while your handler is under test.
+// Test your callback handler with a callback from the fake.
 func ExampleServer_SendCallback() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -132,7 +132,7 @@ func ExampleServer_SendCallback() {
 	// 200 <nil>
 }
 
-// A reply that was recorded, or that the service may give tomorrow.
+// Make result/ return a recorded response, or one with an outcome that the SDK does not know.
 func ExampleServer_SetResult() {
 	server, err := identomattest.Start()
 	if err != nil {

@@ -9,19 +9,19 @@ import (
 	"github.com/identomat-go/identomat/internal/fake"
 )
 
-// AnyOperation stands for every operation in Server.Fault.
+// AnyOperation makes [Server.Fault] apply to every operation.
 const AnyOperation = "*"
 
-// Fault is one way to break. Make one with the functions of this package and hand it to
-// Server.Fault.
+// Fault is a way in which a call fails. The functions of this package create faults; pass them to
+// [Server.Fault].
 type Fault struct {
 	name string
 
-	resetFirst bool
-	resetAfter bool
+	resetBeforeRead bool
+	resetAfterRead  bool
 
-	// A fault that replaces the reply keeps the operation from running unless
-	// processes is set.
+	// replaces is set if the fault replaces the response. The operation then runs only if
+	// processes is set too.
 	replaces    bool
 	processes   bool
 	status      int
@@ -33,88 +33,89 @@ type Fault struct {
 	delay                 time.Duration
 
 	truncates bool
-	keep      int
+	keepBytes int
 
 	dropSignature, wrongSignature bool
 }
 
-// String names the fault.
+// String returns the name of the fault.
 func (f Fault) String() string { return f.name }
 
-// AfterProcessing lets the operation run before its reply is replaced: its effects stay,
-// as when a proxy loses the answer of a service that did the work.
+// AfterProcessing returns the fault changed so that the operation runs before its response is
+// replaced, as if a proxy had lost the response of a service that did the work.
 func (f Fault) AfterProcessing() Fault {
 	f.processes = true
 	f.name += " after processing"
 	return f
 }
 
-// Reply answers with exactly this status, content type and body. An empty content type
-// sends no such header.
-func Reply(status int, contentType, body string) Fault {
-	return Fault{name: "reply", replaces: true, status: status, contentType: contentType, body: body}
+// Response responds with this status, content type and body. An empty contentType sends no
+// Content-Type header.
+func Response(status int, contentType, body string) Fault {
+	return Fault{name: "response", replaces: true, status: status, contentType: contentType, body: body}
 }
 
-// HTTPStatus answers with a status and its text, as a proxy does.
+// HTTPStatus responds with a status and its text as plain text, as proxies do.
 func HTTPStatus(status int) Fault {
-	f := Reply(status, "text/plain; charset=utf-8", http.StatusText(status))
+	f := Response(status, "text/plain; charset=utf-8", http.StatusText(status))
 	f.name = "HTTP " + strconv.Itoa(status)
 	return f
 }
 
-// ErrorCode answers 200 with a bare JSON string, the older form of an error:
-// "SESSION_NOT_FOUND".
+// ErrorCode responds with status 200 and the code as a JSON string, such as "SESSION_NOT_FOUND".
+// This is Identomat's older form of an error.
 func ErrorCode(code string) Fault {
-	f := Reply(http.StatusOK, "application/json", string(encodeJSON(code)))
+	f := Response(http.StatusOK, "application/json", string(encodeJSON(code)))
 	f.name = "error code " + code
 	return f
 }
 
-// ArgumentError answers 200 with {"argumentError": code}.
+// ArgumentError responds with status 200 and {"argumentError": code}.
 func ArgumentError(code string) Fault {
-	f := Reply(http.StatusOK, "application/json", string(encodeJSON(object{{"argumentError", code}})))
+	f := Response(http.StatusOK, "application/json", string(encodeJSON(object{{"argumentError", code}})))
 	f.name = "argumentError " + code
 	return f
 }
 
-// InternalError answers 200 with {"internalError": message}.
+// InternalError responds with status 200 and {"internalError": message}.
 func InternalError(message string) Fault {
-	f := Reply(http.StatusOK, "application/json", string(encodeJSON(object{{"internalError", message}})))
+	f := Response(http.StatusOK, "application/json", string(encodeJSON(object{{"internalError", message}})))
 	f.name = "internalError"
 	return f
 }
 
-// HTMLPage answers with a web page: a login form behind a 200, a gateway's page behind a 502.
+// HTMLPage responds with a web page, like a login form with status 200 or the error page of a gateway
+// with status 502.
 func HTMLPage(status int) Fault {
 	title := html.EscapeString(strconv.Itoa(status) + " " + http.StatusText(status))
-	f := Reply(status, "text/html; charset=utf-8",
+	f := Response(status, "text/html; charset=utf-8",
 		"<!DOCTYPE html>\n<html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
 	f.name = "HTML page " + strconv.Itoa(status)
 	return f
 }
 
-// EmptyBody answers 200 with nothing.
+// EmptyBody responds with status 200 and an empty body.
 func EmptyBody() Fault {
-	f := Reply(http.StatusOK, "application/json", "")
+	f := Response(http.StatusOK, "application/json", "")
 	f.name = "empty body"
 	return f
 }
 
-// EmptyObject answers 200 with {}.
+// EmptyObject responds with status 200 and {}.
 func EmptyObject() Fault {
-	f := Reply(http.StatusOK, "application/json", "{}")
+	f := Response(http.StatusOK, "application/json", "{}")
 	f.name = "empty object"
 	return f
 }
 
-// Null answers 200 with null.
+// Null responds with status 200 and null.
 func Null() Fault {
-	f := Reply(http.StatusOK, "application/json", "null")
+	f := Response(http.StatusOK, "application/json", "null")
 	f.name = "null"
 	return f
 }
 
-// TooManyRequests answers 429. A positive wait becomes Retry-After in whole seconds,
+// TooManyRequests responds with status 429. A positive wait is sent as Retry-After in whole seconds,
 // rounded up.
 func TooManyRequests(wait time.Duration) Fault {
 	f := HTTPStatus(http.StatusTooManyRequests)
@@ -124,7 +125,7 @@ func TooManyRequests(wait time.Duration) Fault {
 	return f
 }
 
-// Redirect answers with a 3xx status and a Location.
+// Redirect responds with a 3xx status and a Location header.
 func Redirect(status int, location string) Fault {
 	f := HTTPStatus(status)
 	f.name = "redirect " + strconv.Itoa(status)
@@ -132,51 +133,56 @@ func Redirect(status int, location string) Fault {
 	return f
 }
 
-// ResetBeforeRead resets the connection as soon as the request line and the headers are
-// in. The operation does not run.
+// ResetBeforeRead resets the connection after reading the request's headers and before reading its
+// body. The operation does not run.
 func ResetBeforeRead() Fault {
-	return Fault{name: "reset before the request was read", resetFirst: true}
+	return Fault{name: "reset before the request was read", resetBeforeRead: true}
 }
 
-// ResetAfterRead resets the connection in place of the reply. The operation has run.
-func ResetAfterRead() Fault { return Fault{name: "reset after the request was read", resetAfter: true} }
+// ResetAfterRead runs the operation and then resets the connection without a response.
+func ResetAfterRead() Fault {
+	return Fault{name: "reset after the request was read", resetAfterRead: true}
+}
 
-// SlowHeaders runs the operation and holds the whole reply back: for the duration, or
-// when it is zero until the caller goes away, Server.Release or Server.Close.
+// SlowHeaders runs the operation and delays the whole response by d. If d is zero, it holds the
+// response back until [Server.Release]; the connection is aborted if the caller disconnects or the
+// server closes first.
 func SlowHeaders(d time.Duration) Fault {
 	return Fault{name: "slow headers", waitHeaders: true, delay: d}
 }
 
-// SlowBody sends headers and the first half of the body, and holds the rest back like
-// SlowHeaders.
+// SlowBody sends the headers and the first half of the body, and delays the rest as [SlowHeaders]
+// does.
 func SlowBody(d time.Duration) Fault { return Fault{name: "slow body", waitBody: true, delay: d} }
 
-// Truncated announces the whole body, sends its first n bytes and closes the connection.
-func Truncated(n int) Fault { return Fault{name: "truncated", truncates: true, keep: n} }
+// Truncated sends the Content-Length of the whole body and its first n bytes, and then closes the
+// connection.
+func Truncated(n int) Fault { return Fault{name: "truncated", truncates: true, keepBytes: n} }
 
-// WrongContentType sends the true reply below another content type.
+// WrongContentType sends the regular response with another content type.
 func WrongContentType(contentType string) Fault {
 	return Fault{name: "wrong content type", contentType: contentType}
 }
 
-// WrongSignature sends the true reply with a signature that does not fit it.
+// WrongSignature sends the regular response with a wrong signature.
 func WrongSignature() Fault { return Fault{name: "wrong signature", wrongSignature: true} }
 
-// MissingSignature sends the true reply without a signature.
+// MissingSignature sends the regular response without a signature.
 func MissingSignature() Fault { return Fault{name: "missing signature", dropSignature: true} }
 
 type scheduledFault struct {
 	operation string
 	fault     Fault
-	left      int // negative: for ever
+	left      int // number of calls still to affect; negative means unlimited
 }
 
-// Fault breaks the next calls of an operation, named as in the API reference ("result/"),
-// or of AnyOperation. A count below one holds until ClearFaults. Faults of the same
-// operation take their turns in the order in which they were set.
+// Fault makes the next calls of an operation fail, the given number of times. The operation has its
+// name in Identomat's API reference, such as "result/", or is [AnyOperation]. If times is less than
+// one, the fault stays until [Server.ClearFaults]. Faults apply in the order in which they were
+// added. An unknown operation fails the test.
 func (s *Server) Fault(operation string, f Fault, times int) {
-	if operation != AnyOperation && operationNamed(operation) == nil {
-		_ = s.misuse("Fault: no operation is named %q", operation)
+	if operation != AnyOperation && operationByName(operation) == nil {
+		_ = s.misuse("Fault: unknown operation %q", operation)
 		return
 	}
 	if times < 1 {
@@ -187,15 +193,14 @@ func (s *Server) Fault(operation string, f Fault, times int) {
 	s.faults = append(s.faults, &scheduledFault{operation, f, times})
 }
 
-// ClearFaults ends all faults that have not struck yet. Replies that a fault is holding
-// back stay held.
+// ClearFaults removes all faults. It does not release responses that a fault is holding back.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
 }
 
-// Release lets every reply go that SlowHeaders or SlowBody is holding back now.
+// Release sends all responses that [SlowHeaders] and [SlowBody] are holding back.
 func (s *Server) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,7 +208,7 @@ func (s *Server) Release() {
 	s.release = make(chan struct{})
 }
 
-func (s *Server) takeFault(operation string) (Fault, bool) {
+func (s *Server) nextFault(operation string) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.faults {
@@ -218,22 +223,22 @@ func (s *Server) takeFault(operation string) (Fault, bool) {
 	return Fault{}, false
 }
 
-// write sends the reply through the fault.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *Request, f Fault, rep reply) {
+// write sends the response with the fault applied.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *Request, f Fault, resp response) {
 	if f.replaces {
-		rep = reply{status: f.status, contentType: f.contentType, body: []byte(f.body), failed: true}
+		resp = response{status: f.status, contentType: f.contentType, body: []byte(f.body), failed: true}
 	} else if f.contentType != "" {
-		rep.contentType = f.contentType
+		resp.contentType = f.contentType
 	}
-	if rep.status == 0 {
-		rep.status = http.StatusOK
+	if resp.status == 0 {
+		resp.status = http.StatusOK
 	}
-	if !f.resetAfter {
-		c.log.Status = rep.status
+	if !f.resetAfterRead {
+		c.record.Status = resp.status
 	}
-	release := s.finish(entry, c.log)
+	release := s.finish(entry, c.record)
 
-	if f.resetAfter {
+	if f.resetAfterRead {
 		fake.Reset(w)
 		return
 	}
@@ -244,39 +249,39 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *R
 	for name, values := range f.header {
 		h[name] = values
 	}
-	// A nil value keeps net/http from guessing.
+	// A nil value stops net/http from detecting a content type.
 	h["Content-Type"] = nil
-	if rep.contentType != "" {
-		h.Set("Content-Type", rep.contentType)
+	if resp.contentType != "" {
+		h.Set("Content-Type", resp.contentType)
 	}
 	switch {
 	case f.wrongSignature:
-		h.Set("Authorization", authorization(signBody("not "+s.secretKey, rep.body)))
-	case c.log.SignatureValid && !rep.failed && !f.dropSignature:
-		h.Set("Authorization", authorization(signBody(s.secretKey, rep.body)))
+		h.Set("Authorization", authorization(signBody("not "+s.secretKey, resp.body)))
+	case c.record.SignatureValid && !resp.failed && !f.dropSignature:
+		h.Set("Authorization", authorization(signBody(s.secretKey, resp.body)))
 	}
-	announced := len(rep.body)
-	if f.truncates && announced <= f.keep {
-		announced = f.keep + 1
+	contentLength := len(resp.body)
+	if f.truncates && contentLength <= f.keepBytes {
+		contentLength = f.keepBytes + 1
 	}
-	h.Set("Content-Length", strconv.Itoa(announced))
-	w.WriteHeader(rep.status)
+	h.Set("Content-Length", strconv.Itoa(contentLength))
+	w.WriteHeader(resp.status)
 
-	// Write errors mean that the caller has gone: there is nobody to tell.
+	// Ignore write errors: they mean that the caller has disconnected.
 	switch {
 	case f.truncates:
-		_, _ = w.Write(rep.body[:min(max(f.keep, 0), len(rep.body))])
+		_, _ = w.Write(resp.body[:min(max(f.keepBytes, 0), len(resp.body))])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case f.waitBody:
-		half := len(rep.body) / 2
-		_, _ = w.Write(rep.body[:half])
+		half := len(resp.body) / 2
+		_, _ = w.Write(resp.body[:half])
 		_ = http.NewResponseController(w).Flush()
 		if !fake.Hold(r.Context(), f.delay, release, s.closing) {
 			panic(http.ErrAbortHandler)
 		}
-		_, _ = w.Write(rep.body[half:])
+		_, _ = w.Write(resp.body[half:])
 	default:
-		_, _ = w.Write(rep.body)
+		_, _ = w.Write(resp.body)
 	}
 }

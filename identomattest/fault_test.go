@@ -18,7 +18,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-func TestFaultsThatReplaceTheReply(t *testing.T) {
+func TestFaultsReplacingResponse(t *testing.T) {
 	tests := []struct {
 		fault       Fault
 		status      int
@@ -33,52 +33,52 @@ func TestFaultsThatReplaceTheReply(t *testing.T) {
 		{EmptyBody(), 200, "application/json", ``},
 		{EmptyObject(), 200, "application/json", `{}`},
 		{Null(), 200, "application/json", `null`},
-		{Reply(418, "", "short and stout"), 418, "", "short and stout"},
+		{Response(418, "", "short and stout"), 418, "", "short and stout"},
 		{TooManyRequests(0), 429, "text/plain; charset=utf-8", "Too Many Requests"},
 	}
 	for _, test := range tests {
 		t.Run(test.fault.String(), func(t *testing.T) {
 			srv := NewServer(t)
 			srv.Fault("begin/", test.fault, 1)
-			reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
-			assert.Equal(t, test.status, reply.status)
-			assert.Equal(t, test.contentType, reply.header.Get("Content-Type"))
-			assert.Equal(t, test.body, reply.body)
+			resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
+			assert.Equal(t, test.status, resp.status)
+			assert.Equal(t, test.contentType, resp.header.Get("Content-Type"))
+			assert.Equal(t, test.body, resp.body)
 			assert.Empty(t, srv.Sessions(), "the operation did not run")
 
-			log := srv.Requests()[0]
-			assert.Equal(t, test.fault.String(), log.Fault)
-			assert.Equal(t, test.status, log.Status)
-			assert.False(t, log.Processed)
-			assert.Equal(t, "***", log.Parameters["company_key"])
+			recorded := srv.Requests()[0]
+			assert.Equal(t, test.fault.String(), recorded.Fault)
+			assert.Equal(t, test.status, recorded.Status)
+			assert.False(t, recorded.Processed)
+			assert.Equal(t, "***", recorded.Parameters["company_key"])
 
 			begin(t, srv, "")
-			assert.Empty(t, srv.Requests()[1].Fault, "the fault was meant for one call")
+			assert.Empty(t, srv.Requests()[1].Fault, "the fault applies to one call")
 		})
 	}
 }
 
-func TestAFaultAfterProcessingKeepsTheEffect(t *testing.T) {
+func TestFaultAfterProcessing(t *testing.T) {
 	srv := NewServer(t)
 	srv.Fault("begin/", HTTPStatus(504).AfterProcessing(), 1)
-	reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
-	assert.Equal(t, 504, reply.status)
+	resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
+	assert.Equal(t, 504, resp.status)
 	assert.Len(t, srv.Sessions(), 1)
 	assert.True(t, srv.Requests()[0].Processed)
 }
 
-func TestRetryAfterIsInWholeSeconds(t *testing.T) {
+func TestTooManyRequestsRoundsRetryAfterUp(t *testing.T) {
 	srv := NewServer(t)
 	srv.Fault("result/", TooManyRequests(1500*time.Millisecond), 1)
 	assert.Equal(t, "2", widget(t, srv, "result/").header.Get("Retry-After"))
 }
 
-func TestRedirectCarriesItsLocation(t *testing.T) {
+func TestRedirect(t *testing.T) {
 	srv := NewServer(t)
 	srv.Fault("result/", Redirect(307, "https://elsewhere.example/"), 1)
-	reply := widget(t, srv, "result/")
-	assert.Equal(t, 307, reply.status)
-	assert.Equal(t, "https://elsewhere.example/", reply.header.Get("Location"))
+	resp := widget(t, srv, "result/")
+	assert.Equal(t, 307, resp.status)
+	assert.Equal(t, "https://elsewhere.example/", resp.header.Get("Location"))
 }
 
 func TestResets(t *testing.T) {
@@ -94,14 +94,14 @@ func TestResets(t *testing.T) {
 			require.Error(t, err)
 			assert.True(t, errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF), "%v", err)
 			assert.Len(t, srv.Sessions(), test.sessions)
-			log := srv.Requests()[0]
-			assert.Zero(t, log.Status)
-			assert.Equal(t, test.processed, log.Processed)
+			recorded := srv.Requests()[0]
+			assert.Zero(t, recorded.Status)
+			assert.Equal(t, test.processed, recorded.Processed)
 		})
 	}
 }
 
-func TestTruncatedBodiesBreakOff(t *testing.T) {
+func TestTruncated(t *testing.T) {
 	for name, keep := range map[string]int{"in the middle": 10, "at once": 0, "beyond the end": 100} {
 		t.Run(name, func(t *testing.T) {
 			srv := NewServer(t)
@@ -117,9 +117,9 @@ func TestTruncatedBodiesBreakOff(t *testing.T) {
 	}
 }
 
-func TestSlowReplies(t *testing.T) {
+func TestSlowResponses(t *testing.T) {
 	for _, fault := range []Fault{SlowHeaders(0), SlowBody(0)} {
-		t.Run(fault.String()+", the caller gives up", func(t *testing.T) {
+		t.Run(fault.String()+", canceled", func(t *testing.T) {
 			srv := NewServer(t)
 			token := begin(t, srv, "")
 			srv.Fault("result/", fault, 1)
@@ -131,11 +131,11 @@ func TestSlowReplies(t *testing.T) {
 			}
 			cancel()
 			require.ErrorIs(t, <-done, context.Canceled)
-			for srv.requestsInHand() > 0 { // the server notices: the test would not end
+			for srv.activeRequests() > 0 { // the handler must return
 				runtime.Gosched()
 			}
 		})
-		t.Run(fault.String()+", the test lets go", func(t *testing.T) {
+		t.Run(fault.String()+", released", func(t *testing.T) {
 			srv := NewServer(t)
 			token := begin(t, srv, "")
 			srv.Fault("result/", fault, 1)
@@ -149,7 +149,7 @@ func TestSlowReplies(t *testing.T) {
 		})
 	}
 	for _, fault := range []Fault{SlowHeaders(time.Microsecond), SlowBody(time.Microsecond)} {
-		t.Run(fault.String()+", the time is up", func(t *testing.T) {
+		t.Run(fault.String()+", timed", func(t *testing.T) {
 			srv := NewServer(t)
 			token := begin(t, srv, "")
 			srv.Fault("result/", fault, 1)
@@ -158,7 +158,7 @@ func TestSlowReplies(t *testing.T) {
 	}
 }
 
-func (s *Server) requestsInHand() int {
+func (s *Server) activeRequests() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.active
@@ -180,10 +180,10 @@ func readResult(ctx context.Context, t *testing.T, srv *Server, token string) er
 	return err
 }
 
-func TestFaultsOfTheTrueReply(t *testing.T) {
+func TestFaultsKeepingBody(t *testing.T) {
 	srv := NewServer(t, RequireHMAC())
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
-	call := func() got {
+	call := func() httpResponse {
 		req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
 		req.Header.Set("Authorization", authorization(signBody(srv.SecretKey, []byte(body))))
 		return send(t, req)
@@ -192,19 +192,19 @@ func TestFaultsOfTheTrueReply(t *testing.T) {
 	srv.Fault("begin/", WrongSignature(), 1)
 	srv.Fault("begin/", MissingSignature(), 1)
 
-	reply := call()
-	assert.Equal(t, "text/html", reply.header.Get("Content-Type"))
-	assert.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
+	resp := call()
+	assert.Equal(t, "text/html", resp.header.Get("Content-Type"))
+	assert.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
 
-	reply = call()
-	assert.Regexp(t, `^signature=".{44}"$`, reply.header.Get("Authorization"))
-	assert.False(t, signed(reply.header.Get("Authorization"), signBody(srv.SecretKey, []byte(reply.body))))
+	resp = call()
+	assert.Regexp(t, `^signature=".{44}"$`, resp.header.Get("Authorization"))
+	assert.False(t, signatureMatches(resp.header.Get("Authorization"), signBody(srv.SecretKey, []byte(resp.body))))
 
 	assert.Empty(t, call().header.Get("Authorization"))
 	assert.NotEmpty(t, call().header.Get("Authorization"))
 }
 
-func TestFaultsAreCounted(t *testing.T) {
+func TestFaultOrderAndCount(t *testing.T) {
 	srv := NewServer(t)
 	srv.Fault("result/", HTTPStatus(500), 2)
 	srv.Fault("result/", HTTPStatus(502), 1)
@@ -221,7 +221,7 @@ func TestFaultsAreCounted(t *testing.T) {
 	assert.Equal(t, 200, api(t, srv, "list-users", "").status)
 }
 
-func TestMistakesOfATestAreReported(t *testing.T) {
+func TestMisuseFailsTest(t *testing.T) {
 	tb := &recorder{TB: t}
 	srv := NewServer(tb)
 	srv.Fault("resutl/", HTTPStatus(500), 1)
@@ -243,7 +243,7 @@ func TestMistakesOfATestAreReported(t *testing.T) {
 	assert.Equal(t, 2, tb.fatals)
 }
 
-// recorder counts what a test would fail for.
+// recorder counts the failures of a test.
 type recorder struct {
 	testing.TB
 	errors, fatals int

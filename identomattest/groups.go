@@ -20,7 +20,7 @@ type group struct {
 	members []string // user ids
 }
 
-// administrator is the user that every company starts with.
+// administrator is a user that exists from the start.
 var administrator = user{
 	id:       "65a7c1d2e3f4a5b6c7d8e9f0",
 	username: "administrator@company.example",
@@ -31,10 +31,10 @@ var userRights = []string{"call_center_operator", "operator", "administrator"}
 
 var emailFormat = regexp.MustCompile(`^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$`)
 
-// minPassword counts characters.
+// minPassword is the minimum length of a password in characters.
 const minPassword = 8
 
-func (s *Server) listGroups(*call) reply {
+func (s *Server) listGroups(*call) response {
 	out := []any{}
 	for _, g := range s.groups {
 		members := []any{}
@@ -44,10 +44,10 @@ func (s *Server) listGroups(*call) reply {
 		}
 		out = append(out, object{{"id", g.id}, {"name", g.name}, {"members", members}})
 	}
-	return wrapped(out)
+	return resultResponse(out)
 }
 
-// members reads memberIds, which must be ids of users.
+// members returns memberIds without duplicates, and false if one is not the id of a user.
 func (s *Server) members(c *call) ([]string, bool) {
 	ids := c.params.texts("memberIds")
 	for _, id := range ids {
@@ -59,25 +59,25 @@ func (s *Server) members(c *call) ([]string, bool) {
 	return slices.Compact(ids), true
 }
 
-func (s *Server) makeGroup(c *call) reply {
+func (s *Server) makeGroup(c *call) response {
 	ids, ok := s.members(c)
 	if !ok {
-		return refuse(wrongGroupParameters, "a member is no user")
+		return refuse(wrongGroupParameters, "a member is not a user")
 	}
 	g := &group{newID(), c.params.text("name"), ids}
 	s.groups = append(s.groups, g)
-	return wrapped(object{{"id", g.id}})
+	return resultResponse(object{{"id", g.id}})
 }
 
-// changeGroup replaces what is given. The list of members is the whole new list.
-func (s *Server) changeGroup(c *call) reply {
+// changeGroup changes the parameters that the request has. memberIds replaces all members.
+func (s *Server) changeGroup(c *call) response {
 	i := s.groupIndex(c)
 	if i < 0 {
 		return refuse(wrongGroupParameters, "no group has this id")
 	}
 	ids, ok := s.members(c)
 	if !ok {
-		return refuse(wrongGroupParameters, "a member is no user")
+		return refuse(wrongGroupParameters, "a member is not a user")
 	}
 	name, renamed := c.params.get("name")
 	if renamed && name == "" {
@@ -89,36 +89,36 @@ func (s *Server) changeGroup(c *call) reply {
 	if _, given := c.params.get("memberIds"); given {
 		s.groups[i].members = ids
 	}
-	return answer(object{})
+	return jsonResponse(object{})
 }
 
-func (s *Server) deleteGroup(c *call) reply {
+func (s *Server) deleteGroup(c *call) response {
 	i := s.groupIndex(c)
 	if i < 0 {
 		return refuse(wrongGroupParameters, "no group has this id")
 	}
 	s.groups = slices.Delete(s.groups, i, i+1)
-	return answer(object{})
+	return jsonResponse(object{})
 }
 
 func (s *Server) groupIndex(c *call) int {
 	return slices.IndexFunc(s.groups, func(g *group) bool { return g.id == c.params.text("groupId") })
 }
 
-func (s *Server) listUsers(*call) reply {
+func (s *Server) listUsers(*call) response {
 	out := []any{}
 	for _, u := range s.users {
 		out = append(out, object{{"id", u.id}, {"username", u.username}, {"roles", u.roles}})
 	}
-	return wrapped(out)
+	return resultResponse(out)
 }
 
-func (s *Server) createUser(c *call) reply {
+func (s *Server) createUser(c *call) response {
 	v, _ := c.params.get("password")
 	password, ok := v.(string)
 	if !ok {
-		// The hash function complains about the type that JavaScript gives the value.
-		return refuse(refusal(`{"internalError":"Illegal arguments: `+javaScriptType(v)+`, string"}`), "the password is not a text")
+		// The documented error is that of a JavaScript function, which names the JavaScript type.
+		return refuse(refusal(`{"internalError":"Illegal arguments: `+javaScriptType(v)+`, string"}`), "the password is not a string")
 	}
 	email := c.params.text("email")
 	rights := c.params.texts("rights")
@@ -126,18 +126,18 @@ func (s *Server) createUser(c *call) reply {
 	case password == "":
 		return refuse(wrongParameters, "the password is empty")
 	case !emailFormat.MatchString(email):
-		return refuse(invalidEmailFormat, "the email address is none")
+		return refuse(invalidEmailFormat, "the email address is malformed")
 	case utf8.RuneCountInString(password) < minPassword:
 		return refuse(passwordTooShort, "the password has fewer than %d characters", minPassword)
 	}
 	for _, right := range rights {
 		if !slices.Contains(userRights, right) {
-			return refuse(invalidRights, "the right %q is unknown", right)
+			return refuse(invalidRights, "unknown right %q", right)
 		}
 	}
 	for _, u := range s.users {
 		if strings.EqualFold(u.username, email) {
-			return refuse(userAlreadyExists, "a user has this address")
+			return refuse(userAlreadyExists, "a user has this email address")
 		}
 	}
 	if len(rights) == 0 {
@@ -145,7 +145,7 @@ func (s *Server) createUser(c *call) reply {
 	}
 	u := user{newID(), email, rights}
 	s.users = append(s.users, u)
-	return wrapped(u.id)
+	return resultResponse(u.id)
 }
 
 func javaScriptType(v any) string {

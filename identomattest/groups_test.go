@@ -64,7 +64,7 @@ func TestGroups(t *testing.T) {
 	user2 := unwrapID(t, api(t, srv, "create-user", `"email":"user2@example.com","password":"12345678"`).body)
 	id := unwrapID(t, api(t, srv, "make-group", `"name":"group_name","memberIds":["`+user1+`","`+user2+`","`+user1+`"]`).body)
 	assert.Equal(t, shape(t, sample(t, "list-groups-default")), shape(t, list()))
-	assert.Equal(t, 1, strings.Count(list(), `{"username":"user1@example.com"}`), "who is named twice is a member once")
+	assert.Equal(t, 1, strings.Count(list(), `{"username":"user1@example.com"}`), "a duplicate member is added once")
 	for _, members := range []string{``, `"name":""`, `"name":7`, `"name":"a","memberIds":["nobody"]`, `"name":"a","memberIds":"x"`, `"name":"a","members":[]`} {
 		assert.Equal(t, refused, api(t, srv, "make-group", members).body, members)
 	}

@@ -20,23 +20,23 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// DataURI is a way to spell the face photo of get-session-main-document-face-photo.
+// DataURI is a form of the data URI in the response of get-session-main-document-face-photo.
 type DataURI int
 
 const (
-	// WithoutComma is the spelling of the documents: data:text/plain;base64/9j/4AAQ…
+	// WithoutComma is the form in Identomat's API reference: data:text/plain;base64/9j/4AAQ…
 	WithoutComma DataURI = iota
-	// WithComma is the standard's: data:text/plain;base64,/9j/4AAQ…
+	// WithComma is the form of RFC 2397: data:text/plain;base64,/9j/4AAQ…
 	WithComma
-	// BareBase64 has nothing before the data.
+	// BareBase64 is the data without a prefix.
 	BareBase64
 )
 
-// WithDataURI chooses the spelling of the face photo.
-func WithDataURI(spelling DataURI) Option { return func(s *Server) { s.dataURI = spelling } }
+// WithDataURI sets the form of the face photo's data URI. The default is [WithoutComma].
+func WithDataURI(form DataURI) Option { return func(s *Server) { s.dataURI = form } }
 
-// WithBareQuestionFiles makes get-question-file label the uploaded file itself, a PDF or
-// an image, as an archive. Without it the files stand in real archives.
+// WithBareQuestionFiles makes get-question-file return the uploaded file itself, a PDF or an image,
+// with the media type of a tar archive. Without this option it returns real archives.
 func WithBareQuestionFiles() Option { return func(s *Server) { s.bareFiles = true } }
 
 type customMedia struct {
@@ -44,12 +44,13 @@ type customMedia struct {
 	data        []byte
 }
 
-// SetMedia replaces what an operation that answers with bytes, such as "result/face/", sends
-// for a session. It is sent whether the session is decided or not. The server keeps data.
+// SetMedia sets what an operation that returns media, such as "result/face/", returns for a session,
+// also if the session is not decided. The server keeps data; the caller must not modify it. An
+// unknown token or operation is an error, which also fails the test of [NewServer].
 func (s *Server) SetMedia(token identomat.Token, operationName, contentType string, data []byte) error {
-	op := operationNamed(operationName)
+	op := operationByName(operationName)
 	if op == nil || op.Shape != operation.Binary {
-		return s.misuse("SetMedia: no operation with media is named %q", operationName)
+		return s.misuse("SetMedia: no operation %q returns media", operationName)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,28 +62,28 @@ func (s *Server) SetMedia(token identomat.Token, operationName, contentType stri
 	return nil
 }
 
-// missingMedia is the one refusal with a status: media that does not exist has been seen
-// to answer 404.
-func missingMedia(format string, args ...any) reply {
-	rep := refuse(notFound, format, args...)
-	rep.status = http.StatusNotFound
-	return rep
+// mediaNotFound is the only refusal with a status other than 200: the real service has been seen to
+// respond with 404 for media that does not exist.
+func mediaNotFound(format string, args ...any) response {
+	resp := refuse(notFound, format, args...)
+	resp.status = http.StatusNotFound
+	return resp
 }
 
-// media answers with the bytes of a session for which exists holds.
-func media(exists func(*session) bool, contentType string, data func() []byte) func(*Server, *call) reply {
-	return func(s *Server, c *call) reply {
+// media returns a handler that sends data if exists reports that the session has the media.
+func media(exists func(*session) bool, contentType string, data func() []byte) func(*Server, *call) response {
+	return func(s *Server, c *call) response {
 		ses, ok := s.lookup(c)
 		if !ok {
 			return noSession()
 		}
-		if own, ok := ses.media[c.op.Name]; ok {
-			return rawBytes(own.contentType, own.data)
+		if custom, ok := ses.media[c.op.Name]; ok {
+			return bytesResponse(custom.contentType, custom.data)
 		}
 		if !ses.decided() || !exists(ses) {
-			return missingMedia("the session has no such media")
+			return mediaNotFound("the session has no such media")
 		}
-		return rawBytes(contentType, data())
+		return bytesResponse(contentType, data())
 	}
 }
 
@@ -102,37 +103,37 @@ var generalDocumentIDs = []string{
 	"vehicle-registration-certificate-back", "drivers-license",
 }
 
-// generalDocument answers with a PDF for a bank statement and with an image for the rest.
-func (s *Server) generalDocument(c *call) reply {
+// generalDocument returns a PDF for a bank statement and an image for other documents.
+func (s *Server) generalDocument(c *call) response {
 	typeID := c.params.text("typeId")
 	if !slices.Contains(generalDocumentIDs, typeID) {
-		return refuse(wrongParameters, "the typeId %q is unknown", typeID)
+		return refuse(wrongParameters, "unknown typeId %q", typeID)
 	}
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
-	if own, ok := ses.media[c.op.Name]; ok {
-		return rawBytes(own.contentType, own.data)
+	if custom, ok := ses.media[c.op.Name]; ok {
+		return bytesResponse(custom.contentType, custom.data)
 	}
 	step, ok := ses.step("general-document")
 	wanted := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(typeID, "-front"), "-back"), "-", "_")
 	if !ok || !ses.decided() || ses.generalDocumentType(step) != wanted {
-		return missingMedia("the session has no %s", typeID)
+		return mediaNotFound("the session has no %s", typeID)
 	}
 	if typeID == "bank-statement" {
-		return rawBytes("application/pdf", pdf("Bank statement", ses.decision.person.fullName()))
+		return bytesResponse("application/pdf", pdf("Bank statement", ses.decision.person.fullName()))
 	}
-	return rawBytes("image/jpeg", utilityBill())
+	return bytesResponse("image/jpeg", utilityBill())
 }
 
-func (s *Server) facePhoto(c *call) reply {
+func (s *Server) facePhoto(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
 	if !ses.decided() || !ses.has("identity-document") {
-		return refuse(facePhotoNotFound, "the session has no document")
+		return refuse(facePhotoNotFound, "the session has no identity document")
 	}
 	data := base64.StdEncoding.EncodeToString(facePicture())
 	switch s.dataURI {
@@ -141,22 +142,22 @@ func (s *Server) facePhoto(c *call) reply {
 	case WithoutComma:
 		data = "data:text/plain;base64" + data
 	}
-	return wrapped(data)
+	return resultResponse(data)
 }
 
-func (s *Server) visualMarkers(c *call) reply {
+func (s *Server) visualMarkers(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
 	if !ses.decided() || !ses.has("identity-document") {
-		return wrapped([]any{})
+		return resultResponse([]any{})
 	}
-	return wrapped([]any{[]any{archiveURI(archive("marker-%d.png", markers()...))}})
+	return resultResponse([]any{[]any{archiveURI(archive("marker-%d.png", markers()...))}})
 }
 
-// questionFile answers with one file, or with all of them when no index is given.
-func (s *Server) questionFile(c *call) reply {
+// questionFile returns the file with the index, or all files if the request has no index.
+func (s *Server) questionFile(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -165,7 +166,7 @@ func (s *Server) questionFile(c *call) reply {
 	if err != nil {
 		return refuse(wrongParameters, "%v", err)
 	}
-	if _, one := c.params.get("fileIndex"); one {
+	if _, ok := c.params.get("fileIndex"); ok {
 		i := c.params.integer("fileIndex", -1)
 		if i < 0 || i >= len(files) {
 			return refuse(wrongParameters, "the question has no file %d", i)
@@ -180,7 +181,7 @@ func (s *Server) questionFile(c *call) reply {
 		}
 		uris = append(uris, archiveURI(data))
 	}
-	return wrapped([]any{uris})
+	return resultResponse([]any{uris})
 }
 
 type questionFile struct {
@@ -200,26 +201,26 @@ func (ses *session) questionFiles(stepKey, questionKey string) ([]questionFile, 
 				continue
 			}
 			if q.text("type") != "file" {
-				return nil, fmt.Errorf("the question %q asks for no file", questionKey)
+				return nil, fmt.Errorf("the question %q is not a file question", questionKey)
 			}
 			a, _ := answers[i].(object)
 			n, _ := a.get("answer")
 			count, _ := n.(int)
 			if !ses.decided() || count == 0 {
-				return nil, fmt.Errorf("no file was uploaded to the question %q", questionKey)
+				return nil, fmt.Errorf("no file was uploaded for the question %q", questionKey)
 			}
-			if own := ses.visit.files[[2]string{stepKey, questionKey}]; len(own) == count {
-				return own, nil
+			if uploaded := ses.visit.files[[2]string{stepKey, questionKey}]; len(uploaded) == count {
+				return uploaded, nil
 			}
-			return uploadedFiles(q, count), nil
+			return defaultFiles(q, count), nil
 		}
 		return nil, fmt.Errorf("the step %q has no question %q", stepKey, questionKey)
 	}
 	return nil, fmt.Errorf("the session has no questionnaire %q", stepKey)
 }
 
-// uploadedFiles takes turns among the types that the question allows.
-func uploadedFiles(q object, count int) []questionFile {
+// defaultFiles returns files that alternate between the types that the question allows.
+func defaultFiles(q object, count int) []questionFile {
 	types := q.texts("fileTypes")
 	if len(types) == 0 {
 		types = []string{"pdf", "image"}
@@ -235,8 +236,8 @@ func uploadedFiles(q object, count int) []questionFile {
 	return out
 }
 
-// exportPDF needs at least one part.
-func (s *Server) exportPDF(c *call) reply {
+// exportPDF exports the parts that the request selects. It requires at least one.
+func (s *Server) exportPDF(c *call) response {
 	lines := []string{}
 	for _, part := range []struct{ name, title string }{
 		{"exportSession", "Session"}, {"exportScreening", "Screening"}, {"exportProofOfAddress", "Proof of address"},
@@ -252,19 +253,19 @@ func (s *Server) exportPDF(c *call) reply {
 	if !ok {
 		return noSession()
 	}
-	if own, ok := ses.media[c.op.Name]; ok {
-		return rawBytes(own.contentType, own.data)
+	if custom, ok := ses.media[c.op.Name]; ok {
+		return bytesResponse(custom.contentType, custom.data)
 	}
 	lines = append(lines, "Token: "+ses.token, "Result: "+ses.decision.outcome)
-	return rawBytes("application/pdf", pdf("Identomat session (fake)", lines...))
+	return bytesResponse("application/pdf", pdf("Identomat session (fake)", lines...))
 }
 
-// called says that the video call has taken place.
+// called reports whether the session had a video call that has ended.
 func (ses *session) called() bool {
 	return ses.has("video-call") && (ses.decided() || ses.callEnded)
 }
 
-// participants is two when the call is for several.
+// participants returns 2 if the video call allows several participants, else 1.
 func (ses *session) participants() int {
 	call, _ := ses.step("video-call")
 	if call.flag("multiple_participants") || call.flag("multiple_participans") || ses.flags.flag("multiple_participants") {
@@ -273,8 +274,8 @@ func (ses *session) participants() int {
 	return 1
 }
 
-// videoCallShots has one list of archives per participant.
-func (s *Server) videoCallShots(c *call) reply {
+// videoCallShots returns one list of archives per participant.
+func (s *Server) videoCallShots(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -285,29 +286,29 @@ func (s *Server) videoCallShots(c *call) reply {
 			out = append(out, []any{archiveURI(archive("shot-%d.jpg", facePicture(), cardFrontPicture()))})
 		}
 	}
-	return wrapped(out)
+	return resultResponse(out)
 }
 
-func (s *Server) videoCallVideos(c *call) reply {
+func (s *Server) videoCallVideos(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
-	if own, ok := ses.media[c.op.Name]; ok {
-		return rawBytes(own.contentType, own.data)
+	if custom, ok := ses.media[c.op.Name]; ok {
+		return bytesResponse(custom.contentType, custom.data)
 	}
 	if !ses.called() {
-		return refuse(notFound, "the session has no video call that has ended")
+		return refuse(notFound, "the session has no finished video call")
 	}
 	videos := make([][]byte, ses.participants())
 	for i := range videos {
 		videos[i] = video()
 	}
-	return rawBytes("application/x-tar", archive("video-%d.mp4", videos...))
+	return bytesResponse("application/x-tar", archive("video-%d.mp4", videos...))
 }
 
-// endVideoCall documents no error for a session without a call.
-func (s *Server) endVideoCall(c *call) reply {
+// endVideoCall ends the call. The API reference documents no error for a session without a call.
+func (s *Server) endVideoCall(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -316,14 +317,15 @@ func (s *Server) endVideoCall(c *call) reply {
 		return refuse(wrongParameters, "the session has no video call")
 	}
 	ses.callEnded = true
-	return answer(object{})
+	return jsonResponse(object{})
 }
 
 func archiveURI(data []byte) string {
 	return "data:application/x-tar;base64," + base64.StdEncoding.EncodeToString(data)
 }
 
-// archive is a tar archive whose names count from one when the pattern has a place for it.
+// archive returns a tar archive of the files. A %d in the pattern of the names is replaced by the
+// file's number, starting from 1.
 func archive(pattern string, files ...[]byte) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -340,14 +342,14 @@ func archive(pattern string, files ...[]byte) []byte {
 	return b.Bytes()
 }
 
-// must guards writes into memory, which do not fail.
+// must panics if err is not nil. It is for operations that cannot fail, such as writes to memory.
 func must(err error) {
 	if err != nil {
 		panic("identomattest: " + err.Error())
 	}
 }
 
-// The pictures are drawn when they are first asked for.
+// The images are drawn on first use.
 var (
 	cardFrontPicture = sync.OnceValue(func() []byte { return encodeJPEG(drawCard(color.RGBA{0xc8, 0xdd, 0xf0, 0xff}, true)) })
 	cardBackPicture  = sync.OnceValue(func() []byte { return encodeJPEG(drawCard(color.RGBA{0xd8, 0xe8, 0xd0, 0xff}, false)) })
@@ -364,8 +366,9 @@ var (
 	})
 )
 
-// FaceJPEG is a picture of a face, width by height pixels, to send to the image readers
-// and to compare-faces. A face below 80 pixels is too far away for the comparison.
+// FaceJPEG returns an image of a face, width by height pixels, to send to the document readers and to
+// compare-faces. The fake's compare-faces reports FACE_FAR_AWAY if the width or the height is less
+// than 80, and returns no similarity if it is less than 65.
 func FaceJPEG(width, height int) []byte { return encodeJPEG(drawFace(width, height)) }
 
 func fillRect(m *image.RGBA, r image.Rectangle, c color.Color) {
@@ -418,8 +421,8 @@ func encodePNG(m image.Image) []byte {
 	return b.Bytes()
 }
 
-// encodeMP4 has the boxes of an MP4 file with a movie header and no track: enough for
-// whatever looks at the type of a file.
+// encodeMP4 returns an MP4 file with a movie header and no tracks, enough for code that detects the
+// type of a file.
 func encodeMP4() []byte {
 	box := func(name string, content []byte) []byte {
 		b := binary.BigEndian.AppendUint32(nil, uint32(8+len(content)))
@@ -430,16 +433,17 @@ func encodeMP4() []byte {
 	binary.BigEndian.PutUint32(header[16:], 2000)       // two seconds
 	binary.BigEndian.PutUint32(header[20:], 0x00010000) // rate 1
 	binary.BigEndian.PutUint16(header[24:], 0x0100)     // volume 1
-	for i, at := range []int{36, 52, 68} {              // the unity matrix
-		binary.BigEndian.PutUint32(header[at:], []uint32{0x00010000, 0x00010000, 0x40000000}[i])
+	for i, offset := range []int{36, 52, 68} {          // the unity matrix
+		binary.BigEndian.PutUint32(header[offset:], []uint32{0x00010000, 0x00010000, 0x40000000}[i])
 	}
-	binary.BigEndian.PutUint32(header[96:], 1) // next track
+	binary.BigEndian.PutUint32(header[96:], 1) // next track ID
 	out := box("ftyp", []byte("isom\x00\x00\x02\x00isomiso2mp41"))
 	out = append(out, box("moov", box("mvhd", header))...)
 	return append(out, box("mdat", bytes.Repeat([]byte("fake video "), 800))...)
 }
 
-// pdf is a document of one page with a title and lines of ASCII text.
+// pdf returns a one-page document with a title and lines of text. Characters outside ASCII become
+// question marks.
 func pdf(title string, lines ...string) []byte {
 	escape := strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`)
 	var content strings.Builder

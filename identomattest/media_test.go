@@ -22,13 +22,13 @@ import (
 
 const errNotFound = `{"argumentError":"not-found"}`
 
-func TestMediaOfAFinishedSession(t *testing.T) {
+func TestMedia(t *testing.T) {
 	srv := NewServer(t)
-	card := only(t, srv, `{"type":"identity-document"},{"type":"liveness"},{"type":"face-document"},
+	card := beginWith(t, srv, `{"type":"identity-document"},{"type":"liveness"},{"type":"face-document"},
 		{"type":"general-document","flags":{"general_document_types":["bank_statement"]}}`)
-	passport := only(t, srv, `{"type":"identity-document","flags":{"document_types":["passport"]}},
+	passport := beginWith(t, srv, `{"type":"identity-document","flags":{"document_types":["passport"]}},
 		{"type":"general-document","flags":{"general_document_types":["vehicle_registration_certificate"]}}`)
-	plain := only(t, srv, `{"type":"general-document"}`)
+	plain := beginWith(t, srv, `{"type":"general-document"}`)
 
 	calls := []struct {
 		name, token, typeID string
@@ -60,32 +60,32 @@ func TestMediaOfAFinishedSession(t *testing.T) {
 		return []string{"session_token", token, "typeId", typeID}
 	}
 	for _, c := range calls {
-		reply := widget(t, srv, c.name, params(c.token, c.typeID)...)
-		assert.Equal(t, 404, reply.status, "%s: the session is not finished", c.name)
-		assert.Equal(t, errNotFound, reply.body, c.name)
+		resp := widget(t, srv, c.name, params(c.token, c.typeID)...)
+		assert.Equal(t, 404, resp.status, "%s: the session is not decided", c.name)
+		assert.Equal(t, errNotFound, resp.body, c.name)
 	}
 	for _, token := range []string{card, passport, plain} {
 		require.NoError(t, srv.Approve(identomat.Token(token)))
 	}
 	for _, c := range calls {
-		reply := widget(t, srv, c.name, params(c.token, c.typeID)...)
+		resp := widget(t, srv, c.name, params(c.token, c.typeID)...)
 		if c.contentType == "" {
-			assert.Equal(t, 404, reply.status, "%s of a session without it", c.name)
-			assert.Equal(t, errNotFound, reply.body, c.name)
+			assert.Equal(t, 404, resp.status, "%s: the session has no such media", c.name)
+			assert.Equal(t, errNotFound, resp.body, c.name)
 			continue
 		}
-		assert.Equal(t, 200, reply.status, c.name)
-		assert.Equal(t, c.contentType, reply.header.Get("Content-Type"), c.name)
+		assert.Equal(t, 200, resp.status, c.name)
+		assert.Equal(t, c.contentType, resp.header.Get("Content-Type"), c.name)
 		switch c.contentType {
 		case "image/jpeg":
-			_, format, err := image.Decode(strings.NewReader(reply.body))
+			_, format, err := image.Decode(strings.NewReader(resp.body))
 			require.NoError(t, err, c.name)
 			assert.Equal(t, "jpeg", format)
 		case "video/mp4":
-			assert.Equal(t, "ftypisom", reply.body[4:12])
-			requireBoxes(t, reply.body)
+			assert.Equal(t, "ftypisom", resp.body[4:12])
+			requireBoxes(t, resp.body)
 		case "application/pdf":
-			requirePDF(t, reply.body)
+			requirePDF(t, resp.body)
 		}
 		assert.Equal(t, errNoSession, widget(t, srv, c.name, params("unknown", c.typeID)...).body, c.name)
 	}
@@ -93,7 +93,7 @@ func TestMediaOfAFinishedSession(t *testing.T) {
 	assert.Equal(t, errWrong, widget(t, srv, "result/general-document/", "session_token", card, "typeId", "bank_statement").body)
 }
 
-// requireBoxes checks that the boxes of an MP4 file fill it.
+// requireBoxes checks that an MP4 file consists of the expected boxes.
 func requireBoxes(t *testing.T, data string) {
 	t.Helper()
 	var names []string
@@ -107,7 +107,7 @@ func requireBoxes(t *testing.T, data string) {
 	assert.Equal(t, []string{"ftyp", "moov", "mdat"}, names)
 }
 
-// requirePDF follows the cross-reference table to every object.
+// requirePDF checks that the cross-reference table points to every object.
 func requirePDF(t *testing.T, data string) {
 	t.Helper()
 	require.True(t, strings.HasPrefix(data, "%PDF-1.4\n"))
@@ -133,12 +133,12 @@ func TestExportAsPDF(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
 	for _, part := range []string{"exportSession", "exportScreening", "exportProofOfAddress"} {
-		reply := api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`","`+part+`":true`)
-		assert.Equal(t, "application/pdf", reply.header.Get("Content-Type"))
-		requirePDF(t, reply.body)
-		assert.Contains(t, reply.body, token)
+		resp := api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`","`+part+`":true`)
+		assert.Equal(t, "application/pdf", resp.header.Get("Content-Type"))
+		requirePDF(t, resp.body)
+		assert.Contains(t, resp.body, token)
 	}
-	assert.Equal(t, errWrong, api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`"`).body, "no part")
+	assert.Equal(t, errWrong, api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`"`).body, "no part is selected")
 	assert.Equal(t, errWrong, api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`","exportSession":false`).body)
 	assert.Equal(t, errWrong, api(t, srv, "export-session-as-pdf", `"sessionId":"`+token+`","exportSession":"true"`).body)
 	assert.Equal(t, errNoSession, api(t, srv, "export-session-as-pdf", `"sessionId":"unknown","exportSession":true`).body)
@@ -151,7 +151,7 @@ func TestPDFTextIsEscaped(t *testing.T) {
 	assert.Contains(t, data, `(?n?)`)
 }
 
-func TestTheFacePhotoComesInThreeSpellings(t *testing.T) {
+func TestFacePhotoDataURIs(t *testing.T) {
 	for prefix, opts := range map[string][]Option{
 		`data:text\/plain;base64`:  nil,
 		`data:text\/plain;base64,`: {WithDataURI(WithComma)},
@@ -175,14 +175,13 @@ func TestTheFacePhotoComesInThreeSpellings(t *testing.T) {
 	}
 }
 
-// archives opens {"result":[["data:application/x-tar;base64,…"]]}: the data per URI,
-// URIs per list.
+// archives decodes {"result":[["data:application/x-tar;base64,…"]]} into the archives of each list.
 func archives(t *testing.T, body string) [][][]byte {
 	t.Helper()
-	var reply struct{ Result [][]string }
-	require.NoError(t, json.Unmarshal([]byte(body), &reply), body)
+	var resp struct{ Result [][]string }
+	require.NoError(t, json.Unmarshal([]byte(body), &resp), body)
 	var out [][][]byte
-	for _, list := range reply.Result {
+	for _, list := range resp.Result {
 		var archives [][]byte
 		for _, uri := range list {
 			data, ok := strings.CutPrefix(uri, "data:application/x-tar;base64,")
@@ -196,7 +195,7 @@ func archives(t *testing.T, body string) [][][]byte {
 	return out
 }
 
-// names lists the files of an archive, each with its type.
+// names returns the file names of an archive. It checks that images can be decoded.
 func names(t *testing.T, data []byte) (out []string) {
 	t.Helper()
 	for r := tar.NewReader(bytes.NewReader(data)); ; {
@@ -238,8 +237,8 @@ func TestQuestionFiles(t *testing.T) {
 			`"sessionId":"`+token+`","stepKey":"`+step+`","questionKey":"`+question+`"`+index).body
 	}
 	srv := NewServer(t)
-	token := only(t, srv, steps)
-	assert.Equal(t, errWrong, call(srv, token, "papers", "contract", ""), "nothing is uploaded yet")
+	token := beginWith(t, srv, steps)
+	assert.Equal(t, errWrong, call(srv, token, "papers", "contract", ""), "no file has been uploaded")
 	require.NoError(t, srv.Approve(identomat.Token(token)))
 
 	all := archives(t, call(srv, token, "papers", "contract", ""))
@@ -267,7 +266,7 @@ func TestQuestionFiles(t *testing.T) {
 	assert.Equal(t, errNoSession, call(srv, "unknown", "papers", "contract", ""))
 
 	bare := NewServer(t, WithBareQuestionFiles())
-	token = only(t, bare, steps)
+	token = beginWith(t, bare, steps)
 	require.NoError(t, bare.Approve(identomat.Token(token)))
 	files := archives(t, call(bare, token, "papers", "contract", ""))
 	requirePDF(t, string(files[0][0]))
@@ -277,7 +276,7 @@ func TestQuestionFiles(t *testing.T) {
 
 func TestVideoCalls(t *testing.T) {
 	srv := NewServer(t)
-	call := func(name, token string) got { return api(t, srv, name, `"sessionId":"`+token+`"`) }
+	call := func(name, token string) httpResponse { return api(t, srv, name, `"sessionId":"`+token+`"`) }
 	without := begin(t, srv, "")
 	require.NoError(t, srv.Approve(identomat.Token(without)))
 	assert.Equal(t, `{"result":[]}`, call("get-video-call-shots", without).body)
@@ -288,9 +287,9 @@ func TestVideoCalls(t *testing.T) {
 		assert.Equal(t, errNoSession, call(name, "unknown").body)
 	}
 
-	one := only(t, srv, `{"type":"video-call","steps":[{"type":"identity-document"}]}`)
+	one := beginWith(t, srv, `{"type":"video-call","steps":[{"type":"identity-document"}]}`)
 	assert.Equal(t, `{"result":[]}`, call("get-video-call-shots", one).body)
-	assert.Equal(t, errNotFound, call("get-video-call-videos", one).body, "the call goes on")
+	assert.Equal(t, errNotFound, call("get-video-call-videos", one).body, "the call has not ended")
 	assert.Equal(t, `{}`, call("end-video-call", one).body)
 	assert.Equal(t, `{}`, call("end-video-call", one).body)
 	shots := archives(t, call("get-video-call-shots", one).body)
@@ -300,7 +299,7 @@ func TestVideoCalls(t *testing.T) {
 	assert.Equal(t, "application/x-tar", videos.header.Get("Content-Type"))
 	assert.Equal(t, []string{"video-1.mp4"}, names(t, []byte(videos.body)))
 
-	several := only(t, srv, `{"type":"video-call","multiple_participants":true}`)
+	several := beginWith(t, srv, `{"type":"video-call","multiple_participants":true}`)
 	require.NoError(t, srv.Approve(identomat.Token(several)))
 	assert.Len(t, archives(t, call("get-video-call-shots", several).body), 2)
 	assert.Equal(t, []string{"video-1.mp4", "video-2.mp4"}, names(t, []byte(call("get-video-call-videos", several).body)))
@@ -315,19 +314,19 @@ func TestSetMediaReplacesMedia(t *testing.T) {
 		if op.Shape != operation.Binary {
 			continue
 		}
-		require.NoError(t, srv.SetMedia(identomat.Token(token), op.Name, "image/webp", []byte("own "+op.Name)))
-		var reply got
+		require.NoError(t, srv.SetMedia(identomat.Token(token), op.Name, "image/webp", []byte("custom "+op.Name)))
+		var resp httpResponse
 		switch op {
 		case operation.ResultGeneralDocument:
-			reply = widget(t, srv, op.Name, "session_token", token, "typeId", "bank-statement")
+			resp = widget(t, srv, op.Name, "session_token", token, "typeId", "bank-statement")
 		case operation.ExportSessionPDF:
-			reply = api(t, srv, op.Name, `"sessionId":"`+token+`","exportSession":true`)
+			resp = api(t, srv, op.Name, `"sessionId":"`+token+`","exportSession":true`)
 		case operation.VideoCallVideos:
-			reply = api(t, srv, op.Name, `"sessionId":"`+token+`"`)
+			resp = api(t, srv, op.Name, `"sessionId":"`+token+`"`)
 		default:
-			reply = widget(t, srv, op.Name, "session_token", token)
+			resp = widget(t, srv, op.Name, "session_token", token)
 		}
-		assert.Equal(t, "own "+op.Name, reply.body)
-		assert.Equal(t, "image/webp", reply.header.Get("Content-Type"))
+		assert.Equal(t, "custom "+op.Name, resp.body)
+		assert.Equal(t, "image/webp", resp.header.Get("Content-Type"))
 	}
 }

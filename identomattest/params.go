@@ -18,23 +18,23 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// call is one request while it is served.
+// call is a request that is being served.
 type call struct {
 	op     *operation.Operation
-	log    *Request
+	record *Request
 	params object
 	files  map[string]upload
-	// code is the signature that the Authorization header must carry.
-	code string
+	// signature is the expected signature of the body.
+	signature string
 }
 
 type upload struct {
 	Upload
-	head []byte // the first bytes, enough to tell the size of a picture
+	head []byte // the first bytes, enough to read the dimensions of an image
 }
 
 const (
-	maxBody     = 16 << 20 // of a JSON or urlencoded body, and of a text part
+	maxBody     = 16 << 20 // of a JSON or URL-encoded body, and of a text part
 	maxFileHead = 1 << 20
 )
 
@@ -45,11 +45,11 @@ const (
 	boolean               // true or false
 	integer               // a JSON number without a fraction
 	texts                 // an array of strings
-	nested                // an object with the listed fields
-	anyObject             // an object whose content is examined later
-	anyList               // an array whose content is examined later
+	nested                // an object with the given fields
+	anyObject             // an object whose members are checked later
+	anyList               // an array whose items are checked later
 	jpeg                  // a file part
-	unchecked             // any JSON value, examined later
+	unchecked             // any JSON value, checked later
 )
 
 // field is one documented parameter.
@@ -57,56 +57,57 @@ type field struct {
 	name     string
 	kind     kind
 	required bool
-	// nullable: null is the documented default and means absent.
+	// nullable is set if null is the documented default. Null then means absent.
 	nullable bool
 	fields   []field
 }
 
-// read takes the body apart by its content type. What the endpoint does not accept is an error.
+// read decodes the body according to its content type, into c.params and c.files. It returns an
+// error if the endpoint does not accept the encoding.
 func (s *Server) read(c *call, r *http.Request) (err error) {
-	body := &counter{r: r.Body}
+	body := &countingReader{r: r.Body}
 	defer func() {
 		_, _ = io.Copy(io.Discard, body)
-		c.log.Size = body.n
+		c.record.Size = body.n
 	}()
 	switch {
 	case r.Method != http.MethodPost:
 		return fmt.Errorf("the method is %s, not POST", r.Method)
 	case r.URL.RawQuery != "":
-		return errors.New("parameters stand in the query string")
+		return errors.New("the URL has a query string")
 	case r.Header.Get("Content-Encoding") != "":
 		return errors.New("the body is compressed")
 	}
 	media, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
-		return errors.New("no Content-Type that can be read")
+		return errors.New("the Content-Type is missing or malformed")
 	}
 	uploads := c.op.Encoding == operation.Multipart
 	switch {
 	case media == "multipart/form-data" && (uploads || c.op.Host == operation.Widget):
 		return s.readMultipart(c, body, attributes["boundary"])
 	case uploads:
-		return fmt.Errorf("%s takes multipart/form-data, not %s", c.op.Name, media)
+		return fmt.Errorf("%s accepts multipart/form-data, not %s", c.op.Name, media)
 	case media == "application/json":
 		return s.readJSON(c, body)
 	case media == "application/x-www-form-urlencoded" && c.op.Host == operation.Widget:
 		return s.readForm(c, body)
 	case media == "application/x-www-form-urlencoded":
-		// The documents' curl examples post JSON below curl's default type.
+		// The reference's curl examples post JSON with curl's default content type.
 		return s.readJSON(c, body)
 	}
-	return fmt.Errorf("%s does not take %s", c.op.Name, media)
+	return fmt.Errorf("%s does not accept %s", c.op.Name, media)
 }
 
 func (s *Server) readAll(c *call, body io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(body, maxBody+1))
 	if err != nil {
-		return nil, fmt.Errorf("the body broke off: %w", err)
+		return nil, fmt.Errorf("cannot read the body: %w", err)
 	}
 	if len(data) > maxBody {
-		return nil, errors.New("the body is larger than this server reads")
+		return nil, fmt.Errorf("the body has more than %d bytes", maxBody)
 	}
-	c.code = signBody(s.secretKey, data)
+	c.signature = signBody(s.secretKey, data)
 	return data, nil
 }
 
@@ -134,7 +135,7 @@ func (s *Server) readForm(c *call, body io.Reader) error {
 	}
 	values, err := url.ParseQuery(string(data))
 	if err != nil {
-		return errors.New("the body is not an urlencoded form")
+		return errors.New("the body is not a URL-encoded form")
 	}
 	c.params = object{}
 	names := make([]string, 0, len(values))
@@ -144,7 +145,7 @@ func (s *Server) readForm(c *call, body io.Reader) error {
 	slices.Sort(names)
 	for _, name := range names {
 		if len(values[name]) != 1 {
-			return fmt.Errorf("the parameter %q comes twice", name)
+			return fmt.Errorf("duplicate parameter %q", name)
 		}
 		if err := c.addText(name, values[name][0]); err != nil {
 			return err
@@ -153,49 +154,49 @@ func (s *Server) readForm(c *call, body io.Reader) error {
 	return nil
 }
 
-func (s *Server) readMultipart(c *call, body *counter, boundary string) error {
+func (s *Server) readMultipart(c *call, body *countingReader, boundary string) error {
 	if boundary == "" {
-		return errors.New("multipart without a boundary")
+		return errors.New("the multipart Content-Type has no boundary")
 	}
 	c.params, c.files = object{}, map[string]upload{}
-	sig := newSignature(s.secretKey)
+	sig := newSigner(s.secretKey)
 	parts := multipart.NewReader(body, boundary)
 	for {
 		p, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
-			// The reader reports some bodies that break off as ended ones.
+			// multipart.Reader reports io.EOF for some truncated bodies too.
 			if !body.endsWith("--" + boundary + "--") {
-				return errors.New("the multipart body breaks off")
+				return errors.New("the multipart body is truncated")
 			}
-			c.code = sig.code()
+			c.signature = sig.sum()
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("the multipart body is broken: %w", err)
+			return fmt.Errorf("malformed multipart body: %w", err)
 		}
 		name := p.FormName()
-		if _, twice := c.files[name]; twice {
-			return fmt.Errorf("the part %q comes twice", name)
+		if _, duplicate := c.files[name]; duplicate {
+			return fmt.Errorf("duplicate part %q", name)
 		}
-		sig.part()
+		sig.nextPart()
 		if p.FileName() == "" {
 			if len(c.files) > 0 {
 				return fmt.Errorf("the text part %q comes after a file part", name)
 			}
 			data, err := io.ReadAll(io.LimitReader(io.TeeReader(p, sig), maxBody+1))
 			if err != nil {
-				return fmt.Errorf("the multipart body is broken: %w", err)
+				return fmt.Errorf("malformed multipart body: %w", err)
 			}
 			if len(data) > maxBody {
-				return fmt.Errorf("the part %q is larger than this server reads", name)
+				return fmt.Errorf("the part %q has more than %d bytes", name, maxBody)
 			}
 			if err := c.addText(name, string(data)); err != nil {
 				return err
 			}
 			continue
 		}
-		if _, twice := c.params.get(name); twice {
-			return fmt.Errorf("the part %q comes twice", name)
+		if _, duplicate := c.params.get(name); duplicate {
+			return fmt.Errorf("duplicate part %q", name)
 		}
 		f, err := readFile(p, sig)
 		if err != nil {
@@ -205,8 +206,8 @@ func (s *Server) readMultipart(c *call, body *counter, boundary string) error {
 	}
 }
 
-// readFile keeps the head of a file part and the sum of all of it: an upload of any
-// size passes through constant memory.
+// readFile reads a file part. It keeps the first bytes, the hash and the size, so that large uploads
+// need little memory.
 func readFile(p *multipart.Part, sig io.Writer) (upload, error) {
 	sum := sha256.New()
 	var head bytes.Buffer
@@ -218,7 +219,7 @@ func readFile(p *multipart.Part, sig io.Writer) (upload, error) {
 		n += rest
 	}
 	if err != nil {
-		return upload{}, fmt.Errorf("the multipart body is broken: %w", err)
+		return upload{}, fmt.Errorf("malformed multipart body: %w", err)
 	}
 	return upload{
 		Upload: Upload{
@@ -231,13 +232,13 @@ func readFile(p *multipart.Part, sig io.Writer) (upload, error) {
 	}, nil
 }
 
-// addText adds a parameter of a form encoding, where objects and arrays are JSON text.
+// addText adds a parameter of a form. In forms, all values except strings are encoded as JSON.
 func (c *call) addText(name, value string) error {
 	if !utf8.ValidString(value) {
-		return fmt.Errorf("the parameter %q is not UTF-8", name)
+		return fmt.Errorf("the parameter %q is not valid UTF-8", name)
 	}
-	if _, twice := c.params.get(name); twice {
-		return fmt.Errorf("the parameter %q comes twice", name)
+	if _, duplicate := c.params.get(name); duplicate {
+		return fmt.Errorf("duplicate parameter %q", name)
 	}
 	if len(c.params) == maxNames {
 		return errors.New("too many parameters")
@@ -246,7 +247,7 @@ func (c *call) addText(name, value string) error {
 		if f.name == name && f.kind != text {
 			v, err := decodeJSON([]byte(value))
 			if err != nil {
-				return fmt.Errorf("the parameter %q is not JSON text", name)
+				return fmt.Errorf("the parameter %q is not valid JSON", name)
 			}
 			c.params = append(c.params, member{name, v})
 			return nil
@@ -256,14 +257,14 @@ func (c *call) addText(name, value string) error {
 	return nil
 }
 
-// check compares the parameters with the documented ones.
+// check returns an error unless the parameters and files are those that the API reference documents.
 func (s *Server) check(c *call, fields []field) error {
 	if err := s.checkObject("", c.params, fields); err != nil {
 		return err
 	}
 	for name, f := range c.files {
 		if !slices.ContainsFunc(fields, func(d field) bool { return d.name == name && d.kind == jpeg }) {
-			return fmt.Errorf("no parameter %q is documented as a file", name)
+			return fmt.Errorf("no file parameter %q is documented", name)
 		}
 		if !bytes.HasPrefix(f.head, []byte{0xff, 0xd8, 0xff}) {
 			return fmt.Errorf("the file %q is not a JPEG image", name)
@@ -337,7 +338,7 @@ func (s *Server) checkValue(path string, v any, f field) error {
 	case anyObject:
 		_, ok = v.(object)
 		if l, isList := v.([]any); isList && len(l) == 0 {
-			ok = true // the service takes [] for {}, as it writes it
+			ok = true // the service accepts [] for {}, and writes {} as [] itself
 		}
 	case anyList:
 		_, ok = v.([]any)
@@ -350,19 +351,19 @@ func (s *Server) checkValue(path string, v any, f field) error {
 	return nil
 }
 
-// allowed says that AllowUnknown lets a name pass.
+// allowed reports whether AllowUnknown permits an undocumented name.
 func (s *Server) allowed(name string) bool {
 	return s.allowAll || slices.Contains(s.allowNames, name)
 }
 
-// counter counts the bytes of a body and keeps the last of them.
-type counter struct {
+// countingReader counts the bytes of a body and keeps the last ones.
+type countingReader struct {
 	r    io.Reader
 	n    int64
 	tail []byte
 }
 
-func (c *counter) Read(p []byte) (int, error) {
+func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	const kept = 128 // a boundary has at most 70 characters
@@ -371,6 +372,6 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *counter) endsWith(text string) bool {
+func (c *countingReader) endsWith(text string) bool {
 	return bytes.HasSuffix(bytes.TrimRight(c.tail, "\r\n"), []byte(text))
 }

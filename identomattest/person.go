@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Person is somebody whom a session finds. The fields are those of [identomat.Person], with
-// dates as times; empty ones are absent from the result.
+// Person is a person whose identity a session verifies. The fields are those of [identomat.Person], with
+// dates as [time.Time]. Empty fields are absent from the result.
 type Person struct {
 	FirstName string
 	LastName  string
-	// The local names are in the script of the country. Locale stands in the names of the
-	// document's fields: Given_Names_ka_GE.
+	// The local names are in the script of the country. Locale is part of the names of the
+	// document's fields: ka_GE for Given_Names_ka_GE.
 	LocalFirstName  string
 	LocalLastName   string
 	LocalMiddleName string
@@ -21,7 +21,7 @@ type Person struct {
 	Birthday    time.Time
 	BirthPlace  string
 	Sex         string // M or F
-	Nationality string // three letters, as all countries here
+	Nationality string // three letters, like IssuingState and Citizenship
 	Citizenship string
 
 	PersonalNumber  string
@@ -36,9 +36,9 @@ type Person struct {
 	PhoneNumber string
 }
 
-// Built-in persons. All of them are invented.
+// Built-in persons. All are invented.
 var (
-	// JohnSmith is the person of a session when nobody else is asked for.
+	// JohnSmith is the default person.
 	JohnSmith = Person{
 		FirstName: "John", LastName: "Smith",
 		Birthday: day(1980, 1, 8), BirthPlace: "USA", Sex: "M", Nationality: "USA", Citizenship: "USA",
@@ -47,7 +47,7 @@ var (
 		Address: "123 Main St, Los Angeles, CA 90001, USA",
 		Email:   "john.smith@example.com", PhoneNumber: "+12025550143",
 	}
-	// GeorgianPerson has her names in Georgian script too.
+	// GeorgianPerson also has names in Georgian script.
 	GeorgianPerson = Person{
 		FirstName: "Nino", LastName: "Beridze",
 		LocalFirstName: "ნინო", LocalLastName: "ბერიძე", LocalMiddleName: "გიორგის ასული", Locale: "ka_GE",
@@ -58,7 +58,7 @@ var (
 		Address:   "12 Rustaveli Avenue, Tbilisi, Georgia",
 		Email:     "nino.beridze@example.com", PhoneNumber: "+995555010203",
 	}
-	// GermanPerson has letters outside ASCII in Latin script and no personal number.
+	// GermanPerson has a name with letters outside ASCII and no personal number.
 	GermanPerson = Person{
 		FirstName: "Jürgen", LastName: "Größmann",
 		Birthday: day(1975, 12, 31), BirthPlace: "KÖLN", Sex: "M", Nationality: "DEU",
@@ -74,7 +74,7 @@ func day(year int, month time.Month, d int) time.Time {
 	return time.Date(year, month, d, 0, 0, 0, 0, time.UTC)
 }
 
-// usDate is the service's short date: month first, unpadded.
+// usDate formats a date in the service's short form: month first, without leading zeros.
 func usDate(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -89,7 +89,7 @@ func isoDate(t time.Time) string {
 	return wireTime(t)
 }
 
-// present leaves out the members that are empty texts.
+// present returns the members that are not empty strings.
 func present(o object) object {
 	out := object{}
 	for _, m := range o {
@@ -102,7 +102,7 @@ func present(o object) object {
 
 func (p Person) fullName() string { return strings.TrimSpace(p.FirstName + " " + p.LastName) }
 
-// cardFront are the fields read from the front of an identity card.
+// cardFront returns the fields read from the front of an identity card.
 func (p Person) cardFront() object {
 	return present(object{
 		{"Given_Names_en_US", p.FirstName},
@@ -123,7 +123,7 @@ func (p Person) cardFront() object {
 	})
 }
 
-// cardBack are the fields read from the back.
+// cardBack returns the fields read from the back of an identity card.
 func (p Person) cardBack() object {
 	return present(object{
 		{"Date_of_Issue_en_US", usDate(p.DocumentIssued)},
@@ -146,7 +146,7 @@ func (p Person) cardBack() object {
 	})
 }
 
-// record is the person object of a result.
+// record returns the person object of a result.
 func (p Person) record(now time.Time, documentType string) object {
 	o := present(object{
 		{"local_first_name", p.LocalFirstName},
@@ -176,7 +176,7 @@ func (p Person) record(now time.Time, documentType string) object {
 	return o
 }
 
-// age is a number of full years, or "" when the birthday is unknown.
+// age returns the age in full years, or "" if the birthday is unknown.
 func age(birthday, now time.Time) any {
 	if birthday.IsZero() {
 		return ""
@@ -189,8 +189,8 @@ func age(birthday, now time.Time) any {
 	return years
 }
 
-// mrz is the machine-readable zone of ICAO 9303: three lines of 30 for a card, two of 44
-// for a passport, none for other documents.
+// mrz returns the machine-readable zone of ICAO 9303: three lines of 30 characters for an identity
+// card, two lines of 44 for a passport, and "" for other documents.
 func (p Person) mrz(documentType string) string {
 	name := mrzText(p.LastName) + "<<" + mrzText(p.FirstName)
 	number := fill(mrzText(p.DocumentNumber), 9)
@@ -225,6 +225,7 @@ func mrzText(s string) string {
 	}, strings.ToUpper(mrzLetters.Replace(s)))
 }
 
+// fill truncates or pads s to n characters. The padding is the MRZ's filler.
 func fill(s string, n int) string {
 	if len(s) >= n {
 		return s[:n]

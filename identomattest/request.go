@@ -13,52 +13,55 @@ import (
 	"time"
 )
 
-// Request is one request that reached the server, as it arrived. The keys of the server and
-// passwords are masked: a Request may be printed, and prints as one line that tells the
-// whole story.
+// Request records a request that the server received, and what happened to it. The server's keys
+// and all passwords are masked, so a Request is safe to print. It prints as one line.
 type Request struct {
-	// Operation is the name in the API reference, such as "begin/" or "list-users";
-	// empty when the path belongs to no operation.
+	// Operation is the operation's name in Identomat's API reference, such as "begin/" or
+	// "list-users". It is empty if the path is not that of an operation.
 	Operation string `json:"operation"`
-	// Host is "widget" or "api": the listener that was called, by Method and Path.
+	// Host is the host that received the request: "widget" or "api". Method and Path are those of
+	// the HTTP request.
 	Host   string `json:"host"`
 	Method string `json:"method"`
 	Path   string `json:"path"`
-	// ContentType is the header without its parameters, UserAgent the whole header.
+	// ContentType is the Content-Type header without its parameters. UserAgent is the User-Agent
+	// header.
 	ContentType string `json:"contentType"`
 	UserAgent   string `json:"userAgent"`
-	// Parameters are the parameters by name, in the form encoding/json gives them.
-	// A file part is an Upload. It is nil when the body could not be read.
+	// Parameters holds the parameters by name, with the types of encoding/json. A file part is an
+	// [Upload]. Parameters is nil if the body could not be decoded.
 	Parameters map[string]any `json:"parameters"`
-	// Size counts the bytes of the body.
+	// Size is the length of the body in bytes.
 	Size int64 `json:"size"`
-	// Signed says that the request carried an Authorization header, SignatureValid
-	// that the header fitted the body.
+	// Signed reports whether the request had an Authorization header, SignatureValid whether the
+	// header was the signature of the body.
 	Signed         bool `json:"signed"`
 	SignatureValid bool `json:"signatureValid"`
 	// Time is when the request arrived.
 	Time time.Time `json:"time"`
-	// Status is the HTTP status of the reply; 0 when the connection was cut.
+	// Status is the HTTP status of the response, or 0 if a fault reset the connection.
 	Status int `json:"status"`
-	// Processed says that the operation ran. It did not when the request was refused
-	// or when a fault stood in its place.
+	// Processed reports whether the operation ran. It is false if a wrong key, signature or
+	// parameter stopped the request, or if a fault replaced the operation. An operation that runs
+	// can still refuse the request, for example with session-not-found.
 	Processed bool `json:"processed"`
-	// Refusal says in plain words why the request was refused, Fault which fault hit it.
+	// Refusal is the reason why the server refused the request. Fault is the name of the fault that
+	// affected the request. Either can be empty.
 	Refusal string `json:"refusal,omitempty"`
 	Fault   string `json:"fault,omitempty"`
 }
 
 // Upload is a file part of a multipart request.
 type Upload struct {
-	// FileName and ContentType are what the part says about itself.
+	// FileName and ContentType come from the headers of the part.
 	FileName    string `json:"fileName"`
 	ContentType string `json:"contentType"`
-	// Size is in bytes, SHA256 in hexadecimal digits.
+	// Size is the length of the file in bytes, SHA256 its hash in lowercase hexadecimal.
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
 
-// String is one line: what arrived, and what became of it.
+// String returns one line with the request, the response and the reason for a refusal.
 func (r Request) String() string {
 	var b strings.Builder
 	name := r.Operation
@@ -70,16 +73,16 @@ func (r Request) String() string {
 	case r.SignatureValid:
 		b.WriteString(", signed")
 	case r.Signed:
-		b.WriteString(", signed wrongly")
+		b.WriteString(", wrong signature")
 	}
 	b.WriteByte(')')
 	if r.Parameters != nil {
 		b.WriteByte(' ')
-		b.WriteString(printed(r.Parameters))
+		b.WriteString(jsonText(r.Parameters))
 	}
 	switch {
 	case r.Status == 0:
-		b.WriteString(" -> no reply")
+		b.WriteString(" -> no response")
 	default:
 		fmt.Fprintf(&b, " -> HTTP %d", r.Status)
 	}
@@ -95,8 +98,8 @@ func (r Request) String() string {
 	return b.String()
 }
 
-// printed is JSON, whose members stand in the order of their names.
-func printed(v any) string {
+// jsonText returns v as JSON, with the members of objects sorted by name.
+func jsonText(v any) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -106,9 +109,9 @@ func printed(v any) string {
 	return strings.TrimSpace(b.String())
 }
 
-// Diff tells how the parameters of the request differ from the wanted ones, one line each,
-// or returns "". Parameters that are not named in want may have any value, and so may
-// members of objects; lists are compared as a whole. A want of nil means absent or null.
+// Diff compares the request's parameters with want and returns one line per difference, or "" if
+// there is none. It ignores parameters and members of objects that want does not name. It compares
+// lists as a whole. A nil value in want means absent or null.
 //
 //	srv.Requests()[0].Diff(map[string]any{"flags": map[string]any{"language": "ka"}})
 //	// flags.language: want "ka", got "en"
@@ -116,17 +119,17 @@ func (r Request) Diff(want map[string]any) string {
 	if len(want) == 0 {
 		return ""
 	}
-	return strings.Join(differences("", plainJSON(want), plainJSON(r.Parameters)), "\n")
+	return strings.Join(differences("", jsonValue(want), jsonValue(r.Parameters)), "\n")
 }
 
-// plainJSON gives values of any type the form that encoding/json gives them.
-func plainJSON(v any) any {
+// jsonValue converts v to the types that encoding/json decodes into.
+func jsonValue(v any) any {
 	data, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Sprintf("no JSON: %v", err)
+		return fmt.Sprintf("cannot encode as JSON: %v", err)
 	}
 	var out any
-	_ = json.Unmarshal(data, &out) // Marshal wrote it
+	_ = json.Unmarshal(data, &out) // data is valid
 	return out
 }
 
@@ -134,29 +137,29 @@ func differences(path string, want, got any) (out []string) {
 	if w, ok := want.(map[string]any); ok {
 		g, isObject := got.(map[string]any)
 		if !isObject && got != nil {
-			return []string{fmt.Sprintf("%s: want an object, got %s", path, printed(got))}
+			return []string{fmt.Sprintf("%s: want an object, got %s", path, jsonText(got))}
 		}
 		for _, name := range slices.Sorted(maps.Keys(w)) {
-			at := strings.TrimPrefix(path+"."+name, ".")
+			memberPath := strings.TrimPrefix(path+"."+name, ".")
 			value, present := g[name]
 			if !present && w[name] != nil {
-				out = append(out, fmt.Sprintf("%s: want %s, got nothing", at, printed(w[name])))
+				out = append(out, fmt.Sprintf("%s: want %s, got nothing", memberPath, jsonText(w[name])))
 				continue
 			}
-			out = append(out, differences(at, w[name], value)...)
+			out = append(out, differences(memberPath, w[name], value)...)
 		}
 		return out
 	}
 	if !reflect.DeepEqual(want, got) {
-		return []string{fmt.Sprintf("%s: want %s, got %s", path, printed(want), printed(got))}
+		return []string{fmt.Sprintf("%s: want %s, got %s", path, jsonText(want), jsonText(got))}
 	}
 	return nil
 }
 
-// AssertRequest fails the test unless a request of the operation arrived whose parameters
-// have these values, in the sense of [Request.Diff]. Parameters have their names on the
-// wire, such as clientUserId for ClientUserID in begin/. The failure says how each request
-// of the operation differs, or which requests there were.
+// AssertRequest fails the test unless the server has received a request for the operation whose
+// parameters match want as defined by [Request.Diff]. It reports whether there is such a request.
+// Use the names of the wire, such as clientUserId in begin/. The failure message shows how each
+// request for the operation differs, or lists the other requests if there is none.
 func (s *Server) AssertRequest(t TB, operation string, want map[string]any) bool {
 	t.Helper()
 	var differing, others []string
@@ -173,19 +176,20 @@ func (s *Server) AssertRequest(t TB, operation string, want map[string]any) bool
 	}
 	switch {
 	case len(differing) > 0:
-		t.Errorf("identomattest: no request of %s has the parameters:\n%s", operation, strings.Join(differing, "\n"))
+		t.Errorf("identomattest: no %s request has these parameters:\n%s", operation, strings.Join(differing, "\n"))
 	case len(others) > 0:
-		t.Errorf("identomattest: no request of %s arrived, but\n%s", operation, strings.Join(others, "\n"))
+		t.Errorf("identomattest: got no %s request, only:\n%s", operation, strings.Join(others, "\n"))
 	default:
-		t.Errorf("identomattest: no request of %s arrived, nor any other", operation)
+		t.Errorf("identomattest: got no %s request and no other requests", operation)
 	}
 	return false
 }
 
 const masked = "***"
 
-// Requests returns every request to the two hosts in the order of arrival. Visits of
-// the widget page are not among them. The copy belongs to the caller.
+// Requests returns the API requests that the two hosts have received, in order of arrival. Requests
+// for the page and to the control API are not included. The result is a copy that the caller can
+// modify.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,7 +201,7 @@ func (s *Server) Requests() []Request {
 	return out
 }
 
-// Count returns how many requests for the operation arrived, refused ones included.
+// Count returns the number of requests for the operation, including refused ones.
 func (s *Server) Count(operation string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,32 +214,33 @@ func (s *Server) Count(operation string) int {
 	return n
 }
 
-// ClearRequests forgets the requests so far.
+// ClearRequests clears the list of requests.
 func (s *Server) ClearRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = nil
 }
 
-// record lists a request; finish fills its entry in. Between the two the entry shows
-// the headers alone.
-func (s *Server) record(log *Request) *Request {
+// record adds a copy of r to the list of requests and returns the copy, which [Server.finish]
+// completes. Until then the copy has only what the headers say.
+func (s *Server) record(r *Request) *Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	entry := *log
+	entry := *r
 	s.requests = append(s.requests, &entry)
 	return &entry
 }
 
-// finish returns the channel that lets a reply go which is held back from now on.
-func (s *Server) finish(entry, log *Request) (release <-chan struct{}) {
+// finish completes an entry of the list of requests. It returns the channel that Release closes
+// from now on.
+func (s *Server) finish(entry, r *Request) (release <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	*entry = *log
+	*entry = *r
 	return s.release
 }
 
-// parameters turns what was decoded into plain maps and slices without secrets.
+// parameters returns the decoded parameters as plain maps and slices, with secrets masked.
 func (s *Server) parameters(c *call) map[string]any {
 	if c.params == nil && c.files == nil {
 		return nil
@@ -252,8 +257,8 @@ func (s *Server) parameters(c *call) map[string]any {
 	return out
 }
 
-// namesSecret reports whether a parameter is a key or a password, or meant to be one: a
-// misspelt name is what the fake is there to find, and its value is no less secret.
+// namesSecret reports whether the name is that of a key or a password, misspelled or not. The fake
+// is there to find misspelled names, and their values are just as secret.
 func namesSecret(name string) bool {
 	folded := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
 	for _, word := range []string{"companyk", "secret", "passw", "pwd"} {
@@ -286,14 +291,14 @@ func (s *Server) plain(v any) any {
 		if f, err := v.Float64(); err == nil {
 			return f
 		}
-		return string(v) // too large for a number of Go
+		return string(v) // out of range of float64
 	case string:
 		return s.mask(v)
 	}
 	return v
 }
 
-// mask removes the keys of the server from a text wherever they stand, quoted or not.
+// mask masks the server's keys in a text, also if they are quoted or URL-encoded.
 func (s *Server) mask(text string) string {
 	for _, key := range []string{s.companyKey, s.secretKey, s.callbackKey} {
 		if key == "" {

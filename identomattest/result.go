@@ -9,7 +9,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// The outcomes on the wire.
+// Outcomes on the wire.
 const (
 	inProgress  = "in_progress"
 	approved    = "approved"
@@ -17,7 +17,7 @@ const (
 	manualCheck = "manual_check"
 )
 
-// decision is how a session ended.
+// decision is the outcome of a session and the data of its result.
 type decision struct {
 	outcome      string
 	time         time.Time
@@ -27,17 +27,18 @@ type decision struct {
 	similarity   float64
 	documentType string
 	answers      map[[2]string]any // by step key and question key
-	raw          []byte            // SetResult
+	raw          []byte            // the whole result, set by SetResult
 }
 
-// DecisionOption changes what a decided session looks like.
+// DecisionOption changes the result of a session.
 type DecisionOption func(*decision)
 
-// AsPerson lets the session find this person in place of JohnSmith.
+// AsPerson makes the session find this person instead of [JohnSmith].
 func AsPerson(p Person) DecisionOption { return func(d *decision) { d.person = p } }
 
-// WithDocumentType lets the person have shown an "id", a "passport", a "driver_license" or
-// a "residence_license". The default is an id, or the first type that the session allows.
+// WithDocumentType sets the type of the identity document: "id", "passport", "driver_license" or
+// "residence_license". The default is the type chosen on the page, else "id" if the session allows
+// it, else the first type that the session allows.
 func WithDocumentType(documentType string) DecisionOption {
 	return func(d *decision) { d.documentType = documentType }
 }
@@ -45,31 +46,32 @@ func WithDocumentType(documentType string) DecisionOption {
 // WithComment sets the operator's comment.
 func WithComment(comment string) DecisionOption { return func(d *decision) { d.comment = comment } }
 
-// WithSimilarity sets the similarity of the face and the document's photo.
+// WithSimilarity sets the similarity between the face and the photo on the document.
 func WithSimilarity(similarity float64) DecisionOption {
 	return func(d *decision) { d.similarity = similarity }
 }
 
-// WithAnswer sets the answer to a question of a questionnaire to a text, a bool, an int,
-// a float64, a []string or nil.
+// WithAnswer sets the answer to a question of a questionnaire. The answer is a string, a bool, an
+// int, a float64, a []string or nil.
 func WithAnswer(stepKey, questionKey string, answer any) DecisionOption {
 	return func(d *decision) { d.answers[[2]string{stepKey, questionKey}] = answer }
 }
 
-// Approve ends a session well. An unknown token is an error, which also fails the test
-// of NewServer.
+// Approve approves a session. An unknown token or an answer of an unsupported type is an error, which
+// also fails the test of [NewServer]. The same holds for [Server.Reject], [Server.ManualCheck] and
+// [Server.SetResult].
 func (s *Server) Approve(token identomat.Token, opts ...DecisionOption) error {
 	return s.decide("Approve", string(token), approval(), opts)
 }
 
-// Reject ends a session badly, with a reason such as "low_similarity".
+// Reject rejects a session, with a reason such as "low_similarity".
 func (s *Server) Reject(token identomat.Token, reason string, opts ...DecisionOption) error {
 	return s.decide("Reject", string(token), rejection(reason), opts)
 }
 
-// ManualCheck leaves a session to an operator.
+// ManualCheck sends a session to manual check by an operator.
 func (s *Server) ManualCheck(token identomat.Token, opts ...DecisionOption) error {
-	return s.decide("ManualCheck", string(token), doubt(), opts)
+	return s.decide("ManualCheck", string(token), manualReview(), opts)
 }
 
 func approval() decision {
@@ -84,12 +86,12 @@ func rejection(reason string) decision {
 	return d
 }
 
-func doubt() decision {
+func manualReview() decision {
 	return decision{outcome: manualCheck, person: JohnSmith, similarity: 0.7415069341659546}
 }
 
-// SetResult makes result/ answer with exactly this JSON. The session counts as decided
-// unless the text says in_progress.
+// SetResult makes result/ respond with exactly this JSON. The session counts as decided unless the
+// member "result" is in_progress.
 func (s *Server) SetResult(token identomat.Token, rawJSON string) error {
 	v, err := decodeJSON([]byte(rawJSON))
 	if err != nil {
@@ -104,28 +106,29 @@ func (s *Server) decide(method, token string, d decision, opts []DecisionOption)
 	for _, opt := range opts {
 		opt(&d)
 	}
-	for at, value := range d.answers {
+	for id, value := range d.answers {
 		wire, ok := answerValue(value)
 		if !ok {
-			return s.misuse("%s: an answer cannot be a %T", method, value)
+			return s.misuse("%s: an answer cannot have type %T", method, value)
 		}
-		d.answers[at] = wire
+		d.answers[id] = wire
 	}
 	s.mu.Lock()
 	ses, ok := s.sessions[token]
 	if ok {
-		s.settle(ses, d)
+		s.setDecision(ses, d)
 	}
 	s.mu.Unlock()
 	if !ok {
 		return s.misuse("%s: no session has the token %q", method, token)
 	}
-	s.tellSettled(token)
+	s.postStatusCallback(token)
 	return nil
 }
 
-// settle is called with the lock held; [Server.tellSettled] follows once it is not.
-func (s *Server) settle(ses *session, d decision) {
+// setDecision records a decision. The caller holds s.mu, and calls [Server.postStatusCallback] after
+// unlocking it.
+func (s *Server) setDecision(ses *session, d decision) {
 	d.time = s.now()
 	if d.documentType == "" {
 		d.documentType = ses.documentType()
@@ -136,6 +139,7 @@ func (s *Server) settle(ses *session, d decision) {
 	}
 }
 
+// answerValue returns a copy of an answer, and whether an answer can have this type.
 func answerValue(v any) (any, bool) {
 	switch v := v.(type) {
 	case nil, string, bool, int, float64:
@@ -146,7 +150,7 @@ func answerValue(v any) (any, bool) {
 	return nil, false
 }
 
-// documentType is an identity card unless the session does not allow one.
+// documentType returns the type chosen on the page or the default type.
 func (ses *session) documentType() string {
 	step, _ := ses.step("identity-document")
 	if chosen := ses.visit.fields[step.text("key")]["document_type"]; chosen != "" {
@@ -159,18 +163,18 @@ func (ses *session) documentType() string {
 	return types[0]
 }
 
-func (s *Server) result(c *call) reply {
+func (s *Server) result(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
 	if ses.decision.raw != nil {
-		return reply{contentType: "application/json", body: ses.decision.raw}
+		return response{contentType: "application/json", body: ses.decision.raw}
 	}
-	return answer(ses.result(s.now()))
+	return jsonResponse(ses.result(s.now()))
 }
 
-// result lists the members in the order of the reference's samples.
+// result returns the result, with the members in the order of the reference's samples.
 func (ses *session) result(now time.Time) object {
 	d := ses.decision
 	document := ses.decided() && ses.has("identity-document")
@@ -188,11 +192,11 @@ func (ses *session) result(now time.Time) object {
 	out := object{
 		{"result", d.outcome},
 		{"similarity", similarity},
-		// The sample that was approved is not live: only the active check says so.
+		// The approved sample is not live: only the active check sets live.
 		{"live", face && liveness.child("flags").flag("liveness")},
 		{"document_type", documentType},
 		{"generalDocuments", ses.generalDocuments()},
-		{"reject_reason", object{{"value", d.reason}, {"description", sentence(d.reason)}}},
+		{"reject_reason", object{{"value", d.reason}, {"description", reasonDescription(d.reason)}}},
 		{"result_comment", d.comment},
 		{"name", name},
 	}
@@ -287,7 +291,7 @@ func (ses *session) generalDocuments() []any {
 	})
 }
 
-// generalDocumentType is the one chosen on the page, or the first type that the step allows.
+// generalDocumentType returns the type chosen on the page, or the first type that the step allows.
 func (ses *session) generalDocumentType(step object) string {
 	if chosen := ses.visit.fields[step.text("key")]["general_document_type"]; chosen != "" {
 		return chosen
@@ -333,45 +337,46 @@ func (ses *session) questionnaires() []any {
 	return out
 }
 
-// answers gives every question of a questionnaire its answer. A question that its
-// condition hides has the answer null.
+// answers returns the questions of a questionnaire with their answers. The answer to a question whose
+// condition does not hold is null.
 func (ses *session) answers(step object) []any {
-	given := map[string]any{}
+	values := map[string]any{}
 	out := []any{}
 	for _, v := range step.list("questions") {
 		q, _ := v.(object)
 		key := q.text("key")
-		at := [2]string{step.text("key"), key}
-		value, set := ses.decision.answers[at]
+		id := [2]string{step.text("key"), key}
+		value, set := ses.decision.answers[id]
 		switch condition := q.child("showConditions"); {
 		case set:
-		case ses.visit.done[step.text("key")]: // somebody has filled it in on the page
-			value = ses.visit.answers[at]
-		case len(condition) > 0 && !matches(given[condition.text("questionKey")], condition.text("answer")):
+		case ses.visit.done[step.text("key")]: // answered on the page
+			value = ses.visit.answers[id]
+		case len(condition) > 0 && !answerMatches(values[condition.text("questionKey")], condition.text("answer")):
 			value = nil
 		default:
-			value = plausible(q)
+			value = defaultAnswer(q)
 		}
-		given[key] = value
+		values[key] = value
 		out = append(out, object{{"key", key}, {"answer", value}})
 	}
 	return out
 }
 
-func matches(given any, wanted string) bool {
-	switch given := given.(type) {
+// answerMatches reports whether an answer is, or contains, the value that a condition requires.
+func answerMatches(answer any, want string) bool {
+	switch answer := answer.(type) {
 	case string:
-		return given == wanted
+		return answer == want
 	case []string:
-		return slices.Contains(given, wanted)
+		return slices.Contains(answer, want)
 	case []any:
-		return slices.Contains(given, any(wanted))
+		return slices.Contains(answer, any(want))
 	}
 	return false
 }
 
-// plausible is the preset answer, or what a person might choose.
-func plausible(q object) any {
+// defaultAnswer returns the preset answer, or a plausible one.
+func defaultAnswer(q object) any {
 	if preset, ok := q.get("answer"); ok && preset != nil {
 		return preset
 	}
@@ -391,18 +396,19 @@ func plausible(q object) any {
 		}
 		return first
 	case "file":
-		return filesOf(q) // the sample's only number: how many files there are
+		return defaultFileCount(q) // the answer to a file question is the number of files
 	case "boolean":
 		return true
 	}
 	return "Sample answer"
 }
 
-// filesOf is how many files were uploaded for a file question: two, or what it allows.
-func filesOf(q object) int { return min(2, q.integer("filesMaxCount", 10)) }
+// defaultFileCount returns how many files a file question has: two, or fewer if the question limits
+// them.
+func defaultFileCount(q object) int { return min(2, q.integer("filesMaxCount", 10)) }
 
-// sentence turns a reason's code into its description: low_similarity, "Low similarity".
-func sentence(code string) string {
+// reasonDescription returns the description of a reject reason: "Low similarity" for low_similarity.
+func reasonDescription(code string) string {
 	text := strings.ReplaceAll(code, "_", " ")
 	if text == "" {
 		return ""

@@ -9,8 +9,8 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// refusal is the body of a refused request, as the documents print it. Refusals come
-// with HTTP 200.
+// refusal is the response body of a refused request, as documented in Identomat's API reference.
+// Refusals have HTTP status 200.
 type refusal string
 
 const (
@@ -25,7 +25,7 @@ const (
 	invalidRights        refusal = `{"argumentError":"invalid-rights"}`
 	userAlreadyExists    refusal = `{"argumentError":"user-already-exists"}`
 
-	// One cause, five spellings: the key is wrong.
+	// A wrong key. The API reference documents five codes for it.
 	companyKeyInvalid refusal = `"COMPANY_KEY_INVALID"`
 	invalidAccess     refusal = `{"argumentError":"invalid-access"}`
 	invalidCompanyKey refusal = `{"argumentError":"invalid-company-key"}`
@@ -33,73 +33,73 @@ const (
 	accessDenied      refusal = `{"argumentError":"access-denied"}`
 )
 
-// reply is what an operation answers.
-type reply struct {
-	status      int // 200 when zero
+// response is the response of an operation.
+type response struct {
+	status      int // 0 means 200
 	contentType string
 	body        []byte
-	// failed replies carry no signature. why is for the log of the test.
+	// failed is set for refusals. They are not signed.
 	failed bool
-	why    string
+	// reason is why the request was refused, for the log of the test.
+	reason string
 }
 
-func answer(v any) reply {
-	return reply{contentType: "application/json", body: encodeJSON(v)}
+func jsonResponse(v any) response {
+	return response{contentType: "application/json", body: encodeJSON(v)}
 }
 
-func wrapped(v any) reply { return answer(object{{"result", v}}) }
+// resultResponse wraps v as {"result": v}.
+func resultResponse(v any) response { return jsonResponse(object{{"result", v}}) }
 
-func rawBytes(contentType string, data []byte) reply {
-	return reply{contentType: contentType, body: data}
+func bytesResponse(contentType string, data []byte) response {
+	return response{contentType: contentType, body: data}
 }
 
-func refuse(body refusal, format string, args ...any) reply {
-	return reply{contentType: "application/json", body: []byte(body), failed: true, why: fmt.Sprintf(format, args...)}
+func refuse(body refusal, format string, args ...any) response {
+	return response{contentType: "application/json", body: []byte(body), failed: true, reason: fmt.Sprintf(format, args...)}
 }
 
-// route is what the fake knows about one row of the operation table.
+// route is how the fake serves one row of the operation table.
 type route struct {
-	// fields are the documented parameters beside the company key.
+	// fields are the documented parameters except the company key.
 	fields []field
-	// wrong answers whatever breaks the documented form of a request.
-	wrong refusal
-	// key answers an unknown company key, noKey a missing one, signature a missing or
-	// wrong signature.
-	key, noKey, signature refusal
-	handle                func(*Server, *call) reply
+	// The refusals of: parameters that are not as documented, an unknown company key, a missing
+	// company key, and a missing or wrong signature.
+	wrongParameters, unknownKey, missingKey, wrongSignature refusal
+	handle                                                  func(*Server, *call) response
 }
 
-// Refusals per family of endpoints. Documented: the spelling of the key error where the
-// reference shows one, wrong-parameters and session-not-found. Chosen, because the
-// documents are silent:
-//   - a refused signature is answered like a wrong key;
-//   - wrong-parameters stands in wherever an endpoint documents no error for a mistake,
-//     a missing key among them;
-//   - of the two errors of screening, company-missing is the answer to a key that is
-//     missing or unknown, access-denied to a signature;
-//   - list-groups documents not-found, which can only be about the company: it answers a
-//     missing key, and an unknown one meets invalid-access as in list-users.
-func widgetRoute(handle func(*Server, *call) reply, fields ...field) route {
+// The constructors below set the refusals of each family of endpoints. The API reference documents
+// the code of a wrong key for some endpoints, wrong-parameters and session-not-found. For the rest
+// the fake makes these choices:
+//   - a wrong signature gets the same response as a wrong key;
+//   - where an endpoint documents no code for a mistake, such as a missing key, the response is
+//     wrong-parameters;
+//   - of the two codes that screening documents, a missing or unknown key gets company-missing
+//     and a missing or wrong signature gets access-denied;
+//   - list-groups documents not-found, which can only mean the company. A missing key gets
+//     not-found, and an unknown key gets invalid-access as in list-users.
+func widgetRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongParameters, companyKeyInvalid, companyKeyInvalid, companyKeyInvalid, handle}
 }
 
-func accessRoute(handle func(*Server, *call) reply, fields ...field) route {
+func accessRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongParameters, invalidAccess, wrongParameters, invalidAccess, handle}
 }
 
-func companyKeyRoute(handle func(*Server, *call) reply, fields ...field) route {
+func companyKeyRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongParameters, invalidCompanyKey, wrongParameters, invalidCompanyKey, handle}
 }
 
-func screeningRoute(handle func(*Server, *call) reply, fields ...field) route {
+func screeningRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongParameters, companyMissing, companyMissing, accessDenied, handle}
 }
 
-func groupRoute(handle func(*Server, *call) reply, fields ...field) route {
+func groupRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongGroupParameters, invalidAccess, wrongGroupParameters, invalidAccess, handle}
 }
 
-func listGroupsRoute(handle func(*Server, *call) reply) route {
+func listGroupsRoute(handle func(*Server, *call) response) route {
 	return route{nil, wrongParameters, invalidAccess, notFound, invalidAccess, handle}
 }
 
@@ -114,9 +114,9 @@ var routes map[*operation.Operation]route
 
 func init() {
 	routes = map[*operation.Operation]route{
-		operation.Begin:  widgetRoute((*Server).begin, beginFields...),
-		operation.Result: widgetRoute((*Server).result, sessionToken),
-		operation.Delete: widgetRoute((*Server).delete, sessionToken),
+		operation.SessionBegin:  widgetRoute((*Server).begin, beginFields...),
+		operation.SessionResult: widgetRoute((*Server).result, sessionToken),
+		operation.SessionDelete: widgetRoute((*Server).delete, sessionToken),
 		operation.ExportSessionPDF: accessRoute((*Server).exportPDF, sessionID,
 			field{name: "exportSession", kind: boolean},
 			field{name: "exportScreening", kind: boolean},
@@ -151,11 +151,11 @@ func init() {
 			field{name: "limit", kind: integer},
 			field{name: "date"}),
 
-		operation.BlacklistAdd: companyKeyRoute((*Server).addBlacklisted,
+		operation.BlacklistAdd: companyKeyRoute((*Server).addBlacklistRecord,
 			field{name: "query", kind: nested, required: true, fields: blacklistQuery}),
-		operation.BlacklistRemove: companyKeyRoute((*Server).removeBlacklisted, field{name: "id", required: true}),
-		// The parameter list of the reference puts offset and limit inside the query.
-		operation.BlacklistList: companyKeyRoute((*Server).listBlacklisted,
+		operation.BlacklistRemove: companyKeyRoute((*Server).removeBlacklistRecord, field{name: "id", required: true}),
+		// The reference's parameter list has offset and limit inside query.
+		operation.BlacklistList: companyKeyRoute((*Server).listBlacklistRecords,
 			field{name: "query", kind: nested, fields: []field{{name: "offset", kind: integer}, {name: "limit", kind: integer}}}),
 
 		operation.VideoCallShots:  accessRoute((*Server).videoCallShots, sessionID),
@@ -175,7 +175,7 @@ func init() {
 		operation.UserCreate: companyKeyRoute((*Server).createUser,
 			field{name: "email", required: true},
 			field{name: "emailVerified", kind: boolean},
-			field{name: "password", kind: unchecked, required: true}, // its wrong type has an answer of its own
+			field{name: "password", kind: unchecked, required: true}, // a wrong type has an error of its own
 			field{name: "firstName"},
 			field{name: "lastName"},
 			field{name: "rights", kind: texts}),
@@ -194,7 +194,7 @@ func init() {
 	}
 }
 
-// keyName is the spelling of the company key on the operation's host.
+// keyName returns the parameter name of the company key on the operation's host.
 func keyName(op *operation.Operation) string {
 	if op.Host == operation.Widget {
 		return "company_key"
@@ -202,7 +202,7 @@ func keyName(op *operation.Operation) string {
 	return "companyKey"
 }
 
-func operationNamed(name string) *operation.Operation {
+func operationByName(name string) *operation.Operation {
 	for _, op := range operation.All() {
 		if op.Name == name {
 			return op
@@ -211,9 +211,9 @@ func operationNamed(name string) *operation.Operation {
 	return nil
 }
 
-// find looks a path up in the operation table. The host is checked by the caller, so
-// that a call sent to the wrong one is told from an unknown path.
-func find(path string) *operation.Operation {
+// operationByPath looks up a path in the operation table. The caller checks the host, so that it can
+// tell a request to the wrong host from one to an unknown path.
+func operationByPath(path string) *operation.Operation {
 	for _, op := range operation.All() {
 		if op.Path() == path {
 			return op
@@ -222,39 +222,40 @@ func find(path string) *operation.Operation {
 	return nil
 }
 
-// answerCall runs the operation: the order is form, key, signature, parameters.
-func (s *Server) answerCall(c *call, r *http.Request) reply {
+// handleCall checks the encoding, the key, the signature and the parameters, in this order, and runs
+// the operation.
+func (s *Server) handleCall(c *call, r *http.Request) response {
 	rt := routes[c.op]
 	err := s.read(c, r)
-	c.log.Parameters = s.parameters(c)
+	c.record.Parameters = s.parameters(c)
 	header := r.Header.Get("Authorization")
-	c.log.Signed = header != ""
-	c.log.SignatureValid = c.code != "" && signed(header, c.code)
+	c.record.Signed = header != ""
+	c.record.SignatureValid = c.signature != "" && signatureMatches(header, c.signature)
 	if err != nil {
-		return refuse(rt.wrong, "%v", err)
+		return refuse(rt.wrongParameters, "%v", err)
 	}
 	name := keyName(c.op)
 	key, present := c.params.get(name)
 	switch {
 	case !present || key == "":
-		return refuse(rt.noKey, "the parameter %q is missing", name)
+		return refuse(rt.missingKey, "the parameter %q is missing", name)
 	case key != s.companyKey:
-		return refuse(rt.key, "the company key is unknown")
-	case c.log.Signed && !c.log.SignatureValid:
-		return refuse(rt.signature, "the signature does not fit the body")
-	case !c.log.Signed && s.requireHMAC:
-		return refuse(rt.signature, "the request is not signed")
+		return refuse(rt.unknownKey, "the company key is unknown")
+	case c.record.Signed && !c.record.SignatureValid:
+		return refuse(rt.wrongSignature, "the signature does not match the body")
+	case !c.record.Signed && s.requireHMAC:
+		return refuse(rt.wrongSignature, "the request is not signed")
 	}
 	if err := s.check(c, append([]field{{name: name, required: true}}, rt.fields...)); err != nil {
-		return refuse(rt.wrong, "%v", err)
+		return refuse(rt.wrongParameters, "%v", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.log.Processed = true
+	c.record.Processed = true
 	return rt.handle(s, c)
 }
 
-// serve is the handler of one of the two hosts.
+// serve handles the requests of one of the two hosts.
 func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		panic(http.ErrAbortHandler)
@@ -268,7 +269,7 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		s.servePage(w, r)
 		return
 	}
-	log := &Request{
+	rec := &Request{
 		Host:        hostName(host),
 		Method:      r.Method,
 		Path:        s.mask(r.URL.Path),
@@ -277,45 +278,45 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		Time:        s.now(),
 		Signed:      r.Header.Get("Authorization") != "",
 	}
-	op := find(r.URL.Path)
+	op := operationByPath(r.URL.Path)
 	if op != nil {
-		log.Operation = op.Name
+		rec.Operation = op.Name
 	}
 	if op == nil || op.Host != host {
-		log.Status, log.Refusal = http.StatusNotFound, "the path is unknown"
+		rec.Status, rec.Refusal = http.StatusNotFound, "unknown path"
 		if op != nil {
-			log.Refusal = "the operation belongs to the other host"
+			rec.Refusal = "the operation belongs to the other host"
 		}
-		s.record(log)
-		s.logf("%s %s on the %s host: %s", r.Method, log.Path, log.Host, log.Refusal)
+		s.record(rec)
+		s.logf("%s %s on the %s host: %s", r.Method, rec.Path, rec.Host, rec.Refusal)
 		http.Error(w, "404 page not found", http.StatusNotFound)
 		return
 	}
-	fault, broken := s.takeFault(op.Name)
-	if broken {
-		log.Fault = fault.name
+	fault, ok := s.nextFault(op.Name)
+	if ok {
+		rec.Fault = fault.name
 	}
-	// The request is on record before it is read, and complete before it is answered: a
-	// caller that has its reply finds all of it in Requests.
-	entry := s.record(log)
-	if fault.resetFirst {
+	// The request is listed before its body is read, and its entry is complete before the response
+	// is sent: a caller that has the response sees the whole entry in Requests.
+	entry := s.record(rec)
+	if fault.resetBeforeRead {
 		fake.Reset(w)
 		return
 	}
-	c := &call{op: op, log: log}
-	var rep reply
+	c := &call{op: op, record: rec}
+	var resp response
 	if fault.replaces && !fault.processes {
 		err := s.read(c, r)
-		log.Parameters = s.parameters(c)
-		log.SignatureValid = err == nil && signed(r.Header.Get("Authorization"), c.code)
+		rec.Parameters = s.parameters(c)
+		rec.SignatureValid = err == nil && signatureMatches(r.Header.Get("Authorization"), c.signature)
 	} else {
-		rep = s.answerCall(c, r)
+		resp = s.handleCall(c, r)
 	}
-	if rep.failed {
-		log.Refusal = s.mask(rep.why)
-		s.logf("%s refused: %s", op.Name, log.Refusal)
+	if resp.failed {
+		rec.Refusal = s.mask(resp.reason)
+		s.logf("%s refused: %s", op.Name, rec.Refusal)
 	}
-	s.write(w, r, c, entry, fault, rep)
+	s.write(w, r, c, entry, fault, resp)
 }
 
 func hostName(h operation.Host) string {

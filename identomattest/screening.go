@@ -14,19 +14,19 @@ var screeningQuery = []field{
 
 var screeningSearchQuery = append(slices.Clone(screeningQuery), field{name: "scoreThreshold", kind: integer, required: true})
 
-// listed is an entry of the screening databases. All of them are invented.
-type listed struct {
+// screeningEntry is an entry of the screening databases. All entries are invented.
+type screeningEntry struct {
 	id         string
 	name       string
 	aliases    []string
 	entityType string
-	birthday   string // ISO date, or "" when unknown
+	birthday   string // ISO date, or "" if unknown
 	topics     []string
-	// details is the document of get-screening-person-details.
+	// details is the result of get-screening-person-details.
 	details string
 }
 
-var screeningList = []listed{
+var screeningList = []screeningEntry{
 	{
 		id: "67137933a2176f0797f1e601", name: "John SMITH", aliases: []string{"John Doe Smith"}, entityType: "person",
 		birthday: "1952-10-07", topics: []string{"Sanctioned entity", "Politician"},
@@ -95,9 +95,9 @@ var screeningList = []listed{
 	},
 }
 
-// score is 100 for the same words in any order, and falls with every word that only one
-// of the names has.
-func score(query string, e listed) int {
+// score returns 100 if a name of the entry has the same words as the query in any order, and less for
+// each word that only one of them has.
+func score(query string, e screeningEntry) int {
 	best := 0
 	for _, name := range append([]string{e.name}, e.aliases...) {
 		a, b := strings.Fields(strings.ToLower(query)), strings.Fields(strings.ToLower(name))
@@ -113,7 +113,7 @@ func score(query string, e listed) int {
 	return best
 }
 
-// isoTime reads a date or a time of ISO 8601.
+// isoTime parses an ISO 8601 date or time.
 func isoTime(s string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
@@ -123,7 +123,7 @@ func isoTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-func (s *Server) searchScreening(c *call) reply {
+func (s *Server) searchScreening(c *call) response {
 	query := c.params.child("query")
 	threshold := query.integer("scoreThreshold", -1)
 	if threshold < 0 || threshold > 100 {
@@ -138,7 +138,7 @@ func (s *Server) searchScreening(c *call) reply {
 	}
 	type hit struct {
 		score int
-		entry listed
+		entry screeningEntry
 	}
 	var hits []hit
 	for _, e := range screeningList {
@@ -165,10 +165,10 @@ func (s *Server) searchScreening(c *call) reply {
 			{"topics", h.entry.topics},
 		})
 	}
-	return wrapped(out)
+	return resultResponse(out)
 }
 
-// pageOf cuts a page out of a list.
+// pageOf returns a page of a list. It returns false if offset or limit is negative.
 func pageOf[T any](list []T, offset, limit int) ([]T, bool) {
 	if offset < 0 || limit < 0 {
 		return nil, false
@@ -177,26 +177,26 @@ func pageOf[T any](list []T, offset, limit int) ([]T, bool) {
 	return list[:min(limit, len(list))], true
 }
 
-func (s *Server) screeningPerson(c *call) reply {
-	i := slices.IndexFunc(screeningList, func(e listed) bool { return e.id == c.params.text("personId") })
+func (s *Server) screeningPerson(c *call) response {
+	i := slices.IndexFunc(screeningList, func(e screeningEntry) bool { return e.id == c.params.text("personId") })
 	if i < 0 {
-		return refuse(wrongParameters, "nobody has this personId")
+		return refuse(wrongParameters, "unknown personId")
 	}
-	return wrapped(mustObject(screeningList[i].details))
+	return resultResponse(mustObject(screeningList[i].details))
 }
 
-// monitored is a query on monitoring.
-type monitored struct {
+// monitoredQuery is a query that is being monitored.
+type monitoredQuery struct {
 	id       string
 	fullName string
 	birthday string
 	added    time.Time
-	updated  time.Time // zero: never
+	updated  time.Time // zero if never
 }
 
-func (s *Server) monitorScreening(c *call) reply {
+func (s *Server) monitorScreening(c *call) response {
 	query := c.params.child("query")
-	m := &monitored{id: newID(), fullName: query.text("fullName"), birthday: query.text("birthdayTimeFrom"), added: s.now()}
+	m := &monitoredQuery{id: newID(), fullName: query.text("fullName"), birthday: query.text("birthdayTimeFrom"), added: s.now()}
 	if m.birthday != "" {
 		t, ok := isoTime(m.birthday)
 		if !ok {
@@ -206,24 +206,24 @@ func (s *Server) monitorScreening(c *call) reply {
 	}
 	for _, other := range s.monitoring {
 		if strings.EqualFold(other.fullName, m.fullName) && other.birthday == m.birthday {
-			return refuse(alreadyExists, "the query is on monitoring")
+			return refuse(alreadyExists, "the query is already monitored")
 		}
 	}
 	s.monitoring = append(s.monitoring, m)
-	return wrapped(m.id)
+	return resultResponse(m.id)
 }
 
-func (s *Server) unmonitorScreening(c *call) reply {
-	i := slices.IndexFunc(s.monitoring, func(m *monitored) bool { return m.id == c.params.text("id") })
+func (s *Server) unmonitorScreening(c *call) response {
+	i := slices.IndexFunc(s.monitoring, func(m *monitoredQuery) bool { return m.id == c.params.text("id") })
 	if i < 0 {
-		return refuse(wrongParameters, "no query on monitoring has this id")
+		return refuse(wrongParameters, "no monitored query has this id")
 	}
 	s.monitoring = slices.Delete(s.monitoring, i, i+1)
-	return answer(object{})
+	return jsonResponse(object{})
 }
 
-// UpdateMonitored lets a query on monitoring have news: from now on its record has a
-// lastUpdatedDate.
+// UpdateMonitored makes a monitored query have an update now: its record gets a lastUpdatedDate. An
+// unknown id is an error, which also fails the test of [NewServer].
 func (s *Server) UpdateMonitored(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,12 +233,12 @@ func (s *Server) UpdateMonitored(id string) error {
 			return nil
 		}
 	}
-	return s.misuse("UpdateMonitored: no query on monitoring has the id %q", id)
+	return s.misuse("UpdateMonitored: no monitored query has the id %q", id)
 }
 
-// listMonitored filters by the day of the last change, which is the day of the start when
-// nothing has changed since.
-func (s *Server) listMonitored(c *call) reply {
+// listMonitored filters by the time of the last update. For a query without updates that is the time
+// when monitoring began.
+func (s *Server) listMonitored(c *call) response {
 	start, limit := c.params.integer("start", 0), c.params.integer("limit", 50)
 	var after time.Time
 	if date := c.params.text("date"); date != "" {
@@ -247,7 +247,7 @@ func (s *Server) listMonitored(c *call) reply {
 			return refuse(wrongParameters, "date is not an ISO 8601 time")
 		}
 	}
-	var matching []*monitored
+	var matching []*monitoredQuery
 	for _, m := range s.monitoring {
 		changed := m.added
 		if m.updated.After(changed) {
@@ -270,5 +270,5 @@ func (s *Server) listMonitored(c *call) reply {
 		}
 		data = append(data, record)
 	}
-	return wrapped(object{{"start", start}, {"limit", limit}, {"total", total}, {"data", data}})
+	return resultResponse(object{{"start", start}, {"limit", limit}, {"total", total}, {"data", data}})
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestScreeningFindsByNameScoreAndBirthday(t *testing.T) {
+func TestScreeningSearch(t *testing.T) {
 	srv := NewServer(t)
 	search := func(query, rest string) (names []string) {
-		var reply struct {
+		var resp struct {
 			Result []struct {
 				Score    int
 				Name     string
@@ -22,9 +22,9 @@ func TestScreeningFindsByNameScoreAndBirthday(t *testing.T) {
 			}
 		}
 		body := api(t, srv, "search-screening-person", `"query":{`+query+`}`+rest).body
-		require.NoError(t, json.Unmarshal([]byte(body), &reply), body)
-		require.NotNil(t, reply.Result, body)
-		for _, hit := range reply.Result {
+		require.NoError(t, json.Unmarshal([]byte(body), &resp), body)
+		require.NotNil(t, resp.Result, body)
+		for _, hit := range resp.Result {
 			names = append(names, fmt.Sprintf("%d %s %s", hit.Score, hit.Name, hit.PersonID[22:]))
 		}
 		return names

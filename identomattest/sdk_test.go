@@ -18,8 +18,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// calls has one call of each class: one that creates, one that reads, one that deletes, one
-// that downloads and one that uploads.
+// calls has one call of each kind: create, read, delete, download and upload.
 var calls = []struct {
 	operation string
 	do        func(context.Context, *identomat.Client, identomat.Token) error
@@ -49,7 +48,7 @@ var calls = []struct {
 	}},
 }
 
-// kindOf names an error the way a caller would find out: errors.Is first, errors.As last.
+// kindOf classifies an error as a caller would: with errors.Is, then with errors.As.
 func kindOf(err error) string {
 	for _, known := range []struct {
 		target error
@@ -68,104 +67,102 @@ func kindOf(err error) string {
 			return known.name
 		}
 	}
-	var sent *identomat.TransportError
-	var reply *identomat.APIError
+	var transportErr *identomat.TransportError
+	var apiErr *identomat.APIError
 	switch {
 	case err == nil:
 		return "ok"
-	case errors.As(err, &sent):
-		return "broken"
-	case errors.As(err, &reply):
-		return fmt.Sprintf("HTTP-%d", reply.StatusCode)
+	case errors.As(err, &transportErr):
+		return "transport"
+	case errors.As(err, &apiErr):
+		return fmt.Sprintf("HTTP-%d", apiErr.StatusCode)
 	}
 	return "unknown: " + err.Error()
 }
 
-// outcome is the number of sends that the server saw, the kind of the error, and whether the
-// error says that the service may have done the work.
+// outcome returns the number of requests, the kind of the error and, if the error has MaybeProcessed
+// set, the word "maybe".
 func outcome(srv *identomattest.Server, operation string, err error) string {
 	out := fmt.Sprintf("%d %s", srv.Count(operation), kindOf(err))
-	var sent *identomat.TransportError
-	var reply *identomat.APIError
-	if errors.As(err, &sent) && sent.MaybeProcessed || errors.As(err, &reply) && reply.MaybeProcessed {
+	var transportErr *identomat.TransportError
+	var apiErr *identomat.APIError
+	if errors.As(err, &transportErr) && transportErr.MaybeProcessed || errors.As(err, &apiErr) && apiErr.MaybeProcessed {
 		out += " maybe"
 	}
 	return out
 }
 
-// TestEveryFaultThroughTheSDK holds the fault table of the design. Reads, deletes and downloads
-// are sent up to three times where a repeat can help; what creates or costs something is sent
-// again only when it is certain that nothing was done. Nothing that is no clear reply is ever a
-// success.
-func TestEveryFaultThroughTheSDK(t *testing.T) {
+// TestSDKFaultTable checks how the SDK handles every fault, for each kind of call. Reads, deletes and
+// downloads are retried if a retry can help. Calls that create something or may be billed are retried
+// only if the service certainly did not process them. An unclear response is never a success.
+func TestSDKFaultTable(t *testing.T) {
 	same := func(want string) [5]string { return [5]string{want, want, want, want, want} }
-	classes := func(once, repeatable string) [5]string {
-		return [5]string{once, repeatable, repeatable, repeatable, once}
+	byRetry := func(once, retryable string) [5]string {
+		return [5]string{once, retryable, retryable, retryable, once}
 	}
-	temporary := classes("1 unexpected maybe", "3 unexpected maybe")
-	broken := classes("1 broken maybe", "3 broken maybe")
+	temporary := byRetry("1 unexpected maybe", "3 unexpected maybe")
+	transport := byRetry("1 transport maybe", "3 transport maybe")
 	unexpected := same("1 unexpected maybe")
 	for _, test := range []struct {
 		name  string
 		fault identomattest.Fault
-		// want is what begin/, result/, delete/, result/face/ and passport/ come to: sends,
-		// kind of error, and whether it says that the work may have been done.
+		// want has the outcomes of begin/, result/, delete/, result/face/ and passport/.
 		want [5]string
 	}{
 		{"HTTP 500", identomattest.HTTPStatus(500), temporary},
 		{"HTTP 503", identomattest.HTTPStatus(503), temporary},
 		{"HTTP 408", identomattest.HTTPStatus(408), temporary},
-		{"HTTP 504 in place of a reply", identomattest.HTTPStatus(504).AfterProcessing(), temporary},
-		{"HTTP 501 will not change", identomattest.HTTPStatus(501), unexpected},
+		{"HTTP 504 after processing", identomattest.HTTPStatus(504).AfterProcessing(), temporary},
+		{"HTTP 501 is permanent", identomattest.HTTPStatus(501), unexpected},
 		{"HTTP 403", identomattest.HTTPStatus(403), unexpected},
 		{"HTTP 404 means missing media", identomattest.HTTPStatus(404), [5]string{
 			"1 unexpected maybe", "1 unexpected maybe", "1 unexpected maybe", "1 not-found maybe", "1 unexpected maybe",
 		}},
-		{"a bare code in 200", identomattest.ErrorCode("SESSION_NOT_FOUND"), same("1 session-not-found")},
-		{"an argumentError in 200", identomattest.ArgumentError("access-denied"), same("1 invalid-key")},
-		{"an internalError in 200", identomattest.InternalError("Illegal arguments"), same("1 internal maybe")},
-		{"a login page in 200", identomattest.HTMLPage(200), unexpected},
-		{"a proxy's page", identomattest.HTMLPage(502), temporary},
+		{"an error code with status 200", identomattest.ErrorCode("SESSION_NOT_FOUND"), same("1 session-not-found")},
+		{"an argumentError with status 200", identomattest.ArgumentError("access-denied"), same("1 invalid-key")},
+		{"an internalError with status 200", identomattest.InternalError("Illegal arguments"), same("1 internal maybe")},
+		{"a login page with status 200", identomattest.HTMLPage(200), unexpected},
+		{"a proxy's error page", identomattest.HTMLPage(502), temporary},
 		{"an empty body", identomattest.EmptyBody(), unexpected},
-		{"{} is a success of delete/ alone", identomattest.EmptyObject(), [5]string{
+		{"{} is a success only for delete/", identomattest.EmptyObject(), [5]string{
 			"1 unexpected maybe", "1 unexpected maybe", "1 ok", "1 unexpected maybe", "1 unexpected maybe",
 		}},
 		{"null", identomattest.Null(), unexpected},
-		{"plain text without a type", identomattest.Reply(200, "", "all is well"), unexpected},
-		{"a reset before the request was read", identomattest.ResetBeforeRead(), broken},
-		{"a reset after the request was read", identomattest.ResetAfterRead(), broken},
-		{"slow headers, the caller gives up", identomattest.SlowHeaders(0), same("1 canceled maybe")},
-		{"a slow body, the caller gives up", identomattest.SlowBody(0), same("1 canceled maybe")},
-		{"a body that breaks off at once", identomattest.Truncated(12), broken},
-		{"a body that breaks off late: a download is on its way", identomattest.Truncated(9000), [5]string{
-			"1 broken maybe", "3 broken maybe", "3 broken maybe", "1 broken maybe", "1 broken maybe",
+		{"plain text without a content type", identomattest.Response(200, "", "all is well"), unexpected},
+		{"a reset before the request was read", identomattest.ResetBeforeRead(), transport},
+		{"a reset after the request was read", identomattest.ResetAfterRead(), transport},
+		{"slow headers, canceled", identomattest.SlowHeaders(0), same("1 canceled maybe")},
+		{"a slow body, canceled", identomattest.SlowBody(0), same("1 canceled maybe")},
+		{"a body truncated early", identomattest.Truncated(12), transport},
+		{"a body truncated late: the download has begun", identomattest.Truncated(9000), [5]string{
+			"1 transport maybe", "3 transport maybe", "3 transport maybe", "1 transport maybe", "1 transport maybe",
 		}},
-		{"a true reply below a wrong type", identomattest.WrongContentType("text/html"), same("1 ok")},
+		{"a wrong content type", identomattest.WrongContentType("text/html"), same("1 ok")},
 		{"a wrong signature", identomattest.WrongSignature(), same("1 signature maybe")},
 		{"a missing signature", identomattest.MissingSignature(), same("1 signature maybe")},
-		{"429 is not processed", identomattest.TooManyRequests(0), same("3 rate-limited")},
-		{"429 for longer than anybody waits", identomattest.TooManyRequests(time.Hour), same("1 rate-limited")},
-		{"a redirect on the host", identomattest.Redirect(302, "/external-api/result/"), unexpected},
-		{"a redirect that keeps the body, elsewhere", identomattest.Redirect(307, "https://elsewhere.example/"), unexpected},
+		{"HTTP 429 is retried for all calls", identomattest.TooManyRequests(0), same("3 rate-limited")},
+		{"HTTP 429 with a long Retry-After", identomattest.TooManyRequests(time.Hour), same("1 rate-limited")},
+		{"a redirect on the same host", identomattest.Redirect(302, "/external-api/result/"), unexpected},
+		{"a redirect to another host that keeps the body", identomattest.Redirect(307, "https://elsewhere.example/"), unexpected},
 	} {
 		for i, call := range calls {
 			t.Run(test.name+"/"+strings.Trim(strings.ReplaceAll(call.operation, "/", "-"), "-"), func(t *testing.T) {
 				t.Parallel()
-				assert.Equal(t, test.want[i], callBroken(t, test.fault, call.operation, call.do))
+				assert.Equal(t, test.want[i], callWithFault(t, test.fault, call.operation, call.do))
 			})
 		}
 	}
 }
 
-// callBroken makes one call to a server that breaks every call of the operation in this way.
-func callBroken(t *testing.T, fault identomattest.Fault, operation string, do func(context.Context, *identomat.Client, identomat.Token) error) string {
+// callWithFault makes one call to a server that has a fault for the operation, and returns the outcome.
+func callWithFault(t *testing.T, fault identomattest.Fault, operation string, do func(context.Context, *identomat.Client, identomat.Token) error) string {
 	t.Helper()
 	opts := []identomat.Option{identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 3, BaseDelay: 1, MaxDelay: time.Minute})}
-	server := []identomattest.Option{identomattest.WithLogf(func(string, ...any) {})}
+	serverOpts := []identomattest.Option{identomattest.WithLogf(func(string, ...any) {})}
 	if strings.Contains(fault.String(), "signature") {
-		server = append(server, identomattest.RequireHMAC())
+		serverOpts = append(serverOpts, identomattest.RequireHMAC())
 	}
-	srv := identomattest.NewServer(t, server...)
+	srv := identomattest.NewServer(t, serverOpts...)
 	if strings.Contains(fault.String(), "signature") {
 		opts = append(opts, identomat.WithHMAC(srv.SecretKey, identomat.RequireSignedResponses()))
 	}
@@ -179,9 +176,9 @@ func callBroken(t *testing.T, fault identomattest.Fault, operation string, do fu
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	if strings.HasPrefix(fault.String(), "slow") {
-		go func() { // somebody loses patience when the reply is on its way
+		go func() { // cancel once the server has a response to send
 			for ctx.Err() == nil {
-				if log := srv.Requests(); len(log) > 0 && log[0].Status == http.StatusOK {
+				if requests := srv.Requests(); len(requests) > 0 && requests[0].Status == http.StatusOK {
 					cancel()
 				}
 				runtime.Gosched()
@@ -191,7 +188,7 @@ func callBroken(t *testing.T, fault identomattest.Fault, operation string, do fu
 	return outcome(srv, operation, do(ctx, client, session.Token))
 }
 
-func TestAFaultThatPassesIsOvercome(t *testing.T) {
+func TestSDKRetriesReads(t *testing.T) {
 	for _, fault := range []identomattest.Fault{
 		identomattest.HTTPStatus(503), identomattest.ResetAfterRead(), identomattest.ResetBeforeRead(),
 		identomattest.Truncated(20), identomattest.TooManyRequests(0),
@@ -210,9 +207,8 @@ func TestAFaultThatPassesIsOvercome(t *testing.T) {
 	}
 }
 
-// An attempt that hangs is given up for another one, without anybody sleeping: the reply is
-// held back until the caller goes away.
-func TestAReadThatHangsIsSentAgain(t *testing.T) {
+// The response is held back until the attempt times out; the next attempt succeeds.
+func TestSDKRetriesHangingRead(t *testing.T) {
 	srv := identomattest.NewServer(t)
 	client := srv.Client(identomat.WithAttemptTimeout(time.Second), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 50, BaseDelay: 1}))
 	defer client.CloseIdleConnections()
@@ -224,8 +220,8 @@ func TestAReadThatHangsIsSentAgain(t *testing.T) {
 	assert.GreaterOrEqual(t, srv.Count("result/"), 2)
 }
 
-// 500 customers at once, each with a name, a language, an outcome and an answer of their own.
-func TestFiveHundredSessionsFromBeginToDelete(t *testing.T) {
+// Each session has its own name, outcome and answer.
+func TestFiveHundredConcurrentSessions(t *testing.T) {
 	const customers = 500
 	before := runtime.NumGoroutine()
 	srv, err := identomattest.Start()
@@ -293,7 +289,7 @@ func TestFiveHundredSessionsFromBeginToDelete(t *testing.T) {
 
 	transport.CloseIdleConnections()
 	srv.Close()
-	// What is closing is on its way out; what leaks stays for ever.
+	// Goroutines that are ending disappear after a while; leaked ones stay.
 	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)

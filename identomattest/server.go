@@ -15,15 +15,16 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// Keys of a server that was started without WithKeys: long enough to be searched for in
-// logs, and plainly not real.
+// Keys of a server that was started without [WithKeys] and [WithCallbackKey]. They are long enough
+// to search logs for, and obviously not real.
 const (
 	DefaultCompanyKey  = "fake-company-key-7c1e93d5a04b4f6e8b2d-identomattest"
 	DefaultSecretKey   = "fake-secret-key-e9b80f27d6c54a1193fa-identomattest"
 	DefaultCallbackKey = "fake-callback-key-31d7aa60c2e94b58bf04-identomattest"
 )
 
-// TB is the part of testing.TB that NewServer needs. The methods are those of testing.TB.
+// TB is the part of [testing.TB] that [NewServer] and [Server.AssertRequest] need. The methods are those of
+// [testing.TB].
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -32,17 +33,17 @@ type TB interface {
 	Logf(format string, args ...any)
 }
 
-// Server is a running fake. Its methods may be called from any goroutine.
+// Server is a running fake. It is safe for concurrent use.
 type Server struct {
-	// WidgetURL and APIURL are the two hosts, such as "http://127.0.0.1:49152". They stand for
-	// https://widget.identomat.com and https://external-api.identomat.com.
+	// WidgetURL and APIURL are the base URLs of the two hosts, such as "http://127.0.0.1:49152".
+	// They replace https://widget.identomat.com and https://external-api.identomat.com.
 	WidgetURL string
 	APIURL    string
-	// CompanyKey and SecretKey are the keys that the server knows. Changing these fields
-	// does not change the server.
+	// CompanyKey and SecretKey are the keys that the server accepts. Changing these fields does
+	// not affect the server.
 	CompanyKey string
 	SecretKey  string
-	// CallbackKey is the callbackApiKey of the callbacks that the server sends.
+	// CallbackKey is the callbackApiKey of the callbacks that the server posts.
 	CallbackKey string
 
 	companyKey, secretKey, callbackKey string
@@ -57,7 +58,7 @@ type Server struct {
 	callbackURL                        string
 	statusCallback                     string
 	hosts                              []string
-	sink                               func(format string, args ...any)
+	logFunc                            func(format string, args ...any)
 	tb                                 TB
 
 	servers []*http.Server
@@ -68,9 +69,9 @@ type Server struct {
 	// mu guards everything below.
 	mu       sync.Mutex
 	closed   bool
-	active   int           // requests being served
-	idle     chan struct{} // closed when active falls to zero after closing
-	fresh    map[net.Conn]struct{}
+	active   int           // number of requests being served
+	idle     chan struct{} // closed once closed is set and active is zero
+	newConns map[net.Conn]struct{}
 	release  chan struct{}
 	requests []*Request
 	faults   []*scheduledFault
@@ -78,70 +79,70 @@ type Server struct {
 	sessions map[string]*session
 	order    []*session
 
-	monitoring []*monitored
-	blacklist  []blacklisted
+	monitoring []*monitoredQuery
+	blacklist  []blacklistRecord
 	groups     []*group
 	users      []user
 }
 
-// Option changes a server before it starts.
+// Option configures a server.
 type Option func(*Server)
 
-// WithAddr lets the two hosts listen on fixed addresses, such as "127.0.0.1:8080". An empty
-// address takes a free port of the loopback interface. Whoever reaches the widget host can
+// WithAddr sets the addresses that the two hosts listen on, such as "127.0.0.1:8080". An empty
+// address selects a free port of the loopback interface. Anyone who can reach the widget host can
 // decide its sessions.
 func WithAddr(widget, api string) Option {
 	return func(s *Server) { s.widgetAddr, s.apiAddr = widget, api }
 }
 
-// WithKeys replaces the two default keys.
+// WithKeys replaces [DefaultCompanyKey] and [DefaultSecretKey].
 func WithKeys(companyKey, secretKey string) Option {
 	return func(s *Server) { s.companyKey, s.secretKey = companyKey, secretKey }
 }
 
-// WithCallbackKey replaces the default callbackApiKey.
+// WithCallbackKey replaces [DefaultCallbackKey].
 func WithCallbackKey(key string) Option {
 	return func(s *Server) { s.callbackKey = key }
 }
 
-// WithCallbackURL lets the widget post the callback that asks for a one-time password to
-// this address when a person has entered a phone number or an email address to be verified.
-// The server of the callbacks must listen before the fake starts; its client is made after.
+// WithCallbackURL sets the URL that the server posts callbacks to. The page posts the callback with
+// a one-time password there when a person has entered a phone number or an email address that must
+// be verified. The receiving server must listen before the fake starts; create the client that its
+// handler needs afterwards.
 func WithCallbackURL(url string) Option {
 	return func(s *Server) { s.callbackURL = url }
 }
 
-// WithStatusCallback posts a [PlainCallback] of this type to the address of
-// [WithCallbackURL] whenever a session is settled: on the page, by Approve, Reject,
-// ManualCheck and SetResult, and by the control API. The types of the true service's status
-// callbacks are not published, so there is none by default.
+// WithStatusCallback makes the server post a [PlainCallback] of this type to the URL of
+// [WithCallbackURL] whenever a session is decided: on the page, through the control API, and by
+// [Server.Approve], [Server.Reject], [Server.ManualCheck] and [Server.SetResult]. Identomat does
+// not publish the types of its status callbacks, so by default the server posts none.
 //
-// It is sent once the decision can be read from result/, and answered before the method
-// returns; a company that does not answer is given up after ten seconds. What became of it
-// is in the log.
+// The server posts the callback after result/ has the decision, and waits up to ten seconds for
+// the response before the method returns. It logs a callback that fails.
 func WithStatusCallback(callbackType string) Option {
 	return func(s *Server) { s.statusCallback = callbackType }
 }
 
-// WithLogf receives what the server has to say, refused requests above all. Without it the
-// log of the test receives it, or nobody.
+// WithLogf sets the function that logs refused requests and failed callbacks. By default a server
+// from [NewServer] logs to the test, and a server from [Start] does not log.
 func WithLogf(logf func(format string, args ...any)) Option {
-	return func(s *Server) { s.sink = logf }
+	return func(s *Server) { s.logFunc = logf }
 }
 
-// RequireHMAC makes the company key one of the HMAC type: a request without a signature
-// is refused. Without this option a signature is checked when there is one.
+// RequireHMAC makes the company key an HMAC key: the server refuses unsigned requests. Without this
+// option the server verifies signatures only on requests that have one.
 func RequireHMAC() Option {
 	return func(s *Server) { s.requireHMAC = true }
 }
 
-// WithClock replaces time.Now for everything the server dates or lets expire.
+// WithClock replaces [time.Now] for timestamps and expiry.
 func WithClock(now func() time.Time) Option {
 	return func(s *Server) { s.clock = now }
 }
 
-// AllowUnknown lets parameters, flags, step types and question types pass that no
-// document lists: those named, or all of them when none is.
+// AllowUnknown makes the server accept the named parameters, flags, step types and question types
+// although Identomat's API documentation does not list them. Without names it accepts any.
 func AllowUnknown(names ...string) Option {
 	return func(s *Server) {
 		s.allowAll = s.allowAll || len(names) == 0
@@ -149,14 +150,14 @@ func AllowUnknown(names ...string) Option {
 	}
 }
 
-// WithConfiguration adds a session configuration: a JSON object like the result of
-// get-session-config, with an id and steps.
+// WithConfiguration adds a session configuration: a JSON object with an id and steps, like the
+// result of get-session-config.
 func WithConfiguration(rawJSON string) Option {
 	return func(s *Server) { s.extraConfigs = append(s.extraConfigs, rawJSON) }
 }
 
-// NewServer starts a server that closes itself when the test ends. Requests that it
-// refuses, and why, are in the log of the test.
+// NewServer starts a server and closes it when the test ends. It logs refused requests, with the
+// reason, to the test.
 func NewServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := start(t, opts)
@@ -168,7 +169,7 @@ func NewServer(t TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server that runs until Close.
+// Start starts a server. The caller must close it.
 func Start(opts ...Option) (*Server, error) { return start(nil, opts) }
 
 func start(tb TB, opts []Option) (*Server, error) {
@@ -180,7 +181,7 @@ func start(tb TB, opts []Option) (*Server, error) {
 		tb:          tb,
 		closing:     make(chan struct{}),
 		idle:        make(chan struct{}),
-		fresh:       map[net.Conn]struct{}{},
+		newConns:    map[net.Conn]struct{}{},
 		release:     make(chan struct{}),
 		configs:     map[string]object{},
 		sessions:    map[string]*session{},
@@ -190,7 +191,7 @@ func start(tb TB, opts []Option) (*Server, error) {
 		opt(s)
 	}
 	if s.statusCallback != "" && s.callbackURL == "" {
-		return nil, errors.New("identomattest: WithStatusCallback needs an address: add WithCallbackURL")
+		return nil, errors.New("identomattest: WithStatusCallback requires WithCallbackURL")
 	}
 	s.CompanyKey, s.SecretKey, s.CallbackKey = s.companyKey, s.secretKey, s.callbackKey
 	for _, raw := range append([]string{sampleConfiguration}, s.extraConfigs...) {
@@ -198,12 +199,12 @@ func start(tb TB, opts []Option) (*Server, error) {
 			return nil, err
 		}
 	}
-	for _, host := range []struct {
+	for _, l := range []struct {
 		host operation.Host
 		addr string
 		url  *string
 	}{{operation.Widget, s.widgetAddr, &s.WidgetURL}, {operation.API, s.apiAddr, &s.APIURL}} {
-		if err := s.listen(host.host, host.addr, host.url); err != nil {
+		if err := s.listen(l.host, l.addr, l.url); err != nil {
 			s.Close()
 			return nil, fmt.Errorf("identomattest: %w", err)
 		}
@@ -219,7 +220,7 @@ func (s *Server) listen(host operation.Host, addr string, url *string) error {
 	if err != nil {
 		return err
 	}
-	*url = "http://" + reachable(ln.Addr())
+	*url = "http://" + dialAddr(ln.Addr())
 	server := &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(host, w, r) }),
 		ConnState:         s.connState,
@@ -231,8 +232,9 @@ func (s *Server) listen(host operation.Host, addr string, url *string) error {
 	return nil
 }
 
-// reachable is an address to call: one that stands for all interfaces is none.
-func reachable(addr net.Addr) string {
+// dialAddr returns an address that clients can dial. It replaces the unspecified address, which
+// means all interfaces, with loopback.
+func dialAddr(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {
 		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
@@ -240,11 +242,11 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-// closeGrace is how long Close lets running requests finish.
+// closeGrace is how long Close waits for running requests.
 const closeGrace = 5 * time.Second
 
-// Close ends replies that a fault is holding back, lets the other running requests
-// finish, and stops the server. Closing twice is no error.
+// Close aborts responses that a fault is holding back, waits for other running requests, and stops
+// the server. Further calls have no effect.
 func (s *Server) Close() {
 	s.once.Do(func() {
 		close(s.closing)
@@ -253,8 +255,8 @@ func (s *Server) Close() {
 		if s.active == 0 {
 			close(s.idle)
 		}
-		// A connection that was opened and never used would hold Shutdown up.
-		for conn := range s.fresh {
+		// Shutdown would wait for connections that have not carried a request.
+		for conn := range s.newConns {
 			_ = conn.Close()
 		}
 		s.mu.Unlock()
@@ -270,15 +272,15 @@ func (s *Server) Close() {
 	})
 }
 
-// connState remembers the connections that have not carried a request yet.
+// connState tracks the connections that have not carried a request yet.
 func (s *Server) connState(conn net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if state != http.StateNew {
-		delete(s.fresh, conn)
+		delete(s.newConns, conn)
 		return
 	}
-	s.fresh[conn] = struct{}{}
+	s.newConns[conn] = struct{}{}
 	if s.closed {
 		_ = conn.Close()
 	}
@@ -308,15 +310,15 @@ func (s *Server) now() time.Time { return s.clock() }
 func (s *Server) logf(format string, args ...any) {
 	text := s.mask(fmt.Sprintf(format, args...))
 	switch {
-	case s.sink != nil:
-		s.sink("%s", text)
+	case s.logFunc != nil:
+		s.logFunc("%s", text)
 	case s.tb != nil:
 		s.tb.Helper()
 		s.tb.Logf("identomattest: %s", text)
 	}
 }
 
-// misuse reports a mistake of the test itself.
+// misuse returns an error about a mistake in the test itself, and reports it to the test.
 func (s *Server) misuse(format string, args ...any) error {
 	err := fmt.Errorf("identomattest: "+format, args...)
 	if s.tb != nil {
@@ -326,11 +328,12 @@ func (s *Server) misuse(format string, args ...any) error {
 	return err
 }
 
-// logWriter carries what net/http has to say, a panic above all, to the log of the test.
+// logWriter receives the log of net/http, panics in particular. Without a test and a log function
+// it writes to the standard logger.
 type logWriter struct{ s *Server }
 
 func (w logWriter) Write(p []byte) (int, error) {
-	if w.s.tb == nil && w.s.sink == nil {
+	if w.s.tb == nil && w.s.logFunc == nil {
 		log.Print(w.s.mask(strings.TrimSpace(string(p))))
 	} else {
 		w.s.logf("%s", strings.TrimSpace(string(p)))

@@ -25,14 +25,14 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// got is a reply as it came over the wire.
-type got struct {
+// httpResponse is a response as received.
+type httpResponse struct {
 	status int
 	header http.Header
 	body   string
 }
 
-func post(t *testing.T, address, contentType, body string) got {
+func post(t *testing.T, address, contentType, body string) httpResponse {
 	t.Helper()
 	return send(t, request(t, address, contentType, body))
 }
@@ -47,17 +47,17 @@ func request(t *testing.T, address, contentType, body string) *http.Request {
 	return req
 }
 
-func send(t *testing.T, req *http.Request) got {
+func send(t *testing.T, req *http.Request) httpResponse {
 	t.Helper()
 	resp, err := client(t).Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	return got{resp.StatusCode, resp.Header, string(body)}
+	return httpResponse{resp.StatusCode, resp.Header, string(body)}
 }
 
-// client follows no redirect and leaves no connection behind.
+// client returns a client that does not follow redirects, and closes its connections after the test.
 func client(t *testing.T) *http.Client {
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -70,8 +70,9 @@ func client(t *testing.T) *http.Client {
 const asJSON = "application/json"
 const asForm = "application/x-www-form-urlencoded"
 
-// widget posts a form to an operation of the widget host, the key included.
-func widget(t *testing.T, srv *Server, name string, params ...string) got {
+// widget posts a form with the company key and params, pairs of names and values, to an operation of the
+// widget host.
+func widget(t *testing.T, srv *Server, name string, params ...string) httpResponse {
 	t.Helper()
 	form := url.Values{"company_key": {srv.CompanyKey}}
 	for i := 0; i < len(params); i += 2 {
@@ -80,8 +81,8 @@ func widget(t *testing.T, srv *Server, name string, params ...string) got {
 	return post(t, srv.WidgetURL+"/external-api/"+name, asForm, form.Encode())
 }
 
-// api posts {"companyKey": …, members} to an operation of the API host.
-func api(t *testing.T, srv *Server, name, members string) got {
+// api posts a JSON object with the company key and members to an operation of the API host.
+func api(t *testing.T, srv *Server, name, members string) httpResponse {
 	t.Helper()
 	body := `{"companyKey":"` + srv.CompanyKey + `"`
 	if members != "" {
@@ -90,20 +91,20 @@ func api(t *testing.T, srv *Server, name, members string) got {
 	return post(t, srv.APIURL+"/"+name, asJSON, body+"}")
 }
 
-// begin begins a session with the given members of the JSON body.
+// begin begins a session. members are added to the JSON body.
 func begin(t *testing.T, srv *Server, members string) string {
 	t.Helper()
 	body := `{"company_key":"` + srv.CompanyKey + `"`
 	if members != "" {
 		body += "," + members
 	}
-	reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body+"}")
-	require.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
-	return strings.Trim(reply.body, `"`)
+	resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body+"}")
+	require.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
+	return strings.Trim(resp.body, `"`)
 }
 
-// only begins a session that has exactly these steps.
-func only(t *testing.T, srv *Server, steps string) string {
+// beginWith begins a session that has exactly these steps.
+func beginWith(t *testing.T, srv *Server, steps string) string {
 	t.Helper()
 	return begin(t, srv, `"flags":{"skip_face":true,"skip_document":true},"steps":[`+steps+`]`)
 }
@@ -130,54 +131,54 @@ func multipartBody(t *testing.T, parts ...part) (contentType, body string) {
 	return w.FormDataContentType(), b.String()
 }
 
-func TestEveryRowOfTheOperationTableHasAHandler(t *testing.T) {
+func TestEveryOperationHasRoute(t *testing.T) {
 	for _, op := range operation.All() {
 		assert.NotNil(t, routes[op].handle, op.Name)
 	}
-	assert.Len(t, routes, len(operation.All()), "a handler belongs to no row")
+	assert.Len(t, routes, len(operation.All()), "a route has no row in the operation table")
 }
 
-func TestACallToTheWrongHostIsSeen(t *testing.T) {
+func TestRequestToWrongHost(t *testing.T) {
 	srv := NewServer(t)
-	reply := post(t, srv.APIURL+"/external-api/result/", asJSON, `{}`)
-	assert.Equal(t, http.StatusNotFound, reply.status)
-	reply = post(t, srv.WidgetURL+"/external-api/no-such-thing/", asJSON, `{}`)
-	assert.Equal(t, http.StatusNotFound, reply.status)
+	resp := post(t, srv.APIURL+"/external-api/result/", asJSON, `{}`)
+	assert.Equal(t, http.StatusNotFound, resp.status)
+	resp = post(t, srv.WidgetURL+"/external-api/no-such-thing/", asJSON, `{}`)
+	assert.Equal(t, http.StatusNotFound, resp.status)
 
-	log := srv.Requests()
-	require.Len(t, log, 2)
-	assert.Equal(t, "result/", log[0].Operation)
-	assert.Equal(t, "api", log[0].Host)
-	assert.Contains(t, log[0].Refusal, "other host")
-	assert.Empty(t, log[1].Operation)
+	requests := srv.Requests()
+	require.Len(t, requests, 2)
+	assert.Equal(t, "result/", requests[0].Operation)
+	assert.Equal(t, "api", requests[0].Host)
+	assert.Contains(t, requests[0].Refusal, "other host")
+	assert.Empty(t, requests[1].Operation)
 }
 
-func TestRequestsTellWhatArrivedWithoutSecrets(t *testing.T) {
+func TestRequests(t *testing.T) {
 	now := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 	srv := NewServer(t, WithClock(func() time.Time { return now }))
 	token := begin(t, srv, `"name":"`+srv.SecretKey+`","flags":{"language":"ka"}`)
 	widget(t, srv, "result/", "session_token", token)
 
-	log := srv.Requests()
-	require.Len(t, log, 2)
+	requests := srv.Requests()
+	require.Len(t, requests, 2)
 	assert.Equal(t, 1, srv.Count("begin/"))
 	assert.Equal(t, Request{
 		Operation: "begin/", Host: "widget", Method: "POST", Path: "/external-api/begin/",
 		ContentType: asJSON, UserAgent: "Go-http-client/1.1",
 		Parameters: map[string]any{"company_key": "***", "name": "***", "flags": map[string]any{"language": "ka"}},
-		Size:       log[0].Size, Time: now, Status: 200, Processed: true,
-	}, log[0])
-	assert.Positive(t, log[0].Size)
-	assert.NotContains(t, fmt.Sprintf("%+v", log), srv.CompanyKey)
+		Size:       requests[0].Size, Time: now, Status: 200, Processed: true,
+	}, requests[0])
+	assert.Positive(t, requests[0].Size)
+	assert.NotContains(t, fmt.Sprintf("%+v", requests), srv.CompanyKey)
 
-	log[0].Parameters["flags"].(map[string]any)["language"] = "changed"
-	assert.Equal(t, "ka", srv.Requests()[0].Parameters["flags"].(map[string]any)["language"], "the copy belongs to the caller")
+	requests[0].Parameters["flags"].(map[string]any)["language"] = "changed"
+	assert.Equal(t, "ka", srv.Requests()[0].Parameters["flags"].(map[string]any)["language"], "Requests returns a copy")
 
 	srv.ClearRequests()
 	assert.Empty(t, srv.Requests())
 }
 
-func TestEveryOperationRefusesAWrongKeyInItsOwnSpelling(t *testing.T) {
+func TestWrongKey(t *testing.T) {
 	const (
 		bare    = `"COMPANY_KEY_INVALID"`
 		access  = `{"argumentError":"invalid-access"}`
@@ -199,13 +200,13 @@ func TestEveryOperationRefusesAWrongKeyInItsOwnSpelling(t *testing.T) {
 		if s, ok := special[op.Name]; ok {
 			want = s
 		}
-		reply := sendKey(t, srv, op, "wrong")
-		assert.Equal(t, http.StatusOK, reply.status, op.Name)
-		assert.Equal(t, want, reply.body, op.Name)
+		resp := sendKey(t, srv, op, "wrong")
+		assert.Equal(t, http.StatusOK, resp.status, op.Name)
+		assert.Equal(t, want, resp.body, op.Name)
 	}
 }
 
-func TestEveryOperationRefusesAMissingKey(t *testing.T) {
+func TestMissingKey(t *testing.T) {
 	srv := NewServer(t)
 	for _, op := range operation.All() {
 		want := `{"argumentError":"wrong-parameters"}`
@@ -223,8 +224,8 @@ func TestEveryOperationRefusesAMissingKey(t *testing.T) {
 	}
 }
 
-// sendKey calls an operation with a company key and nothing else.
-func sendKey(t *testing.T, srv *Server, op *operation.Operation, key string) got {
+// sendKey calls an operation with a company key and no other parameters. An empty key is left out.
+func sendKey(t *testing.T, srv *Server, op *operation.Operation, key string) httpResponse {
 	t.Helper()
 	contentType, body := asJSON, `{"`+keyName(op)+`":"`+key+`"}`
 	if key == "" {
@@ -243,7 +244,7 @@ func address(srv *Server, op *operation.Operation) string {
 	return srv.APIURL + op.Path()
 }
 
-func TestEveryOperationRefusesARequestOfTheWrongForm(t *testing.T) {
+func TestMalformedRequests(t *testing.T) {
 	srv := NewServer(t)
 	for _, op := range operation.All() {
 		want := `{"argumentError":"wrong-parameters"}`
@@ -252,18 +253,18 @@ func TestEveryOperationRefusesARequestOfTheWrongForm(t *testing.T) {
 		}
 		good := `{"` + keyName(op) + `":"` + srv.CompanyKey + `"}`
 		requests := map[string]*http.Request{
-			"an unknown parameter":     request(t, address(srv, op), asJSON, strings.Replace(good, "}", `,"sessionToken":"x"}`, 1)),
-			"a query string":           request(t, address(srv, op)+"?session_token=x", asJSON, good),
-			"text/plain":               request(t, address(srv, op), "text/plain", good),
-			"no content type":          request(t, address(srv, op), "", good),
-			"broken JSON":              request(t, address(srv, op), asJSON, good[1:]),
-			"two JSON documents":       request(t, address(srv, op), asJSON, good+good),
-			"an array":                 request(t, address(srv, op), asJSON, `[]`),
-			"an empty body":            request(t, address(srv, op), asJSON, ``),
-			"a parameter given twice":  request(t, address(srv, op), asJSON, strings.Replace(good, "{", `{"x":1,"x":1,`, 1)),
-			"text that is not UTF-8":   request(t, address(srv, op), asJSON, strings.Replace(good, "{", "{\"\xff\":1,", 1)),
-			"multipart, no boundary":   request(t, address(srv, op), "multipart/form-data", good),
-			"multipart that ends soon": request(t, address(srv, op), "multipart/form-data; boundary=x", "--x\r\n"),
+			"an unknown parameter":         request(t, address(srv, op), asJSON, strings.Replace(good, "}", `,"sessionToken":"x"}`, 1)),
+			"a query string":               request(t, address(srv, op)+"?session_token=x", asJSON, good),
+			"text/plain":                   request(t, address(srv, op), "text/plain", good),
+			"no content type":              request(t, address(srv, op), "", good),
+			"malformed JSON":               request(t, address(srv, op), asJSON, good[1:]),
+			"two JSON documents":           request(t, address(srv, op), asJSON, good+good),
+			"an array":                     request(t, address(srv, op), asJSON, `[]`),
+			"an empty body":                request(t, address(srv, op), asJSON, ``),
+			"a duplicate parameter":        request(t, address(srv, op), asJSON, strings.Replace(good, "{", `{"x":1,"x":1,`, 1)),
+			"invalid UTF-8":                request(t, address(srv, op), asJSON, strings.Replace(good, "{", "{\"\xff\":1,", 1)),
+			"multipart without a boundary": request(t, address(srv, op), "multipart/form-data", good),
+			"truncated multipart":          request(t, address(srv, op), "multipart/form-data; boundary=x", "--x\r\n"),
 		}
 		get := request(t, address(srv, op), asJSON, good)
 		get.Method = http.MethodGet
@@ -272,9 +273,9 @@ func TestEveryOperationRefusesARequestOfTheWrongForm(t *testing.T) {
 		compressed.Header.Set("Content-Encoding", "gzip")
 		requests["a compressed body"] = compressed
 		for _, name := range slices.Sorted(maps.Keys(requests)) {
-			reply := send(t, requests[name])
-			assert.Equal(t, http.StatusOK, reply.status, "%s: %s", op.Name, name)
-			assert.Equal(t, want, reply.body, "%s: %s", op.Name, name)
+			resp := send(t, requests[name])
+			assert.Equal(t, http.StatusOK, resp.status, "%s: %s", op.Name, name)
+			assert.Equal(t, want, resp.body, "%s: %s", op.Name, name)
 		}
 	}
 	for _, r := range srv.Requests() {
@@ -283,7 +284,7 @@ func TestEveryOperationRefusesARequestOfTheWrongForm(t *testing.T) {
 	}
 }
 
-func TestAHundredSessionsAtOnce(t *testing.T) {
+func TestConcurrentSessions(t *testing.T) {
 	srv := NewServer(t)
 	var wg sync.WaitGroup
 	for i := range 100 {
@@ -302,10 +303,10 @@ func TestAHundredSessionsAtOnce(t *testing.T) {
 	assert.Empty(t, srv.Sessions())
 }
 
-func TestCloseLeavesNothingBehind(t *testing.T) {
+func TestCloseStopsEverything(t *testing.T) {
 	srv, err := Start()
 	require.NoError(t, err)
-	// A connection that never carries a request, one that is idle, and one whose reply is held back.
+	// One connection without a request, one that is idle, and one whose response is held back.
 	unused, err := net.Dial("tcp", strings.TrimPrefix(srv.WidgetURL, "http://"))
 	require.NoError(t, err)
 	defer unused.Close()
@@ -327,9 +328,9 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	start := time.Now()
 	srv.Close()
 	srv.Close()
-	assert.Less(t, time.Since(start), closeGrace, "nothing had to be waited for")
-	require.Error(t, <-held, "Close ends a reply that is held back")
-	assert.False(t, fake.Hold(t.Context(), 0, nil, srv.closing), "and would end another at once")
+	assert.Less(t, time.Since(start), closeGrace, "Close does not wait for the connections")
+	require.Error(t, <-held, "Close aborts a response that is held back")
+	assert.False(t, fake.Hold(t.Context(), 0, nil, srv.closing), "a closed server holds nothing back")
 
 	_, err = net.Dial("tcp", strings.TrimPrefix(srv.APIURL, "http://"))
 	require.Error(t, err)
@@ -340,19 +341,19 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 			return
 		}
 	}
-	t.Fatal("a goroutine of the server is left")
+	t.Fatal("a goroutine of the server is still running")
 }
 
-func TestStartTellsThatAnAddressIsTaken(t *testing.T) {
+func TestStartAddressInUse(t *testing.T) {
 	srv := NewServer(t)
 	_, err := Start(WithAddr("", strings.TrimPrefix(srv.APIURL, "http://")))
 	require.ErrorContains(t, err, "identomattest: ")
 }
 
-func TestStartListensWhereItIsTold(t *testing.T) {
+func TestStartOptions(t *testing.T) {
 	var first, second *Server
 	err := errors.New("not started")
-	for try := 0; err != nil && try < 10; try++ { // another program may be faster
+	for try := 0; err != nil && try < 10; try++ { // another program may take the port
 		first, err = Start()
 		require.NoError(t, err)
 		first.Close()

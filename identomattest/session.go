@@ -12,11 +12,10 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// defaultLifetime is how long the widget accepts a session whose configuration says
-// nothing else.
+// defaultLifetime is how long the widget accepts a session if its configuration sets no lifetime.
 const defaultLifetime = 15 * time.Minute
 
-// sampleConfiguration is the one that the API reference shows.
+// sampleConfiguration is the example of the API reference.
 const sampleConfiguration = `{
 	"id": "679c74e4d9725987e3879265",
 	"name": "Configuration Template",
@@ -37,7 +36,7 @@ const sampleConfiguration = `{
 	]
 }`
 
-// session is what the server remembers of one begin/.
+// session is the state of a session. Its fields are guarded by Server.mu.
 type session struct {
 	token        string
 	parent       string
@@ -49,42 +48,43 @@ type session struct {
 	steps        []object
 	created      time.Time
 	expires      time.Time
-	opens        time.Time // zero: at once
-	closes       time.Time // zero: with the lifetime
+	opens        time.Time // scheduled start; zero means now
+	closes       time.Time // scheduled end; zero means the end of the lifetime
 	activities   []activity
 	decision     decision
 	media        map[string]customMedia
 	callEnded    bool
 	visit        visit
-	// configLanguage is the language of the configuration, if it names one.
+	// configLanguage is the language of the configuration, or "".
 	configLanguage string
 }
 
-// Session is a copy of what the server knows about a session.
+// Session is a copy of the server's state of a session.
 type Session struct {
-	// Token is the session's, Parent that of the parent session, or "".
+	// Token is the session token. Parent is that of the parent session, or "".
 	Token  identomat.Token
 	Parent identomat.Token
-	// ConfigID, Name, ClientUserID and GroupID are those of begin/, ReturnURL is the flag.
+	// ConfigID, Name, ClientUserID and GroupID are the parameters of begin/. ReturnURL is the flag
+	// return_url.
 	ConfigID     string
 	Name         string
 	ClientUserID string
 	GroupID      string
 	ReturnURL    string
-	// Steps are the customer's, those of the configuration included.
+	// Steps are the steps of the session, including those of its configuration.
 	Steps []Step
-	// Outcome is the wire text: in_progress, approved, rejected, manual_check, or what
-	// SetResult said.
+	// Outcome is the value on the wire: in_progress, approved, rejected, manual_check, or the value
+	// that [Server.SetResult] set.
 	Outcome string
-	// Created is when the session was begun, Expires when its lifetime ends.
+	// Created is when the session was begun. Expires is when its lifetime or its schedule ends,
+	// whichever is earlier.
 	Created time.Time
 	Expires time.Time
 }
 
-// Step is one step of a session in the order of the flow, steps inside a video call
-// after the call.
+// Step is a step of a session. In a list of steps, the steps of a video call follow the call.
 type Step struct {
-	// Type and Key are those of the wire: "identity-document".
+	// Type and Key are the values on the wire, such as "identity-document".
 	Type string
 	Key  string
 }
@@ -101,7 +101,8 @@ var beginFields = []field{
 	{name: "scheduleEndTime", nullable: true},
 }
 
-// Sessions returns the sessions that exist, in the order of their beginning.
+// Sessions returns the sessions in the order in which they were begun. Deleted sessions are not
+// included.
 func (s *Server) Sessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,7 +113,7 @@ func (s *Server) Sessions() []Session {
 	return out
 }
 
-// Session returns one session.
+// Session returns the session with the token, and whether it exists.
 func (s *Server) Session(token identomat.Token) (Session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +135,7 @@ func (ses *session) copy() Session {
 		ReturnURL:    ses.flags.text("return_url"),
 		Outcome:      ses.decision.outcome,
 		Created:      ses.created,
-		Expires:      ses.end(),
+		Expires:      ses.deadline(),
 	}
 	for _, step := range ses.flow() {
 		c.Steps = append(c.Steps, Step{Type: step.text("type"), Key: step.text("key")})
@@ -142,7 +143,7 @@ func (ses *session) copy() Session {
 	return c
 }
 
-// flow lists the steps, those inside a video call after the call.
+// flow returns the steps. The steps of a video call follow the call.
 func (ses *session) flow() []object {
 	var out []object
 	for _, step := range ses.steps {
@@ -156,7 +157,7 @@ func (ses *session) flow() []object {
 	return out
 }
 
-// step returns the first step of a type in the flow.
+// step returns the first step of this type, and whether there is one.
 func (ses *session) step(stepType string) (object, bool) {
 	for _, step := range ses.flow() {
 		if step.text("type") == stepType {
@@ -173,15 +174,15 @@ func (ses *session) has(stepType string) bool {
 
 func (ses *session) decided() bool { return ses.decision.outcome != inProgress }
 
-// end is when the widget stops taking the session.
-func (ses *session) end() time.Time {
+// deadline returns when the widget stops accepting the session.
+func (ses *session) deadline() time.Time {
 	if !ses.closes.IsZero() && ses.closes.Before(ses.expires) {
 		return ses.closes
 	}
 	return ses.expires
 }
 
-func (s *Server) begin(c *call) reply {
+func (s *Server) begin(c *call) response {
 	now := s.now()
 	ses := &session{
 		token:        newToken(),
@@ -205,61 +206,61 @@ func (s *Server) begin(c *call) reply {
 	if err := s.checkFlags(ses.flags); err != nil {
 		return refuse(wrongParameters, "%v", err)
 	}
-	given, err := s.checkSteps(c.params.list("steps"))
+	steps, err := s.checkSteps(c.params.list("steps"))
 	if err != nil {
 		return refuse(wrongParameters, "%v", err)
 	}
 	if _, named := c.params.get("config_id"); named {
 		config, ok := s.configs[ses.configID]
 		if !ok {
-			return refuse(wrongParameters, "no configuration has the id %q", ses.configID)
+			return refuse(wrongParameters, "unknown config_id %q", ses.configID)
 		}
-		ses.steps = override(config, given)
+		ses.steps = mergeSteps(config, steps)
 		ses.configLanguage = config.child("general").text("language")
 		if minutes := config.child("general").integer("sessionLifetime", 0); minutes > 0 {
 			lifetime = time.Duration(minutes) * time.Minute
 		}
 	} else {
-		ses.steps = withImplied(ses.flags, given)
+		ses.steps = withDefaultSteps(ses.flags, steps)
 	}
 	if err := uniqueKeys(ses.flow()); err != nil {
 		return refuse(wrongParameters, "%v", err)
 	}
-	for _, t := range []struct {
+	for _, p := range []struct {
 		name string
-		to   *time.Time
+		time *time.Time
 	}{{"scheduleStartTime", &ses.opens}, {"scheduleEndTime", &ses.closes}} {
-		value := c.params.text(t.name)
+		value := c.params.text(p.name)
 		if value == "" {
 			continue
 		}
-		if *t.to, err = time.Parse(time.RFC3339, value); err != nil {
-			return refuse(wrongParameters, "%s is not an ISO 8601 time", t.name)
+		if *p.time, err = time.Parse(time.RFC3339, value); err != nil {
+			return refuse(wrongParameters, "%s is not an ISO 8601 time", p.name)
 		}
 	}
 	if !ses.opens.IsZero() && !ses.closes.IsZero() && !ses.closes.After(ses.opens) {
 		return refuse(wrongParameters, "the schedule ends before it starts")
 	}
-	// The lifetime of a scheduled session counts from its opening.
+	// The lifetime of a scheduled session starts at its scheduled start.
 	ses.expires = now.Add(lifetime)
 	if ses.opens.After(now) {
 		ses.expires = ses.opens.Add(lifetime)
 	}
 	s.sessions[ses.token] = ses
 	s.order = append(s.order, ses)
-	return answer(ses.token)
+	return jsonResponse(ses.token)
 }
 
-// override replaces the steps of a configuration by the given ones of the same key.
-// What the configuration has no step for is put behind its steps.
-func override(config object, given []object) []object {
+// mergeSteps returns the steps of a configuration. A step of the request replaces the step with the
+// same key; the other steps of the request follow.
+func mergeSteps(config object, steps []object) []object {
 	var out []object
 	for _, v := range config.list("steps") {
 		if step, ok := v.(object); ok {
 			out = append(out, step)
 		}
 	}
-	for _, step := range given {
+	for _, step := range steps {
 		i := slices.IndexFunc(out, func(o object) bool { return o.text("key") == step.text("key") })
 		if i < 0 {
 			out = append(out, step)
@@ -270,9 +271,9 @@ func override(config object, given []object) []object {
 	return out
 }
 
-// withImplied adds what the service adds by itself: a document and a liveness step,
-// unless they are skipped, and the steps of the oldest manual's global flags.
-func withImplied(flags object, given []object) []object {
+// withDefaultSteps prepends the steps that the service adds: an identity document and a liveness
+// step, unless flags skip them, and the steps that global flags of the oldest manual request.
+func withDefaultSteps(flags object, steps []object) []object {
 	var out []object
 	if !flags.flag("skip_document") {
 		out = append(out, mustObject(`{"type":"identity-document","key":"select_document_id"}`).
@@ -295,13 +296,15 @@ func withImplied(flags object, given []object) []object {
 	if flags.flag("require_email") || flags.flag("require_email_check") {
 		out = append(out, mustObject(`{"type":"email","key":"email"}`))
 	}
-	return append(out, given...)
+	return append(out, steps...)
 }
 
+// with returns the object with one more member.
 func (o object) with(name string, value any) object {
 	return append(slices.Clone(o), member{name, value})
 }
 
+// only returns the members with these names.
 func (o object) only(names ...string) object {
 	out := object{}
 	for _, m := range o {
@@ -324,7 +327,7 @@ func uniqueKeys(steps []object) error {
 	return nil
 }
 
-// lookup finds the session of a call, by the name its host gives the token.
+// lookup finds the session of a call. The token's parameter name depends on the host.
 func (s *Server) lookup(c *call) (*session, bool) {
 	token := c.params.text("session_token")
 	if token == "" {
@@ -334,19 +337,20 @@ func (s *Server) lookup(c *call) (*session, bool) {
 	return ses, ok
 }
 
-func noSession() reply { return refuse(sessionNotFound, "no session has this token") }
+func noSession() response { return refuse(sessionNotFound, "no session has this token") }
 
-func (s *Server) delete(c *call) reply {
+func (s *Server) delete(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
 	}
 	delete(s.sessions, ses.token)
 	s.order = slices.DeleteFunc(s.order, func(o *session) bool { return o == ses })
-	return answer(true)
+	return jsonResponse(true)
 }
 
-// Expire ends the lifetime of a session now. Its result can still be read.
+// Expire ends the lifetime of a session now. Its result can still be fetched. An unknown token is an
+// error, which also fails the test of [NewServer].
 func (s *Server) Expire(token identomat.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -365,21 +369,21 @@ func (s *Server) addConfiguration(raw string) error {
 	}
 	config, ok := v.(object)
 	if !ok || config.text("id") == "" {
-		return errors.New("identomattest: a configuration needs an id")
+		return errors.New("identomattest: a configuration must be an object with an id")
 	}
 	s.configs[config.text("id")] = config
 	return nil
 }
 
-func (s *Server) sessionConfig(c *call) reply {
+func (s *Server) sessionConfig(c *call) response {
 	config, ok := s.configs[c.params.text("sessionConfigId")]
 	if !ok {
-		return refuse(wrongParameters, "no configuration has this id")
+		return refuse(wrongParameters, "unknown sessionConfigId")
 	}
-	return wrapped(config)
+	return resultResponse(config)
 }
 
-// pageLoaded is the only type of activity that the documents show.
+// pageLoaded is the only type of activity that the API reference shows.
 const pageLoaded = "PAGE_LOADED"
 
 type activity struct {
@@ -388,7 +392,7 @@ type activity struct {
 	time time.Time
 }
 
-func (s *Server) listActivities(c *call) reply {
+func (s *Server) listActivities(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -397,12 +401,12 @@ func (s *Server) listActivities(c *call) reply {
 	for _, a := range ses.activities {
 		list = append(list, object{{"id", a.id}, {"type", a.name}, {"time", wireTime(a.time)}, {"data", []any{}}})
 	}
-	return wrapped(list)
+	return resultResponse(list)
 }
 
-// statistics answers with a list of one, as the reference shows. The document was
-// scanned in the first part of the session and the face in the last.
-func (s *Server) statistics(c *call) reply {
+// statistics returns a list with one item, as in the API reference. The times are made up: the document
+// scan is in the first half of the session, the liveness check in the second.
+func (s *Server) statistics(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
 		return noSession()
@@ -413,15 +417,15 @@ func (s *Server) statistics(c *call) reply {
 	if ses.decided() {
 		d := ses.decision.time.Sub(ses.created)
 		span = int(d / time.Millisecond)
-		at := func(eighths time.Duration) any { return wireTime(ses.created.Add(d * eighths / 8)) }
+		after := func(eighths time.Duration) any { return wireTime(ses.created.Add(d * eighths / 8)) }
 		if ses.has("identity-document") {
-			times[0], times[1], attempts = at(1), at(3), 1
+			times[0], times[1], attempts = after(1), after(3), 1
 		}
 		if ses.has("liveness") {
-			times[2], times[3] = at(5), at(8)
+			times[2], times[3] = after(5), after(8)
 		}
 	}
-	return wrapped([]any{object{
+	return resultResponse([]any{object{
 		{"sessionStartDate", wireTime(ses.created)},
 		{"sessionTimeSpan", span},
 		{"scanDocumentStartTime", times[0]},
@@ -436,10 +440,10 @@ func (s *Server) statistics(c *call) reply {
 	}})
 }
 
-// wireTime is the service's ISO 8601: UTC with milliseconds.
+// wireTime formats a time as the service does: ISO 8601 in UTC with milliseconds.
 func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// newToken is 40 characters of [0-9a-z], as the service's tokens are.
+// newToken returns 40 characters of [0-9a-z], the format of the service's tokens.
 func newToken() string {
 	const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz"
 	var b strings.Builder
@@ -447,7 +451,8 @@ func newToken() string {
 	for b.Len() < 40 {
 		_, _ = rand.Read(buf) // never fails
 		for _, r := range buf {
-			// 252 is the last multiple of 36 in a byte.
+			// 252 is the largest multiple of 36 in a byte. Using the bytes above it would make some
+			// characters more likely.
 			if r < 252 && b.Len() < 40 {
 				b.WriteByte(alphabet[r%36])
 			}
@@ -456,7 +461,7 @@ func newToken() string {
 	return b.String()
 }
 
-// newID is 24 hexadecimal digits, as the service's object ids are.
+// newID returns 24 hexadecimal digits, the format of the service's object ids.
 func newID() string {
 	id := make([]byte, 12)
 	_, _ = rand.Read(id)

@@ -18,13 +18,13 @@ const (
 	errNoSession = `{"argumentError":"session-not-found"}`
 )
 
-// beginRaw sends the members beside the key and returns what came back.
+// beginRaw calls begin/ with the company key and members, and returns the response body.
 func beginRaw(t *testing.T, srv *Server, members string) string {
 	t.Helper()
 	return post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`",`+members+`}`).body
 }
 
-func TestBeginTakesThreeEncodings(t *testing.T) {
+func TestBeginEncodings(t *testing.T) {
 	srv := NewServer(t)
 	flags := `{"skip_document":true,"skip_face":true,"return_url":"https://bank.example/?a=1"}`
 	steps := `[{"type":"liveness","flags":{"liveness":true}}]`
@@ -38,27 +38,27 @@ func TestBeginTakesThreeEncodings(t *testing.T) {
 		{asForm, form.Encode()},
 		{contentType, body},
 	} {
-		reply := post(t, srv.WidgetURL+"/external-api/begin/", r.contentType, r.body)
-		require.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
-		assert.Equal(t, asJSON, reply.header.Get("Content-Type"))
-		ses, ok := srv.Session(identomat.Token(strings.Trim(reply.body, `"`)))
+		resp := post(t, srv.WidgetURL+"/external-api/begin/", r.contentType, r.body)
+		require.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
+		assert.Equal(t, asJSON, resp.header.Get("Content-Type"))
+		ses, ok := srv.Session(identomat.Token(strings.Trim(resp.body, `"`)))
 		require.True(t, ok)
 		assert.Equal(t, "https://bank.example/?a=1", ses.ReturnURL)
 		assert.Equal(t, "7", ses.ClientUserID)
 		assert.Equal(t, []Step{{"liveness", "liveness"}}, ses.Steps)
 	}
 	for name, body := range map[string]string{
-		"flags that are no JSON": "company_key=" + srv.CompanyKey + "&flags=language",
-		"a parameter twice":      form.Encode() + "&name=a&name=b",
-		"a broken escape":        "company_key=" + srv.CompanyKey + "&name=%zz",
-		"JSON as a form":         `{"company_key":"` + srv.CompanyKey + `"}`,
+		"flags that are not JSON": "company_key=" + srv.CompanyKey + "&flags=language",
+		"a duplicate parameter":   form.Encode() + "&name=a&name=b",
+		"a malformed escape":      "company_key=" + srv.CompanyKey + "&name=%zz",
+		"JSON as a form":          `{"company_key":"` + srv.CompanyKey + `"}`,
 	} {
-		reply := post(t, srv.WidgetURL+"/external-api/begin/", asForm, body)
-		assert.Contains(t, []string{errWrong, `"COMPANY_KEY_INVALID"`}, reply.body, name)
+		resp := post(t, srv.WidgetURL+"/external-api/begin/", asForm, body)
+		assert.Contains(t, []string{errWrong, `"COMPANY_KEY_INVALID"`}, resp.body, name)
 	}
 }
 
-func TestTheServiceAddsItsOwnStepsUnlessTheyAreSkipped(t *testing.T) {
+func TestBeginDefaultSteps(t *testing.T) {
 	srv := NewServer(t)
 	steps := func(members string) (types []string) {
 		ses, _ := srv.Session(identomat.Token(begin(t, srv, members)))
@@ -74,10 +74,10 @@ func TestTheServiceAddsItsOwnStepsUnlessTheyAreSkipped(t *testing.T) {
 		steps(`"flags":{"skip_face":true,"skip_document":true,"allow_general_document_upload":true,
 			"require_face_document":true,"require_phone_number":true,"require_email_check":true}`))
 	assert.Equal(t, []string{"identity-document", "liveness"}, steps(`"config_id":"679c74e4d9725987e3879265"`))
-	assert.Equal(t, []string{"identity-document", "liveness"}, steps(`"flags":[],"steps":[]`), "[] is an empty object too")
+	assert.Equal(t, []string{"identity-document", "liveness"}, steps(`"flags":[],"steps":[]`), "[] means an empty object")
 }
 
-func TestAConfigurationsStepsAreOverriddenByKey(t *testing.T) {
+func TestBeginOverridesConfigurationSteps(t *testing.T) {
 	srv := NewServer(t, WithConfiguration(`{"id":"abc","steps":[
 		{"type":"liveness","key":"face"},
 		{"type":"user-questionnaire","key":"agreement","questions":[{"type":"string","key":"name"}]}
@@ -92,7 +92,7 @@ func TestAConfigurationsStepsAreOverriddenByKey(t *testing.T) {
 	assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"key":"name","answer":"John Doe"}`)
 }
 
-func TestBeginTakesEveryDocumentedFlagStepAndQuestion(t *testing.T) {
+func TestBeginAcceptsAllDocumentedParameters(t *testing.T) {
 	srv := NewServer(t)
 	begin(t, srv, `
 		"name": "KYC for John Smith", "clientUserId": "user-12345", "groupId": "682c60525a91a1e5b473858d",
@@ -139,65 +139,65 @@ func TestBeginRefuses(t *testing.T) {
 		return `"steps":[{"type":"user-questionnaire","key":"q","questions":[` + questions + `]}]`
 	}
 	for name, members := range map[string]string{
-		"a camelCase parameter":               `"configId":"679c74e4d9725987e3879265"`,
-		"an unknown configuration":            `"config_id":"62412c096c4b39ba845d4bf2"`,
-		"flags that are a text":               `"flags":"{}"`,
-		"steps that are an object":            `"steps":{}`,
-		"a name that is a number":             `"name":7`,
-		"a misspelt flag":                     `"flags":{"returnUrl":"https://a.example"}`,
-		"a flag of the wrong type":            `"flags":{"skip_face":"true"}`,
-		"a flag that is null":                 `"flags":{"skip_face":null}`,
-		"a relative return_url":               `"flags":{"return_url":"/back"}`,
-		"a return_url with a script":          `"flags":{"return_url":"javascript:alert(1)"}`,
-		"an unknown document type":            `"flags":{"document_types":["drivers_license"]}`,
-		"a country of two letters":            `"flags":{"document_countries":["GE"]}`,
-		"a schedule that is no time":          `"scheduleStartTime":"tomorrow"`,
-		"a schedule that ends first":          `"scheduleStartTime":"2024-06-20T09:00:00.000Z","scheduleEndTime":"2024-06-20T07:33:00.000Z"`,
-		"a step that is a text":               `"steps":["liveness"]`,
-		"a step without a type":               `"steps":[{"key":"a"}]`,
-		"an unknown step type":                `"steps":[{"type":"client-questionnaire","key":"a"}]`,
-		"an unknown step parameter":           `"steps":[{"type":"liveness","active":true}]`,
-		"an unknown step flag":                `"steps":[{"type":"liveness","flags":{"active":true}}]`,
-		"a step flag of the wrong type":       `"steps":[{"type":"liveness","flags":{"liveness":1}}]`,
-		"an unknown value in a step flag":     `"steps":[{"type":"general-document","flags":{"general_document_types":["bank-statement"]}}]`,
-		"two steps of one key":                `"steps":[{"type":"liveness","key":"a"},{"type":"email","key":"a"}]`,
-		"two steps of one default key":        `"steps":[{"type":"email"},{"type":"email"}]`,
-		"a key inside a call taken outside":   `"steps":[{"type":"email"},{"type":"video-call","steps":[{"type":"email"}]}]`,
-		"a language step inside a call":       `"steps":[{"type":"video-call","steps":[{"type":"language"}]}]`,
-		"an operator's step inside a call":    `"steps":[{"type":"video-call","steps":[{"type":"operator-questionnaire","key":"a"}]}]`,
-		"a broken step inside a call":         `"steps":[{"type":"video-call","steps":[{"type":"nonsense"}]}]`,
-		"a title that is a number":            `"steps":[{"type":"liveness","title":1}]`,
-		"a title in a language is a number":   `"steps":[{"type":"liveness","title":{"en":1}}]`,
-		"an unknown company field":            `"steps":[{"type":"company","fields":[{"type":"company_name"}]}]`,
-		"an unknown part of a company field":  `"steps":[{"type":"company","fields":[{"type":"taxId","required":true}]}]`,
-		"an unknown role":                     `"steps":[{"type":"beneficiaries","roles":{"owner":{}}}]`,
-		"an unknown part of a role":           `"steps":[{"type":"beneficiaries","roles":{"ubo":{"verify":true}}}]`,
-		"an unknown field of a role":          `"steps":[{"type":"beneficiaries","roles":{"ubo":{"fields":[{"type":"name"}]}}}]`,
-		"a role verified by nothing":          `"steps":[{"type":"beneficiaries","roles":{"ubo":{"verification":true}}}]`,
-		"a person verified as a company":      `"steps":[{"type":"beneficiaries","kybConfigId":"x","roles":{"ubo":{"verification":true}}}]`,
-		"a questionnaire without a key":       `"steps":[{"type":"user-questionnaire","questions":[]}]`,
-		"a question that is a text":           questionnaire(`"a"`),
-		"an unknown question type":            questionnaire(`{"type":"text","key":"a"}`),
-		"a question without a key":            questionnaire(`{"type":"string"}`),
-		"two questions of one key":            questionnaire(`{"type":"string","key":"a"},{"type":"string","key":"a"}`),
-		"an unknown question parameter":       questionnaire(`{"type":"string","key":"a","required":true}`),
-		"a text answer that is a number":      questionnaire(`{"type":"string","key":"a","answer":1}`),
-		"a choice without options":            questionnaire(`{"type":"options","key":"a"}`),
-		"a choice with no option":             questionnaire(`{"type":"options","key":"a","options":[]}`),
-		"an option without a key":             questionnaire(`{"type":"options","key":"a","options":[{"title":{"en":"x"}}]}`),
-		"an option key used before":           questionnaire(`{"type":"options","key":"a","options":[{"key":"x"}]},{"type":"dropdown","key":"b","options":[{"key":"x"}]}`),
-		"a preset that is no option":          questionnaire(`{"type":"options","key":"a","options":[{"key":"x"}],"answer":"y"}`),
-		"a preset list that is no option":     questionnaire(`{"type":"multiple-choice","key":"a","options":[{"key":"x"}],"answer":["x","y"]}`),
-		"a preset of the wrong type":          questionnaire(`{"type":"multiple-choice","key":"a","options":[{"key":"x"}],"answer":"x"}`),
-		"a preset of a dropdown":              questionnaire(`{"type":"dropdown","key":"a","options":[{"key":"x"}],"answer":"x"}`),
-		"a preset of a file":                  questionnaire(`{"type":"file","key":"a","answer":"x"}`),
-		"a file type with a dot":              questionnaire(`{"type":"file","key":"a","fileTypes":[".pdf"]}`),
-		"eleven files":                        questionnaire(`{"type":"file","key":"a","filesMaxCount":11}`),
-		"no files":                            questionnaire(`{"type":"file","key":"a","filesMaxCount":0}`),
-		"a condition on an unknown question":  questionnaire(`{"type":"string","key":"a","showConditions":{"questionKey":"b","answer":"x"}}`),
-		"a condition on itself":               questionnaire(`{"type":"string","key":"a","showConditions":{"questionKey":"a","answer":"x"}}`),
-		"a condition without an answer":       questionnaire(`{"type":"string","key":"a"},{"type":"string","key":"b","showConditions":{"questionKey":"a"}}`),
-		"an unknown parameter in a condition": questionnaire(`{"type":"string","key":"a"},{"type":"string","key":"b","showConditions":{"questionKey":"a","answer":"x","not":true}}`),
+		"a camelCase parameter":                     `"configId":"679c74e4d9725987e3879265"`,
+		"an unknown configuration":                  `"config_id":"62412c096c4b39ba845d4bf2"`,
+		"flags that are a string":                   `"flags":"{}"`,
+		"steps that are an object":                  `"steps":{}`,
+		"a name that is a number":                   `"name":7`,
+		"a misspelled flag":                         `"flags":{"returnUrl":"https://a.example"}`,
+		"a flag of the wrong type":                  `"flags":{"skip_face":"true"}`,
+		"a null flag":                               `"flags":{"skip_face":null}`,
+		"a relative return_url":                     `"flags":{"return_url":"/back"}`,
+		"a return_url with a script":                `"flags":{"return_url":"javascript:alert(1)"}`,
+		"an unknown document type":                  `"flags":{"document_types":["drivers_license"]}`,
+		"a country of two letters":                  `"flags":{"document_countries":["GE"]}`,
+		"a malformed schedule":                      `"scheduleStartTime":"tomorrow"`,
+		"a schedule that ends before it starts":     `"scheduleStartTime":"2024-06-20T09:00:00.000Z","scheduleEndTime":"2024-06-20T07:33:00.000Z"`,
+		"a step that is a string":                   `"steps":["liveness"]`,
+		"a step without a type":                     `"steps":[{"key":"a"}]`,
+		"an unknown step type":                      `"steps":[{"type":"client-questionnaire","key":"a"}]`,
+		"an unknown step parameter":                 `"steps":[{"type":"liveness","active":true}]`,
+		"an unknown step flag":                      `"steps":[{"type":"liveness","flags":{"active":true}}]`,
+		"a step flag of the wrong type":             `"steps":[{"type":"liveness","flags":{"liveness":1}}]`,
+		"an unknown value in a step flag":           `"steps":[{"type":"general-document","flags":{"general_document_types":["bank-statement"]}}]`,
+		"two steps with the same key":               `"steps":[{"type":"liveness","key":"a"},{"type":"email","key":"a"}]`,
+		"two steps with the same default key":       `"steps":[{"type":"email"},{"type":"email"}]`,
+		"a key used outside and inside a call":      `"steps":[{"type":"email"},{"type":"video-call","steps":[{"type":"email"}]}]`,
+		"a language step inside a call":             `"steps":[{"type":"video-call","steps":[{"type":"language"}]}]`,
+		"an operator questionnaire inside a call":   `"steps":[{"type":"video-call","steps":[{"type":"operator-questionnaire","key":"a"}]}]`,
+		"an unknown step inside a call":             `"steps":[{"type":"video-call","steps":[{"type":"nonsense"}]}]`,
+		"a title that is a number":                  `"steps":[{"type":"liveness","title":1}]`,
+		"a title that is a number in one language":  `"steps":[{"type":"liveness","title":{"en":1}}]`,
+		"an unknown company field":                  `"steps":[{"type":"company","fields":[{"type":"company_name"}]}]`,
+		"an unknown member of a company field":      `"steps":[{"type":"company","fields":[{"type":"taxId","required":true}]}]`,
+		"an unknown role":                           `"steps":[{"type":"beneficiaries","roles":{"owner":{}}}]`,
+		"an unknown member of a role":               `"steps":[{"type":"beneficiaries","roles":{"ubo":{"verify":true}}}]`,
+		"an unknown field of a role":                `"steps":[{"type":"beneficiaries","roles":{"ubo":{"fields":[{"type":"name"}]}}}]`,
+		"verification without a configuration":      `"steps":[{"type":"beneficiaries","roles":{"ubo":{"verification":true}}}]`,
+		"verification of a person with kybConfigId": `"steps":[{"type":"beneficiaries","kybConfigId":"x","roles":{"ubo":{"verification":true}}}]`,
+		"a questionnaire without a key":             `"steps":[{"type":"user-questionnaire","questions":[]}]`,
+		"a question that is a string":               questionnaire(`"a"`),
+		"an unknown question type":                  questionnaire(`{"type":"text","key":"a"}`),
+		"a question without a key":                  questionnaire(`{"type":"string"}`),
+		"two questions with the same key":           questionnaire(`{"type":"string","key":"a"},{"type":"string","key":"a"}`),
+		"an unknown question parameter":             questionnaire(`{"type":"string","key":"a","required":true}`),
+		"a text answer that is a number":            questionnaire(`{"type":"string","key":"a","answer":1}`),
+		"a choice without options":                  questionnaire(`{"type":"options","key":"a"}`),
+		"a choice with empty options":               questionnaire(`{"type":"options","key":"a","options":[]}`),
+		"an option without a key":                   questionnaire(`{"type":"options","key":"a","options":[{"title":{"en":"x"}}]}`),
+		"an option key used before":                 questionnaire(`{"type":"options","key":"a","options":[{"key":"x"}]},{"type":"dropdown","key":"b","options":[{"key":"x"}]}`),
+		"a preset that is not an option":            questionnaire(`{"type":"options","key":"a","options":[{"key":"x"}],"answer":"y"}`),
+		"a preset list with an unknown option":      questionnaire(`{"type":"multiple-choice","key":"a","options":[{"key":"x"}],"answer":["x","y"]}`),
+		"a preset of the wrong type":                questionnaire(`{"type":"multiple-choice","key":"a","options":[{"key":"x"}],"answer":"x"}`),
+		"a preset for a dropdown":                   questionnaire(`{"type":"dropdown","key":"a","options":[{"key":"x"}],"answer":"x"}`),
+		"a preset for a file":                       questionnaire(`{"type":"file","key":"a","answer":"x"}`),
+		"a file type with a dot":                    questionnaire(`{"type":"file","key":"a","fileTypes":[".pdf"]}`),
+		"eleven files":                              questionnaire(`{"type":"file","key":"a","filesMaxCount":11}`),
+		"no files":                                  questionnaire(`{"type":"file","key":"a","filesMaxCount":0}`),
+		"a condition on an unknown question":        questionnaire(`{"type":"string","key":"a","showConditions":{"questionKey":"b","answer":"x"}}`),
+		"a condition on itself":                     questionnaire(`{"type":"string","key":"a","showConditions":{"questionKey":"a","answer":"x"}}`),
+		"a condition without an answer":             questionnaire(`{"type":"string","key":"a"},{"type":"string","key":"b","showConditions":{"questionKey":"a"}}`),
+		"an unknown parameter in a condition":       questionnaire(`{"type":"string","key":"a"},{"type":"string","key":"b","showConditions":{"questionKey":"a","answer":"x","not":true}}`),
 	} {
 		assert.Equal(t, errWrong, beginRaw(t, srv, members), name)
 	}
@@ -205,7 +205,7 @@ func TestBeginRefuses(t *testing.T) {
 	assert.Empty(t, srv.Sessions())
 }
 
-func TestAllowUnknownLetsTheFutureIn(t *testing.T) {
+func TestAllowUnknown(t *testing.T) {
 	members := `"flags":{"newFlag":1},"newParameter":2,"steps":[{"type":"new-step","key":"n"},{"type":"liveness","flags":{"newStepFlag":3}},
 		{"type":"user-questionnaire","key":"q","questions":[{"type":"new-question","key":"n"}]}]`
 	begin(t, NewServer(t, AllowUnknown()), members)
@@ -213,14 +213,14 @@ func TestAllowUnknownLetsTheFutureIn(t *testing.T) {
 	assert.Equal(t, errWrong, beginRaw(t, NewServer(t, AllowUnknown("newFlag")), members))
 }
 
-func TestAChildSessionKnowsItsParent(t *testing.T) {
+func TestChildSession(t *testing.T) {
 	srv := NewServer(t)
 	parent := begin(t, srv, "")
 	child, _ := srv.Session(identomat.Token(begin(t, srv, `"parent_session_id":"`+parent+`"`)))
 	assert.Equal(t, parent, string(child.Parent))
 }
 
-func TestASessionThatIsUndecidedIsInProgress(t *testing.T) {
+func TestResultInProgress(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, `"name":"KYC for John"`)
 	body := widget(t, srv, "result/", "session_token", token).body
@@ -230,7 +230,7 @@ func TestASessionThatIsUndecidedIsInProgress(t *testing.T) {
 	assert.Contains(t, body, `Mozilla\/5.0`)
 }
 
-func TestResultTakesThreeEncodings(t *testing.T) {
+func TestResultEncodings(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
 	address := srv.WidgetURL + "/external-api/result/"
@@ -245,14 +245,14 @@ func TestResultAndDeleteRefuse(t *testing.T) {
 	token := begin(t, srv, "")
 	for _, name := range []string{"result/", "delete/"} {
 		assert.Equal(t, errNoSession, widget(t, srv, name, "session_token", "unknown").body)
-		assert.Equal(t, errWrong, widget(t, srv, name).body, "a missing token")
-		assert.Equal(t, errWrong, widget(t, srv, name, "sessionId", token).body, "the other host's name")
+		assert.Equal(t, errWrong, widget(t, srv, name).body, "no token")
+		assert.Equal(t, errWrong, widget(t, srv, name, "sessionId", token).body, "the token's name on the other host")
 		assert.Equal(t, errWrong, post(t, srv.WidgetURL+"/external-api/"+name, asJSON,
 			`{"company_key":"`+srv.CompanyKey+`","session_token":7}`).body, "a number")
 	}
 }
 
-func TestADeletedSessionIsGone(t *testing.T) {
+func TestDelete(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
 	assert.Equal(t, "true", widget(t, srv, "delete/", "session_token", token).body)
@@ -262,7 +262,7 @@ func TestADeletedSessionIsGone(t *testing.T) {
 	assert.False(t, ok)
 }
 
-func TestAnExpiredSessionCanStillBeRead(t *testing.T) {
+func TestResultOfExpiredSession(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
 	require.NoError(t, srv.Expire(identomat.Token(token)))
@@ -279,13 +279,13 @@ const everyStep = `
 		{"type":"file","key":"question5","filesMaxCount":1},
 		{"type":"string","key":"question6","answer":"readOnly answer","readOnly":true}]}`
 
-func TestAResultHasTheShapeOfTheSamples(t *testing.T) {
+func TestResultShape(t *testing.T) {
 	srv := NewServer(t)
 	known := shape(t, sample(t, "result-sessionapproved"))
 	for path, kind := range shape(t, sample(t, "result-sessionrejected")) {
 		known[path] = kind
 	}
-	// In production replies and not in the two samples.
+	// Production responses have these members; the two samples do not.
 	for _, path := range []string{
 		"$.id_card_front.Given_Names_ka_GE", "$.id_card_front.Surname_ka_GE", "$.id_card_front.localMiddleName",
 		"$.person.local_first_name", "$.person.local_last_name", "$.person.local_middle_name",
@@ -298,15 +298,15 @@ func TestAResultHasTheShapeOfTheSamples(t *testing.T) {
 			return srv.Reject(identomat.Token(token), "low_similarity", AsPerson(GeorgianPerson))
 		},
 	} {
-		token := only(t, srv, everyStep)
+		token := beginWith(t, srv, everyStep)
 		require.NoError(t, decide(token))
 		body := widget(t, srv, "result/", "session_token", token).body
 		require.True(t, strings.HasPrefix(body, `{"result":"`+outcome+`"`), body)
 		for path, kind := range shape(t, body) {
 			assert.Equal(t, known[path], kind, "%s: %s", outcome, path)
 		}
-		wanted := shape(t, sample(t, "result-session"+outcome))
-		for path := range wanted {
+		wantShape := shape(t, sample(t, "result-session"+outcome))
+		for path := range wantShape {
 			if strings.Count(path, ".") == 1 {
 				assert.Contains(t, shape(t, body), path, outcome)
 			}
@@ -314,10 +314,10 @@ func TestAResultHasTheShapeOfTheSamples(t *testing.T) {
 	}
 }
 
-func TestAnApprovedResult(t *testing.T) {
+func TestResultApproved(t *testing.T) {
 	now := time.Date(2026, 1, 7, 12, 0, 0, 0, time.UTC)
 	srv := NewServer(t, WithClock(func() time.Time { return now }))
-	token := only(t, srv, everyStep)
+	token := beginWith(t, srv, everyStep)
 	require.NoError(t, srv.Approve(identomat.Token(token), WithComment("fine"), WithSimilarity(0.5)))
 	var result struct {
 		Similarity   float64
@@ -357,7 +357,7 @@ func TestAnApprovedResult(t *testing.T) {
 	}, answers)
 }
 
-func TestAnotherPersonCanBeFound(t *testing.T) {
+func TestAsPerson(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
 	require.NoError(t, srv.Approve(identomat.Token(token), AsPerson(GeorgianPerson)))
@@ -372,7 +372,7 @@ func TestAnotherPersonCanBeFound(t *testing.T) {
 	assert.NotContains(t, body, "ka_GE")
 }
 
-func TestRejectionAndManualCheck(t *testing.T) {
+func TestRejectAndManualCheck(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
 	require.NoError(t, srv.Reject(identomat.Token(token), "face_mismatch"))
@@ -387,7 +387,7 @@ func TestRejectionAndManualCheck(t *testing.T) {
 	assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"result":"manual_check"`)
 }
 
-func TestSetResultIsSentAsItIs(t *testing.T) {
+func TestSetResultIsSentVerbatim(t *testing.T) {
 	srv := NewServer(t)
 	token := begin(t, srv, "")
 	require.NoError(t, srv.SetResult(identomat.Token(token), ` {"result":"APPROVED", "new":[ ]}`))
@@ -396,9 +396,9 @@ func TestSetResultIsSentAsItIs(t *testing.T) {
 	assert.Equal(t, "APPROVED", ses.Outcome)
 }
 
-func TestTheDocumentFollowsTheSession(t *testing.T) {
+func TestResultDocumentType(t *testing.T) {
 	srv := NewServer(t)
-	passport := only(t, srv, `{"type":"identity-document","flags":{"document_types":["passport"]}}`)
+	passport := beginWith(t, srv, `{"type":"identity-document","flags":{"document_types":["passport"]}}`)
 	require.NoError(t, srv.Approve(identomat.Token(passport)))
 	body := widget(t, srv, "result/", "session_token", passport).body
 	assert.Contains(t, body, `"document_type":"passport"`)
@@ -409,21 +409,21 @@ func TestTheDocumentFollowsTheSession(t *testing.T) {
 	require.NoError(t, srv.Approve(identomat.Token(licence), WithDocumentType("driver_license")))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", licence).body, `"document_type":"driver_license"`)
 
-	faceOnly := only(t, srv, `{"type":"liveness"}`)
+	faceOnly := beginWith(t, srv, `{"type":"liveness"}`)
 	require.NoError(t, srv.Approve(identomat.Token(faceOnly)))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", faceOnly).body,
 		`{"result":"approved","similarity":0,"live":false,"document_type":"",`, "there is no photo to compare the face with")
 
 	companies := begin(t, srv, `"steps":[{"type":"beneficiaries","kybConfigId":"x","roles":{"shareholder":{"verification":true}}}]`)
-	assert.NotEmpty(t, companies, "a shareholder may be a company")
+	assert.NotEmpty(t, companies, "a shareholder can be a company")
 
-	none := only(t, srv, `{"type":"email"}`)
+	none := beginWith(t, srv, `{"type":"email"}`)
 	require.NoError(t, srv.Approve(identomat.Token(none)))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", none).body, `"person":{"email":"john.smith@example.com"}`)
 }
 
-func TestMachineReadableZonesHaveTrueCheckDigits(t *testing.T) {
-	// The specimen of ICAO 9303.
+func TestMRZ(t *testing.T) {
+	// The specimens of ICAO 9303.
 	specimen := Person{
 		FirstName: "Anna Maria", LastName: "Eriksson", Birthday: day(1974, 8, 12), Sex: "F", Nationality: "UTO",
 		IssuingState: "UTO", DocumentNumber: "L898902C3", DocumentExpires: day(2012, 4, 15), PersonalNumber: "ZE184226B",
@@ -437,9 +437,9 @@ func TestMachineReadableZonesHaveTrueCheckDigits(t *testing.T) {
 	assert.Contains(t, GermanPerson.mrz("id"), "GROESSMANN<<JUERGEN<")
 }
 
-func TestAnswersFollowTheQuestions(t *testing.T) {
+func TestDefaultAnswers(t *testing.T) {
 	srv := NewServer(t)
-	token := only(t, srv, `{"type":"user-questionnaire","key":"q","questions":[
+	token := beginWith(t, srv, `{"type":"user-questionnaire","key":"q","questions":[
 		{"type":"string","key":"text"},
 		{"type":"string","key":"languages","answer":{"en":"yes","ka":"კი"}},
 		{"type":"options","key":"radio","options":[{"key":"r1"},{"key":"r2"}]},
@@ -469,7 +469,7 @@ func TestSessionConfig(t *testing.T) {
 	assert.Equal(t, errWrong, api(t, srv, "get-session-config", ``).body)
 }
 
-func TestTheAPIHostTakesTheEncodingOfTheCurlExamples(t *testing.T) {
+func TestAPIHostEncodings(t *testing.T) {
 	srv := NewServer(t)
 	body := `{"companyKey":"` + srv.CompanyKey + `"}`
 	for contentType, want := range map[string]string{asJSON: `{"result":[]}`, asForm: `{"result":[]}`, "text/plain": errWrong} {
@@ -480,7 +480,7 @@ func TestTheAPIHostTakesTheEncodingOfTheCurlExamples(t *testing.T) {
 	assert.Equal(t, errWrong, post(t, srv.APIURL+"/list-groups", contentType, parts).body)
 }
 
-func TestActivitiesAreTheVisitsOfThePage(t *testing.T) {
+func TestActivities(t *testing.T) {
 	now := time.Date(2021, 12, 29, 11, 30, 39, 86e6, time.UTC)
 	srv := NewServer(t, WithClock(func() time.Time { return now }))
 	token := begin(t, srv, "")

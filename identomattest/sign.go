@@ -8,53 +8,54 @@ import (
 	"strings"
 )
 
-// signature computes the HMAC of the service: base64 of HMAC-SHA-256 over a body, or
-// over the parts of a multipart body, each keyed by the binary digest of the one before.
-type signature struct {
+// signer computes the service's signature: the base64 of an HMAC-SHA-256. For a JSON or form body it
+// is the HMAC of the body. For a multipart body it is the HMAC of the last part, where each part is
+// keyed with the digest of the previous part and the first part with the secret key.
+type signer struct {
 	key []byte
 	mac hash.Hash
 }
 
-func newSignature(secret string) *signature {
-	return &signature{key: []byte(secret)}
+func newSigner(secret string) *signer {
+	return &signer{key: []byte(secret)}
 }
 
-// part starts the next part, whose content bytes are then written.
-func (s *signature) part() {
-	s.seal()
+// nextPart starts the next part. Its content is then written with Write.
+func (s *signer) nextPart() {
+	s.finishPart()
 	s.mac = hmac.New(sha256.New, s.key)
 }
 
-func (s *signature) Write(p []byte) (int, error) { return s.mac.Write(p) }
+func (s *signer) Write(p []byte) (int, error) { return s.mac.Write(p) }
 
-func (s *signature) seal() {
+func (s *signer) finishPart() {
 	if s.mac != nil {
 		s.key = s.mac.Sum(nil)
 		s.mac = nil
 	}
 }
 
-// code is the text between the quotes of the header.
-func (s *signature) code() string {
-	s.seal()
+// sum returns the signature, without the syntax of the Authorization header.
+func (s *signer) sum() string {
+	s.finishPart()
 	return base64.StdEncoding.EncodeToString(s.key)
 }
 
 func signBody(secret string, body []byte) string {
-	s := newSignature(secret)
-	s.part()
-	_, _ = s.Write(body) // a hash never fails
-	return s.code()
+	s := newSigner(secret)
+	s.nextPart()
+	_, _ = s.Write(body) // a hash never returns an error
+	return s.sum()
 }
 
-func authorization(code string) string { return `signature="` + code + `"` }
+func authorization(signature string) string { return `signature="` + signature + `"` }
 
-// signed compares the Authorization header with the code that it must carry.
-func signed(header, code string) bool {
+// signatureMatches compares an Authorization header with the expected signature.
+func signatureMatches(header, want string) bool {
 	got, ok := strings.CutPrefix(header, `signature="`)
 	if !ok {
 		return false
 	}
 	got, ok = strings.CutSuffix(got, `"`)
-	return ok && hmac.Equal([]byte(got), []byte(code))
+	return ok && hmac.Equal([]byte(got), []byte(want))
 }

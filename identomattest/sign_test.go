@@ -8,48 +8,48 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSignaturesMatchTheVectors(t *testing.T) {
+func TestSignatureVectors(t *testing.T) {
 	assert.Equal(t, "IoeWASOLF5T0iE4HGWieg9mh5VHlSYYaeCHo1joy5VQ=", signBody("unit-test-secret", []byte(`{"company_key":"k"}`)))
 
-	chain := newSignature("unit-test-secret")
+	chain := newSigner("unit-test-secret")
 	for _, part := range []string{"part-1", "part-2"} {
-		chain.part()
+		chain.nextPart()
 		_, _ = chain.Write([]byte(part))
 	}
-	assert.Equal(t, "jXb79C0zHeP4LddX3O3N6eAH2vYk7Sd7DW3mmpOf2Y8=", chain.code())
+	assert.Equal(t, "jXb79C0zHeP4LddX3O3N6eAH2vYk7Sd7DW3mmpOf2Y8=", chain.sum())
 }
 
-func TestASignedRequestHasASignedReply(t *testing.T) {
+func TestSignedRequest(t *testing.T) {
 	srv := NewServer(t, RequireHMAC())
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
 	req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
 	req.Header.Set("Authorization", `signature="`+signBody(srv.SecretKey, []byte(body))+`"`)
-	reply := send(t, req)
-	require.Regexp(t, `^"[0-9a-z]{40}"$`, reply.body)
-	assert.Equal(t, `signature="`+signBody(srv.SecretKey, []byte(reply.body))+`"`, reply.header.Get("Authorization"))
+	resp := send(t, req)
+	require.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
+	assert.Equal(t, `signature="`+signBody(srv.SecretKey, []byte(resp.body))+`"`, resp.header.Get("Authorization"))
 
-	log := srv.Requests()[0]
-	assert.True(t, log.Signed)
-	assert.True(t, log.SignatureValid)
+	recorded := srv.Requests()[0]
+	assert.True(t, recorded.Signed)
+	assert.True(t, recorded.SignatureValid)
 }
 
-func TestAMultipartRequestIsSignedPartByPart(t *testing.T) {
+func TestSignedMultipartRequest(t *testing.T) {
 	srv := NewServer(t, RequireHMAC())
 	image := string(FaceJPEG(100, 100))
 	contentType, body := multipartBody(t, part{name: "company_key", content: srv.CompanyKey}, part{"image", "a.jpg", image})
 	req := request(t, srv.WidgetURL+"/external-api/card/front/", contentType, body)
-	chain := newSignature(srv.SecretKey)
-	chain.part()
+	chain := newSigner(srv.SecretKey)
+	chain.nextPart()
 	_, _ = chain.Write([]byte(srv.CompanyKey))
-	chain.part()
+	chain.nextPart()
 	_, _ = chain.Write([]byte(image))
-	req.Header.Set("Authorization", `signature="`+chain.code()+`"`)
-	reply := send(t, req)
-	assert.Contains(t, reply.body, `"Given_Names_en_US":"JOHN"`)
-	assert.NotEmpty(t, reply.header.Get("Authorization"))
+	req.Header.Set("Authorization", `signature="`+chain.sum()+`"`)
+	resp := send(t, req)
+	assert.Contains(t, resp.body, `"Given_Names_en_US":"JOHN"`)
+	assert.NotEmpty(t, resp.header.Get("Authorization"))
 }
 
-func TestABadSignatureIsRefusedLikeAWrongKey(t *testing.T) {
+func TestWrongSignature(t *testing.T) {
 	srv := NewServer(t, RequireHMAC())
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
 	good := `signature="` + signBody(srv.SecretKey, []byte(body)) + `"`
@@ -65,32 +65,32 @@ func TestABadSignatureIsRefusedLikeAWrongKey(t *testing.T) {
 		if header != "" {
 			req.Header["Authorization"] = []string{header}
 		}
-		reply := send(t, req)
-		assert.Equal(t, `"COMPANY_KEY_INVALID"`, reply.body, name)
-		assert.Empty(t, reply.header.Get("Authorization"), name)
+		resp := send(t, req)
+		assert.Equal(t, `"COMPANY_KEY_INVALID"`, resp.body, name)
+		assert.Empty(t, resp.header.Get("Authorization"), name)
 	}
 
 	search := `{"companyKey":"` + srv.CompanyKey + `"}`
-	reply := post(t, srv.APIURL+"/search-screening-person", asJSON, search)
-	assert.Equal(t, `{"argumentError":"access-denied"}`, reply.body)
+	resp := post(t, srv.APIURL+"/search-screening-person", asJSON, search)
+	assert.Equal(t, `{"argumentError":"access-denied"}`, resp.body)
 }
 
-func TestAFailedReplyIsNotSigned(t *testing.T) {
+func TestRefusalIsNotSigned(t *testing.T) {
 	srv := NewServer(t)
 	body := `{"companyKey":"` + srv.CompanyKey + `","sessionId":"none"}`
 	req := request(t, srv.APIURL+"/list-session-activities", asJSON, body)
 	req.Header.Set("Authorization", `signature="`+signBody(srv.SecretKey, []byte(body))+`"`)
-	reply := send(t, req)
-	assert.Equal(t, `{"argumentError":"session-not-found"}`, reply.body)
-	assert.Empty(t, reply.header.Get("Authorization"))
+	resp := send(t, req)
+	assert.Equal(t, `{"argumentError":"session-not-found"}`, resp.body)
+	assert.Empty(t, resp.header.Get("Authorization"))
 }
 
-func TestWithoutRequireHMACASignatureIsCheckedWhenThereIsOne(t *testing.T) {
+func TestOptionalSignature(t *testing.T) {
 	srv := NewServer(t)
 	body := `{"company_key":"` + srv.CompanyKey + `"}`
-	reply := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
-	assert.Equal(t, http.StatusOK, reply.status)
-	assert.Empty(t, reply.header.Get("Authorization"), "an unsigned request has an unsigned reply")
+	resp := post(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
+	assert.Equal(t, http.StatusOK, resp.status)
+	assert.Empty(t, resp.header.Get("Authorization"), "an unsigned request gets an unsigned response")
 
 	req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
 	req.Header.Set("Authorization", `signature="wrong"`)

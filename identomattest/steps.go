@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// globalFlags are the flags of begin/: those of the guides, and below them those that
-// integrations use and no document mentions.
+// globalFlags are the flags of begin/. The first group is from the guides. The second group is not
+// documented, but integrations use it.
 var globalFlags = []field{
 	{name: "skip_face", kind: boolean},
 	{name: "skip_document", kind: boolean},
@@ -52,12 +52,12 @@ var globalFlags = []field{
 	{name: "inn", kind: boolean},
 }
 
-// stepType is what the guides say about one type of step.
+// stepType is what the guides document about a type of step.
 type stepType struct {
-	// key is the default; "" means that the client must choose one.
+	// key is the default key. If it is "", the request must set a key.
 	key   string
 	flags []field
-	// params stand beside type, key, title and flags.
+	// params are the parameters other than type, key, title and flags.
 	params []field
 }
 
@@ -67,7 +67,7 @@ var stepTypes = map[string]stepType{
 		{name: "disable_document_capture", kind: boolean},
 		{name: "allow_document_upload", kind: boolean},
 		{name: "document_types", kind: texts},
-		{name: "documentTypes", kind: texts}, // as get-session-config spells it
+		{name: "documentTypes", kind: texts}, // the spelling of get-session-config
 		{name: "document_countries", kind: texts},
 	}},
 	"liveness": {key: "liveness", flags: []field{
@@ -99,7 +99,7 @@ var stepTypes = map[string]stepType{
 		{name: "hideCameraOption", kind: boolean},
 		{name: "nameRequired", kind: boolean},
 		{name: "multiple_participants", kind: boolean},
-		{name: "multiple_participans", kind: boolean}, // so in one list of the guide
+		{name: "multiple_participans", kind: boolean}, // misspelled in one list of the guide
 	}},
 	"phone-number": {key: "phone_number", flags: []field{
 		{name: "require_phone_number_check", kind: boolean},
@@ -133,10 +133,10 @@ var questionTypes = map[string][]field{
 		{name: "fileTypes", kind: texts},
 		{name: "filesMaxCount", kind: integer},
 	},
-	"boolean": {{name: "answer", kind: boolean}}, // in the oldest manual only
+	"boolean": {{name: "answer", kind: boolean}}, // only in the oldest manual
 }
 
-// values lists what the documents allow inside a flag or parameter that is an array.
+// values lists the documented items of flags and parameters that are arrays.
 var values = map[string][]string{
 	"document_types":         {"id", "passport", "driver_license", "residence_license", "residence_permit", "non_bio_passport"},
 	"documentTypes":          {"id", "passport", "driver_license", "residence_license", "residence_permit", "non_bio_passport"},
@@ -174,26 +174,26 @@ func (s *Server) checkFlags(flags object) error {
 	return nil
 }
 
-// scriptSchemes run code or reach into the machine of whoever opens them; schemes of apps may
-// be returned to.
+// scriptSchemes are the URL schemes that run code or read local data when a browser opens them.
+// Other schemes can be those of apps.
 var scriptSchemes = []string{"javascript", "vbscript", "data", "file", "blob", "filesystem", "view-source", "about", "intent"}
 
-// checkLists examines the items of the arrays that have a documented set of values.
+// checkLists checks the items of arrays whose values are documented.
 func (s *Server) checkLists(path string, o object) error {
 	for _, m := range o {
 		for _, item := range o.texts(m.name) {
 			if known, ok := values[m.name]; ok && !slices.Contains(known, item) && !s.allowed(item) {
-				return fmt.Errorf("%s%s does not know %q", path, m.name, item)
+				return fmt.Errorf("%s%s: unknown value %q", path, m.name, item)
 			}
 			if m.name == "document_countries" && !countryCode.MatchString(item) {
-				return fmt.Errorf("%s%s: %q is not a country code of three capitals", path, m.name, item)
+				return fmt.Errorf("%s%s: %q is not a country code of three capital letters", path, m.name, item)
 			}
 		}
 	}
 	return nil
 }
 
-// checkSteps returns the steps with their default keys filled in.
+// checkSteps checks the steps and returns them with missing keys set to the default.
 func (s *Server) checkSteps(list []any) ([]object, error) {
 	var out []object
 	for i, v := range list {
@@ -215,7 +215,7 @@ func (s *Server) checkStep(path string, v any) (object, error) {
 	known, ok := stepTypes[name]
 	if !ok {
 		if name == "" || !s.allowed(name) {
-			return nil, fmt.Errorf("%s: the step type %q is unknown", path, name)
+			return nil, fmt.Errorf("%s: unknown step type %q", path, name)
 		}
 		return step, nil
 	}
@@ -236,7 +236,7 @@ func (s *Server) checkStep(path string, v any) (object, error) {
 	}
 	if step.text("key") == "" {
 		if known.key == "" {
-			return nil, fmt.Errorf("%s: a %s needs a key", path, name)
+			return nil, fmt.Errorf("%s: a %s requires a key", path, name)
 		}
 		step = append(slices.DeleteFunc(slices.Clone(step), func(m member) bool { return m.name == "key" }),
 			member{"key", known.key})
@@ -260,7 +260,7 @@ func (s *Server) checkStep(path string, v any) (object, error) {
 	return step, err
 }
 
-// checkTitle takes a text or an object of languages.
+// checkTitle checks that a member is a string or an object with one string per language.
 func checkTitle(path string, o object, name string) error {
 	v, ok := o.get(name)
 	if !ok {
@@ -272,25 +272,26 @@ func checkTitle(path string, o object, name string) error {
 	case object:
 		for _, m := range v {
 			if _, isText := m.value.(string); !isText {
-				return fmt.Errorf("%s.%s is not a text", path, m.name)
+				return fmt.Errorf("%s.%s is not a string", path, m.name)
 			}
 		}
 		return nil
 	}
-	return fmt.Errorf("%s is neither a text nor an object of languages", path)
+	return fmt.Errorf("%s is neither a string nor an object with one string per language", path)
 }
 
+// checkCall checks the steps of a video call.
 func (s *Server) checkCall(path string, step object) (object, error) {
 	inner := []any{}
 	for i, v := range step.list("steps") {
-		at := fmt.Sprintf("%s.steps[%d]", path, i)
-		checked, err := s.checkStep(at, v)
+		innerPath := fmt.Sprintf("%s.steps[%d]", path, i)
+		checked, err := s.checkStep(innerPath, v)
 		if err != nil {
 			return nil, err
 		}
 		switch name := checked.text("type"); name {
 		case "language", "operator-questionnaire", "video-call":
-			return nil, fmt.Errorf("%s: a video call has no %s step", at, name)
+			return nil, fmt.Errorf("%s: a video call cannot have a %s step", innerPath, name)
 		}
 		inner = append(inner, checked)
 	}
@@ -302,11 +303,11 @@ func checkKYBFields(path string, list []any) error {
 	for i, v := range list {
 		f, _ := v.(object)
 		if !slices.Contains(kybFields, f.text("type")) {
-			return fmt.Errorf("%s[%d]: the type %q is unknown", path, i, f.text("type"))
+			return fmt.Errorf("%s[%d]: unknown type %q", path, i, f.text("type"))
 		}
 		for _, m := range f {
 			if _, isBool := m.value.(bool); m.name != "type" && !(m.name == "mandatory" && isBool) {
-				return fmt.Errorf("%s[%d].%s is unknown or of the wrong type", path, i, m.name)
+				return fmt.Errorf("%s[%d].%s is unknown or has the wrong type", path, i, m.name)
 			}
 		}
 	}
@@ -315,25 +316,25 @@ func checkKYBFields(path string, list []any) error {
 
 func checkRoles(path string, step object) error {
 	for _, m := range step.child("roles") {
-		at := path + ".roles." + m.name
+		rolePath := path + ".roles." + m.name
 		role, isObject := m.value.(object)
 		if !slices.Contains(kybRoles, m.name) || !isObject {
-			return fmt.Errorf("%s is unknown or not an object", at)
+			return fmt.Errorf("%s is unknown or not an object", rolePath)
 		}
 		for _, rm := range role {
 			_, isList := rm.value.([]any)
 			_, isBool := rm.value.(bool)
 			if !(rm.name == "fields" && isList) && !(rm.name == "verification" && isBool) {
-				return fmt.Errorf("%s.%s is unknown or of the wrong type", at, rm.name)
+				return fmt.Errorf("%s.%s is unknown or has the wrong type", rolePath, rm.name)
 			}
 		}
-		if err := checkKYBFields(at+".fields", role.list("fields")); err != nil {
+		if err := checkKYBFields(rolePath+".fields", role.list("fields")); err != nil {
 			return err
 		}
-		// A shareholder may be a company, which the other configuration verifies.
+		// A shareholder can be a company, which is verified with kybConfigId.
 		kyc, kyb := step.text("kycConfigId") != "", step.text("kybConfigId") != ""
 		if role.flag("verification") && !kyc && !(m.name == "shareholder" && kyb) {
-			return fmt.Errorf("%s is to be verified without a configuration id", at)
+			return fmt.Errorf("%s: verification requires kycConfigId, or kybConfigId for shareholders", rolePath)
 		}
 	}
 	return nil
@@ -343,16 +344,16 @@ func (s *Server) checkQuestions(path string, step object) error {
 	keys, optionKeys := map[string]bool{}, map[string]bool{}
 	questions := step.list("questions")
 	for i, v := range questions {
-		at := fmt.Sprintf("%s.questions[%d]", path, i)
+		questionPath := fmt.Sprintf("%s.questions[%d]", path, i)
 		q, ok := v.(object)
 		if !ok {
-			return fmt.Errorf("%s is not an object", at)
+			return fmt.Errorf("%s is not an object", questionPath)
 		}
-		if err := s.checkQuestion(at, q, optionKeys); err != nil {
+		if err := s.checkQuestion(questionPath, q, optionKeys); err != nil {
 			return err
 		}
 		if keys[q.text("key")] {
-			return fmt.Errorf("%s: two questions have the key %q", at, q.text("key"))
+			return fmt.Errorf("%s: two questions have the key %q", questionPath, q.text("key"))
 		}
 		keys[q.text("key")] = true
 	}
@@ -366,15 +367,15 @@ func (s *Server) checkQuestions(path string, step object) error {
 	return nil
 }
 
-// checkQuestion adds the option keys to those of the questionnaire, in which they must
-// be unique.
-func (s *Server) checkQuestion(path string, q object, taken map[string]bool) error {
-	special, ok := questionTypes[q.text("type")]
+// checkQuestion checks a question. It adds the keys of the options to optionKeys, because they must be
+// unique in the questionnaire.
+func (s *Server) checkQuestion(path string, q object, optionKeys map[string]bool) error {
+	typeFields, ok := questionTypes[q.text("type")]
 	if !ok {
 		if q.text("type") != "" && s.allowed(q.text("type")) {
 			return nil
 		}
-		return fmt.Errorf("%s: the question type %q is unknown", path, q.text("type"))
+		return fmt.Errorf("%s: unknown question type %q", path, q.text("type"))
 	}
 	fields := append([]field{
 		{name: "type", required: true},
@@ -386,7 +387,7 @@ func (s *Server) checkQuestion(path string, q object, taken map[string]bool) err
 			{name: "questionKey", required: true},
 			{name: "answer", required: true},
 		}},
-	}, special...)
+	}, typeFields...)
 	if err := s.checkObject(path+".", q, fields); err != nil {
 		return err
 	}
@@ -406,34 +407,34 @@ func (s *Server) checkQuestion(path string, q object, taken map[string]bool) err
 			return fmt.Errorf("%s.filesMaxCount is not between 1 and 10", path)
 		}
 	}
-	if _, chooses := q.get("options"); !chooses {
+	if _, ok := q.get("options"); !ok {
 		return nil
 	}
-	own := map[string]bool{}
+	options := map[string]bool{}
 	for i, v := range q.list("options") {
 		o, _ := v.(object)
-		at := fmt.Sprintf("%s.options[%d]", path, i)
-		if err := s.checkObject(at+".", o, []field{{name: "key", required: true}, {name: "title", kind: unchecked}}); err != nil {
+		optionPath := fmt.Sprintf("%s.options[%d]", path, i)
+		if err := s.checkObject(optionPath+".", o, []field{{name: "key", required: true}, {name: "title", kind: unchecked}}); err != nil {
 			return err
 		}
-		if err := checkTitle(at+".title", o, "title"); err != nil {
+		if err := checkTitle(optionPath+".title", o, "title"); err != nil {
 			return err
 		}
-		if taken[o.text("key")] {
-			return fmt.Errorf("%s: the questionnaire has another option %q", at, o.text("key"))
+		if optionKeys[o.text("key")] {
+			return fmt.Errorf("%s: another option in the questionnaire has the key %q", optionPath, o.text("key"))
 		}
-		taken[o.text("key")], own[o.text("key")] = true, true
+		optionKeys[o.text("key")], options[o.text("key")] = true, true
 	}
-	if len(own) == 0 {
+	if len(options) == 0 {
 		return fmt.Errorf("%s has no options", path)
 	}
 	preset := q.texts("answer")
-	if one := q.text("answer"); one != "" {
-		preset = append(preset, one)
+	if answer := q.text("answer"); answer != "" {
+		preset = append(preset, answer)
 	}
 	for _, key := range preset {
-		if !own[key] {
-			return fmt.Errorf("%s.answer: %q is no option", path, key)
+		if !options[key] {
+			return fmt.Errorf("%s.answer: no option has the key %q", path, key)
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 var templates embed.FS
 
 var widgetPage = template.Must(template.New("widget.html").Funcs(template.FuncMap{
-	// dict hands a field and the page to a template, which takes one value.
+	// dict builds a map, to pass several values to a template.
 	"dict": func(pairs ...any) map[string]any {
 		m := map[string]any{}
 		for i := 0; i+1 < len(pairs); i += 2 {
@@ -26,10 +26,10 @@ var widgetPage = template.Must(template.New("widget.html").Funcs(template.FuncMa
 	},
 }).ParseFS(templates, "templates/widget.*"))
 
-// maxForm is what the page takes in one form, the files of a question included.
+// maxForm is the maximum size of a form in bytes, including uploaded files.
 const maxForm = 64 << 20
 
-// servePage is the widget: GET shows where a session stands, POST takes it further.
+// servePage serves the page: GET shows the current step of a session, POST submits a form.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path != "/":
@@ -44,21 +44,21 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 			err = r.ParseMultipartForm(maxForm)
 		}
 		if err != nil {
-			http.Error(w, "the form cannot be read", http.StatusBadRequest)
+			http.Error(w, "cannot read the form", http.StatusBadRequest)
 			return
 		}
 		if r.PostForm.Has("decision") {
-			s.decideOnPage(w, r.PostForm)
+			s.submitDecision(w, r.PostForm)
 			return
 		}
-		s.stepOnPage(w, r)
+		s.submitStep(w, r)
 	default:
 		w.Header().Set("Allow", "GET, HEAD, POST")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 	}
 }
 
-// state tells what the widget makes of a session, and the HTTP status that goes with it.
+// state returns the session with the token, its state on the page, and the page's HTTP status.
 func (s *Server) state(token string) (ses *session, state string, status int) {
 	ses, ok := s.sessions[token]
 	switch now := s.now(); {
@@ -66,7 +66,7 @@ func (s *Server) state(token string) (ses *session, state string, status int) {
 		return nil, "unknown", http.StatusNotFound
 	case ses.decided():
 		return ses, "finished", http.StatusOK
-	case !now.Before(ses.end()):
+	case !now.Before(ses.deadline()):
 		return ses, "expired", http.StatusGone
 	case now.Before(ses.opens):
 		return ses, "early", http.StatusForbidden
@@ -74,6 +74,7 @@ func (s *Server) state(token string) (ses *session, state string, status int) {
 	return ses, "open", http.StatusOK
 }
 
+// showPage shows the current step. If visit is set, it records the activity PAGE_LOADED.
 func (s *Server) showPage(w http.ResponseWriter, token string, visit bool) {
 	s.mu.Lock()
 	ses, state, status := s.state(token)
@@ -88,8 +89,8 @@ func (s *Server) showPage(w http.ResponseWriter, token string, visit bool) {
 	render(w, status, p)
 }
 
-// stepOnPage takes the answers of one step, or a step back, to the end, or to the start.
-func (s *Server) stepOnPage(w http.ResponseWriter, r *http.Request) {
+// submitStep handles a step's form, or a request to go back, to skip to the decision or to start over.
+func (s *Server) submitStep(w http.ResponseWriter, r *http.Request) {
 	token := r.PostForm.Get("session_token")
 	s.mu.Lock()
 	ses, state, status := s.state(token)
@@ -99,13 +100,13 @@ func (s *Server) stepOnPage(w http.ResponseWriter, r *http.Request) {
 		render(w, status, p)
 		return
 	}
-	view, send := s.advance(ses, r.PostForm, r.MultipartForm)
+	view, callback := s.advance(ses, r.PostForm, r.MultipartForm)
 	if view == nil {
 		s.mu.Unlock()
-		if send != nil {
-			s.tell(r.Context(), *send)
+		if callback != nil {
+			s.postCallback(r.Context(), *callback)
 		}
-		// A reload of the next page must not send this form again.
+		// Redirect, so that reloading the next page does not submit this form again.
 		redirect(w, "/?session_token="+url.QueryEscape(token))
 		return
 	}
@@ -115,8 +116,8 @@ func (s *Server) stepOnPage(w http.ResponseWriter, r *http.Request) {
 	render(w, http.StatusUnprocessableEntity, p)
 }
 
-// decideOnPage ends a session, however far the person has come.
-func (s *Server) decideOnPage(w http.ResponseWriter, form url.Values) {
+// submitDecision decides a session, even if some steps are not done.
+func (s *Server) submitDecision(w http.ResponseWriter, form url.Values) {
 	var d decision
 	switch form.Get("decision") {
 	case "approve":
@@ -127,9 +128,9 @@ func (s *Server) decideOnPage(w http.ResponseWriter, form url.Values) {
 			d = rejection(reason)
 		}
 	case "manual_check":
-		d = doubt()
+		d = manualReview()
 	default:
-		http.Error(w, "the decision is approve, reject or manual_check", http.StatusBadRequest)
+		http.Error(w, "the decision must be approve, reject or manual_check", http.StatusBadRequest)
 		return
 	}
 	if p, ok := personNamed(form.Get("person")); ok {
@@ -145,11 +146,11 @@ func (s *Server) decideOnPage(w http.ResponseWriter, form url.Values) {
 		render(w, status, p)
 		return
 	}
-	s.settle(ses, d)
+	s.setDecision(ses, d)
 	returnURL := ses.flags.text("return_url")
 	p := newPage(ses, "done", token)
 	s.mu.Unlock()
-	s.tellSettled(token)
+	s.postStatusCallback(token)
 	if returnURL == "" {
 		render(w, http.StatusOK, p)
 		return
@@ -164,11 +165,11 @@ func redirect(w http.ResponseWriter, location string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// withToken appends the token to the query of a return_url, which may have one already.
+// withToken adds the token to the query of a return_url.
 func withToken(returnURL, token string) string {
 	u, err := url.Parse(returnURL)
 	if err != nil {
-		return returnURL // begin/ has refused such a URL
+		return returnURL // cannot happen: begin/ refuses malformed URLs
 	}
 	if u.RawQuery != "" {
 		u.RawQuery += "&"
@@ -196,9 +197,9 @@ func render(w http.ResponseWriter, status int, p *page) {
 	_, _ = body.WriteTo(w)
 }
 
-// contentPolicy forbids everything but the page's own style, script and form. Browsers
-// apply form-action to the redirect that follows the form as well, so the origin of the
-// return_url belongs in it. Any site may embed the page, as it may the true widget.
+// contentPolicy returns a Content-Security-Policy that allows only the page's own style, script and
+// form. Browsers also apply form-action to the redirect after a form, so it includes the origin of
+// return_url. Any site may embed the page, like the real widget.
 func contentPolicy(nonce, returnURL string) string {
 	action := "'self'"
 	if u, err := url.Parse(returnURL); err == nil && u.Scheme != "" {

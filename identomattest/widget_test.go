@@ -14,30 +14,30 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-func openPage(t *testing.T, address string) got {
+func openPage(t *testing.T, address string) httpResponse {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	require.NoError(t, err)
 	return send(t, req)
 }
 
-// decideAs presses a button of the page.
-func decideAs(t *testing.T, srv *Server, token, choice string) got {
+// submitDecision submits the decision of the page.
+func submitDecision(t *testing.T, srv *Server, token, decision string) httpResponse {
 	t.Helper()
-	return post(t, srv.WidgetURL+"/", asForm, url.Values{"session_token": {token}, "decision": {choice}}.Encode())
+	return post(t, srv.WidgetURL+"/", asForm, url.Values{"session_token": {token}, "decision": {decision}}.Encode())
 }
 
-// shows fails without printing the whole page.
-func shows(t *testing.T, page got, texts ...string) {
+// assertShows fails if the page does not contain a text. The failure shows only the page's main element.
+func assertShows(t *testing.T, page httpResponse, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(page.body, text) {
-			t.Errorf("the page does not show %q, but\n%s", text, mainOf(page.body))
+			t.Errorf("the page does not show %q:\n%s", text, mainOf(page.body))
 		}
 	}
 }
 
-func hides(t *testing.T, page got, texts ...string) {
+func assertHides(t *testing.T, page httpResponse, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if strings.Contains(page.body, text) {
@@ -52,20 +52,20 @@ func mainOf(page string) string {
 	return out
 }
 
-func TestTheWidgetShowsASessionAndSaysThatItIsAFake(t *testing.T) {
+func TestPageShowsSession(t *testing.T) {
 	srv := NewServer(t)
-	token := only(t, srv, `{"type":"liveness","title":{"en":"Show <b>yourself</b>"}},{"type":"email","title":{"ka":"ფოსტა"}},
+	token := beginWith(t, srv, `{"type":"liveness","title":{"en":"Show <b>yourself</b>"}},{"type":"email","title":{"ka":"ფოსტა"}},
 		{"type":"phone-number","title":"Phone"},{"type":"kyb-review"}`)
 	page := openPage(t, srv.WidgetURL+"/?session_token="+token)
 	assert.Equal(t, 200, page.status)
 	assert.Equal(t, "text/html; charset=utf-8", page.header.Get("Content-Type"))
-	shows(t, page, "This is a fake.", `<html lang="en" dir="ltr">`, "<h1>Show &lt;b&gt;yourself&lt;/b&gt;</h1>", "Step 1 of 4",
+	assertShows(t, page, "This is a fake.", `<html lang="en" dir="ltr">`, "<h1>Show &lt;b&gt;yourself&lt;/b&gt;</h1>", "Step 1 of 4",
 		`<span lang="ka" dir="auto">ფოსტა</span>`, "Phone", "Checking the data", `<input type="hidden" name="session_token" value="`+token+`">`)
-	assert.Empty(t, srv.Requests()[1:], "a visit of the page is no API request")
+	assert.Empty(t, srv.Requests()[1:], "opening the page is not an API request")
 	assert.Contains(t, api(t, srv, "list-session-activities", `"sessionId":"`+token+`"`).body, "PAGE_LOADED")
 }
 
-func TestTheWidgetAllowsOnlyItsOwnStyleAndScript(t *testing.T) {
+func TestPageContentSecurityPolicy(t *testing.T) {
 	srv := NewServer(t)
 	policy := func(members string) (string, string) {
 		page := openPage(t, srv.WidgetURL+"/?session_token="+begin(t, srv, members))
@@ -78,31 +78,31 @@ func TestTheWidgetAllowsOnlyItsOwnStyleAndScript(t *testing.T) {
 	assert.Contains(t, first, "default-src 'none'; ")
 	assert.Contains(t, first, "; form-action 'self'; base-uri 'none'; frame-ancestors *")
 	second, _ := policy(``)
-	assert.NotEqual(t, first, second, "a nonce serves once")
+	assert.NotEqual(t, first, second, "every page has a new nonce")
 
 	withReturn, _ := policy(`"flags":{"return_url":"https://bank.example/back?x=1"}`)
-	assert.Contains(t, withReturn, "form-action 'self' https://bank.example; ", "browsers check the redirect after the form too")
+	assert.Contains(t, withReturn, "form-action 'self' https://bank.example; ", "browsers apply form-action to the redirect too")
 	app, _ := policy(`"flags":{"return_url":"bank-app://kyc"}`)
 	assert.Contains(t, app, "form-action 'self' bank-app:; ")
 }
 
-func TestTheButtonsDecide(t *testing.T) {
+func TestPageDecision(t *testing.T) {
 	srv := NewServer(t)
-	for choice, outcome := range map[string]string{"approve": "approved", "reject": "rejected", "manual_check": "manual_check"} {
+	for decision, outcome := range map[string]string{"approve": "approved", "reject": "rejected", "manual_check": "manual_check"} {
 		token := begin(t, srv, "")
-		page := decideAs(t, srv, token, choice)
+		page := submitDecision(t, srv, token, decision)
 		assert.Equal(t, 200, page.status)
-		shows(t, page, `window.parent.postMessage("DONE", "*")`, "<code dir=\"ltr\">"+outcome+"</code>", "so nobody was told")
+		assertShows(t, page, `window.parent.postMessage("DONE", "*")`, "<code dir=\"ltr\">"+outcome+"</code>", "so no one was notified")
 		assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"result":"`+outcome+`"`)
 	}
 	token := begin(t, srv, "")
-	assert.Equal(t, 400, decideAs(t, srv, token, "").status)
+	assert.Equal(t, 400, submitDecision(t, srv, token, "").status)
 	assert.Equal(t, 400, post(t, srv.WidgetURL+"/", asForm, "%zz").status)
 	ses, _ := srv.Session(identomat.Token(token))
 	assert.Equal(t, "in_progress", ses.Outcome)
 }
 
-func TestTheWidgetReturnsToTheCompany(t *testing.T) {
+func TestPageReturnURL(t *testing.T) {
 	srv := NewServer(t)
 	for returnURL, want := range map[string]string{
 		"https://bank.example/kyc/return":   "https://bank.example/kyc/return?session_token=",
@@ -110,16 +110,16 @@ func TestTheWidgetReturnsToTheCompany(t *testing.T) {
 		"bank-app://kyc":                    "bank-app://kyc?session_token=",
 	} {
 		token := begin(t, srv, `"flags":{"return_url":"`+returnURL+`"}`)
-		reply := decideAs(t, srv, token, "approve")
-		assert.Equal(t, http.StatusSeeOther, reply.status)
+		resp := submitDecision(t, srv, token, "approve")
+		assert.Equal(t, http.StatusSeeOther, resp.status)
 		if !strings.Contains(want, "TOKEN") {
 			want += "TOKEN"
 		}
-		assert.Equal(t, strings.Replace(want, "TOKEN", token, 1), reply.header.Get("Location"))
+		assert.Equal(t, strings.Replace(want, "TOKEN", token, 1), resp.header.Get("Location"))
 	}
 }
 
-func TestTheWidgetTurnsAwaySessionsThatAreNotOpen(t *testing.T) {
+func TestPageOfClosedSession(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	srv := NewServer(t, WithClock(func() time.Time { return now }))
 	finished := begin(t, srv, "")
@@ -143,12 +143,12 @@ func TestTheWidgetTurnsAwaySessionsThatAreNotOpen(t *testing.T) {
 	} {
 		page := openPage(t, srv.WidgetURL+"/?session_token="+url.QueryEscape(test.token))
 		assert.Equal(t, test.status, page.status, test.text)
-		shows(t, page, test.text)
-		hides(t, page, "<form")
+		assertShows(t, page, test.text)
+		assertHides(t, page, "<form")
 
-		page = decideAs(t, srv, test.token, "reject")
+		page = submitDecision(t, srv, test.token, "reject")
 		assert.Equal(t, test.status, page.status, test.text)
-		shows(t, page, test.text)
+		assertShows(t, page, test.text)
 	}
 	ses, _ := srv.Session(identomat.Token(finished))
 	assert.Equal(t, "approved", ses.Outcome)
@@ -156,18 +156,18 @@ func TestTheWidgetTurnsAwaySessionsThatAreNotOpen(t *testing.T) {
 	assert.Equal(t, "in_progress", ses.Outcome)
 }
 
-func TestASessionLivesAsLongAsItShould(t *testing.T) {
+func TestSessionLifetime(t *testing.T) {
 	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		members string
 		from    time.Duration
 		until   time.Duration
 	}{
-		"fifteen minutes":           {``, 0, 15 * time.Minute},
-		"as its configuration says": {`"config_id":"long"`, 0, 60 * time.Minute},
-		"until its schedule ends":   {`"scheduleEndTime":"2026-01-01T12:05:00Z"`, 0, 5 * time.Minute},
-		"from its scheduled start":  {`"scheduleStartTime":"2026-01-01T13:00:00Z"`, time.Hour, 75 * time.Minute},
-		"in its schedule":           {`"scheduleStartTime":"2026-01-01T13:00:00Z","scheduleEndTime":"2026-01-01T14:05:00+01:00"`, time.Hour, 65 * time.Minute},
+		"fifteen minutes":          {``, 0, 15 * time.Minute},
+		"from the configuration":   {`"config_id":"long"`, 0, 60 * time.Minute},
+		"until the schedule ends":  {`"scheduleEndTime":"2026-01-01T12:05:00Z"`, 0, 5 * time.Minute},
+		"from the scheduled start": {`"scheduleStartTime":"2026-01-01T13:00:00Z"`, time.Hour, 75 * time.Minute},
+		"within the schedule":      {`"scheduleStartTime":"2026-01-01T13:00:00Z","scheduleEndTime":"2026-01-01T14:05:00+01:00"`, time.Hour, 65 * time.Minute},
 	} {
 		now := start
 		srv := NewServer(t, WithClock(func() time.Time { return now }), WithConfiguration(`{"id":"long","general":{"sessionLifetime":60},"steps":[]}`))
@@ -187,7 +187,7 @@ func TestASessionLivesAsLongAsItShould(t *testing.T) {
 	}
 }
 
-func TestTheWidgetHostHasNoOtherPages(t *testing.T) {
+func TestNoOtherPages(t *testing.T) {
 	srv := NewServer(t)
 	assert.Equal(t, 404, openPage(t, srv.WidgetURL+"/favicon.ico").status)
 	assert.Equal(t, 404, openPage(t, srv.APIURL+"/").status)

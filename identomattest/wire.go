@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// object is a JSON object that keeps the order of its members: replies list their
-// members in the order of the documents, and a duplicate name is an error.
+// object is a JSON object that keeps the order of its members, so that responses have their members
+// in the order of the API reference. Decoding refuses duplicate names.
 type object []member
 
 type member struct {
@@ -29,35 +29,35 @@ func (o object) get(name string) (any, bool) {
 	return nil, false
 }
 
-// text is the string member of that name, or "".
+// text returns the string member with this name, or "".
 func (o object) text(name string) string {
 	v, _ := o.get(name)
 	s, _ := v.(string)
 	return s
 }
 
-// flag is the boolean member of that name, or false.
+// flag returns the boolean member with this name, or false.
 func (o object) flag(name string) bool {
 	v, _ := o.get(name)
 	b, _ := v.(bool)
 	return b
 }
 
-// child is the object member of that name, or an empty one.
+// child returns the object member with this name, or an empty object.
 func (o object) child(name string) object {
 	v, _ := o.get(name)
 	c, _ := v.(object)
 	return c
 }
 
-// list is the array member of that name, or an empty one.
+// list returns the array member with this name, or nil.
 func (o object) list(name string) []any {
 	v, _ := o.get(name)
 	l, _ := v.([]any)
 	return l
 }
 
-// texts are the strings of the array member of that name.
+// texts returns the strings in the array member with this name.
 func (o object) texts(name string) []string {
 	var out []string
 	for _, v := range o.list(name) {
@@ -68,7 +68,7 @@ func (o object) texts(name string) []string {
 	return out
 }
 
-// integer is the integer member of that name, or the fallback.
+// integer returns the integer member with this name, or the fallback.
 func (o object) integer(name string, fallback int) int {
 	v, _ := o.get(name)
 	n, ok := v.(json.Number)
@@ -82,10 +82,10 @@ func (o object) integer(name string, fallback int) int {
 	return i
 }
 
-var errNotJSON = errors.New("the body is not one JSON document")
+var errNotJSON = errors.New("the body is not a single valid JSON value")
 
-// decodeJSON reads exactly one JSON document into object, []any, string,
-// json.Number, bool or nil. A name that comes twice in an object is refused.
+// decodeJSON decodes exactly one JSON value into object, []any, string, json.Number, bool or nil.
+// A duplicate name in an object is an error.
 func decodeJSON(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errNotJSON
@@ -102,15 +102,15 @@ func decodeJSON(data []byte) (any, error) {
 	return v, nil
 }
 
-// Bounds of a request. No document nests or names nearly as much, and what is beyond them
-// would cost the server its stack or its time.
+// Limits of a request, far above what the API needs. Deeper nesting could exhaust the stack, and
+// looking for duplicates among more names would take too long.
 const (
 	maxDepth = 100
 	maxNames = 1000
 )
 
-// closing reads the bracket that ends an object or an array.
-func closing(dec *json.Decoder) error {
+// readClosing reads the delimiter that closes an object or an array.
+func readClosing(dec *json.Decoder) error {
 	if _, err := dec.Token(); err != nil {
 		return errNotJSON
 	}
@@ -141,8 +141,8 @@ func decodeValue(dec *json.Decoder, depth int) (any, error) {
 			if !ok {
 				return nil, errNotJSON
 			}
-			if _, twice := o.get(name); twice {
-				return nil, fmt.Errorf("the name %q comes twice", name)
+			if _, duplicate := o.get(name); duplicate {
+				return nil, fmt.Errorf("duplicate name %q", name)
 			}
 			if len(o) == maxNames {
 				return nil, errNotJSON
@@ -153,7 +153,7 @@ func decodeValue(dec *json.Decoder, depth int) (any, error) {
 			}
 			o = append(o, member{name, v})
 		}
-		return o, closing(dec)
+		return o, readClosing(dec)
 	case '[':
 		l := []any{}
 		for dec.More() {
@@ -163,13 +163,12 @@ func decodeValue(dec *json.Decoder, depth int) (any, error) {
 			}
 			l = append(l, v)
 		}
-		return l, closing(dec)
+		return l, readClosing(dec)
 	}
 	return nil, errNotJSON
 }
 
-// encodeJSON writes JSON the way the service does: "/" is escaped, and so is
-// everything outside ASCII.
+// encodeJSON encodes v as the service does: it escapes "/" and everything outside ASCII.
 func encodeJSON(v any) []byte { return appendJSON(nil, v) }
 
 func appendJSON(b []byte, v any) []byte {
@@ -214,7 +213,7 @@ func appendJSON(b []byte, v any) []byte {
 		}
 		return append(b, '}')
 	}
-	panic(fmt.Sprintf("identomattest: %T in a reply", v))
+	panic(fmt.Sprintf("identomattest: %T in a response", v))
 }
 
 func appendString(b []byte, s string) []byte {
@@ -241,12 +240,12 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// mustObject reads a JSON object written in this package.
+// mustObject decodes a JSON object that is built into this package.
 func mustObject(text string) object {
 	v, err := decodeJSON([]byte(text))
 	o, ok := v.(object)
 	if err != nil || !ok {
-		panic(fmt.Sprintf("identomattest: a built-in document is not an object: %v", err))
+		panic(fmt.Sprintf("identomattest: built-in JSON is not an object: %v", err))
 	}
 	return o
 }

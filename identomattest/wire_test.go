@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shape lists every path of a JSON document with the type of what stands there.
-// The items of an array share a path.
+// shape returns the paths of a JSON value and the type of the value at each. All items of an array have
+// the same path.
 func shape(t *testing.T, text string) map[string]string {
 	t.Helper()
 	var v any
@@ -43,7 +43,7 @@ func shape(t *testing.T, text string) map[string]string {
 	return out
 }
 
-// sample is a reply printed in the documents.
+// sample returns a sample response of the API reference.
 func sample(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name + ".json")
@@ -51,7 +51,7 @@ func sample(t *testing.T, name string) string {
 	return string(data)
 }
 
-func TestRepliesEscapeAsTheServiceDoes(t *testing.T) {
+func TestEncodeJSONEscapes(t *testing.T) {
 	assert.Equal(t, `{"a\/b":"\u10dc\u10d8\u10dc\u10dd \ud83d\ude00 \"\\\n\r\t\u0001\u007f","n":[null,true,1,2.5,{},[]]}`,
 		string(encodeJSON(object{
 			{"a/b", "ნინო 😀 \"\\\n\r\t\x01\x7f"},
@@ -59,12 +59,12 @@ func TestRepliesEscapeAsTheServiceDoes(t *testing.T) {
 		})))
 }
 
-func TestOnlyOneWellFormedDocumentIsRead(t *testing.T) {
+func TestDecodeJSON(t *testing.T) {
 	for _, text := range []string{``, `{`, `{"a"}`, `{"a":1,}`, `{"a":1,"a":1}`, `[1,]`, `1 2`, `{} x`, "\"\xff\"", `nul`, `]`} {
 		_, err := decodeJSON([]byte(text))
 		require.Error(t, err, text)
 	}
 	v, err := decodeJSON([]byte(` {"b":[1,"x",null,true,{"c":{}}],"a":2} `))
 	require.NoError(t, err)
-	assert.Equal(t, `{"b":[1,"x",null,true,{"c":{}}],"a":2}`, string(encodeJSON(v)), "the order is kept")
+	assert.Equal(t, `{"b":[1,"x",null,true,{"c":{}}],"a":2}`, string(encodeJSON(v)), "the order of members is kept")
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// words are the texts of the page in one language.
-type words map[string]string
+// translation holds the texts of the page in one language, by key.
+type translation map[string]string
 
-func (w words) text(key string, args ...any) string {
-	text, ok := w[key]
+func (t translation) text(key string, args ...any) string {
+	text, ok := t[key]
 	if !ok {
 		text = english()[key]
 	}
@@ -27,50 +27,52 @@ func (w words) text(key string, args ...any) string {
 	return text
 }
 
-var dictionary = sync.OnceValue(func() map[string]words {
+var translations = sync.OnceValue(func() map[string]translation {
 	data, err := templates.ReadFile("templates/words.json")
 	must(err)
-	var out map[string]words
+	var out map[string]translation
 	must(json.Unmarshal(data, &out))
 	return out
 })
 
-func english() words { return dictionary()["en"] }
+func english() translation { return translations()["en"] }
 
-// wordsFor falls back to English. The titles of a session may know the language all the same.
-func wordsFor(language string) (w words, lang string) {
-	if w, ok := dictionary()[language]; ok {
-		return w, language
+// translationFor returns the translation for a language, or else the English one, and its language.
+func translationFor(language string) (t translation, lang string) {
+	if t, ok := translations()[language]; ok {
+		return t, language
 	}
 	return english(), "en"
 }
 
-// phrase is a text and its language, when that is not the language of the page.
+// phrase is a text. Lang is its language, or "" for the language of the page.
 type phrase struct{ Text, Lang string }
 
-// foreign is the lang attribute of a text in a language, or "" for the page's own.
-func (p *page) foreign(language string) string {
+// langAttr returns the HTML lang attribute for a text in this language, or "" if it is the language of
+// the page.
+func (p *page) langAttr(language string) string {
 	if language == p.Lang {
 		return ""
 	}
 	return htmlLang(language)
 }
 
-// translated reads a text or an object of languages: the session's language, English, any.
-func (p *page) translated(o object, name string) phrase {
+// localized returns the member of an object that is a string or an object with one string per
+// language. It prefers the language of the session, then English, then the first language.
+func (p *page) localized(o object, name string) phrase {
 	v, _ := o.get(name)
 	switch v := v.(type) {
 	case string:
 		return phrase{Text: v}
 	case object:
-		out := pick(v, p.language)
-		out.Lang = p.foreign(out.Lang)
+		out := pickText(v, p.language)
+		out.Lang = p.langAttr(out.Lang)
 		return out
 	}
 	return phrase{}
 }
 
-func pick(texts object, language string) phrase {
+func pickText(texts object, language string) phrase {
 	for _, code := range []string{language, "en"} {
 		if text := texts.text(code); text != "" {
 			return phrase{text, code}
@@ -84,18 +86,18 @@ func pick(texts object, language string) phrase {
 	return phrase{}
 }
 
-// titleOf is the title of a step, or what the guide calls its type.
+// titleOf returns the title of a step or, if it has none, the guide's name for its type.
 func (p *page) titleOf(step object) phrase {
-	if title := p.translated(step, "title"); title.Text != "" {
+	if title := p.localized(step, "title"); title.Text != "" {
 		return title
 	}
-	if text := p.words["title_"+step.text("type")]; text != "" {
+	if text := p.translation["title_"+step.text("type")]; text != "" {
 		return phrase{Text: text}
 	}
 	return phrase{Text: strings.ReplaceAll(step.text("type"), "-", " ")}
 }
 
-// languageCodes are those of the language step's documentation, in its order.
+// languageCodes are the languages in the documentation of the language step, in its order.
 var languageCodes = []string{
 	"en", "ka", "es", "uk", "gr", "it", "de", "ru", "uz", "ro", "tr", "ar", "pl", "bn", "hi", "hy", "az", "ja", "pt", "fr", "kk", "sv",
 }
@@ -115,7 +117,8 @@ func languageName(code string) string {
 
 var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
-// htmlLang is the language tag of a code of the service, which calls Greek "gr".
+// htmlLang returns the language tag for one of the service's language codes. The service's code for
+// Greek is "gr".
 func htmlLang(code string) string {
 	switch {
 	case code == "gr":
@@ -149,15 +152,15 @@ func countryName(code string) string {
 
 var phoneFormat = regexp.MustCompile(`^\+?[0-9]{5,15}$`)
 
-// newCode is a one-time password of four digits, as the documented callback has.
+// newCode returns a one-time password of four digits, like that of the documented callback.
 func newCode() string {
 	n, err := rand.Int(rand.Reader, big.NewInt(10000))
 	must(err)
 	return fmt.Sprintf("%04d", n)
 }
 
-// oneTimePassword is the callback that goes with a code. No document shows the one about email
-// beyond its type.
+// oneTimePassword returns the callback for a one-time password. Identomat's API documentation shows only
+// the type of the callback for email.
 func oneTimePassword(token, stepType, contact, code string) *Callback {
 	if stepType == "email" {
 		c := PlainCallback("email-one-time-password-request", identomat.Token(token))
@@ -167,7 +170,7 @@ func oneTimePassword(token, stepType, contact, code string) *Callback {
 	return &c
 }
 
-// icons names a drawing of the template per type of step.
+// icons maps the type of a step to the name of its icon in the template.
 var icons = map[string]string{
 	"language": "globe", "identity-document": "card", "liveness": "face", "general-document": "home", "face-document": "selfie",
 	"company": "company", "beneficiaries": "people", "kyb-review": "check", "video-call": "video", "phone-number": "phone",

@@ -1,5 +1,5 @@
-// Identomat-sandbox runs a fake Identomat for local development and for tests of services
-// in any language. See the README beside it, or run it with -help.
+// Identomat-sandbox runs a fake Identomat for local development and for testing services in any
+// language. See its README, or run it with -help.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal kills the process
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
@@ -35,40 +35,41 @@ func main() {
 	}
 }
 
-// errUsage is a wrong flag, which the flag package has explained.
+// errUsage means a wrong flag. The flag package has already printed the error.
 var errUsage = errors.New("wrong usage")
 
+// settings are the values of the flags.
 type settings struct {
 	addr, apiAddr                      string
 	companyKey, secretKey, callbackKey string
 	requireHMAC, public, allowUnknown  bool
 	callbackURL, statusCallback        string
-	configFiles, hosts                 texts
+	configFiles, hosts                 stringList
 	quiet                              bool
 }
 
-// texts is a flag that may be given several times.
-type texts []string
+// stringList is the value of a flag that can be repeated.
+type stringList []string
 
-func (t *texts) String() string     { return strings.Join(*t, ",") }
-func (t *texts) Set(s string) error { *t = append(*t, s); return nil }
+func (l *stringList) String() string     { return strings.Join(*l, ",") }
+func (l *stringList) Set(s string) error { *l = append(*l, s); return nil }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("identomat-sandbox", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`address` of the widget host, the page and the control API")
-	flags.StringVar(&s.apiAddr, "api-addr", "", "`address` of the external-api host (default: the next free port after -addr)")
-	flags.BoolVar(&s.public, "public", false, "allow addresses that other machines reach: they can decide every session")
-	flags.Var(&s.hosts, "host", "a `name` by which the control API may be called, such as that of a container; may be repeated")
-	flags.StringVar(&s.companyKey, "company-key", identomattest.DefaultCompanyKey, "the company `key` that the server knows")
-	flags.StringVar(&s.secretKey, "secret-key", identomattest.DefaultSecretKey, "the `key` of signatures")
-	flags.StringVar(&s.callbackKey, "callback-key", identomattest.DefaultCallbackKey, "the `key` that callbacks bear as callbackApiKey")
-	flags.BoolVar(&s.requireHMAC, "require-hmac", false, "refuse requests without a signature")
-	flags.StringVar(&s.callbackURL, "callback-url", "", "`URL` that callbacks are posted to")
-	flags.StringVar(&s.statusCallback, "status-callback", "", "`type` of a callback that tells -callback-url of every decision (default: none, because no type is published)")
-	flags.Var(&s.configFiles, "config", "a JSON `file` with a session configuration, as get-session-config answers; may be repeated")
-	flags.BoolVar(&s.allowUnknown, "allow-unknown", false, "let parameters, flags, steps and questions pass that no document lists")
+	flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`address` of the widget host, which also serves the page and the control API")
+	flags.StringVar(&s.apiAddr, "api-addr", "", "`address` of the API host (default the next free port after that of -addr)")
+	flags.BoolVar(&s.public, "public", false, "allow addresses that other machines can reach; they can then decide every session")
+	flags.Var(&s.hosts, "host", "accept this host `name` for the control API, such as the name of a container; can be repeated")
+	flags.StringVar(&s.companyKey, "company-key", identomattest.DefaultCompanyKey, "the company `key` that the server accepts")
+	flags.StringVar(&s.secretKey, "secret-key", identomattest.DefaultSecretKey, "the secret `key` of signatures")
+	flags.StringVar(&s.callbackKey, "callback-key", identomattest.DefaultCallbackKey, "the `key` that callbacks carry as callbackApiKey")
+	flags.BoolVar(&s.requireHMAC, "require-hmac", false, "refuse unsigned requests")
+	flags.StringVar(&s.callbackURL, "callback-url", "", "post callbacks to this `URL`")
+	flags.StringVar(&s.statusCallback, "status-callback", "", "post a callback of this `type` to -callback-url after every decision (default none: Identomat does not publish its types)")
+	flags.Var(&s.configFiles, "config", "add the session configuration in this JSON `file`, in the format of a get-session-config result; can be repeated")
+	flags.BoolVar(&s.allowUnknown, "allow-unknown", false, "accept parameters, flags, steps and questions that Identomat's documentation does not list")
 	flags.BoolVar(&s.quiet, "quiet", false, "do not log refused requests")
 	flags.Usage = func() { usage(flags) }
 	if err := flags.Parse(args); err != nil {
@@ -78,22 +79,22 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return s, errUsage
 	}
 	if flags.NArg() > 0 {
-		return s, fmt.Errorf("%q is no flag: see -help", flags.Arg(0))
+		return s, fmt.Errorf("unexpected argument %q; see -help", flags.Arg(0))
 	}
 	return s, s.check()
 }
 
 func usage(flags *flag.FlagSet) {
-	fmt.Fprint(flags.Output(), `Identomat-sandbox runs a fake Identomat: the API of both hosts, the page for the browser and
-a control API. Nothing leaves the machine and no account is needed.
+	fmt.Fprint(flags.Output(), `Identomat-sandbox runs a fake Identomat: both hosts of the API, the page for the browser and a
+control API. It needs no account. It connects to no other server except to post callbacks.
 
-usage: identomat-sandbox [flags]
+Usage: identomat-sandbox [flags]
 
 `)
 	flags.PrintDefaults()
 	fmt.Fprint(flags.Output(), `
-The control API decides sessions, breaks replies and sends callbacks: GET /_sandbox/ of the widget
-host lists its paths, and the README describes them:
+The control API decides sessions, adds faults and sends callbacks. GET /_sandbox/ on the widget
+host lists its paths. The README documents them:
 https://pkg.go.dev/github.com/identomat-go/identomat/cmd/identomat-sandbox
 `)
 }
@@ -105,14 +106,14 @@ func (s *settings) check() error {
 		}
 		host, port, err := net.SplitHostPort(a.addr)
 		if err != nil {
-			return fmt.Errorf("%s %q is no address such as 127.0.0.1:8080", a.name, a.addr)
+			return fmt.Errorf("%s %q is not an address such as 127.0.0.1:8080", a.name, a.addr)
 		}
 		if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-			return fmt.Errorf("%s %q: the port is no number up to 65535", a.name, a.addr)
+			return fmt.Errorf("%s %q: the port is not a number from 0 to 65535", a.name, a.addr)
 		}
 		ip := net.ParseIP(host)
 		if !s.public && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return fmt.Errorf("%s %q can be reached by other machines, which could decide every session: add -public to allow it", a.name, a.addr)
+			return fmt.Errorf("%s %q: other machines can reach this address and decide every session; add -public to allow it", a.name, a.addr)
 		}
 	}
 	for _, k := range []struct{ name, key string }{{"-company-key", s.companyKey}, {"-secret-key", s.secretKey}, {"-callback-key", s.callbackKey}} {
@@ -123,10 +124,10 @@ func (s *settings) check() error {
 	if s.callbackURL != "" {
 		u, err := url.Parse(s.callbackURL)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return errors.New("-callback-url is no http URL")
+			return errors.New("-callback-url is not an http URL")
 		}
 	} else if s.statusCallback != "" {
-		return errors.New("-status-callback needs -callback-url")
+		return errors.New("-status-callback requires -callback-url")
 	}
 	return nil
 }
@@ -176,7 +177,7 @@ func (s *settings) start(stderr io.Writer) (*identomattest.Server, error) {
 	}
 	candidates := []string{s.apiAddr}
 	if s.apiAddr == "" {
-		host, port, _ := net.SplitHostPort(s.addr) // check has seen it
+		host, port, _ := net.SplitHostPort(s.addr) // validated by check
 		n, _ := strconv.Atoi(port)
 		candidates = nil
 		for next := n + 1; n > 0 && next <= min(n+100, 65535); next++ {
@@ -190,28 +191,30 @@ func (s *settings) start(stderr io.Writer) (*identomattest.Server, error) {
 			return srv, nil
 		}
 		var op *net.OpError
-		taken := errors.Is(err, syscall.EADDRINUSE) && errors.As(err, &op)
-		if taken && i < len(candidates)-1 && op.Addr != nil && sameAddress(op.Addr.String(), candidate) {
+		inUse := errors.Is(err, syscall.EADDRINUSE) && errors.As(err, &op)
+		if inUse && i < len(candidates)-1 && op.Addr != nil && samePort(op.Addr.String(), candidate) {
 			continue
 		}
-		if taken {
-			return nil, fmt.Errorf("the address %s is taken by another program: choose another one with -addr or -api-addr", op.Addr)
+		if inUse {
+			return nil, fmt.Errorf("the address %s is already in use; choose another with -addr or -api-addr", op.Addr)
 		}
 		return nil, fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "identomattest: "))
 	}
 	return nil, errors.New("no port is free")
 }
 
-func sameAddress(a, b string) bool {
+// samePort reports whether two addresses have the same port.
+func samePort(a, b string) bool {
 	_, portA, _ := net.SplitHostPort(a)
 	_, portB, _ := net.SplitHostPort(b)
 	return portA == portB
 }
 
-// welcome is what is printed first: environment variables to paste, and a command to try.
+// welcome returns the text that is printed at startup: environment variables to paste, and commands to
+// try.
 func welcome(srv *identomattest.Server, s settings) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `A fake Identomat is running. No identity is verified by it. Ctrl-C stops it.
+	fmt.Fprintf(&b, `A fake Identomat is running. It verifies no identity. Stop it with Ctrl-C.
 
 export IDENTOMAT_WIDGET_URL=%s
 export IDENTOMAT_API_URL=%s
@@ -220,11 +223,11 @@ export IDENTOMAT_SECRET_KEY=%s
 export IDENTOMAT_CALLBACK_KEYS=%s
 `, quote(srv.WidgetURL), quote(srv.APIURL), quote(s.companyKey), quote(s.secretKey), quote(s.callbackKey))
 	fmt.Fprintf(&b, `
-Begin a session, open %s/?session_token=… in a browser, or decide it at once:
+Begin a session and open %s/?session_token=… in a browser, or decide the session with curl:
 
 `, srv.WidgetURL)
 	if s.requireHMAC {
-		b.WriteString("# -require-hmac is set: requests to the two hosts need a signature, which curl does not make\n")
+		b.WriteString("# -require-hmac is set: begin/ needs a signature, which curl cannot make\n")
 	}
 	fmt.Fprintf(&b, `curl %s -F company_key=%s
 curl -X POST %s
@@ -232,7 +235,7 @@ curl -X POST %s
 	return b.String()
 }
 
-// quote makes one word of a text for a POSIX shell.
+// quote quotes s as one word for a POSIX shell.
 func quote(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r))

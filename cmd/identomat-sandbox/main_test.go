@@ -25,7 +25,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// TestMain lets the test binary be the command, so that the tests see a process of its own.
+// TestMain runs the test binary as the command if IDENTOMAT_SANDBOX_RUN is set, so that the tests can
+// start the command as a process.
 func TestMain(m *testing.M) {
 	if os.Getenv("IDENTOMAT_SANDBOX_RUN") != "" {
 		main()
@@ -38,7 +39,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	// A process that should have ended and has not is ended with the test.
+	// Kill the process if it does not exit by itself.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
@@ -84,7 +85,7 @@ func start(t *testing.T, args ...string) *sandbox {
 	return s
 }
 
-// stop ends the process as Ctrl-C or an orchestrator does, and returns its exit code.
+// stop sends a signal to the process, waits for it and returns its exit code.
 func (s *sandbox) stop(t *testing.T, signal os.Signal) int {
 	t.Helper()
 	require.NoError(t, s.cmd.Process.Signal(signal))
@@ -93,7 +94,7 @@ func (s *sandbox) stop(t *testing.T, signal os.Signal) int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-func TestTheSandboxStartsPrintsAndStops(t *testing.T) {
+func TestStartAndStop(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		s := start(t, "-addr", "127.0.0.1:0")
 		assert.Equal(t, identomattest.DefaultCompanyKey, s.key)
@@ -108,11 +109,10 @@ func TestTheSandboxStartsPrintsAndStops(t *testing.T) {
 	}
 }
 
-func TestTheSecondHostTakesTheNextFreePort(t *testing.T) {
+func TestAPIHostPort(t *testing.T) {
 	first := start(t, "-addr", "127.0.0.1:0")
 	defer first.stop(t, os.Interrupt)
-	// Somebody else sits on the port after the second's: the API host goes past it, or past
-	// whatever else sits there.
+	// The API host uses a later port if the next one is in use.
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr := ln.Addr().String()
@@ -125,53 +125,53 @@ func TestTheSecondHostTakesTheNextFreePort(t *testing.T) {
 	assert.Equal(t, 0, third.stop(t, os.Interrupt))
 }
 
-func TestAPortThatIsTakenIsPassedOver(t *testing.T) {
-	// Two neighbouring ports: the first for the widget, the second taken.
+func TestAPIHostSkipsPortInUse(t *testing.T) {
+	// Find two adjacent ports: one for the widget host, and a second that is in use.
 	for range 50 {
 		widget, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
 		port := widget.Addr().(*net.TCPAddr).Port
-		taken, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port + 1})
+		inUse, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port + 1})
 		require.NoError(t, widget.Close())
 		if err != nil {
 			continue
 		}
-		defer taken.Close()
+		defer inUse.Close()
 		s := start(t, "-addr", widget.Addr().String())
-		assert.NotEqual(t, "http://"+taken.Addr().String(), s.api)
+		assert.NotEqual(t, "http://"+inUse.Addr().String(), s.api)
 		assert.Equal(t, 0, s.stop(t, os.Interrupt))
 		return
 	}
-	t.Skip("no two neighbouring ports are free")
+	t.Skip("found no two adjacent free ports")
 }
 
-func TestWrongFlagsAreExplained(t *testing.T) {
+func TestWrongFlags(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken.json")
 	require.NoError(t, os.WriteFile(broken, []byte(`{"steps":[]}`), 0o600))
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	inUse, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer taken.Close()
+	defer inUse.Close()
 	for _, test := range []struct {
 		args []string
 		code int
 		text string
 	}{
-		{[]string{"-addr", ":8080"}, 1, "can be reached by other machines"},
+		{[]string{"-addr", ":8080"}, 1, "other machines can reach this address"},
 		{[]string{"-addr", "0.0.0.0:8080"}, 1, "add -public"},
 		{[]string{"-addr", "example.com:8080"}, 1, "add -public"},
 		{[]string{"-addr", "127.0.0.1:0", "-api-addr", "192.0.2.1:1"}, 1, "-api-addr"},
-		{[]string{"-addr", "8080"}, 1, "no address such as"},
-		{[]string{"-addr", "127.0.0.1:http"}, 1, "the port is no number"},
-		{[]string{"-addr", taken.Addr().String()}, 1, "is taken by another program"},
-		{[]string{"-addr", "127.0.0.1:0", "-api-addr", taken.Addr().String()}, 1, "is taken by another program"},
+		{[]string{"-addr", "8080"}, 1, "is not an address such as"},
+		{[]string{"-addr", "127.0.0.1:http"}, 1, "the port is not a number"},
+		{[]string{"-addr", inUse.Addr().String()}, 1, "is already in use"},
+		{[]string{"-addr", "127.0.0.1:0", "-api-addr", inUse.Addr().String()}, 1, "is already in use"},
 		{[]string{"-company-key", ""}, 1, "-company-key is empty"},
-		{[]string{"-callback-url", "bank.example"}, 1, "-callback-url is no http URL"},
-		{[]string{"-status-callback", "status"}, 1, "-status-callback needs -callback-url"},
+		{[]string{"-callback-url", "bank.example"}, 1, "-callback-url is not an http URL"},
+		{[]string{"-status-callback", "status"}, 1, "-status-callback requires -callback-url"},
 		{[]string{"-config", "no such file"}, 1, "-config: open no such file"},
-		{[]string{"-config", broken}, 1, "a configuration needs an id"},
-		{[]string{"8080"}, 1, `"8080" is no flag`},
+		{[]string{"-config", broken}, 1, "a configuration must be an object with an id"},
+		{[]string{"8080"}, 1, `unexpected argument "8080"`},
 		{[]string{"-port", "8080"}, 2, "flag provided but not defined: -port"},
-		{[]string{"-help"}, 0, "GET /_sandbox/ of the widget"},
+		{[]string{"-help"}, 0, "GET /_sandbox/ on the widget"},
 	} {
 		cmd := command(t, test.args...)
 		out, _ := cmd.CombinedOutput()
@@ -180,13 +180,13 @@ func TestWrongFlagsAreExplained(t *testing.T) {
 	}
 }
 
-func TestTheSandboxTakesKeysAndConfigurations(t *testing.T) {
+func TestFlags(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "kyc.json")
 	require.NoError(t, os.WriteFile(config, []byte(`{"id":"kyc","steps":[{"type":"liveness","key":"face"}]}`), 0o600))
 	s := start(t, "-addr", "127.0.0.1:0", "-company-key", "it's a key", "-secret-key", "other-secret", "-callback-key", "other-callback", "-config", config,
 		"-require-hmac", "-host", "identomat", "-allow-unknown", "-callback-url", "http://127.0.0.1:1/")
 	assert.Contains(t, s.printed, `export IDENTOMAT_COMPANY_KEY='it'\''s a key'`)
-	assert.Contains(t, s.printed, "need a signature")
+	assert.Contains(t, s.printed, "needs a signature")
 	assert.Equal(t, `"COMPANY_KEY_INVALID"`, call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"it's a key","config_id":"kyc"}`))
 	assert.Equal(t, 0, s.stop(t, os.Interrupt))
 	assert.Contains(t, s.stderr.String(), "begin/ refused: the request is not signed")
@@ -199,26 +199,26 @@ func TestTheSandboxTakesKeysAndConfigurations(t *testing.T) {
 	assert.NotContains(t, quiet.stderr.String(), "refused")
 
 	public := start(t, "-addr", ":0", "-public")
-	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, public.widget, "an address that can be called")
+	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, public.widget, "the printed address can be dialed")
 	assert.Equal(t, 0, public.stop(t, os.Interrupt))
 }
 
-func TestTheSandboxTellsTheCompanyOfEveryDecision(t *testing.T) {
-	told := make(chan string, 1)
+func TestStatusCallback(t *testing.T) {
+	received := make(chan string, 1)
 	company := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		told <- string(body)
+		received <- string(body)
 	}))
 	defer company.Close()
-	s := start(t, "-addr", "127.0.0.1:0", "-callback-url", company.URL, "-status-callback", "status-of-a-test", "-callback-key", "callback-key-of-a-test")
+	s := start(t, "-addr", "127.0.0.1:0", "-callback-url", company.URL, "-status-callback", "status-from-test", "-callback-key", "callback-key-from-test")
 	defer s.stop(t, os.Interrupt)
 	token := strings.Trim(call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"`+s.key+`"}`), `"`)
 	call(t, http.MethodPost, s.widget+"/_sandbox/sessions/"+token+"/approve", "")
 	select {
-	case body := <-told:
-		assert.JSONEq(t, `{"callbackApiKey":"callback-key-of-a-test","type":"status-of-a-test","sessionId":"`+token+`"}`, body)
+	case body := <-received:
+		assert.JSONEq(t, `{"callbackApiKey":"callback-key-from-test","type":"status-from-test","sessionId":"`+token+`"}`, body)
 	default:
-		t.Error("nothing was told before the decision was answered")
+		t.Error("approve returned before the status callback was posted")
 	}
 }
 
@@ -235,21 +235,21 @@ func call(t *testing.T, method, url, body string) string {
 	return string(data)
 }
 
-func TestAnEndedContextEndsTheServer(t *testing.T) {
+func TestRunStopsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
 	require.NoError(t, run(ctx, []string{"-addr", "127.0.0.1:0"}, &out, &errs))
 	assert.Contains(t, out.String(), "export IDENTOMAT_API_URL=")
-	require.Error(t, run(ctx, []string{"-addr", "127.0.0.1:0"}, full{}, &errs), "nobody would know the port")
+	require.Error(t, run(ctx, []string{"-addr", "127.0.0.1:0"}, failingWriter{}, &errs), "run must fail if it cannot print the addresses")
 }
 
-type full struct{}
+type failingWriter struct{}
 
-func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+func (failingWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-// printedCommands are the commands of the API reference, as they stand there.
-func printedCommands(t *testing.T) map[string]string {
+// referenceCommands returns the curl commands of the API reference by operation, unchanged.
+func referenceCommands(t *testing.T) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/commands.txt")
 	require.NoError(t, err)
@@ -263,11 +263,12 @@ func printedCommands(t *testing.T) map[string]string {
 	return out
 }
 
-// The corrections are those that the documents need: a second example was copied for
-// end-video-call, delete-group's body is no JSON, and the export names no part.
-func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
+// TestReferenceCommands runs the curl commands of the API reference against the sandbox. It corrects
+// mistakes in the reference: the example of end-video-call has the wrong path, the body of delete-group
+// is not valid JSON, and export-session-as-pdf selects no part.
+func TestReferenceCommands(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("curl is not installed: the commands of the documents were not run")
+		t.Skip("curl is not installed")
 	}
 	s := start(t, "-addr", "127.0.0.1:0")
 	defer s.stop(t, os.Interrupt)
@@ -285,7 +286,7 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 		require.NoError(t, err, "%s\n%s", command, errs.String())
 		return string(out)
 	}
-	commands, used := printedCommands(t), map[string]bool{}
+	commands, used := referenceCommands(t), map[string]bool{}
 	token := "defg"
 	curl := func(name string, corrections ...string) string {
 		t.Helper()
@@ -296,10 +297,10 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 		)...).Replace(commands[name])
 		return shell(command)
 	}
-	id := func(reply string) string {
+	id := func(response string) string {
 		t.Helper()
-		found := regexp.MustCompile(`"([0-9a-f]{24})"`).FindStringSubmatch(reply)
-		require.NotNil(t, found, reply)
+		found := regexp.MustCompile(`"([0-9a-f]{24})"`).FindStringSubmatch(response)
+		require.NotNil(t, found, response)
 		return found[1]
 	}
 
@@ -307,9 +308,9 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 	steps := `[{"type":"identity-document"},{"type":"liveness"},{"type":"face-document"},{"type":"video-call"},
 		{"type":"general-document","flags":{"general_document_types":["bank_statement"]}},
 		{"type":"user-questionnaire","key":"user-questionnaire-1","questions":[{"type":"file","key":"question-1"}]}]`
-	begun := curl("begin/", "'flags={some_flags}'", `'flags={"skip_face":true,"skip_document":true}' -F 'steps=`+steps+`'`)
-	require.Regexp(t, `^"[0-9a-z]{40}"$`, begun)
-	token = strings.Trim(begun, `"`)
+	response := curl("begin/", "'flags={some_flags}'", `'flags={"skip_face":true,"skip_document":true}' -F 'steps=`+steps+`'`)
+	require.Regexp(t, `^"[0-9a-z]{40}"$`, response)
+	token = strings.Trim(response, `"`)
 	assert.Contains(t, curl("result/"), `{"result":"in_progress"`)
 	assert.Contains(t, shell("curl -X POST "+s.widget+"/_sandbox/sessions/"+token+"/approve"), `"outcome": "approved"`)
 	assert.Contains(t, curl("result/"), `{"result":"approved"`)
@@ -365,9 +366,9 @@ func TestTheCommandsOfTheDocumentsWork(t *testing.T) {
 	for name := range commands {
 		assert.True(t, used[name], "%s was not run", name)
 	}
-	var log struct{ Requests []identomattest.Request }
-	require.NoError(t, json.Unmarshal([]byte(shell("curl "+s.widget+"/_sandbox/requests")), &log))
-	for _, r := range log.Requests {
+	var recorded struct{ Requests []identomattest.Request }
+	require.NoError(t, json.Unmarshal([]byte(shell("curl "+s.widget+"/_sandbox/requests")), &recorded))
+	for _, r := range recorded.Requests {
 		assert.True(t, r.Processed, r.String())
 	}
 }

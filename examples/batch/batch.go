@@ -9,55 +9,57 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// Session is a line of the batch: your name for it, and its token.
+// Session is one session of the batch: your ID for it and its token.
 type Session struct {
 	ID    string
 	Token identomat.Token
 }
 
-// gone is written down for a session that does not exist any more.
+// gone is the journal's outcome for a session that no longer exists.
 const gone identomat.Outcome = "session_not_found"
 
-// maxFailures ends a batch: so many sessions in a row are no single errors.
+// maxFailures is how many sessions in a row may fail before the batch stops. So many failures point
+// to the service and not to single sessions.
 const maxFailures = 50
 
 // Batch reads the outcomes of many sessions.
 type Batch struct {
-	// Client carries the rate limit, so that repeated attempts count, too.
+	// Client has the rate limit, so that the limit counts retries too.
 	Client *identomat.Client
-	// Workers is how many sessions are read at the same time, one at least.
+	// Workers is the number of concurrent reads. Values below 1 mean 1.
 	Workers int
-	// Journal remembers what was read, for the next run.
+	// Journal records which sessions were read, for the next run.
 	Journal *Journal
-	// Progress is called after each session, by one goroutine at a time. It may be nil.
+	// Progress is called after each session, never concurrently. It may be nil.
 	Progress func(Report)
 }
 
 // Report counts sessions.
 type Report struct {
 	Total int
-	// Read are those in the journal, of which Before were there when the run began.
+	// Read counts the sessions in the journal. Before of them were there when the run began.
 	Read, Before int
-	// Pending are those without an outcome as yet, and Failed those that could not be read.
+	// Pending counts the sessions without an outcome yet, and Failed those that could not be read.
 	// The next run reads both again.
 	Pending, Failed int
-	// Last is the latest error of a single session.
+	// Last is the most recent error of a session.
 	Last error
 }
 
-// Done is the number of sessions that the run has looked at.
+// Done returns the number of sessions that were read or failed, including those that were already
+// in the journal.
 func (r Report) Done() int { return r.Read + r.Pending + r.Failed }
 
-type answer struct {
+type readResult struct {
 	id      string
 	outcome identomat.Outcome
 	err     error
 }
 
-// Run reads the sessions that are not in the journal. The error of a single session is
-// counted; it returns an error when to go on is pointless: when the context has ended, the
-// key is refused, the journal cannot be written, or too many sessions in a row have failed.
-// A run that ended early goes on where it was when it is run again.
+// Run reads the sessions that are not in the journal. It counts the errors of single sessions, and
+// returns an error only if continuing is pointless: if the context has ended, the service refuses
+// the key, the journal cannot be written, or too many sessions in a row have failed. The next Run
+// continues where this one stopped.
 func (b *Batch) Run(ctx context.Context, sessions []Session) (Report, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -71,7 +73,7 @@ func (b *Batch) Run(ctx context.Context, sessions []Session) (Report, error) {
 	before := len(sessions) - len(todo)
 	report := Report{Total: len(sessions), Read: before, Before: before}
 
-	queue, answers := make(chan Session), make(chan answer)
+	queue, results := make(chan Session), make(chan readResult)
 	go func() {
 		defer close(queue)
 		for _, s := range todo {
@@ -86,35 +88,35 @@ func (b *Batch) Run(ctx context.Context, sessions []Session) (Report, error) {
 	for range max(b.Workers, 1) {
 		workers.Go(func() {
 			for s := range queue {
-				answers <- b.read(ctx, s)
+				results <- b.read(ctx, s)
 			}
 		})
 	}
 	go func() {
 		workers.Wait()
-		close(answers)
+		close(results)
 	}()
 
-	inARow := 0
-	for a := range answers { // to the end, also after stop: the workers are waiting
+	failedInRow := 0
+	for res := range results { // also after stop, because the workers block on sending
 		switch {
-		case a.err != nil && ctx.Err() != nil:
-			continue // nothing is known about the session
-		case errors.Is(a.err, identomat.ErrInvalidKey):
-			stop(a.err)
+		case res.err != nil && ctx.Err() != nil:
+			continue // the end of the context says nothing about the session
+		case errors.Is(res.err, identomat.ErrInvalidKey):
+			stop(res.err)
 			continue
-		case a.err != nil:
+		case res.err != nil:
 			report.Failed++
-			report.Last = fmt.Errorf("%s: %w", a.id, a.err)
-			if inARow++; inARow == maxFailures {
-				stop(fmt.Errorf("%d sessions in a row have failed, the last with: %w", inARow, a.err))
+			report.Last = fmt.Errorf("%s: %w", res.id, res.err)
+			if failedInRow++; failedInRow == maxFailures {
+				stop(fmt.Errorf("%d sessions in a row failed, most recently with: %w", failedInRow, res.err))
 			}
-		case a.outcome == identomat.OutcomeInProgress || a.outcome == identomat.OutcomeManualCheck:
-			inARow = 0
+		case res.outcome == identomat.OutcomeInProgress || res.outcome == identomat.OutcomeManualCheck:
+			failedInRow = 0
 			report.Pending++
 		default:
-			inARow = 0
-			if err := b.Journal.Add(a.id, a.outcome); err != nil {
+			failedInRow = 0
+			if err := b.Journal.Add(res.id, res.outcome); err != nil {
 				stop(err)
 				continue
 			}
@@ -130,13 +132,13 @@ func (b *Batch) Run(ctx context.Context, sessions []Session) (Report, error) {
 	return report, context.Cause(ctx)
 }
 
-func (b *Batch) read(ctx context.Context, s Session) answer {
+func (b *Batch) read(ctx context.Context, s Session) readResult {
 	result, err := b.Client.Sessions.Result(ctx, s.Token)
 	switch {
 	case errors.Is(err, identomat.ErrSessionNotFound):
-		return answer{id: s.ID, outcome: gone}
+		return readResult{id: s.ID, outcome: gone}
 	case err != nil:
-		return answer{id: s.ID, err: err}
+		return readResult{id: s.ID, err: err}
 	}
-	return answer{id: s.ID, outcome: result.Outcome}
+	return readResult{id: s.ID, outcome: result.Outcome}
 }

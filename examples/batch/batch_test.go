@@ -21,11 +21,11 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// once turns the client's own repeats off, so that a fault is a failure.
-var once = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})
+// noRetry turns off the client's own retries, so that every fault fails a session.
+var noRetry = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})
 
-// begun are n sessions of the fake that were approved.
-func begun(t *testing.T, server *identomattest.Server, n int) []Session {
+// beginApproved begins n sessions of the fake and approves them.
+func beginApproved(t *testing.T, server *identomattest.Server, n int) []Session {
 	t.Helper()
 	client := server.Client()
 	sessions := make([]Session, n)
@@ -53,9 +53,9 @@ func lines(t *testing.T, name string) []string {
 	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
 }
 
-func TestSingleErrorsDoNotEndABatch(t *testing.T) {
+func TestBatchContinuesAfterSingleErrors(t *testing.T) {
 	server := identomattest.NewServer(t)
-	sessions := begun(t, server, 60)
+	sessions := beginApproved(t, server, 60)
 	require.NoError(t, server.Client().Sessions.Delete(t.Context(), sessions[10].Token))
 	require.NoError(t, server.Reject(sessions[20].Token, "low_similarity"))
 	waiting, err := server.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{})
@@ -64,7 +64,7 @@ func TestSingleErrorsDoNotEndABatch(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "journal")
 	var seen []int
 	batch := Batch{
-		Client: server.Client(once), Workers: 4, Journal: journal(t, name),
+		Client: server.Client(noRetry), Workers: 4, Journal: journal(t, name),
 		Progress: func(r Report) { seen = append(seen, r.Done()) },
 	}
 
@@ -73,7 +73,7 @@ func TestSingleErrorsDoNotEndABatch(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, report.Last, identomat.ErrUnexpectedResponse)
 	report.Last = nil
-	// What failed may be the one that waits.
+	// The pending session may be one of the three that failed.
 	assert.Equal(t, Report{Total: 61, Read: 61 - 3 - report.Pending, Pending: report.Pending, Failed: 3}, report)
 	assert.LessOrEqual(t, report.Pending, 1)
 	require.Len(t, seen, 61)
@@ -81,19 +81,19 @@ func TestSingleErrorsDoNotEndABatch(t *testing.T) {
 		assert.Equal(t, i+1, done)
 	}
 
-	// The next run asks again for those without an outcome, and for no other.
-	left := report.Failed + report.Pending
+	// The next run reads only the sessions that have no outcome yet.
+	remaining := report.Failed + report.Pending
 	before := server.Count("result/")
 	report, err = batch.Run(t.Context(), sessions)
 	require.NoError(t, err)
-	assert.Equal(t, Report{Total: 61, Read: 60, Before: 61 - left, Pending: 1}, report)
-	assert.Equal(t, left, server.Count("result/")-before)
+	assert.Equal(t, Report{Total: 61, Read: 60, Before: 61 - remaining, Pending: 1}, report)
+	assert.Equal(t, remaining, server.Count("result/")-before)
 	assert.Equal(t, map[identomat.Outcome]int{"approved": 58, "rejected": 1, "session_not_found": 1}, batch.Journal.Outcomes())
 }
 
-func TestABatchThatWasStoppedGoesOnWhereItWas(t *testing.T) {
+func TestBatchResumesAfterCancellation(t *testing.T) {
 	server := identomattest.NewServer(t)
-	sessions := begun(t, server, 40)
+	sessions := beginApproved(t, server, 40)
 	name := filepath.Join(t.TempDir(), "journal")
 	ctx, cancel := context.WithCancel(t.Context())
 	first := Batch{Client: server.Client(), Workers: 4, Journal: journal(t, name), Progress: func(r Report) {
@@ -124,9 +124,9 @@ func TestABatchThatWasStoppedGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-func TestALineThatACrashCutShortIsReadAgain(t *testing.T) {
+func TestJournalDropsTruncatedLine(t *testing.T) {
 	server := identomattest.NewServer(t)
-	sessions := begun(t, server, 3)
+	sessions := beginApproved(t, server, 3)
 	name := filepath.Join(t.TempDir(), "journal")
 	require.NoError(t, os.WriteFile(name, []byte(`{"id":"user-000","outcome":"approved"}`+"\n"+`{"id":"user-001","outcome":"`+strings.Repeat("x", 200)), 0o600))
 	batch := Batch{Client: server.Client(), Workers: 1, Journal: journal(t, name)}
@@ -138,7 +138,7 @@ func TestALineThatACrashCutShortIsReadAgain(t *testing.T) {
 	}, lines(t, name))
 }
 
-func TestAFileThatIsNoJournalIsLeftAlone(t *testing.T) {
+func TestOpenJournalRejectsOtherFiles(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "letter")
 	require.NoError(t, os.WriteFile(name, []byte("Dear customer,\nwe"), 0o600))
 	_, err := OpenJournal(name)
@@ -146,9 +146,9 @@ func TestAFileThatIsNoJournalIsLeftAlone(t *testing.T) {
 	assert.Equal(t, []string{"Dear customer,", "we"}, lines(t, name))
 }
 
-func TestTheJournalHoldsNoTokenAndNoPerson(t *testing.T) {
+func TestJournalHoldsNoTokenOrPerson(t *testing.T) {
 	server := identomattest.NewServer(t)
-	sessions := begun(t, server, 5)
+	sessions := beginApproved(t, server, 5)
 	name := filepath.Join(t.TempDir(), "journal")
 	batch := Batch{Client: server.Client(), Workers: 2, Journal: journal(t, name)}
 	_, err := batch.Run(t.Context(), sessions)
@@ -160,9 +160,9 @@ func TestTheJournalHoldsNoTokenAndNoPerson(t *testing.T) {
 	assert.NotContains(t, text, identomattest.JohnSmith.LastName)
 }
 
-func TestARefusedKeyEndsABatchAtOnce(t *testing.T) {
+func TestBatchStopsOnInvalidKey(t *testing.T) {
 	server := identomattest.NewServer(t)
-	sessions := begun(t, server, 100)
+	sessions := beginApproved(t, server, 100)
 	client, err := identomat.NewClient("another-key-than-that-of-the-server", identomat.WithWidgetURL(server.WidgetURL))
 	require.NoError(t, err)
 	batch := Batch{Client: client, Workers: 4, Journal: journal(t, filepath.Join(t.TempDir(), "journal"))}
@@ -172,58 +172,58 @@ func TestARefusedKeyEndsABatchAtOnce(t *testing.T) {
 	assert.LessOrEqual(t, server.Count("result/"), 3*batch.Workers)
 }
 
-func TestAServiceThatIsDownEndsABatch(t *testing.T) {
+func TestBatchStopsWhenServiceIsDown(t *testing.T) {
 	server := identomattest.NewServer(t)
-	sessions := begun(t, server, 100)
+	sessions := beginApproved(t, server, 100)
 	server.Fault("result/", identomattest.HTTPStatus(503), 0)
-	batch := Batch{Client: server.Client(once), Workers: 4, Journal: journal(t, filepath.Join(t.TempDir(), "journal"))}
+	batch := Batch{Client: server.Client(noRetry), Workers: 4, Journal: journal(t, filepath.Join(t.TempDir(), "journal"))}
 	report, err := batch.Run(t.Context(), sessions)
-	require.ErrorContains(t, err, "50 sessions in a row have failed")
+	require.ErrorContains(t, err, "50 sessions in a row failed")
 	assert.Equal(t, 50, report.Failed)
 	assert.Zero(t, report.Read)
 }
 
-func TestTheRateIsKept(t *testing.T) {
+func TestBatchKeepsRateLimit(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "journal")
 	synctest.Test(t, func(t *testing.T) {
 		client, err := identomat.NewClient("test-company-key", identomat.WithRateLimiter(rate.NewLimiter(10, 1)),
-			identomat.WithHTTPClient(&http.Client{Transport: approves{}}))
+			identomat.WithHTTPClient(&http.Client{Transport: approveAll{}}))
 		require.NoError(t, err)
 		sessions := make([]Session, 101)
 		for i := range sessions {
 			sessions[i] = Session{fmt.Sprint(i), "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"}
 		}
 		batch := Batch{Client: client, Workers: 8, Journal: journal(t, name)}
-		begun := time.Now()
+		start := time.Now()
 		report, err := batch.Run(t.Context(), sessions)
 		require.NoError(t, err)
 		assert.Equal(t, 101, report.Read)
-		assert.Equal(t, 10*time.Second, time.Since(begun))
+		assert.Equal(t, 10*time.Second, time.Since(start))
 	})
 }
 
-type approves struct{}
+type approveAll struct{}
 
-func (approves) RoundTrip(r *http.Request) (*http.Response, error) {
+func (approveAll) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"result":"approved"}`)), Request: r}, nil
 }
 
-func TestTheProgramReadsTheSessionsOfAFake(t *testing.T) {
+func TestRunReadsFakeSessions(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out, settings{rate: 1e6, workers: 8, fakes: 200}))
-	assert.Contains(t, out.String(), "Making 200 sessions of a fake Identomat.\n")
+	assert.Contains(t, out.String(), "Beginning 200 sessions at a fake Identomat.\n")
 	assert.Regexp(t, `19[0-7] of 200 sessions are in the journal, [0-2] have no outcome yet, [3-8] failed\.`, out.String())
 	assert.Regexp(t, `(17[0-9]|180) approved`, out.String())
 }
 
-func TestNoOutcomeOfTheServiceIsReadToBeForgotten(t *testing.T) {
+func TestRunRequiresJournalForService(t *testing.T) {
 	err := run(t.Context(), io.Discard, settings{sessions: "sessions.csv"})
-	assert.EqualError(t, err, "-sessions needs a -journal, where the outcomes are kept")
+	assert.EqualError(t, err, "-sessions requires -journal, the file that keeps the outcomes")
 }
 
-func TestTheProgramReadsSessionsFromAFile(t *testing.T) {
+func TestRunReadsSessionsFromFile(t *testing.T) {
 	server := identomattest.NewServer(t)
-	sessions := begun(t, server, 3)
+	sessions := beginApproved(t, server, 3)
 	dir := t.TempDir()
 	var file strings.Builder
 	for _, s := range sessions {

@@ -11,8 +11,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// Journal is a file with a line of JSON for every session that was read: your name for it
-// and its outcome, and neither its token nor anything about a person.
+// Journal is a file with one line of JSON for every session that was read: your ID for it and its
+// outcome. It holds no token and no personal data.
 type Journal struct {
 	file *os.File
 	read map[string]identomat.Outcome
@@ -23,8 +23,8 @@ type entry struct {
 	Outcome identomat.Outcome `json:"outcome"`
 }
 
-// OpenJournal opens a journal to go on with, or makes an empty one that only its owner can
-// read. A line that a crash has cut short is cut off: its session is read again.
+// OpenJournal opens a journal to continue it, or creates an empty one that only its owner can read.
+// It drops a last line that a crash truncated, so that the next run reads that session again.
 func OpenJournal(name string) (*Journal, error) {
 	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -42,28 +42,28 @@ func (j *Journal) load() error {
 	if err != nil {
 		return err
 	}
-	whole := bytes.LastIndexByte(data, '\n') + 1
-	for line := range bytes.Lines(data[:whole]) {
+	complete := bytes.LastIndexByte(data, '\n') + 1
+	for line := range bytes.Lines(data[:complete]) {
 		var e entry
 		if err := json.Unmarshal(line, &e); err != nil || e.ID == "" {
-			return errors.New("a line is not one of a journal")
+			return errors.New("malformed line")
 		}
 		j.read[e.ID] = e.Outcome
 	}
-	if err := j.file.Truncate(int64(whole)); err != nil {
+	if err := j.file.Truncate(int64(complete)); err != nil {
 		return err
 	}
-	_, err = j.file.Seek(int64(whole), io.SeekStart)
+	_, err = j.file.Seek(int64(complete), io.SeekStart)
 	return err
 }
 
-// Has reports whether a session was read.
+// Has reports whether a session is in the journal.
 func (j *Journal) Has(id string) bool {
 	_, found := j.read[id]
 	return found
 }
 
-// Outcomes counts the sessions of the journal.
+// Outcomes counts the sessions of the journal by outcome.
 func (j *Journal) Outcomes() map[identomat.Outcome]int {
 	counts := map[identomat.Outcome]int{}
 	for _, outcome := range j.read {
@@ -72,8 +72,8 @@ func (j *Journal) Outcomes() map[identomat.Outcome]int {
 	return counts
 }
 
-// Add writes a session down in one go. It does not wait for the disk: what a crash of the
-// machine loses is read again.
+// Add appends a session with a single write. It does not sync the file: if the machine crashes, the
+// next run reads the lost sessions again.
 func (j *Journal) Add(id string, outcome identomat.Outcome) error {
 	line, err := json.Marshal(entry{id, outcome})
 	if err != nil {

@@ -1,14 +1,15 @@
-// Batch reads the outcomes of ten thousand sessions under a rate limit and tells how far it
-// is. Single errors do not end it; stopped with Ctrl-C or by a crash, it goes on where it
-// was when it is run with the same journal again.
+// Batch reads the outcomes of ten thousand sessions under a rate limit and reports its progress. It
+// continues after single errors. After Ctrl-C or a crash, run it again with the same journal, and
+// it continues where it stopped.
 //
 //	go run ./examples/batch
 //	go run ./examples/batch -journal outcomes.jsonl -rate 50 -sessions sessions.csv
 //
-// Without -sessions it runs against a fake Identomat inside the process, which is given ten
-// thousand sessions first. With it, it reads a file of your ids and tokens, as in
-// "user-12345,47fjzx…", from the service of IDENTOMAT_COMPANY_KEY, ten in a second unless -rate
-// says otherwise. The service documents no rate limit: ask which rate it wants you to keep.
+// Without -sessions it runs against a fake Identomat inside the process and first begins ten
+// thousand sessions there. With -sessions it takes your IDs and tokens from a CSV file with lines
+// such as "user-12345,47fjzx…", and reads the outcomes from the service with IDENTOMAT_COMPANY_KEY,
+// ten per second unless -rate sets another rate. Identomat's API documentation states no rate
+// limit, so ask Identomat which rate to keep.
 package main
 
 import (
@@ -33,11 +34,11 @@ import (
 
 func main() {
 	var s settings
-	flag.StringVar(&s.sessions, "sessions", "", "file with an id and a token in each line; without it a fake is used")
-	flag.StringVar(&s.journal, "journal", "", "file that remembers what was read; needed with -sessions")
-	flag.Float64Var(&s.rate, "rate", 0, "requests in a second; 0 is 10, and 2000 for the fake")
-	flag.IntVar(&s.workers, "workers", 16, "requests at the same time")
-	flag.IntVar(&s.fakes, "n", 10_000, "sessions of the fake")
+	flag.StringVar(&s.sessions, "sessions", "", "CSV `file` with an ID and a token on each line; the default is a fake service")
+	flag.StringVar(&s.journal, "journal", "", "`file` that records the outcomes; required with -sessions")
+	flag.Float64Var(&s.rate, "rate", 0, "requests per second; 0 means 10, or 2000 with the fake")
+	flag.IntVar(&s.workers, "workers", 16, "number of concurrent requests")
+	flag.IntVar(&s.fakes, "n", 10_000, "number of sessions to begin at the fake")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -55,7 +56,7 @@ type settings struct {
 
 func run(ctx context.Context, out io.Writer, s settings) error {
 	if s.sessions != "" && s.journal == "" {
-		return errors.New("-sessions needs a -journal, where the outcomes are kept")
+		return errors.New("-sessions requires -journal, the file that keeps the outcomes")
 	}
 	if s.rate == 0 {
 		s.rate = 10
@@ -78,7 +79,7 @@ func run(ctx context.Context, out io.Writer, s settings) error {
 			return err
 		}
 		defer server.Close()
-		fmt.Fprintf(out, "Making %d sessions of a fake Identomat.\n", s.fakes)
+		fmt.Fprintf(out, "Beginning %d sessions at a fake Identomat.\n", s.fakes)
 		client = server.Client(limiter)
 		sessions, err = fakeSessions(ctx, server, s.fakes)
 	}
@@ -108,25 +109,25 @@ func run(ctx context.Context, out io.Writer, s settings) error {
 		fmt.Fprintf(out, "  %6d %s\n", outcomes[outcome], outcome)
 	}
 	if report.Last != nil {
-		fmt.Fprintln(out, "The last failure:", report.Last)
+		fmt.Fprintln(out, "Last failure:", report.Last)
 	}
 	if err != nil {
-		return fmt.Errorf("stopped: %w; run it again with the same journal to go on", err)
+		return fmt.Errorf("stopped: %w; run again with the same journal to continue", err)
 	}
 	return nil
 }
 
-// progress prints a line from time to time.
-func progress(out io.Writer, every time.Duration) func(Report) {
-	begun := time.Now()
-	last := begun
+// progress returns a function for Batch.Progress that prints at most one line per interval.
+func progress(out io.Writer, interval time.Duration) func(Report) {
+	start := time.Now()
+	last := start
 	return func(r Report) {
 		now := time.Now()
-		if now.Sub(last) < every {
+		if now.Sub(last) < interval {
 			return
 		}
 		last = now
-		speed := float64(r.Done()-r.Before) / now.Sub(begun).Seconds()
+		speed := float64(r.Done()-r.Before) / now.Sub(start).Seconds()
 		left := time.Duration(float64(r.Total-r.Done()) / speed * float64(time.Second))
 		fmt.Fprintf(out, "%d of %d, %d failed, %.0f/s, %s left\n", r.Done(), r.Total, r.Failed, speed, left.Round(time.Second))
 	}
@@ -151,7 +152,7 @@ func readSessions(name string) ([]Session, error) {
 	return sessions, nil
 }
 
-// fakeSessions begins n sessions and settles nearly all of them.
+// fakeSessions begins n sessions at the fake and approves or rejects nearly all of them.
 func fakeSessions(ctx context.Context, server *identomattest.Server, n int) ([]Session, error) {
 	client := server.Client()
 	sessions := make([]Session, n)
@@ -171,8 +172,8 @@ func fakeSessions(ctx context.Context, server *identomattest.Server, n int) ([]S
 		}
 		sessions[i] = Session{ID: fmt.Sprintf("user-%05d", i), Token: session.Token}
 	}
-	// The service fails now and then: three times with a page in place of a reply, which is
-	// counted, and five times with a status after which the client asks again by itself.
+	// The fake fails a few times: three times with an HTML page, which counts as a failed session,
+	// and five times with a status that the client retries.
 	server.Fault("result/", identomattest.HTMLPage(200), 3)
 	server.Fault("result/", identomattest.HTTPStatus(503), 5)
 	return sessions, nil

@@ -8,40 +8,39 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// Decision is what the bank does about a customer.
+// Decision is what the bank does next for a customer.
 type Decision string
 
-// The decisions. Everything that is not plainly an approval ends in another one.
+// The decisions. Only an approval opens the account.
 const (
 	OpenAccount Decision = "open the account"
-	AskAgain    Decision = "ask the customer for another try"
-	AskOperator Decision = "leave it to an operator"
-	WaitForIt   Decision = "wait"
+	Retry       Decision = "ask the customer to try again"
+	AskOperator Decision = "ask an operator"
+	Wait        Decision = "wait"
 )
 
-// Onboarding decides about customers. It is the code under test.
+// Onboarding makes the decisions. It is the code under test.
 type Onboarding struct {
 	Client *identomat.Client
 }
 
-// Decide turns what is known about a session into a decision. With an error nothing is
-// decided.
+// Decide turns the result of a session into a decision. On an error it returns no decision.
 func (o Onboarding) Decide(ctx context.Context, token identomat.Token) (Decision, error) {
 	result, err := o.Client.Sessions.Result(ctx, token)
 	if errors.Is(err, identomat.ErrSessionNotFound) {
-		return AskAgain, nil // erased, or expired long ago
+		return Retry, nil // erased, or expired long ago
 	}
 	if err != nil {
-		return "", fmt.Errorf("nothing is decided: %w", err)
+		return "", fmt.Errorf("no decision: %w", err)
 	}
 	switch {
 	case result.Approved():
 		return OpenAccount, nil
 	case result.Outcome == identomat.OutcomeRejected:
-		return AskAgain, nil
+		return Retry, nil
 	case result.Outcome == identomat.OutcomeInProgress:
-		return WaitForIt, nil
-	default: // manual_check, and outcomes that nobody knows yet
+		return Wait, nil
+	default: // manual_check, and outcomes that this code does not know
 		return AskOperator, nil
 	}
 }

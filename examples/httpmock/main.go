@@ -1,10 +1,10 @@
-// Httpmock shows how to unit-test your own code with recorded replies. What to copy is
-// decision_test.go: it hands the client a transport that answers with files of testdata,
-// so that no test needs a network or an account.
+// Httpmock shows how to unit-test your own code with recorded responses. Copy decision_test.go: it
+// gives the client a transport that responds with files from testdata, so no test needs a network
+// or an account.
 //
 //	go test ./examples/httpmock
 //
-// The program itself puts the tested code to use against a fake Identomat:
+// The program runs the tested code against a fake Identomat:
 //
 //	go run ./examples/httpmock
 package main
@@ -34,19 +34,19 @@ func run(ctx context.Context, out io.Writer) error {
 	defer server.Close()
 	client := server.Client()
 	for _, customer := range []struct {
-		name string
-		does func(identomat.Token) error
+		name   string
+		finish func(identomat.Token) error
 	}{
-		{"is still busy", func(identomat.Token) error { return nil }},
+		{"has not finished", func(identomat.Token) error { return nil }},
 		{"is approved", func(token identomat.Token) error { return server.Approve(token) }},
 		{"is rejected", func(token identomat.Token) error { return server.Reject(token, "low_similarity") }},
-		{"is hard to tell", func(token identomat.Token) error { return server.ManualCheck(token) }},
+		{"needs a manual check", func(token identomat.Token) error { return server.ManualCheck(token) }},
 	} {
 		session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{})
 		if err != nil {
 			return err
 		}
-		if err := customer.does(session.Token); err != nil {
+		if err := customer.finish(session.Token); err != nil {
 			return err
 		}
 		decision, err := Onboarding{Client: client}.Decide(ctx, session.Token)

@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheProgramTellsFourDecisions(t *testing.T) {
+func TestRunPrintsFourDecisions(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out))
-	assert.Equal(t, `A customer who is still busy: wait.
+	assert.Equal(t, `A customer who has not finished: wait.
 A customer who is approved: open the account.
-A customer who is rejected: ask the customer for another try.
-A customer who is hard to tell: leave it to an operator.
+A customer who is rejected: ask the customer to try again.
+A customer who needs a manual check: ask an operator.
 `, out.String())
 }

@@ -1,10 +1,10 @@
-// Idenfy walks through a verification at iDenfy: it creates a session, shows where
-// the customer has to go, receives the webhook with the outcome, and checks it.
+// Idenfy walks through a verification with iDenfy: it creates a session, prints the URL for the
+// customer, receives the webhook with the outcome, and checks the webhook.
 //
-// Without environment variables it runs against a fake iDenfy inside the process, whose
-// customer finishes by himself. With IDENFY_API_KEY, IDENFY_API_SECRET and
-// IDENFY_SIGNING_KEY it runs against the service, where a session can cost credits and you
-// are the customer: let the webhooks of the environment come to the address that it prints.
+// Without environment variables it runs against a fake iDenfy inside the process and finishes the
+// session itself. With IDENFY_API_KEY, IDENFY_API_SECRET and IDENFY_SIGNING_KEY it runs against the
+// service, where a session can cost credits and you are the customer. Configure iDenfy to send the
+// webhooks of your environment to the address that the program prints.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "example:", err)
+		fmt.Fprintln(os.Stderr, "idenfy:", err)
 		os.Exit(1)
 	}
 }
@@ -44,7 +44,7 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer stop()
-	fmt.Fprintln(out, "Webhooks come to "+address)
+	fmt.Fprintln(out, "Listening for webhooks on "+address)
 
 	session, err := service.client.CreateSession(ctx, idenfy.SessionRequest{
 		ClientID:    "user-12345",
@@ -53,7 +53,7 @@ func run(ctx context.Context, out io.Writer) error {
 		ExternalRef: "application-678",
 	})
 	if errors.Is(err, idenfy.ErrOutOfCredits) {
-		return errors.New("there are no credits left")
+		return errors.New("no credits left")
 	}
 	if err != nil {
 		return err
@@ -65,14 +65,14 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 
-	// A token lives for a day by default; this program does not wait that long.
+	// A token is valid for a day by default, which is longer than this program waits.
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
 	for {
 		select {
 		case webhook := <-webhooks:
 			if webhook.ScanRef != session.ScanRef {
-				continue // of another session of the environment
+				continue // a webhook of another session
 			}
 			fmt.Fprintf(out, "Webhook    %s, final: %v\n", webhook.Status.Overall, webhook.Final)
 			if webhook.Final {
@@ -80,16 +80,16 @@ func run(ctx context.Context, out io.Writer) error {
 				return nil
 			}
 		case <-ctx.Done():
-			return fmt.Errorf("no final webhook came: %w", ctx.Err())
+			return fmt.Errorf("no final webhook arrived: %w", ctx.Err())
 		}
 	}
 }
 
-// service is iDenfy, or the fake.
+// service is either iDenfy or the fake.
 type service struct {
 	client     *idenfy.Client
 	signingKey string
-	// finish does the customer's part.
+	// finish acts for the customer.
 	finish func(ctx context.Context, address string, session *idenfy.Session) error
 	stop   func()
 }
@@ -101,11 +101,11 @@ func connect(out io.Writer) (*service, error) {
 			err = errors.New("IDENFY_SIGNING_KEY is not set")
 		}
 		return &service{client, os.Getenv("IDENFY_SIGNING_KEY"), func(context.Context, string, *idenfy.Session) error {
-			fmt.Fprintln(out, "Open it and go through the steps; this program waits for the webhook.")
+			fmt.Fprintln(out, "Open it and complete the steps. This program waits for the webhook.")
 			return nil
 		}, func() {}}, err
 	}
-	fmt.Fprintln(out, "Running against a fake iDenfy. To use the service, set IDENFY_API_KEY, IDENFY_API_SECRET and IDENFY_SIGNING_KEY.")
+	fmt.Fprintln(out, "Running against a fake iDenfy. Set IDENFY_API_KEY, IDENFY_API_SECRET and IDENFY_SIGNING_KEY to use the service.")
 	server, err := idenfytest.Start()
 	if err != nil {
 		return nil, err
@@ -122,8 +122,8 @@ func connect(out io.Writer) (*service, error) {
 	return &service{server.Client(), server.SigningKey, finish, server.Close}, nil
 }
 
-// listen serves the address that webhooks come to. iDenfy needs one that it can reach by
-// https, so behind this stands a proxy or a tunnel.
+// listen serves the webhook endpoint. iDenfy must be able to reach it over HTTPS, so a proxy or a
+// tunnel has to forward to this address.
 func listen(signingKey string, webhooks chan<- *idenfy.Webhook) (address string, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -140,9 +140,9 @@ func listen(signingKey string, webhooks chan<- *idenfy.Webhook) (address string,
 			return
 		}
 		select {
-		case webhooks <- webhook: // a service would write it down
+		case webhooks <- webhook: // a real service would store the webhook
 		default:
-			http.Error(w, "busy", http.StatusServiceUnavailable) // iDenfy sends it again
+			http.Error(w, "busy", http.StatusServiceUnavailable) // iDenfy retries
 		}
 	})}
 	go func() { _ = server.Serve(listener) }()

@@ -11,47 +11,47 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// stub answers as it is told and remembers what it was asked.
+// stub returns preset values and records its arguments.
 type stub struct {
 	session *identomat.Session
 	result  *identomat.Result
 	err     error
 
-	begun []identomat.BeginRequest
-	asked []identomat.Token
+	requests []identomat.BeginRequest
+	tokens   []identomat.Token
 }
 
 func (s *stub) Begin(_ context.Context, req identomat.BeginRequest) (*identomat.Session, error) {
-	s.begun = append(s.begun, req)
+	s.requests = append(s.requests, req)
 	return s.session, s.err
 }
 
 func (s *stub) Result(_ context.Context, token identomat.Token) (*identomat.Result, error) {
-	s.asked = append(s.asked, token)
+	s.tokens = append(s.tokens, token)
 	return s.result, s.err
 }
 
 const token = identomat.Token("47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc")
 
-func TestASessionIsBegunInTheNameOfTheCustomer(t *testing.T) {
+func TestBeginSetsClientUserID(t *testing.T) {
 	service := &stub{session: &identomat.Session{Token: token, URL: "https://widget.identomat.com/?session_token=47f"}}
 	session, err := Gate{service}.Begin(t.Context(), "user-12345")
 	require.NoError(t, err)
 	assert.Equal(t, service.session, session)
-	require.Len(t, service.begun, 1)
-	assert.Equal(t, "user-12345", service.begun[0].ClientUserID)
+	require.Len(t, service.requests, 1)
+	assert.Equal(t, "user-12345", service.requests[0].ClientUserID)
 }
 
-func TestASessionThatMayExistIsNotBegunAgain(t *testing.T) {
+func TestBeginReportsSessionThatMayExist(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		err  error
 		want bool
 	}{
-		{"the reply was lost", &identomat.TransportError{Operation: "begin/", MaybeProcessed: true, Err: errors.New("connection reset")}, true},
-		{"a gateway answered", &identomat.APIError{Operation: "begin/", StatusCode: 502, MaybeProcessed: true}, true},
-		{"nobody was there", &identomat.TransportError{Operation: "begin/", Err: errors.New("connection refused")}, false},
-		{"the key is wrong", &identomat.APIError{Operation: "begin/", StatusCode: 200, Code: "invalid-company-key"}, false},
+		{"response lost", &identomat.TransportError{Operation: "begin/", MaybeProcessed: true, Err: errors.New("connection reset")}, true},
+		{"gateway error", &identomat.APIError{Operation: "begin/", StatusCode: 502, MaybeProcessed: true}, true},
+		{"connection refused", &identomat.TransportError{Operation: "begin/", Err: errors.New("connection refused")}, false},
+		{"wrong key", &identomat.APIError{Operation: "begin/", StatusCode: 200, Code: "invalid-company-key"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			service := &stub{err: test.err}
@@ -59,12 +59,12 @@ func TestASessionThatMayExistIsNotBegunAgain(t *testing.T) {
 			assert.Nil(t, session)
 			require.ErrorIs(t, err, test.err)
 			assert.Equal(t, test.want, errors.Is(err, ErrAskSupport))
-			assert.Len(t, service.begun, 1)
+			assert.Len(t, service.requests, 1)
 		})
 	}
 }
 
-func TestOnlyApprovalsMayEnter(t *testing.T) {
+func TestMayEnterOnlyApproved(t *testing.T) {
 	for outcome, want := range map[identomat.Outcome]bool{
 		identomat.OutcomeApproved:    true,
 		identomat.OutcomeRejected:    false,
@@ -76,11 +76,11 @@ func TestOnlyApprovalsMayEnter(t *testing.T) {
 		may, err := Gate{service}.MayEnter(t.Context(), token)
 		require.NoError(t, err)
 		assert.Equal(t, want, may, "%q", outcome)
-		assert.Equal(t, []identomat.Token{token}, service.asked)
+		assert.Equal(t, []identomat.Token{token}, service.tokens)
 	}
 }
 
-func TestNobodyEntersOnAnError(t *testing.T) {
+func TestMayEnterErrors(t *testing.T) {
 	erased := &stub{err: &identomat.APIError{Operation: "result/", StatusCode: 200, Code: "session-not-found"}}
 	may, err := Gate{erased}.MayEnter(t.Context(), token)
 	require.NoError(t, err)

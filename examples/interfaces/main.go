@@ -1,10 +1,10 @@
-// Interfaces shows how to keep the SDK behind an interface of your own, and to test your
-// code with a stub made by hand. What to copy is gate.go, where the interface stands beside
-// the code that uses it, and gate_test.go with the stub.
+// Interfaces shows how to call the SDK through an interface of your own and how to test your code
+// with a hand-written stub. Copy gate.go, which declares the interface next to the code that uses
+// it, and gate_test.go, which has the stub.
 //
 //	go test ./examples/interfaces
 //
-// The program itself hands the real service in, of a client for a fake Identomat:
+// The program uses the SDK's implementation, with a client of a fake Identomat:
 //
 //	go run ./examples/interfaces
 package main

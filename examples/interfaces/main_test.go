@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheGateOpensOnceTheCustomerIsApproved(t *testing.T) {
+func TestRunAdmitsApprovedCustomer(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out))
 	assert.Equal(t, "The customer may enter: false\nThe customer may enter: true\n", out.String())

@@ -1,11 +1,10 @@
-// Otel shows the calls of the SDK as spans and metrics of OpenTelemetry. It runs against a
-// fake Identomat inside the process, which fails once so that there is a retry to see, and
-// prints what a collector would receive:
+// Otel shows the SDK's calls as OpenTelemetry spans and metrics. It runs against a fake Identomat
+// inside the process, which fails once to provoke a retry, and prints what a collector would
+// receive:
 //
 //	go run ./examples/otel
 //
-// What to copy is package identomatotel beside this file. In a service the exporters are
-// those of OTLP.
+// Copy package identomatotel from the subdirectory. In a real service, use the OTLP exporters.
 package main
 
 import (
@@ -51,7 +50,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	defer server.Close()
 	client := server.Client(identomat.WithObserver(observe))
 
-	fmt.Fprintln(out, "Spans, as they end:")
+	fmt.Fprintln(out, "Spans in the order in which they end:")
 	if err := onboard(ctx, tracers.Tracer("bank"), server, client); err != nil {
 		return err
 	}
@@ -59,8 +58,8 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	return printMetrics(ctx, out, metrics)
 }
 
-// onboard is a piece of the service with a span of its own: the calls below it appear as
-// the span's children because they are given its context.
+// onboard is a part of the service with its own span. The SDK's calls become children of the span
+// because they get its context.
 func onboard(ctx context.Context, tracer trace.Tracer, server *identomattest.Server, client *identomat.Client) error {
 	ctx, span := tracer.Start(ctx, "onboard")
 	defer span.End()
@@ -68,7 +67,7 @@ func onboard(ctx context.Context, tracer trace.Tracer, server *identomattest.Ser
 	if err != nil {
 		return err
 	}
-	if err := server.Approve(session.Token); err != nil { // the customer
+	if err := server.Approve(session.Token); err != nil { // acts for the customer
 		return err
 	}
 	server.Fault("result/", identomattest.HTTPStatus(503), 1)
@@ -79,19 +78,19 @@ func onboard(ctx context.Context, tracer trace.Tracer, server *identomattest.Ser
 		return err
 	}
 	if _, err := client.Sessions.Result(ctx, session.Token); !errors.Is(err, identomat.ErrSessionNotFound) {
-		return fmt.Errorf("a session that was erased is still there: %w", err)
+		return fmt.Errorf("the session still exists after its deletion: %w", err)
 	}
 	return nil
 }
 
-// spanPrinter is an exporter for human eyes.
+// spanPrinter is an exporter that prints spans in a readable form.
 type spanPrinter struct{ out io.Writer }
 
 func (p spanPrinter) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
 	for _, s := range spans {
 		fmt.Fprintf(p.out, "\n%s  %s, span %s", s.Name(), s.EndTime().Sub(s.StartTime()).Round(time.Microsecond), s.SpanContext().SpanID())
 		if s.Parent().IsValid() {
-			fmt.Fprintf(p.out, " below %s", s.Parent().SpanID())
+			fmt.Fprintf(p.out, " child of %s", s.Parent().SpanID())
 		}
 		fmt.Fprintln(p.out)
 		for _, a := range s.Attributes() {

@@ -10,7 +10,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-func TestTheSpansAndMetricsOfAVerificationArePrinted(t *testing.T) {
+func TestRunPrintsSpansAndMetrics(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out))
 	for _, line := range []string{

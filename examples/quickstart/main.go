@@ -1,9 +1,9 @@
-// Quickstart walks through one verification: it begins a session, shows where the
-// customer has to go, waits for the outcome, reads it and erases the data.
+// Quickstart walks through one verification: it begins a session, prints the URL for the customer,
+// waits for the outcome, prints the result and erases the data.
 //
-// Without environment variables it runs against a fake Identomat inside the process, whose
-// customer finishes by himself. With IDENTOMAT_COMPANY_KEY it runs against the service,
-// where a session costs money and you are the customer.
+// Without environment variables it runs against a fake Identomat inside the process and finishes
+// the session itself. With IDENTOMAT_COMPANY_KEY it runs against the service, where a session costs
+// money and you are the customer.
 package main
 
 import (
@@ -41,10 +41,10 @@ func run(ctx context.Context, out io.Writer) error {
 			identomat.IdentityDocument().Types(identomat.Passport, identomat.IDCard).AllowUpload(true),
 			identomat.Liveness().Active(true),
 			identomat.UserQuestionnaire("employment").
-				Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}).
 				Ask(identomat.RadioQuestion("employed", identomat.Text{"en": "Are you employed?"},
 					identomat.Choice("yes", identomat.Text{"en": "Yes"}),
-					identomat.Choice("no", identomat.Text{"en": "No"})).Mandatory(true)),
+					identomat.Choice("no", identomat.Text{"en": "No"})).Mandatory(true)).
+				Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}),
 		},
 		ClientUserID: "user-12345",
 	})
@@ -58,12 +58,12 @@ func run(ctx context.Context, out io.Writer) error {
 	if err := finish(session); err != nil {
 		return err
 	}
-	// A session lives for 15 minutes, so there is nothing to wait for after that.
+	// A session expires after 15 minutes, so waiting longer is pointless.
 	waiting, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
 	result, err := client.Sessions.Wait(waiting, session.Token)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errors.New("the customer did not finish in 15 minutes")
+		return errors.New("the customer did not finish within 15 minutes")
 	}
 	if err != nil {
 		return err
@@ -73,22 +73,22 @@ func run(ctx context.Context, out io.Writer) error {
 	if err := client.Sessions.Delete(ctx, session.Token); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "The session and its data are erased.")
+	fmt.Fprintln(out, "The session and its data have been erased.")
 	return nil
 }
 
-// connect returns a client, what makes the customer finish a session, and what to call at
-// the end.
+// connect returns a client, a function that acts for the customer and finishes a session, and a
+// function to call at the end.
 func connect(out io.Writer) (*identomat.Client, func(*identomat.Session) error, func(), error) {
 	if os.Getenv(identomat.EnvCompanyKey) != "" {
 		client, err := identomat.NewClientFromEnv()
 		return client, func(*identomat.Session) error {
-			fmt.Fprintln(out, "Open it and go through the steps; this program waits for the outcome.")
+			fmt.Fprintln(out, "Open it and complete the steps. This program waits for the outcome.")
 			fmt.Fprintln(out)
 			return nil
 		}, func() {}, err
 	}
-	fmt.Fprintln(out, "Running against a fake Identomat. To use the service, set "+identomat.EnvCompanyKey+".")
+	fmt.Fprintln(out, "Running against a fake Identomat. Set "+identomat.EnvCompanyKey+" to use the service.")
 	fmt.Fprintln(out)
 	server, err := identomattest.Start()
 	if err != nil {
@@ -97,8 +97,8 @@ func connect(out io.Writer) (*identomat.Client, func(*identomat.Session) error, 
 	return server.Client(), func(s *identomat.Session) error { return server.Approve(s.Token) }, server.Close, nil
 }
 
-// report prints what a bank would look at. Printing a person is a decision: the SDK shows
-// no personal data unless a field is named.
+// report prints what a bank would look at. The SDK redacts results and persons when they are
+// printed as a whole, so report names each field that it prints.
 func report(out io.Writer, result *identomat.Result) {
 	fmt.Fprintf(out, "Outcome    %s\n", result.Outcome)
 	if !result.Approved() {
@@ -112,7 +112,7 @@ func report(out io.Writer, result *identomat.Result) {
 	}
 	fmt.Fprintf(out, "Document   %s %s, issued by %s\n", result.DocumentType, person.DocumentNumber, person.IssuingState)
 	if result.Similarity != nil {
-		fmt.Fprintf(out, "Face       %.0f%% like the document\n", *result.Similarity*100)
+		fmt.Fprintf(out, "Face       %.0f%% similar to the document\n", *result.Similarity*100)
 	}
 	fmt.Fprintf(out, "Employed   %s\n\n", result.Answer("employment", "employed").Text())
 }

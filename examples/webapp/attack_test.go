@@ -23,54 +23,54 @@ import (
 
 const unknownToken = "8x0q1zp5v7m3c9k2j4h6g8f1d3s5a7w9e2r4t6y8"
 
-func TestTwentyPressesBeginOneSession(t *testing.T) {
+func TestConcurrentStartsBeginOneSession(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	form := url.Values{"csrf": {customer.csrf("/verification")}, "way": {"redirect"}}
 	var wait sync.WaitGroup
 	var mu sync.Mutex
-	places := map[string]int{}
+	locations := map[string]int{}
 	for range 20 {
 		wait.Go(func() {
-			answer := customer.send(customer.request(http.MethodPost, "/verification", form))
+			got := customer.send(customer.request(http.MethodPost, "/verification", form))
 			mu.Lock()
 			defer mu.Unlock()
-			places[answer.header.Get("Location")]++
+			locations[got.header.Get("Location")]++
 		})
 	}
 	wait.Wait()
-	assert.Equal(t, 1, asked(b.fake, "begin/"))
+	assert.Equal(t, 1, countRequests(b.fake, "begin/"))
 	assert.Equal(t, 1, b.count("verifications"))
 	token := string(b.fake.Sessions()[0].Token)
-	widget := places[b.fake.WidgetURL+"/?session_token="+token]
-	assert.Positive(t, widget)
-	assert.Equal(t, 20, widget+places["/verification"], "all are led to the one session, or to where it is prepared: %v", places)
+	toWidget := locations[b.fake.WidgetURL+"/?session_token="+token]
+	assert.Positive(t, toWidget)
+	assert.Equal(t, 20, toWidget+locations["/verification"], "every request redirects to the session or to the status page: %v", locations)
 }
 
-func TestAForgedReturnChangesNothing(t *testing.T) {
+func TestForgedReturnChangesNothing(t *testing.T) {
 	b := newBank(t)
 	customer, other := b.signedIn("customer-1"), b.signedIn("customer-2")
 	customer.begin()
-	others := string(other.begin())
+	otherToken := string(other.begin())
 	for name, test := range map[string]struct {
 		query  url.Values
 		status int
 	}{
-		"unknown":           {url.Values{"session_token": {unknownToken}}, http.StatusNotFound},
-		"somebody else's":   {url.Values{"session_token": {others}}, http.StatusNotFound},
-		"missing":           {url.Values{}, http.StatusBadRequest},
-		"empty":             {url.Values{"session_token": {""}}, http.StatusBadRequest},
-		"a code":            {url.Values{"session_token": {"SESSION_NOT_FOUND"}}, http.StatusBadRequest},
-		"SQL":               {url.Values{"session_token": {"' OR 1=1 --"}}, http.StatusBadRequest},
-		"a script":          {url.Values{"session_token": {"<script>alert(1)</script>"}}, http.StatusBadRequest},
-		"two":               {url.Values{"session_token": {others, others}}, http.StatusBadRequest},
-		"without end":       {url.Values{"session_token": {strings.Repeat("a1", 4000)}}, http.StatusBadRequest},
-		"a wildcard of SQL": {url.Values{"session_token": {"%"}}, http.StatusBadRequest},
+		"unknown token":            {url.Values{"session_token": {unknownToken}}, http.StatusNotFound},
+		"another customer's token": {url.Values{"session_token": {otherToken}}, http.StatusNotFound},
+		"missing token":            {url.Values{}, http.StatusBadRequest},
+		"empty token":              {url.Values{"session_token": {""}}, http.StatusBadRequest},
+		"error code":               {url.Values{"session_token": {"SESSION_NOT_FOUND"}}, http.StatusBadRequest},
+		"SQL injection":            {url.Values{"session_token": {"' OR 1=1 --"}}, http.StatusBadRequest},
+		"script":                   {url.Values{"session_token": {"<script>alert(1)</script>"}}, http.StatusBadRequest},
+		"two tokens":               {url.Values{"session_token": {otherToken, otherToken}}, http.StatusBadRequest},
+		"oversized token":          {url.Values{"session_token": {strings.Repeat("a1", 4000)}}, http.StatusBadRequest},
+		"SQL wildcard":             {url.Values{"session_token": {"%"}}, http.StatusBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := customer.get("/verification/return?" + test.query.Encode())
 			assert.Equal(t, test.status, got.status)
-			assert.NotContains(t, got.body, others)
+			assert.NotContains(t, got.body, otherToken)
 			assert.NotContains(t, got.body, "<script>alert")
 			form := url.Values{"csrf": {customer.csrf("/verification")}}
 			for name, values := range test.query {
@@ -83,21 +83,21 @@ func TestAForgedReturnChangesNothing(t *testing.T) {
 	assert.Zero(t, b.count("verifications WHERE returned"))
 	assert.Zero(t, b.count("jobs WHERE wakes > 0"))
 	b.work()
-	assert.Zero(t, asked(b.fake, "result/"))
+	assert.Zero(t, countRequests(b.fake, "result/"))
 }
 
-func TestAReturnWithoutASignInLeadsToTheSignIn(t *testing.T) {
+func TestReturnWithoutSignInRedirects(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
 	got := b.visitor().get("/verification/return?session_token=" + string(token))
 	assert.Equal(t, http.StatusSeeOther, got.status)
-	assert.Equal(t, "/", got.header.Get("Location"), "and forgets the token")
+	assert.Equal(t, "/", got.header.Get("Location"), "the redirect drops the token")
 	assert.Zero(t, b.count("verifications WHERE returned"))
 	got = b.signedIn("reviewer-1").get("/verification/return?session_token=" + string(token))
 	assert.Equal(t, http.StatusForbidden, got.status)
 }
 
-// reviewPaths are all pages of the review desk, with the name of a session in the place of {id}.
+// reviewPaths maps all paths of the review desk to their methods. {id} stands for a verification.
 var reviewPaths = map[string]string{
 	"/review":                         http.MethodGet,
 	"/review/{id}":                    http.MethodGet,
@@ -113,16 +113,16 @@ var reviewPaths = map[string]string{
 	"/review/{id}/image/..%2f..%2f..": http.MethodGet,
 }
 
-func TestACustomerSeesNothingOfTheReviewDesk(t *testing.T) {
+func TestReviewDeskRequiresReviewer(t *testing.T) {
 	b := newBank(t)
-	customer, other, nobody := b.signedIn("customer-1"), b.signedIn("customer-2"), b.visitor()
-	others := other.begin()
-	require.NoError(t, b.fake.ManualCheck(others))
+	customer, other, visitor := b.signedIn("customer-1"), b.signedIn("customer-2"), b.visitor()
+	token := other.begin()
+	require.NoError(t, b.fake.ManualCheck(token))
 	b.work()
 	before := len(b.fake.Requests())
-	forms := map[*person]string{customer: "/verification", other: "/verification", nobody: "/"}
+	forms := map[*person]string{customer: "/verification", other: "/verification", visitor: "/"}
 	for path, method := range reviewPaths {
-		for _, id := range []string{"1", string(others)} {
+		for _, id := range []string{"1", string(token)} {
 			for who, page := range forms {
 				form := url.Values(nil)
 				if method == http.MethodPost {
@@ -130,9 +130,9 @@ func TestACustomerSeesNothingOfTheReviewDesk(t *testing.T) {
 				}
 				got := who.send(who.request(method, strings.ReplaceAll(path, "{id}", id), form))
 				switch {
-				case got.status == http.StatusTemporaryRedirect: // the mux cleans a path
+				case got.status == http.StatusTemporaryRedirect: // the mux cleans the path
 					assert.Equal(t, "/review/"+id, got.header.Get("Location"))
-				case who == nobody && method == http.MethodGet:
+				case who == visitor && method == http.MethodGet:
 					assert.Equal(t, http.StatusSeeOther, got.status, path)
 					assert.Equal(t, "/", got.header.Get("Location"))
 				default:
@@ -142,12 +142,12 @@ func TestACustomerSeesNothingOfTheReviewDesk(t *testing.T) {
 			}
 		}
 	}
-	assert.Len(t, b.fake.Requests(), before, "nothing is fetched for them")
+	assert.Len(t, b.fake.Requests(), before, "nothing is fetched from the service")
 	assert.Equal(t, manualCheck, b.latest("customer-2").State)
 	assert.Zero(t, b.count("audit"))
 }
 
-func TestATokenIsNoNameOfAVerification(t *testing.T) {
+func TestReviewPathsRejectTokens(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
 	reviewer := b.signedIn("reviewer-1")
@@ -162,32 +162,32 @@ func TestATokenIsNoNameOfAVerification(t *testing.T) {
 				form = url.Values{"csrf": {reviewer.csrf("/review")}, "outcome": {"approved"}}
 			}
 			got := reviewer.send(reviewer.request(method, strings.ReplaceAll(path, "{id}", id), form))
-			assert.Equal(t, http.StatusNotFound, got.status, "%s of %s", path, id)
+			assert.Equal(t, http.StatusNotFound, got.status, "%s with %s", path, id)
 		}
 	}
 	assert.Len(t, b.fake.Requests(), before)
 }
 
-func TestCallbacksThatAreNoneAreRefused(t *testing.T) {
+func TestInvalidCallbacksRejected(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
-	right := `{"callbackApiKey":"` + b.fake.CallbackKey + `","type":"x","sessionId":"` + string(token) + `"`
+	valid := `{"callbackApiKey":"` + b.fake.CallbackKey + `","type":"x","sessionId":"` + string(token) + `"`
 	for name, test := range map[string]struct {
 		method, contentType, body string
 		status                    int
 	}{
-		"a wrong key":     {"POST", "application/json", `{"callbackApiKey":"guessed","type":"x","sessionId":"` + string(token) + `"}`, 403},
-		"no key":          {"POST", "application/json", `{"type":"x","sessionId":"` + string(token) + `"}`, 403},
-		"an empty key":    {"POST", "application/json", `{"callbackApiKey":"","sessionId":"` + string(token) + `"}`, 403},
-		"a list of keys":  {"POST", "application/json", `{"callbackApiKey":["` + b.fake.CallbackKey + `"]}`, 403},
-		"10 MiB":          {"POST", "application/json", right + `,"x":"` + strings.Repeat("x", 10<<20) + `"}`, 413},
-		"a form":          {"POST", "application/x-www-form-urlencoded", right + "}", 415},
-		"a text":          {"POST", "text/plain", right + "}", 415},
-		"no JSON":         {"POST", "application/json", right, 400},
-		"a list":          {"POST", "application/json", "[" + right + "}]", 400},
-		"GET":             {"GET", "application/json", "", 405},
-		"PUT":             {"PUT", "application/json", right + "}", 405},
-		"after all right": {"POST", "application/json", right + "}", 200},
+		"wrong key":    {"POST", "application/json", `{"callbackApiKey":"guessed","type":"x","sessionId":"` + string(token) + `"}`, 403},
+		"no key":       {"POST", "application/json", `{"type":"x","sessionId":"` + string(token) + `"}`, 403},
+		"empty key":    {"POST", "application/json", `{"callbackApiKey":"","sessionId":"` + string(token) + `"}`, 403},
+		"list of keys": {"POST", "application/json", `{"callbackApiKey":["` + b.fake.CallbackKey + `"]}`, 403},
+		"10 MiB":       {"POST", "application/json", valid + `,"x":"` + strings.Repeat("x", 10<<20) + `"}`, 413},
+		"form":         {"POST", "application/x-www-form-urlencoded", valid + "}", 415},
+		"plain text":   {"POST", "text/plain", valid + "}", 415},
+		"invalid JSON": {"POST", "application/json", valid, 400},
+		"list":         {"POST", "application/json", "[" + valid + "}]", 400},
+		"GET":          {"GET", "application/json", "", 405},
+		"PUT":          {"PUT", "application/json", valid + "}", 405},
+		"valid":        {"POST", "application/json", valid + "}", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := http.NewRequestWithContext(t.Context(), test.method, b.url+callbackPath, strings.NewReader(test.body))
@@ -198,12 +198,12 @@ func TestCallbacksThatAreNoneAreRefused(t *testing.T) {
 	}
 	assert.Equal(t, 1, b.count("jobs WHERE wakes = 1"))
 	b.work()
-	assert.Equal(t, 1, asked(b.fake, "result/"))
+	assert.Equal(t, 1, countRequests(b.fake, "result/"))
 	assert.Zero(t, b.count("accounts"))
 }
 
-func TestOneCallbackAHundredTimesOpensOneAccount(t *testing.T) {
-	b := newBank(t).working()
+func TestRepeatedCallbackOpensOneAccount(t *testing.T) {
+	b := newBank(t).startWorker()
 	token := b.signedIn("customer-1").begin()
 	require.NoError(t, b.fake.SetResult(token, `{"result":"approved"}`))
 	var wait sync.WaitGroup
@@ -215,17 +215,17 @@ func TestOneCallbackAHundredTimesOpensOneAccount(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	require.Eventually(t, func() bool { return b.count("accounts") == 1 }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return b.count("accounts") == 1 }, testTimeout, 5*time.Millisecond)
 	status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.PlainCallback("x", token))
 	require.NoError(t, err)
-	assert.Equal(t, 200, status, "after the end, too")
+	assert.Equal(t, 200, status, "callbacks after the outcome are accepted")
 	assert.Equal(t, 1, b.count("outcomes"))
 	assert.Equal(t, 1, b.count("accounts"))
 	assert.Zero(t, b.count("jobs"))
-	assert.Equal(t, 1, strings.Count(b.logged.String(), "a verification has ended"))
+	assert.Equal(t, 1, strings.Count(b.logged.String(), "verification settled"))
 }
 
-func TestACallbackAboutAnUnknownSessionIsHarmless(t *testing.T) {
+func TestCallbackForUnknownSession(t *testing.T) {
 	b := newBank(t)
 	b.signedIn("customer-1").begin()
 	for _, token := range []identomat.Token{unknownToken, "", "%", "'; DROP TABLE jobs; --"} {
@@ -236,68 +236,67 @@ func TestACallbackAboutAnUnknownSessionIsHarmless(t *testing.T) {
 	assert.Equal(t, 1, b.count("jobs WHERE wakes = 0"))
 }
 
-// waking wakes sessions whenever the service is asked about one, as customers do who come back
-// over and over.
-type waking struct {
-	store  *store
-	tokens []identomat.Token
-	left   atomic.Int64 // how often it still does
-	asked  func()
+// wakingTransport wakes sessions during every request, as repeated callbacks would.
+type wakingTransport struct {
+	store     *store
+	tokens    []identomat.Token
+	remaining atomic.Int64 // number of requests that still wake the sessions
+	onRequest func()
 }
 
-func (w *waking) RoundTrip(r *http.Request) (*http.Response, error) {
-	if w.left.Add(-1) >= 0 {
+func (w *wakingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.remaining.Add(-1) >= 0 {
 		for _, token := range w.tokens {
 			if err := w.store.wake(r.Context(), token); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if w.asked != nil {
-		w.asked()
+	if w.onRequest != nil {
+		w.onRequest()
 	}
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// beginFor begins a session for a customer beyond those of the stub.
+// beginFor begins a session for a customer whom the sign-in stub does not know.
 func (b *bank) beginFor(customer string) identomat.Token {
 	b.Helper()
-	id, mine, err := b.store.reserve(b.Context(), customer, "redirect", b.server.config.lifetime)
+	id, reserved, err := b.store.reserve(b.Context(), customer, "redirect", b.server.config.lifetime)
 	require.NoError(b, err)
-	require.True(b, mine)
+	require.True(b, reserved)
 	session, err := b.server.client.Sessions.Begin(b.Context(), identomat.BeginRequest{})
 	require.NoError(b, err)
 	now := b.store.now()
-	require.NoError(b, b.store.begun(b.Context(), id, session, now.Add(b.server.config.lifetime), now))
+	require.NoError(b, b.store.sessionBegun(b.Context(), id, session, now.Add(b.server.config.lifetime), now))
 	return session.Token
 }
 
-func TestCallbacksThatComeOverAndOverKeepNobodyWaiting(t *testing.T) {
+func TestRepeatedCallbacksDoNotStarveJobs(t *testing.T) {
 	b := newBank(t)
-	again := &waking{store: b.store}
-	for i := range concurrent {
-		again.tokens = append(again.tokens, b.beginFor("impatient-"+strconv.Itoa(i)))
+	transport := &wakingTransport{store: b.store}
+	for i := range concurrency {
+		transport.tokens = append(transport.tokens, b.beginFor("customer-with-callbacks-"+strconv.Itoa(i)))
 	}
-	b.pass(time.Second)
-	patient := b.beginFor("patient")
-	again.left.Store(3 * concurrent)
-	b.worker.client = b.fake.Client(quick, identomat.WithHTTPClient(&http.Client{Transport: again}))
-	b.pass(time.Second)
+	b.advance(time.Second)
+	waiting := b.beginFor("customer-without-callbacks")
+	transport.remaining.Store(3 * concurrency)
+	b.worker.client = b.fake.Client(fastRetry, identomat.WithHTTPClient(&http.Client{Transport: transport}))
+	b.advance(time.Second)
 	b.work()
-	turn, at := 0, 0
+	fetches, turn := 0, 0 // turn is the position of the first fetch for the waiting session
 	for _, r := range b.fake.Requests() {
 		if r.Operation == "result/" {
-			if turn++; r.Parameters["session_token"] == string(patient) && at == 0 {
-				at = turn
+			if fetches++; r.Parameters["session_token"] == string(waiting) && turn == 0 {
+				turn = fetches
 			}
 		}
 	}
-	assert.Greater(t, turn, 3*concurrent)
-	assert.Positive(t, at)
-	assert.LessOrEqual(t, at, 2*concurrent)
+	assert.Greater(t, fetches, 3*concurrency)
+	assert.Positive(t, turn)
+	assert.LessOrEqual(t, turn, 2*concurrency)
 }
 
-func TestACustomerWhoComesBackOverAndOverAsksOnce(t *testing.T) {
+func TestRepeatedReturnFetchesOnce(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	token := customer.begin()
@@ -305,42 +304,42 @@ func TestACustomerWhoComesBackOverAndOverAsksOnce(t *testing.T) {
 		assert.Equal(t, http.StatusSeeOther, customer.get("/verification/return?session_token="+string(token)).status)
 		b.work()
 	}
-	assert.Equal(t, 1, asked(b.fake, "result/"), "the worker looks again in its own time")
-	b.pass(slowestCheck)
+	assert.Equal(t, 1, countRequests(b.fake, "result/"), "further returns do not make the job due")
+	b.advance(maxCheckInterval)
 	b.work()
-	assert.Equal(t, 2, asked(b.fake, "result/"))
+	assert.Equal(t, 2, countRequests(b.fake, "result/"))
 }
 
-func TestAnErasureThatIsAskedForOverAndOverIsTriedInItsTime(t *testing.T) {
+func TestRepeatedErasureHonorsRetryAfter(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	customer.begin()
 	b.fake.Fault("delete/", identomattest.TooManyRequests(time.Minute), 0)
 	customer.press("/erase", "/erase")
 	b.work()
-	before := asked(b.fake, "delete/")
+	before := countRequests(b.fake, "delete/")
 	require.Positive(t, before)
 	for range 20 {
 		assert.Equal(t, "/erased", customer.press("/erase", "/erase").header.Get("Location"))
 		b.work()
 	}
-	assert.Equal(t, before, asked(b.fake, "delete/"), "the service has asked for patience")
+	assert.Equal(t, before, countRequests(b.fake, "delete/"), "the Retry-After is respected")
 	b.fake.ClearFaults()
-	b.pass(time.Minute)
+	b.advance(time.Minute)
 	b.work()
 	assert.Contains(t, customer.get("/erased").body, "Your data has been erased")
 }
 
-func TestAWorkerThatAlwaysHasWorkStillSweeps(t *testing.T) {
+func TestBusyWorkerSweeps(t *testing.T) {
 	b := newBank(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	again := &waking{store: b.store, tokens: []identomat.Token{b.beginFor("impatient")}}
-	again.left.Store(1 << 60)
-	var asked atomic.Int64
-	again.asked = func() {
-		b.pass(time.Second)
-		switch n := asked.Add(1); {
+	transport := &wakingTransport{store: b.store, tokens: []identomat.Token{b.beginFor("customer-with-callbacks")}}
+	transport.remaining.Store(1 << 60)
+	var requests atomic.Int64
+	transport.onRequest = func() {
+		b.advance(time.Second)
+		switch n := requests.Add(1); {
 		case n == 5:
 			_, err := b.store.exec(ctx, "INSERT INTO sign_ins (id, user, expires_at) VALUES (x'00', 'customer-1', 0)")
 			assert.NoError(t, err)
@@ -348,18 +347,18 @@ func TestAWorkerThatAlwaysHasWorkStillSweeps(t *testing.T) {
 			cancel()
 		}
 	}
-	b.worker.client = b.fake.Client(quick, identomat.WithHTTPClient(&http.Client{Transport: again}))
+	b.worker.client = b.fake.Client(fastRetry, identomat.WithHTTPClient(&http.Client{Transport: transport}))
 	b.worker.run(ctx)
 	assert.Zero(t, b.count("sign_ins"))
 }
 
-func TestAFormNeedsItsToken(t *testing.T) {
+func TestFormRequiresCSRFToken(t *testing.T) {
 	b := newBank(t)
 	customer, other, reviewer := b.signedIn("customer-1"), b.signedIn("customer-2"), b.signedIn("reviewer-1")
 	token := other.begin()
 	require.NoError(t, b.fake.ManualCheck(token))
 	b.work()
-	foreign := other.csrf("/verification")
+	otherCSRF := other.csrf("/verification")
 	for _, test := range []struct {
 		who        *person
 		page, path string
@@ -377,7 +376,7 @@ func TestAFormNeedsItsToken(t *testing.T) {
 	} {
 		for name, csrf := range map[string][]string{
 			"missing": nil, "empty": {""}, "wrong": {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
-			"another visitor's": {foreign}, "the right one second": {"", foreign},
+			"another visitor's": {otherCSRF}, "second value": {"", otherCSRF},
 		} {
 			if test.who == other && strings.Contains(name, "another") {
 				continue
@@ -387,9 +386,9 @@ func TestAFormNeedsItsToken(t *testing.T) {
 				fields[k] = v
 			}
 			got := test.who.send(test.who.request(http.MethodPost, test.path, fields))
-			assert.Equal(t, http.StatusForbidden, got.status, "%s with a token that is %s", test.path, name)
+			assert.Equal(t, http.StatusForbidden, got.status, "%s, CSRF token: %s", test.path, name)
 		}
-		// In the query the right one would stand in logs and in histories.
+		// The valid token is rejected in the query, where it would appear in logs and histories.
 		got := test.who.send(test.who.request(http.MethodPost, test.path+"?csrf="+test.who.csrf(test.page), test.fields))
 		assert.Equal(t, http.StatusForbidden, got.status, test.path)
 	}
@@ -399,20 +398,20 @@ func TestAFormNeedsItsToken(t *testing.T) {
 	assert.Equal(t, "Verify your identity", customer.sees(), "the customer is still signed in")
 }
 
-func TestAVisitorWithoutACookieHasNoToken(t *testing.T) {
+func TestFormWithoutCookieRejected(t *testing.T) {
 	b := newBank(t)
-	csrf := visitor{}.csrf() // anybody can compute it
+	csrf := visitor{}.csrf() // anybody can compute the token of an empty cookie
 	for path, fields := range map[string]url.Values{"/sign-in": {"user": {"customer-1"}}, "/sign-out": {}, "/verification": {"way": {"redirect"}}} {
 		fields.Set("csrf", csrf)
-		victim := b.visitor() // as from another site: SameSite keeps the cookie back
+		victim := b.visitor() // like a request from another site, which SameSite sends without the cookie
 		got := victim.send(victim.request(http.MethodPost, path, fields))
 		assert.Equal(t, http.StatusForbidden, got.status, path)
-		assert.Contains(t, got.body, "The page was out of date, so what you sent was not used.")
+		assert.Contains(t, got.body, "The page was out of date, so your request was not processed.")
 	}
 	assert.Zero(t, b.count("sign_ins"), "nobody is signed in as the attacker")
 }
 
-func TestAFormOfAnotherSiteIsRefusedEvenWithItsToken(t *testing.T) {
+func TestCrossSiteFormRejected(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	form := url.Values{"csrf": {customer.csrf("/verification")}, "way": {"redirect"}}
@@ -426,20 +425,20 @@ func TestAFormOfAnotherSiteIsRefusedEvenWithItsToken(t *testing.T) {
 	assert.Zero(t, b.count("verifications"))
 }
 
-func TestNoAnswerButTheSignInPageSetsACookie(t *testing.T) {
+func TestOnlySignInPageSetsCookie(t *testing.T) {
 	b := newBank(t)
-	// As from another site: without the cookie that SameSite keeps back.
-	stranger := b.visitor()
+	// A request from another site has no cookie because of SameSite.
+	crossSite := b.visitor()
 	for path, method := range map[string]string{
 		"/verification": http.MethodPost, "/sign-out": http.MethodPost, "/verification/return": http.MethodPost, "/nowhere": http.MethodGet, "/": http.MethodPut,
 	} {
-		r := stranger.request(method, path, url.Values{})
-		assert.Empty(t, stranger.send(r).header.Values("Set-Cookie"), "%s %s would replace the visitor's", method, path)
+		r := crossSite.request(method, path, url.Values{})
+		assert.Empty(t, crossSite.send(r).header.Values("Set-Cookie"), "%s %s would replace the visitor's cookie", method, path)
 	}
-	assert.Len(t, stranger.get("/").header.Values("Set-Cookie"), 1)
+	assert.Len(t, crossSite.get("/").header.Values("Set-Cookie"), 1)
 }
 
-func TestAFormIsBounded(t *testing.T) {
+func TestFormSizeLimited(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	form := url.Values{"csrf": {customer.csrf("/verification")}, "way": {strings.Repeat("x", 10<<20)}}
@@ -447,7 +446,7 @@ func TestAFormIsBounded(t *testing.T) {
 	assert.Equal(t, http.StatusRequestEntityTooLarge, customer.send(r).status)
 }
 
-func TestMethodsAreNotConfused(t *testing.T) {
+func TestMethodNotAllowed(t *testing.T) {
 	b := newBank(t)
 	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
 	customer.begin()
@@ -471,10 +470,10 @@ func TestMethodsAreNotConfused(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 1, b.count("verifications WHERE NOT erasing AND NOT returned"))
-	assert.Equal(t, "Your verification is not finished", customer.sees(), "nobody was signed out")
+	assert.Equal(t, "Your verification is not finished", customer.sees(), "the customer is still signed in")
 }
 
-func TestNoRequestSaysWhereAnAddressLeads(t *testing.T) {
+func TestNoOpenRedirect(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	for _, path := range []string{"//evil.example/", "//evil.example/%2e%2e", `/\evil.example`, "/%5cevil.example", "/?next=https://evil.example",
@@ -504,12 +503,12 @@ func TestNoRequestSaysWhereAnAddressLeads(t *testing.T) {
 	assert.Equal(t, b.url+"/verification/return", b.fake.Sessions()[0].ReturnURL)
 }
 
-func TestACookieThatWasPlantedIsWorthNothingAfterTheSignIn(t *testing.T) {
+func TestSignInPreventsSessionFixation(t *testing.T) {
 	b := newBank(t)
 	at, err := url.Parse(b.url)
 	require.NoError(t, err)
 	customer, attacker := b.visitor(), b.visitor()
-	planted := &http.Cookie{Name: "session", Value: "planted-by-somebody-else", Path: "/"}
+	planted := &http.Cookie{Name: "session", Value: "planted-by-an-attacker", Path: "/"}
 	customer.browser.Jar.SetCookies(at, []*http.Cookie{planted})
 	attacker.browser.Jar.SetCookies(at, []*http.Cookie{planted})
 	customer.signIn("customer-1")
@@ -517,7 +516,7 @@ func TestACookieThatWasPlantedIsWorthNothingAfterTheSignIn(t *testing.T) {
 	assert.Equal(t, http.StatusSeeOther, attacker.get("/verification").status, "the attacker is not signed in")
 }
 
-func TestASignInEndsWhenItIsSignedOut(t *testing.T) {
+func TestSignOutAndSignInExpiry(t *testing.T) {
 	b := newBank(t)
 	at, err := url.Parse(b.url)
 	require.NoError(t, err)
@@ -526,17 +525,17 @@ func TestASignInEndsWhenItIsSignedOut(t *testing.T) {
 	require.Equal(t, http.StatusOK, thief.get("/verification").status)
 	assert.Equal(t, http.StatusSeeOther, customer.press("/verification", "/sign-out").status)
 	assert.Equal(t, http.StatusSeeOther, thief.get("/verification").status)
-	late := b.signedIn("customer-1")
-	form := url.Values{"csrf": {late.csrf("/verification")}, "way": {"redirect"}}
-	b.pass(signedIn)
-	answer := late.send(late.request(http.MethodPost, "/verification", form))
-	assert.Equal(t, http.StatusForbidden, answer.status)
-	assert.Contains(t, answer.body, "Your sign-in has ended, so what you sent was not used. Please sign in again.")
-	assert.Contains(t, answer.body, `href="/">To the start page`)
-	assert.Equal(t, http.StatusSeeOther, late.get("/verification").status, "or after eight hours")
+	expired := b.signedIn("customer-1")
+	form := url.Values{"csrf": {expired.csrf("/verification")}, "way": {"redirect"}}
+	b.advance(signInLifetime)
+	got := expired.send(expired.request(http.MethodPost, "/verification", form))
+	assert.Equal(t, http.StatusForbidden, got.status)
+	assert.Contains(t, got.body, "You are no longer signed in, so your request was not processed. Please sign in again.")
+	assert.Contains(t, got.body, `href="/">Go to the start page`)
+	assert.Equal(t, http.StatusSeeOther, expired.get("/verification").status, "a sign-in expires after eight hours")
 }
 
-func TestASignInReplacesTheOneBefore(t *testing.T) {
+func TestSignInReplacesPrevious(t *testing.T) {
 	b := newBank(t)
 	at, err := url.Parse(b.url)
 	require.NoError(t, err)
@@ -548,7 +547,7 @@ func TestASignInReplacesTheOneBefore(t *testing.T) {
 	assert.Equal(t, 1, b.count("sign_ins"))
 }
 
-func TestNoCookieStandsInTheDatabase(t *testing.T) {
+func TestDatabaseHoldsNoCookie(t *testing.T) {
 	b := newBank(t)
 	at, err := url.Parse(b.url)
 	require.NoError(t, err)
@@ -557,7 +556,7 @@ func TestNoCookieStandsInTheDatabase(t *testing.T) {
 	assert.Equal(t, 1, b.count("sign_ins WHERE id = ?", hashed(cookie)))
 }
 
-func TestAnErrorOfTheDatabaseIsNotShown(t *testing.T) {
+func TestDatabaseErrorNotShown(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	_, err := b.store.exec(t.Context(), "DROP TABLE begins")
@@ -569,7 +568,7 @@ func TestAnErrorOfTheDatabaseIsNotShown(t *testing.T) {
 	assert.Contains(t, b.logged.String(), "no such table: begins")
 }
 
-func TestHTTPSMakesCookiesAndHeadersStrict(t *testing.T) {
+func TestHTTPSCookiesAndHeaders(t *testing.T) {
 	b := newBank(t)
 	c := b.server.config
 	c.publicURL, c.service, c.password = "https://bank.example", true, "a-password-of-a-test" // behind a proxy
@@ -613,8 +612,9 @@ func TestHTTPSMakesCookiesAndHeadersStrict(t *testing.T) {
 
 // The review desk.
 
-// reviewing is a verification that was approved, and a reviewer.
-func reviewing(t *testing.T) (*bank, *person, identomat.Token) {
+// newReview returns a bank with an approved verification, a reviewer who is signed in, and the
+// session's token.
+func newReview(t *testing.T) (*bank, *person, identomat.Token) {
 	t.Helper()
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
@@ -623,15 +623,15 @@ func reviewing(t *testing.T) (*bank, *person, identomat.Token) {
 	return b, b.signedIn("reviewer-1"), token
 }
 
-func TestAReviewerSeesTheEvidenceAndIsWrittenDown(t *testing.T) {
-	b, reviewer, _ := reviewing(t)
+func TestReviewShowsEvidenceAndAudits(t *testing.T) {
+	b, reviewer, _ := newReview(t)
 	assert.Contains(t, reviewer.get("/review").body, `<span class="state state-approved">approved</span>`)
 	page := reviewer.get("/review/1")
 	for _, text := range []string{"<dd>John</dd>", "<dd>Smith</dd>", "<dd>AB0002261</dd>", "<strong>90%</strong>", "<strong>confirmed</strong>", "<dd>fields match</dd>", "<dd>identity card</dd>", `src="/review/1/image/card-front"`, `<a href="/review/1/image/card-front" target="_blank">`,
 		"<dt>Born</dt><dd>1980-01-08</dd>", "<dt>Document expires</dt><dd>2031-06-28</dd>"} {
 		assert.Contains(t, page.body, text)
 	}
-	assert.NotContains(t, page.body, "to be decided")
+	assert.NotContains(t, page.body, "needs a decision")
 	for _, name := range []string{"face", "document-face", "card-front", "card-back"} {
 		got := reviewer.get("/review/1/image/" + name)
 		require.Equal(t, 200, got.status, name)
@@ -648,34 +648,34 @@ func TestAReviewerSeesTheEvidenceAndIsWrittenDown(t *testing.T) {
 	assert.Equal(t, `attachment; filename="verification-1.pdf"`, pdf.header.Get("Content-Disposition"))
 	assert.True(t, strings.HasPrefix(pdf.body, "%PDF-"))
 
-	assert.Equal(t, 1, b.count("audit WHERE who = 'reviewer-1' AND verification = 1 AND action = 'looked at face'"))
+	assert.Equal(t, 1, b.count("audit WHERE who = 'reviewer-1' AND verification = 1 AND action = 'viewed image face'"))
 	assert.Equal(t, 1, b.count("audit WHERE action = 'downloaded the PDF'"))
 	assert.Equal(t, "default-src 'none'; sandbox; frame-ancestors 'none'", pdf.header.Get("Content-Security-Policy"))
 	assert.Equal(t, 6, b.count("audit"))
 
-	for range notesShown {
-		require.NoError(t, b.store.note(t.Context(), "reviewer-2", "came by", 1))
+	for range maxAuditEntries {
+		require.NoError(t, b.store.audit(t.Context(), "reviewer-2", "visited", 1))
 	}
 	full := reviewer.get("/review/1").body
-	assert.Equal(t, notesShown, strings.Count(full, "reviewer-2 came by")+strings.Count(full, "reviewer-1 opened"))
-	assert.Contains(t, full, "There are older entries.", "a list that was cut off does not look complete")
+	assert.Equal(t, maxAuditEntries, strings.Count(full, "reviewer-2 visited")+strings.Count(full, "reviewer-1 opened"))
+	assert.Contains(t, full, "There are older entries", "a truncated list must not look complete")
 }
 
-func TestWhatIsNoImageIsNeverHandedOn(t *testing.T) {
-	b, reviewer, token := reviewing(t)
+func TestNonImageNotServed(t *testing.T) {
+	b, reviewer, token := newReview(t)
 	const svg = `<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`
 	for name, test := range map[string]struct {
 		contentType, data string
 	}{
-		"a page":                  {"text/html", "<!DOCTYPE html><script>alert(1)</script>"},
-		"a page called a JPEG":    {"image/jpeg", "<!DOCTYPE html><script>alert(1)</script>"},
-		"an SVG":                  {"image/svg+xml", svg},
-		"an SVG with an XML head": {"image/svg+xml", `<?xml version="1.0"?>` + svg},
-		"an error with 200":       {"image/jpeg", `"SESSION_NOT_FOUND"`},
-		"a PDF":                   {"image/jpeg", "%PDF-1.4\n1 0 obj\n"},
-		"a script":                {"application/javascript", "alert(1)"},
-		"a GIF":                   {"image/gif", "GIF89a\x01\x00\x01\x00\x00\x00\x00;"},
-		"nothing":                 {"image/jpeg", ""},
+		"HTML":                  {"text/html", "<!DOCTYPE html><script>alert(1)</script>"},
+		"HTML declared as JPEG": {"image/jpeg", "<!DOCTYPE html><script>alert(1)</script>"},
+		"SVG":                   {"image/svg+xml", svg},
+		"SVG with XML header":   {"image/svg+xml", `<?xml version="1.0"?>` + svg},
+		"error with status 200": {"image/jpeg", `"SESSION_NOT_FOUND"`},
+		"PDF":                   {"image/jpeg", "%PDF-1.4\n1 0 obj\n"},
+		"script":                {"application/javascript", "alert(1)"},
+		"GIF":                   {"image/gif", "GIF89a\x01\x00\x01\x00\x00\x00\x00;"},
+		"empty":                 {"image/jpeg", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, b.fake.SetMedia(token, "result/face/", test.contentType, []byte(test.data)))
@@ -689,11 +689,11 @@ func TestWhatIsNoImageIsNeverHandedOn(t *testing.T) {
 	}
 }
 
-func TestABrokenImageIsNoneAndABrokenPDFBreaksOff(t *testing.T) {
-	b, reviewer, token := reviewing(t)
+func TestBrokenImageAndPDF(t *testing.T) {
+	b, reviewer, token := newReview(t)
 	for name, fault := range map[string]identomattest.Fault{
 		"truncated": identomattest.Truncated(700), "reset": identomattest.ResetAfterRead(),
-		"an error page": identomattest.HTMLPage(502), "no such media": identomattest.Reply(404, "application/json", `{"argumentError":"not-found"}`),
+		"error page": identomattest.HTMLPage(502), "no such media": identomattest.Reply(404, "application/json", `{"argumentError":"not-found"}`),
 	} {
 		b.fake.Fault("result/face/", fault, 0)
 		got := reviewer.get("/review/1/image/face")
@@ -713,16 +713,16 @@ func TestABrokenImageIsNoneAndABrokenPDFBreaksOff(t *testing.T) {
 		_, err = io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
 	}
-	assert.Error(t, err, "half a PDF must not look like a PDF")
+	assert.Error(t, err, "a truncated PDF must not look complete")
 }
 
-func TestHalfAnImageOrOneThatNobodySignedIsNotShown(t *testing.T) {
-	b, reviewer, token := reviewing(t)
-	b.server.client = b.fake.Client(quick, identomat.WithHMAC(b.fake.SecretKey, identomat.RequireSignedResponses()))
+func TestTruncatedOrUnsignedImageNotServed(t *testing.T) {
+	b, reviewer, token := newReview(t)
+	b.server.client = b.fake.Client(fastRetry, identomat.WithHMAC(b.fake.SecretKey, identomat.RequireSignedResponses()))
 	image := "\xff\xd8\xff\xe0\x00\x10JFIF\x00" + strings.Repeat("x", 100<<10)
 	require.NoError(t, b.fake.SetMedia(token, "result/face/", "image/jpeg", []byte(image)))
 	require.Equal(t, image, reviewer.get("/review/1/image/face").body)
-	for name, fault := range map[string]identomattest.Fault{"half": identomattest.Truncated(50 << 10), "unsigned": identomattest.WrongSignature()} {
+	for name, fault := range map[string]identomattest.Fault{"truncated": identomattest.Truncated(50 << 10), "wrong signature": identomattest.WrongSignature()} {
 		b.fake.Fault("result/face/", fault, 0)
 		got := reviewer.get("/review/1/image/face")
 		assert.Equal(t, http.StatusBadGateway, got.status, name)
@@ -731,8 +731,8 @@ func TestHalfAnImageOrOneThatNobodySignedIsNotShown(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoPDFIsNeverHandedOn(t *testing.T) {
-	b, reviewer, token := reviewing(t)
+func TestNonPDFNotServed(t *testing.T) {
+	b, reviewer, token := newReview(t)
 	for _, data := range []string{"<!DOCTYPE html><script>alert(1)</script>", "\xff\xd8\xff\xe0\x00\x10JFIF\x00", "alert(1)", "PK\x03\x04"} {
 		require.NoError(t, b.fake.SetMedia(token, "export-session-as-pdf", "application/pdf", []byte(data)))
 		got := reviewer.get("/review/1/pdf")
@@ -741,9 +741,9 @@ func TestWhatIsNoPDFIsNeverHandedOn(t *testing.T) {
 	}
 }
 
-func TestWhatIsBeingErasedIsNotLookedAt(t *testing.T) {
-	b, reviewer, _ := reviewing(t)
-	require.NoError(t, b.store.eraseAll(t.Context(), "customer-1"))
+func TestErasingVerificationNotAccessible(t *testing.T) {
+	b, reviewer, _ := newReview(t)
+	require.NoError(t, b.store.requestErasure(t.Context(), "customer-1"))
 	before := len(b.fake.Requests())
 	for _, path := range []string{"/review/1/image/face", "/review/1/pdf"} {
 		assert.Equal(t, http.StatusConflict, reviewer.get(path).status, path)
@@ -756,16 +756,16 @@ func TestWhatIsBeingErasedIsNotLookedAt(t *testing.T) {
 	assert.Zero(t, b.count("audit"))
 }
 
-func TestAPDFOfUnknownLengthThatBreaksOffLooksBroken(t *testing.T) {
-	b, reviewer, _ := reviewing(t)
+func TestTruncatedChunkedPDF(t *testing.T) {
+	b, reviewer, _ := newReview(t)
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "/export-session-as-pdf", r.URL.Path)
 		w.Header().Set("Content-Type", "application/pdf")
-		_, _ = io.WriteString(w, "%PDF-1.4\n"+strings.Repeat("x", 1<<20)) // in chunks: no length was announced
+		_, _ = io.WriteString(w, "%PDF-1.4\n"+strings.Repeat("x", 1<<20)) // chunked, without a Content-Length
 		panic(http.ErrAbortHandler)
 	}))
 	defer service.Close()
-	b.server.client = b.fake.Client(quick, identomat.WithAPIURL(service.URL))
+	b.server.client = b.fake.Client(fastRetry, identomat.WithAPIURL(service.URL))
 	resp, err := reviewer.browser.Do(reviewer.request(http.MethodGet, "/review/1/pdf", nil))
 	if err == nil {
 		_, err = io.ReadAll(resp.Body)
@@ -774,9 +774,9 @@ func TestAPDFOfUnknownLengthThatBreaksOffLooksBroken(t *testing.T) {
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
-func TestAPDFWhoseSignatureIsWrongLooksBroken(t *testing.T) {
-	b, reviewer, token := reviewing(t)
-	b.server.client = b.fake.Client(quick, identomat.WithHMAC(b.fake.SecretKey, identomat.RequireSignedResponses()))
+func TestPDFWithWrongSignature(t *testing.T) {
+	b, reviewer, token := newReview(t)
+	b.server.client = b.fake.Client(fastRetry, identomat.WithHMAC(b.fake.SecretKey, identomat.RequireSignedResponses()))
 	for _, size := range []int{1, 100, 3000, 5000, 100 << 10} {
 		want := "%PDF-1.4\n" + strings.Repeat("x", size)
 		require.NoError(t, b.fake.SetMedia(token, "export-session-as-pdf", "application/pdf", []byte(want)))
@@ -787,105 +787,105 @@ func TestAPDFWhoseSignatureIsWrongLooksBroken(t *testing.T) {
 			_, err = io.ReadAll(resp.Body)
 			_ = resp.Body.Close()
 		}
-		assert.True(t, err != nil || resp.StatusCode == http.StatusBadGateway, "%d bytes that nobody has signed", size)
+		assert.True(t, err != nil || resp.StatusCode == http.StatusBadGateway, "%d bytes with a wrong signature", size)
 	}
 }
 
-func TestAReviewerIsToldWhatCannotBeShown(t *testing.T) {
-	b, reviewer, _ := reviewing(t)
+func TestReviewReportsServiceErrors(t *testing.T) {
+	b, reviewer, _ := newReview(t)
 	b.fake.Fault("search-screening-person", identomattest.HTTPStatus(503), 0)
 	b.fake.Fault("compare-faces", identomattest.HTTPStatus(503), 0)
 	for _, action := range []string{"screening", "comparison"} {
-		answer := reviewer.press("/review", "/review/1/"+action)
-		assert.Equal(t, http.StatusBadGateway, answer.status, action)
-		assert.Contains(t, answer.body, "Identomat did not answer.", action)
-		assert.NotContains(t, reviewer.get("/review/1").body, "No hits.", "an error is no clean list")
+		got := reviewer.press("/review", "/review/1/"+action)
+		assert.Equal(t, http.StatusBadGateway, got.status, action)
+		assert.Contains(t, got.body, "Identomat did not respond.", action)
+		assert.NotContains(t, reviewer.get("/review/1").body, "No hits.", "an error must not look like an empty list")
 	}
 	assert.Zero(t, b.count("checks"))
 	b.fake.ClearFaults()
 	b.fake.Fault("result/face/", identomattest.ErrorCode("FACE_PHOTO_NOT_FOUND"), 0)
-	answer := reviewer.press("/review", "/review/1/comparison")
-	assert.Equal(t, http.StatusConflict, answer.status)
-	assert.Contains(t, answer.body, "is missing there", "to try again later would not help")
+	got := reviewer.press("/review", "/review/1/comparison")
+	assert.Equal(t, http.StatusConflict, got.status)
+	assert.Contains(t, got.body, "is missing there", "a retry would not help")
 	reviewer.press("/review", "/review/1/screening")
 	b.fake.Fault("result/", identomattest.HTTPStatus(503), 0)
 	page := reviewer.get("/review/1").body
-	assert.Contains(t, page, "Identomat does not answer at the moment.")
-	assert.Contains(t, page, "approved", "the bank's own books are there")
+	assert.Contains(t, page, "Identomat is not responding at the moment.")
+	assert.Contains(t, page, "approved", "the bank's own records are shown")
 	assert.Contains(t, page, `form="of-hit"`)
-	assert.Contains(t, page, `id="of-hit"`, "no button is dead")
+	assert.Contains(t, page, `id="of-hit"`, "the form of the buttons is there")
 	b.fake.Reset()
-	assert.Contains(t, reviewer.get("/review/1").body, "Identomat has no session any more")
+	assert.Contains(t, reviewer.get("/review/1").body, "Identomat no longer has this session")
 	assert.Equal(t, http.StatusNotFound, reviewer.get("/review/1/image/face").status)
 	assert.Equal(t, http.StatusNotFound, reviewer.get("/review/1/pdf").status)
 	assert.Equal(t, 1, b.count("accounts"))
 }
 
-// entry is an id of the lists of the fake, whose name has another person as well.
-const entry = "67137933a2176f0797f1e601"
+// hitID is the ID of a hit of the fake. Another hit has the same name.
+const hitID = "67137933a2176f0797f1e601"
 
-func TestTheAnswersOfChecksStandSideBySideAndAreBilledOnce(t *testing.T) {
-	b, reviewer, _ := reviewing(t)
+func TestChecksShownTogetherAndBilledOnce(t *testing.T) {
+	b, reviewer, _ := newReview(t)
 	page := reviewer.get("/review/1").body
 	assert.NotContains(t, page, "Compared again")
 	assert.NotContains(t, page, "No hits.")
 	assert.Equal(t, "/review/1#face", reviewer.press("/review", "/review/1/comparison").header.Get("Location"))
-	b.pass(time.Hour)
+	b.advance(time.Hour)
 	other := b.signedIn("reviewer-1")
 	assert.Equal(t, "/review/1#lists", other.press("/review", "/review/1/screening").header.Get("Location"))
 	_, err := b.store.exec(t.Context(), "UPDATE checks SET who = 'reviewer-2' WHERE kind = 'screening'")
 	require.NoError(t, err)
-	billed := asked(b.fake, "search-screening-person")
+	billed := countRequests(b.fake, "search-screening-person")
 	for range 3 { // reloads
 		page = reviewer.get("/review/1").body
 		assert.Contains(t, page, "Compared again: <strong>100%</strong> similar.")
 		assert.Equal(t, 2, strings.Count(page, "<strong>John SMITH</strong>, score 100"))
 	}
-	made, err := b.store.checks(t.Context(), 1)
+	checks, err := b.store.checks(t.Context(), 1)
 	require.NoError(t, err)
 	for kind, who := range map[string]string{"comparison": "reviewer-1", "screening": "reviewer-2"} {
-		assert.Contains(t, page, "Asked for by "+who+", "+made[kind].At.UTC().Format("2 January 2006, 15:04 MST")+".")
+		assert.Contains(t, page, "Requested by "+who+" on "+checks[kind].At.UTC().Format("2 January 2006, 15:04 MST")+".")
 	}
-	assert.Equal(t, time.Hour, made["screening"].At.Sub(made["comparison"].At).Round(time.Minute))
-	assert.Equal(t, 1, asked(b.fake, "compare-faces"))
-	assert.Equal(t, billed, asked(b.fake, "search-screening-person"))
+	assert.Equal(t, time.Hour, checks["screening"].At.Sub(checks["comparison"].At).Round(time.Minute))
+	assert.Equal(t, 1, countRequests(b.fake, "compare-faces"))
+	assert.Equal(t, billed, countRequests(b.fake, "search-screening-person"))
 	assert.Contains(t, page, "reviewer-1 searched the sanctions lists")
 
 	b.fake.Fault("result/", identomattest.HTTPStatus(503), 0)
-	assert.Contains(t, reviewer.get("/review/1").body, "Compared again", "it stands in the books")
+	assert.Contains(t, reviewer.get("/review/1").body, "Compared again", "the check is stored")
 }
 
-func TestHitsOfOneNameAreToldApart(t *testing.T) {
-	b, reviewer, _ := reviewing(t)
-	assert.Equal(t, http.StatusNotFound, reviewer.press("/review", "/review/1/person", "person", entry).status, "nobody has found it")
+func TestHitDetails(t *testing.T) {
+	b, reviewer, _ := newReview(t)
+	assert.Equal(t, http.StatusNotFound, reviewer.press("/review", "/review/1/person", "person", hitID).status, "the hit has not been found yet")
 	reviewer.press("/review", "/review/1/screening")
 	for _, id := range []string{"", "67137933a2176f0797f1e604", "%"} {
 		assert.Equal(t, http.StatusNotFound, reviewer.press("/review", "/review/1/person", "person", id).status, id)
 	}
-	assert.Zero(t, asked(b.fake, "get-screening-person-details"))
-	page := reviewer.follow(reviewer.press("/review", "/review/1/person", "person", entry)).body
+	assert.Zero(t, countRequests(b.fake, "get-screening-person-details"))
+	page := reviewer.follow(reviewer.press("/review", "/review/1/person", "person", hitID)).body
 	for _, text := range []string{"<dd>John Doe Smith</dd>", "<dt>Born</dt><dd>1952-10-07</dd>", "<dt>Nationality</dt><dd>US</dd>",
 		`<span class="small">Alias:</span> John Smith`, "(2012-); chairperson", `<span class="small">Source Url:</span> https://sanctions.example/list/1`, "<dd>Office of Invented Sanctions<br>"} {
 		assert.Contains(t, page, text)
 	}
-	assert.NotContains(t, page, "Program:", "which is empty")
-	assert.Equal(t, 1, strings.Count(page, `name="person"`), "the other one can be asked for")
+	assert.NotContains(t, page, "Program:", "an empty property is not shown")
+	assert.Equal(t, 1, strings.Count(page, `name="person"`), "the details of the other hit can be requested")
 	page = reviewer.follow(reviewer.press("/review", "/review/1/person", "person", "67137933a2176f0797f1e602")).body
 	assert.Contains(t, page, "<dt>Born</dt><dd>1952-10-07</dd>")
 	assert.Contains(t, page, "<dt>Born</dt><dd>1983-04-21</dd>")
-	assert.Equal(t, 2, asked(b.fake, "get-screening-person-details"))
-	assert.Equal(t, 2, b.count("audit WHERE action = 'looked at a hit'")-4, "beside those that were refused")
+	assert.Equal(t, 2, countRequests(b.fake, "get-screening-person-details"))
+	assert.Equal(t, 2, b.count("audit WHERE action = 'viewed the details of a hit'")-4, "besides the four refused requests")
 }
 
-func TestAHitOfTheResultHasDetailsToo(t *testing.T) {
-	b, reviewer, token := reviewing(t)
-	require.NoError(t, b.fake.SetResult(token, `{"result":"approved","screeningMatches":[{"score":93,"name":"John SMITH","personId":"`+entry+`","reviewStatus":"unreviewed"}]}`))
+func TestResultHitDetails(t *testing.T) {
+	b, reviewer, token := newReview(t)
+	require.NoError(t, b.fake.SetResult(token, `{"result":"approved","screeningMatches":[{"score":93,"name":"John SMITH","personId":"`+hitID+`","reviewStatus":"unreviewed"}]}`))
 	assert.Contains(t, reviewer.get("/review/1").body, `<strong>John SMITH</strong>, score 93 <span class="state">unreviewed</span>`)
-	assert.Contains(t, reviewer.follow(reviewer.press("/review", "/review/1/person", "person", entry)).body, "<dt>Born</dt><dd>1952-10-07</dd>")
+	assert.Contains(t, reviewer.follow(reviewer.press("/review", "/review/1/person", "person", hitID)).body, "<dt>Born</dt><dd>1952-10-07</dd>")
 }
 
-func TestASearchLeavesNobodyOutUnseen(t *testing.T) {
-	b, reviewer, token := reviewing(t)
+func TestScreeningShowsExclusions(t *testing.T) {
+	b, reviewer, token := newReview(t)
 	query := func() string {
 		all := b.fake.Requests()
 		for i := range all {
@@ -898,33 +898,33 @@ func TestASearchLeavesNobodyOutUnseen(t *testing.T) {
 	page := reviewer.follow(reviewer.press("/review", "/review/1/screening")).body
 	assert.NotContains(t, query(), "birthdayTimeFrom")
 	assert.Contains(t, page, "<h3>Search for John Smith</h3>")
-	assert.Contains(t, page, "Scores below 80 of 100 were left out.")
+	assert.Contains(t, page, "Hits with a score below 80 of 100 were excluded.")
 	assert.Equal(t, 2, strings.Count(page, "<strong>John SMITH</strong>"))
 	page = reviewer.follow(reviewer.press("/review", "/review/1/screening", "bounded", "1")).body
-	assert.Contains(t, query(), "1980-01-01T00:00:00.000Z", "lists know many people by the year")
+	assert.Contains(t, query(), "1980-01-01T00:00:00.000Z", "lists give only the year for many people")
 	assert.Contains(t, page, "<h3>Search for John Smith, born in 1980 or later</h3>")
-	assert.Contains(t, page, "People born before 1980 were left out.")
+	assert.Contains(t, page, "People born before 1980 were excluded.")
 	assert.Equal(t, 1, strings.Count(page, "<strong>John SMITH</strong>"))
 
 	require.NoError(t, b.fake.SetResult(token, `{"result":"approved","person":{"first_name":"John","last_name":"Smith","birthday":"about 1980","birthday_time":"?"}}`))
 	page = reviewer.get("/review/1").body
-	assert.Contains(t, page, "<dt>Born</dt><dd>about 1980</dd>", "as it is printed")
+	assert.Contains(t, page, "<dt>Born</dt><dd>about 1980</dd>", "the printed text")
 	assert.NotContains(t, page, `name="bounded"`)
 	assert.Equal(t, http.StatusConflict, reviewer.press("/review", "/review/1/screening", "bounded", "1").status)
 }
 
-func TestACheckThatEndsWhileDataAreErasedIsNotKept(t *testing.T) {
-	b, _, _ := reviewing(t)
-	require.NoError(t, b.store.eraseAll(t.Context(), "customer-1"))
-	require.NoError(t, b.store.keep(t.Context(), 1, "screening", "reviewer-1", []byte(`{"Name":"Somebody Searched"}`)))
+func TestCheckNotSavedDuringErasure(t *testing.T) {
+	b, _, _ := newReview(t)
+	require.NoError(t, b.store.requestErasure(t.Context(), "customer-1"))
+	require.NoError(t, b.store.saveCheck(t.Context(), 1, "screening", "reviewer-1", []byte(`{"Name":"Somebody Searched"}`)))
 	assert.Zero(t, b.count("checks"))
 	b.work()
-	require.NoError(t, b.store.keep(t.Context(), 1, "screening", "reviewer-1", []byte(`{"Name":"Somebody Searched"}`)))
+	require.NoError(t, b.store.saveCheck(t.Context(), 1, "screening", "reviewer-1", []byte(`{"Name":"Somebody Searched"}`)))
 	assert.Zero(t, b.count("checks"))
 }
 
-func TestACheckIsKeptWhenTheReviewerGoesAway(t *testing.T) {
-	b, reviewer, _ := reviewing(t)
+func TestCheckSavedWhenReviewerLeaves(t *testing.T) {
+	b, reviewer, _ := newReview(t)
 	form := url.Values{"csrf": {reviewer.csrf("/review")}}
 	b.fake.Fault("search-screening-person", identomattest.SlowHeaders(0), 1)
 	ctx, leave := context.WithCancel(t.Context())
@@ -936,22 +936,22 @@ func TestACheckIsKeptWhenTheReviewerGoesAway(t *testing.T) {
 		}
 		left <- err
 	}()
-	require.Eventually(t, func() bool { return holds(b.fake, "search-screening-person") }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return hasResponse(b.fake, "search-screening-person") }, testTimeout, time.Millisecond)
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
-	twice := reviewer.press("/review", "/review/1/screening")
-	assert.Equal(t, http.StatusConflict, twice.status, "a button that is pressed twice is billed once")
-	assert.Contains(t, twice.body, `<a class="button" href="/review/1">Back to the verification</a>`)
-	assert.Equal(t, 1, asked(b.fake, "search-screening-person"))
+	second := reviewer.press("/review", "/review/1/screening")
+	assert.Equal(t, http.StatusConflict, second.status, "pressing the button twice is billed once")
+	assert.Contains(t, second.body, `<a class="button" href="/review/1">Back to the verification</a>`)
+	assert.Equal(t, 1, countRequests(b.fake, "search-screening-person"))
 	b.fake.Release()
-	require.Eventually(t, func() bool { return b.count("checks") == 1 }, patience, time.Millisecond, "it was billed")
+	require.Eventually(t, func() bool { return b.count("checks") == 1 }, testTimeout, time.Millisecond, "a billed response is stored")
 	require.Eventually(t, func() bool {
 		return reviewer.press("/review", "/review/1/screening").status == http.StatusSeeOther
-	}, patience, time.Millisecond, "and can be asked for anew")
+	}, testTimeout, time.Millisecond, "the check can be repeated")
 }
 
-func TestHitsWithoutEndAreBounded(t *testing.T) {
-	b, reviewer, _ := reviewing(t)
+func TestScreeningHitsLimited(t *testing.T) {
+	b, reviewer, _ := newReview(t)
 	var searches atomic.Int64
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		page := searches.Add(1)
@@ -963,19 +963,19 @@ func TestHitsWithoutEndAreBounded(t *testing.T) {
 		_, _ = fmt.Fprintf(w, `{"result":[%s]}`, strings.Join(hits, ","))
 	}))
 	defer service.Close()
-	b.server.client = b.fake.Client(quick, identomat.WithAPIURL(service.URL))
+	b.server.client = b.fake.Client(fastRetry, identomat.WithAPIURL(service.URL))
 	page := reviewer.follow(reviewer.press("/review", "/review/1/screening")).body
-	assert.Equal(t, hitsShown, strings.Count(page, "<strong>NAMESAKE</strong>"))
-	assert.Contains(t, page, "There are more.")
+	assert.Equal(t, maxHits, strings.Count(page, "<strong>NAMESAKE</strong>"))
+	assert.Contains(t, page, "There are more hits.")
 	assert.EqualValues(t, 1, searches.Load())
 }
 
-func TestAReviewerDecidesOnceWhatIsLeftToPeople(t *testing.T) {
+func TestReviewerDecidesOnce(t *testing.T) {
 	b := newBank(t)
 	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
 	token := customer.begin()
 	early := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
-	assert.Equal(t, http.StatusConflict, early.status, "nobody is approved before Identomat has looked")
+	assert.Equal(t, http.StatusConflict, early.status, "a reviewer cannot approve before Identomat has left the decision")
 	require.NoError(t, b.fake.ManualCheck(token))
 	b.work()
 	assert.Equal(t, "We are reviewing your details", customer.sees())
@@ -986,12 +986,12 @@ func TestAReviewerDecidesOnceWhatIsLeftToPeople(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, reviewer.press("/review", "/review/1/decision", "outcome", "approved").status)
 	require.NoError(t, b.fake.Approve(token)) // too late
 	b.work()
-	assert.Contains(t, customer.get("/verification").body, "One of our staff looked at your details")
+	assert.Contains(t, customer.get("/verification").body, "A member of our staff reviewed your details")
 	assert.Zero(t, b.count("accounts"))
 	assert.Equal(t, 1, b.count("outcomes WHERE decided_by = 'reviewer-1' AND outcome = 'rejected'"))
 }
 
-func TestADecisionAndItsNoteAreWrittenDownTogether(t *testing.T) {
+func TestDecisionAndAuditEntryAtomic(t *testing.T) {
 	b := newBank(t)
 	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
 	require.NoError(t, b.fake.ManualCheck(customer.begin()))
@@ -1003,27 +1003,27 @@ func TestADecisionAndItsNoteAreWrittenDownTogether(t *testing.T) {
 	assert.Zero(t, b.count("accounts"))
 	_, err = b.store.exec(t.Context(), "DROP TRIGGER disk_full")
 	require.NoError(t, err)
-	for range 2 { // a button that is pressed twice
-		answer := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
-		assert.Equal(t, "/review/1", answer.header.Get("Location"))
+	for range 2 { // pressing the button twice
+		got := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
+		assert.Equal(t, "/review/1", got.header.Get("Location"))
 	}
 	assert.Equal(t, 1, b.count("audit WHERE who = 'reviewer-1' AND action = 'decided: approved'"))
 	assert.Equal(t, 1, b.count("accounts"))
 }
 
-func TestWhatIsBeingErasedIsNotDecided(t *testing.T) {
+func TestErasingVerificationNotDecided(t *testing.T) {
 	b := newBank(t)
 	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
 	require.NoError(t, b.fake.ManualCheck(customer.begin()))
 	b.work()
 	customer.press("/erase", "/erase")
-	answer := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
-	assert.Equal(t, http.StatusConflict, answer.status)
-	assert.Contains(t, answer.body, "is being erased")
+	got := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
+	assert.Equal(t, http.StatusConflict, got.status)
+	assert.Contains(t, got.body, "is being erased")
 	assert.Zero(t, b.count("accounts"))
 }
 
-func TestWhatWaitsForAReviewerStandsFirst(t *testing.T) {
+func TestListShowsManualChecksFirst(t *testing.T) {
 	b := newBank(t)
 	reviewer := b.signedIn("reviewer-1")
 	for i, decide := range []func(identomat.Token, ...identomattest.DecisionOption) error{b.fake.ManualCheck, b.fake.ManualCheck, b.fake.Approve} {
@@ -1035,29 +1035,29 @@ func TestWhatWaitsForAReviewerStandsFirst(t *testing.T) {
 	for id := range 3 {
 		order = append(order, strings.Index(page, fmt.Sprintf(`href="/review/%d"`, id+1)))
 	}
-	assert.IsIncreasing(t, order, "the longest wait first, and then what is decided, however new")
-	list, err := b.store.listed(t.Context(), 1)
+	assert.IsIncreasing(t, order, "manual checks come first, oldest first, and then the decided verification")
+	list, err := b.store.list(t.Context(), 1)
 	require.NoError(t, err)
-	assert.Equal(t, int64(1), list[0].ID, "what is cut off waits for nobody")
+	assert.Equal(t, int64(1), list[0].ID, "the limit keeps the oldest manual check")
 }
 
-func TestAnOperatorOfIdentomatCanSettleAManualCheckToo(t *testing.T) {
+func TestIdentomatSettlesManualCheck(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	token := customer.begin()
 	require.NoError(t, b.fake.ManualCheck(token))
 	b.work()
-	b.pass(24 * time.Hour)
+	b.advance(24 * time.Hour)
 	b.work()
-	assert.Equal(t, manualCheck, b.latest("customer-1").State, "it does not expire")
+	assert.Equal(t, manualCheck, b.latest("customer-1").State, "a manual check does not expire")
 	reviewer := b.signedIn("reviewer-1")
 	assert.Contains(t, reviewer.get("/review/1").body, `value="approved">Approve`)
 	require.NoError(t, b.fake.Approve(token))
-	_, err := b.store.exec(t.Context(), "UPDATE jobs SET due_at = ?", b.store.now().Add(slowestReview).UnixMilli()) // as if the callback were lost
+	_, err := b.store.exec(t.Context(), "UPDATE jobs SET due_at = ?", b.store.now().Add(maxReviewInterval).UnixMilli()) // as if the callback had been lost
 	require.NoError(t, err)
 	page := reviewer.get("/review/1").body
-	assert.Contains(t, page, "Identomat has decided this one meanwhile.")
-	assert.NotContains(t, page, `value="approved">Approve`, "nobody is asked what is decided")
+	assert.Contains(t, page, "Identomat has decided this verification in the meantime.")
+	assert.NotContains(t, page, `value="approved">Approve`, "there is nothing left to decide")
 	b.work()
 	assert.Equal(t, approved, b.latest("customer-1").State)
 	assert.Equal(t, 1, b.count("accounts"))

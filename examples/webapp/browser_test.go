@@ -15,23 +15,23 @@ import (
 	"github.com/identomat-go/identomat/browser"
 )
 
-// tab is a browser's page on which the bank's is looked at.
+// tab is a browser tab with helpers for the pages of the bank.
 type tab struct{ browser.Tab }
 
-// click presses what a person reads on a button or a link.
+// click clicks the button or the link with this text.
 func (b tab) click(text string) {
 	b.Helper()
 	b.Follow(chromedp.Click(chromedp.Search(fmt.Sprintf(`//button[normalize-space()=%q] | //a[normalize-space()=%[1]q]`, text))))
 }
 
-// sees waits for a heading: the page looks for news by itself.
+// sees waits for a heading, because pages update themselves, and then checks the page.
 func (b tab) sees(want, picture string) {
 	b.Helper()
 	b.Do(chromedp.WaitVisible(chromedp.Search(fmt.Sprintf(`//h1[normalize-space()=%q]`, want))))
 	b.check(picture)
 }
 
-// check looks at the page, and checks what somebody needs who does not see it.
+// check takes screenshots and checks the accessibility of the page.
 func (b tab) check(picture string) {
 	b.Helper()
 	b.Look(picture)
@@ -41,14 +41,15 @@ func (b tab) check(picture string) {
 	assert.Equal(b, "1 1 1", b.Eval(`["main", "body > header", "footer"].map((s) => document.querySelectorAll(s).length).join(" ")`), "landmarks")
 	assert.Equal(b, "true", b.Eval(`document.title.endsWith(" · Example Bank")`))
 	assert.Equal(b, "true", b.Eval(`[...document.querySelectorAll("button, .button, select, input:not([type=hidden])")].every((e) => (e.closest("label") ?? e).getBoundingClientRect().height >= 44)`),
-		"everything to press is large enough for a finger")
+		"controls are large enough for touch")
 }
 
-// browsing is a bank whose site is another one than the widget's, as it will be, and a tab.
-func browsing(t *testing.T) (*bank, tab) {
+// openBrowser starts a bank and opens a tab. The bank and the widget are on different sites, as in
+// production.
+func openBrowser(t *testing.T) (*bank, tab) {
 	t.Helper()
-	b := tab{browser.Open(t)} // skips before anything is started
-	return openBank(t, "localhost").working(), b
+	b := tab{browser.Open(t)} // first, because it skips the test without Chromium
+	return openBank(t, "localhost").startWorker(), b
 }
 
 func (b tab) signIn(at, name string) {
@@ -58,44 +59,44 @@ func (b tab) signIn(at, name string) {
 	b.click("Sign in")
 }
 
-func TestAPersonIsVerifiedByRedirectAndErasesEverything(t *testing.T) {
-	bank, b := browsing(t)
+func TestBrowserRedirectAndErasure(t *testing.T) {
+	bank, b := openBrowser(t)
 	b.Visit(bank.url)
 	b.sees("Open an account with Example Bank", "01-sign-in")
 	b.signIn(bank.url, "customer-1")
 	b.sees("Verify your identity", "02-start")
 	b.click("Start on our partner's page")
-	require.Contains(t, b.Eval("location.href"), bank.fake.WidgetURL, "the browser is at the partner's")
+	require.Contains(t, b.Eval("location.href"), bank.fake.WidgetURL, "the browser is on the partner's page")
 	b.Press("action", "finish")
 	b.Visit(bank.url)
 	b.sees("Your verification is not finished", "03-not-finished")
-	assert.Equal(t, "Done: Start", b.Eval(`document.querySelector(".steps .done").textContent`), "not only a check mark")
-	assert.Regexp(t, `You have until [A-Z][a-z]{2} \d+, \d{4}, \d+:\d\d\s[AP]M\.`, b.Text("main"), "in the time zone and the manner of the browser")
+	assert.Equal(t, "Done: Start", b.Eval(`document.querySelector(".steps .done").textContent`), "the state has a text for screen readers")
+	assert.Regexp(t, `You have until [A-Z][a-z]{2} \d+, \d{4}, \d+:\d\d\s[AP]M\.`, b.Text("main"), "in the time zone and the format of the browser")
 	b.click("Continue")
 	b.Press("decision", "reject")
 	b.sees("We could not verify your identity", "04-rejected")
-	assert.Equal(t, bank.url+"/verification", b.Eval("location.href"), "no token stays in the address")
+	assert.Equal(t, bank.url+"/verification", b.Eval("location.href"), "the address has no token")
 	assert.Contains(t, b.Text("main"), "Your face could not be matched with the photo on your document.")
 	b.click("Try again on our partner's page")
 	b.Press("action", "finish")
 	b.Press("decision", "approve")
 	b.sees("Your account is open", "05-approved")
 	assert.Equal(t, 1, bank.count("accounts"))
-	assert.Equal(t, 2, asked(bank.fake, "begin/"))
+	assert.Equal(t, 2, countRequests(bank.fake, "begin/"))
 	b.click("Erase my data")
 	b.sees("Erase my data", "06-erase")
 	b.click("Erase everything")
 	b.sees("Your data has been erased", "07-erased")
 	assert.Empty(t, bank.fake.Sessions())
 	assert.Zero(t, bank.count("verifications"))
-	b.click("To the start")
+	b.click("Go to the start page")
 	assert.Equal(t, "Verify your identity", b.Text("h1"))
 	b.click("Sign out")
 	assert.Equal(t, "Open an account with Example Bank", b.Text("h1"))
 }
 
-func TestAPersonIsVerifiedInAnIframe(t *testing.T) {
-	bank, b := browsing(t)
+func TestBrowserIframeAndManualCheck(t *testing.T) {
+	bank, b := openBrowser(t)
 	b.signIn(bank.url, "customer-2")
 	b.click("Start right here")
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=finish]") !== null`)
@@ -120,7 +121,7 @@ func TestAPersonIsVerifiedInAnIframe(t *testing.T) {
 	b.signIn(bank.url, "reviewer-1")
 	b.sees("Verifications", "12-list")
 	b.Follow(chromedp.Click(chromedp.CSS(`tbody th a`)))
-	assert.Contains(t, b.Text("#decide"), "Identomat leaves this one to people.")
+	assert.Contains(t, b.Text("#decide"), "Identomat leaves this decision to you.")
 	assert.Equal(t, "true", b.Eval(`[...document.querySelectorAll("figure")].every((f) => f.compareDocumentPosition(document.querySelector("#decide")) & Node.DOCUMENT_POSITION_FOLLOWING)`),
 		"the evidence comes before the decision")
 	b.check("13-to-decide")
@@ -131,34 +132,33 @@ func TestAPersonIsVerifiedInAnIframe(t *testing.T) {
 	assert.Equal(t, "Your account is open", b.Text("h1"))
 }
 
-func TestAReviewerLooksAtTheEvidence(t *testing.T) {
-	bank, b := browsing(t)
+func TestBrowserReview(t *testing.T) {
+	bank, b := openBrowser(t)
 	customer := bank.signedIn("customer-1")
 	token := customer.begin()
 	require.NoError(t, bank.fake.Approve(token))
-	require.Eventually(t, func() bool { return bank.count("accounts") == 1 }, patience, 5*time.Millisecond)
-	lost := bank.signedIn("customer-2")
-	lost.begin()
+	require.Eventually(t, func() bool { return bank.count("accounts") == 1 }, testTimeout, 5*time.Millisecond)
+	bank.signedIn("customer-2").begin()
 	b.signIn(bank.url, "reviewer-1")
 	b.sees("Verifications", "20-list")
 	assert.Equal(t, "table|row|columnheader|rowheader|cell", b.Eval(`["table", "tbody tr", "thead th", "tbody th", "td"].map((s) => document.querySelector(s).getAttribute("role")).join("|")`),
-		"on a phone the rows are grids, and some browsers take them for no table then")
+		"on narrow screens the rows are grids, which some browsers do not expose as a table without roles")
 	b.Follow(chromedp.Click(chromedp.Search(`//tr[contains(., "customer-1")]//a`)))
 	b.click("Search the sanctions lists")
-	assert.Equal(t, "#lists", b.Eval(`location.hash`), "the answer is in sight")
+	assert.Equal(t, "#lists", b.Eval(`location.hash`), "the page scrolls to the result")
 	b.click("Details of John SMITH")
 	b.click("Compare the faces again")
 	assert.Equal(t, bank.url+"/review/1#face", b.Eval(`location.href`))
 	billed := func() (n int) {
 		for _, operation := range []string{"search-screening-person", "get-screening-person-details", "compare-faces"} {
-			n += asked(bank.fake, operation)
+			n += countRequests(bank.fake, operation)
 		}
 		return n
 	}
 	before := billed()
 	b.Follow(chromedp.Reload())
 	for _, text := range []string{"John SMITH, score 100", "1952-10-07", "Compared again: 100% similar."} {
-		assert.Contains(t, b.Text("main"), text, "all side by side, after a reload too")
+		assert.Contains(t, b.Text("main"), text, "all results are shown together, even after a reload")
 	}
 	assert.Equal(t, before, billed())
 	const complete = `[...document.querySelectorAll("figure img")].every((i) => { i.loading = "eager"; return i.complete && i.naturalWidth > 0; })`
@@ -178,70 +178,70 @@ func TestAReviewerLooksAtTheEvidence(t *testing.T) {
 	assert.Equal(t, "Face: not available|Document, back: not available", b.Eval(`[...document.querySelectorAll(".missing")].map((e) => e.innerText).join("|")`))
 	b.check("22-review-missing")
 	b.Visit(bank.url + "/review/1/image/face")
-	assert.Equal(t, "That did not work", b.Text("h1"), "opened, it says why")
-	b.Visit(bank.url + "/review/1/image/card-front") // the console complains of no policy
+	assert.Equal(t, "That did not work", b.Text("h1"), "opening the image shows the reason")
+	b.Visit(bank.url + "/review/1/image/card-front") // must not violate the policy, which the console would report
 	const long = "Hubertwolfeschlegelsteinhausenbergerdorff"
 	require.NoError(t, bank.fake.SetResult(token, `{"result":"approved","person":{"first_name":"`+long+long+`"},"screeningMatches":[{"score":93,"name":"`+long+long+`","personId":"1"}]}`))
 	b.Visit(bank.url + "/review/1")
 	b.click("Search the sanctions lists")
-	b.check("24-review-long-names") // which make no page wider than a phone
+	b.check("24-review-long-names") // long names must not make the page wider than a phone
 	b.Visit(bank.url + "/review/99")
 	b.check("23-not-found")
 }
 
-func TestTheKeyboardIsEnough(t *testing.T) {
-	bank, b := browsing(t)
+func TestBrowserKeyboard(t *testing.T) {
+	bank, b := openBrowser(t)
 	b.Visit(bank.url)
 	tab, enter := chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter)
 	b.Do(tab)
-	assert.Equal(t, "Skip to the content", b.Eval(`document.activeElement.textContent`))
-	assert.Equal(t, "true", b.Eval(`document.activeElement.getBoundingClientRect().left >= 0`), "the link is seen when it has the focus")
+	assert.Equal(t, "Skip to content", b.Eval(`document.activeElement.textContent`))
+	assert.Equal(t, "true", b.Eval(`document.activeElement.getBoundingClientRect().left >= 0`), "the link is visible when it has the focus")
 	b.Do(tab, tab)
 	assert.Equal(t, "user", b.Eval(`document.activeElement.id`))
 	b.Do(tab)
-	assert.Equal(t, "3px", b.Eval(`getComputedStyle(document.activeElement).outlineWidth`), "the focus is seen")
+	assert.Equal(t, "3px", b.Eval(`getComputedStyle(document.activeElement).outlineWidth`), "the focus is visible")
 	b.Follow(enter)
 	require.Equal(t, "Verify your identity", b.Text("h1"))
-	// skip link, brand, sign out, start at the partner's
+	// The order is: skip link, brand, sign out, start on the partner's page.
 	b.Do(tab, tab, tab, tab)
 	assert.Equal(t, "Start on our partner's page", b.Eval(`document.activeElement.textContent`))
 	b.Follow(enter)
 	require.Contains(t, b.Eval("location.href"), bank.fake.WidgetURL)
 }
 
-func TestAForgedEndOfTheWidgetPostsNothingAndProvesNothing(t *testing.T) {
-	bank, b := browsing(t)
+func TestBrowserForgedDoneMessage(t *testing.T) {
+	bank, b := openBrowser(t)
 	b.signIn(bank.url, "customer-3")
 	b.click("Start right here")
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=finish]") !== null`)
 	token := string(bank.latest("customer-3").Session.Token)
 
-	// A page of another origin opens the bank's page and shouts into it.
+	// A page of another origin tries to send messages to the bank's page.
 	stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprint(w, `<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Stranger</title><h1>Stranger</h1>`)
 	}))
 	defer stranger.Close()
-	// The page itself is a sender of another origin than the widget's, in the right window.
+	// Messages from the page itself have the right window but not the widget's origin.
 	b.Eval(`(postMessage("DONE", "*"), postMessage({type: "done", sessionId: "` + token + `"}, "*"), dispatchEvent(new MessageEvent("message", {data: "DONE", origin: "` + stranger.URL + `"})))`)
 	b.Eval(`(window.heard = 0, addEventListener("message", () => heard++), postMessage("after", "*"))`)
 	b.Poll(`heard > 0`)
 	assert.Equal(t, bank.url+"/verification/embed", b.Eval(`location.href`))
 	assert.Zero(t, bank.count("verifications WHERE returned"))
 
-	// Another origin cannot put the page into a frame, and its own form does not count.
+	// Another origin cannot load the page in a frame, and its form is rejected.
 	b.Visit(stranger.URL)
 	b.Eval(`(() => { const f = document.createElement("iframe"); f.src = "` + bank.url + `/verification/embed"; f.onload = () => { f.contentWindow.postMessage("DONE", "*"); document.title = "loaded"; }; document.body.append(f); })()`)
 	b.Poll(`document.title === "loaded"`)
 	_, err := b.InFrame(bank.url, `document.querySelector("form").method`)
-	assert.Error(t, err, "the bank's page is in no frame")
+	assert.Error(t, err, "the bank's page cannot be framed")
 	b.Eval(`(() => { const f = document.createElement("form"); f.method = "post"; f.action = "` + bank.url + `/verification/return"; f.innerHTML = '<input name="session_token" value="` + token + `">'; document.body.append(f); f.requestSubmit(); })()`)
 	b.Do(chromedp.WaitVisible(chromedp.Search(`//p[normalize-space()="The form was sent by another site."]`)))
 	assert.Zero(t, bank.count("verifications WHERE returned"))
 	b.Visit(bank.url)
-	require.Equal(t, "Your verification is not finished", b.Text("h1"), "nor does it sign the customer out")
+	require.Equal(t, "Your verification is not finished", b.Text("h1"), "the customer is still signed in")
 
-	// And even the true end, with nobody having been looked at, approves nobody.
+	// Even the genuine message approves nobody while the service has no outcome.
 	b.Visit(bank.url + "/verification/embed")
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=finish]") !== null`)
 	_, err = b.InFrame(bank.fake.WidgetURL, `(parent.postMessage("DONE", "*"), 1)`)
@@ -251,20 +251,20 @@ func TestAForgedEndOfTheWidgetPostsNothingAndProvesNothing(t *testing.T) {
 	assert.Zero(t, bank.count("accounts"))
 }
 
-func TestAPageThatWaitsTellsThatTheSignInHasEnded(t *testing.T) {
-	bank, b := browsing(t)
+func TestBrowserSignInExpires(t *testing.T) {
+	bank, b := openBrowser(t)
 	bank.signedIn("customer-1").begin()
 	b.signIn(bank.url, "customer-1")
 	require.Equal(t, "Your verification is not finished", b.Text("h1"))
-	bank.pass(signedIn)
+	bank.advance(signInLifetime)
 	b.sees("Open an account with Example Bank", "32-sign-in-has-ended")
 }
 
-func TestALostBeginIsExplained(t *testing.T) {
-	bank, b := browsing(t)
+func TestBrowserLostBegin(t *testing.T) {
+	bank, b := openBrowser(t)
 	id, _, err := bank.store.reserve(t.Context(), "customer-1", "redirect", 15*time.Minute)
 	require.NoError(t, err)
-	require.NoError(t, bank.store.beganUnclearly(t.Context(), id))
+	require.NoError(t, bank.store.beginUnclear(t.Context(), id))
 	b.signIn(bank.url, "customer-1")
 	b.sees("We could not start your verification", "40-unclear")
 	b.click("Sign out")

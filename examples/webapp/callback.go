@@ -6,13 +6,13 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// callback writes down that there is news of a session, and nothing else: what the news is, the
-// worker asks the service. An error is answered with 500, and the service may send the callback
-// again; whether it does is not published. It is harmless how often one comes, and which session
-// it is about.
+// callback handles one callback. For a status callback it only makes the job of the session due,
+// and the worker fetches the outcome from the service. Duplicate callbacks and callbacks about
+// unknown sessions are therefore harmless. If callback returns an error, the response is HTTP 500.
+// Identomat does not document whether it retries a callback after that.
 func (s *server) callback(ctx context.Context, c identomat.Callback) error {
 	if message, ok := c.SMS(); ok {
-		known, err := s.store.knows(ctx, c.SessionID)
+		known, err := s.store.hasSession(ctx, c.SessionID)
 		if err != nil || !known {
 			return err
 		}
@@ -21,6 +21,6 @@ func (s *server) callback(ctx context.Context, c identomat.Callback) error {
 	if err := s.store.wake(ctx, c.SessionID); err != nil {
 		return err
 	}
-	s.worker.poke()
+	s.worker.notify()
 	return nil
 }

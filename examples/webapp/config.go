@@ -13,13 +13,13 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// config is what the environment says; the README has the table.
+// config holds the settings from the environment, which the README lists.
 type config struct {
 	addr         string
-	anyPort      bool // ADDR is not set: another port will do
+	anyPort      bool // ADDR is not set, so any free port is acceptable
 	publicURL    string
 	database     string
-	service      bool // Identomat itself, not the fake
+	service      bool // run against Identomat and not the fake
 	callbackKeys []string
 	configID     string
 	lifetime     time.Duration
@@ -45,14 +45,14 @@ func configFromEnv() (config, error) {
 	if text := os.Getenv("SESSION_LIFETIME"); text != "" {
 		var err error
 		if c.lifetime, err = time.ParseDuration(text); err != nil || c.lifetime <= 0 {
-			return c, errors.New("SESSION_LIFETIME is not a time such as 15m")
+			return c, errors.New("SESSION_LIFETIME is not a positive duration such as 15m")
 		}
 	}
 	if c.service {
 		c.database = cmp.Or(c.database, "onboarding.db")
-		// Everybody may be the reviewer in the stub, and here the faces are real.
+		// Anybody can be the reviewer in the stub, and with the service the data is real.
 		if len(c.password) < 16 {
-			return c, errors.New("the sign-in is a stub: to run against the service, set SIGN_IN_PASSWORD to at least 16 characters")
+			return c, errors.New("the sign-in is a stub; to run against the service, set SIGN_IN_PASSWORD to at least 16 characters")
 		}
 	}
 	if c.publicURL != "" {
@@ -63,8 +63,8 @@ func configFromEnv() (config, error) {
 	return c, nil
 }
 
-// public is PUBLIC_URL, where customers and the service find the program. No address is ever
-// made from the Host header of a request.
+// public parses PUBLIC_URL, the address that customers and callbacks use. The program never builds
+// an address from the Host header of a request.
 func (c config) public() (*url.URL, error) {
 	u, err := url.Parse(c.publicURL)
 	switch {
@@ -75,7 +75,7 @@ func (c config) public() (*url.URL, error) {
 	case u.Scheme == "http" && loopback(u.Hostname()):
 		return u, nil
 	}
-	return nil, errors.New("PUBLIC_URL must be https, except on this machine: cookies and customers need it")
+	return nil, errors.New("PUBLIC_URL must use https unless its host is this machine, because cookies and customers need https")
 }
 
 func loopback(host string) bool {
@@ -83,7 +83,7 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// listen opens the port. Without ADDR a taken one is no obstacle.
+// listen opens the port. If ADDR is not set and the default port is in use, it takes a free one.
 func (c config) listen() (net.Listener, error) {
 	listener, err := net.Listen("tcp", c.addr)
 	if err != nil && c.anyPort {

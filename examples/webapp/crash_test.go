@@ -27,21 +27,21 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// patience is for a process that hangs; no test waits for it otherwise.
-const patience = 2 * time.Minute
+// testTimeout limits every wait of a test for an event.
+const testTimeout = 2 * time.Minute
 
 const password = "the-password-of-a-test"
 
-// installation is the program as a process of its own, with what outlives it.
+// installation runs the program in a separate process and keeps what survives a restart.
 type installation struct {
 	*testing.T
 	fake     *identomattest.Server
 	addr     string
 	database string
-	widget   string // what the program takes for the widget host
+	widget   string // the program's IDENTOMAT_WIDGET_URL
 	cmd      *exec.Cmd
 	ended    chan error
-	books    *sql.DB // a second reader of the database
+	db       *sql.DB // the test's own connection to the database
 }
 
 func install(t *testing.T) *installation {
@@ -53,14 +53,14 @@ func install(t *testing.T) *installation {
 	i.fake = identomattest.NewServer(t, identomattest.WithCallbackURL("http://"+i.addr+callbackPath), identomattest.WithStatusCallback("status-of-a-test"))
 	i.widget = i.fake.WidgetURL
 	t.Cleanup(func() {
-		if i.books != nil {
-			assert.NoError(t, i.books.Close())
+		if i.db != nil {
+			assert.NoError(t, i.db.Close())
 		}
 	})
 	return i
 }
 
-// start runs the program until it listens.
+// start starts the program and waits until it listens.
 func (i *installation) start() {
 	i.Helper()
 	self, err := os.Executable()
@@ -77,14 +77,14 @@ func (i *installation) start() {
 	stdout, err := i.cmd.StdoutPipe()
 	require.NoError(i, err)
 	require.NoError(i, i.cmd.Start())
-	listens, ended := make(chan struct{}), make(chan error, 1)
+	listening, ended := make(chan struct{}), make(chan error, 1)
 	i.ended = ended
 	var once sync.Once
 	go func() {
 		lines := bufio.NewScanner(stdout)
 		for lines.Scan() {
-			if strings.Contains(lines.Text(), "Ctrl-C stops.") {
-				once.Do(func() { close(listens) })
+			if strings.Contains(lines.Text(), "Press Ctrl-C to stop.") {
+				once.Do(func() { close(listening) })
 			}
 		}
 		ended <- i.cmd.Wait()
@@ -92,20 +92,20 @@ func (i *installation) start() {
 	}()
 	i.Cleanup(func() { cancel(); <-ended })
 	select {
-	case <-listens:
+	case <-listening:
 	case err := <-ended:
 		i.Fatalf("the program ended: %v\n%s", err, stderr)
-	case <-time.After(patience):
-		i.Fatal("the program does not listen")
+	case <-time.After(testTimeout):
+		i.Fatal("the program did not start to listen")
 	}
-	if i.books == nil {
-		i.books, err = sql.Open("sqlite", i.database+"?_txlock=immediate&_pragma=busy_timeout(5000)")
+	if i.db == nil {
+		i.db, err = sql.Open("sqlite", i.database+"?_txlock=immediate&_pragma=busy_timeout(5000)")
 		require.NoError(i, err)
-		i.books.SetMaxOpenConns(1)
+		i.db.SetMaxOpenConns(1)
 	}
 }
 
-// kill ends the program at once, as a power cut does.
+// kill kills the program.
 func (i *installation) kill() {
 	i.Helper()
 	require.NoError(i, i.cmd.Process.Kill())
@@ -114,24 +114,24 @@ func (i *installation) kill() {
 
 func (i *installation) count(from string) (n int) {
 	i.Helper()
-	require.NoError(i, i.books.QueryRowContext(i.Context(), "SELECT count(*) FROM "+from).Scan(&n))
+	require.NoError(i, i.db.QueryRowContext(i.Context(), "SELECT count(*) FROM "+from).Scan(&n))
 	return n
 }
 
 func (i *installation) wait(what string, until func() bool) {
 	i.Helper()
-	require.Eventually(i, until, patience, 5*time.Millisecond, what)
+	require.Eventually(i, until, testTimeout, 5*time.Millisecond, what)
 }
 
 func (i *installation) customer() *person {
 	i.Helper()
-	p := somebody(i.T, "http://"+i.addr)
+	p := newPerson(i.T, "http://"+i.addr)
 	require.Equal(i, http.StatusSeeOther, p.press("/", "/sign-in", "user", "customer-1", "password", password).status)
 	return p
 }
 
-// endsApproved starts the program again and checks that the approval is shown and counted once.
-func (i *installation) endsApproved(customer *person) {
+// restartApproved restarts the program and checks that it shows the approval and stores it once.
+func (i *installation) restartApproved(customer *person) {
 	i.Helper()
 	i.start()
 	i.wait("the outcome is shown", func() bool { return customer.sees() == "Your account is open" })
@@ -144,61 +144,61 @@ func (i *installation) endsApproved(customer *person) {
 	require.NoError(i, err)
 	assert.Equal(i, http.StatusOK, status)
 	assert.Equal(i, 1, i.count("accounts"))
-	assert.Equal(i, 1, asked(i.fake, "begin/"))
+	assert.Equal(i, 1, countRequests(i.fake, "begin/"))
 	i.kill()
 	i.start()
-	assert.Equal(i, "Your account is open", customer.sees(), "and after yet another restart, to who was signed in before")
+	assert.Equal(i, "Your account is open", customer.sees(), "the outcome and the sign-in survive another restart")
 	assert.Equal(i, 1, i.count("accounts"))
 }
 
-func TestAKillBetweenCallbackAndFetchLosesNothing(t *testing.T) {
+func TestKillBetweenCallbackAndFetch(t *testing.T) {
 	i := install(t)
 	i.start()
 	customer := i.customer()
 	token := customer.begin()
 	i.fake.Fault("result/", identomattest.SlowHeaders(0), 0)
-	require.NoError(t, i.fake.Approve(token)) // returns when the program has answered the callback
-	assert.Equal(t, 1, i.count("jobs WHERE wakes = 1"), "the callback is written down")
-	i.wait("the worker asks", func() bool { return holds(i.fake, "result/") })
+	require.NoError(t, i.fake.Approve(token)) // returns after the program has responded to the callback
+	assert.Equal(t, 1, i.count("jobs WHERE wakes = 1"), "the callback is stored")
+	i.wait("the worker calls result/", func() bool { return hasResponse(i.fake, "result/") })
 	i.kill()
-	assert.Zero(t, i.count("outcomes"), "nothing is decided yet")
+	assert.Zero(t, i.count("outcomes"), "no outcome is stored")
 	i.fake.ClearFaults()
 	i.fake.Release()
-	i.endsApproved(customer)
+	i.restartApproved(customer)
 }
 
-func TestAKillBetweenFetchAndCommitLosesNothing(t *testing.T) {
+func TestKillBetweenFetchAndCommit(t *testing.T) {
 	i := install(t)
-	// In front of the fake, the network: it knows when the program has read a whole result, and
-	// holds the books so that nothing can be written down afterwards.
+	// A proxy in front of the fake waits until the program has read a complete result, and locks
+	// the database so that the program cannot store the outcome.
 	target, err := url.Parse(i.fake.WidgetURL)
 	require.NoError(t, err)
 	forward := httputil.NewSingleHostReverseProxy(target)
 	var approved atomic.Bool
 	locks := make(chan *sql.Tx, 1)
-	network := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/result/") || !approved.CompareAndSwap(true, false) {
 			forward.ServeHTTP(w, r)
 			return
 		}
-		answer := httptest.NewRecorder()
-		forward.ServeHTTP(answer, r)
-		assert.Contains(t, answer.Body.String(), `"approved"`)
-		lock, err := i.books.BeginTx(t.Context(), nil)
+		rec := httptest.NewRecorder()
+		forward.ServeHTTP(rec, r)
+		assert.Contains(t, rec.Body.String(), `"approved"`)
+		lock, err := i.db.BeginTx(t.Context(), nil)
 		assert.NoError(t, err)
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if !assert.NoError(t, err) {
 			return
 		}
-		resp := answer.Result()
+		resp := rec.Result()
 		resp.Close = true
 		assert.NoError(t, resp.Write(conn))
-		_, _ = io.Copy(io.Discard, conn) // ends when the program has read all of it and closes
+		_, _ = io.Copy(io.Discard, conn) // ends when the program has read the response and closed the connection
 		_ = conn.Close()
 		locks <- lock
 	}))
-	defer network.Close()
-	i.widget = network.URL
+	defer proxy.Close()
+	i.widget = proxy.URL
 	i.start()
 	customer := i.customer()
 	token := customer.begin()
@@ -207,12 +207,12 @@ func TestAKillBetweenFetchAndCommitLosesNothing(t *testing.T) {
 	lock := <-locks
 	i.kill()
 	require.NoError(t, lock.Rollback())
-	assert.Zero(t, i.count("outcomes"), "nothing is decided yet")
+	assert.Zero(t, i.count("outcomes"), "no outcome is stored")
 	i.widget = i.fake.WidgetURL
-	i.endsApproved(customer)
+	i.restartApproved(customer)
 }
 
-func TestAKillWhileASessionBeginsDoesNotBeginASecondOne(t *testing.T) {
+func TestKillDuringBegin(t *testing.T) {
 	i := install(t)
 	i.start()
 	customer := i.customer()
@@ -226,43 +226,43 @@ func TestAKillWhileASessionBeginsDoesNotBeginASecondOne(t *testing.T) {
 		}
 		pressed <- err
 	}()
-	i.wait("begin/ is asked", func() bool { return holds(i.fake, "begin/") })
+	i.wait("the program calls begin/", func() bool { return hasResponse(i.fake, "begin/") })
 	i.kill()
 	require.Error(t, <-pressed)
 	i.fake.Release()
 	i.start()
-	answer := customer.press("/verification", "/verification", "way", "redirect")
-	assert.Equal(t, "/verification", answer.header.Get("Location"))
-	assert.Equal(t, "Your verification is being prepared", customer.sees())
-	assert.Equal(t, 1, asked(i.fake, "begin/"), "one may exist, so no other is begun")
+	got := customer.press("/verification", "/verification", "way", "redirect")
+	assert.Equal(t, "/verification", got.header.Get("Location"))
+	assert.Equal(t, "We are preparing your verification", customer.sees())
+	assert.Equal(t, 1, countRequests(i.fake, "begin/"), "a session may exist, so no other one is begun")
 	assert.Len(t, i.fake.Sessions(), 1)
 }
 
-func TestAKillWhileDataAreErasedFinishesTheErasure(t *testing.T) {
+func TestKillDuringErasure(t *testing.T) {
 	i := install(t)
 	i.start()
 	customer := i.customer()
 	require.NoError(t, i.fake.Approve(customer.begin()))
-	i.wait("the outcome is written down", func() bool { return i.count("outcomes") == 1 })
-	reviewer := somebody(t, "http://"+i.addr)
+	i.wait("the outcome is stored", func() bool { return i.count("outcomes") == 1 })
+	reviewer := newPerson(t, "http://"+i.addr)
 	reviewer.press("/", "/sign-in", "user", "reviewer-1", "password", password)
 	reviewer.press("/review", "/review/1/screening")
 	require.Equal(t, 1, i.count("checks"))
 	i.fake.Fault("delete/", identomattest.SlowHeaders(0), 1)
 	assert.Equal(t, http.StatusSeeOther, customer.press("/erase", "/erase").status)
-	i.wait("the worker erases", func() bool { return holds(i.fake, "delete/") })
+	i.wait("the worker calls delete/", func() bool { return hasResponse(i.fake, "delete/") })
 	i.kill()
 	assert.Equal(t, 1, i.count("verifications WHERE erasing"))
-	assert.Empty(t, i.fake.Sessions(), "the service has erased it, the books do not know")
+	assert.Empty(t, i.fake.Sessions(), "the service has erased the session, but the records remain")
 	i.fake.Release()
 	i.start()
-	i.wait("the rest is erased", func() bool { return strings.Contains(customer.get("/erased").body, "Your data has been erased") })
+	i.wait("the records are erased", func() bool { return strings.Contains(customer.get("/erased").body, "Your data has been erased") })
 	assert.Equal(t, "Verify your identity", customer.sees())
 	assert.Zero(t, i.count("verifications"))
 	assert.Zero(t, i.count("checks"))
 }
 
-func TestAnOrderlyEndFinishesWhatIsUnderWay(t *testing.T) {
+func TestShutdownFinishesRequests(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows cannot send an interrupt to one process")
 	}
@@ -281,9 +281,9 @@ func TestAnOrderlyEndFinishesWhatIsUnderWay(t *testing.T) {
 		_ = resp.Body.Close()
 		answered <- resp.Header.Get("Location")
 	}()
-	i.wait("begin/ is asked", func() bool { return holds(i.fake, "begin/") })
+	i.wait("the program calls begin/", func() bool { return hasResponse(i.fake, "begin/") })
 	require.NoError(t, i.cmd.Process.Signal(os.Interrupt))
-	i.wait("nobody comes in any more", func() bool {
+	i.wait("the listener is closed", func() bool {
 		conn, err := net.Dial("tcp", i.addr)
 		if err == nil {
 			_ = conn.Close()
@@ -291,7 +291,7 @@ func TestAnOrderlyEndFinishesWhatIsUnderWay(t *testing.T) {
 		return err != nil
 	})
 	i.fake.Release()
-	assert.Equal(t, i.fake.WidgetURL+"/?session_token="+string(i.fake.Sessions()[0].Token), <-answered, "the customer is led to the session")
+	assert.Equal(t, i.fake.WidgetURL+"/?session_token="+string(i.fake.Sessions()[0].Token), <-answered, "the customer is redirected to the session")
 	require.NoError(t, <-i.ended, "the exit status is 0")
 	assert.Equal(t, 1, i.count("verifications WHERE state = 'in_progress'"))
 }

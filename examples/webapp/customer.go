@@ -9,17 +9,18 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/widget"
 )
 
-// returnPath is where customers come back, by the widget's redirect or by the form of the
-// embedded widget.
+// returnPath is where customers return to: the widget redirects to it, and the page with the
+// embedded widget posts a form to it.
 const returnPath = "/verification/return"
 
-// erasedPath is where an erasure leads, and ends. That nothing is left of the customer is all that
-// the page has to know to say so.
+// erasedPath shows the progress of an erasure and then its end. The page needs no record of the
+// erasure: it reports the end if the store has nothing about the customer.
 const erasedPath = "/erased"
 
-// showVerification is the customer's page: where the verification stands and what to do next.
+// showVerification shows the customer the status of the verification and what to do next.
 func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error {
 	u := visitorOf(r).user
 	v, found, err := s.store.latest(r.Context(), u.ID)
@@ -47,8 +48,8 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 		Started  bool
 		Stage    string
 		Text     stageText
-		MayStart bool // none is open
-		Tries    int  // that are left
+		MayStart bool // no verification is open
+		Tries    int  // remaining tries
 		CanErase bool
 		Reason   string
 	}{
@@ -64,7 +65,8 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 	return nil
 }
 
-// verificationState is what the page's script compares with what it shows.
+// verificationState returns the current stage, which the page's script compares with the one that
+// the page shows.
 func (s *server) verificationState(w http.ResponseWriter, r *http.Request) error {
 	v, found, err := s.store.latest(r.Context(), visitorOf(r).user.ID)
 	if err != nil {
@@ -75,7 +77,7 @@ func (s *server) verificationState(w http.ResponseWriter, r *http.Request) error
 	return err
 }
 
-// stage is the state as the customer sees it.
+// stage returns the state that the customer sees. It is a key of stages.
 func stage(v verification, found bool, now time.Time) string {
 	switch {
 	case !found:
@@ -90,66 +92,66 @@ func stage(v verification, found bool, now time.Time) string {
 	return string(v.State)
 }
 
-// stageText is what the page says in a stage, and how far along the three steps it is.
+// stageText holds the texts of a stage and its position among the three steps.
 type stageText struct {
 	Title, Lead string
 	Step        int
-	Waits       bool // the page looks for news
+	Waits       bool // the page polls for a new stage
 }
 
 var stages = map[string]stageText{
 	"none": {"Verify your identity",
-		"Before we open your account we must know who you are. Have your passport or identity card at hand; it takes about three minutes.", 1, false},
-	"beginning": {"Your verification is being prepared", "This takes a moment.", 1, true},
+		"Before we open your account, we need to verify who you are. Have your passport or identity card ready. It takes about three minutes.", 1, false},
+	"beginning": {"We are preparing your verification", "This takes a moment.", 1, true},
 	"unclear": {"We could not start your verification",
-		"Our partner did not answer in time, but a verification may have been started. Please wait before you start again, so that there is only one.", 1, true},
-	"in_progress": {"Your verification is not finished", "Continue where you stopped.", 2, true},
-	"late": {"The time for your verification is over",
+		"Our partner did not respond in time, but may have started a verification. Please wait before you try again, so that you do not start a second one.", 1, true},
+	"in_progress": {"Your verification is not finished", "Continue where you left off.", 2, true},
+	"late": {"Your verification has expired",
 		"You can start a new one in a few minutes.", 2, true},
 	"checking": {"We are checking your details",
-		"Thank you. This usually takes less than a minute. You can leave this page; nothing is lost.", 3, true},
+		"Thank you. This usually takes less than a minute. You can safely leave this page.", 3, true},
 	"manual_check": {"We are reviewing your details",
-		"One of our staff decides, usually within one working day. There is nothing you need to do.", 3, true},
+		"A member of our staff will decide, usually within one working day. You do not need to do anything.", 3, true},
 	"approved": {"Your account is open", "Your identity has been verified. Welcome.", 4, false},
 	"rejected": {"We could not verify your identity", "", 3, false},
-	"expired":  {"The time for your verification is over", "It was not finished in time, so nothing was decided.", 2, false},
-	"erasing":  {"Your data is being erased", "We are erasing it here and at our partner for verification.", 0, true},
+	"expired":  {"Your verification has expired", "It was not finished in time, so no decision was made.", 2, false},
+	"erasing":  {"Your data is being erased", "We are erasing it here and at our partner Identomat.", 0, true},
 	"erased": {"Your data has been erased",
-		"Your photos, what was read from your document, and the outcome are gone, here and at our partner Identomat.", 0, false},
+		"Your photos, your document data and the outcome have been erased, both here and at our partner Identomat.", 0, false},
 }
 
-// friendlyReason is why a verification was rejected, in words for the customer. The list of
-// codes is open, and a code that is not known here is not shown.
+// friendlyReason explains to the customer why a verification was rejected. Identomat may add codes,
+// so an unknown code gets a general text.
 func friendlyReason(code string) string {
 	switch code {
 	case "low_similarity", "face_mismatch":
-		return "Your face could not be matched with the photo on your document. It helps to have light from the front, and to take off glasses and hats."
+		return "Your face could not be matched with the photo on your document. Please use good light from the front, and take off glasses and hats."
 	case "reviewer":
-		return "One of our staff looked at your details and could not confirm your identity."
+		return "A member of our staff reviewed your details and could not confirm your identity."
 	}
-	return "Your details could not be confirmed. It often helps to use a valid document, in good light and without reflections."
+	return "Your details could not be confirmed. Please use a valid document, in good light and without reflections."
 }
 
-// startVerification leads to the customer's one open session, and begins it first if there is
-// none. A session costs money, so the row that stands for it is made before: of two presses of
-// the button, in one tab or in two, one makes it.
+// startVerification redirects to the customer's open session and begins one first if necessary. A
+// session costs money, so the store reserves a row before the session is begun: if the customer
+// presses the button twice, in one tab or in two, only one request gets the reservation.
 func (s *server) startVerification(w http.ResponseWriter, r *http.Request) error {
 	way := r.PostForm.Get("way")
 	if way != "redirect" && way != "iframe" {
-		return refusal{http.StatusBadRequest, "The form cannot be read."}
+		return refusal{http.StatusBadRequest, "The form is invalid."}
 	}
 	u := visitorOf(r).user
-	id, mine, err := s.store.reserve(r.Context(), u.ID, way, s.config.lifetime)
+	id, reserved, err := s.store.reserve(r.Context(), u.ID, way, s.config.lifetime)
 	switch {
 	case errors.Is(err, errTooManyTries):
-		return refusal{http.StatusTooManyRequests, "You have tried several times today. Please come back tomorrow, or visit a branch."}
+		return refusal{http.StatusTooManyRequests, "You have used all your attempts for today. Please try again tomorrow or visit a branch."}
 	case errors.Is(err, errErasing):
 		return refusal{http.StatusConflict, "Your data is still being erased. Please try again in a minute."}
 	case err != nil:
 		return err
 	}
-	if mine {
-		// The customer may go away while it runs; the session must not be lost for that.
+	if reserved {
+		// A customer who leaves the page must not cancel begin/, or the session would be lost.
 		if err := s.begin(context.WithoutCancel(r.Context()), u, id, way); err != nil {
 			return err
 		}
@@ -170,12 +172,12 @@ func (s *server) startVerification(w http.ResponseWriter, r *http.Request) error
 
 // begin begins the session of a reserved verification.
 func (s *server) begin(ctx context.Context, u user, id int64, way string) error {
-	asking, cancel := context.WithTimeout(ctx, beginPatience)
+	beginCtx, cancel := context.WithTimeout(ctx, beginTimeout)
 	defer cancel()
 	request := identomat.BeginRequest{
 		Flags:        identomat.NewFlags().Language(identomat.English),
 		ConfigID:     s.config.configID,
-		ClientUserID: u.ID, // says whose a session is whose token was lost
+		ClientUserID: u.ID, // identifies the customer even if the token is lost
 	}
 	if s.config.configID == "" {
 		request.Steps = identomat.Steps{
@@ -186,24 +188,24 @@ func (s *server) begin(ctx context.Context, u user, id int64, way string) error 
 	if way == "redirect" {
 		request.Flags = request.Flags.ReturnURL(s.config.publicURL + returnPath)
 	}
-	session, err := s.client.Sessions.Begin(asking, request)
+	session, err := s.client.Sessions.Begin(beginCtx, request)
 	now := s.store.now()
 	switch {
 	case err == nil:
-		if err := s.store.begun(ctx, id, session, now.Add(s.config.lifetime), now.Add(firstCheck)); err != nil {
+		if err := s.store.sessionBegun(ctx, id, session, now.Add(s.config.lifetime), now.Add(firstCheck)); err != nil {
 			return err
 		}
-		s.worker.poke()
+		s.worker.notify()
 		return nil
 	case identomat.MaybeProcessed(err):
-		s.log.Error("a session may have been begun without a token", "verification", id, "error", err)
-		return s.store.beganUnclearly(ctx, id)
+		s.log.Error("begin failed, but a session may exist", "verification", id, "error", err)
+		return s.store.beginUnclear(ctx, id)
 	}
-	s.log.Error("no session could be begun", "verification", id, "error", err)
-	if err := s.store.notBegun(ctx, id); err != nil {
+	s.log.Error("begin failed", "verification", id, "error", err)
+	if err := s.store.beginRefused(ctx, id); err != nil {
 		return err
 	}
-	return refusal{http.StatusBadGateway, "Our partner for verification does not answer. Nothing was started; please try again in a few minutes."}
+	return refusal{http.StatusBadGateway, "Our verification partner is not responding. Nothing was started. Please try again in a few minutes."}
 }
 
 // embed shows the widget in an iframe.
@@ -217,7 +219,7 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/verification", http.StatusSeeOther)
 		return nil
 	}
-	widget, err := v.Session.Embed(identomat.EmbedOptions{
+	snippet, err := widget.Embed(&v.Session, widget.Options{
 		PostTo: returnPath,
 		Fields: map[string]string{"csrf": visitor.csrf()},
 		Nonce:  visitor.nonce,
@@ -227,26 +229,27 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Security-Policy", s.policy(visitor.nonce, s.client.WidgetURL()))
 	w.Header().Set("Permissions-Policy", fmt.Sprintf(`camera=(self %q), microphone=(self %[1]q), geolocation=()`, s.client.WidgetURL()))
-	s.render(w, r, http.StatusOK, "embed", "Show your document and your face", struct{ Widget template.HTML }{widget})
+	s.render(w, r, http.StatusOK, "embed", "Show your document and your face", struct{ Widget template.HTML }{snippet})
 	return nil
 }
 
-// comeBack takes the token with which the customer comes back. It must be bound to whoever is
-// signed in; a token of somebody else's is as good as none. Coming back proves nothing: it only
-// lets the worker ask sooner, once. The redirect leaves no token in the address.
-func (s *server) comeBack(w http.ResponseWriter, r *http.Request) error {
+// finishVerification handles the customer's return from the widget. The token in the request must
+// belong to the customer who is signed in; any other token gets the same 404 as an unknown one. The
+// return proves nothing about the outcome: it only makes the worker fetch the outcome sooner, and
+// only once. The redirect removes the token from the address.
+func (s *server) finishVerification(w http.ResponseWriter, r *http.Request) error {
 	token, err := identomat.SessionTokenFromReturn(r)
 	if err != nil {
-		return refusal{http.StatusBadRequest, "The address is not complete."}
+		return refusal{http.StatusBadRequest, "The address is incomplete."}
 	}
-	bound, err := s.store.returned(r.Context(), visitorOf(r).user.ID, token)
+	bound, err := s.store.markReturned(r.Context(), visitorOf(r).user.ID, token)
 	if err != nil {
 		return err
 	}
 	if !bound {
 		return errNotFound
 	}
-	s.worker.poke()
+	s.worker.notify()
 	http.Redirect(w, r, "/verification", http.StatusSeeOther)
 	return nil
 }
@@ -257,14 +260,14 @@ func (s *server) confirmErasure(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) erase(w http.ResponseWriter, r *http.Request) error {
-	err := s.store.eraseAll(r.Context(), visitorOf(r).user.ID)
-	if errors.Is(err, errUnsettled) {
-		return refusal{http.StatusConflict, "A verification is being started for you. Please wait until that is over, and try again."}
+	err := s.store.requestErasure(r.Context(), visitorOf(r).user.ID)
+	if errors.Is(err, errBeginning) {
+		return refusal{http.StatusConflict, "A verification is being started for you. Please try again later."}
 	}
 	if err != nil {
 		return err
 	}
-	s.worker.poke()
+	s.worker.notify()
 	http.Redirect(w, r, erasedPath, http.StatusSeeOther)
 	return nil
 }

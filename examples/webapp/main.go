@@ -1,6 +1,6 @@
-// Webapp is a bank's onboarding: customers verify who they are by redirect or in an iframe,
-// callbacks wake a worker that fetches the outcome, and reviewers look at the evidence. It is
-// meant to be copied from; the README says what is a stub.
+// Webapp is a bank's onboarding application: customers verify their identity by redirect or in an
+// iframe, callbacks wake a worker that fetches the outcome, and reviewers look at the evidence. It
+// is meant to be copied. The README lists the parts that are stubs.
 //
 // Without environment variables it runs against a fake Identomat inside the process.
 package main
@@ -28,7 +28,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop) // a second signal terminates the process immediately
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	if err := run(ctx, os.Stdout, log); err != nil {
 		fmt.Fprintln(os.Stderr, "webapp:", err)
@@ -36,8 +36,9 @@ func main() {
 	}
 }
 
-// shutdownPatience is how long running requests may take to finish: longer than begin/.
-const shutdownPatience = beginPatience + 5*time.Second
+// shutdownTimeout limits how long running requests may take to finish. It is longer than the
+// timeout of begin/.
+const shutdownTimeout = beginTimeout + 5*time.Second
 
 func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	c, err := configFromEnv()
@@ -48,7 +49,7 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = listener.Close() }() // closed already, unless something fails before it is used
+	defer func() { _ = listener.Close() }() // for failures before Serve, which closes the listener itself
 	if c.publicURL == "" {
 		_, port, _ := net.SplitHostPort(listener.Addr().String())
 		c.publicURL = "http://localhost:" + port
@@ -60,11 +61,11 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	}
 	defer disconnect()
 
-	path, forget, err := databasePath(c)
+	path, removeDatabase, err := databasePath(c)
 	if err != nil {
 		return err
 	}
-	defer forget()
+	defer removeDatabase()
 	store, err := openStore(ctx, path)
 	if err != nil {
 		return err
@@ -80,16 +81,16 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      5 * time.Minute, // a PDF for a slow line
+		WriteTimeout:      5 * time.Minute, // allows for a PDF over a slow connection
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 
-	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopWorking()
+	workerCtx, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWorker()
 	var tasks sync.WaitGroup
-	tasks.Go(func() { worker.run(working) })
+	tasks.Go(func() { worker.run(workerCtx) })
 	failed := make(chan error, 1)
 	tasks.Go(func() { failed <- server.Serve(listener) })
 
@@ -99,20 +100,20 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	case err = <-failed:
 	}
 	fmt.Fprintln(out, "Stopping.")
-	// First nobody comes in any more, then the worker ends: a begin/ that is under way is
-	// finished and written down.
-	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownPatience)
+	// Stop the server before the worker, so that a running begin/ finishes and its session is
+	// stored.
+	shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	err = errors.Join(err, server.Shutdown(leaving))
-	stopWorking()
+	err = errors.Join(err, server.Shutdown(shutdownCtx))
+	stopWorker()
 	tasks.Wait()
 	return err
 }
 
-// connect returns a client for the service, or for a fake that it starts, and what to call at
+// connect returns a client for the service, or for a fake that it starts, and a function to call at
 // the end.
 func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
-	// Faces and documents are small; nothing here fetches a video.
+	// Images and PDFs are small, and this program fetches no videos.
 	opts := []identomat.Option{identomat.WithLogger(log), identomat.WithMaxMediaSize(64 << 20)}
 	if c.service {
 		client, err := identomat.NewClientFromEnv(opts...)
@@ -120,7 +121,7 @@ func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 	}
 	fake, err := identomattest.Start(
 		identomattest.WithCallbackURL(c.publicURL+callbackPath),
-		// The types of the service's own status callbacks are not published.
+		// Identomat does not document the types of its status callbacks, so this one is invented.
 		identomattest.WithStatusCallback("status-of-the-fake"),
 	)
 	if err != nil {
@@ -130,9 +131,9 @@ func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 	return fake.Client(opts...), fake.Close, nil
 }
 
-// databasePath is DATABASE, or a file that lives as long as the fake, which forgets its sessions
-// when it stops.
-func databasePath(c config) (path string, forget func(), err error) {
+// databasePath returns DATABASE, or a temporary file that remove deletes. With the fake the file is
+// temporary because the fake loses its sessions when it stops.
+func databasePath(c config) (path string, remove func(), err error) {
 	if c.database != "" {
 		return c.database, func() {}, nil
 	}
@@ -144,13 +145,13 @@ func databasePath(c config) (path string, forget func(), err error) {
 }
 
 func welcome(out io.Writer, c config, path string) {
-	identity := "Identomat: sessions cost money, and the data are real."
+	mode := "Running against Identomat: sessions cost money, and the data is real."
 	if !c.service {
-		identity = "A fake Identomat runs inside: nobody is verified, and nothing leaves this machine."
+		mode = "Running against a fake Identomat: nobody is verified, and no data leaves this machine."
 	}
 	callbacks := c.publicURL + callbackPath
 	if len(c.callbackKeys) == 0 {
-		callbacks = "off, because IDENTOMAT_CALLBACK_KEYS is not set; outcomes are polled for"
+		callbacks = "off, because IDENTOMAT_CALLBACK_KEYS is not set; the worker polls for outcomes"
 	}
 	fmt.Fprintf(out, `%s
 
@@ -158,6 +159,6 @@ func welcome(out io.Writer, c config, path string) {
   Callbacks  %s
   Database   %s
 
-Sign in as a customer to be verified, or as the reviewer. Ctrl-C stops.
-`, identity, c.publicURL, callbacks, strconv.Quote(path))
+Sign in as a customer or as the reviewer. Press Ctrl-C to stop.
+`, mode, c.publicURL, callbacks, strconv.Quote(path))
 }

@@ -15,22 +15,21 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// The review desk reads everything from the service while a reviewer looks at it, and writes down
-// who looked at what. It keeps nothing but the answers that are billed.
+// The review desk fetches the evidence from the service whenever a reviewer opens a page, and
+// records who looked at what. It stores only the responses of billed calls.
 
 const (
-	// listed bounds the list, hitsShown the hits of a screening, notesShown the audit.
-	listed     = 100
-	hitsShown  = 50
-	notesShown = 50
-	// screeningScore is the least score of a hit, of 100.
-	screeningScore = 80
-	// reviewPatience bounds what a reviewer waits for the service.
-	reviewPatience = 30 * time.Second
+	maxListed       = 100 // verifications in the list
+	maxHits         = 50  // hits of a screening
+	maxAuditEntries = 50
+	// minScore is the score, out of 100, that a hit needs at least.
+	minScore = 80
+	// reviewTimeout limits how long a reviewer waits for the service.
+	reviewTimeout = 30 * time.Second
 )
 
 func (s *server) list(w http.ResponseWriter, r *http.Request) error {
-	list, err := s.store.listed(r.Context(), listed)
+	list, err := s.store.list(r.Context(), maxListed)
 	if err != nil {
 		return err
 	}
@@ -38,8 +37,8 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// reviewed is the verification of a path.
-func (s *server) reviewed(r *http.Request) (verification, error) {
+// verification returns the verification that the path names.
+func (s *server) verification(r *http.Request) (verification, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
 		return verification{}, errNotFound
@@ -51,23 +50,24 @@ func (s *server) reviewed(r *http.Request) (verification, error) {
 	return v, err
 }
 
-// opened is reviewed, with a session and an entry in the audit. Nothing is shown that could
-// not be noted.
-func (s *server) opened(r *http.Request, action string) (verification, error) {
-	v, err := s.reviewed(r)
+// verificationForAccess returns the verification that the path names and records the access in the
+// audit log. It fails if the verification has no session to look at, or if the access cannot be
+// recorded.
+func (s *server) verificationForAccess(r *http.Request, action string) (verification, error) {
+	v, err := s.verification(r)
 	if err != nil {
 		return v, err
 	}
 	if v.Session.Token == "" || v.Erasing {
-		return v, refusal{http.StatusConflict, "There is nothing to look at: the session was not begun, or is being erased."}
+		return v, refusal{http.StatusConflict, "There is nothing to show: the session has not been started, or it is being erased."}
 	}
-	return v, s.store.note(r.Context(), visitorOf(r).user.ID, action, v.ID)
+	return v, s.store.audit(r.Context(), visitorOf(r).user.ID, action, v.ID)
 }
 
-// shot is an image of the review page.
+// shot is one image on the review page.
 type shot struct{ Name, Title string }
 
-// shots are the images that a session with this document should have.
+// shots returns the images that a session with this type of document should have.
 func shots(document identomat.DocumentType) []shot {
 	face := []shot{{"face", "Face"}, {"document-face", "Photo on the document"}}
 	switch document {
@@ -85,49 +85,48 @@ type reviewPage struct {
 	Problem string // why there is no result
 	Shots   []shot
 	Hits    []hit // of the result
-	// Overtaken: Identomat has decided what it had left to people.
+	// Overtaken reports that Identomat has decided a verification that it had left to a reviewer.
 	Overtaken bool
 	Audit     []auditEntry
-	// MoreAudit: there are older entries.
-	MoreAudit bool
+	MoreAudit bool // Audit is not complete
 
 	Comparison *comparison
 	Screening  *screening
 }
 
-// comparison is a check of the kind comparison.
+// comparison is a check of kind comparison.
 type comparison struct {
 	check
 	Faces identomat.FaceComparison
 }
 
-// screening is a check of the kind screening.
+// screening is a check of kind screening.
 type screening struct {
 	check
 	search
 	Hits []hit
 }
 
-// search is how a screening is kept.
+// search is a screening as the store keeps it.
 type search struct {
 	Name string
-	// BornFrom is the year before which nobody was searched for, 0 without a bound.
+	// BornFrom is the earliest year of birth that was searched for, or 0 without a limit.
 	BornFrom int
-	// LeastScore is the score, of 100, below which nothing counts as a hit.
+	// LeastScore is the score, out of 100, that a hit needed at least.
 	LeastScore int
-	Found      []json.RawMessage // the SDK's own type would be written as a mask
+	Found      []json.RawMessage // the raw hits, because the SDK masks its own type in JSON
 	More       bool
 }
 
-// hit is an entry of the lists.
+// hit is one entry on a sanctions list.
 type hit struct {
 	ID, Name string
 	Score    float64
 	Remarks  []string
-	Details  *details // that somebody has asked for
+	Details  *details // nil until a reviewer requests them
 }
 
-// details are a check of the kind person.
+// details is a check of kind person.
 type details struct {
 	check
 	Person identomat.ScreeningPerson
@@ -135,50 +134,51 @@ type details struct {
 
 func personKind(id string) string { return "person " + id }
 
-// review shows a verification.
+// review shows one verification.
 func (s *server) review(w http.ResponseWriter, r *http.Request) error {
-	v, err := s.reviewed(r)
+	v, err := s.verification(r)
 	if err != nil {
 		return err
 	}
 	p := reviewPage{verification: v}
 	if v.Session.Token != "" && !v.Erasing {
-		if err := s.store.note(r.Context(), visitorOf(r).user.ID, "opened", v.ID); err != nil {
+		if err := s.store.audit(r.Context(), visitorOf(r).user.ID, "opened", v.ID); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), reviewPatience)
+		ctx, cancel := context.WithTimeout(r.Context(), reviewTimeout)
 		defer cancel()
-		if p, err = s.look(ctx, v); err != nil {
+		if p, err = s.loadReview(ctx, v); err != nil {
 			return err
 		}
 		if p.Overtaken {
-			// The worker may look only hours later, when nobody calls.
+			// Without a callback the worker would notice this only at its next check, up to an hour
+			// later.
 			if err := s.store.wake(r.Context(), v.Session.Token); err != nil {
 				return err
 			}
-			s.worker.poke()
+			s.worker.notify()
 		}
 	}
-	if p.Audit, err = s.store.notes(r.Context(), v.ID, notesShown+1); err != nil {
+	if p.Audit, err = s.store.auditEntries(r.Context(), v.ID, maxAuditEntries+1); err != nil {
 		return err
 	}
-	if p.MoreAudit = len(p.Audit) > notesShown; p.MoreAudit {
-		p.Audit = p.Audit[:notesShown]
+	if p.MoreAudit = len(p.Audit) > maxAuditEntries; p.MoreAudit {
+		p.Audit = p.Audit[:maxAuditEntries]
 	}
 	s.render(w, r, http.StatusOK, "review", fmt.Sprintf("Verification %d", v.ID), p)
 	return nil
 }
 
-// look asks for the result and reads the checks that were made.
-func (s *server) look(ctx context.Context, v verification) (reviewPage, error) {
+// loadReview fetches the result from the service and loads the stored checks.
+func (s *server) loadReview(ctx context.Context, v verification) (reviewPage, error) {
 	p := reviewPage{verification: v}
 	result, err := s.client.Sessions.Result(ctx, v.Session.Token)
 	switch {
 	case errors.Is(err, identomat.ErrSessionNotFound):
-		p.Problem = "Identomat has no session any more: it was erased there."
+		p.Problem = "Identomat no longer has this session: it has been erased there."
 	case err != nil:
-		s.log.Warn("a result could not be shown", "verification", v.ID, "error", err)
-		p.Problem = "Identomat does not answer at the moment. What is below is from the bank's own books."
+		s.log.Warn("cannot fetch the result", "verification", v.ID, "error", err)
+		p.Problem = "Identomat is not responding at the moment. The data below comes from the bank's own records."
 	default:
 		p.Result = result
 		p.Overtaken = v.State == manualCheck && (result.Approved() || result.Outcome == identomat.OutcomeRejected)
@@ -193,23 +193,23 @@ func (s *server) look(ctx context.Context, v verification) (reviewPage, error) {
 			p.Hits = append(p.Hits, h)
 		}
 	}
-	made, err := s.store.checks(ctx, v.ID)
+	checks, err := s.store.checks(ctx, v.ID)
 	if err != nil {
 		return p, err
 	}
-	return p, p.read(made)
+	return p, p.addChecks(checks)
 }
 
-// read takes in the checks that were made.
-func (p *reviewPage) read(made map[string]check) error {
-	if c, ok := made["comparison"]; ok {
+// addChecks adds the stored checks, which are keyed by kind.
+func (p *reviewPage) addChecks(checks map[string]check) error {
+	if c, ok := checks["comparison"]; ok {
 		p.Comparison = &comparison{check: c}
 		if err := json.Unmarshal(c.answer, &p.Comparison.Faces); err != nil {
 			return err
 		}
 	}
 	var found []hit
-	if c, ok := made["screening"]; ok {
+	if c, ok := checks["screening"]; ok {
 		p.Screening = &screening{check: c}
 		if err := json.Unmarshal(c.answer, &p.Screening.search); err != nil {
 			return err
@@ -229,7 +229,7 @@ func (p *reviewPage) read(made map[string]check) error {
 	}
 	for _, hits := range [][]hit{p.Hits, found} {
 		for i, h := range hits {
-			if c, ok := made[personKind(h.ID)]; ok {
+			if c, ok := checks[personKind(h.ID)]; ok {
 				hits[i].Details = &details{check: c}
 				if err := json.Unmarshal(c.answer, &hits[i].Details.Person); err != nil {
 					return err
@@ -240,51 +240,51 @@ func (p *reviewPage) read(made map[string]check) error {
 	return nil
 }
 
-// ask makes a check and leads back to the page, which shows it: a reload, or the way back, asks
-// for nothing again, nor does a button that is pressed twice. It is for forms, because checks are
-// billed and names leave the bank.
-func (s *server) ask(w http.ResponseWriter, r *http.Request, kind, action, part string, answer func(context.Context, *reviewPage) ([]byte, error)) error {
-	check := r.PathValue("id") + " " + kind
-	if _, running := s.asking.LoadOrStore(check, true); running {
-		return refusal{http.StatusConflict, "Identomat is being asked for this already. The answer will be on the page in a moment."}
+// runCheck makes a check, stores its response and redirects to the review page, which shows it.
+// Reloading that page, going back to it or pressing the button twice makes no second call. Checks
+// are POST requests because they are billed and send names to Identomat.
+func (s *server) runCheck(w http.ResponseWriter, r *http.Request, kind, action, fragment string, call func(context.Context, *reviewPage) ([]byte, error)) error {
+	key := r.PathValue("id") + " " + kind
+	if _, running := s.runningChecks.LoadOrStore(key, true); running {
+		return refusal{http.StatusConflict, "This check is already running. The result will be on the page in a moment."}
 	}
-	defer s.asking.Delete(check)
-	v, err := s.opened(r, action)
+	defer s.runningChecks.Delete(key)
+	v, err := s.verificationForAccess(r, action)
 	if err != nil {
 		return err
 	}
-	// What is billed is kept, also when the reviewer does not wait for it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), reviewPatience)
+	// The call is billed, so store its response even if the reviewer leaves the page.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), reviewTimeout)
 	defer cancel()
-	p, err := s.look(ctx, v)
+	p, err := s.loadReview(ctx, v)
 	switch {
 	case err != nil:
 		return err
 	case p.Result == nil:
 		return refusal{http.StatusBadGateway, "Identomat did not send the result. Please try again later."}
 	}
-	data, err := answer(ctx, &p)
+	data, err := call(ctx, &p)
 	if refused := (refusal{}); errors.As(err, &refused) {
 		return refused
 	}
 	if isGone(err) {
-		return refusal{http.StatusConflict, "Identomat has nothing to answer this with: the image, or the entry of the list, is missing there."}
+		return refusal{http.StatusConflict, "Identomat does not have the data for this check: the image or the list entry is missing there."}
 	}
 	if err != nil {
-		s.log.Warn("a reviewer did not get an answer", "verification", v.ID, "error", err)
-		return refusal{http.StatusBadGateway, "Identomat did not answer. Please try again later."}
+		s.log.Warn("check failed", "verification", v.ID, "error", err)
+		return refusal{http.StatusBadGateway, "Identomat did not respond. Please try again later."}
 	}
-	if err := s.store.keep(ctx, v.ID, kind, visitorOf(r).user.ID, data); err != nil {
+	if err := s.store.saveCheck(ctx, v.ID, kind, visitorOf(r).user.ID, data); err != nil {
 		return err
 	}
-	http.Redirect(w, r, fmt.Sprintf("/review/%d#%s", v.ID, part), http.StatusSeeOther)
+	http.Redirect(w, r, fmt.Sprintf("/review/%d#%s", v.ID, fragment), http.StatusSeeOther)
 	return nil
 }
 
-// compareFaces has the face compared with the photo on the document once more, beside the
-// similarity of the result.
+// compareFaces compares the face with the photo on the document again, in addition to the
+// similarity in the result.
 func (s *server) compareFaces(w http.ResponseWriter, r *http.Request) error {
-	return s.ask(w, r, "comparison", "compared the faces", "face", func(ctx context.Context, p *reviewPage) ([]byte, error) {
+	return s.runCheck(w, r, "comparison", "compared the faces", "face", func(ctx context.Context, p *reviewPage) ([]byte, error) {
 		face, err := faceBytes(s.client.Media.Face(ctx, p.Session.Token))
 		if err != nil {
 			return nil, err
@@ -308,27 +308,27 @@ func faceBytes(m *identomat.Media, err error) ([]byte, error) {
 	return m.Bytes()
 }
 
-// screen searches the sanctions lists for the person's name. The birthday of the document bounds
-// the search only if the reviewer says so, and from the start of its year, because lists know
-// many people by the year.
+// screen searches the sanctions lists for the person's name. If the reviewer asks for it, the
+// search excludes people born before the year of birth on the document. The limit is the start of
+// that year because lists give only the year for many people.
 func (s *server) screen(w http.ResponseWriter, r *http.Request) error {
-	return s.ask(w, r, "screening", "searched the sanctions lists", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
-		found := search{Name: strings.TrimSpace(p.Result.Person.FirstName + " " + p.Result.Person.LastName), LeastScore: screeningScore}
+	return s.runCheck(w, r, "screening", "searched the sanctions lists", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
+		found := search{Name: strings.TrimSpace(p.Result.Person.FirstName + " " + p.Result.Person.LastName), LeastScore: minScore}
 		if found.Name == "" {
-			return nil, refusal{http.StatusConflict, "The result holds no name to search for."}
+			return nil, refusal{http.StatusConflict, "The result has no name to search for."}
 		}
-		query := identomat.ScreeningQuery{FullName: found.Name, ScoreThreshold: screeningScore}
+		query := identomat.ScreeningQuery{FullName: found.Name, ScoreThreshold: minScore}
 		if r.PostForm.Has("bounded") {
 			if found.BornFrom = p.BirthYear(); found.BornFrom == 0 {
-				return nil, refusal{http.StatusConflict, "The result holds no birthday that bounds the search."}
+				return nil, refusal{http.StatusConflict, "The result has no date of birth to limit the search."}
 			}
 			query.BirthdayTimeFrom = time.Date(found.BornFrom, time.January, 1, 0, 0, 0, 0, time.UTC)
 		}
 		for hit, err := range s.client.Screening.Search(ctx, query) {
 			if err != nil {
-				return nil, err // a list that broke off must not look like a complete one
+				return nil, err // an incomplete list must not look complete
 			}
-			if found.More = len(found.Found) == hitsShown; found.More {
+			if found.More = len(found.Found) == maxHits; found.More {
 				break
 			}
 			found.Found = append(found.Found, hit.Raw())
@@ -337,7 +337,7 @@ func (s *server) screen(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// BirthYear is the year of birth on the document, 0 if it is not known.
+// BirthYear returns the year of birth on the document, or 0 if it is unknown.
 func (p reviewPage) BirthYear() int {
 	born, err := p.Result.Person.BirthdayTime.Time()
 	if err != nil {
@@ -346,15 +346,15 @@ func (p reviewPage) BirthYear() int {
 	return born.Year()
 }
 
-// person asks for everything about a hit, which tells it from others of the same name.
+// person fetches the details of a hit, which distinguish it from other people with the same name.
 func (s *server) person(w http.ResponseWriter, r *http.Request) error {
 	id := r.PostForm.Get("person")
-	return s.ask(w, r, personKind(id), "looked at a hit", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
-		shown := p.Hits
+	return s.runCheck(w, r, personKind(id), "viewed the details of a hit", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
+		hits := p.Hits
 		if p.Screening != nil {
-			shown = append(shown, p.Screening.Hits...)
+			hits = append(hits, p.Screening.Hits...)
 		}
-		if id == "" || !slices.ContainsFunc(shown, func(h hit) bool { return h.ID == id }) {
+		if id == "" || !slices.ContainsFunc(hits, func(h hit) bool { return h.ID == id }) {
 			return nil, errNotFound
 		}
 		person, err := s.client.Screening.Person(ctx, id)
@@ -365,16 +365,16 @@ func (s *server) person(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// decide notes a reviewer's decision in the bank's books, where a person has to make one. It
-// is not sent to Identomat, which documents no call for it.
+// decide records a reviewer's decision about a verification that Identomat left to people. The
+// decision is not sent to Identomat, whose API documentation has no call for it.
 func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
-	v, err := s.reviewed(r)
+	v, err := s.verification(r)
 	if err != nil {
 		return err
 	}
 	outcome := state(r.PostForm.Get("outcome"))
 	if outcome != approved && outcome != rejected {
-		return refusal{http.StatusBadRequest, "The form cannot be read."}
+		return refusal{http.StatusBadRequest, "The form is invalid."}
 	}
 	reason := ""
 	if outcome == rejected {
@@ -387,15 +387,15 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if settled {
-			s.log.Info("a verification has ended", "verification", v.ID, "outcome", outcome)
+			s.log.Info("verification settled", "verification", v.ID, "outcome", outcome)
 		}
-		if v, err = s.reviewed(r); err != nil {
+		if v, err = s.verification(r); err != nil {
 			return err
 		}
 	}
-	// A button that was pressed twice has done what it says.
+	// If the reviewer pressed the button twice, the second request succeeds too.
 	if v.State != outcome || v.DecidedBy != who {
-		return refusal{http.StatusConflict, "There is nothing to decide: this verification is not finished, has been decided, or is being erased."}
+		return refusal{http.StatusConflict, "There is nothing to decide: this verification is not finished, has already been decided, or is being erased."}
 	}
 	http.Redirect(w, r, "/review/"+strconv.FormatInt(v.ID, 10), http.StatusSeeOther)
 	return nil
@@ -403,8 +403,9 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 
 // Media.
 
-// image hands on an image of a session. It is read to its end before its first byte is sent:
-// half a face looks like a face, and a reply whose signature is wrong ends with an error.
+// image serves an image of a session. It reads the whole image before it sends the first byte,
+// because a truncated image still looks like a face, and a wrong signature is reported only at the
+// end.
 func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
 	fetch, known := map[string]func(context.Context, identomat.Token) (*identomat.Media, error){
@@ -417,39 +418,39 @@ func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 	if !known {
 		return errNotFound
 	}
-	v, err := s.opened(r, "looked at "+name)
+	v, err := s.verificationForAccess(r, "viewed image "+name)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), reviewPatience)
+	ctx, cancel := context.WithTimeout(r.Context(), reviewTimeout)
 	defer cancel()
 	media, err := fetch(ctx, v.Session.Token)
 	if err != nil {
-		return s.noImage(v, err)
+		return s.imageError(v, err)
 	}
 	extension, allowed := map[string]string{"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}[media.ContentType]
 	if !allowed {
 		_ = media.Close()
-		return s.noImage(v, errors.New("not an image that is shown"))
+		return s.imageError(v, errors.New("unsupported image type"))
 	}
-	data, err := media.Bytes() // up to identomat.DefaultMaxResponseSize
+	data, err := media.Bytes() // fails above identomat.DefaultMaxResponseSize
 	if err != nil {
-		return s.noImage(v, err)
+		return s.imageError(v, err)
 	}
 	setMediaHeaders(w.Header(), media.ContentType, "inline", fmt.Sprintf("verification-%d-%s.%s", v.ID, name, extension))
-	// Browsers style the page that they make of an image inside of it. What an image holds is never
-	// read as a style, and the sandbox stays.
+	// Browsers show an image in a generated page with inline styles. Allowing inline styles is safe
+	// because the image itself is never parsed as a style, and the sandbox remains.
 	w.Header().Set("Content-Security-Policy", mediaPolicy+"; style-src 'unsafe-inline'")
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	_, _ = w.Write(data)
 	return nil
 }
 
-// pdf hands on the session as a PDF while it arrives. A failure in the middle, or a signature
-// that is wrong at the end, breaks the connection, which browsers report as a download that
-// failed.
+// pdf streams the session's PDF to the browser. If the transfer fails, or if the signature turns
+// out to be wrong at the end, pdf aborts the connection, which browsers report as a failed
+// download.
 func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
-	v, err := s.opened(r, "downloaded the PDF")
+	v, err := s.verificationForAccess(r, "downloaded the PDF")
 	if err != nil {
 		return err
 	}
@@ -459,7 +460,7 @@ func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
 		err = errors.New("not a PDF")
 	}
 	if err != nil {
-		s.log.Warn("a PDF could not be fetched", "verification", v.ID, "error", err)
+		s.log.Warn("cannot fetch the PDF", "verification", v.ID, "error", err)
 		if isGone(err) {
 			return refusal{http.StatusNotFound, "Identomat has no PDF of this session."}
 		}
@@ -469,23 +470,23 @@ func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
 	if media.Size >= 0 {
 		w.Header().Set("Content-Length", strconv.FormatInt(media.Size, 10))
 	}
-	tail := &holding{w: w}
+	tail := &lastByteHolder{w: w}
 	if _, err := media.WriteTo(tail); err != nil {
-		s.log.Warn("a PDF broke off", "verification", v.ID, "error", err)
+		s.log.Warn("PDF download aborted", "verification", v.ID, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	_, _ = w.Write(tail.last)
 	return nil
 }
 
-// holding keeps the last byte back. A wrong signature shows after it, and by then a browser that
-// was told the length would have a whole file.
-type holding struct {
+// lastByteHolder holds back the last byte that was written. A wrong signature is detected only
+// after the last byte, and a browser that knows the length would by then have a complete file.
+type lastByteHolder struct {
 	w    io.Writer
 	last []byte
 }
 
-func (h *holding) Write(p []byte) (int, error) {
+func (h *lastByteHolder) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -500,23 +501,27 @@ func (h *holding) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// isGone reports whether the service no longer has the session or the file.
 func isGone(err error) bool {
 	return errors.Is(err, identomat.ErrNotFound) || errors.Is(err, identomat.ErrSessionNotFound) ||
 		errors.Is(err, identomat.ErrFacePhotoNotFound)
 }
 
-// noImage is what an image that cannot be shown is answered with. The page puts words in its place.
-func (s *server) noImage(v verification, err error) error {
+// imageError returns the error to respond with if an image cannot be shown. The page's script
+// replaces the image with a text.
+func (s *server) imageError(v verification, err error) error {
 	if isGone(err) {
 		return refusal{http.StatusNotFound, "Identomat has no such image of this session."}
 	}
-	s.log.Warn("an image could not be fetched", "verification", v.ID, "error", err)
+	s.log.Warn("cannot fetch the image", "verification", v.ID, "error", err)
 	return refusal{http.StatusBadGateway, "Identomat did not send the image. Please try again later."}
 }
 
 const mediaPolicy = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
-// setMediaHeaders lets a file be nothing but what its first bytes showed it to be.
+// setMediaHeaders sets the headers of a file. With the nosniff header of every response, they make
+// the browser treat the file only as contentType, which the SDK has checked against its first
+// bytes.
 func setMediaHeaders(h http.Header, contentType, disposition, name string) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", fmt.Sprintf("%s; filename=%q", disposition, name))

@@ -22,13 +22,13 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// callbackPath goes into the company's settings at Identomat, behind PUBLIC_URL.
+// callbackPath is the path of the callback URL to enter in Identomat's dashboard, after PUBLIC_URL.
 const callbackPath = "/callbacks/identomat"
 
-// maxForm is far above any form of these pages.
+// maxForm limits the size of a form. The forms of these pages are far smaller.
 const maxForm = 64 << 10
 
-// server holds what handlers need.
+// server holds the dependencies of the handlers.
 type server struct {
 	config config
 	store  *store
@@ -39,8 +39,10 @@ type server struct {
 	https  bool
 	host   string // of PUBLIC_URL
 	mux    *http.ServeMux
-	forged *http.CrossOriginProtection
-	asking sync.Map // the checks that Identomat is being asked for
+	// crossOrigin rejects forms that other sites send.
+	crossOrigin *http.CrossOriginProtection
+	// runningChecks holds the checks that are waiting for a response of the service.
+	runningChecks sync.Map
 }
 
 func newServer(c config, st *store, w *worker, client *identomat.Client, log *slog.Logger) (*server, error) {
@@ -51,7 +53,7 @@ func newServer(c config, st *store, w *worker, client *identomat.Client, log *sl
 	s := &server{
 		config: c, store: st, worker: w, client: client, sms: newSMS(log), log: log,
 		https: public.Scheme == "https", host: public.Host,
-		mux: http.NewServeMux(), forged: http.NewCrossOriginProtection(),
+		mux: http.NewServeMux(), crossOrigin: http.NewCrossOriginProtection(),
 	}
 	for pattern, handle := range map[string]handler{
 		"GET /{$}":                  s.home,
@@ -62,8 +64,8 @@ func newServer(c config, st *store, w *worker, client *identomat.Client, log *sl
 		"POST /verification":        s.form(s.customer(s.startVerification)),
 		"GET /verification/state":   s.customer(s.verificationState),
 		"GET /verification/embed":   s.customer(s.embed),
-		"GET /verification/return":  s.customer(s.comeBack),
-		"POST /verification/return": s.form(s.customer(s.comeBack)),
+		"GET /verification/return":  s.customer(s.finishVerification),
+		"POST /verification/return": s.form(s.customer(s.finishVerification)),
 		"GET /erase":                s.customer(s.confirmErasure),
 		"POST /erase":               s.form(s.customer(s.erase)),
 		"GET " + erasedPath:         s.customer(s.showVerification),
@@ -86,20 +88,21 @@ func newServer(c config, st *store, w *worker, client *identomat.Client, log *sl
 	if len(c.callbackKeys) > 0 {
 		callbacks, err := identomat.CallbackHandler(c.callbackKeys, s.callback, identomat.WithMaxCallbackSize(64<<10), identomat.WithCallbackErrors(
 			func(ctx context.Context, err error) {
-				log.WarnContext(ctx, "a callback was refused or failed", "error", err)
+				log.WarnContext(ctx, "callback rejected or failed", "error", err)
 			}))
 		if err != nil {
 			return nil, err
 		}
-		s.mux.Handle(callbackPath, callbacks) // it answers other methods than POST itself
+		s.mux.Handle(callbackPath, callbacks) // rejects other methods than POST itself
 	}
 	return s, nil
 }
 
-// handler answers, or returns the error to answer with.
+// handler responds to a request, or returns the error to respond with.
 type handler func(http.ResponseWriter, *http.Request) error
 
-// refusal is an error that is the caller's, and what the caller is told.
+// refusal is an error that the visitor caused or has to know about. Its text is shown to the
+// visitor.
 type refusal struct {
 	status int
 	text   string
@@ -107,17 +110,17 @@ type refusal struct {
 
 func (r refusal) Error() string { return r.text }
 
-var errNotFound = refusal{http.StatusNotFound, "There is no such page, or it is not yours."}
+var errNotFound = refusal{http.StatusNotFound, "This page does not exist, or you do not have access to it."}
 
-// visitor is who sent a request.
+// visitor is the sender of a request.
 type visitor struct {
 	cookie string
-	user   user // the zero user is nobody
+	user   user // zero if not signed in
 	nonce  string
 }
 
-// csrf is the token of the visitor's forms. It follows from the cookie, which other sites can
-// make a browser send but cannot read.
+// csrf returns the CSRF token of the visitor's forms. It is derived from the cookie, which other
+// sites can make the browser send but cannot read.
 func (v visitor) csrf() string {
 	mac := hmac.New(sha256.New, []byte(v.cookie))
 	mac.Write([]byte("csrf"))
@@ -126,8 +129,8 @@ func (v visitor) csrf() string {
 
 type visitorKey struct{}
 
-// as is the request, sent by v.
-func as(r *http.Request, v visitor) *http.Request {
+// withVisitor returns a copy of the request with its visitor in the context.
+func withVisitor(r *http.Request, v visitor) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), visitorKey{}, v))
 }
 
@@ -137,44 +140,45 @@ func visitorOf(r *http.Request) visitor {
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	begun := time.Now()
+	start := time.Now()
 	v := visitor{nonce: rand.Text()}
-	r = as(r, v)
-	answer := &recorder{ResponseWriter: w, status: http.StatusOK}
-	// The pattern and not the address: a return_url comes with a token.
+	r = withVisitor(r, v)
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+	// Log the pattern and not the address, because the address of a return holds a token.
 	defer func() {
-		s.log.Info("request", "method", r.Method, "route", r.Pattern, "status", answer.status, "took", time.Since(begun).Round(time.Millisecond))
+		s.log.Info("request", "method", r.Method, "route", r.Pattern, "status", rec.status, "took", time.Since(start).Round(time.Millisecond))
 	}()
-	s.setHeaders(answer.Header(), v.nonce)
+	s.setHeaders(rec.Header(), v.nonce)
 	if r.Host != s.host {
-		// A page whose name was bound to this address would be this site for a browser.
-		http.Error(answer, "this is "+s.host, http.StatusMisdirectedRequest)
+		// Prevents DNS rebinding: another site whose name resolves to this address must get no
+		// pages.
+		http.Error(rec, "wrong host; use "+s.host, http.StatusMisdirectedRequest)
 		return
 	}
-	if err := s.forged.Check(r); err != nil {
-		s.fail(answer, r, refusal{http.StatusForbidden, "The form was sent by another site."})
+	if err := s.crossOrigin.Check(r); err != nil {
+		s.fail(rec, r, refusal{http.StatusForbidden, "The form was sent by another site."})
 		return
 	}
 	if cookie, err := r.Cookie(s.cookieName()); err == nil && cookie.Value != "" {
 		id, err := s.store.signedInAs(r.Context(), cookie.Value)
 		if err != nil {
-			s.fail(answer, r, err)
+			s.fail(rec, r, err)
 			return
 		}
 		v.cookie, v.user = cookie.Value, userNamed(id)
-		r = as(r, v)
+		r = withVisitor(r, v)
 	}
 	if _, pattern := s.mux.Handler(r); pattern == "" {
-		// No route: the mux knows the status and the methods that it would take.
-		mute := &recorder{ResponseWriter: muted{answer.Header()}, status: http.StatusOK}
-		s.mux.ServeHTTP(mute, r)
-		s.fail(answer, r, refusal{mute.status, "There is no such page."})
+		// No route matches. Let the mux set the status and the Allow header, but replace its body.
+		discarded := &recorder{ResponseWriter: headerWriter{rec.Header()}, status: http.StatusOK}
+		s.mux.ServeHTTP(discarded, r)
+		s.fail(rec, r, refusal{discarded.status, "This page does not exist."})
 		return
 	}
-	s.mux.ServeHTTP(answer, r)
+	s.mux.ServeHTTP(rec, r)
 }
 
-// recorder remembers the status for the log.
+// recorder records the status for the log.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -188,17 +192,18 @@ func (r *recorder) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-type muted struct{ header http.Header }
+// headerWriter keeps the headers and discards the rest of a response.
+type headerWriter struct{ header http.Header }
 
-func (m muted) Header() http.Header       { return m.header }
-func (muted) Write(p []byte) (int, error) { return len(p), nil }
-func (muted) WriteHeader(int)             {}
+func (w headerWriter) Header() http.Header       { return w.header }
+func (headerWriter) Write(p []byte) (int, error) { return len(p), nil }
+func (headerWriter) WriteHeader(int)             {}
 
-// setHeaders allows a page what all pages need. Those with the widget ask for more.
+// setHeaders sets the security headers that suit most pages. The page with the widget relaxes them.
 func (s *server) setHeaders(h http.Header, nonce string) {
 	h.Set("Content-Security-Policy", s.policy(nonce, "'none'"))
 	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
-	h.Set("Referrer-Policy", "same-origin") // no-referrer would blank the Origin of forms, too
+	h.Set("Referrer-Policy", "same-origin") // no-referrer would also make browsers send a null Origin with forms
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -208,8 +213,8 @@ func (s *server) setHeaders(h http.Header, nonce string) {
 	}
 }
 
-// policy is the Content-Security-Policy. Browsers apply form-action to the redirect that follows
-// a form as well, and one form leads to the widget.
+// policy returns the Content-Security-Policy. form-action includes the widget because one form
+// redirects there, and browsers apply form-action to redirects too.
 func (s *server) policy(nonce, frame string) string {
 	return strings.Join([]string{
 		"default-src 'none'",
@@ -224,7 +229,8 @@ func (s *server) policy(nonce, frame string) string {
 	}, "; ")
 }
 
-// form lets a POST pass that one of the visitor's own forms has sent.
+// form wraps the handler of a form. It parses the form and checks that it has the visitor's CSRF
+// token.
 func (s *server) form(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -233,42 +239,44 @@ func (s *server) form(next handler) handler {
 			return refusal{http.StatusRequestEntityTooLarge, "The form is too large."}
 		}
 		if err != nil {
-			return refusal{http.StatusBadRequest, "The form cannot be read."}
+			return refusal{http.StatusBadRequest, "The form is invalid."}
 		}
 		v := visitorOf(r)
 		if v.cookie == "" || !hmac.Equal([]byte(r.PostForm.Get("csrf")), []byte(v.csrf())) {
-			return refusal{http.StatusForbidden, "The page was out of date, so what you sent was not used. Please go on from the start page."}
+			return refusal{http.StatusForbidden, "The page was out of date, so your request was not processed. Please continue from the start page."}
 		}
 		return next(w, r)
 	}
 }
 
-// customer lets customers pass, and sends nobody to the sign-in page.
-func (s *server) customer(next handler) handler { return s.only(next, false) }
+// customer wraps a handler for customers. Visitors who are not signed in are redirected to the
+// sign-in page.
+func (s *server) customer(next handler) handler { return s.requireRole(next, false) }
 
-func (s *server) reviewer(next handler) handler { return s.only(next, true) }
+// reviewer wraps a handler for reviewers.
+func (s *server) reviewer(next handler) handler { return s.requireRole(next, true) }
 
-func (s *server) only(next handler, reviewer bool) handler {
+func (s *server) requireRole(next handler, reviewer bool) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		switch u := visitorOf(r).user; {
 		case u.ID == "" && r.Method == http.MethodGet:
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 			return nil
 		case u.ID == "":
-			return refusal{http.StatusForbidden, "Your sign-in has ended, so what you sent was not used. Please sign in again."}
+			return refusal{http.StatusForbidden, "You are no longer signed in, so your request was not processed. Please sign in again."}
 		case u.Reviewer != reviewer:
-			return refusal{http.StatusForbidden, "This page is for somebody else."}
+			return refusal{http.StatusForbidden, "You do not have access to this page."}
 		}
 		return next(w, r)
 	}
 }
 
-// fail answers with a page that says what went wrong and where to go on, and logs what is not the caller's doing.
-// Errors of the SDK name no key, token or person.
+// fail responds with a page that says what went wrong and where to continue. It logs errors that
+// are not a refusal. The SDK's errors contain no keys, tokens or personal data.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var refused refusal
 	if !errors.As(err, &refused) {
-		s.log.Error("a page failed", "route", r.Pattern, "error", err)
+		s.log.Error("request failed", "route", r.Pattern, "error", err)
 		refused = refusal{http.StatusInternalServerError, "Something went wrong on our side. Please try again in a moment."}
 	}
 	title, back := "That did not work", "/"
@@ -300,7 +308,8 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	},
 }).ParseFS(templateFiles, "templates/*.html"))
 
-// words is a code of the service as a person reads it. The lists of codes are open.
+// words turns a code of the service into readable text. Identomat may add codes, so there is no
+// complete table.
 func words(code any) string {
 	text := fmt.Sprint(code)
 	if text == string(identomat.IDCard) {
@@ -309,16 +318,17 @@ func words(code any) string {
 	return strings.ToLower(strings.ReplaceAll(text, "_", " "))
 }
 
-// date is a date in ISO 8601, or as it is printed on the document if that is all there is.
-func date(read, printed identomat.Date) string {
-	t, err := read.Time()
+// date formats a date as YYYY-MM-DD. If the service could not parse the date, date returns the text
+// that is printed on the document.
+func date(parsed, printed identomat.Date) string {
+	t, err := parsed.Time()
 	if err != nil {
 		return string(printed)
 	}
 	return t.Format(time.DateOnly)
 }
 
-// page is what every template gets.
+// page holds the data of every template.
 type page struct {
 	Title       string
 	User        user
@@ -327,13 +337,13 @@ type page struct {
 	Data        any
 }
 
-// render writes a page, or nothing of it if it cannot be made.
+// render writes a page. It executes the template first, so that it never writes a partial page.
 func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name, title string, data any) {
 	v := visitorOf(r)
 	var b bytes.Buffer
 	p := page{Title: title, User: v.user, CSRF: v.csrf(), Nonce: v.nonce, Fake: !s.config.service, Data: data}
 	if err := pages.ExecuteTemplate(&b, name+".html", p); err != nil {
-		s.log.Error("a page cannot be rendered", "page", name, "error", err)
+		s.log.Error("cannot render page", "page", name, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// A stub stands where the bank's own sign-in belongs: whoever comes chooses who to be. What
-// follows from a sign-in, the cookie and its rotation, is none.
+// This sign-in is a stub for the bank's own: visitors choose which user to be. The handling of the
+// cookie and its rotation is not a stub.
 
 type user struct {
 	ID, Name string
@@ -30,7 +30,7 @@ func userNamed(id string) user {
 	return user{}
 }
 
-// home is where one's own page begins: a customer's status, the reviewers' list.
+// home returns the path of the user's start page.
 func (u user) home() string {
 	if u.Reviewer {
 		return "/review"
@@ -38,8 +38,8 @@ func (u user) home() string {
 	return "/verification"
 }
 
-// cookieName has the prefix with which browsers take the cookie from this host alone, over
-// https alone.
+// cookieName returns the name of the sign-in cookie. With the prefix __Host-, browsers accept the
+// cookie only from this host and only over https.
 func (s *server) cookieName() string {
 	if s.https {
 		return "__Host-session"
@@ -48,14 +48,14 @@ func (s *server) cookieName() string {
 }
 
 func (s *server) setCookie(w http.ResponseWriter, value string) {
-	age := int(signedIn.Seconds())
+	age := int(signInLifetime.Seconds())
 	if value == "" {
 		age = -1
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: s.cookieName(), Value: value, Path: "/", MaxAge: age,
 		HttpOnly: true, Secure: s.https,
-		// Not Strict: the customer comes back by a link from the widget's site.
+		// Not Strict, because the customer returns through a link on the widget's site.
 		SameSite: http.SameSiteLaxMode,
 	})
 }
@@ -67,11 +67,12 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if v.cookie == "" {
-		// The form needs a cookie to be bound to. No other page sets one: a form of another site
-		// arrives without the visitor's cookie, and its answer must not replace it.
+		// The CSRF token of the form needs a cookie. No other page sets one: a form that another
+		// site sends arrives without the visitor's cookie, and the response must not replace that
+		// cookie.
 		v.cookie = rand.Text()
 		s.setCookie(w, v.cookie)
-		r = as(r, v)
+		r = withVisitor(r, v)
 	}
 	s.render(w, r, http.StatusOK, "signin", "Sign in", struct {
 		Users    []user
@@ -86,9 +87,9 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	u := userNamed(r.PostForm.Get("user"))
 	if u.ID == "" {
-		return refusal{http.StatusBadRequest, "There is no such user."}
+		return refusal{http.StatusBadRequest, "This user does not exist."}
 	}
-	// A new cookie: one that somebody has planted before is worth nothing afterwards.
+	// Set a new cookie, which prevents session fixation.
 	cookie := rand.Text()
 	if err := s.store.signIn(r.Context(), cookie, u.ID); err != nil {
 		return err

@@ -11,25 +11,26 @@ import (
 )
 
 const (
-	// An equal message within smsOnce is a callback that came twice.
+	// smsOnce is the time in which an identical message counts as a duplicate callback.
 	smsOnce = 15 * time.Minute
-	// A number gets no more than smsPerNumber messages in smsWithin: the customer decides how
-	// often one is asked for, and each one costs money.
+	// smsPerNumber limits the messages to one phone number within smsWindow. Customers decide how
+	// often to request a message, and each one costs money.
 	smsPerNumber = 5
-	// A session gets no more than smsPerSession: the customer also decides for which numbers.
+	// smsPerSession limits the messages of one session within smsWindow, because customers also
+	// choose the numbers.
 	smsPerSession = 10
-	smsWithin     = time.Hour
+	smsWindow     = time.Hour
 )
 
-// sms is a stub in the place of the bank's gateway: it counts, and sends nothing. What it
-// remembers is in memory alone, and hashed, because one-time passwords belong in no database.
+// sms is a stub for the bank's SMS gateway: it enforces the limits but sends nothing. It keeps its
+// records only in memory and hashed, because one-time passwords do not belong in a database.
 type sms struct {
 	log     *slog.Logger
 	gateway func(context.Context, identomat.SMS) error
 
 	mu    sync.Mutex
 	sent  map[digest]time.Time
-	times map[digest][]time.Time // of a number, and of a session
+	times map[digest][]time.Time // by number and by session
 }
 
 type digest [sha256.Size]byte
@@ -39,16 +40,16 @@ func digestOf(kind, text string) digest { return sha256.Sum256([]byte(kind + "\x
 func newSMS(log *slog.Logger) *sms {
 	return &sms{
 		log: log, sent: map[digest]time.Time{}, times: map[digest][]time.Time{},
-		// The call of the gateway goes here. Neither the number nor the text belongs in a log.
+		// Replace this with a call of your gateway. Never log the number or the text.
 		gateway: func(context.Context, identomat.SMS) error {
-			log.Info("a message was handed to the stub of the SMS gateway")
+			log.Info("message passed to the SMS gateway stub")
 			return nil
 		},
 	}
 }
 
-// send hands a message to the gateway, once. One that the gateway did not take may be sent
-// again. One above a limit is dropped without an error: to be asked again for it helps nobody.
+// send passes a message to the gateway, once. If the gateway fails, a retry of the callback sends
+// the message. A message above a limit is dropped without an error, because a retry would not help.
 func (s *sms) send(ctx context.Context, session identomat.Token, message identomat.SMS) error {
 	key := digestOf("message", message.PhoneNumber+"\x00"+message.Text)
 	limits := map[digest]int{
@@ -65,51 +66,54 @@ func (s *sms) send(ctx context.Context, session identomat.Token, message identom
 	return err
 }
 
-// reserve notes a message before it is sent, so that of two callbacks at once one sends it.
+// reserve records a message before it is sent, so that only one of two concurrent callbacks sends
+// it.
 func (s *sms) reserve(key digest, limits map[digest]int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.forget(now)
-	if _, twice := s.sent[key]; twice {
+	s.removeExpired(now)
+	if _, duplicate := s.sent[key]; duplicate {
 		return false
 	}
-	for of, limit := range limits {
-		if len(s.times[of]) >= limit {
-			s.log.Warn("a message was dropped: too many for one number or one session")
+	for group, limit := range limits {
+		if len(s.times[group]) >= limit {
+			s.log.Warn("message dropped: too many for one number or one session")
 			return false
 		}
 	}
 	s.sent[key] = now
-	for of := range limits {
-		s.times[of] = append(s.times[of], now)
+	for group := range limits {
+		s.times[group] = append(s.times[group], now)
 	}
 	return true
 }
 
+// release undoes reserve.
 func (s *sms) release(key digest, limits map[digest]int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sent, key)
-	for of := range limits {
-		if times := s.times[of]; len(times) > 0 {
-			s.times[of] = times[:len(times)-1]
+	for group := range limits {
+		if times := s.times[group]; len(times) > 0 {
+			s.times[group] = times[:len(times)-1]
 		}
 	}
 }
 
-func (s *sms) forget(now time.Time) {
+// removeExpired removes records that no longer matter.
+func (s *sms) removeExpired(now time.Time) {
 	for key, at := range s.sent {
 		if now.Sub(at) >= smsOnce {
 			delete(s.sent, key)
 		}
 	}
-	for of, times := range s.times {
-		for len(times) > 0 && now.Sub(times[0]) >= smsWithin {
+	for group, times := range s.times {
+		for len(times) > 0 && now.Sub(times[0]) >= smsWindow {
 			times = times[1:]
 		}
-		if s.times[of] = times; len(times) == 0 {
-			delete(s.times, of)
+		if s.times[group] = times; len(times) == 0 {
+			delete(s.times, group)
 		}
 	}
 }

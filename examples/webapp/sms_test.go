@@ -13,11 +13,11 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-func TestAMessageCountsForItsTimeAndIsThenForgotten(t *testing.T) {
+func TestSMSLimitsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, sent := newSMS(slog.New(slog.DiscardHandler)), 0
 		s.gateway = func(context.Context, identomat.SMS) error { sent++; return nil }
-		send := func(text string) (sends int) {
+		send := func(text string) int {
 			before := sent
 			assert.NoError(t, s.send(t.Context(), "session-token-0001", identomat.SMS{PhoneNumber: "+12025550143", Text: text}))
 			return sent - before
@@ -25,16 +25,16 @@ func TestAMessageCountsForItsTimeAndIsThenForgotten(t *testing.T) {
 		for i := range smsPerNumber {
 			assert.Equal(t, 1, send(strconv.Itoa(i)))
 		}
-		assert.Equal(t, 0, send("0"), "a callback that came twice")
-		assert.Equal(t, 0, send("another"), "one too many")
+		assert.Equal(t, 0, send("0"), "a duplicate callback")
+		assert.Equal(t, 0, send("another"), "above the limit")
 		time.Sleep(smsOnce)
-		assert.Equal(t, 0, send("0"), "the same text is a new message now, and one too many")
-		time.Sleep(smsWithin - smsOnce)
+		assert.Equal(t, 0, send("0"), "no longer a duplicate, but above the limit")
+		time.Sleep(smsWindow - smsOnce)
 		assert.Equal(t, 1, send("0"))
 		assert.Len(t, s.sent, 1)
 		assert.Len(t, s.times, 2)
-		time.Sleep(smsWithin)
-		s.forget(time.Now())
+		time.Sleep(smsWindow)
+		s.removeExpired(time.Now())
 		assert.Empty(t, s.sent)
 		assert.Empty(t, s.times)
 	})

@@ -20,98 +20,99 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// state is where a verification stands in the bank's books.
+// state is the state of a verification in the bank's records.
 type state string
 
-// The states that Go code tells apart. Before them stand two without a token, which only the
-// statements of the store and the pages name: beginning, while the reply of begin/ is waited
-// for, and unclear, when it was lost and a session may exist that nobody can open.
+// The states that the Go code distinguishes. There are two earlier states without a token, which
+// only SQL statements and templates name: beginning, while begin/ is running, and unclear, after
+// its response was lost and a session may exist that nobody can open.
 const (
 	inProgress  state = "in_progress"
 	manualCheck state = "manual_check"
 	approved    state = "approved"
 	rejected    state = "rejected"
-	// expired: nobody finished the session in its time, or it is gone.
+	// expired means that the session was not finished in time, or no longer exists.
 	expired state = "expired"
 )
 
-// verification is a row of the table.
+// verification is a row of the table verifications, with its outcome.
 type verification struct {
 	ID       int64
 	Customer string
 	Way      string
 	State    state
 	Session  identomat.Session
-	// Returned: the customer says that all steps are done. It proves nothing.
+	// Returned reports that the customer came back from the widget, which proves nothing.
 	Returned bool
 	Erasing  bool
 	Reserved time.Time
 	Expires  time.Time
-	// The outcome, if there is one.
+	// Reason, DecidedBy and Decided describe the outcome, if there is one.
 	Reason    string
 	DecidedBy string
 	Decided   time.Time
 }
 
-// Open reports whether the customer can still go on with the session.
+// Open reports whether the customer can still continue the session.
 func (v verification) Open(now time.Time) bool {
 	return v.State == inProgress && !v.Erasing && now.Before(v.Expires)
 }
 
 const (
-	// maxTries bounds what a customer can cost in triesWithin.
+	// maxTries limits the sessions that a customer can begin within triesWindow, because each one
+	// costs money.
 	maxTries    = 3
-	triesWithin = 24 * time.Hour
-	// beginPatience is how long the reply of begin/ is waited for.
-	beginPatience = 30 * time.Second
-	// signedIn is how long a sign-in lasts.
-	signedIn = 8 * time.Hour
+	triesWindow = 24 * time.Hour
+	// beginTimeout limits a call of begin/, retries included.
+	beginTimeout = 30 * time.Second
+	// signInLifetime is how long a sign-in lasts.
+	signInLifetime = 8 * time.Hour
 )
 
 var (
 	errTooManyTries = errors.New("too many verifications in a day")
 	errErasing      = errors.New("the customer's data is being erased")
-	errUnsettled    = errors.New("a verification is being begun")
+	errBeginning    = errors.New("a verification is being started")
 )
 
-// store keeps the bank's books in SQLite. Every change is one transaction, and a change of
-// state names in its WHERE the states that it starts from.
+// store keeps the bank's records in SQLite. Every change is one transaction, and every change of
+// state names the allowed previous states in its WHERE clause.
 type store struct {
 	db  *sql.DB
 	now func() time.Time
-	// lingers: the write-ahead log may still have what was erased, also what a process before has
-	// erased that was killed.
-	lingers atomic.Bool
+	// walDirty reports that the write-ahead log may still contain erased data, including data that
+	// an earlier process erased before it was killed.
+	walDirty atomic.Bool
 }
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
 func openStore(ctx context.Context, path string) (*store, error) {
-	// The file holds tokens: it is its owner's alone, and SQLite gives its companions the
+	// The file contains tokens, so only its owner may read it. SQLite gives the write-ahead log the
 	// same mode.
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil { // of a restored file, too
+	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil { // Chmod covers a restored file
 		return nil, err
 	}
 	name := filepath.ToSlash(path)
 	if filepath.VolumeName(path) != "" {
-		name = "/" + name // file:/C:/bank.db
+		name = "/" + name // as in file:/C:/bank.db
 	}
 	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: name}).EscapedPath(), RawQuery: url.Values{
-		"_txlock": {"immediate"}, // a transaction that reads first and writes then would fail beside another
+		"_txlock": {"immediate"}, // otherwise a transaction that reads before it writes can fail with SQLITE_BUSY
 		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)"},
 	}.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1) // SQLite has one writer; a queue here is fairer than its busy_timeout
+	db.SetMaxOpenConns(1) // SQLite has one writer, and the queue of database/sql is fairer than busy_timeout
 	s := &store{db: db, now: time.Now}
-	s.lingers.Store(true)
+	s.walDirty.Store(true)
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate the database: %w", err), db.Close())
 	}
@@ -120,13 +121,14 @@ func openStore(ctx context.Context, path string) (*store, error) {
 
 func (s *store) close() error { return s.db.Close() }
 
-// migrate runs what has not been run, in the order of the names. user_version counts them.
+// migrate runs the pending migrations in the order of their names. PRAGMA user_version counts those
+// that have run.
 func (s *store) migrate(ctx context.Context) error {
 	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, func(tx *sql.Tx) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
 		var done int
 		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&done); err != nil {
 			return err
@@ -148,20 +150,20 @@ func (s *store) migrate(ctx context.Context) error {
 	})
 }
 
-// change runs one transaction.
-func (s *store) change(ctx context.Context, do func(*sql.Tx) error) error {
+// inTx runs fn in a transaction.
+func (s *store) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if err := do(tx); err != nil {
+	if err := fn(tx); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-// exec is a change of one statement. It returns how many rows it met.
+// exec runs a single statement and returns the number of affected rows.
 func (s *store) exec(ctx context.Context, statement string, args ...any) (int64, error) {
 	result, err := s.db.ExecContext(ctx, statement, args...)
 	if err != nil {
@@ -170,7 +172,7 @@ func (s *store) exec(ctx context.Context, statement string, args ...any) (int64,
 	return result.RowsAffected()
 }
 
-// Signing in.
+// Sign-ins.
 
 func hashed(cookie string) []byte {
 	sum := sha256.Sum256([]byte(cookie))
@@ -179,11 +181,11 @@ func hashed(cookie string) []byte {
 
 func (s *store) signIn(ctx context.Context, cookie, user string) error {
 	_, err := s.exec(ctx, `INSERT INTO sign_ins (id, user, expires_at) VALUES (?, ?, ?)`,
-		hashed(cookie), user, s.now().Add(signedIn).UnixMilli())
+		hashed(cookie), user, s.now().Add(signInLifetime).UnixMilli())
 	return err
 }
 
-// signedInAs returns the user of a cookie, or "".
+// signedInAs returns the ID of the user who is signed in with the cookie, or "".
 func (s *store) signedInAs(ctx context.Context, cookie string) (string, error) {
 	var user string
 	err := s.db.QueryRowContext(ctx, `SELECT user FROM sign_ins WHERE id = ? AND expires_at > ?`,
@@ -219,7 +221,7 @@ func scan(row interface{ Scan(...any) error }) (v verification, found bool, err 
 	return v, err == nil, err
 }
 
-// latest is the customer's newest verification.
+// latest returns the customer's newest verification.
 func (s *store) latest(ctx context.Context, customer string) (verification, bool, error) {
 	return scan(s.db.QueryRowContext(ctx, selectVerification+`WHERE v.customer = ? ORDER BY v.id DESC LIMIT 1`, customer))
 }
@@ -228,9 +230,10 @@ func (s *store) verification(ctx context.Context, id int64) (verification, bool,
 	return scan(s.db.QueryRowContext(ctx, selectVerification+`WHERE v.id = ?`, id))
 }
 
-// listed are verifications of all customers: first what waits for a reviewer, the longest wait
-// first, so that the limit cuts none of them off before they are decided, then the newest.
-func (s *store) listed(ctx context.Context, limit int) (list []verification, err error) {
+// list returns verifications of all customers. Those that need a decision come first, oldest first,
+// so that the limit never cuts off the ones that have waited longest. The others follow, newest
+// first.
+func (s *store) list(ctx context.Context, limit int) (vs []verification, err error) {
 	rows, err := s.db.QueryContext(ctx, selectVerification+`ORDER BY
 		CASE WHEN v.state = 'manual_check' AND NOT v.erasing THEN v.id END NULLS LAST, v.id DESC LIMIT ?`, limit)
 	if err != nil {
@@ -242,26 +245,27 @@ func (s *store) listed(ctx context.Context, limit int) (list []verification, err
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, v)
+		vs = append(vs, v)
 	}
-	return list, nil
+	return vs, nil
 }
 
-// triesLeft is how many sessions the customer may still begin now.
+// triesLeft returns how many more sessions the customer may begin now.
 func (s *store) triesLeft(ctx context.Context, customer string) (int, error) {
 	var n int
 	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM begins WHERE customer = ? AND at > ?`,
-		customer, s.now().Add(-triesWithin).UnixMilli()).Scan(&n)
+		customer, s.now().Add(-triesWindow).UnixMilli()).Scan(&n)
 	return max(0, maxTries-n), err
 }
 
-// Beginning.
+// Beginning a session.
 
-// reserve makes the row of a verification before its session is begun, and reports whether it
-// is this call that has to begin it. Otherwise the customer has one that is not over.
-func (s *store) reserve(ctx context.Context, customer, way string, lifetime time.Duration) (id int64, mine bool, err error) {
+// reserve inserts the row of a verification before its session is begun. reserved reports whether
+// it did; the caller must then begin the session. Otherwise the customer already has an open
+// verification.
+func (s *store) reserve(ctx context.Context, customer, way string, lifetime time.Duration) (id int64, reserved bool, err error) {
 	now := s.now()
-	err = s.change(ctx, func(tx *sql.Tx) error {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		var erasing bool
 		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM verifications WHERE customer = ? AND erasing)`,
 			customer).Scan(&erasing); err != nil {
@@ -278,13 +282,13 @@ func (s *store) reserve(ctx context.Context, customer, way string, lifetime time
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
-		mine = true
+		reserved = true
 		if id, err = result.LastInsertId(); err != nil {
 			return err
 		}
 		var tries int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM begins WHERE customer = ? AND at > ?`,
-			customer, now.Add(-triesWithin).UnixMilli()).Scan(&tries); err != nil {
+			customer, now.Add(-triesWindow).UnixMilli()).Scan(&tries); err != nil {
 			return err
 		}
 		if tries >= maxTries {
@@ -293,28 +297,29 @@ func (s *store) reserve(ctx context.Context, customer, way string, lifetime time
 		_, err = tx.ExecContext(ctx, `INSERT INTO begins (customer, at) VALUES (?, ?)`, customer, now.UnixMilli())
 		return err
 	})
-	return id, mine, err
+	return id, reserved, err
 }
 
-// begun binds the session to the verification, and so to its customer.
-func (s *store) begun(ctx context.Context, id int64, session *identomat.Session, expires, firstCheck time.Time) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+// sessionBegun stores the session in the verification, which binds it to the customer.
+func (s *store) sessionBegun(ctx context.Context, id int64, session *identomat.Session, expires, firstCheck time.Time) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `UPDATE verifications SET state = 'in_progress', token = ?, url = ?, expires_at = ?
 			WHERE id = ? AND state IN ('beginning', 'unclear')`, string(session.Token), session.URL, expires.UnixMilli(), id)
 		if err != nil {
 			return err
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return cmp.Or(err, errors.New("the verification was given up before its session was begun"))
+			return cmp.Or(err, errors.New("the verification was removed before its session was begun"))
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at) VALUES (?, ?)`, id, firstCheck.UnixMilli())
 		return err
 	})
 }
 
-// notBegun forgets a reservation when it is certain that no session was begun.
-func (s *store) notBegun(ctx context.Context, id int64) error {
-	return s.change(ctx, func(tx *sql.Tx) error {
+// beginRefused removes a reservation after a begin/ that certainly created no session. The try does
+// not count.
+func (s *store) beginRefused(ctx context.Context, id int64) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM begins WHERE rowid = (SELECT b.rowid FROM begins b
 			JOIN verifications v ON v.customer = b.customer AND v.reserved_at = b.at
 			WHERE v.id = ? AND v.state = 'beginning' LIMIT 1)`, id)
@@ -326,26 +331,26 @@ func (s *store) notBegun(ctx context.Context, id int64) error {
 	})
 }
 
-// beganUnclearly keeps a reservation whose session may exist. Until its lifetime is over the
-// customer begins no other one.
-func (s *store) beganUnclearly(ctx context.Context, id int64) error {
+// beginUnclear keeps a reservation whose session may exist. The customer cannot begin another
+// session until the lifetime of that session is over.
+func (s *store) beginUnclear(ctx context.Context, id int64) error {
 	_, err := s.exec(ctx, `UPDATE verifications SET state = 'unclear' WHERE id = ? AND state = 'beginning'`, id)
 	return err
 }
 
-// sweep ends what time has ended. A reservation that outlived the wait for its reply was left
-// behind by a process that died.
+// sweep removes or updates rows whose time is over, and truncates the write-ahead log if necessary.
+// A reservation that is older than the timeout of begin/ was left behind by a process that died.
 func (s *store) sweep(ctx context.Context) error {
 	now := s.now()
-	if err := s.change(ctx, func(tx *sql.Tx) error {
+	if err := s.inTx(ctx, func(tx *sql.Tx) error {
 		for _, c := range []struct {
 			statement string
 			before    time.Time
 		}{
-			{`UPDATE verifications SET state = 'unclear' WHERE state = 'beginning' AND reserved_at <= ?`, now.Add(-2 * beginPatience)},
-			// Nobody can have opened the session, for its token was never known: nothing of it is kept.
+			{`UPDATE verifications SET state = 'unclear' WHERE state = 'beginning' AND reserved_at <= ?`, now.Add(-2 * beginTimeout)},
+			// The token was never known, so nobody can have used the session.
 			{`DELETE FROM verifications WHERE state = 'unclear' AND expires_at <= ?`, now},
-			{`DELETE FROM begins WHERE at <= ?`, now.Add(-triesWithin)},
+			{`DELETE FROM begins WHERE at <= ?`, now.Add(-triesWindow)},
 			{`DELETE FROM sign_ins WHERE expires_at <= ?`, now},
 		} {
 			if _, err := tx.ExecContext(ctx, c.statement, c.before.UnixMilli()); err != nil {
@@ -353,19 +358,19 @@ func (s *store) sweep(ctx context.Context) error {
 			}
 		}
 		return nil
-	}); err != nil || !s.lingers.Load() {
+	}); err != nil || !s.walDirty.Load() {
 		return err
 	}
-	return s.emptyLog(ctx)
+	return s.truncateWAL(ctx)
 }
 
-// Coming back.
+// Returns and callbacks.
 
-// returned notes that the customer says to be done. It is false for a token that is not bound to
-// this very customer, whoever else's it is. The first time wakes the worker; were it every time,
-// customers who come back over and over would have the service asked over and over.
-func (s *store) returned(ctx context.Context, customer string, token identomat.Token) (bound bool, err error) {
-	err = s.change(ctx, func(tx *sql.Tx) error {
+// markReturned records that the customer came back from the widget. It returns false if the token
+// does not belong to this customer. Only the first return makes the job due, so that a customer who
+// returns again and again does not cause a call of the service each time.
+func (s *store) markReturned(ctx context.Context, customer string, token identomat.Token) (bound bool, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ? AND customer = ? AND NOT returned)`,
 			s.now().UnixMilli(), string(token), customer); err != nil {
 			return err
@@ -383,21 +388,22 @@ func (s *store) returned(ctx context.Context, customer string, token identomat.T
 
 const wakeJob = `UPDATE jobs SET due_at = min(due_at, ?), tries = 0, wakes = wakes + 1 WHERE verification = `
 
-// wake makes the job of a session due, and does nothing for a session without one: an unknown
-// one, or one that has ended.
+// wake makes the job of a session due. It does nothing if there is no job, because the session is
+// unknown or has ended.
 func (s *store) wake(ctx context.Context, token identomat.Token) error {
 	_, err := s.exec(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ?)`, s.now().UnixMilli(), string(token))
 	return err
 }
 
-func (s *store) knows(ctx context.Context, token identomat.Token) (known bool, err error) {
+// hasSession reports whether a verification has this token.
+func (s *store) hasSession(ctx context.Context, token identomat.Token) (known bool, err error) {
 	err = s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM verifications WHERE token = ?)`, string(token)).Scan(&known)
 	return known, err
 }
 
 // Jobs.
 
-// job is a session to ask for, or to erase.
+// job is a session whose outcome the worker fetches, or which it erases.
 type job struct {
 	verification int64
 	token        identomat.Token
@@ -407,7 +413,7 @@ type job struct {
 	tries, wakes int
 }
 
-// due returns jobs whose time has come, the oldest first.
+// due returns the jobs that are due, the most overdue first.
 func (s *store) due(ctx context.Context, limit int) (jobs []job, err error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT v.id, v.state, v.token, v.erasing, v.expires_at, j.tries, j.wakes
 		FROM jobs j JOIN verifications v ON v.id = j.verification
@@ -428,44 +434,45 @@ func (s *store) due(ctx context.Context, limit int) (jobs []job, err error) {
 	return jobs, nil
 }
 
-// nextDue is when the next job is due; false without any.
+// nextDue returns when the next job is due, and false if there are no jobs.
 func (s *store) nextDue(ctx context.Context) (time.Time, bool, error) {
 	var at sql.NullInt64
 	err := s.db.QueryRowContext(ctx, `SELECT min(due_at) FROM jobs`).Scan(&at)
 	return time.UnixMilli(at.Int64), at.Valid, err
 }
 
-// later puts a job off, unless it was woken while it ran: then it is due again, behind those
-// that wait. With its old time it would stay the first, and callbacks about it that come over and
-// over would keep the worker from everybody else.
-func (s *store) later(ctx context.Context, j job, until time.Time) error {
+// postpone schedules a job for the given time. If the job was woken while it ran, it is due again
+// now, but after the other due jobs: if it kept its old time, repeated callbacks about one session
+// could starve all other jobs.
+func (s *store) postpone(ctx context.Context, j job, until time.Time) error {
 	_, err := s.exec(ctx, `UPDATE jobs SET due_at = CASE wakes WHEN ? THEN ? ELSE max(due_at, ?) END, tries = tries + 1
 		WHERE verification = ?`, j.wakes, until.UnixMilli(), s.now().UnixMilli(), j.verification)
 	return err
 }
 
-// drop ends a job that has nothing left to learn.
-func (s *store) drop(ctx context.Context, j job) error {
+// deleteJob deletes a job that has nothing left to do, unless it was woken while it ran.
+func (s *store) deleteJob(ctx context.Context, j job) error {
 	_, err := s.exec(ctx, `DELETE FROM jobs WHERE verification = ? AND wakes = ?`, j.verification, j.wakes)
 	return err
 }
 
-// leaveToPeople notes that a person decides.
-func (s *store) leaveToPeople(ctx context.Context, id int64) error {
+// leaveToReviewers records that a person has to decide.
+func (s *store) leaveToReviewers(ctx context.Context, id int64) error {
 	_, err := s.exec(ctx, `UPDATE verifications SET state = 'manual_check' WHERE id = ? AND state = 'in_progress' AND NOT erasing`, id)
 	return err
 }
 
-// byIdentomat is who decides where no reviewer does.
+// byIdentomat is the value of decided_by for outcomes that no reviewer decided.
 const byIdentomat = "Identomat"
 
-// settle ends a verification, opens the account of an approved one, and notes what a reviewer
-// decided. It reports whether it was this call that ended it: one that has ended stays as it is, so
-// nobody is approved twice, or after a rejection.
+// settle writes the outcome of a verification, opens the account if it is approved, and records a
+// reviewer's decision in the audit log. settled reports whether this call wrote the outcome. A
+// verification that already has an outcome keeps it, so nobody is approved twice or after a
+// rejection.
 func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by string) (settled bool, err error) {
 	now := s.now().UnixMilli()
-	err = s.change(ctx, func(tx *sql.Tx) error {
-		// The URL has done its service.
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		// Nobody needs the URL of the widget any more.
 		result, err := tx.ExecContext(ctx, `UPDATE verifications SET state = ?, url = ''
 			WHERE id = ? AND state IN ('in_progress', 'manual_check') AND NOT erasing`, outcome, id)
 		if err != nil {
@@ -486,7 +493,7 @@ func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by 
 			}
 		}
 		if by != byIdentomat {
-			if _, err := tx.ExecContext(ctx, insertNote, now, by, "decided: "+string(outcome), id); err != nil {
+			if _, err := tx.ExecContext(ctx, insertAudit, now, by, "decided: "+string(outcome), id); err != nil {
 				return err
 			}
 		}
@@ -496,23 +503,24 @@ func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by 
 	return settled && err == nil, err
 }
 
-// Erasing.
+// Erasure.
 
-// eraseAll marks everything of a customer for the worker, which erases it at the service
-// first. It refuses while it is unknown whether a session exists.
-func (s *store) eraseAll(ctx context.Context, customer string) error {
+// requestErasure marks all verifications of a customer for the worker, which erases the sessions at
+// the service before it deletes the rows. It fails while a session may exist whose token is
+// unknown.
+func (s *store) requestErasure(ctx context.Context, customer string) error {
 	now := s.now().UnixMilli()
-	return s.change(ctx, func(tx *sql.Tx) error {
-		var unsettled bool
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		var beginning bool
 		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM verifications
-			WHERE customer = ? AND state IN ('beginning', 'unclear'))`, customer).Scan(&unsettled); err != nil {
+			WHERE customer = ? AND state IN ('beginning', 'unclear'))`, customer).Scan(&beginning); err != nil {
 			return err
 		}
-		if unsettled {
-			return errUnsettled
+		if beginning {
+			return errBeginning
 		}
-		// What is being erased keeps its job as it is, however often it is asked for: the service may
-		// have asked for patience.
+		// Further requests do not change the job of an erasure that is in progress, because the
+		// service may have sent a Retry-After.
 		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at)
 			SELECT id, ? FROM verifications WHERE customer = ? AND NOT erasing
 			ON CONFLICT (verification) DO UPDATE SET due_at = excluded.due_at, tries = 0, wakes = wakes + 1`, now, customer); err != nil {
@@ -523,36 +531,37 @@ func (s *store) eraseAll(ctx context.Context, customer string) error {
 	})
 }
 
-// erased removes a verification with all that hangs on it.
-func (s *store) erased(ctx context.Context, id int64) error {
-	s.lingers.Store(true)
+// deleteErased deletes a verification and everything that belongs to it.
+func (s *store) deleteErased(ctx context.Context, id int64) error {
+	s.walDirty.Store(true)
 	if _, err := s.exec(ctx, `DELETE FROM verifications WHERE id = ? AND erasing`, id); err != nil {
 		return err
 	}
-	return s.emptyLog(ctx)
+	return s.truncateWAL(ctx)
 }
 
-// emptyLog empties the write-ahead log. It cannot while another process reads, which is no error:
-// a sweep tries again.
-func (s *store) emptyLog(ctx context.Context) error {
+// truncateWAL truncates the write-ahead log. If another process is reading, SQLite cannot truncate
+// the log; this is not an error, because the next sweep tries again.
+func (s *store) truncateWAL(ctx context.Context) error {
 	var busy bool
 	var frames, moved int
 	err := s.db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved)
-	s.lingers.Store(err != nil || busy)
+	s.walDirty.Store(err != nil || busy)
 	return err
 }
 
 // Checks.
 
-// check is an answer that a reviewer has asked for.
+// check is the response of a billed call that a reviewer requested.
 type check struct {
 	At     time.Time
 	Who    string
 	answer []byte // JSON
 }
 
-// keep writes a check down in the place of the one before. What is being erased gets none.
-func (s *store) keep(ctx context.Context, verification int64, kind, who string, answer []byte) error {
+// saveCheck stores a check and replaces an earlier one of the same kind. It does nothing if the
+// verification is being erased.
+func (s *store) saveCheck(ctx context.Context, verification int64, kind, who string, answer []byte) error {
 	_, err := s.exec(ctx, `INSERT INTO checks (verification, kind, at, who, answer)
 		SELECT id, ?, ?, ?, ? FROM verifications WHERE id = ? AND NOT erasing
 		ON CONFLICT DO UPDATE SET at = excluded.at, who = excluded.who, answer = excluded.answer`,
@@ -560,14 +569,14 @@ func (s *store) keep(ctx context.Context, verification int64, kind, who string, 
 	return err
 }
 
-// checks are those of a verification by their kinds.
-func (s *store) checks(ctx context.Context, verification int64) (made map[string]check, err error) {
+// checks returns the checks of a verification by kind.
+func (s *store) checks(ctx context.Context, verification int64) (checks map[string]check, err error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT kind, at, who, answer FROM checks WHERE verification = ?`, verification)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = cmp.Or(err, rows.Err(), rows.Close()) }()
-	made = map[string]check{}
+	checks = map[string]check{}
 	for rows.Next() {
 		var kind string
 		var at int64
@@ -576,18 +585,18 @@ func (s *store) checks(ctx context.Context, verification int64) (made map[string
 			return nil, err
 		}
 		c.At = time.UnixMilli(at)
-		made[kind] = c
+		checks[kind] = c
 	}
-	return made, nil
+	return checks, nil
 }
 
-// Audit.
+// Audit log.
 
-const insertNote = `INSERT INTO audit (at, who, action, verification) VALUES (?, ?, ?, ?)`
+const insertAudit = `INSERT INTO audit (at, who, action, verification) VALUES (?, ?, ?, ?)`
 
-// note writes down who looked at what.
-func (s *store) note(ctx context.Context, who, action string, verification int64) error {
-	_, err := s.exec(ctx, insertNote, s.now().UnixMilli(), who, action, verification)
+// audit records who looked at what.
+func (s *store) audit(ctx context.Context, who, action string, verification int64) error {
+	_, err := s.exec(ctx, insertAudit, s.now().UnixMilli(), who, action, verification)
 	return err
 }
 
@@ -596,8 +605,8 @@ type auditEntry struct {
 	Who, Action string
 }
 
-// notes are the latest entries about a verification.
-func (s *store) notes(ctx context.Context, verification int64, limit int) (list []auditEntry, err error) {
+// auditEntries returns the newest entries about a verification.
+func (s *store) auditEntries(ctx context.Context, verification int64, limit int) (entries []auditEntry, err error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT at, who, action FROM audit WHERE verification = ? ORDER BY id DESC LIMIT ?`,
 		verification, limit)
 	if err != nil {
@@ -611,7 +620,7 @@ func (s *store) notes(ctx context.Context, verification int64, limit int) (list 
 			return nil, err
 		}
 		e.At = time.UnixMilli(at)
-		list = append(list, e)
+		entries = append(entries, e)
 	}
-	return list, nil
+	return entries, nil
 }

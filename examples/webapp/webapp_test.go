@@ -31,7 +31,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// TestMain lets the test binary be the program, so that a test can kill it.
+// TestMain lets the test binary run the program, so that a test can start and kill it.
 func TestMain(m *testing.M) {
 	if os.Getenv("WEBAPP_RUN") != "" {
 		main()
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// bank is the program inside the test, beside a fake Identomat.
+// bank is the application in the process of the test, with a fake Identomat.
 type bank struct {
 	*testing.T
 	fake   *identomattest.Server
@@ -48,59 +48,62 @@ type bank struct {
 	worker *worker
 	server *server
 	url    string
-	logged *lines
-	passed atomic.Int64 // nanoseconds that the bank's clock is ahead
-	works  atomic.Bool  // its clock goes by itself, too: its worker waits for what is due
+	logged *syncBuffer
+	// clockOffset is how many nanoseconds the bank's clock is ahead.
+	clockOffset atomic.Int64
+	// liveClock makes the bank's clock run by itself, which a running worker needs. Otherwise it
+	// stands still until a test advances it.
+	liveClock atomic.Bool
 }
 
-// lines is a log that several goroutines write.
-type lines struct {
+// syncBuffer is a buffer that is safe for concurrent use.
+type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+func (l *syncBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *lines) String() string {
+func (l *syncBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
 }
 
-// durations are those of a log. They and the times hold any digits by chance.
-var durations = regexp.MustCompile(`\b(time|took|duration|retry_in|again_in)=\S+`)
+// times matches the times and durations of a log, whose digits could match a secret by chance.
+var times = regexp.MustCompile(`\b(time|took|duration|retry_in)=\S+`)
 
-// told is the log without them.
-func (l *lines) told() string { return durations.ReplaceAllString(l.String(), "") }
+// withoutTimes returns the log without times and durations.
+func (l *syncBuffer) withoutTimes() string { return times.ReplaceAllString(l.String(), "") }
 
-// quick keeps a test from waiting for the service that the test has broken.
-var quick = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 2, BaseDelay: time.Millisecond, MaxDelay: 2 * time.Millisecond})
+// fastRetry shortens the delays between retries.
+var fastRetry = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 2, BaseDelay: time.Millisecond, MaxDelay: 2 * time.Millisecond})
 
-// openBank starts the bank without its worker, so that a test says when it works.
+// openBank starts the bank without its worker, so that the test decides when jobs run.
 func openBank(t *testing.T, host string) *bank {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, err)
-	b := &bank{T: t, url: "http://" + net.JoinHostPort(host, port), logged: &lines{}}
+	b := &bank{T: t, url: "http://" + net.JoinHostPort(host, port), logged: &syncBuffer{}}
 	b.fake = identomattest.NewServer(t, identomattest.WithCallbackURL(b.url+callbackPath), identomattest.WithStatusCallback("status-of-a-test"))
 	log := slog.New(slog.NewTextHandler(b.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.store, err = openStore(t.Context(), filepath.Join(t.TempDir(), "bank.db"))
 	require.NoError(t, err)
-	begun := time.Now()
+	start := time.Now()
 	b.store.now = func() time.Time {
-		now := begun // a slow machine makes nothing due
-		if b.works.Load() {
+		now := start // fixed, so that no job becomes due on a slow machine
+		if b.liveClock.Load() {
 			now = time.Now()
 		}
-		return now.Add(time.Duration(b.passed.Load()))
+		return now.Add(time.Duration(b.clockOffset.Load()))
 	}
-	client := b.fake.Client(quick, identomat.WithLogger(log))
+	client := b.fake.Client(fastRetry, identomat.WithLogger(log))
 	b.worker = newWorker(b.store, client, log)
 	c := config{publicURL: b.url, callbackKeys: []string{b.fake.CallbackKey}, lifetime: 15 * time.Minute}
 	b.server, err = newServer(c, b.store, b.worker, client, log)
@@ -122,10 +125,10 @@ func openBank(t *testing.T, host string) *bank {
 
 func newBank(t *testing.T) *bank { return openBank(t, "127.0.0.1") }
 
-// working starts the worker.
-func (b *bank) working() *bank {
+// startWorker runs the worker in the background until the end of the test.
+func (b *bank) startWorker() *bank {
 	b.Helper()
-	b.works.Store(true)
+	b.liveClock.Store(true)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -136,20 +139,20 @@ func (b *bank) working() *bank {
 	return b
 }
 
-// work lets the worker do what is due now.
+// work runs the jobs that are due now.
 func (b *bank) work() { b.Helper(); require.NoError(b, b.worker.work(b.Context())) }
 
-// pass lets time pass for the bank. The fake and its sessions stay where they are.
-func (b *bank) pass(d time.Duration) { b.passed.Add(int64(d)) }
+// advance advances the bank's clock. It does not affect the fake and its sessions.
+func (b *bank) advance(d time.Duration) { b.clockOffset.Add(int64(d)) }
 
-// count is the number of rows that a condition meets, as in "accounts WHERE customer = ?".
+// count returns the number of rows, as in count("accounts WHERE customer = ?", "customer-1").
 func (b *bank) count(from string, args ...any) (n int) {
 	b.Helper()
 	require.NoError(b, b.store.db.QueryRowContext(b.Context(), "SELECT count(*) FROM "+from, args...).Scan(&n))
 	return n
 }
 
-// latest is the newest verification of a customer.
+// latest returns the newest verification of a customer.
 func (b *bank) latest(customer string) verification {
 	b.Helper()
 	v, found, err := b.store.latest(b.Context(), customer)
@@ -158,8 +161,8 @@ func (b *bank) latest(customer string) verification {
 	return v
 }
 
-// asked counts the calls of an operation at the fake.
-func asked(fake *identomattest.Server, operation string) (n int) {
+// countRequests counts the requests for an operation at the fake.
+func countRequests(fake *identomattest.Server, operation string) (n int) {
 	for _, r := range fake.Requests() {
 		if r.Operation == operation {
 			n++
@@ -168,26 +171,26 @@ func asked(fake *identomattest.Server, operation string) (n int) {
 	return n
 }
 
-// holds reports whether the fake has an answer ready, which a fault holds back until Release.
-func holds(fake *identomattest.Server, operation string) bool {
+// hasResponse reports whether the fake has a response ready, which a fault delays until Release.
+func hasResponse(fake *identomattest.Server, operation string) bool {
 	return slices.ContainsFunc(fake.Requests(), func(r identomattest.Request) bool { return r.Operation == operation && r.Status != 0 })
 }
 
-// person is somebody with a browser, whose cookies are kept.
+// person is a visitor with an HTTP client that keeps cookies.
 type person struct {
 	*testing.T
 	url     string
 	browser *http.Client
 }
 
-// reply is what the browser of a person shows.
-type reply struct {
+// response is a response that a person received.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-func somebody(t *testing.T, url string) *person {
+func newPerson(t *testing.T, url string) *person {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -199,7 +202,7 @@ func somebody(t *testing.T, url string) *person {
 	}}
 }
 
-func (b *bank) visitor() *person { b.Helper(); return somebody(b.T, b.url) }
+func (b *bank) visitor() *person { b.Helper(); return newPerson(b.T, b.url) }
 
 func (b *bank) signedIn(user string) *person {
 	b.Helper()
@@ -212,14 +215,14 @@ func (p *person) signIn(user string) *person {
 	return p
 }
 
-func (p *person) send(r *http.Request) reply {
+func (p *person) send(r *http.Request) response {
 	p.Helper()
 	resp, err := p.browser.Do(r)
 	require.NoError(p, err)
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(p, err)
-	return reply{resp.StatusCode, resp.Header, string(body)}
+	return response{resp.StatusCode, resp.Header, string(body)}
 }
 
 func (p *person) request(method, path string, form url.Values) *http.Request {
@@ -236,24 +239,24 @@ func (p *person) request(method, path string, form url.Values) *http.Request {
 	return r
 }
 
-func (p *person) get(path string) reply {
+func (p *person) get(path string) response {
 	p.Helper()
 	return p.send(p.request(http.MethodGet, path, nil))
 }
 
-// follow goes where an answer leads, as a browser does.
-func (p *person) follow(answer reply) reply {
+// follow follows the redirects of a response, as a browser does.
+func (p *person) follow(got response) response {
 	p.Helper()
-	for answer.status == http.StatusSeeOther {
-		path, _, _ := strings.Cut(answer.header.Get("Location"), "#")
-		answer = p.get(path)
+	for got.status == http.StatusSeeOther {
+		path, _, _ := strings.Cut(got.header.Get("Location"), "#")
+		got = p.get(path)
 	}
-	return answer
+	return got
 }
 
 var csrfField = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 
-// csrf is the token of the forms of a page.
+// csrf returns the CSRF token of the forms of a page.
 func (p *person) csrf(page string) string {
 	p.Helper()
 	match := csrfField.FindStringSubmatch(p.get(page).body)
@@ -261,8 +264,8 @@ func (p *person) csrf(page string) string {
 	return match[1]
 }
 
-// press sends a form of a page, with fields by name and value.
-func (p *person) press(page, action string, fields ...string) reply {
+// press submits a form of a page. The fields are pairs of names and values.
+func (p *person) press(page, action string, fields ...string) response {
 	p.Helper()
 	form := url.Values{"csrf": {p.csrf(page)}}
 	for i := 0; i < len(fields); i += 2 {
@@ -271,21 +274,21 @@ func (p *person) press(page, action string, fields ...string) reply {
 	return p.send(p.request(http.MethodPost, action, form))
 }
 
-// begin presses the button and returns the token that the address of the widget holds.
+// begin presses the start button and returns the token in the address of the widget.
 func (p *person) begin() identomat.Token {
 	p.Helper()
-	answer := p.press("/verification", "/verification", "way", "redirect")
-	require.Equal(p, http.StatusSeeOther, answer.status)
-	at, err := url.Parse(answer.header.Get("Location"))
+	got := p.press("/verification", "/verification", "way", "redirect")
+	require.Equal(p, http.StatusSeeOther, got.status)
+	at, err := url.Parse(got.header.Get("Location"))
 	require.NoError(p, err)
 	token := at.Query().Get("session_token")
-	require.NotEmpty(p, token, "the browser is not sent to the widget")
+	require.NotEmpty(p, token, "the browser is not redirected to the widget")
 	return identomat.Token(token)
 }
 
 var heading = regexp.MustCompile(`(?s)<h1[^>]*>(.*?)</h1>`)
 
-// sees is the heading of the status page, or of where it leads.
+// sees returns the heading of the status page, or of the page to which that redirects.
 func (p *person) sees() string {
 	p.Helper()
 	match := heading.FindStringSubmatch(p.follow(p.get("/verification")).body)
@@ -293,9 +296,9 @@ func (p *person) sees() string {
 	return match[1]
 }
 
-// The onboarding.
+// Onboarding.
 
-func TestACustomerIsVerifiedByRedirect(t *testing.T) {
+func TestRedirectFlow(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	assert.Equal(t, "Verify your identity", customer.sees())
@@ -308,29 +311,29 @@ func TestACustomerIsVerifiedByRedirect(t *testing.T) {
 	require.NoError(t, b.fake.Approve(token))
 	back := customer.get("/verification/return?session_token=" + string(token))
 	assert.Equal(t, http.StatusSeeOther, back.status)
-	assert.Equal(t, "/verification", back.header.Get("Location"), "no token stays in the address")
+	assert.Equal(t, "/verification", back.header.Get("Location"), "the address has no token")
 	assert.Equal(t, "We are checking your details", customer.sees())
 	b.work()
 	assert.Equal(t, "Your account is open", customer.sees())
 	assert.Equal(t, 1, b.count("accounts WHERE customer = 'customer-1'"))
-	assert.Equal(t, 1, asked(b.fake, "result/"))
-	assert.Zero(t, b.count("jobs"), "nothing is asked about what has ended")
-	assert.Empty(t, b.latest("customer-1").Session.URL, "nobody goes there again")
+	assert.Equal(t, 1, countRequests(b.fake, "result/"))
+	assert.Zero(t, b.count("jobs"), "the job ends with the verification")
+	assert.Empty(t, b.latest("customer-1").Session.URL, "the URL is no longer needed")
 
-	again := customer.press("/verification", "/verification", "way", "redirect")
-	assert.Equal(t, "/verification", again.header.Get("Location"), "who has an account needs no second verification")
-	assert.Equal(t, 1, asked(b.fake, "begin/"))
+	second := customer.press("/verification", "/verification", "way", "redirect")
+	assert.Equal(t, "/verification", second.header.Get("Location"), "a customer with an account needs no second verification")
+	assert.Equal(t, 1, countRequests(b.fake, "begin/"))
 }
 
-func TestTheEmbeddedWidgetComesBackByItsForm(t *testing.T) {
+func TestIframeFlow(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
-	answer := customer.press("/verification", "/verification", "way", "iframe")
-	require.Equal(t, "/verification/embed", answer.header.Get("Location"))
+	got := customer.press("/verification", "/verification", "way", "iframe")
+	require.Equal(t, "/verification/embed", got.header.Get("Location"))
 	page := customer.get("/verification/embed")
 	token := b.latest("customer-1").Session.Token
 	ses, _ := b.fake.Session(token)
-	assert.Empty(t, ses.ReturnURL, "the widget must not navigate inside of the iframe")
+	assert.Empty(t, ses.ReturnURL, "the widget must not navigate inside the iframe")
 	assert.Contains(t, page.header.Get("Content-Security-Policy"), "; frame-src "+b.fake.WidgetURL+";")
 	assert.Equal(t, `camera=(self "`+b.fake.WidgetURL+`"), microphone=(self "`+b.fake.WidgetURL+`"), geolocation=()`,
 		page.header.Get("Permissions-Policy"))
@@ -342,46 +345,46 @@ func TestTheEmbeddedWidgetComesBackByItsForm(t *testing.T) {
 	back := customer.press("/verification/embed", "/verification/return", "session_token", string(token))
 	assert.Equal(t, "/verification", back.header.Get("Location"))
 	b.work()
-	assert.Equal(t, "We are checking your details", customer.sees(), "a form that was sent by hand proves nothing")
+	assert.Equal(t, "We are checking your details", customer.sees(), "a forged form proves nothing")
 	assert.Zero(t, b.count("accounts"))
 }
 
-func TestAWorkerLooksAfterSessionsThatNobodyCalledAbout(t *testing.T) {
+func TestWorkerPollsWithoutCallback(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	token := customer.begin()
 	b.work()
-	assert.Zero(t, asked(b.fake, "result/"), "the customer has hardly begun")
-	b.pass(firstCheck)
+	assert.Zero(t, countRequests(b.fake, "result/"), "it is too early for the first check")
+	b.advance(firstCheck)
 	b.work()
 	b.work()
-	assert.Equal(t, 1, asked(b.fake, "result/"), "the next look is put off")
+	assert.Equal(t, 1, countRequests(b.fake, "result/"), "the next check is later")
 	require.NoError(t, b.fake.SetResult(token, `{"result":"APPROVED"}`))
-	_, err := b.store.exec(t.Context(), "UPDATE jobs SET due_at = ?", b.store.now().Add(slowestCheck).UnixMilli()) // as if the callback were lost
+	_, err := b.store.exec(t.Context(), "UPDATE jobs SET due_at = ?", b.store.now().Add(maxCheckInterval).UnixMilli()) // as if the callback had been lost
 	require.NoError(t, err)
 	b.work()
 	assert.Equal(t, "Your verification is not finished", customer.sees())
-	b.pass(slowestCheck)
+	b.advance(maxCheckInterval)
 	b.work()
 	assert.Equal(t, "Your account is open", customer.sees())
 }
 
-func TestAWakeUpDuringAFetchIsNotLost(t *testing.T) {
+func TestWakeDuringFetchNotLost(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
-	b.pass(firstCheck)
+	b.advance(firstCheck)
 	b.fake.Fault("result/", identomattest.SlowHeaders(0), 1)
 	worked := make(chan error)
 	go func() { worked <- b.worker.work(t.Context()) }()
-	require.Eventually(t, func() bool { return holds(b.fake, "result/") }, patience, time.Millisecond)
-	require.NoError(t, b.fake.Approve(token)) // and calls, while the older answer is on its way
+	require.Eventually(t, func() bool { return hasResponse(b.fake, "result/") }, testTimeout, time.Millisecond)
+	require.NoError(t, b.fake.Approve(token)) // sends a callback while the older response is delayed
 	b.fake.Release()
 	require.NoError(t, <-worked)
 	assert.Equal(t, approved, b.latest("customer-1").State)
-	assert.Equal(t, 2, asked(b.fake, "result/"))
+	assert.Equal(t, 2, countRequests(b.fake, "result/"))
 }
 
-func TestARejectedCustomerTriesAgainAndNotForEver(t *testing.T) {
+func TestRejectedCustomerHasLimitedTries(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	for try := 1; try <= maxTries; try++ {
@@ -393,22 +396,22 @@ func TestARejectedCustomerTriesAgainAndNotForEver(t *testing.T) {
 		assert.NotContains(t, page, "low_similarity")
 		assert.Equal(t, try < maxTries, strings.Contains(page, "Try again"), "try %d", try)
 	}
-	assert.Contains(t, customer.get("/verification").body, "You have used your tries for today.")
-	answer := customer.press("/verification", "/verification", "way", "redirect")
-	assert.Equal(t, http.StatusTooManyRequests, answer.status)
-	assert.Equal(t, maxTries, asked(b.fake, "begin/"))
-	assert.Equal(t, maxTries, b.count("verifications"), "a refused try leaves nothing")
+	assert.Contains(t, customer.get("/verification").body, "You have used all your attempts for today.")
+	got := customer.press("/verification", "/verification", "way", "redirect")
+	assert.Equal(t, http.StatusTooManyRequests, got.status)
+	assert.Equal(t, maxTries, countRequests(b.fake, "begin/"))
+	assert.Equal(t, maxTries, b.count("verifications"), "a refused try leaves no row")
 	customer.press("/erase", "/erase")
 	b.work()
 	page := customer.get("/verification").body
 	assert.Contains(t, page, "Verify your identity")
-	assert.Contains(t, page, "You have used your tries for today.", "erasing does not buy new ones")
-	b.pass(triesWithin)
+	assert.Contains(t, page, "You have used all your attempts for today.", "an erasure does not reset the tries")
+	b.advance(triesWindow)
 	customer.signIn("customer-1").begin()
-	assert.Equal(t, maxTries+1, asked(b.fake, "begin/"))
+	assert.Equal(t, maxTries+1, countRequests(b.fake, "begin/"))
 }
 
-func TestAnAbandonedSessionExpiresAfterItsGrace(t *testing.T) {
+func TestAbandonedSessionExpires(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	customer.begin()
@@ -417,22 +420,22 @@ func TestAnAbandonedSessionExpiresAfterItsGrace(t *testing.T) {
 	page := customer.get("/verification").body
 	assert.Contains(t, page, `You have until <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("2 January 2006, 15:04")+` UTC</time>.`)
 	assert.Contains(t, page, `<button class="primary">Continue</button>`)
-	b.pass(15 * time.Minute)
+	b.advance(15 * time.Minute)
 	b.work()
-	assert.Equal(t, "late", customer.get("/verification/state").body, "so the page that is open loads anew")
+	assert.Equal(t, "late", customer.get("/verification/state").body, "an open page reloads")
 	page = customer.get("/verification").body
 	assert.Contains(t, page, "You can start a new one in a few minutes.")
 	assert.NotContains(t, page, "<button class=\"primary\">")
-	assert.Equal(t, inProgress, b.latest("customer-1").State, "it may have been finished at the last moment")
-	b.pass(grace)
+	assert.Equal(t, inProgress, b.latest("customer-1").State, "the session may have been finished at the last moment")
+	b.advance(grace)
 	b.work()
 	page = customer.get("/verification").body
-	assert.Contains(t, page, "It was not finished in time, so nothing was decided.")
+	assert.Contains(t, page, "It was not finished in time, so no decision was made.")
 	assert.Contains(t, page, "You can try 2 more times today.")
 }
 
-func TestOutcomesThatAreNoApprovalOpenNoAccount(t *testing.T) {
-	for reply, want := range map[string]state{
+func TestOnlyApprovalOpensAccount(t *testing.T) {
+	for result, want := range map[string]state{
 		`{"result":"manual_check"}`:                             manualCheck,
 		`{"result":"disagreed_with_terms"}`:                     manualCheck,
 		`{"result":"approved_"}`:                                manualCheck,
@@ -442,10 +445,10 @@ func TestOutcomesThatAreNoApprovalOpenNoAccount(t *testing.T) {
 		`"approved"`:                                            inProgress,
 		`{"argumentError":"wrong-parameters"}`:                  inProgress,
 	} {
-		t.Run(reply, func(t *testing.T) {
+		t.Run(result, func(t *testing.T) {
 			b := newBank(t)
 			customer := b.signedIn("customer-1")
-			require.NoError(t, b.fake.SetResult(customer.begin(), reply))
+			require.NoError(t, b.fake.SetResult(customer.begin(), result))
 			b.work()
 			assert.Equal(t, want, b.latest("customer-1").State)
 			assert.Zero(t, b.count("accounts"))
@@ -453,12 +456,12 @@ func TestOutcomesThatAreNoApprovalOpenNoAccount(t *testing.T) {
 	}
 }
 
-func TestADecidedVerificationStaysDecided(t *testing.T) {
+func TestOutcomeIsFinal(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
 	require.NoError(t, b.fake.Reject(token, "face_mismatch"))
 	b.work()
-	require.NoError(t, b.fake.Approve(token)) // an operator changes the mind
+	require.NoError(t, b.fake.Approve(token)) // an operator changes the decision
 	b.work()
 	id := b.latest("customer-1").ID
 	settled, err := b.store.settle(t.Context(), id, approved, "", "a test")
@@ -468,7 +471,7 @@ func TestADecidedVerificationStaysDecided(t *testing.T) {
 	assert.Zero(t, b.count("accounts"))
 }
 
-func TestManyWorkersApproveOnce(t *testing.T) {
+func TestConcurrentWorkersApproveOnce(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
 	require.NoError(t, b.fake.Approve(token))
@@ -477,9 +480,9 @@ func TestManyWorkersApproveOnce(t *testing.T) {
 	var settled atomic.Int64
 	for range 20 {
 		wait.Go(func() {
-			mine, err := b.store.settle(t.Context(), id, approved, "", "a test")
+			settledHere, err := b.store.settle(t.Context(), id, approved, "", "a test")
 			assert.NoError(t, err)
-			if mine {
+			if settledHere {
 				settled.Add(1)
 			}
 			assert.NoError(t, b.worker.work(t.Context()))
@@ -491,103 +494,118 @@ func TestManyWorkersApproveOnce(t *testing.T) {
 	assert.Equal(t, 1, b.count("accounts"))
 }
 
-func TestASessionThatIsGoneIsNoOutcome(t *testing.T) {
+func TestMissingSessionExpires(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	customer.begin()
 	b.fake.Reset()
-	b.pass(firstCheck)
+	b.advance(firstCheck)
 	b.work()
-	assert.Equal(t, "The time for your verification is over", customer.sees())
+	assert.Equal(t, "Your verification has expired", customer.sees())
 	customer.begin()
-	assert.Equal(t, inProgress, b.latest("customer-1").State, "another one can begin")
+	assert.Equal(t, inProgress, b.latest("customer-1").State, "the customer can begin another session")
 }
 
-func TestAnUnreachableServicePutsTheWorkOff(t *testing.T) {
+func TestWorkerRetriesLater(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	token := customer.begin()
 	b.fake.Fault("result/", identomattest.HTTPStatus(503), 0)
 	require.NoError(t, b.fake.Approve(token))
 	b.work()
-	assert.Equal(t, 2, asked(b.fake, "result/"), "one job of two attempts")
+	assert.Equal(t, 2, countRequests(b.fake, "result/"), "one job with two attempts")
 	b.fake.ClearFaults()
 	b.work()
-	assert.Equal(t, 2, asked(b.fake, "result/"))
-	b.pass(2 * time.Second)
+	assert.Equal(t, 2, countRequests(b.fake, "result/"))
+	b.advance(2 * time.Second)
 	b.work()
 	assert.Equal(t, "Your account is open", customer.sees())
 }
 
-func TestAServiceThatAsksForPatienceGetsIt(t *testing.T) {
+// A refused key lasts until somebody replaces it, so it is logged as an error.
+func TestWorkerLogsPermanentFailureAsError(t *testing.T) {
+	for level, fault := range map[string]identomattest.Fault{
+		"WARN":  identomattest.HTTPStatus(503),
+		"ERROR": identomattest.ErrorCode("INVALID_COMPANY_KEY"),
+	} {
+		b := newBank(t)
+		require.NoError(t, b.fake.Approve(b.signedIn("customer-1").begin()))
+		b.fake.Fault("result/", fault, 0)
+		b.work()
+		assert.Contains(t, b.logged.String(), "level="+level+" msg=\"job failed\"")
+		assert.Equal(t, 1, b.count("jobs WHERE tries = 1"), "the job is retried in either case")
+	}
+}
+
+func TestWorkerHonorsRetryAfter(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	token := customer.begin()
 	b.fake.Fault("result/", identomattest.TooManyRequests(10*time.Minute), 1)
 	require.NoError(t, b.fake.Approve(token))
 	b.work()
-	b.pass(9 * time.Minute)
+	b.advance(9 * time.Minute)
 	b.work()
-	assert.Equal(t, 1, asked(b.fake, "result/"))
-	b.pass(time.Minute)
+	assert.Equal(t, 1, countRequests(b.fake, "result/"))
+	b.advance(time.Minute)
 	b.work()
 	assert.Equal(t, "Your account is open", customer.sees())
 }
 
-func TestAManualCheckWhoseEvidenceIsGoneIsLeftToTheReviewers(t *testing.T) {
+func TestManualCheckWithoutSession(t *testing.T) {
 	b := newBank(t)
 	require.NoError(t, b.fake.ManualCheck(b.signedIn("customer-1").begin()))
 	b.work()
 	b.fake.Reset()
-	b.pass(slowestReview)
+	b.advance(maxReviewInterval)
 	b.work()
 	assert.Equal(t, manualCheck, b.latest("customer-1").State)
-	assert.Zero(t, b.count("jobs"), "there is nothing left to ask")
-	answer := b.signedIn("reviewer-1").press("/review", "/review/1/decision", "outcome", "rejected")
-	assert.Equal(t, http.StatusSeeOther, answer.status)
+	assert.Zero(t, b.count("jobs"), "there is nothing left to fetch")
+	got := b.signedIn("reviewer-1").press("/review", "/review/1/decision", "outcome", "rejected")
+	assert.Equal(t, http.StatusSeeOther, got.status)
 	assert.Equal(t, rejected, b.latest("customer-1").State)
 }
 
-// Beginning.
+// Beginning a session.
 
-func TestALostBeginIsNotRepeatedBlindly(t *testing.T) {
+func TestLostBeginNotRetried(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	b.fake.Fault("begin/", identomattest.ResetAfterRead(), 1)
 	for range 3 {
-		answer := customer.press("/verification", "/verification", "way", "redirect")
-		assert.Equal(t, "/verification", answer.header.Get("Location"))
+		got := customer.press("/verification", "/verification", "way", "redirect")
+		assert.Equal(t, "/verification", got.header.Get("Location"))
 		assert.Equal(t, "We could not start your verification", customer.sees())
 		until := b.latest("customer-1").Expires.UTC()
 		assert.Contains(t, customer.get("/verification").body, `You can start again at <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("2 January 2006, 15:04")+` UTC</time>.`)
 	}
-	assert.Equal(t, 1, asked(b.fake, "begin/"))
-	assert.Equal(t, http.StatusConflict, customer.press("/erase", "/erase").status, "what may exist cannot be erased")
+	assert.Equal(t, 1, countRequests(b.fake, "begin/"))
+	assert.Equal(t, http.StatusConflict, customer.press("/erase", "/erase").status, "a session without a known token cannot be erased")
 
 	reviewer := b.signedIn("reviewer-1")
 	assert.Contains(t, reviewer.get("/review").body, "start unclear")
-	assert.Contains(t, reviewer.get("/review/1").body, "It has the client user id customer-1; how to find it by that is not documented")
+	assert.Contains(t, reviewer.get("/review/1").body, "Its client user ID is customer-1. Identomat's API documentation does not say how to find a session by that ID")
 
-	b.pass(15 * time.Minute) // then nobody can open the lost session any more
+	b.advance(15 * time.Minute) // the lost session has expired
 	require.NoError(t, b.store.sweep(t.Context()))
 	assert.Contains(t, customer.get("/verification").body, "Before we open your account")
 	customer.begin()
-	assert.Equal(t, 2, asked(b.fake, "begin/"))
+	assert.Equal(t, 2, countRequests(b.fake, "begin/"))
 }
 
-func TestABeginThatWasSurelyRefusedCanBeRepeated(t *testing.T) {
+func TestRefusedBeginCanBeRetried(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	b.fake.Fault("begin/", identomattest.TooManyRequests(time.Hour), 1)
-	answer := customer.press("/verification", "/verification", "way", "redirect")
-	assert.Equal(t, http.StatusBadGateway, answer.status)
-	assert.Contains(t, answer.body, "Nothing was started")
+	got := customer.press("/verification", "/verification", "way", "redirect")
+	assert.Equal(t, http.StatusBadGateway, got.status)
+	assert.Contains(t, got.body, "Nothing was started")
 	assert.Zero(t, b.count("verifications"))
-	assert.Zero(t, b.count("begins"), "it does not count as a try")
+	assert.Zero(t, b.count("begins"), "a refused begin/ does not count as a try")
 	customer.begin()
 }
 
-func TestASessionIsKeptWhenTheCustomerGoesAwayWhileItBegins(t *testing.T) {
+func TestBeginSurvivesDisconnect(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	form := url.Values{"csrf": {customer.csrf("/verification")}, "way": {"redirect"}}
@@ -601,18 +619,18 @@ func TestASessionIsKeptWhenTheCustomerGoesAwayWhileItBegins(t *testing.T) {
 		}
 		left <- err
 	}()
-	require.Eventually(t, func() bool { return holds(b.fake, "begin/") }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return hasResponse(b.fake, "begin/") }, testTimeout, time.Millisecond)
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
-	assert.Equal(t, "Your verification is being prepared", customer.sees())
+	assert.Equal(t, "We are preparing your verification", customer.sees())
 	b.fake.Release()
-	require.Eventually(t, func() bool { return b.latest("customer-1").State == inProgress }, patience, time.Millisecond)
-	assert.Equal(t, b.fake.Sessions()[0].Token, customer.begin(), "the button leads to the session that was begun")
+	require.Eventually(t, func() bool { return b.latest("customer-1").State == inProgress }, testTimeout, time.Millisecond)
+	assert.Equal(t, b.fake.Sessions()[0].Token, customer.begin(), "the button leads to the existing session")
 }
 
-// Erasing.
+// Erasure.
 
-func TestErasedDataAreGoneAtTheServiceAndInTheBooks(t *testing.T) {
+func TestErasureDeletesEverywhere(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	require.NoError(t, b.fake.Reject(customer.begin(), "low_similarity"))
@@ -627,22 +645,22 @@ func TestErasedDataAreGoneAtTheServiceAndInTheBooks(t *testing.T) {
 	b.fake.Fault("delete/", identomattest.HTTPStatus(503), 0)
 	assert.Equal(t, "/erased", customer.press("/erase", "/erase").header.Get("Location"))
 	assert.Equal(t, "Your data is being erased", customer.sees())
-	assert.Contains(t, customer.get("/erased").body, `data-stage="erasing" data-waits`, "the page looks for the end by itself")
-	answer := customer.press("/erase", "/verification", "way", "redirect")
-	assert.Equal(t, http.StatusConflict, answer.status, "nothing new begins before the old is gone")
+	assert.Contains(t, customer.get("/erased").body, `data-stage="erasing" data-waits`, "the page polls for the end")
+	got := customer.press("/erase", "/verification", "way", "redirect")
+	assert.Equal(t, http.StatusConflict, got.status, "no new verification can begin during the erasure")
 	b.work()
-	assert.Equal(t, "Your data is being erased", customer.sees(), "the service does not answer")
-	assert.Equal(t, 2, b.count("verifications WHERE erasing"), "what the service still has is not forgotten")
+	assert.Equal(t, "Your data is being erased", customer.sees(), "the service is unavailable")
+	assert.Equal(t, 2, b.count("verifications WHERE erasing"), "the rows remain until the service has erased the sessions")
 	b.fake.ClearFaults()
-	b.pass(time.Minute)
+	b.advance(time.Minute)
 	b.work()
 	assert.NotEqual(t, "erasing", customer.get("/verification/state").body)
 	erased := customer.get("/erased")
 	assert.Contains(t, erased.body, `<h1 id="title">Your data has been erased</h1>`)
 	assert.NotContains(t, erased.body, "data-waits")
-	assert.Empty(t, erased.header.Values("Set-Cookie"), "nothing is kept to say so")
-	assert.Equal(t, "Verify your identity", customer.sees(), "and it is said on that page alone")
-	assert.Equal(t, "/verification", other.get("/erased").header.Get("Location"), "not to somebody of whom there are data")
+	assert.Empty(t, erased.header.Values("Set-Cookie"), "the page needs no cookie")
+	assert.Equal(t, "Verify your identity", customer.sees(), "only /erased mentions the erasure")
+	assert.Equal(t, "/verification", other.get("/erased").header.Get("Location"), "a customer with data is redirected")
 	sessions := b.fake.Sessions()
 	require.Len(t, sessions, 1)
 	assert.Equal(t, kept, sessions[0].Token)
@@ -652,15 +670,15 @@ func TestErasedDataAreGoneAtTheServiceAndInTheBooks(t *testing.T) {
 	} {
 		assert.Zero(t, b.count(rows), rows)
 	}
-	assert.Equal(t, 2, b.count("begins WHERE customer = 'customer-1'"), "erasing does not buy new tries")
+	assert.Equal(t, 2, b.count("begins WHERE customer = 'customer-1'"), "an erasure does not reset the tries")
 }
 
-func TestWhoErasesIsToldOfTheErasureAndOfNothingElse(t *testing.T) {
+func TestErasedPageShowsNoReason(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
-	require.NoError(t, b.fake.Reject(customer.begin(), "a_code_of_tomorrow"))
+	require.NoError(t, b.fake.Reject(customer.begin(), "an_unknown_code"))
 	b.work()
-	const advice = "Your details could not be confirmed. It often helps to use a valid document"
+	const advice = "Your details could not be confirmed. Please use a valid document"
 	assert.Contains(t, customer.get("/verification").body, advice)
 	customer.press("/erase", "/erase")
 	page := customer.get("/erased").body
@@ -668,7 +686,7 @@ func TestWhoErasesIsToldOfTheErasureAndOfNothingElse(t *testing.T) {
 	assert.NotContains(t, page, advice)
 }
 
-func TestErasingASessionThatIsGoneSucceeds(t *testing.T) {
+func TestErasureOfMissingSession(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	customer.begin()
@@ -679,14 +697,14 @@ func TestErasingASessionThatIsGoneSucceeds(t *testing.T) {
 	assert.Zero(t, b.count("verifications"))
 }
 
-func TestWhatIsErasedIsNowhereInTheDatabase(t *testing.T) {
+func TestDatabaseHoldsNoErasedData(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	token := customer.begin()
 	require.NoError(t, b.fake.Approve(token))
 	b.work()
 	reviewer := b.signedIn("reviewer-1")
-	for range 2 { // the second answer replaces the first
+	for range 2 { // the second check replaces the first
 		reviewer.press("/review", "/review/1/screening")
 		reviewer.press("/review", "/review/1/person", "person", "67137933a2176f0797f1e601")
 	}
@@ -705,7 +723,7 @@ func TestWhatIsErasedIsNowhereInTheDatabase(t *testing.T) {
 			assert.NotContains(t, string(data), erased)
 		}
 		if runtime.GOOS == "windows" {
-			continue // has no such modes
+			continue // Windows has no file modes
 		}
 		info, err := os.Stat(name)
 		require.NoError(t, err)
@@ -713,8 +731,8 @@ func TestWhatIsErasedIsNowhereInTheDatabase(t *testing.T) {
 	}
 }
 
-// keeps reports whether a database still has a text somewhere.
-func keeps(t *testing.T, path, text string) bool {
+// databaseContains reports whether the files of a database contain a text.
+func databaseContains(t *testing.T, path, text string) bool {
 	t.Helper()
 	for _, name := range []string{path, path + "-wal"} {
 		data, err := os.ReadFile(name)
@@ -726,32 +744,32 @@ func keeps(t *testing.T, path, text string) bool {
 	return false
 }
 
-func TestWhatAKilledProcessHasErasedLeavesTheDatabaseAfterTheRestart(t *testing.T) {
+func TestSweepTruncatesLogAfterRestart(t *testing.T) {
 	b := newBank(t)
 	token := string(b.signedIn("customer-1").begin())
-	require.NoError(t, b.store.keep(t.Context(), 1, "screening", "reviewer-1", []byte(`{"Name":"Somebody Searched"}`)))
-	require.NoError(t, b.store.eraseAll(t.Context(), "customer-1"))
-	_, err := b.store.exec(t.Context(), "DELETE FROM verifications WHERE erasing") // and is killed
+	require.NoError(t, b.store.saveCheck(t.Context(), 1, "screening", "reviewer-1", []byte(`{"Name":"Somebody Searched"}`)))
+	require.NoError(t, b.store.requestErasure(t.Context(), "customer-1"))
+	_, err := b.store.exec(t.Context(), "DELETE FROM verifications WHERE erasing") // as if the process were killed next
 	require.NoError(t, err)
 	var path string
 	require.NoError(t, b.store.db.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&path))
-	left := filepath.Join(t.TempDir(), "left.db")
-	for _, end := range []string{"", "-wal"} {
-		data, err := os.ReadFile(path + end)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	for _, suffix := range []string{"", "-wal"} {
+		data, err := os.ReadFile(path + suffix)
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(left+end, data, 0o600))
+		require.NoError(t, os.WriteFile(copied+suffix, data, 0o600))
 	}
-	require.True(t, keeps(t, left, token))
-	require.True(t, keeps(t, left, "Somebody Searched"))
-	restarted, err := openStore(t.Context(), left)
+	require.True(t, databaseContains(t, copied, token))
+	require.True(t, databaseContains(t, copied, "Somebody Searched"))
+	restarted, err := openStore(t.Context(), copied)
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, restarted.close()) }()
 	require.NoError(t, restarted.sweep(t.Context()))
-	assert.False(t, keeps(t, left, token))
-	assert.False(t, keeps(t, left, "Somebody Searched"))
+	assert.False(t, databaseContains(t, copied, token))
+	assert.False(t, databaseContains(t, copied, "Somebody Searched"))
 }
 
-func TestWhatIsErasedWhileAnotherProcessReadsLeavesTheDatabaseAfterwards(t *testing.T) {
+func TestSweepTruncatesLogAfterReader(t *testing.T) {
 	b := newBank(t)
 	token := string(b.signedIn("customer-1").begin())
 	var path string
@@ -765,16 +783,16 @@ func TestWhatIsErasedWhileAnotherProcessReadsLeavesTheDatabaseAfterwards(t *test
 	require.NoError(t, err)
 	var n int
 	require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT count(*) FROM verifications").Scan(&n))
-	require.NoError(t, b.store.eraseAll(t.Context(), "customer-1"))
+	require.NoError(t, b.store.requestErasure(t.Context(), "customer-1"))
 	b.work()
 	require.Zero(t, b.count("verifications"))
-	require.True(t, keeps(t, path, token), "a reader holds the log")
+	require.True(t, databaseContains(t, path, token), "the reader prevents the truncation")
 	require.NoError(t, tx.Rollback())
 	require.NoError(t, b.store.sweep(t.Context()))
-	assert.False(t, keeps(t, path, token))
+	assert.False(t, databaseContains(t, path, token))
 }
 
-func TestAnApprovalThatComesWhileDataAreErasedOpensNoAccount(t *testing.T) {
+func TestApprovalDuringErasure(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	token := customer.begin()
@@ -782,7 +800,7 @@ func TestAnApprovalThatComesWhileDataAreErasedOpensNoAccount(t *testing.T) {
 	require.NoError(t, b.fake.Approve(token))
 	worked := make(chan error)
 	go func() { worked <- b.worker.work(t.Context()) }()
-	require.Eventually(t, func() bool { return holds(b.fake, "result/") }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return hasResponse(b.fake, "result/") }, testTimeout, time.Millisecond)
 	customer.press("/erase", "/erase")
 	b.fake.Release()
 	require.NoError(t, <-worked)
@@ -791,9 +809,9 @@ func TestAnApprovalThatComesWhileDataAreErasedOpensNoAccount(t *testing.T) {
 	assert.Empty(t, b.fake.Sessions())
 }
 
-// Messages.
+// SMS.
 
-func TestAOneTimePasswordIsSentOnceAndNeverLogged(t *testing.T) {
+func TestOneTimePasswordSentOnceAndNotLogged(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
 	send := func(callback identomattest.Callback) int {
@@ -801,33 +819,33 @@ func TestAOneTimePasswordIsSentOnceAndNeverLogged(t *testing.T) {
 		require.NoError(t, err)
 		return status
 	}
-	const handed = "a message was handed to the stub"
+	const passedOn = "message passed to the SMS gateway stub"
 	for range 3 {
 		assert.Equal(t, 200, send(identomattest.OneTimePassword(token, "+12025550143", "918273")))
 	}
-	assert.Equal(t, 1, strings.Count(b.logged.String(), handed))
+	assert.Equal(t, 1, strings.Count(b.logged.String(), passedOn))
 	assert.Equal(t, 200, send(identomattest.SessionLinkSMS(token, "+12025550143", "https://bank.example/s/5544332211")))
 	assert.Equal(t, 200, send(identomattest.OneTimePassword("8x0q1zp5v7m3c9k2j4h6g8f1d3s5a7w9e2r4t6y8", "+12025550199", "1234")), "an unknown session")
-	assert.Equal(t, 2, strings.Count(b.logged.String(), handed))
+	assert.Equal(t, 2, strings.Count(b.logged.String(), passedOn))
 	for i := range smsPerNumber {
 		assert.Equal(t, 200, send(identomattest.OneTimePassword(token, "+12025550143", "55443322"+string(rune('0'+i)))))
 	}
-	assert.Equal(t, smsPerNumber, strings.Count(b.logged.String(), handed), "a number gets no more in an hour")
+	assert.Equal(t, smsPerNumber, strings.Count(b.logged.String(), passedOn), "the number has reached its limit for the hour")
 	for _, secret := range []string{"918273", "5550143", "5544332", string(token)} {
-		assert.NotContains(t, b.logged.told(), secret)
+		assert.NotContains(t, b.logged.withoutTimes(), secret)
 	}
 }
 
-func TestAMessageThatTheGatewayRefusedIsSentWhenItIsAskedForAgain(t *testing.T) {
+func TestSMSRetriedAfterGatewayError(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
-	var taken []string
-	gateway := errors.New("the gateway is down")
+	var sent []string
+	gatewayErr := errors.New("the gateway is down")
 	b.server.sms.gateway = func(_ context.Context, message identomat.SMS) error {
-		if gateway == nil {
-			taken = append(taken, message.PhoneNumber)
+		if gatewayErr == nil {
+			sent = append(sent, message.PhoneNumber)
 		}
-		return gateway
+		return gatewayErr
 	}
 	send := func() int {
 		status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.OneTimePassword(token, "+12025550143", "918273"))
@@ -835,15 +853,15 @@ func TestAMessageThatTheGatewayRefusedIsSentWhenItIsAskedForAgain(t *testing.T) 
 		return status
 	}
 	for range smsPerNumber {
-		assert.Equal(t, 500, send(), "what was not taken does not count")
+		assert.Equal(t, 500, send(), "a failed message does not count against the limit")
 	}
-	gateway = nil
+	gatewayErr = nil
 	assert.Equal(t, 200, send())
 	assert.Equal(t, 200, send())
-	assert.Equal(t, []string{"+12025550143"}, taken)
+	assert.Equal(t, []string{"+12025550143"}, sent)
 }
 
-func TestACustomerWithManyNumbersGetsNoMoreMessages(t *testing.T) {
+func TestSMSPerSessionLimit(t *testing.T) {
 	b := newBank(t)
 	token, other := b.signedIn("customer-1").begin(), b.signedIn("customer-2").begin()
 	for i := range 3 * smsPerSession {
@@ -853,14 +871,14 @@ func TestACustomerWithManyNumbersGetsNoMoreMessages(t *testing.T) {
 	}
 	status, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.OneTimePassword(other, "+12025550199", "5511"))
 	require.NoError(t, err)
-	assert.Equal(t, 200, status, "another customer is not in their way")
-	assert.Equal(t, smsPerSession+1, strings.Count(b.logged.String(), "a message was handed to the stub"))
+	assert.Equal(t, 200, status, "the limit does not affect another customer")
+	assert.Equal(t, smsPerSession+1, strings.Count(b.logged.String(), "message passed to the SMS gateway stub"))
 }
 
 // Logs.
 
-func TestNoLogLineOfAWholeOnboardingHoldsASecret(t *testing.T) {
-	b := newBank(t).working()
+func TestLogsHoldNoSecrets(t *testing.T) {
+	b := newBank(t).startWorker()
 	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
 	token := customer.begin()
 	_, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.OneTimePassword(token, "+12025550143", "918273"))
@@ -869,7 +887,7 @@ func TestNoLogLineOfAWholeOnboardingHoldsASecret(t *testing.T) {
 	require.NoError(t, b.fake.ManualCheck(token))
 	customer.get("/verification/return?session_token=" + string(token))
 	customer.get("/verification/return?session_token=" + string(token) + "&session_token=" + string(token))
-	require.Eventually(t, func() bool { return b.latest("customer-1").State == manualCheck }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return b.latest("customer-1").State == manualCheck }, testTimeout, 5*time.Millisecond)
 	reviewer.get("/review/1")
 	reviewer.press("/review", "/review/1/screening")
 	reviewer.press("/review", "/review/1/person", "person", "67137933a2176f0797f1e601")
@@ -883,9 +901,9 @@ func TestNoLogLineOfAWholeOnboardingHoldsASecret(t *testing.T) {
 	_, err = b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.PlainCallback("x", token).WithKey("a-wrong-callback-key"))
 	require.NoError(t, err)
 	customer.press("/erase", "/erase")
-	require.Eventually(t, func() bool { return b.count("verifications") == 0 }, patience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return b.count("verifications") == 0 }, testTimeout, 5*time.Millisecond)
 
-	text := b.logged.told()
+	text := b.logged.withoutTimes()
 	require.Contains(t, text, "verification=1 outcome=approved")
 	secrets := map[string]string{
 		"token": string(token), "company key": b.fake.CompanyKey, "callback key": b.fake.CallbackKey, "wrong key": "a-wrong-callback-key",

@@ -11,110 +11,112 @@ import (
 )
 
 const (
-	// firstCheck is when a session is looked at that nobody has called about.
+	// firstCheck is the delay before the first check of a session without a callback.
 	firstCheck = 5 * time.Second
-	// slowestCheck is the longest interval while a customer may be at it, slowestReview while
-	// a person decides, which can take days.
-	slowestCheck  = time.Minute
-	slowestReview = time.Hour
-	// grace is added to the lifetime of a session, for one that was finished at the last
-	// moment.
+	// maxCheckInterval is the longest interval between checks while the customer may be completing
+	// the steps. maxReviewInterval applies while a person decides, which can take days.
+	maxCheckInterval  = time.Minute
+	maxReviewInterval = time.Hour
+	// grace extends the lifetime of a session, in case it was finished at the last moment.
 	grace = 5 * time.Minute
-	// checkPatience bounds one question to the service, retries included.
-	checkPatience = 30 * time.Second
+	// jobTimeout limits the calls of one job, retries included.
+	jobTimeout = 30 * time.Second
 
-	// concurrent is how many jobs are done at a time.
-	concurrent = 8
-	// idle is the longest time without a look at the database, and the interval of sweeps.
-	idle = 30 * time.Second
+	// concurrency is the number of jobs that run at the same time.
+	concurrency = 8
+	// maxIdle is the longest interval between two looks at the queue, and between two sweeps.
+	maxIdle = 30 * time.Second
 )
 
-// worker asks the service how sessions ended, or erases them there. Its queue is the table
-// jobs: callbacks and returns only make a job due. Nothing is claimed, and a job is gone or put
-// off in the transaction that writes down what came of it, so a crash at any point leaves a
-// job that is simply done again.
+// worker fetches the outcomes of sessions and erases sessions at the service. Its queue is the
+// table jobs. Callbacks and returns only make a job due. The worker does not claim jobs. The
+// outcome of a fetch is stored in one transaction that also ends its job, so a crash at any point
+// leaves a job that runs again, which is harmless.
 type worker struct {
-	store  *store
-	client *identomat.Client
-	log    *slog.Logger
-	poked  chan struct{}
+	store    *store
+	client   *identomat.Client
+	log      *slog.Logger
+	notified chan struct{}
 }
 
 func newWorker(s *store, client *identomat.Client, log *slog.Logger) *worker {
-	return &worker{store: s, client: client, log: log, poked: make(chan struct{}, 1)}
+	return &worker{store: s, client: client, log: log, notified: make(chan struct{}, 1)}
 }
 
-// poke makes a sleeping worker look at its queue.
-func (w *worker) poke() {
+// notify makes the worker look at its queue.
+func (w *worker) notify() {
 	select {
-	case w.poked <- struct{}{}:
-	default: // it is going to look
+	case w.notified <- struct{}{}:
+	default: // a notification is already pending
 	}
 }
 
 // run works until the context ends.
 func (w *worker) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		pause := idle
+		pause := maxIdle
 		err := errors.Join(w.store.sweep(ctx), w.work(ctx))
 		if err == nil {
 			var next time.Time
-			var waiting bool
-			if next, waiting, err = w.store.nextDue(ctx); waiting {
+			var found bool
+			if next, found, err = w.store.nextDue(ctx); found {
 				pause = max(0, min(pause, next.Sub(w.store.now())))
 			}
 		}
 		if err != nil && ctx.Err() == nil {
-			w.log.Error("the worker cannot use its database", "error", err)
+			w.log.Error("worker cannot use its database", "error", err)
 			pause = time.Second
 		}
 		select {
 		case <-ctx.Done():
-		case <-w.poked:
+		case <-w.notified:
 		case <-time.After(pause):
 		}
 	}
 }
 
-// work does all jobs that are due. It ends in time for a sweep, also when there are always some.
+// work runs all jobs that are due. It returns after maxIdle even if there are always due jobs, so
+// that run can sweep.
 func (w *worker) work(ctx context.Context) error {
-	for begun := w.store.now(); ctx.Err() == nil && w.store.now().Sub(begun) < idle; {
-		jobs, err := w.store.due(ctx, concurrent)
+	for start := w.store.now(); ctx.Err() == nil && w.store.now().Sub(start) < maxIdle; {
+		jobs, err := w.store.due(ctx, concurrency)
 		if err != nil || len(jobs) == 0 {
 			return err
 		}
 		var wait sync.WaitGroup
-		failed := make([]error, len(jobs))
+		errs := make([]error, len(jobs))
 		for i, j := range jobs {
-			wait.Go(func() { failed[i] = w.do(ctx, j) })
+			wait.Go(func() { errs[i] = w.do(ctx, j) })
 		}
 		wait.Wait()
-		// Without a pause, a full disk would have the service asked in a loop.
-		if err := errors.Join(failed...); err != nil {
+		// Return, so that run pauses: with a full disk, this loop would call the service without
+		// end.
+		if err := errors.Join(errs...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// do does one job. Its error is the database's; what the service refuses puts the job off.
+// do runs one job. It returns only errors of the database. An error of the service postpones the
+// job.
 func (w *worker) do(ctx context.Context, j job) error {
-	ctx, cancel := context.WithTimeout(ctx, checkPatience)
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
 	if j.erasing {
 		return w.erase(ctx, j)
 	}
 	result, err := w.client.Sessions.Result(ctx, j.token)
-	// What was learnt is written down, also when the program is about to end.
+	// Store the outcome even if the program is shutting down.
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(err, identomat.ErrSessionNotFound):
 		if j.state == manualCheck {
-			return w.store.drop(ctx, j) // the evidence is gone, and the decision is with the reviewers
+			return w.store.deleteJob(ctx, j) // the evidence is gone, but a reviewer can still decide
 		}
 		return w.settle(ctx, j, expired, "session_not_found")
 	case err != nil:
-		return w.putOff(ctx, j, err)
+		return w.retryLater(ctx, j, err)
 	}
 	switch {
 	case result.Approved():
@@ -125,14 +127,14 @@ func (w *worker) do(ctx context.Context, j job) error {
 		if !w.store.now().Before(j.expires.Add(grace)) {
 			return w.settle(ctx, j, expired, "")
 		}
-		return w.store.later(ctx, j, w.store.now().Add(backoff(3*time.Second, j.tries, slowestCheck)))
+		return w.store.postpone(ctx, j, w.store.now().Add(backoff(3*time.Second, j.tries, maxCheckInterval)))
 	default:
-		// An operator of Identomat's decides, or the outcome is one that this program does not
-		// know. Neither is an approval.
-		if err := w.store.leaveToPeople(ctx, j.verification); err != nil {
+		// An operator at Identomat decides, or this program does not know the outcome. Neither is
+		// an approval.
+		if err := w.store.leaveToReviewers(ctx, j.verification); err != nil {
 			return err
 		}
-		return w.store.later(ctx, j, w.store.now().Add(backoff(time.Minute, j.tries, slowestReview)))
+		return w.store.postpone(ctx, j, w.store.now().Add(backoff(time.Minute, j.tries, maxReviewInterval)))
 	}
 }
 
@@ -141,39 +143,47 @@ func (w *worker) settle(ctx context.Context, j job, outcome state, reason string
 	if err != nil {
 		return err
 	}
-	if !settled { // a reviewer was faster, or the customer has it erased
-		return w.store.later(ctx, j, w.store.now())
+	if !settled { // a reviewer was faster, or the customer requested an erasure
+		return w.store.postpone(ctx, j, w.store.now())
 	}
-	w.log.Info("a verification has ended", "verification", j.verification, "outcome", outcome)
+	w.log.Info("verification settled", "verification", j.verification, "outcome", outcome)
 	return nil
 }
 
-// erase removes a session from the service and then from the bank's books. The other way
-// round, a crash would leave a session that nobody remembers.
+// erase deletes a session at the service and then in the bank's records. In the opposite order, a
+// crash would leave a session at the service that the bank no longer knows.
 func (w *worker) erase(ctx context.Context, j job) error {
 	err := w.client.Sessions.Delete(ctx, j.token)
 	ctx = context.WithoutCancel(ctx)
 	if err != nil && !errors.Is(err, identomat.ErrSessionNotFound) {
-		return w.putOff(ctx, j, err)
+		return w.retryLater(ctx, j, err)
 	}
-	if err := w.store.erased(ctx, j.verification); err != nil {
+	if err := w.store.deleteErased(ctx, j.verification); err != nil {
 		return err
 	}
-	w.log.Info("a verification was erased", "verification", j.verification)
+	w.log.Info("verification erased", "verification", j.verification)
 	return nil
 }
 
-// putOff tries again later what the service did not answer.
-func (w *worker) putOff(ctx context.Context, j job, err error) error {
+// retryLater postpones a job whose call failed. All errors are retried, because the queue must not
+// lose a job. An error that is not temporary, such as a refused key, is logged at level Error,
+// because it lasts until somebody fixes its cause.
+func (w *worker) retryLater(ctx context.Context, j job, err error) error {
 	pause := backoff(2*time.Second, j.tries, 5*time.Minute)
 	if api, ok := errors.AsType[*identomat.APIError](err); ok {
-		pause = max(pause, min(api.RetryAfter, slowestReview))
+		pause = max(pause, min(api.RetryAfter, maxReviewInterval))
 	}
-	w.log.Warn("a verification could not be looked after", "verification", j.verification, "again_in", pause, "error", err)
-	return w.store.later(ctx, j, w.store.now().Add(pause))
+	level := slog.LevelError
+	// The timeout of the job and a shutdown end its context, which IsTemporary does not count as
+	// temporary.
+	if identomat.IsTemporary(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		level = slog.LevelWarn
+	}
+	w.log.Log(ctx, level, "job failed", "verification", j.verification, "retry_in", pause, "error", err)
+	return w.store.postpone(ctx, j, w.store.now().Add(pause))
 }
 
-// backoff doubles with every try.
-func backoff(first time.Duration, tries int, most time.Duration) time.Duration {
-	return min(first<<min(tries, 20), most)
+// backoff returns a delay that doubles with every try, up to limit.
+func backoff(first time.Duration, tries int, limit time.Duration) time.Duration {
+	return min(first<<min(tries, 20), limit)
 }

@@ -1,20 +1,21 @@
-// Package idenfytest is a fake iDenfy to test against and to develop with.
+// Package idenfytest is a fake iDenfy for tests and local development.
 //
-// It is strict: a parameter that iDenfy's page "Create verification session" does not list, a
-// wrong type, a broken rule or wrong keys are refused. Its replies are literal JSON after the
-// page's examples and never pass through the SDK's types, so that a wrong name in the SDK is
-// seen here and not in production. It breaks on demand, see [Server.Fault], and sends signed
-// webhooks.
+// The fake is strict: it refuses a parameter that iDenfy's documentation page "Create verification
+// session" does not list, a wrong type, a violated rule and wrong keys. Its responses are literal JSON
+// that follows the examples of the page and never passes through the SDK's types, so a wrong name in
+// the SDK makes a test fail. It fails on demand, see [Server.Fault], and sends signed webhooks.
 //
 //	srv := idenfytest.NewServer(t)
 //	client := srv.Client()
-//	// create a session with the client or with the code under test, and then
+//	// create a session with client or with the code under test, then
 //	srv.SendWebhook(ctx, url, idenfytest.Approved(session.ScanRef))
 //
-// The page documents neither the status of success nor the form of errors, and no public
-// document says which identifier belongs to which mistake. The fake chooses: 201 for a
-// session, MISSING_VALUE for a clientId that is missing, BAD_VALUE for a wrong name, type or
-// value, VALIDATION_ERROR for parameters that exclude each other, PARTNER_CONTRACT_ERROR for a
-// digit string that would live too long, JSON_ERROR and ENCODING_ERROR for a body that is not
-// JSON or not UTF-8.
+// The page does not document the status of a successful response or the form of errors, and no public
+// documentation says which identifier belongs to which mistake. The fake makes these choices:
+//   - a session that was created gets status 201;
+//   - a missing clientId gets MISSING_VALUE;
+//   - a wrong name, type or value gets BAD_VALUE;
+//   - parameters that exclude each other get VALIDATION_ERROR;
+//   - a digit string with too long a lifetime gets PARTNER_CONTRACT_ERROR;
+//   - a body that is not JSON gets JSON_ERROR, one that is not UTF-8 gets ENCODING_ERROR.
 package idenfytest

@@ -10,70 +10,72 @@ import (
 	"github.com/identomat-go/identomat/internal/fake"
 )
 
-// Fault is one way to break. Make one with the functions of this package and hand it to
-// Server.Fault.
+// Fault is a way in which a request fails. The functions of this package create faults; pass them to
+// [Server.Fault].
 type Fault struct {
-	name                   string
-	resetFirst, resetAfter bool
-	// replaces keeps the session from being created unless processes is set.
-	replaces  *reply
+	name                            string
+	resetBeforeRead, resetAfterRead bool
+	// replaces is the response that replaces the regular one. The session is then created only if
+	// processes is set.
+	replaces  *response
 	processes bool
 	waits     bool
 	delay     time.Duration
 	truncates bool
-	keep      int
+	keepBytes int
 }
 
-// String names the fault.
+// String returns the name of the fault.
 func (f Fault) String() string { return f.name }
 
-// AfterProcessing lets the session be created before its reply is replaced, as when a proxy
-// loses the answer of a service that did the work.
+// AfterProcessing returns the fault changed so that the session is created before the response is
+// replaced, as if a proxy had lost the response of a service that did the work.
 func (f Fault) AfterProcessing() Fault {
 	f.processes = true
 	f.name += " after processing"
 	return f
 }
 
-// Reply answers with exactly this status, content type and body. An empty content type
-// sends no such header.
-func Reply(status int, contentType, body string) Fault {
-	rep := &reply{status: status, header: http.Header{}, body: body}
+// Response responds with this status, content type and body. An empty contentType sends no
+// Content-Type header.
+func Response(status int, contentType, body string) Fault {
+	resp := &response{status: status, header: http.Header{}, body: body}
 	if contentType != "" {
-		rep.header.Set("Content-Type", contentType)
+		resp.header.Set("Content-Type", contentType)
 	}
-	return Fault{name: "reply", replaces: rep}
+	return Fault{name: "response", replaces: resp}
 }
 
-// HTTPStatus answers with a status and its text, as a proxy does.
+// HTTPStatus responds with a status and its text as plain text, as proxies do.
 func HTTPStatus(status int) Fault {
-	f := Reply(status, "text/plain; charset=utf-8", http.StatusText(status))
+	f := Response(status, "text/plain; charset=utf-8", http.StatusText(status))
 	f.name = "HTTP " + strconv.Itoa(status)
 	return f
 }
 
-// HTMLPage answers with a web page: a login form behind a 200, a gateway's page behind a 502.
+// HTMLPage responds with a web page, like a login form with status 200 or the error page of a gateway
+// with status 502.
 func HTMLPage(status int) Fault {
 	title := html.EscapeString(strconv.Itoa(status) + " " + http.StatusText(status))
-	f := Reply(status, "text/html; charset=utf-8", "<!DOCTYPE html>\n<html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
+	f := Response(status, "text/html; charset=utf-8", "<!DOCTYPE html>\n<html><head><title>"+title+"</title></head><body><h1>"+title+"</h1></body></html>\n")
 	f.name = "HTML page " + strconv.Itoa(status)
 	return f
 }
 
-// APIError answers in iDenfy's form. An empty identifier is left out, as in errors before
-// the processing.
+// APIError responds with an error in iDenfy's form. An empty identifier is left out, as in errors that
+// occur before processing.
 func APIError(status int, identifier, message string) Fault {
 	return Fault{name: "API error " + identifier, replaces: refuse(status, identifier, "%s", message)}
 }
 
-// OutOfCredits answers as iDenfy does when the credits are used up.
+// OutOfCredits responds with the error that iDenfy returns when the credits are used up.
 func OutOfCredits() Fault {
 	f := APIError(http.StatusBadRequest, "PERMISSIONS_ERROR", "Partner reached token limit.")
 	f.name = "out of credits"
 	return f
 }
 
-// TooManyRequests answers 429. A positive wait becomes Retry-After in whole seconds,
+// TooManyRequests responds with status 429. A positive wait is sent as Retry-After in whole seconds,
 // rounded up.
 func TooManyRequests(wait time.Duration) Fault {
 	f := APIError(http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "Too many requests.")
@@ -84,7 +86,7 @@ func TooManyRequests(wait time.Duration) Fault {
 	return f
 }
 
-// Redirect answers with a 3xx status and a Location.
+// Redirect responds with a 3xx status and a Location header.
 func Redirect(status int, location string) Fault {
 	f := HTTPStatus(status)
 	f.name = "redirect " + strconv.Itoa(status)
@@ -92,44 +94,47 @@ func Redirect(status int, location string) Fault {
 	return f
 }
 
-// ResetBeforeRead resets the connection as soon as the headers are in. No session is
-// created.
+// ResetBeforeRead resets the connection after reading the request's headers and before reading its
+// body. No session is created.
 func ResetBeforeRead() Fault {
-	return Fault{name: "reset before the request was read", resetFirst: true}
+	return Fault{name: "reset before the request was read", resetBeforeRead: true}
 }
 
-// ResetAfterRead resets the connection in place of the reply. The session was created.
-func ResetAfterRead() Fault { return Fault{name: "reset after the request was read", resetAfter: true} }
+// ResetAfterRead creates the session and then resets the connection without a response.
+func ResetAfterRead() Fault {
+	return Fault{name: "reset after the request was read", resetAfterRead: true}
+}
 
-// SlowHeaders creates the session and holds the reply back: for the duration, or when it is zero
-// until the caller goes away, Server.Release or Server.Close.
+// SlowHeaders creates the session and delays the response by d. If d is zero, it holds the response
+// back until [Server.Release]; the connection is aborted if the caller disconnects or the server closes
+// first.
 func SlowHeaders(d time.Duration) Fault { return Fault{name: "slow headers", waits: true, delay: d} }
 
-// Truncated announces the whole reply, sends its first n bytes and closes the connection.
-func Truncated(n int) Fault { return Fault{name: "truncated", truncates: true, keep: n} }
+// Truncated sends the Content-Length of the whole response and its first n bytes, and then closes the
+// connection.
+func Truncated(n int) Fault { return Fault{name: "truncated", truncates: true, keepBytes: n} }
 
 type scheduled struct {
 	fault Fault
-	left  int // below one: for ever
+	left  int // number of requests still to affect; below one means unlimited
 }
 
-// Fault breaks the next requests. A count below one holds until ClearFaults. Faults take
-// their turns in the order in which they were set.
+// Fault makes the next requests fail, the given number of times. If times is less than one, the fault
+// stays until [Server.ClearFaults]. Faults apply in the order in which they were added.
 func (s *Server) Fault(f Fault, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, &scheduled{f, times})
 }
 
-// ClearFaults ends all faults that have not struck yet. Replies that a fault is holding
-// back stay held.
+// ClearFaults removes all faults. It does not release responses that a fault is holding back.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
 }
 
-// Release lets every reply go that SlowHeaders is holding back now.
+// Release sends all responses that [SlowHeaders] is holding back.
 func (s *Server) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,8 +142,8 @@ func (s *Server) Release() {
 	s.release = make(chan struct{})
 }
 
-// takeFault is the fault of the next request; the zero Fault breaks nothing.
-func (s *Server) takeFault() Fault {
+// nextFault returns the fault for the next request. The zero Fault has no effect.
+func (s *Server) nextFault() Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.faults) == 0 {
@@ -151,9 +156,9 @@ func (s *Server) takeFault() Fault {
 	return next.fault
 }
 
-// write sends the reply through the fault.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, rep *reply, release <-chan struct{}) {
-	if f.resetAfter {
+// write sends the response with the fault applied.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, resp *response, release <-chan struct{}) {
+	if f.resetAfterRead {
 		fake.Reset(w)
 		return
 	}
@@ -161,18 +166,18 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, f Fault, rep *rep
 		panic(http.ErrAbortHandler)
 	}
 	h := w.Header()
-	h["Content-Type"] = nil // keeps net/http from guessing
-	for name, values := range rep.header {
+	h["Content-Type"] = nil // stops net/http from detecting a content type
+	for name, values := range resp.header {
 		h[name] = values
 	}
-	body := rep.body
+	body := resp.body
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	if f.truncates {
-		h.Set("Content-Length", strconv.Itoa(max(len(body), f.keep+1)))
-		body = body[:min(max(f.keep, 0), len(body))]
+		h.Set("Content-Length", strconv.Itoa(max(len(body), f.keepBytes+1)))
+		body = body[:min(max(f.keepBytes, 0), len(body))]
 	}
-	w.WriteHeader(rep.status)
-	_, _ = io.WriteString(w, body) // an error means that the caller has gone
+	w.WriteHeader(resp.status)
+	_, _ = io.WriteString(w, body) // fails only if the caller has disconnected
 	if f.truncates {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)

@@ -18,15 +18,15 @@ import (
 	"github.com/identomat-go/identomat/internal/fake"
 )
 
-// Keys of a server that was started without WithKeys: long enough to be searched for in
-// logs, and plainly not real.
+// Keys of a server that was started without [WithKeys] and [WithSigningKey]. They are long enough to
+// search logs for, and obviously not real.
 const (
 	DefaultAPIKey     = "fake-api-key-4f0d62b7c91e-idenfytest"
 	DefaultAPISecret  = "fake-api-secret-a83c5d0e7f29-idenfytest"
 	DefaultSigningKey = "fake-signing-key-6b1e94d7c350-idenfytest"
 )
 
-// TB is the part of testing.TB that NewServer needs. The methods are those of testing.TB.
+// TB is the part of [testing.TB] that [NewServer] needs. The methods are those of [testing.TB].
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -34,24 +34,25 @@ type TB interface {
 	Logf(format string, args ...any)
 }
 
-// Server is a running fake. Its methods may be called from any goroutine.
+// Server is a running fake. It is safe for concurrent use.
 type Server struct {
-	// URL stands for https://ivs.idenfy.com, such as "http://127.0.0.1:49152".
+	// URL is the base URL, such as "http://127.0.0.1:49152". It replaces https://ivs.idenfy.com.
 	URL string
-	// APIKey and APISecret are the keys that the server knows, SigningKey is that of its
-	// webhooks. Changing these fields changes nothing.
+	// APIKey and APISecret are the keys that the server accepts. SigningKey is the key that signs
+	// webhooks. Changing these fields does not affect the server.
 	APIKey, APISecret, SigningKey string
 
 	apiKey, apiSecret, signingKey string
-	unknown                       bool
-	credits                       int // negative: no end
-	maxDigits                     int // seconds
+	allowUnknown                  bool
+	credits                       int // negative means unlimited
+	maxDigitExpiry                int // in seconds
 	tb                            TB
 	http                          *http.Server
 	serving                       sync.WaitGroup
 	closing                       chan struct{}
 	once                          sync.Once
-	// active is held by requests that are served. closed says that none may begin.
+	// Handlers hold active for reading while they run. Close sets closed while it holds active for
+	// writing; later handlers return at once.
 	active sync.RWMutex
 	closed bool
 
@@ -63,51 +64,53 @@ type Server struct {
 	sessions []Session
 }
 
-// Request is a request to create a session, as it arrived.
+// Request is a request to create a session that the server received.
 type Request struct {
-	// Body is what was sent, also if it was refused or is no JSON.
+	// Body is the body as received, even if it is not JSON or the request was refused. It is nil if
+	// [ResetBeforeRead] applied.
 	Body []byte
-	// Authorized says that the keys were right.
+	// Authorized reports whether the request had the right keys.
 	Authorized bool
-	// Status is that of the reply, or 0 if a fault cut the connection.
+	// Status is the HTTP status of the response, or 0 if a fault reset the connection.
 	Status int
 }
 
 // Session is a session that the server created.
 type Session struct {
-	// AuthToken and ScanRef are those of the reply.
+	// AuthToken and ScanRef are the values in the response.
 	AuthToken, ScanRef string
-	// ClientID, ExternalRef and CallbackURL are those of the request.
+	// ClientID, ExternalRef and CallbackURL are the values in the request.
 	ClientID, ExternalRef string
 	CallbackURL           string
 }
 
-// Option changes a server before it starts.
+// Option configures a server.
 type Option func(*Server)
 
-// WithKeys replaces the default keys of the API.
+// WithKeys replaces [DefaultAPIKey] and [DefaultAPISecret].
 func WithKeys(apiKey, apiSecret string) Option {
 	return func(s *Server) { s.apiKey, s.apiSecret = apiKey, apiSecret }
 }
 
-// WithSigningKey replaces the default key that signs webhooks.
+// WithSigningKey replaces [DefaultSigningKey].
 func WithSigningKey(key string) Option { return func(s *Server) { s.signingKey = key } }
 
-// WithCredits lets the server create n sessions and then refuse more, as iDenfy does when
-// the credits are used up.
+// WithCredits makes the server create n sessions and refuse further ones, as iDenfy does when the
+// credits are used up.
 func WithCredits(n int) Option { return func(s *Server) { s.credits = n } }
 
-// AllowUnknown lets parameters and values pass that the page does not list.
-func AllowUnknown() Option { return func(s *Server) { s.unknown = true } }
+// AllowUnknown makes the server accept parameters and values that iDenfy's documentation does not list.
+func AllowUnknown() Option { return func(s *Server) { s.allowUnknown = true } }
 
-// WithMaxDigitStringExpiry is the contract that [idenfy.WithMaxDigitStringExpiry] is for: a
-// token with a digit string may live for so many seconds. The page's maximum is 86400.
+// WithMaxDigitStringExpiry sets the maximum expiryTime, in seconds, of a token with a digit string. The
+// default is the documented 86400. Use it with [idenfy.WithMaxDigitStringExpiry], for contracts that
+// allow more.
 func WithMaxDigitStringExpiry(seconds int) Option {
-	return func(s *Server) { s.maxDigits = seconds }
+	return func(s *Server) { s.maxDigitExpiry = seconds }
 }
 
-// NewServer starts a server that closes itself when the test ends. Requests that it
-// refuses, and why, are in the log of the test.
+// NewServer starts a server and closes it when the test ends. It logs refused requests, with the
+// reason, to the test.
 func NewServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := start(t, opts)
@@ -119,14 +122,14 @@ func NewServer(t TB, opts ...Option) *Server {
 	return s
 }
 
-// Start starts a server that runs until Close.
+// Start starts a server. The caller must close it.
 func Start(opts ...Option) (*Server, error) { return start(nil, opts) }
 
 func start(tb TB, opts []Option) (*Server, error) {
 	s := &Server{
 		apiKey: DefaultAPIKey, apiSecret: DefaultAPISecret, signingKey: DefaultSigningKey, credits: -1, tb: tb,
-		maxDigits: idenfy.DefaultMaxDigitStringExpiry,
-		closing:   make(chan struct{}), release: make(chan struct{}),
+		maxDigitExpiry: idenfy.DefaultMaxDigitStringExpiry,
+		closing:        make(chan struct{}), release: make(chan struct{}),
 	}
 	for _, opt := range opts {
 		opt(s)
@@ -145,6 +148,7 @@ func start(tb TB, opts []Option) (*Server, error) {
 	return s, nil
 }
 
+// whileOpen serves requests until the server is closed.
 func (s *Server) whileOpen(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.active.RLock()
@@ -155,22 +159,22 @@ func (s *Server) whileOpen(next http.Handler) http.Handler {
 	})
 }
 
-// Close ends replies that a fault is holding back and stops the server. Closing twice is
-// no error.
+// Close closes all connections, stops the server and waits for running handlers. Further calls have no
+// effect.
 func (s *Server) Close() {
 	s.once.Do(func() {
 		close(s.closing)
 		_ = s.http.Close()
 		s.serving.Wait()
-		s.active.Lock() // a handler that lived on would log to a test that is over
+		s.active.Lock() // wait for handlers: they must not log after the test has ended
 		s.closed = true
 		s.active.Unlock()
 	})
 }
 
-// Client returns a client for this server. Options are applied after the server's own and
-// win. An option that [idenfy.NewClient] refuses fails the test, or panics where there is
-// none.
+// Client returns a client for this server. The options are applied after those of the server and
+// override them. If [idenfy.NewClient] returns an error, Client fails the test; for a server from
+// [Start] it panics.
 func (s *Server) Client(opts ...idenfy.Option) *idenfy.Client {
 	client, err := idenfy.NewClient(s.apiKey, s.apiSecret, append([]idenfy.Option{idenfy.WithBaseURL(s.URL)}, opts...)...)
 	switch {
@@ -184,14 +188,14 @@ func (s *Server) Client(opts ...idenfy.Option) *idenfy.Client {
 	return client
 }
 
-// Requests are the requests to create a session that arrived so far.
+// Requests returns the requests to create a session that the server has received, in order of arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Request(nil), s.requests...)
 }
 
-// Sessions are the sessions that were created so far.
+// Sessions returns the sessions in the order in which they were created.
 func (s *Server) Sessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,32 +211,32 @@ func (s *Server) session(matches func(Session) bool) (Session, bool) {
 	return Session{}, false
 }
 
-// reply is what the server answers.
-type reply struct {
+// response is a response of the server.
+type response struct {
 	status int
 	header http.Header
 	body   string
-	why    string // for the log of the test
+	reason string // why the request was refused, for the log of the test
 }
 
-func answer(status int, body string) *reply {
-	return &reply{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body}
+func jsonResponse(status int, body string) *response {
+	return &response{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body}
 }
 
-// refuse is an error in iDenfy's form.
-func refuse(status int, identifier, format string, args ...any) *reply {
+// refuse returns an error in iDenfy's form.
+func refuse(status int, identifier, format string, args ...any) *response {
 	message := fmt.Sprintf(format, args...)
 	body := `{"message":` + quote(message) + `}`
 	if identifier != "" {
 		body = `{"identifier":` + quote(identifier) + `,"message":` + quote(message) + `}`
 	}
-	rep := answer(status, body)
-	rep.why = message
-	return rep
+	resp := jsonResponse(status, body)
+	resp.reason = message
+	return resp
 }
 
 func quote(text string) string {
-	quoted, _ := json.Marshal(text) // a string always has a JSON form
+	quoted, _ := json.Marshal(text) // encoding a string cannot fail
 	return string(quoted)
 }
 
@@ -246,34 +250,34 @@ func (s *Server) authorized(r *http.Request) bool {
 const maxBody = 1 << 20
 
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
-	fault := s.takeFault()
-	if fault.resetFirst {
+	fault := s.nextFault()
+	if fault.resetBeforeRead {
 		s.record(Request{Authorized: s.authorized(r)})
 		fake.Reset(w)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return // the caller has gone, or sends far more than any request has
+		return // the caller has disconnected, or the body is too large
 	}
 	request := Request{Body: body, Authorized: s.authorized(r)}
-	rep := fault.replaces
-	if rep == nil {
-		rep = s.token(r, body)
+	resp := fault.replaces
+	if resp == nil {
+		resp = s.token(r, body)
 	} else if fault.processes {
 		s.token(r, body)
 	}
-	if !fault.resetAfter {
-		request.Status = rep.status
+	if !fault.resetAfterRead {
+		request.Status = resp.status
 	}
 	release := s.record(request)
-	if rep.why != "" && s.tb != nil {
-		s.tb.Logf("idenfytest: refused: %s", rep.why)
+	if resp.reason != "" && s.tb != nil {
+		s.tb.Logf("idenfytest: refused: %s", resp.reason)
 	}
-	s.write(w, r, fault, rep, release)
+	s.write(w, r, fault, resp, release)
 }
 
-// record remembers a request and returns what lets its reply go.
+// record adds a request to the list. It returns the channel that Release closes from now on.
 func (s *Server) record(request Request) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,8 +285,8 @@ func (s *Server) record(request Request) <-chan struct{} {
 	return s.release
 }
 
-// token creates a session, or says why not.
-func (s *Server) token(r *http.Request, body []byte) *reply {
+// token validates a request and creates a session.
+func (s *Server) token(r *http.Request, body []byte) *response {
 	if r.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "Method not allowed.")
 	}
@@ -309,7 +313,7 @@ func (s *Server) token(r *http.Request, body []byte) *reply {
 		return OutOfCredits().replaces
 	}
 	s.sessions = append(s.sessions, session)
-	return answer(http.StatusCreated, created(session, params))
+	return jsonResponse(http.StatusCreated, created(session, params))
 }
 
 func newScanRef() string {
@@ -318,7 +322,7 @@ func newScanRef() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// serveRedirect is where the customer's browser comes to.
+// serveRedirect serves the page that the customer's browser is redirected to.
 func (s *Server) serveRedirect(w http.ResponseWriter, r *http.Request) {
 	token := r.URL.Query().Get("authToken")
 	session, found := s.session(func(session Session) bool { return session.AuthToken == token })

@@ -23,7 +23,7 @@ import (
 	"github.com/identomat-go/identomat/idenfy/idenfytest"
 )
 
-// post sends a literal body with the right keys and returns what came back.
+// post posts a body with the right keys and returns the status and the body of the response.
 func post(t testing.TB, s *idenfytest.Server, body string, change ...func(*http.Request)) (int, string) {
 	t.Helper()
 	req, err := http.NewRequest("POST", s.URL+"/api/v2/token", strings.NewReader(body))
@@ -41,51 +41,53 @@ func post(t testing.TB, s *idenfytest.Server, body string, change ...func(*http.
 	return resp.StatusCode, string(data)
 }
 
-func page(t testing.TB, name string) string {
+// sample returns a sample of iDenfy's documentation.
+func sample(t testing.TB, name string) string {
 	t.Helper()
 	data, err := os.ReadFile("../testdata/" + name)
 	require.NoError(t, err)
 	return string(data)
 }
 
-func TestTheRequestsOfThePageAreAccepted(t *testing.T) {
+func TestDocumentedRequests(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	for _, name := range []string{"request-minimal.json", "request-name.json", "request-full.repaired.json"} {
-		status, body := post(t, s, page(t, name))
+		status, body := post(t, s, sample(t, name))
 		require.Equal(t, 201, status, body)
 		var got map[string]any
 		require.NoError(t, json.Unmarshal([]byte(body), &got))
 		assert.Len(t, got["authToken"], 40)
 		assert.Len(t, got["scanRef"], 36)
 	}
-	status, body := post(t, s, page(t, "request-full.txt"))
+	status, body := post(t, s, sample(t, "request-full.txt"))
 	assert.Equal(t, 400, status)
-	assert.JSONEq(t, `{"identifier":"JSON_ERROR","message":"The body is not a JSON object."}`, body, "the page's trailing comma")
+	assert.JSONEq(t, `{"identifier":"JSON_ERROR","message":"The body is not a JSON object."}`, body, "the sample has a trailing comma")
 	assert.Len(t, s.Sessions(), 3)
 	assert.Len(t, s.Requests(), 4)
 }
 
-func TestTheReplyIsThatOfThePage(t *testing.T) {
+func TestDocumentedResponses(t *testing.T) {
 	s := idenfytest.NewServer(t)
-	fixed := func(reply string) map[string]any {
+	// decode removes the members that differ between responses.
+	decode := func(resp string) map[string]any {
 		var got map[string]any
-		require.NoError(t, json.Unmarshal([]byte(reply), &got))
+		require.NoError(t, json.Unmarshal([]byte(resp), &got))
 		delete(got, "authToken")
 		delete(got, "scanRef")
 		return got
 	}
-	_, body := post(t, s, page(t, "request-minimal.json"))
-	want := fixed(page(t, "response-no-fields.json"))
+	_, body := post(t, s, sample(t, "request-minimal.json"))
+	want := decode(sample(t, "response-no-fields.json"))
 	delete(want, "personScanRef") // undocumented
-	want["digitString"] = nil     // as the page's table says, and its example does not
+	want["digitString"] = nil     // documented in the table of parameters; the example differs
 	want["unverifiedUrl"], want["questionnaire"] = nil, nil
-	assert.Equal(t, want, fixed(body))
+	assert.Equal(t, want, decode(body))
 
-	_, body = post(t, s, page(t, "request-full.repaired.json"))
-	want = fixed(page(t, "response-all-fields.txt"))
+	_, body = post(t, s, sample(t, "request-full.repaired.json"))
+	want = decode(sample(t, "response-all-fields.txt"))
 	want["digitString"], want["riskAssessmentProfile"], want["questionnaire"] = nil, nil, "c8QgVx5xzspjVnQ4nJ7MCf"
 	want["allowedDocuments"] = map[string]any{"ALL": []any{"ID_CARD", "PASSPORT", "RESIDENCE_PERMIT", "DRIVER_LICENSE"}}
-	assert.Equal(t, want, fixed(body))
+	assert.Equal(t, want, decode(body))
 
 	_, body = post(t, s, `{"clientId":"1","generateDigitString":true,"checkLiveness":false,"fraudServices":["LID"]}`)
 	assert.Contains(t, body, `"digitString":"89567412"`)
@@ -93,7 +95,7 @@ func TestTheReplyIsThatOfThePage(t *testing.T) {
 	assert.Contains(t, body, `"checkLiveness":false,"fraudServices":["LID"]`)
 }
 
-func TestWhatThePageForbidsIsRefused(t *testing.T) {
+func TestInvalidParameters(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	long := func(n int) string { return strings.Repeat("é", n) }
 	for body, want := range map[string]string{
@@ -115,9 +117,9 @@ func TestWhatThePageForbidsIsRefused(t *testing.T) {
 		`{"clientId":"1","utilityBill":true,"additionalSteps":{}}`: "VALIDATION_ERROR", `{"clientId":"1","additionalData":{}}`: "VALIDATION_ERROR",
 		`{"clientId":"1","generateDigitString":true,"expiryTime":86401}`: "PARTNER_CONTRACT_ERROR",
 	} {
-		status, reply := post(t, s, body)
+		status, resp := post(t, s, body)
 		assert.Equal(t, 400, status, body)
-		assert.Contains(t, reply, `"identifier":"`+want+`"`, body)
+		assert.Contains(t, resp, `"identifier":"`+want+`"`, body)
 	}
 	assert.Empty(t, s.Sessions())
 	ascii := func(n int) string { return strings.Repeat("x", n) }
@@ -126,36 +128,36 @@ func TestWhatThePageForbidsIsRefused(t *testing.T) {
 		`{"clientId":"` + ascii(100) + `","firstName":"` + long(100) + `","lastName":"X","successUrl":"` + long(2048) + `","errorUrl":"a:b/c","sessionLength":3600,"expiryTime":2592000,
 			"personalNumber":"` + ascii(50) + `","documentNumber":"1","externalRef":"` + ascii(40) + `"}`,
 		`{"clientId":"1","locale":"xx","sessionLength":60,"expiryTime":1}`, `{"clientId":"1","address":"` + long(255) + `","additionalSteps":{"A":[]},"additionalData":{},"utilityBill":false}`} {
-		status, reply := post(t, s, body)
-		assert.Equal(t, 201, status, reply)
+		status, resp := post(t, s, body)
+		assert.Equal(t, 201, status, resp)
 	}
 	open := idenfytest.NewServer(t, idenfytest.AllowUnknown())
-	status, reply := post(t, open, `{"clientId":"1","dummyStatus":"APPROVED","documents":["OTHER","null"],"authToken":"mine"}`)
+	status, resp := post(t, open, `{"clientId":"1","dummyStatus":"APPROVED","documents":["OTHER","null"],"authToken":"mine"}`)
 	assert.Equal(t, 201, status)
-	assert.Contains(t, reply, `"dummyStatus":"APPROVED"`)
-	assert.Equal(t, 1, strings.Count(reply, "authToken"))
+	assert.Contains(t, resp, `"dummyStatus":"APPROVED"`)
+	assert.Equal(t, 1, strings.Count(resp, "authToken"))
 }
 
-func TestADigitStringLivesAsLongAsTheContractAllows(t *testing.T) {
+func TestMaxDigitStringExpiry(t *testing.T) {
 	s := idenfytest.NewServer(t, idenfytest.WithMaxDigitStringExpiry(172800))
-	status, reply := post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172800}`)
-	assert.Equal(t, 201, status, reply)
-	status, reply = post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172801}`)
+	status, resp := post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172800}`)
+	assert.Equal(t, 201, status, resp)
+	status, resp = post(t, s, `{"clientId":"1","generateDigitString":true,"expiryTime":172801}`)
 	assert.Equal(t, 400, status)
-	assert.Contains(t, reply, `"identifier":"PARTNER_CONTRACT_ERROR"`)
-	status, reply = post(t, idenfytest.NewServer(t), `{"clientId":"1","generateDigitString":true,"expiryTime":86400}`)
-	assert.Equal(t, 201, status, reply)
+	assert.Contains(t, resp, `"identifier":"PARTNER_CONTRACT_ERROR"`)
+	status, resp = post(t, idenfytest.NewServer(t), `{"clientId":"1","generateDigitString":true,"expiryTime":86400}`)
+	assert.Equal(t, 201, status, resp)
 }
 
-func TestTheSchemeOfACallbackURLHasNoLetterCase(t *testing.T) {
+func TestCallbackURLScheme(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	for url, want := range map[string]int{"HTTPS://a.example": 201, "https://a": 201, "https://": 400, "HTTP://a.example": 400, "httpss://a.example": 400} {
-		status, reply := post(t, s, `{"clientId":"1","callbackUrl":"`+url+`"}`)
-		assert.Equal(t, want, status, "%s %s", url, reply)
+		status, resp := post(t, s, `{"clientId":"1","callbackUrl":"`+url+`"}`)
+		assert.Equal(t, want, status, "%s %s", url, resp)
 	}
 }
 
-func TestKeysMethodAndEncodingAreChecked(t *testing.T) {
+func TestKeysMethodAndEncoding(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	for name, change := range map[string]func(*http.Request){
 		"no keys":    func(r *http.Request) { r.Header.Del("Authorization") },
@@ -163,17 +165,17 @@ func TestKeysMethodAndEncodingAreChecked(t *testing.T) {
 		"secret":     func(r *http.Request) { r.SetBasicAuth(idenfytest.DefaultAPIKey, "x") },
 		"the scheme": func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") },
 	} {
-		status, reply := post(t, s, `{"clientId":"1"}`, change)
+		status, resp := post(t, s, `{"clientId":"1"}`, change)
 		assert.Equal(t, 401, status, name)
-		assert.JSONEq(t, `{"message":"Invalid authorization credentials"}`, reply, name)
+		assert.JSONEq(t, `{"message":"Invalid authorization credentials"}`, resp, name)
 	}
-	status, reply := post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.Method = "PUT" })
+	status, resp := post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.Method = "PUT" })
 	assert.Equal(t, 405, status)
-	assert.Contains(t, reply, "METHOD_NOT_ALLOWED")
+	assert.Contains(t, resp, "METHOD_NOT_ALLOWED")
 	for _, contentType := range []string{"", "text/plain", "application/x-www-form-urlencoded"} {
-		status, reply = post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.Header.Set("Content-Type", contentType) })
+		status, resp = post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.Header.Set("Content-Type", contentType) })
 		assert.Equal(t, 400, status)
-		assert.Contains(t, reply, "JSON_ERROR")
+		assert.Contains(t, resp, "JSON_ERROR")
 	}
 	status, _ = post(t, s, `{"clientId":"1"}`, func(r *http.Request) { r.URL.RawQuery = "a=b" })
 	assert.Equal(t, 400, status)
@@ -185,7 +187,7 @@ func TestKeysMethodAndEncodingAreChecked(t *testing.T) {
 	assert.Equal(t, []bool{false, false, false, false, true, true, true, true, true}, authorized)
 }
 
-func TestTheClientAndTheFakeAgreeOnEveryKey(t *testing.T) {
+func TestClientSendsAllParameters(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	session, err := s.Client().CreateSession(t.Context(), idenfy.SessionRequest{
 		ClientID: "c-1", FirstName: "Ana María", LastName: "O'Neill", SuccessURL: "https://a.example/s", ErrorURL: "https://a.example/e", UnverifiedURL: "https://a.example/u",
@@ -216,10 +218,10 @@ func create(s *idenfytest.Server, opts ...idenfy.Option) error {
 	return err
 }
 
-func TestEveryFaultComesToWhatTheSDKPromises(t *testing.T) {
+func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		fault             idenfytest.Fault
-		is                error // nil is a TransportError
+		is                error // nil means a TransportError
 		requests, created int
 		maybeProcessed    bool
 	}{
@@ -232,8 +234,8 @@ func TestEveryFaultComesToWhatTheSDKPromises(t *testing.T) {
 		{idenfytest.HTTPStatus(503).AfterProcessing(), idenfy.ErrUnexpectedResponse, 1, 1, true},
 		{idenfytest.HTMLPage(200), idenfy.ErrUnexpectedResponse, 1, 0, true},
 		{idenfytest.HTMLPage(502).AfterProcessing(), idenfy.ErrUnexpectedResponse, 1, 1, true},
-		{idenfytest.Reply(200, "application/json", ""), idenfy.ErrUnexpectedResponse, 1, 0, true},
-		{idenfytest.Reply(200, "", "{}"), idenfy.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.Response(200, "application/json", ""), idenfy.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.Response(200, "", "{}"), idenfy.ErrUnexpectedResponse, 1, 0, true},
 		{idenfytest.Redirect(307, "/api/v2/token"), idenfy.ErrUnexpectedResponse, 1, 0, true},
 		{idenfytest.OutOfCredits(), idenfy.ErrOutOfCredits, 1, 0, false},
 		{idenfytest.APIError(402, "", "Action not allowed due to lack of funds or exceeded limit."), idenfy.ErrOutOfCredits, 1, 0, false},
@@ -245,11 +247,11 @@ func TestEveryFaultComesToWhatTheSDKPromises(t *testing.T) {
 		s := idenfytest.NewServer(t)
 		s.Fault(c.fault, 0)
 		err := create(s)
-		var lost *identomat.TransportError
+		var transportErr *identomat.TransportError
 		var api *idenfy.APIError
 		if c.is == nil {
-			require.ErrorAs(t, err, &lost, c.fault)
-			assert.Equal(t, c.maybeProcessed, lost.MaybeProcessed, c.fault)
+			require.ErrorAs(t, err, &transportErr, c.fault)
+			assert.Equal(t, c.maybeProcessed, transportErr.MaybeProcessed, c.fault)
 		} else {
 			require.ErrorIs(t, err, c.is, c.fault)
 			require.ErrorAs(t, err, &api)
@@ -258,11 +260,11 @@ func TestEveryFaultComesToWhatTheSDKPromises(t *testing.T) {
 		assert.Len(t, s.Requests(), c.requests, c.fault)
 		assert.Len(t, s.Sessions(), c.created, c.fault)
 		s.ClearFaults()
-		require.NoError(t, create(s), "the faults are over")
+		require.NoError(t, create(s), "no fault is left")
 	}
 }
 
-func TestFaultsTakeTheirTurns(t *testing.T) {
+func TestFaultOrderAndCount(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	s.Fault(idenfytest.TooManyRequests(0), 2)
 	s.Fault(idenfytest.HTTPStatus(500), 1)
@@ -275,7 +277,7 @@ func TestFaultsTakeTheirTurns(t *testing.T) {
 	assert.Equal(t, []int{429, 429, 500, 201}, statuses)
 }
 
-func TestASlowReplyIsHeldUntilItIsReleased(t *testing.T) {
+func TestSlowHeaders(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	s.Fault(idenfytest.SlowHeaders(0), 1)
 	done := make(chan error)
@@ -283,7 +285,7 @@ func TestASlowReplyIsHeldUntilItIsReleased(t *testing.T) {
 	for len(s.Requests()) == 0 {
 		select {
 		case err := <-done:
-			t.Fatalf("the reply was not held back: %v", err)
+			t.Fatalf("the response was not held back: %v", err)
 		default:
 		}
 	}
@@ -292,10 +294,10 @@ func TestASlowReplyIsHeldUntilItIsReleased(t *testing.T) {
 	s.Fault(idenfytest.SlowHeaders(time.Millisecond), 1)
 	require.NoError(t, create(s))
 	s.Fault(idenfytest.SlowHeaders(0), 1)
-	var lost *identomat.TransportError
-	require.ErrorAs(t, create(s, idenfy.WithAttemptTimeout(2*time.Second)), &lost)
-	assert.True(t, lost.Timeout())
-	assert.Len(t, s.Sessions(), 3, "the session exists")
+	var transportErr *identomat.TransportError
+	require.ErrorAs(t, create(s, idenfy.WithAttemptTimeout(2*time.Second)), &transportErr)
+	assert.True(t, transportErr.Timeout())
+	assert.Len(t, s.Sessions(), 3, "the session was created")
 	s.Fault(idenfytest.SlowHeaders(0), 1)
 	go func() { done <- create(s) }()
 	for len(s.Requests()) < 4 {
@@ -306,7 +308,7 @@ func TestASlowReplyIsHeldUntilItIsReleased(t *testing.T) {
 	require.Error(t, <-done)
 }
 
-func TestCreditsRunOut(t *testing.T) {
+func TestWithCredits(t *testing.T) {
 	s := idenfytest.NewServer(t, idenfytest.WithCredits(2))
 	require.NoError(t, create(s))
 	require.NoError(t, create(s))
@@ -314,7 +316,7 @@ func TestCreditsRunOut(t *testing.T) {
 	assert.Len(t, s.Requests(), 3)
 }
 
-func TestTheBrowserFindsItsSession(t *testing.T) {
+func TestRedirectPage(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	session, err := s.Client().CreateSession(t.Context(), idenfy.SessionRequest{ClientID: "1"})
 	require.NoError(t, err)
@@ -329,7 +331,7 @@ func TestTheBrowserFindsItsSession(t *testing.T) {
 	}
 }
 
-func TestWebhooksAreSignedAndTellTheOutcome(t *testing.T) {
+func TestWebhooks(t *testing.T) {
 	s := idenfytest.NewServer(t, idenfytest.WithSigningKey("another-signing-key"))
 	session, err := s.Client().CreateSession(t.Context(), idenfy.SessionRequest{ClientID: "user-1", ExternalRef: `r"1`})
 	require.NoError(t, err)
@@ -379,7 +381,7 @@ func TestWebhooksAreSignedAndTellTheOutcome(t *testing.T) {
 	require.ErrorAs(t, err, &bad)
 }
 
-func TestKeysCanBeReplaced(t *testing.T) {
+func TestWithKeys(t *testing.T) {
 	s := idenfytest.NewServer(t, idenfytest.WithKeys("key", "secret"))
 	require.NoError(t, create(s))
 	status, _ := post(t, s, `{"clientId":"1"}`)
@@ -398,30 +400,30 @@ func ExampleServer_Fault() {
 		return
 	}
 	defer server.Close()
-	server.Fault(idenfytest.ResetAfterRead(), 1) // the session is created and its reply lost
+	server.Fault(idenfytest.ResetAfterRead(), 1) // creates a session and loses the response
 	_, err = server.Client().CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
-	var lost *identomat.TransportError
-	fmt.Println(errors.As(err, &lost) && lost.MaybeProcessed, len(server.Sessions()), len(server.Requests()))
+	var transportErr *identomat.TransportError
+	fmt.Println(errors.As(err, &transportErr) && transportErr.MaybeProcessed, len(server.Sessions()), len(server.Requests()))
 	// Output: true 1 1
 }
 
-// FuzzToken: the fake survives any body, and creates a session only from what has a client id.
+// FuzzToken checks that the fake handles any body, and creates a session only if the body has a clientId.
 func FuzzToken(f *testing.F) {
 	for _, name := range []string{"request-minimal.json", "request-full.txt", "request-full.repaired.json"} {
-		f.Add(page(f, name))
+		f.Add(sample(f, name))
 	}
 	f.Add(`{"clientId":"1","documents":[null],"additionalSteps":{"a":[1e400]}}`)
 	s, err := idenfytest.Start(idenfytest.AllowUnknown())
 	require.NoError(f, err)
 	f.Cleanup(s.Close)
 	f.Fuzz(func(t *testing.T, body string) {
-		status, reply := post(t, s, body)
-		var got map[string]json.RawMessage // a number may be too large for any type
-		if status != 201 && status != 400 || json.Unmarshal([]byte(reply), &got) != nil {
-			t.Fatalf("%d %s", status, reply)
+		status, resp := post(t, s, body)
+		var got map[string]json.RawMessage // RawMessage because a number can be out of range
+		if status != 201 && status != 400 || json.Unmarshal([]byte(resp), &got) != nil {
+			t.Fatalf("%d %s", status, resp)
 		}
-		if id := string(got["clientId"]); status == 201 && (len(id) < 3 || id[0] != '"' || !strings.Contains(reply, `"authToken":"`)) {
-			t.Fatal("a session for nobody")
+		if id := string(got["clientId"]); status == 201 && (len(id) < 3 || id[0] != '"' || !strings.Contains(resp, `"authToken":"`)) {
+			t.Fatal("the fake created a session without a clientId")
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// params are the members of a request in their order.
+// params are the members of a request, in order.
 type params []param
 
 type param struct {
@@ -37,22 +37,22 @@ func (p params) text(name string) (s string) {
 
 func (p params) flag(name string) bool { return string(p.raw(name)) == "true" }
 
-// given reports whether a member is there and not null.
-func (p params) given(name string) bool {
+// isSet reports whether a member exists and is not null.
+func (p params) isSet(name string) bool {
 	raw := p.raw(name)
 	return raw != nil && string(raw) != "null"
 }
 
-func bad(identifier, format string, args ...any) *reply {
+func badRequest(identifier, format string, args ...any) *response {
 	return refuse(http.StatusBadRequest, identifier, format, args...)
 }
 
-// readParams takes the body apart. A name that comes twice is refused.
-func readParams(body []byte) (params, *reply) {
+// readParams decodes the body. It refuses duplicate names.
+func readParams(body []byte) (params, *response) {
 	if !utf8.Valid(body) {
-		return nil, bad("ENCODING_ERROR", "The body is not UTF-8.")
+		return nil, badRequest("ENCODING_ERROR", "The body is not UTF-8.")
 	}
-	notJSON := bad("JSON_ERROR", "The body is not a JSON object.")
+	notJSON := badRequest("JSON_ERROR", "The body is not a JSON object.")
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return nil, notJSON
@@ -66,7 +66,7 @@ func readParams(body []byte) (params, *reply) {
 			return nil, notJSON
 		}
 		if p.raw(name) != nil {
-			return nil, bad("JSON_ERROR", "The name %q comes twice.", name)
+			return nil, badRequest("JSON_ERROR", "Duplicate name %q.", name)
 		}
 		p = append(p, param{name, raw})
 	}
@@ -90,16 +90,16 @@ const (
 	anyObject
 )
 
-// field is a parameter of the page. Only those are nullable whose default the page gives as
-// null.
+// field is a documented parameter. It is nullable only if the documented default is null.
 type field struct {
 	name     string
 	kind     kind
 	nullable bool
-	// min and max count characters, or are seconds; max 0 is no bound.
+	// min and max are in characters for strings and in seconds for integers. A max of 0 means
+	// unlimited.
 	min, max int
-	form     func(string) bool
-	values   string
+	valid    func(string) bool
+	values   string // the documented values, separated by spaces
 }
 
 const (
@@ -109,12 +109,12 @@ const (
 	tokens = `DOCUMENT IDENTIFICATION VIDEO_CALL VIDEO_CALL_PHOTOS VIDEO_CALL_IDENTIFICATION`
 )
 
-// fields are all 29 parameters and 15 settings. An unknown locale is no mistake: English is
-// shown then.
+// fields are the 29 documented parameters and 15 documented settings. Any locale is valid: iDenfy shows
+// English for an unknown one.
 var fields = []field{
-	{name: "clientId", min: 1, max: 100, form: ascii},
-	{name: "firstName", min: 1, max: 100, form: personName},
-	{name: "lastName", min: 1, max: 100, form: personName},
+	{name: "clientId", min: 1, max: 100, valid: ascii},
+	{name: "firstName", min: 1, max: 100, valid: personName},
+	{name: "lastName", min: 1, max: 100, valid: personName},
 	{name: "successUrl", min: 5, max: 2048},
 	{name: "errorUrl", min: 5, max: 2048},
 	{name: "unverifiedUrl", min: 5, max: 2048},
@@ -122,23 +122,23 @@ var fields = []field{
 	{name: "showInstructions", kind: boolean},
 	{name: "expiryTime", kind: integer, min: 1, max: 2592000},
 	{name: "sessionLength", kind: integer, min: 60, max: 3600},
-	{name: "country", nullable: true, form: alpha2},
+	{name: "country", nullable: true, valid: alpha2},
 	{name: "documents", kind: texts, values: documents},
-	{name: "dateOfBirth", nullable: true, form: date},
-	{name: "dateOfExpiry", nullable: true, form: date},
-	{name: "dateOfIssue", nullable: true, form: date},
-	{name: "nationality", nullable: true, form: alpha2},
-	{name: "personalNumber", nullable: true, min: 1, max: 50, form: ascii},
-	{name: "documentNumber", nullable: true, min: 1, max: 50, form: ascii},
+	{name: "dateOfBirth", nullable: true, valid: date},
+	{name: "dateOfExpiry", nullable: true, valid: date},
+	{name: "dateOfIssue", nullable: true, valid: date},
+	{name: "nationality", nullable: true, valid: alpha2},
+	{name: "personalNumber", nullable: true, min: 1, max: 50, valid: ascii},
+	{name: "documentNumber", nullable: true, min: 1, max: 50, valid: ascii},
 	{name: "sex", nullable: true, values: "M F"},
 	{name: "generateDigitString", kind: boolean},
 	{name: "address", nullable: true, max: 255},
 	{name: "tokenType", values: tokens},
-	{name: "externalRef", nullable: true, max: 40, form: ascii},
+	{name: "externalRef", nullable: true, max: 40, valid: ascii},
 	{name: "utilityBill", kind: boolean},
 	{name: "additionalSteps", kind: anyObject, nullable: true},
 	{name: "additionalData", kind: anyObject, nullable: true},
-	{name: "callbackUrl", form: https},
+	{name: "callbackUrl", valid: https},
 	{name: "questionnaire", nullable: true},
 	{name: "riskAssessmentProfile", nullable: true},
 
@@ -181,38 +181,38 @@ func https(s string) bool {
 	return found && strings.EqualFold(scheme, "https") && host != ""
 }
 
-// check applies the rules of the page. The messages repeat no value.
-func (s *Server) check(p params) *reply {
-	if !p.given("clientId") {
-		return bad("MISSING_VALUE", "Field 'clientId' is missing.")
+// check checks the documented rules. The messages do not contain values of the request.
+func (s *Server) check(p params) *response {
+	if !p.isSet("clientId") {
+		return badRequest("MISSING_VALUE", "Field 'clientId' is missing.")
 	}
 	for _, member := range p {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == member.name })
 		if i < 0 {
-			if s.unknown {
+			if s.allowUnknown {
 				continue
 			}
-			return bad("BAD_VALUE", "Field %q is not documented.", member.name)
+			return badRequest("BAD_VALUE", "Field %q is not documented.", member.name)
 		}
-		if fault := fields[i].check(member.raw, s.unknown); fault != "" {
-			return bad("BAD_VALUE", "Field '%s' %s.", member.name, fault)
+		if problem := fields[i].check(member.raw, s.allowUnknown); problem != "" {
+			return badRequest("BAD_VALUE", "Field '%s' %s.", member.name, problem)
 		}
 	}
 	var expiry int
 	_ = json.Unmarshal(p.raw("expiryTime"), &expiry)
 	switch {
-	case p.flag("utilityBill") && p.given("additionalSteps"):
-		return bad("VALIDATION_ERROR", "Field 'utilityBill' can't be used together with 'additionalSteps'.")
-	case p.given("additionalData") && !p.given("additionalSteps"):
-		return bad("VALIDATION_ERROR", "Field 'additionalData' must be used with 'additionalSteps'.")
-	case p.flag("generateDigitString") && expiry > s.maxDigits:
-		return bad("PARTNER_CONTRACT_ERROR", "Field 'expiryTime' exceeds the maximum of a digit string.")
+	case p.flag("utilityBill") && p.isSet("additionalSteps"):
+		return badRequest("VALIDATION_ERROR", "Field 'utilityBill' can't be used together with 'additionalSteps'.")
+	case p.isSet("additionalData") && !p.isSet("additionalSteps"):
+		return badRequest("VALIDATION_ERROR", "Field 'additionalData' must be used with 'additionalSteps'.")
+	case p.flag("generateDigitString") && expiry > s.maxDigitExpiry:
+		return badRequest("PARTNER_CONTRACT_ERROR", "Field 'expiryTime' exceeds the maximum for a digit string.")
 	}
 	return nil
 }
 
-// check returns what is wrong with a value, or "".
-func (f *field) check(raw json.RawMessage, unknown bool) string {
+// check returns a description of what is wrong with a value, or "" if it is valid.
+func (f *field) check(raw json.RawMessage, allowUnknown bool) string {
 	if string(raw) == "null" {
 		if f.nullable {
 			return ""
@@ -225,15 +225,15 @@ func (f *field) check(raw json.RawMessage, unknown bool) string {
 		if json.Unmarshal(raw, &s) != nil {
 			return "must be a string"
 		}
-		return f.checkText(s, unknown)
+		return f.checkText(s, allowUnknown)
 	case texts:
 		var all []*string
 		if json.Unmarshal(raw, &all) != nil || slices.Contains(all, nil) {
 			return "must be a list of strings"
 		}
 		for _, s := range all {
-			if fault := f.checkText(*s, unknown); fault != "" {
-				return fault
+			if problem := f.checkText(*s, allowUnknown); problem != "" {
+				return problem
 			}
 		}
 	case boolean:
@@ -246,7 +246,7 @@ func (f *field) check(raw json.RawMessage, unknown bool) string {
 			return "must be an integer"
 		}
 		if n < f.min || n > f.max {
-			return fmt.Sprintf("must be %d to %d", f.min, f.max)
+			return fmt.Sprintf("must be from %d to %d", f.min, f.max)
 		}
 	case number:
 		var n float64
@@ -261,21 +261,21 @@ func (f *field) check(raw json.RawMessage, unknown bool) string {
 	return ""
 }
 
-func (f *field) checkText(s string, unknown bool) string {
+func (f *field) checkText(s string, allowUnknown bool) string {
 	n := utf8.RuneCountInString(s)
 	switch {
 	case n < f.min || f.max > 0 && n > f.max:
-		return "has a wrong length"
-	case f.form != nil && !f.form(s):
-		return "has a wrong format"
-	case f.values != "" && !unknown && !slices.Contains(strings.Fields(f.values), s):
+		return "has the wrong length"
+	case f.valid != nil && !f.valid(s):
+		return "has the wrong format"
+	case f.values != "" && !allowUnknown && !slices.Contains(strings.Fields(f.values), s):
 		return "is not a documented value"
 	}
 	return ""
 }
 
-// created is the reply for a session, in the order of the page's examples, with the
-// defaults of the second one.
+// created returns the response for a session. It has the members in the order of the documented examples
+// and the defaults of the second example.
 func created(session Session, p params) string {
 	var b strings.Builder
 	b.WriteString(`{"message":"Token created successfully","authToken":"` + session.AuthToken + `","scanRef":"` + session.ScanRef + `"`)
@@ -312,7 +312,7 @@ func created(session Session, p params) string {
 	for _, member := range p {
 		switch member.name {
 		case "message", "authToken", "scanRef", "allowedDocuments", "digitString":
-			continue // its own, also where unknown names are allowed
+			continue // AllowUnknown must not let a request override these
 		}
 		if !slices.ContainsFunc(defaults, func(d struct{ name, value string }) bool { return d.name == member.name }) {
 			add(member.name, string(member.raw))

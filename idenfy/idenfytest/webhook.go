@@ -15,49 +15,48 @@ import (
 	"github.com/identomat-go/identomat/internal/fake"
 )
 
-// Webhook says what a webhook of the server reports.
+// Webhook is the content of a webhook that the server sends.
 type Webhook struct {
-	// ScanRef is that of a session of the server.
+	// ScanRef identifies a session of the server.
 	ScanRef string
 	// Overall is the outcome, such as "SUSPECTED".
 	Overall string
-	// Final is false for an automatic result that a reviewer may still change.
+	// Final is false for an automatic result that a reviewer can still change.
 	Final bool
-	// FraudTags and MismatchTags are the reasons of a suspicion.
+	// FraudTags and MismatchTags are the reasons of a suspected session.
 	FraudTags, MismatchTags []string
 }
 
-// Approved is the final webhook of a customer who was approved.
+// Approved returns the final webhook of an approved session.
 func Approved(scanRef string) Webhook {
 	return Webhook{ScanRef: scanRef, Overall: "APPROVED", Final: true}
 }
 
-// Denied is the final webhook of a customer who was denied.
+// Denied returns the final webhook of a denied session.
 func Denied(scanRef string) Webhook {
 	return Webhook{ScanRef: scanRef, Overall: "DENIED", Final: true}
 }
 
-// Suspected is the final webhook of a customer whose data does not match the document.
+// Suspected returns the final webhook of a session whose data does not match the document.
 func Suspected(scanRef string, mismatchTags ...string) Webhook {
 	return Webhook{ScanRef: scanRef, Overall: "SUSPECTED", Final: true, MismatchTags: mismatchTags}
 }
 
-// Automatic is the webhook before the final one of the same outcome: a reviewer may decide
-// otherwise.
+// Automatic returns the webhook with Final set to false: the automatic result before a review.
 func (w Webhook) Automatic() Webhook {
 	w.Final = false
 	return w
 }
 
-// Sign is the signature of a webhook: HMAC-SHA256 in lower-case hexadecimal digits.
+// Sign returns the signature of a webhook body: the HMAC-SHA256 in lowercase hexadecimal.
 func Sign(signingKey string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(signingKey))
-	_, _ = mac.Write(body) // a hash never fails
+	_, _ = mac.Write(body) // a hash never returns an error
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// WebhookBody is the body of a webhook about a session of the server. The partial results
-// are null: no public list of their values is complete.
+// WebhookBody returns the body of a webhook. The results of the single checks, such as autoFace, are
+// null, because no complete list of their values is public. An unknown ScanRef is an error.
 func (s *Server) WebhookBody(w Webhook) ([]byte, error) {
 	session, found := s.session(func(session Session) bool { return session.ScanRef == w.ScanRef })
 	if !found {
@@ -76,6 +75,7 @@ func (s *Server) WebhookBody(w Webhook) ([]byte, error) {
 		fmt.Sprintf(`,"startTime":%d,"finishTime":%d}`, finished-60, finished)), nil
 }
 
+// list returns a JSON array.
 func list(texts []string) string {
 	quoted := make([]string, len(texts))
 	for i, text := range texts {
@@ -84,8 +84,8 @@ func list(texts []string) string {
 	return "[" + strings.Join(quoted, ",") + "]"
 }
 
-// SendWebhook posts a signed webhook about a session of the server and returns the status
-// of the answer. It follows no redirect and sends nothing again.
+// SendWebhook posts a signed webhook to url and returns the status of the response. It follows no
+// redirects and does not retry.
 func (s *Server) SendWebhook(ctx context.Context, url string, w Webhook) (status int, err error) {
 	body, err := s.WebhookBody(w)
 	if err != nil {
@@ -94,8 +94,8 @@ func (s *Server) SendWebhook(ctx context.Context, url string, w Webhook) (status
 	return s.SendRawWebhook(ctx, url, body, Sign(s.signingKey, body))
 }
 
-// SendRawWebhook posts a body with a signature, right or wrong. An empty signature sends no
-// header.
+// SendRawWebhook posts a body with this signature, which can be wrong. An empty signature sends no
+// Idenfy-Signature header.
 func (s *Server) SendRawWebhook(ctx context.Context, url string, body []byte, signature string) (status int, err error) {
 	header := http.Header{}
 	if signature != "" {

@@ -1,5 +1,6 @@
-// Package datauri decodes the data URIs in a reply {"result": …} while the reply arrives.
-// However large they are, no more than about 128 KiB is held.
+// Package datauri decodes the data URIs in a response while it arrives. The response is a JSON
+// object whose member "result" is a data URI or a list, possibly nested, of data URIs. The
+// package holds about 128 KiB in memory, however large the data URIs are.
 package datauri
 
 import (
@@ -15,59 +16,60 @@ import (
 
 const (
 	readSize   = 64 << 10
-	chunkSize  = 32 << 10 // of base64, before decoding
-	maxPrefix  = 512      // of a data URI, before its data
-	maxValue   = 64 << 10 // of a member that is not the result
-	maxNesting = 16
+	chunkSize  = 32 << 10 // base64 that is decoded at once
+	maxPrefix  = 512      // part of a data URI before its data
+	maxValue   = 64 << 10 // member other than the result
+	maxNesting = 16       // lists inside the result
 )
 
-// FormatError says in what way a reply is not what this package reads.
+// FormatError reports a malformed response, or one of another format. Problem contains no
+// value of the response.
 type FormatError struct{ Problem string }
 
 func (e *FormatError) Error() string { return e.Problem }
 
 func malformed(problem string) error { return &FormatError{Problem: problem} }
 
-// RefusedError is a reply that reports an error of the service, however late in it. Reply
-// is a JSON object with the member that tells it.
-type RefusedError struct{ Reply []byte }
+// ServiceError reports that the response contains an error of the service, possibly after the
+// result. Response is a JSON object with only the member that reports the error.
+type ServiceError struct{ Response []byte }
 
-func (e *RefusedError) Error() string { return "the service reported an error" }
+func (e *ServiceError) Error() string { return "the service reported an error" }
 
-// Reader walks over the data URIs of one reply.
+// Reader iterates over the data URIs of one response.
 type Reader struct {
-	src    *bufio.Reader
-	item   *Item
-	depth  int  // of lists inside the result
-	result bool // a result was found
-	begun  bool
-	err    error // what ended the walk; io.EOF if it was the end
-	next   bool  // the opening quote of the next item has been read
-	enc    []byte
-	dec    []byte
+	src       *bufio.Reader
+	item      *Item  // current item, nil before the first one
+	started   bool   // Next has been called
+	hasNext   bool   // the opening quote of the next item has been read
+	hasResult bool   // the member "result" has been read
+	depth     int    // nesting of lists inside the result
+	enc       []byte // base64 of the current item, shared by all items
+	dec       []byte // decoded data of the current item, shared by all items
+	err       error  // what ended the iteration; io.EOF at the end of a complete document
 }
 
-// NewReader reads from src, which must end right after the JSON document.
+// NewReader returns a Reader of src, which must end after the JSON document.
 func NewReader(src io.Reader) *Reader {
 	return &Reader{src: bufio.NewReaderSize(src, readSize)}
 }
 
-// Next returns the next data URI, in the order of the document, or io.EOF after the last
-// one, when the document was read to its end and found to be whole. What was not read of
-// the item before is skipped.
+// Next returns the next data URI, in the order of the document. It skips the unread part of
+// the previous item. After the last item, it returns io.EOF if the document is complete and
+// well-formed.
 func (r *Reader) Next() (*Item, error) {
 	if r.item != nil {
 		if err := r.item.skip(); err != nil {
 			return nil, err
 		}
-	} else if !r.begun {
-		r.begun = true
+	} else if !r.started {
+		r.started = true
 		r.advance(r.open)
 	}
-	if !r.next {
+	if !r.hasNext {
 		return nil, r.err
 	}
-	r.next = false
+	r.hasNext = false
 	r.item = &Item{r: r}
 	if err := r.item.open(); err != nil {
 		return nil, err
@@ -75,30 +77,31 @@ func (r *Reader) Next() (*Item, error) {
 	return r.item, nil
 }
 
-// advance moves to the opening quote of the next item or to the end.
-func (r *Reader) advance(move func() error) {
-	if err := move(); err != nil {
+// advance calls parse, which reads up to the opening quote of the next item or to the end of
+// the document.
+func (r *Reader) advance(parse func() error) {
+	if err := parse(); err != nil {
 		r.err = unexpectedEOF(err)
 	}
 }
 
-// unexpectedEOF is for ends inside of a document; the end after it is reported by finish.
+// unexpectedEOF converts io.EOF, which is unexpected inside the document, and errEnd.
 func unexpectedEOF(err error) error {
-	if err == io.EOF {
+	switch err {
+	case io.EOF:
 		return io.ErrUnexpectedEOF
-	}
-	if err == errEnd {
+	case errEnd:
 		return io.EOF
 	}
 	return err
 }
 
-// errEnd stands for the proper end of a document.
-var errEnd = errors.New("end")
+// errEnd is returned at the end of a complete document.
+var errEnd = errors.New("end of document")
 
 // open reads from the start of the document to the first item.
 func (r *Reader) open() error {
-	if mark, _ := r.src.Peek(3); string(mark) == "\xef\xbb\xbf" {
+	if bom, _ := r.src.Peek(3); string(bom) == "\xef\xbb\xbf" {
 		_, _ = r.src.Discard(3)
 	}
 	if c, err := r.token(); err != nil {
@@ -109,22 +112,22 @@ func (r *Reader) open() error {
 	return r.members('{')
 }
 
-// members reads members until the result. before is the byte before: { or a comma, or 0
-// after a value.
-func (r *Reader) members(before byte) error {
+// members reads members up to the first item of the result, or to the end of the document.
+// prev is the previous token: '{' or ',', or 0 after a value.
+func (r *Reader) members(prev byte) error {
 	for {
 		c, err := r.token()
 		if err != nil {
 			return err
 		}
 		switch {
-		case c == '}' && before != ',':
+		case c == '}' && prev != ',':
 			return r.finish()
-		case before == 0:
+		case prev == 0:
 			if c != ',' {
 				return malformed("a comma is missing between members")
 			}
-			before = ','
+			prev = ','
 			continue
 		case c != '"':
 			return malformed("a member has no name")
@@ -139,10 +142,10 @@ func (r *Reader) members(before byte) error {
 			return malformed("a member has no value")
 		}
 		if name == "result" {
-			if r.result {
-				return malformed("two results")
+			if r.hasResult {
+				return malformed("duplicate result")
 			}
-			r.result = true
+			r.hasResult = true
 			return r.values('[')
 		}
 		value, err := r.value()
@@ -150,13 +153,13 @@ func (r *Reader) members(before byte) error {
 			return err
 		}
 		if isError(name) && string(value) != "null" {
-			reply, err := json.Marshal(map[string]json.RawMessage{name: value})
+			response, err := json.Marshal(map[string]json.RawMessage{name: value})
 			if err != nil {
-				return malformed("an error of the service is malformed")
+				return malformed("the error of the service is malformed")
 			}
-			return &RefusedError{Reply: reply}
+			return &ServiceError{Response: response}
 		}
-		before = 0
+		prev = 0
 	}
 }
 
@@ -164,11 +167,12 @@ func isError(name string) bool {
 	return strings.EqualFold(name, "argumentError") || strings.EqualFold(name, "internalError")
 }
 
-// values reads to the next string inside the result. before is [ where a value may come, a
-// comma where one must, and 0 after a value.
-func (r *Reader) values(before byte) error {
+// values reads up to the next string inside the result, or to the end of the document. prev
+// is the previous token: '[' if a value may follow, ',' if a value must follow, or 0 after a
+// value.
+func (r *Reader) values(prev byte) error {
 	for {
-		if r.depth == 0 && before == 0 {
+		if r.depth == 0 && prev == 0 {
 			return r.members(0)
 		}
 		c, err := r.token()
@@ -176,33 +180,33 @@ func (r *Reader) values(before byte) error {
 			return err
 		}
 		switch {
-		case c == '"' && before != 0:
-			r.next = true
+		case c == '"' && prev != 0:
+			r.hasNext = true
 			return nil
-		case c == '[' && before != 0:
+		case c == '[' && prev != 0:
 			if r.depth++; r.depth > maxNesting {
 				return malformed("lists are nested too deeply")
 			}
-			before = '['
-		case c == ']' && before != ',' && r.depth > 0:
+			prev = '['
+		case c == ']' && prev != ',' && r.depth > 0:
 			r.depth--
-			before = 0
-		case c == ',' && before == 0:
-			before = ','
+			prev = 0
+		case c == ',' && prev == 0:
+			prev = ','
 		default:
-			return malformed("the result holds something other than strings and lists of them")
+			return malformed("the result is neither a string nor lists of strings")
 		}
 	}
 }
 
-// finish demands that nothing follows, which also makes a signature at the end be checked.
+// finish checks that the document ends. Reading the end of src also verifies a signature.
 func (r *Reader) finish() error {
-	if !r.result {
+	if !r.hasResult {
 		return malformed("no result")
 	}
 	_, err := r.token()
 	if err == nil {
-		return malformed("text after the end of the document")
+		return malformed("data after the end of the document")
 	}
 	if err == io.EOF {
 		return errEnd
@@ -210,7 +214,7 @@ func (r *Reader) finish() error {
 	return err
 }
 
-// token is the next byte that is not white space.
+// token returns the next byte that is not white space.
 func (r *Reader) token() (byte, error) {
 	for {
 		c, err := r.src.ReadByte()
@@ -226,7 +230,7 @@ func (r *Reader) token() (byte, error) {
 // string reads the rest of a short string after its opening quote.
 func (r *Reader) string() (string, error) {
 	raw := []byte{'"'}
-	if err := r.rest(&raw); err != nil {
+	if err := r.appendString(&raw); err != nil {
 		return "", err
 	}
 	var s string
@@ -236,8 +240,8 @@ func (r *Reader) string() (string, error) {
 	return s, nil
 }
 
-// rest appends the rest of a string to raw, its closing quote included.
-func (r *Reader) rest(raw *[]byte) error {
+// appendString appends the rest of a string to raw, including the closing quote.
+func (r *Reader) appendString(raw *[]byte) error {
 	for escaped := false; ; {
 		c, err := r.src.ReadByte()
 		if err != nil {
@@ -257,7 +261,7 @@ func (r *Reader) rest(raw *[]byte) error {
 	}
 }
 
-// value reads one value of a member that is not the result.
+// value reads the value of a member other than the result.
 func (r *Reader) value() (json.RawMessage, error) {
 	var raw []byte
 	for depth := 0; ; {
@@ -274,7 +278,7 @@ func (r *Reader) value() (json.RawMessage, error) {
 		}
 		switch c {
 		case '"':
-			if err := r.rest(&raw); err != nil {
+			if err := r.appendString(&raw); err != nil {
 				return nil, err
 			}
 		case '{', '[':
@@ -286,24 +290,25 @@ func (r *Reader) value() (json.RawMessage, error) {
 		}
 	}
 	if !json.Valid(raw) {
-		return nil, malformed("a value is malformed")
+		return nil, malformed("a member is malformed")
 	}
 	return raw, nil
 }
 
-// Item is one data URI. It can be read until Next is called.
+// Item is one data URI. It can be read until the next call of Next.
 type Item struct {
-	// MediaType is what the URI says of itself, or "".
+	// MediaType is the media type in the URI, or "".
 	MediaType string
 
 	r      *Reader
-	out    []byte // decoded and not yet read
-	closed bool   // the closing quote was read
-	padded bool   // padding was decoded: nothing may follow
-	err    error  // what follows the data that is left in out
+	out    []byte // decoded data that has not been read
+	closed bool   // the closing quote has been read
+	padded bool   // padding has been decoded, so no data may follow
+	err    error  // what Read returns after out
 }
 
-// open reads the prefix: "data:image/png;base64,", the same without the comma, or nothing.
+// open reads the prefix of the URI. The prefix is "data:image/png;base64,", the same without
+// the comma, or empty.
 func (i *Item) open() error {
 	r := i.r
 	if r.enc == nil {
@@ -326,16 +331,16 @@ func (i *Item) open() error {
 		return i.err
 	}
 	i.MediaType = string(before)
-	skip := len(r.enc) - len(rest) + len(before) + len(";base64")
+	prefix := len("data:") + len(before) + len(";base64")
 	if len(after) > 0 && after[0] == ',' {
-		skip++
+		prefix++
 	}
-	r.enc = r.enc[:copy(r.enc, r.enc[skip:])]
+	r.enc = r.enc[:copy(r.enc, r.enc[prefix:])]
 	return nil
 }
 
-// Read decodes. After the last byte of the last item it returns io.EOF only if the document
-// was whole.
+// Read reads decoded data. At the end of the last item, it returns io.EOF only if the
+// document is complete and well-formed.
 func (i *Item) Read(p []byte) (int, error) {
 	for len(i.out) == 0 {
 		if i.err != nil {
@@ -351,7 +356,7 @@ func (i *Item) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// decode decodes what is there and then reads more, so that out is not empty or err is set.
+// decode reads and decodes a chunk. Afterwards, out is not empty or err is set.
 func (i *Item) decode() {
 	r := i.r
 	for !i.closed && len(r.enc) < chunkSize/2 {
@@ -360,15 +365,15 @@ func (i *Item) decode() {
 			return
 		}
 	}
-	whole := len(r.enc)
+	n := len(r.enc)
 	if !i.closed {
-		whole -= whole % 4
+		n -= n % 4 // whole groups only
 	}
-	if err := i.decodeChunk(r.enc[:whole]); err != nil {
+	if err := i.decodeChunk(r.enc[:n]); err != nil {
 		i.err = err
 		return
 	}
-	r.enc = r.enc[:copy(r.enc, r.enc[whole:])]
+	r.enc = r.enc[:copy(r.enc, r.enc[n:])]
 	if i.closed {
 		i.end()
 	}
@@ -380,44 +385,48 @@ func (i *Item) decodeChunk(chunk []byte) error {
 	}
 	encoding := base64.StdEncoding
 	if i.padded {
-		return malformed("base64 goes on after its padding")
+		return malformed("base64 continues after its padding")
 	}
 	if i.padded = chunk[len(chunk)-1] == '='; !i.padded && len(chunk)%4 != 0 {
-		encoding = base64.RawStdEncoding // the padding was left out
+		encoding = base64.RawStdEncoding // without padding
 	}
 	n, err := encoding.Decode(i.r.dec, chunk)
 	want := len(chunk) * 6 / 8
 	if i.padded {
 		want -= len(chunk) - len(bytes.TrimRight(chunk, "="))
 	}
-	if err != nil || n != want || len(chunk)%4 == 1 { // the decoder skips line breaks, which JSON does not allow
+	// The decoder skips literal line breaks, which JSON does not allow inside a string. A
+	// wrong length reveals them.
+	if err != nil || n != want || len(chunk)%4 == 1 {
 		return malformed("base64 is malformed")
 	}
 	i.out = i.r.dec[:n]
 	return nil
 }
 
-// end finds out what follows the string. The item ends well only if that is another item
-// or the proper end of the document.
+// end reads what follows the string. The item ends with io.EOF only if another item or the
+// end of the document follows.
 func (i *Item) end() {
 	i.r.advance(func() error { return i.r.values(0) })
-	if i.err = io.EOF; !i.r.next && i.r.err != io.EOF {
+	i.err = io.EOF
+	if !i.r.hasNext {
 		i.err = i.r.err
 	}
 }
 
-// fill appends some of the string to enc, without its escapes. There is room for it.
+// fill appends some of the string to enc, unescaped. enc must not be full.
 func (i *Item) fill() error {
 	r := i.r
 	if _, err := r.src.Peek(1); err != nil {
 		return err
 	}
 	text, _ := r.src.Peek(min(r.src.Buffered(), cap(r.enc)-len(r.enc)))
-	n := 0 // of the text is done
+	n := 0 // bytes of text that have been processed
 	for n < len(text) {
 		plain := text[n:]
-		// The quote is looked for in what stands before an escape, and not the other way
-		// round: there is an escaped slash in every few dozen bytes, and one quote.
+		// Search for the backslash first and for the quote only before it. An escaped slash
+		// occurs every few dozen bytes, the quote once, so the opposite order would search
+		// the whole text for the quote again after every slash.
 		if escape := bytes.IndexByte(plain, '\\'); escape >= 0 {
 			plain = plain[:escape]
 		}
@@ -442,7 +451,7 @@ func (i *Item) fill() error {
 	return i.unescape()
 }
 
-// unescape decodes an escape after its backslash.
+// unescape decodes an escape sequence after its backslash.
 func (i *Item) unescape() error {
 	r := i.r
 	c, err := r.src.ReadByte()
@@ -452,7 +461,7 @@ func (i *Item) unescape() error {
 	switch c {
 	case '/':
 		r.enc = append(r.enc, '/')
-	case 'n', 'r', 't': // base64 may be broken into lines
+	case 'n', 'r', 't': // an encoder may wrap base64
 	case 'u':
 		var hex [4]byte
 		if _, err := io.ReadFull(r.src, hex[:]); err != nil {
@@ -460,11 +469,11 @@ func (i *Item) unescape() error {
 		}
 		code, err := strconv.ParseUint(string(hex[:]), 16, 16)
 		if err != nil || code < ' ' || code > '~' {
-			return malformed("an escape that is not base64")
+			return malformed("an escape sequence is not base64")
 		}
 		r.enc = append(r.enc, byte(code))
 	default:
-		return malformed("an escape that is not base64")
+		return malformed("an escape sequence is not base64")
 	}
 	return nil
 }

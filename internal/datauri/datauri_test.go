@@ -24,8 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type item struct{ mediaType, data string }
 
-// all reads every item of a document.
-func all(src io.Reader) (items []item, err error) {
+// readAll reads every item of a document.
+func readAll(src io.Reader) (items []item, err error) {
 	r := datauri.NewReader(src)
 	for {
 		i, err := r.Next()
@@ -43,7 +43,7 @@ func all(src io.Reader) (items []item, err error) {
 	}
 }
 
-func TestEverySpellingIsRead(t *testing.T) {
+func TestReaderSpellings(t *testing.T) {
 	for text, want := range map[string][]item{
 		`{"result":"data:text/plain;base64,aGVsbG8="}`:                    {{"text/plain", "hello"}},
 		`{"result":"data:text/plain;base64aGVsbG8="}`:                     {{"text/plain", "hello"}},
@@ -61,28 +61,28 @@ func TestEverySpellingIsRead(t *testing.T) {
 		`{"argumentError":null,"result":[]}`: nil,
 	} {
 		for name, src := range map[string]io.Reader{
-			"at once": strings.NewReader(text), "bytewise": iotest.OneByteReader(strings.NewReader(text)),
-			"with the end": iotest.DataErrReader(strings.NewReader(text)),
+			"whole": strings.NewReader(text), "byte by byte": iotest.OneByteReader(strings.NewReader(text)),
+			"data with io.EOF": iotest.DataErrReader(strings.NewReader(text)),
 		} {
-			got, err := all(src)
+			got, err := readAll(src)
 			require.NoError(t, err, "%s %s", name, text)
 			assert.Equal(t, want, got, "%s %s", name, text)
 		}
 	}
 }
 
-func TestTheSamplesOfTheDocumentsAreRead(t *testing.T) {
-	items, err := all(strings.NewReader(`{"result": "data:text/plain;base64String"}`))
+func TestReaderDocumentedSamples(t *testing.T) {
+	items, err := readAll(strings.NewReader(`{"result": "data:text/plain;base64String"}`))
 	require.NoError(t, err)
 	want, _ := base64.RawStdEncoding.DecodeString("String")
 	assert.Equal(t, []item{{"text/plain", string(want)}}, items)
-	items, err = all(strings.NewReader(`{"result": [["data:application/x-tar;base64,base64String"]]}`))
+	items, err = readAll(strings.NewReader(`{"result": [["data:application/x-tar;base64,base64String"]]}`))
 	require.NoError(t, err)
 	want, _ = base64.StdEncoding.DecodeString("base64String")
 	assert.Equal(t, []item{{"application/x-tar", string(want)}}, items)
 }
 
-func TestWhatIsNotWholeOrNotOfTheShapeEndsInAnError(t *testing.T) {
+func TestReaderMalformed(t *testing.T) {
 	var format *datauri.FormatError
 	for _, text := range []string{
 		`[]`, `"x"`, `true`, `{}`, `{"x":1}`, `{"result":1}`, `{"result":null}`, `{"result":{"a":"YQ=="}}`, `{"result":[1]}`,
@@ -94,24 +94,24 @@ func TestWhatIsNotWholeOrNotOfTheShapeEndsInAnError(t *testing.T) {
 		`{"x":"` + strings.Repeat("x", 100_000) + `","result":[]}`, `{"` + strings.Repeat("x", 100_000) + `":1,"result":[]}`,
 		`{"x":}`, `{"x":[}],"result":[]}`,
 	} {
-		_, err := all(strings.NewReader(text))
+		_, err := readAll(strings.NewReader(text))
 		assert.ErrorAs(t, err, &format, "%.60s", text)
 	}
 
-	const whole = `{"a":[1],"result":[["data:application/x-tar;base64,YWJj","\/\u002f\/\/"]],"b":{"c":"d"}}`
-	_, err := all(strings.NewReader(whole))
+	const complete = `{"a":[1],"result":[["data:application/x-tar;base64,YWJj","\/\u002f\/\/"]],"b":{"c":"d"}}`
+	_, err := readAll(strings.NewReader(complete))
 	require.NoError(t, err)
-	for cut := range len(whole) {
-		_, err := all(strings.NewReader(whole[:cut]))
-		require.ErrorIs(t, err, io.ErrUnexpectedEOF, whole[:cut])
+	for cut := range len(complete) {
+		_, err := readAll(strings.NewReader(complete[:cut]))
+		require.ErrorIs(t, err, io.ErrUnexpectedEOF, complete[:cut])
 		broken := errors.New("connection reset")
-		_, err = all(io.MultiReader(strings.NewReader(whole[:cut]), iotest.ErrReader(broken)))
-		require.ErrorIs(t, err, broken, whole[:cut])
+		_, err = readAll(io.MultiReader(strings.NewReader(complete[:cut]), iotest.ErrReader(broken)))
+		require.ErrorIs(t, err, broken, complete[:cut])
 	}
 }
 
-func TestALineBreakInsideAStringIsRefusedWhereverItIs(t *testing.T) {
-	// encoding/base64 would skip it, and JSON does not allow it.
+func TestReaderRejectsLiteralLineBreak(t *testing.T) {
+	// JSON does not allow a literal line break inside a string, but encoding/base64 skips it.
 	code := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("abc"), 20_000))
 	var format *datauri.FormatError
 	for _, size := range []int{4, 8, 1000, 32 << 10, len(code)} {
@@ -119,7 +119,7 @@ func TestALineBreakInsideAStringIsRefusedWhereverItIs(t *testing.T) {
 			for _, at := range []int{0, 1, size / 2, size} {
 				text := code[:at] + strings.Repeat("\n", breaks) + code[at:size]
 				for _, padding := range []string{"", "YQ==", "YQ", "YWI=", "YWI"} {
-					_, err := all(strings.NewReader(`{"result":"` + text + padding + `"}`))
+					_, err := readAll(strings.NewReader(`{"result":"` + text + padding + `"}`))
 					require.ErrorAs(t, err, &format, "%d breaks at %d of %d", breaks, at, size)
 				}
 			}
@@ -127,34 +127,34 @@ func TestALineBreakInsideAStringIsRefusedWhereverItIs(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfTheServiceIsFoundBeforeAndAfterTheResult(t *testing.T) {
+func TestReaderServiceError(t *testing.T) {
 	for _, text := range []string{
 		`{"argumentError":"not-found"}`, `{"result":[],"argumentError":"not-found"}`, `{"result":["YQ=="],"x":1,"argumentError" : "not-found"}`,
 		`{"ArgumentError":"not-found","result":["YQ=="]}`,
 	} {
-		_, err := all(strings.NewReader(text))
-		var refused *datauri.RefusedError
-		require.ErrorAs(t, err, &refused, text)
-		assert.Contains(t, strings.ToLower(string(refused.Reply)), `{"argumenterror":"not-found"}`)
+		_, err := readAll(strings.NewReader(text))
+		var serviceErr *datauri.ServiceError
+		require.ErrorAs(t, err, &serviceErr, text)
+		assert.Contains(t, strings.ToLower(string(serviceErr.Response)), `{"argumenterror":"not-found"}`)
 	}
 }
 
-func TestAnErrorThatReplacesTheEndIsNotTheEndOfTheItem(t *testing.T) {
-	forged := errors.New("signature mismatch")
-	items, err := all(io.MultiReader(strings.NewReader(`{"result":["YQ==","Yg=="]}`), iotest.ErrReader(forged)))
-	require.ErrorIs(t, err, forged)
-	assert.Len(t, items, 1, "the last item does not end well")
+func TestReaderErrorInsteadOfEOF(t *testing.T) {
+	mismatch := errors.New("signature mismatch")
+	items, err := readAll(io.MultiReader(strings.NewReader(`{"result":["YQ==","Yg=="]}`), iotest.ErrReader(mismatch)))
+	require.ErrorIs(t, err, mismatch)
+	assert.Len(t, items, 1, "the last item must not end with io.EOF")
 
-	r := datauri.NewReader(io.MultiReader(strings.NewReader(`{"result":["YQ==","Yg=="]}`), iotest.ErrReader(forged)))
+	r := datauri.NewReader(io.MultiReader(strings.NewReader(`{"result":["YQ==","Yg=="]}`), iotest.ErrReader(mismatch)))
 	_, err = r.Next()
 	require.NoError(t, err)
 	_, err = r.Next()
 	require.NoError(t, err)
-	_, err = r.Next() // skips the last item without reading it
-	require.ErrorIs(t, err, forged)
+	_, err = r.Next() // skips the last item
+	require.ErrorIs(t, err, mismatch)
 }
 
-func TestItemsThatAreNotReadAreSkipped(t *testing.T) {
+func TestNextSkipsUnreadData(t *testing.T) {
 	big := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("x"), 300_000))
 	r := datauri.NewReader(strings.NewReader(`{"result":["` + big + `","data:a/b;base64,` + big + `","` + big + `\/","Yg=="]}`))
 	for n := range 4 {
@@ -177,7 +177,7 @@ func TestItemsThatAreNotReadAreSkipped(t *testing.T) {
 	require.ErrorIs(t, err, io.EOF)
 }
 
-// endless is base64 without end.
+// endless is an endless stream of base64.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) {
@@ -187,7 +187,7 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestMemoryDoesNotGrowWithTheItem(t *testing.T) {
+func TestReaderMemoryIsConstant(t *testing.T) {
 	const size = 64 << 20
 	allocated := testing.Benchmark(func(b *testing.B) {
 		for b.Loop() {
@@ -224,24 +224,24 @@ func FuzzReader(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, cut int) {
-		items, err := all(bytes.NewReader(data))
-		bytewise, errBytewise := all(iotest.OneByteReader(bytes.NewReader(data)))
-		require.Equal(t, items, bytewise)
-		require.Equal(t, err == nil, errBytewise == nil)
+		items, err := readAll(bytes.NewReader(data))
+		byByte, errByByte := readAll(iotest.OneByteReader(bytes.NewReader(data)))
+		require.Equal(t, items, byByte)
+		require.Equal(t, err == nil, errByByte == nil)
 		if err != nil {
 			return
 		}
 		assertSameAsDecoded(t, data, items)
 		require.True(t, json.Valid(data) || strings.ContainsFunc(string(data), func(r rune) bool { return r < ' ' || r > '~' }), "%q", data)
 		if cut > 0 && cut < len(bytes.TrimRight(data, " \t\r\n")) {
-			_, err = all(bytes.NewReader(data[:cut]))
+			_, err = readAll(bytes.NewReader(data[:cut]))
 			require.Error(t, err, "%q", data[:cut])
 		}
 	})
 }
 
-// assertSameAsDecoded holds what was read while it arrived against the whole document, read by
-// the standard library, as far as that can tell where the data begins.
+// assertSameAsDecoded compares items with those that encoding/json finds in the document. It
+// skips data URIs whose data begins without a comma.
 func assertSameAsDecoded(t *testing.T, data []byte, items []item) {
 	var document struct {
 		Result any `json:"result"`
@@ -257,20 +257,20 @@ func assertSameAsDecoded(t *testing.T, data []byte, items []item) {
 		case string:
 			texts = append(texts, v)
 		case []any:
-			for _, one := range v {
-				walk(one)
+			for _, element := range v {
+				walk(element)
 			}
 		}
 	}
 	walk(document.Result)
 	require.Len(t, items, len(texts), "%q", data)
-	unbroken := strings.NewReplacer("\r", "", "\n", "", "\t", "") // base64 may be broken into lines
+	unwrap := strings.NewReplacer("\r", "", "\n", "", "\t", "")
 	for i, text := range texts {
-		mediaType, encoded := "", unbroken.Replace(text)
+		mediaType, encoded := "", unwrap.Replace(text)
 		if uri, isURI := strings.CutPrefix(encoded, "data:"); isURI {
 			var found bool
 			if mediaType, encoded, found = strings.Cut(uri, ";base64,"); !found {
-				continue // another of the spellings
+				continue // without a comma
 			}
 		}
 		want, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))

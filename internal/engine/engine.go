@@ -1,6 +1,6 @@
-// Package engine sends calls: one attempt or several, bounded in time and size, with
-// nothing secret in what it reports. It knows HTTP and nothing of Identomat: the
-// caller hands it the bytes to send and a function that judges the reply.
+// Package engine makes calls: one attempt or several, bounded in time and size, with nothing
+// secret in what it reports. It knows HTTP and no endpoint. The caller hands it the bytes to
+// send and a protocol that classifies responses.
 package engine
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// Limiter is asked for permission before every send.
+// A Limiter is asked before every attempt.
 type Limiter interface {
 	Wait(ctx context.Context) error
 }
@@ -31,24 +31,23 @@ type Event struct {
 	StatusCode    int
 	BytesSent     int64
 	BytesReceived int64
-	// Failure is nil for a success.
-	Failure   *Failure
-	RetryIn   time.Duration
-	WillRetry bool
+	Err           error
+	RetryIn       time.Duration
+	WillRetry     bool
 }
 
-// Config is what all calls of one client share. It is not changed after New.
+// Config is shared by all calls of one client.
 type Config struct {
-	Client         *http.Client // its Transport and Timeout
+	HTTPClient     *http.Client // its Transport and Timeout
 	UserAgent      string
 	Retry          RetryPolicy
 	AttemptTimeout time.Duration
 	Limiter        Limiter
-	Observe        []func(Event)
+	Observers      []func(Event)
 	Secrets        []redact.Secret
 }
 
-// Engine sends calls. It is safe for concurrent use.
+// Engine makes calls. It is safe for concurrent use.
 type Engine struct {
 	cfg    Config
 	budget budget
@@ -61,176 +60,157 @@ func New(cfg Config) *Engine {
 	return e
 }
 
-var errNoReply = errors.New("the RoundTripper returned neither a reply nor an error")
-
-// roundTrip goes past the http.Client, which would follow a redirect: the request holds a key
-// and personal data in its body, and no endpoint is documented to move.
-func (e *Engine) roundTrip(req *http.Request) (*http.Response, error) {
-	transport := e.cfg.Client.Transport
-	if transport == nil {
-		transport = http.DefaultTransport
-	}
-	resp, err := transport.RoundTrip(req)
-	switch {
-	case err != nil:
-		return nil, err
-	case resp == nil:
-		return nil, errNoReply
-	case resp.Body == nil: // a stub's
-		resp.Body = http.NoBody
-	}
-	return resp, nil
-}
-
 // CloseIdleConnections closes connections that no call is using.
-func (e *Engine) CloseIdleConnections() { e.cfg.Client.CloseIdleConnections() }
+func (e *Engine) CloseIdleConnections() { e.cfg.HTTPClient.CloseIdleConnections() }
 
 // Call is one call of an endpoint.
 type Call struct {
 	// Operation names the endpoint in events.
 	Operation string
-	// Repeatable says that the call may be sent again when it is not known whether
-	// the service has processed it.
-	Repeatable  bool
-	URL         *url.URL
+	// Retryable allows a retry when the service may have processed an earlier attempt.
+	Retryable   bool
+	URL         url.URL
 	ContentType string
-	// Body is what is sent, unless Source is set.
+	// Body is sent unless Source is set.
 	Body   []byte
 	Source Source
-	// Limit is the largest reply in bytes.
-	Limit int64
-	Judge Judge
-	// Stream, if set, may take a successful reply as a stream instead of having it read.
-	Stream StreamJudge
-	// EndsItself says that a stream shows by itself whether it is whole.
-	EndsItself bool
+	// Limit is the size of the largest response in bytes.
+	Limit    int64
+	Protocol Protocol
+	// Stream, if not nil, may take a successful response as a stream.
+	Stream StreamProtocol
+	// SelfDelimiting says that streamed content shows by itself whether it is complete.
+	SelfDelimiting bool
 }
 
-// Judge decides what a reply is. It is called with the whole body, or with what arrived
-// of it and the error that ended it. Without a verdict on a read error the attempt ended
-// with that error.
-type Judge interface {
-	Judge(r *Reply, readErr error) Verdict
-	// Secrets are values of the call that no error may show, beside the client's own.
+// Protocol gives responses and failures their meaning.
+type Protocol interface {
+	// Classify is called with the whole body, or with what was read of it and the error that
+	// ended the reading. For such an error, the zero Disposition lets that error stand.
+	Classify(r *Response, readErr error) Disposition
+	// Secrets returns the values of the call that no error may show, beside the client's.
 	Secrets() []string
+	// Public returns the error that the caller sees.
+	Public(f *Failure) error
 }
 
-// StreamJudge looks at the head of a successful reply, of which it gets up to PeekSize
-// bytes and whether that is all. If it does not take the reply, that is read to its end, up
-// to 64 KiB, and judged.
-type StreamJudge interface {
-	Takes(r *Reply, whole bool) bool
+// StreamProtocol chooses the responses that are streamed.
+type StreamProtocol interface {
+	// Streams looks at the head of a successful response, up to PeekSize bytes; whole says
+	// that there is no more. If it reports false, up to 64 KiB are read and classified.
+	Streams(r *Response, whole bool) bool
 }
 
-// A Source is a body that is not in memory.
+// Source is a body that is not in memory.
 type Source interface {
 	Open() io.ReadCloser
 	Len() int64
-	// Once says that Open works only once.
+	// Once reports whether Open works only once.
 	Once() bool
 }
 
-// Verdict is what a reply comes to.
-type Verdict struct {
-	// Err is nil for the reply that was asked for.
+// Disposition is the result of classifying a response.
+type Disposition struct {
+	// Err is nil for the response that was asked for.
 	Err error
-	// Refused says that the service understood the call and did not carry it out.
-	Refused bool
-	// Final says that the call shall not be sent again, whatever the status.
+	// NotProcessed says that the service certainly did not carry out the call.
+	NotProcessed bool
+	// Final rules out a retry, whatever the status.
 	Final bool
 }
 
-// Reply is a reply whose body was read, or one with a stream.
-type Reply struct {
+// Response is a response with its body, or with a stream.
+type Response struct {
 	StatusCode int
 	Header     http.Header
-	// Body is the whole body, or the head of the stream, which is good until that is read.
+	// Body is the whole body. Of a stream it is the head, valid until the stream is read.
 	Body   []byte
 	Stream *Stream
 }
 
 // Failure is the outcome of a call that did not succeed.
 type Failure struct {
-	// Err is what Judge returned when FromReply is true, else the error of the network,
+	// Err is from Classify if FromResponse is set. Otherwise it is the error of the network,
 	// the limiter or the context, without secrets.
-	Err       error
-	FromReply bool
+	Err          error
+	FromResponse bool
 	// Attempts counts the requests that were started.
 	Attempts int
-	// MaybeProcessed is false only if it is certain that no attempt was processed.
+	// MaybeProcessed is false only if no attempt was processed for certain.
 	MaybeProcessed bool
-	// RetryAfter is what the last reply asked for.
+	// RetryAfter is the wait that the last response asked for.
 	RetryAfter time.Duration
 }
 
-// ErrTooLarge reports a reply over the limit.
-var ErrTooLarge = errors.New("reply is larger than the limit")
+// ErrTooLarge reports a response over the limit.
+var ErrTooLarge = errors.New("response exceeds the size limit")
 
-// errAttemptTimeout ends an attempt, not the call.
+// attemptTimeoutError ends an attempt, not the call.
 type attemptTimeoutError struct{}
 
-func (attemptTimeoutError) Error() string { return "no complete reply within the attempt timeout" }
+func (attemptTimeoutError) Error() string { return "no complete response within the attempt timeout" }
 func (attemptTimeoutError) Timeout() bool { return true }
 
 var errAttemptTimeout error = attemptTimeoutError{}
 
-// Do sends the call until it succeeds, fails for good, or may not be sent again.
-func (e *Engine) Do(ctx context.Context, c *Call) (*Reply, *Failure) {
+// Do makes attempts until one succeeds, or until the call may not be retried. The error is
+// the protocol's public one.
+func (e *Engine) Do(ctx context.Context, c *Call) (*Response, error) {
 	e.budget.earn()
 	var last Failure
 	for attempt := 1; ; attempt++ {
 		if err := e.ready(ctx); err != nil {
-			return nil, endedBy(last, err, e.Secrets(c.Judge))
+			return nil, c.Protocol.Public(last.endedBy(err, e.Secrets(c.Protocol)))
 		}
 		start := time.Now()
 		out := e.attempt(ctx, c)
 		last.Attempts = attempt
 		if out.failed() {
-			last.Err, last.FromReply, last.RetryAfter = out.err, out.fromReply, out.retryAfter
-			last.MaybeProcessed = last.MaybeProcessed || !out.untouched
-			if !out.fromReply {
-				last.Err = redact.Error(out.err, e.Secrets(c.Judge)...)
+			last.Err, last.FromResponse, last.RetryAfter = out.err, out.fromResponse, out.retryAfter
+			last.MaybeProcessed = last.MaybeProcessed || !out.notProcessed
+			if !out.fromResponse {
+				last.Err = redact.Error(out.err, e.Secrets(c.Protocol)...)
 			}
 		}
-		delay, again := e.next(ctx, c, attempt, &out)
-		if e.cfg.Observe != nil {
-			ev := Event{
+		delay, retry := e.next(ctx, c, attempt, &out)
+		if e.cfg.Observers != nil {
+			event := Event{
 				Context: ctx, Operation: c.Operation, Attempt: attempt, Start: start,
 				StatusCode: out.status, BytesSent: c.length(), BytesReceived: out.received,
-				RetryIn: delay, WillRetry: again,
+				RetryIn: delay, WillRetry: retry,
 			}
 			if out.failed() {
-				ev.Failure = last.escape()
+				event.Err = c.Protocol.Public(last.escape())
 			}
-			if out.reply != nil && out.reply.Stream != nil {
-				out.reply.Stream.event = &ev // known when the stream has ended
+			if out.response != nil && out.response.Stream != nil {
+				out.response.Stream.event = &event // complete when the stream has ended
 			} else {
-				e.observe(ev)
+				e.observe(event)
 			}
 		}
 		if !out.failed() {
-			if out.reply.Stream != nil {
-				out.reply.Stream.Attempts = attempt
+			if out.response.Stream != nil {
+				out.response.Stream.Attempts = attempt
 			}
-			return out.reply, nil
+			return out.response, nil
 		}
-		if !again {
-			return nil, last.escape()
+		if !retry {
+			return nil, c.Protocol.Public(last.escape())
 		}
 		if err := Sleep(ctx, delay); err != nil {
-			return nil, endedBy(last, err, e.Secrets(c.Judge))
+			return nil, c.Protocol.Public(last.endedBy(err, e.Secrets(c.Protocol)))
 		}
 	}
 }
 
-func (e *Engine) observe(ev Event) {
-	ev.Duration = time.Since(ev.Start)
-	for _, observe := range e.cfg.Observe {
-		observe(ev)
+func (e *Engine) observe(event Event) {
+	event.Duration = time.Since(event.Start)
+	for _, observe := range e.cfg.Observers {
+		observe(event)
 	}
 }
 
-// length of the body that is sent.
+// length returns the length of the body to send.
 func (c *Call) length() int64 {
 	if c.Source != nil {
 		return c.Source.Len()
@@ -238,10 +218,27 @@ func (c *Call) length() int64 {
 	return int64(len(c.Body))
 }
 
-// escape copies the failure, so that a call that succeeds allocates none.
+// escape copies the failure, so that a call that succeeds does not allocate one.
 func (f Failure) escape() *Failure { return &f }
 
-// ready waits for the limiter and looks at the caller's context.
+// endedBy returns the failure of a call that ended between two attempts. The error of the last
+// attempt survives beside the one that ended the call.
+func (f Failure) endedBy(err error, secrets []string) *Failure {
+	err = redact.Error(err, secrets...)
+	if f.Err != nil {
+		err = &interruptedError{by: err, last: f.Err}
+	}
+	f.Err, f.FromResponse = err, false
+	return &f
+}
+
+// interruptedError answers errors.Is and errors.As for both of its causes.
+type interruptedError struct{ by, last error }
+
+func (e *interruptedError) Error() string   { return e.by.Error() + "; last attempt: " + e.last.Error() }
+func (e *interruptedError) Unwrap() []error { return []error{e.by, e.last} }
+
+// ready waits for the limiter and checks the caller's context.
 func (e *Engine) ready(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return Ended(ctx)
@@ -252,8 +249,8 @@ func (e *Engine) ready(ctx context.Context) error {
 	return e.cfg.Limiter.Wait(ctx)
 }
 
-// Ended is why the caller's context is over. errors.Is finds context.Canceled or
-// context.DeadlineExceeded beside a cause of the caller's own.
+// Ended returns why the caller's context is over. errors.Is finds context.Canceled or
+// context.DeadlineExceeded beside the caller's own cause.
 func Ended(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, ctx.Err()) {
@@ -267,13 +264,13 @@ type causeError struct{ cause, err error }
 func (e *causeError) Error() string   { return e.cause.Error() }
 func (e *causeError) Unwrap() []error { return []error{e.cause, e.err} }
 
-// Secrets are the client's own and those of a call that are long enough to be searched for.
-func (e *Engine) Secrets(j Judge) []string {
+// Secrets returns the client's secrets and those of a call that are long enough to look for.
+func (e *Engine) Secrets(p Protocol) []string {
 	all := make([]string, 0, len(e.cfg.Secrets))
 	for _, s := range e.cfg.Secrets {
 		all = append(all, s.Reveal())
 	}
-	for _, s := range j.Secrets() {
+	for _, s := range p.Secrets() {
 		if len(s) >= MinSecret {
 			all = append(all, s)
 		}
@@ -281,36 +278,19 @@ func (e *Engine) Secrets(j Judge) []string {
 	return all
 }
 
-// MinSecret keeps a customer id such as 7 from being found in every address and port.
+// MinSecret keeps a customer id such as 7 from matching every address and port.
 const MinSecret = 4
 
-// endedBy is the failure of a call that ended between two attempts. The error of the
-// last attempt survives beside the one that ended the call.
-func endedBy(f Failure, err error, secrets []string) *Failure {
-	err = redact.Error(err, secrets...)
-	if f.Err != nil {
-		err = &interruptedError{by: err, last: f.Err}
-	}
-	f.Err, f.FromReply = err, false
-	return &f
-}
-
-// interruptedError answers errors.Is and errors.As for both of its causes.
-type interruptedError struct{ by, last error }
-
-func (e *interruptedError) Error() string   { return e.by.Error() + "; last attempt: " + e.last.Error() }
-func (e *interruptedError) Unwrap() []error { return []error{e.by, e.last} }
-
-// outcome is what one attempt came to.
+// outcome is the result of one attempt.
 type outcome struct {
-	reply      *Reply
-	err        error
-	fromReply  bool
-	final      bool
-	untouched  bool // it is certain that the service processed nothing
-	status     int
-	retryAfter time.Duration
-	received   int64
+	response     *Response
+	err          error
+	fromResponse bool
+	final        bool
+	notProcessed bool // for certain
+	status       int
+	retryAfter   time.Duration
+	received     int64
 }
 
 func (o *outcome) failed() bool { return o.err != nil }
@@ -319,7 +299,7 @@ func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 	actx, cancel := ctx, context.CancelFunc(func() {})
 	if c.Source == nil && c.Stream == nil {
 		timeout := e.cfg.AttemptTimeout
-		if whole := e.cfg.Client.Timeout; whole > 0 {
+		if whole := e.cfg.HTTPClient.Timeout; whole > 0 {
 			timeout = min(timeout, whole)
 		}
 		if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > timeout {
@@ -328,85 +308,107 @@ func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 		defer cancel()
 		return e.exchange(ctx, actx, c, nil)
 	}
-	if whole := e.cfg.Client.Timeout; whole > 0 {
+	if whole := e.cfg.HTTPClient.Timeout; whole > 0 {
 		actx, cancel = context.WithTimeoutCause(ctx, whole, errAttemptTimeout)
 	}
-	guard := newGuard(actx, cancel, e.cfg.AttemptTimeout)
-	out := e.exchange(ctx, guard.ctx, c, guard)
-	if out.reply == nil || out.reply.Stream == nil {
-		guard.stop()
+	stall := newStallTimer(actx, cancel, e.cfg.AttemptTimeout)
+	out := e.exchange(ctx, stall.ctx, c, stall)
+	if out.response == nil || out.response.Stream == nil {
+		stall.stop()
 	}
 	return out
 }
 
-// exchange sends one request in the context actx and reads the reply, or its head.
-func (e *Engine) exchange(ctx, actx context.Context, c *Call, guard *guard) outcome {
+// exchange sends one request in the context actx, and reads the response or its head.
+func (e *Engine) exchange(ctx, actx context.Context, c *Call, stall *stallTimer) outcome {
 	sent := sending{call: c}
-	resp, err := e.roundTrip(sent.request(actx, e.cfg.UserAgent, guard))
+	resp, err := e.roundTrip(sent.request(actx, e.cfg.UserAgent, stall))
 	if err != nil {
 		// An incomplete form cannot have been processed.
 		if source, ok := errors.AsType[*form.SourceError](err); ok {
-			return outcome{err: source, untouched: true}
+			return outcome{err: source, notProcessed: true}
 		}
-		return outcome{err: attemptError(actx, ctx, err), untouched: sent.untouched(err)}
+		return outcome{err: attemptError(actx, ctx, err), notProcessed: sent.notSent(err)}
 	}
-	sent.reply = Reply{StatusCode: resp.StatusCode, Header: resp.Header}
-	out := outcome{status: resp.StatusCode, reply: &sent.reply}
+	sent.response = Response{StatusCode: resp.StatusCode, Header: resp.Header}
+	out := outcome{status: resp.StatusCode, response: &sent.response}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
 	if length == 0 {
-		length = -1 // a stub leaves the field alone and sends a body
+		length = -1 // a stub may send a body without setting the field
 	}
-	var in *guardedReply
-	if guard != nil {
-		in = &guardedReply{ReadCloser: resp.Body, guard: guard}
-		body = in
+	var watched *watchedResponse
+	if stall != nil {
+		watched = &watchedResponse{ReadCloser: resp.Body, stall: stall}
+		body = watched
 	}
 	var readErr error
 	switch {
 	case !IsSuccess(resp.StatusCode):
-		// Enough of an error page to find a code in it; the connection of a longer one is dropped.
-		limit = min(limit, maxErrorReply)
+		// This is enough of an error page to find a code. The connection of a longer one is
+		// closed.
+		limit = min(limit, maxErrorBody)
 		out.retryAfter = retryAfter(resp.Header, time.Now())
 	case c.Stream != nil && length <= limit:
-		out.reply.Body, readErr = in.peek()
+		out.response.Body, readErr = watched.peek()
 		whole := readErr == io.EOF
 		if whole {
 			readErr = nil
 		}
-		if readErr == nil && c.Stream.Takes(out.reply, whole) {
-			guard.pause()
-			out.reply.Stream = &Stream{
-				Length: length, engine: e, call: c, ctx: ctx, body: in, left: limit, unbounded: endsWithTheConnection(resp),
+		if readErr == nil && c.Stream.Streams(out.response, whole) {
+			stall.pause()
+			out.response.Stream = &Stream{
+				Length: length, engine: e, call: c, ctx: ctx, body: watched, left: limit, undelimited: endsWithConnection(resp),
 			}
 			return out
 		}
-		limit = min(limit, maxErrorReply)
+		limit = min(limit, maxErrorBody)
 	}
 	defer resp.Body.Close()
 	if readErr == nil {
-		out.reply.Body, readErr = readBody(body, length, limit)
+		out.response.Body, readErr = readBody(body, length, limit)
 	}
 	if errors.Is(readErr, ErrTooLarge) && (!IsSuccess(resp.StatusCode) || limit < c.Limit) {
 		readErr = nil
 	}
-	out.received = int64(len(out.reply.Body))
-	if verdict := c.Judge.Judge(out.reply, readErr); verdict.Err != nil {
-		out.err, out.fromReply, out.final = verdict.Err, true, verdict.Final
-		out.untouched = verdict.Refused || resp.StatusCode == http.StatusTooManyRequests
+	out.received = int64(len(out.response.Body))
+	if d := c.Protocol.Classify(out.response, readErr); d.Err != nil {
+		out.err, out.fromResponse, out.final = d.Err, true, d.Final
+		out.notProcessed = d.NotProcessed || resp.StatusCode == http.StatusTooManyRequests
 	} else if readErr != nil {
 		out.err = attemptError(actx, ctx, readErr)
 	}
 	return out
 }
 
-// endsWithTheConnection reports whether nobody could tell a cut connection from the end of
-// the reply: a broken gzip shows. TLS has a word of its own for the end, which crypto/tls does
-// not insist on.
-func endsWithTheConnection(resp *http.Response) bool {
+var errNoResponse = errors.New("the RoundTripper returned neither a response nor an error")
+
+// roundTrip bypasses the http.Client, which would follow a redirect. The body of the request
+// holds a key and personal data, and no endpoint is documented to move.
+func (e *Engine) roundTrip(req *http.Request) (*http.Response, error) {
+	transport := e.cfg.HTTPClient.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	resp, err := transport.RoundTrip(req)
+	switch {
+	case err != nil:
+		return nil, err
+	case resp == nil:
+		return nil, errNoResponse
+	case resp.Body == nil: // from a stub
+		resp.Body = http.NoBody
+	}
+	return resp, nil
+}
+
+// endsWithConnection reports whether the body is delimited only by connection close, so that
+// truncation cannot be detected. TLS has a closing message, but crypto/tls does not insist on
+// it. Truncated gzip is detected.
+func endsWithConnection(resp *http.Response) bool {
 	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !resp.Uncompressed
 }
 
-const maxErrorReply = 64 << 10
+const maxErrorBody = 64 << 10
 
 // IsSuccess reports whether a status is 2xx.
 func IsSuccess(status int) bool { return status >= 200 && status < 300 }
@@ -420,9 +422,9 @@ func attemptError(actx, ctx context.Context, err error) error {
 		return errAttemptTimeout
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errAttemptTimeout // of a RoundTripper, and not of the caller's context
+		return errAttemptTimeout // of a RoundTripper, not of the caller's context
 	}
-	// As an http.Client says it. What net/http returns holds the connection, too.
+	// As http.Client does. The error of net/http also holds the connection.
 	if record, ok := err.(tls.RecordHeaderError); ok && string(record.RecordHeader[:]) == "HTTP/" {
 		return http.ErrSchemeMismatch
 	}

@@ -7,15 +7,14 @@ import (
 	"sync"
 )
 
-// maxTrusted is how much is allocated on the word of a Content-Length alone.
+// maxTrusted bounds what is allocated for a Content-Length alone.
 const maxTrusted = 1 << 20
 
-// readBody reads a whole body of at most limit bytes, up to and including its end, so
-// that the connection can be used again and a signature at the end is checked. With an
-// error it returns what had arrived.
+// readBody reads a whole body of at most limit bytes up to its end, so that the connection is
+// reused and a signature is checked. With an error it returns what was read before.
 func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 	if length > limit {
-		head := make([]byte, min(limit, maxErrorReply))
+		head := make([]byte, min(limit, maxErrorBody))
 		n, _ := io.ReadFull(r, head)
 		return head[:n], ErrTooLarge
 	}
@@ -26,7 +25,7 @@ func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 		}
 		return body, err
 	}
-	body := make([]byte, length+1) // one more byte than was announced would show
+	body := make([]byte, length+1) // one byte more detects a longer body
 	n, err := fill(r, body)
 	switch {
 	case int64(n) > length:
@@ -39,7 +38,7 @@ func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 	return body[:n:n], nil
 }
 
-// fill reads until p is full or something ends the reading, and returns what did.
+// fill reads until p is full or an error ends the reading.
 func fill(r io.Reader, p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		var m int
@@ -51,7 +50,7 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// maxPooled keeps one large reply from staying in memory for good.
+// maxPooled keeps one large response from occupying memory for good.
 const maxPooled = 1 << 20
 
 func readUnknown(r io.Reader, limit int64) ([]byte, error) {

@@ -16,22 +16,44 @@ import (
 	"github.com/identomat-go/identomat/internal/form"
 )
 
-// RetryPolicy bounds the repeats of one call.
+// RetryPolicy bounds the retries of one call.
 type RetryPolicy struct {
 	MaxAttempts int
 	BaseDelay   time.Duration
 	MaxDelay    time.Duration
 }
 
-// next decides whether the call is sent again, and when.
+// Check refuses negative numbers.
+func (p RetryPolicy) Check() error {
+	if p.MaxAttempts < 0 || p.BaseDelay < 0 || p.MaxDelay < 0 {
+		return errors.New("a field is negative")
+	}
+	return nil
+}
+
+// WithDefaults fills in the fields that are zero.
+func (p RetryPolicy) WithDefaults() RetryPolicy {
+	if p.MaxAttempts == 0 {
+		p.MaxAttempts = 3
+	}
+	if p.BaseDelay == 0 {
+		p.BaseDelay = 500 * time.Millisecond
+	}
+	if p.MaxDelay == 0 {
+		p.MaxDelay = 30 * time.Second
+	}
+	return p
+}
+
+// next decides whether the call is retried, and after which delay.
 func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (time.Duration, bool) {
-	if !out.failed() || attempt >= e.cfg.Retry.MaxAttempts || !mayRepeat(c, out) || ctx.Err() != nil {
+	if !out.failed() || attempt >= e.cfg.Retry.MaxAttempts || !mayRetry(c, out) || ctx.Err() != nil {
 		return 0, false
 	}
 	if out.retryAfter > e.cfg.Retry.MaxDelay {
 		return 0, false
 	}
-	// All that were sent away together would come back together.
+	// Add jitter to Retry-After so that throttled clients do not return in lockstep.
 	delay := out.retryAfter + min(e.cfg.Retry.backoff(attempt), e.cfg.Retry.MaxDelay-out.retryAfter)
 	if deadline, ok := ctx.Deadline(); ok && delay >= time.Until(deadline) {
 		return 0, false
@@ -42,20 +64,20 @@ func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (
 	return delay, true
 }
 
-// mayRepeat is the whole rule: what is certain to have had no effect may always be
-// sent again, the rest only where a repeat does no harm.
-func mayRepeat(c *Call, out *outcome) bool {
+// mayRetry is the whole rule: an attempt that certainly had no effect may be retried, any
+// other only if the operation is retryable.
+func mayRetry(c *Call, out *outcome) bool {
 	var source *form.SourceError
 	if c.Source != nil && c.Source.Once() || errors.As(out.err, &source) {
 		return false
 	}
-	if !out.fromReply {
-		return c.Repeatable || out.untouched
+	if !out.fromResponse {
+		return c.Retryable || out.notProcessed
 	}
-	return !out.final && (out.status == http.StatusTooManyRequests || c.Repeatable && IsTemporary(out.status))
+	return !out.final && (out.status == http.StatusTooManyRequests || c.Retryable && IsTemporary(out.status))
 }
 
-// IsTemporary reports whether a read that came to this status may succeed later.
+// IsTemporary reports whether a read that failed with this status may succeed later.
 func IsTemporary(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
@@ -66,8 +88,7 @@ func IsTemporary(status int) bool {
 	return status >= 500
 }
 
-// backoff is a random part of a delay that doubles with every attempt, so that
-// clients that failed together do not come back together.
+// backoff returns a delay with full jitter, whose upper bound doubles with every attempt.
 func (p RetryPolicy) backoff(attempt int) time.Duration {
 	ceiling := p.MaxDelay
 	if shift := attempt - 1; shift < 30 && p.BaseDelay < p.MaxDelay>>shift {
@@ -76,7 +97,7 @@ func (p RetryPolicy) backoff(attempt int) time.Duration {
 	return rand.N(ceiling) + 1
 }
 
-// Sleep waits for d, and returns the error of [Ended] if the context ends first.
+// Sleep waits for d. If the context ends first, it returns the error of [Ended].
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -88,13 +109,13 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// retryAfter reads the header in both of its forms; nonsense is no request to wait.
+// retryAfter parses both forms of the header. It ignores a malformed one.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text == "" {
 		return 0
 	}
-	// ParseUint reports the range before it has seen what follows the digits.
+	// ParseUint reports a range error before it has looked at all digits.
 	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) && strings.Trim(text, "0123456789") == "" {
 		if seconds > uint64(math.MaxInt64/time.Second) {
 			return math.MaxInt64
@@ -108,8 +129,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return max(0, at.Sub(now))
 }
 
-// neverConnected recognises errors of dialling and of the TLS handshake from
-// RoundTrippers that report nothing through httptrace.
+// neverConnected reports errors of dialing and of the TLS handshake, for RoundTrippers that do
+// not report through httptrace.
 func neverConnected(err error) bool {
 	var (
 		op     *net.OpError
@@ -121,14 +142,14 @@ func neverConnected(err error) bool {
 		errors.As(err, &cert) || errors.As(err, &record)
 }
 
-// budget keeps a failing service from being sent a multiple of the load: every call
-// earns a tenth of a repeat, every repeat costs one.
+// budget is a token bucket that keeps retries from multiplying the load of a failing service:
+// every call earns a tenth of a retry.
 type budget struct{ tenths atomic.Int64 }
 
 const (
-	repeatCost = 10
-	// A quiet client has saved up enough for a bad minute.
-	budgetFull = 20 * repeatCost
+	retryCost = 10
+	// A client starts with twenty retries, enough for a short outage.
+	budgetFull = 20 * retryCost
 )
 
 func (b *budget) init() { b.tenths.Store(budgetFull) }
@@ -145,10 +166,10 @@ func (b *budget) earn() {
 func (b *budget) spend() bool {
 	for {
 		have := b.tenths.Load()
-		if have < repeatCost {
+		if have < retryCost {
 			return false
 		}
-		if b.tenths.CompareAndSwap(have, have-repeatCost) {
+		if b.tenths.CompareAndSwap(have, have-retryCost) {
 			return true
 		}
 	}

@@ -11,109 +11,109 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// PeekSize is how much of a stream is looked at before it is handed out.
+// PeekSize is how much of a response is inspected before it is streamed.
 const PeekSize = 4 << 10
 
-// guard ends an attempt that makes no progress for the attempt timeout. A large file may
-// take as long as it likes; a connection that stands still may not.
-type guard struct {
+// stallTimer ends an attempt in which no byte moves for the attempt timeout. A large file may
+// take as long as it needs.
+type stallTimer struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	release context.CancelFunc // of the context around it
+	release context.CancelFunc // of the parent context
 	timer   *time.Timer
 	timeout time.Duration
 }
 
-func newGuard(ctx context.Context, release context.CancelFunc, timeout time.Duration) *guard {
-	g := &guard{release: release, timeout: timeout}
-	g.ctx, g.cancel = context.WithCancelCause(ctx)
-	g.timer = time.AfterFunc(timeout, func() { g.cancel(errAttemptTimeout) })
-	return g
+func newStallTimer(ctx context.Context, release context.CancelFunc, timeout time.Duration) *stallTimer {
+	t := &stallTimer{release: release, timeout: timeout}
+	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	t.timer = time.AfterFunc(timeout, func() { t.cancel(errAttemptTimeout) })
+	return t
 }
 
-func (g *guard) progress() { g.timer.Reset(g.timeout) }
+func (t *stallTimer) reset() { t.timer.Reset(t.timeout) }
 
-// pause is for the time in which nobody waits for the network.
-func (g *guard) pause() { g.timer.Stop() }
+// pause stops the timer while the caller is not reading.
+func (t *stallTimer) pause() { t.timer.Stop() }
 
-func (g *guard) stop() {
-	g.timer.Stop()
-	g.cancel(nil)
-	g.release()
+func (t *stallTimer) stop() {
+	t.timer.Stop()
+	t.cancel(nil)
+	t.release()
 }
 
-// guardedBody reports the progress of an upload.
-type guardedBody struct {
+// watchedBody resets the stall timer as an upload is read.
+type watchedBody struct {
 	io.ReadCloser
-	guard *guard
+	stall *stallTimer
 	read  *atomic.Bool
 }
 
-func (b *guardedBody) Read(p []byte) (int, error) {
+func (b *watchedBody) Read(p []byte) (int, error) {
 	b.read.Store(true)
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 {
-		b.guard.progress()
+		b.stall.reset()
 	}
 	return n, err
 }
 
-// guardedReply reports the progress of a reply, and shows its head before that is read.
-type guardedReply struct {
+// watchedResponse resets the stall timer as a response is read, and can be peeked at.
+type watchedResponse struct {
 	io.ReadCloser
-	guard *guard
-	head  *[PeekSize]byte
-	ahead []byte // of the head, was peeked at and not yet read
+	stall  *stallTimer
+	buf    *[PeekSize]byte
+	peeked []byte // the part of buf that is not yet read
 }
 
-// heads are shared, or the head would be most of what a download allocates.
-var heads = sync.Pool{New: func() any { return new([PeekSize]byte) }}
+// peekBuffers are pooled: they would be most of what a download allocates.
+var peekBuffers = sync.Pool{New: func() any { return new([PeekSize]byte) }}
 
-// peek is the head of the reply, and io.EOF if that is all. Reading past it gives the memory
-// to the next reply.
-func (r *guardedReply) peek() ([]byte, error) {
-	r.head = heads.Get().(*[PeekSize]byte)
-	n, err := fill(r, r.head[:])
-	r.ahead = r.head[:n]
-	return r.ahead, err
+// peek returns the head of the response, with io.EOF if that is all of it. The head is valid
+// until it has been read.
+func (r *watchedResponse) peek() ([]byte, error) {
+	r.buf = peekBuffers.Get().(*[PeekSize]byte)
+	n, err := fill(r, r.buf[:])
+	r.peeked = r.buf[:n]
+	return r.peeked, err
 }
 
-func (r *guardedReply) Read(p []byte) (int, error) {
-	if len(r.ahead) > 0 {
-		n := copy(p, r.ahead)
-		if r.ahead = r.ahead[n:]; len(r.ahead) == 0 {
-			heads.Put(r.head)
-			r.head, r.ahead = nil, nil
+func (r *watchedResponse) Read(p []byte) (int, error) {
+	if len(r.peeked) > 0 {
+		n := copy(p, r.peeked)
+		if r.peeked = r.peeked[n:]; len(r.peeked) == 0 {
+			peekBuffers.Put(r.buf)
+			r.buf, r.peeked = nil, nil
 		}
 		return n, nil
 	}
-	r.guard.progress()
+	r.stall.reset()
 	return r.ReadCloser.Read(p)
 }
 
-// Stream is a reply that the caller reads, and then ends.
+// Stream is a response that the caller reads, and then ends.
 type Stream struct {
-	// Length is the length in bytes, or -1 if the service did not tell it.
+	// Length is the length in bytes, or -1 if the service did not announce it.
 	Length int64
-	// Attempts counts the requests that led to it.
+	// Attempts counts the requests of the call.
 	Attempts int
 
 	engine *Engine
 	call   *Call
 	ctx    context.Context
-	body   *guardedReply
-	left   int64
+	body   *watchedResponse
+	left   int64 // of the limit
 	read   int64
-	// unbounded says that the reply ends with the connection, which proves nothing.
-	unbounded bool
-	err       error // what ended the reading
-	event     *Event
+	// undelimited says that the response ends with the connection, which may be a truncation.
+	undelimited bool
+	err         error // the error that ended the reading
+	event       *Event
 }
 
-var errLength = errors.New("the reply is longer than its Content-Length")
+var errLength = errors.New("the response is longer than its Content-Length")
 
-// Read returns errors without secrets, and io.EOF only after as many bytes as were
-// announced. An error that a RoundTripper puts in place of io.EOF is returned as it is.
+// Read returns errors without secrets, and io.EOF only after as many bytes as were announced.
+// It passes on an error that a RoundTripper returns instead of io.EOF.
 func (s *Stream) Read(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
@@ -125,7 +125,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 		p = p[:s.left+1]
 	}
 	n, err := s.body.Read(p)
-	s.body.guard.pause()
+	s.body.stall.pause()
 	s.left -= int64(n)
 	s.read += int64(n)
 	switch {
@@ -135,10 +135,10 @@ func (s *Stream) Read(p []byte) (int, error) {
 		return n, nil
 	case err == io.EOF && s.Length >= 0 && s.read > s.Length:
 		err = errLength
-	case err == io.EOF && (s.read < s.Length || s.unbounded && !s.call.EndsItself), err != io.EOF && errors.Is(err, io.EOF):
+	case err == io.EOF && (s.read < s.Length || s.undelimited && !s.call.SelfDelimiting), err != io.EOF && errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	case err != io.EOF:
-		err = redact.Error(attemptError(s.body.guard.ctx, s.ctx, err), s.engine.Secrets(s.call.Judge)...)
+		err = redact.Error(attemptError(s.body.stall.ctx, s.ctx, err), s.engine.Secrets(s.call.Protocol)...)
 	}
 	s.err = err
 	s.release()
@@ -147,15 +147,14 @@ func (s *Stream) Read(p []byte) (int, error) {
 
 var errClosed = errors.New("read after close")
 
-// Complete reports whether the reply was read to its end, and it is certain that this was
-// its end.
-func (s *Stream) Complete() bool { return s.err == io.EOF && !s.unbounded }
+// Complete reports whether the response was read to an end that cannot be a truncation.
+func (s *Stream) Complete() bool { return s.err == io.EOF && !s.undelimited }
 
-// End closes the connection if the reply was not read to its end, and reports the attempt:
-// as a success if failure is nil, also for a reply of which no more was wanted. After a
-// failure a short rest is read, for the sake of the connection. Only the first time counts.
+// End ends the attempt and reports it to the observers: as a success if failure is nil, even
+// if the caller did not read to the end. The connection of a response that was not read to its
+// end is closed, except that after a failure a short rest is read. Only the first call counts.
 func (s *Stream) End(failure *Failure) {
-	if rest := s.Length - s.read; failure != nil && s.Length >= 0 && rest <= maxErrorReply {
+	if rest := s.Length - s.read; failure != nil && s.Length >= 0 && rest <= maxErrorBody {
 		_, _ = io.Copy(io.Discard, s)
 	}
 	if s.err == nil {
@@ -164,12 +163,15 @@ func (s *Stream) End(failure *Failure) {
 	}
 	if event := s.event; event != nil {
 		s.event = nil
-		event.BytesReceived, event.Failure = s.read, failure
+		event.BytesReceived = s.read
+		if failure != nil {
+			event.Err = s.call.Protocol.Public(failure)
+		}
 		s.engine.observe(*event)
 	}
 }
 
 func (s *Stream) release() {
 	_ = s.body.Close()
-	s.body.guard.stop()
+	s.body.stall.stop()
 }

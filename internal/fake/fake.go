@@ -1,5 +1,5 @@
-// Package fake holds what the fake services have in common: how a reply breaks or waits, and how
-// a service calls back.
+// Package fake holds the code that the fake services share: resetting and delaying responses, and
+// posting callbacks.
 package fake
 
 import (
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Reset ends the connection with a TCP reset in place of an orderly close.
+// Reset closes the connection with a TCP reset.
 func Reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -24,8 +24,8 @@ func Reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// Hold waits for d, or without end if that is zero, and no longer than until release is closed.
-// It reports false if there is no use in going on: the caller has gone, or the server closes.
+// Hold waits until release is closed or, if d is positive, until d has passed. It returns false as
+// soon as there is no point in responding: ctx is done, or closing is closed.
 func Hold(ctx context.Context, d time.Duration, release, closing <-chan struct{}) bool {
 	var elapsed <-chan time.Time
 	if d > 0 {
@@ -44,8 +44,9 @@ func Hold(ctx context.Context, d time.Duration, release, closing <-chan struct{}
 	return false
 }
 
-// Post sends a JSON body to the address of a company and returns the status of the answer, also
-// if the rest of that is lost. It follows no redirect and sends nothing again.
+// Post posts a JSON body to url and returns the status of the response. If reading the response
+// body fails, it returns the status along with the error. It follows no redirects and does not
+// retry.
 func Post(ctx context.Context, url string, header http.Header, body []byte) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -54,7 +55,7 @@ func Post(ctx context.Context, url string, header http.Header, body []byte) (sta
 	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", "application/json")
 	client := &http.Client{
-		// No connection outlives the call.
+		// Leave no idle connection behind.
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

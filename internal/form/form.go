@@ -1,6 +1,6 @@
-// Package form writes multipart/form-data whose length is known before the first byte is
-// sent, without holding a file in memory, and without ending the form properly when a
-// file cannot be read to its end.
+// Package form writes multipart/form-data. The length of a form is known before the first byte
+// is sent, and files are streamed. If a file cannot be read to its end, the form is never
+// terminated, so a server cannot mistake it for a complete one.
 package form
 
 import (
@@ -21,13 +21,14 @@ type File struct {
 	FileName    string
 	ContentType string
 	Size        int64
-	// Open opens the file at its beginning. It is called again for a signature and for a
-	// repeat, unless Once is set.
+	// Open opens the file at its beginning. Unless Once is set, it is called once more for a
+	// signature and for every retry.
 	Open func() (io.ReadCloser, error)
+	// Once says that Open may be called only once.
 	Once bool
 }
 
-// Form is a whole form: text parts first, then files, as Identomat demands it.
+// Form is a complete form. Text parts precede files, as Identomat requires.
 type Form struct {
 	once     bool
 	boundary string
@@ -36,14 +37,14 @@ type Form struct {
 	length   int64
 }
 
-// part is the text from the end of the last content on, and then the content.
 type part struct {
-	head string
-	text string
+	head string // delimiter and header, from the end of the previous content
+	text string // content, unless it is a file
 	file *File
 }
 
-// escape keeps a name inside of its quotes, and out of it what ends or spoils a header.
+// escape escapes what would end the quotes around a name or the line of the header, and all
+// other control characters.
 var escape = func() *strings.Replacer {
 	pairs := []string{"\\", "\\\\", `"`, "%22", "\x7f", "%7F"}
 	for control := range byte(' ') {
@@ -52,7 +53,7 @@ var escape = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// New lays out a form.
+// New returns a form with the given parts.
 func New(fields []Field, files []File) *Form {
 	f := &Form{boundary: rand.Text(), parts: make([]part, 0, len(fields)+len(files))}
 	delimiter := "\r\n--" + f.boundary + "\r\nContent-Disposition: form-data; name=\""
@@ -81,17 +82,17 @@ func New(fields []Field, files []File) *Form {
 	return f
 }
 
-// ContentType is the value of the header.
+// ContentType returns the value of the Content-Type header.
 func (f *Form) ContentType() string { return "multipart/form-data; boundary=" + f.boundary }
 
-// Len is the length in bytes.
+// Len returns the length in bytes.
 func (f *Form) Len() int64 { return f.length }
 
-// Once says that a file can be opened only once, so that the form can be neither signed
-// nor sent again.
+// Once reports whether a file can be opened only once, so that the form can be neither signed
+// nor retried.
 func (f *Form) Once() bool { return f.once }
 
-// Open returns the form as the body of a request. A file is opened when it is reached.
+// Open returns the form as a request body. Every file is opened when its part is reached.
 func (f *Form) Open() io.ReadCloser {
 	b := &body{form: f, rest: make([]source, 0, 2*len(f.parts)+1)}
 	for _, p := range f.parts {
@@ -101,7 +102,7 @@ func (f *Form) Open() io.ReadCloser {
 	return b
 }
 
-// EachPart visits the content of every part in order, for a signature.
+// EachPart calls visit with the content of every part, in order. Signing uses it.
 func (f *Form) EachPart(visit func(content io.Reader) error) error {
 	for _, p := range f.parts {
 		if p.file == nil {
@@ -120,38 +121,38 @@ func (f *Form) EachPart(visit func(content io.Reader) error) error {
 	return nil
 }
 
-// SourceError is a file that could not be read, or not as far as its size says. What was
-// sent of the form is incomplete and cannot be taken for a form.
+// SourceError reports a file that could not be read or has another length than announced. The
+// part of the form that was sent is not a valid form.
 type SourceError struct{ Err error }
 
 func (e *SourceError) Error() string { return "reading the file to upload: " + e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// ErrSize is why a file of another length is refused.
-var ErrSize = errors.New("the file is not as long as its size says")
+// ErrSize reports a file whose length differs from its Size.
+var ErrSize = errors.New("the file has a different size than announced")
 
-// source is a text or a file.
+// source is a piece of a body: a text or a file.
 type source struct {
 	text string
 	file *File
 }
 
-// body reads one source after the other.
+// body reads its sources one after the other.
 type body struct {
 	form *Form
 	rest []source
 
-	text strings.Reader
-	left int64 // of the open file
+	text strings.Reader // rest of the current text
+	left int64          // unread bytes of the current file
 	err  error
 
-	// net/http may close a body in another goroutine than the one that reads it.
+	// mu is needed because net/http may call Close concurrently with Read.
 	mu     sync.Mutex
 	file   io.ReadCloser
 	closed bool
 }
 
-// EachPart lets a signature skip the parsing of what this package has written.
+// EachPart allows signing without parsing the form.
 func (b *body) EachPart(visit func(io.Reader) error) error { return b.form.EachPart(visit) }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -181,11 +182,11 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 }
 
-// readFile reads from the open file, and reports whether it is done with it.
+// readFile reads from the current file and reports whether the file has ended as announced.
 func (b *body) readFile(p []byte) (n int, done bool) {
 	if b.left == 0 {
-		var beyond [1]byte
-		n, err := io.ReadFull(b.file, beyond[:])
+		var extra [1]byte
+		n, err := io.ReadFull(b.file, extra[:])
 		if n > 0 {
 			b.err = &SourceError{Err: ErrSize}
 		} else if !errors.Is(err, io.EOF) {
@@ -194,7 +195,7 @@ func (b *body) readFile(p []byte) (n int, done bool) {
 		b.closeFile()
 		return 0, b.err == nil
 	}
-	n, err := readSafely(b.file, p[:min(int64(len(p)), b.left)])
+	n, err := readRecovering(b.file, p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	if err != nil && !(errors.Is(err, io.EOF) && b.left == 0) {
 		if errors.Is(err, io.EOF) {
@@ -205,12 +206,12 @@ func (b *body) readFile(p []byte) (n int, done bool) {
 	return n, false
 }
 
-// readSafely turns a panic of a caller's reader into an error: it would end the process in a
-// goroutine of net/http, where the caller cannot catch it.
-func readSafely(r io.Reader, p []byte) (n int, err error) {
+// readRecovering returns a panic of r as an error. net/http reads a body in a goroutine of its
+// own, where the caller could not recover from the panic of its own reader.
+func readRecovering(r io.Reader, p []byte) (n int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			n, err = 0, fmt.Errorf("the reader panicked: %T", v)
+			n, err = 0, fmt.Errorf("the reader panicked with a %T", v)
 		}
 	}()
 	return r.Read(p)
@@ -225,7 +226,7 @@ func (b *body) open(file *File) error {
 	defer b.mu.Unlock()
 	if b.closed {
 		_ = r.Close()
-		return errors.New("the request is over")
+		return errors.New("the request body is closed")
 	}
 	b.file, b.left = r, file.Size
 	return nil
@@ -250,5 +251,5 @@ func (b *body) Close() error {
 	return nil
 }
 
-// String keeps fmt from walking into the fields, which are personal data.
+// String keeps fmt from printing the fields, which contain personal data.
 func (f *Form) String() string { return fmt.Sprintf("form of %d bytes", f.length) }

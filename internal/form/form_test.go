@@ -21,9 +21,9 @@ func file(name, content string, size int64) form.File {
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(content)), nil }}
 }
 
-func TestTheWholeFormIsWhatAMultipartReaderExpects(t *testing.T) {
+func TestFormIsReadByMultipartReader(t *testing.T) {
 	f := form.New([]form.Field{{"company_key", "k\r\nü"}, {`odd"name`, ""}}, []form.File{file("face1", "one", 3), file("face2", "", 0)})
-	for range 2 { // it can be opened again
+	for range 2 { // a form can be opened more than once
 		body := f.Open()
 		data, err := io.ReadAll(iotest.OneByteReader(body))
 		require.NoError(t, err)
@@ -55,7 +55,7 @@ func TestTheWholeFormIsWhatAMultipartReaderExpects(t *testing.T) {
 	assert.Equal(t, []string{"k\r\nü", "", "one", ""}, parts)
 }
 
-func TestAFileThatFailsNeverEndsTheForm(t *testing.T) {
+func TestFormWithFailingFileIsNotTerminated(t *testing.T) {
 	broken := errors.New("disk on fire")
 	failing := file("image", "", 100)
 	failing.Open = func() (io.ReadCloser, error) {
@@ -90,7 +90,7 @@ type closing struct {
 
 func (c closing) Close() error { *c.closed++; return nil }
 
-func TestEveryOpenedFileIsClosed(t *testing.T) {
+func TestFormClosesFiles(t *testing.T) {
 	closed := 0
 	f := form.New(nil, []form.File{{Name: "a", Size: 3, Open: func() (io.ReadCloser, error) { return closing{strings.NewReader("abc"), &closed}, nil }}})
 	body := f.Open()

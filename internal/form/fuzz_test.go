@@ -17,9 +17,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// FuzzForm reads every form with mime/multipart: the parts are what went in, the length is the
-// one announced, a signature sees the same contents in the same order, and a file of another
-// length never ends in a form that anybody could take for whole.
+// FuzzForm checks with mime/multipart that a form has the given parts and the announced length,
+// that EachPart visits the same contents in the same order, and that a form is not terminated
+// if a file has another length than announced.
 func FuzzForm(f *testing.F) {
 	f.Add("company_key", "k", "image", "JPEG bytes", 0)
 	f.Add(`a"b`, "\r\n--", "image\r\nX: y", "\r\n--boundary--\r\n", 1)
@@ -32,9 +32,9 @@ func FuzzForm(f *testing.F) {
 		sent, err := io.ReadAll(whole.Open())
 		require.NoError(t, err)
 		require.EqualValues(t, len(sent), whole.Len())
-		again, err := io.ReadAll(iotest.OneByteReader(whole.Open()))
+		second, err := io.ReadAll(iotest.OneByteReader(whole.Open()))
 		require.NoError(t, err)
-		require.Equal(t, sent, again)
+		require.Equal(t, sent, second)
 
 		wants := []string{value, content, content, value}
 		require.Equal(t, wants, contents(t, whole, sent))
@@ -49,7 +49,7 @@ func FuzzForm(f *testing.F) {
 		require.NoError(t, err)
 		first, err := multipart.NewReader(bytes.NewReader(sent), params["boundary"]).NextRawPart()
 		require.NoError(t, err)
-		require.Len(t, first.Header, 1, "a name cannot add a header: %q", name)
+		require.Len(t, first.Header, 1, "a name must not add a header: %q", name)
 
 		size := int64(len(content)) + int64(wrong)
 		if wrong == 0 || size < 0 || size > 1<<20 {
@@ -61,7 +61,7 @@ func FuzzForm(f *testing.F) {
 		var source *form.SourceError
 		require.ErrorAs(t, err, &source)
 		_, err = body.Read(make([]byte, 1))
-		require.Error(t, err, "an error stays")
+		require.Error(t, err, "the error must persist")
 		require.Less(t, int64(len(sent)), broken.Len())
 		_, params, err = mime.ParseMediaType(broken.ContentType())
 		require.NoError(t, err)

@@ -29,12 +29,12 @@ type fields struct {
 func (fields) Error() string   { return "fields" }
 func (f fields) Unwrap() error { return f.cause }
 
-// typedError is a text of a type of its own.
+// typedError is an error whose text is the value itself.
 type typedError string
 
 func (e typedError) Error() string { return string(e) }
 
-// tree grows an error around io.EOF, one layer for each byte.
+// tree wraps io.EOF in one error for every byte of layers, whose value selects the kind of error.
 func tree(layers []byte, text string) error {
 	err := io.EOF
 	for _, layer := range layers {
@@ -64,9 +64,10 @@ func tree(layers []byte, text string) error {
 	return err
 }
 
-// ownWords is what a clean error of a tree consists of.
+// ownWords is the text that the errors of a tree contain by themselves. A secret that occurs in
+// it proves nothing.
 var ownWords = func() string {
-	all := `text withheld, it shows a secret (*redact.withheld) ... &redact.withheld{text:"", cause:(func() error)(0x0123456789abcdef)} {text: cause:} \" `
+	all := `text withheld because it contains a secret (*redact.withheld) ... &redact.withheld{text:"", cause:(func() error)(0x0123456789abcdef)} {text: cause:} \" `
 	for layer := range byte(10) {
 		one := tree([]byte{layer}, "")
 		all += fmt.Sprintf("%v %+v %#v %T ", one, one, one, one)
@@ -74,9 +75,9 @@ var ownWords = func() string {
 	return all
 }()
 
-// FuzzArbitraryErrors builds errors of every kind around a text that holds a secret. Nothing
-// that can be reached from the scrubbed error shows it, scrubbing twice is scrubbing once, and
-// what the error is stays known.
+// FuzzArbitraryErrors builds errors of every kind from a text that may contain a secret. It
+// checks that nothing reachable from the redacted error prints the secret, that redacting is
+// idempotent, and that errors.Is still works.
 func FuzzArbitraryErrors(f *testing.F) {
 	for layer := range byte(10) {
 		f.Add([]byte{layer}, "key=hunter2&x", "hunter2")
@@ -94,15 +95,15 @@ func FuzzArbitraryErrors(f *testing.F) {
 		require.ErrorIs(t, once, io.EOF)
 		require.Equal(t, errors.Is(err, context.DeadlineExceeded), errors.Is(once, context.DeadlineExceeded))
 		require.True(t, once == redact.Error(once, secret), "%v", once)
-		for _, reached := range everything(once) {
-			require.NotContains(t, reached.Error(), `"`, "what is quoted is somebody else's")
+		for _, e := range flatten(once) {
+			require.NotContains(t, e.Error(), `"`, "quoted text must be removed")
 		}
 		if len(secret) < 4 || strings.Contains(ownWords, secret) {
-			return // the engine looks for no shorter ones
+			return // the engine passes no shorter secrets
 		}
-		for _, reached := range everything(once) {
+		for _, e := range flatten(once) {
 			for _, verb := range []string{"%v", "%+v", "%#v"} {
-				require.False(t, redact.Contains(printed(verb, reached), secret), "%s %T %v", verb, reached, reached)
+				require.False(t, redact.Contains(printed(verb, e), secret), "%s %T %v", verb, e, e)
 			}
 		}
 	})
@@ -110,8 +111,8 @@ func FuzzArbitraryErrors(f *testing.F) {
 
 var quoteOrAddress = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\)\(0x[0-9a-f]+`)
 
-// printed is what a verb makes of an error, without the addresses that stand in no quotes: they
-// are chance.
+// printed formats an error without pointer addresses, unless they are in quotes. An address may
+// contain the secret by chance.
 func printed(verb string, err error) string {
 	return quoteOrAddress.ReplaceAllStringFunc(fmt.Sprintf(verb, err), func(match string) string {
 		if match[0] == '"' {
@@ -121,17 +122,17 @@ func printed(verb string, err error) string {
 	})
 }
 
-// everything is the error and what errors.As could hand out of it.
-func everything(err error) []error {
+// flatten returns err and every error that errors.As could reach.
+func flatten(err error) []error {
 	all := []error{err}
-	switch wrapped := err.(type) {
+	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:
-		if next := wrapped.Unwrap(); next != nil {
-			all = append(all, everything(next)...)
+		if wrapped := wrapper.Unwrap(); wrapped != nil {
+			all = append(all, flatten(wrapped)...)
 		}
 	case interface{ Unwrap() []error }:
-		for _, next := range wrapped.Unwrap() {
-			all = append(all, everything(next)...)
+		for _, wrapped := range wrapper.Unwrap() {
+			all = append(all, flatten(wrapped)...)
 		}
 	}
 	return all

@@ -1,25 +1,33 @@
 package redact
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 )
 
-// Mask stands in the place of what must not be shown.
+// Mask is written instead of a value that must not be shown.
 const Mask = "[redacted]"
 
-// Private is embedded in every type that holds personal data: fmt, slog and the encoders
-// of JSON, XML and YAML show a mask, also inside of other values. (fmt walks past the mask
-// of a value in an unexported field; hold a pointer there.) Code that means to show or
-// store a value names the field.
+// ErrEncode is returned when personal data is encoded. A mask in a database would be silent
+// data loss.
+var ErrEncode = errors.New("identomat: personal data is not encoded: store Raw of the response, " +
+	"or copy the fields that you need; do not embed the type in a struct that you encode")
+
+// Private is embedded in every type that holds personal data. fmt and slog show a mask, and
+// encoding/json, encoding/gob, encoding/xml and YAML return [ErrEncode], also for a value
+// inside another. (fmt reaches past methods into an unexported field; hold a pointer there.)
 type Private struct{}
 
-// Format writes the mask under every verb.
+// Format writes a mask under every verb.
 func (Private) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 
-// LogValue is the mask.
+// LogValue returns a mask.
 func (Private) LogValue() slog.Value { return slog.StringValue(Mask) }
 
-// MarshalText is the mask.
-func (Private) MarshalText() ([]byte, error) { return []byte(Mask), nil }
+// MarshalText returns ErrEncode.
+func (Private) MarshalText() ([]byte, error) { return nil, ErrEncode }
+
+// GobEncode returns ErrEncode.
+func (Private) GobEncode() ([]byte, error) { return nil, ErrEncode }

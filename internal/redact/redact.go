@@ -1,5 +1,6 @@
-// Package redact keeps secrets out of texts: a holder that cannot be printed, and a
-// look at errors by known value, because a secret can turn up under any name.
+// Package redact keeps secrets out of logs and error texts. Secret and Private mask values that
+// are known to be secret. Error searches errors for the values themselves, because a secret
+// may occur anywhere in an error of another package.
 package redact
 
 import (
@@ -14,11 +15,11 @@ import (
 	"strings"
 )
 
-// Secret holds a string behind a function: no formatter, logger, encoder or
-// reflective dumper can reach it, even inside an unexported field.
+// Secret holds a string in a closure, where formatters, loggers, encoders and reflection
+// cannot reach it, even if the Secret is in an unexported field.
 type Secret struct{ reveal func() string }
 
-// NewSecret holds s.
+// NewSecret returns a Secret that holds s.
 func NewSecret(s string) Secret { return Secret{reveal: func() string { return s }} }
 
 // Reveal returns the secret, or "" for the zero Secret.
@@ -29,17 +30,17 @@ func (s Secret) Reveal() string {
 	return s.reveal()
 }
 
-// Format writes the mask under every verb.
+// Format writes a mask under every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(Mask)) }
 
-// LogValue is the mask.
+// LogValue returns a mask.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(Mask) }
 
-// MarshalJSON writes the mask.
+// MarshalJSON returns a mask.
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + Mask + `"`), nil }
 
-// Contains reports whether text shows one of the secrets, plain or in the spelling of a
-// URL, of JSON or of Go.
+// Contains reports whether text contains one of the secrets, either literally or as it is
+// escaped in a URL, in JSON or in Go.
 func Contains(text string, secrets ...string) bool {
 	for _, secret := range secrets {
 		if secret == "" {
@@ -60,30 +61,35 @@ func Contains(text string, secrets ...string) bool {
 	return false
 }
 
-// Error returns err itself when nothing that it can print holds a secret. Otherwise it
-// returns an error that withholds the whole text, because what repeats a secret has
-// repeated a request, and with it the rest of what was sent. A text that quotes something
-// loses what it quotes: net/http quotes replies that are not HTTP. Such errors still answer
-// [errors.Is], but no longer hand out what they wrap.
+// Error returns an error that prints none of the secrets.
+//
+// If neither err nor an error that it wraps contains a secret or a quotation mark, the result
+// is err itself. If one of them contains a secret, the whole text is withheld, because an
+// error that echoes one secret has probably echoed the whole request. Otherwise, everything
+// in quotes is removed from the text, because net/http quotes malformed responses, which may
+// contain personal data.
+//
+// In the last two cases, errors.Is still finds the errors that err wraps, but errors.As and
+// errors.Unwrap do not.
 func Error(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
-	if !shows(err, secrets) {
-		if !quotes(err) {
+	if !containsSecret(err, secrets) {
+		if !containsQuote(err) {
 			return err
 		}
-		// What is left of a text can meet and be a secret.
-		if text := withoutQuoted(err.Error()); !Contains(text, secrets...) {
+		// Removing quotes may join the text around them into a secret.
+		if text := removeQuoted(err.Error()); !Contains(text, secrets...) {
 			return &withheld{text: text, cause: func() error { return err }}
 		}
 	}
-	return &withheld{text: fmt.Sprintf("text withheld, it shows a secret (%T)", err), cause: func() error { return err }}
+	return &withheld{text: fmt.Sprintf("text withheld because it contains a secret (%T)", err), cause: func() error { return err }}
 }
 
-// withoutQuoted has dots in the place of what text quotes. A quote that is never closed
-// reaches to the end.
-func withoutQuoted(text string) string {
+// removeQuoted replaces everything in quotes, and the quotes, by "...". An unterminated quote
+// extends to the end of the text.
+func removeQuoted(text string) string {
 	var kept strings.Builder
 	for {
 		before, quoted, found := strings.Cut(text, `"`)
@@ -96,7 +102,7 @@ func withoutQuoted(text string) string {
 	}
 }
 
-// afterQuote is what follows the first quote that is not escaped.
+// afterQuote returns the text after the first quotation mark that is not escaped.
 func afterQuote(text string) string {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -109,20 +115,20 @@ func afterQuote(text string) string {
 	return ""
 }
 
-func quotes(err error) bool {
-	return reaches(err, func(err error) bool { return strings.Contains(err.Error(), `"`) })
+func containsQuote(err error) bool {
+	return anyInTree(err, func(err error) bool { return strings.Contains(err.Error(), `"`) })
 }
 
-func shows(err error, secrets []string) bool {
-	return reaches(err, func(err error) bool {
+func containsSecret(err error, secrets []string) bool {
+	return anyInTree(err, func(err error) bool {
 		return Contains(err.Error(), secrets...) || Contains(fmt.Sprintf("%+v", err), secrets...) ||
-			Contains(withoutAddresses(fmt.Sprintf("%#v", err)), secrets...)
+			Contains(removeAddresses(fmt.Sprintf("%#v", err)), secrets...)
 	})
 }
 
-// withoutAddresses leaves out where the pointers of a text in Go's spelling point to, as in
-// (*net.TCPAddr)(0xc000012345): four digits are there by chance.
-func withoutAddresses(text string) string {
+// removeAddresses removes pointer addresses from the output of %#v, as in
+// (*net.TCPAddr)(0xc000012345): an address may contain a short secret by chance.
+func removeAddresses(text string) string {
 	var kept strings.Builder
 	for text != "" {
 		if digits, found := strings.CutPrefix(text, ")(0x"); found {
@@ -131,7 +137,7 @@ func withoutAddresses(text string) string {
 			continue
 		}
 		rest := text[1:]
-		if text[0] == '"' {
+		if text[0] == '"' { // keep a quoted string as it is
 			rest = afterQuote(rest)
 		}
 		kept.WriteString(text[:len(text)-len(rest)])
@@ -140,24 +146,25 @@ func withoutAddresses(text string) string {
 	return kept.String()
 }
 
-// reaches asks of an error and of everything that it wraps, as far as that can be reached.
-func reaches(err error, is func(error) bool) bool {
-	if _, done := err.(*withheld); err == nil || done {
+// anyInTree reports whether match is true for err or for an error that it wraps. An error that
+// has been redacted already matches nothing.
+func anyInTree(err error, match func(error) bool) bool {
+	if _, redacted := err.(*withheld); err == nil || redacted {
 		return false
 	}
-	if is(err) {
+	if match(err) {
 		return true
 	}
-	switch wrapped := err.(type) {
+	switch wrapper := err.(type) {
 	case interface{ Unwrap() error }:
-		return reaches(wrapped.Unwrap(), is)
+		return anyInTree(wrapper.Unwrap(), match)
 	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(wrapped.Unwrap(), func(next error) bool { return reaches(next, is) })
+		return slices.ContainsFunc(wrapper.Unwrap(), func(wrapped error) bool { return anyInTree(wrapped, match) })
 	}
 	return false
 }
 
-// withheld holds its cause behind a function for the reason that Secret does.
+// withheld is a redacted error. It holds its cause in a closure for the same reason as Secret.
 type withheld struct {
 	text  string
 	cause func() error
@@ -165,13 +172,13 @@ type withheld struct {
 
 func (e *withheld) Error() string { return e.text }
 
-// Format writes Error under every verb: what Go's spelling makes of a text can be a secret.
+// Format writes the text under every verb. Escaping, as by %q, could turn it into a secret.
 func (e *withheld) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.text) }
 
-// Is answers for the cause.
+// Is reports whether the cause is target.
 func (e *withheld) Is(target error) bool { return errors.Is(e.cause(), target) }
 
-// Timeout keeps the question of net.Error answered.
+// Timeout reports whether the cause is a timeout, as for a net.Error.
 func (e *withheld) Timeout() bool {
 	var t interface{ Timeout() bool }
 	return errors.As(e.cause(), &t) && t.Timeout()

@@ -25,7 +25,7 @@ type holder struct {
 	Shown  redact.Secret
 }
 
-func TestSecretIsPrintedByNothing(t *testing.T) {
+func TestSecretIsMasked(t *testing.T) {
 	h := holder{hidden: redact.NewSecret(key), Shown: redact.NewSecret(key)}
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "h", h, "s", h.Shown)
@@ -42,7 +42,7 @@ func TestSecretIsPrintedByNothing(t *testing.T) {
 	assert.Empty(t, redact.Secret{}.Reveal())
 }
 
-func TestContainsFindsASecretInEverySpelling(t *testing.T) {
+func TestContainsFindsEscapedSecret(t *testing.T) {
 	asJSON, err := json.Marshal(key)
 	require.NoError(t, err)
 	for _, spelling := range []string{key, url.QueryEscape(key), url.PathEscape(key), string(asJSON), fmt.Sprintf("%q", key)} {
@@ -51,24 +51,24 @@ func TestContainsFindsASecretInEverySpelling(t *testing.T) {
 	assert.False(t, redact.Contains("nothing here", key, ""))
 }
 
-func TestErrorKeepsACleanErrorAsItIs(t *testing.T) {
+func TestErrorReturnsCleanErrorUnchanged(t *testing.T) {
 	err := fmt.Errorf("read: %w", io.ErrUnexpectedEOF)
 	assert.Same(t, err, redact.Error(err, key))
 	assert.NoError(t, redact.Error(nil, key))
 }
 
-func TestErrorHidesASecretAnywhereInTheChain(t *testing.T) {
+func TestErrorFindsSecretInWrappedError(t *testing.T) {
 	inner := &url.Error{Op: "Post", URL: "https://a.example/?x=" + url.QueryEscape(key), Err: io.ErrUnexpectedEOF}
 	for _, err := range []error{inner, fmt.Errorf("call: %w", inner), errors.Join(io.EOF, inner), quiet{inner}} {
 		got := redact.Error(err, key)
 		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", got, got, got), "k-9")
 		require.ErrorIs(t, got, io.ErrUnexpectedEOF)
-		var handedOut *url.Error
-		assert.NotErrorAs(t, got, &handedOut)
+		var urlErr *url.Error
+		assert.NotErrorAs(t, got, &urlErr)
 	}
 }
 
-func TestAnAddressInMemoryIsNotTakenForASecret(t *testing.T) {
+func TestErrorIgnoresPointerAddresses(t *testing.T) {
 	inner := errors.New("connection refused")
 	digits := strings.TrimPrefix(fmt.Sprintf("%p", inner), "0x")
 	for _, err := range []error{&net.OpError{Op: "dial", Err: inner}, fmt.Errorf("call: %w", inner), fields{"text", inner}} {
@@ -83,22 +83,22 @@ func TestAnAddressInMemoryIsNotTakenForASecret(t *testing.T) {
 	}
 }
 
-func TestErrorHidesWhatAnErrorInsideAQuietOneQuotes(t *testing.T) {
+func TestErrorFindsQuoteInWrappedError(t *testing.T) {
 	quoting := fmt.Errorf("malformed HTTP status code %q: %w", "John", io.EOF)
 	for _, err := range []error{errors.Join(quiet{quoting}, io.EOF), quiet{errors.Join(quiet{quoting})}} {
 		got := redact.Error(err, key)
 		require.ErrorIs(t, got, io.EOF)
 		assert.Nil(t, errors.Unwrap(got))
-		_, list := got.(interface{ Unwrap() []error })
-		assert.False(t, list, "what quotes is out of reach")
+		_, isList := got.(interface{ Unwrap() []error })
+		assert.False(t, isList, "the quoting error must not be reachable")
 	}
 }
 
-func TestWhatIsLeftOfAQuotingTextIsNoSecret(t *testing.T) {
+func TestErrorRemainingTextIsNotSecret(t *testing.T) {
 	assert.NotContains(t, redact.Error(errors.New(`key a"b"c`), "a...c").Error(), "a...c")
 }
 
-func TestWhatIsQuotedIsLeftOutToItsEnd(t *testing.T) {
+func TestErrorRemovesQuotedText(t *testing.T) {
 	for text, want := range map[string]string{
 		`got "John", want "Jane" here`: "got ..., want ... here",
 		`got "Jo\"hn\\" here`:          "got ... here",
@@ -113,7 +113,7 @@ func TestWhatIsQuotedIsLeftOutToItsEnd(t *testing.T) {
 	}
 }
 
-// quiet prints nothing of what it wraps.
+// quiet is an error whose text omits the error that it wraps.
 type quiet struct{ cause error }
 
 func (quiet) Error() string              { return "quiet" }
@@ -126,8 +126,8 @@ func FuzzErrorShowsNoSecretAndStaysTheSame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, secret string) {
 		once := redact.Error(fmt.Errorf("%s: %w", text, io.EOF), secret)
 		require.ErrorIs(t, once, io.EOF)
-		if strings.Contains("text withheld, it shows a secret (*fmt.wrapError)...: EOF", secret) {
-			return // a word of our own, or of the cause
+		if strings.Contains("text withheld because it contains a secret (*fmt.wrapError)...: EOF", secret) {
+			return // part of the text of every redacted error
 		}
 		assert.False(t, redact.Contains(once.Error(), secret))
 		assert.Same(t, once, redact.Error(once, secret))

@@ -1,9 +1,9 @@
-// Command api keeps api.txt, the exported API of every importable package, one declaration
-// a line. A change of the API is a change of that file, which a reviewer sees. From the root
-// of the repository:
+// Command api maintains api.txt, which lists the exported API of every importable package, one
+// declaration per line. An API change therefore shows up in the diff that a reviewer reads. Run
+// it from the root of the repository:
 //
 //	go run ./tools/api          # writes api.txt
-//	go run ./tools/api -check   # fails if api.txt is not what the code says
+//	go run ./tools/api -check   # fails if api.txt does not match the code
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 const file = "api.txt"
 
 func main() {
-	check := flag.Bool("check", false, "compare instead of writing")
+	check := flag.Bool("check", false, "compare api.txt with the code instead of writing it")
 	flag.Parse()
 	if err := run(*check); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -46,23 +46,22 @@ func run(check bool) error {
 	if string(written) == api {
 		return nil
 	}
-	was, is := strings.Split(string(written), "\n"), strings.Split(api, "\n")
+	before, after := strings.Split(string(written), "\n"), strings.Split(api, "\n")
 	var b strings.Builder
-	for _, line := range was {
-		if !slices.Contains(is, line) {
+	for _, line := range before {
+		if !slices.Contains(after, line) {
 			fmt.Fprintln(&b, "-", line)
 		}
 	}
-	for _, line := range is {
-		if !slices.Contains(was, line) {
+	for _, line := range after {
+		if !slices.Contains(before, line) {
 			fmt.Fprintln(&b, "+", line)
 		}
 	}
-	return errors.New(b.String() + "the exported API has changed: if that is meant, go run ./tools/api")
+	return errors.New(b.String() + "the exported API has changed; if this is intended, update api.txt: go run ./tools/api")
 }
 
-// listing is the API of the packages of the module in the working directory that others
-// can import.
+// listing returns the API of the importable packages of the module in the working directory.
 func listing() (string, error) {
 	exports, err := goList("-deps", "-export", "-f", "{{.ImportPath}} {{.Export}}", "./...")
 	if err != nil {
@@ -121,8 +120,8 @@ func declarations(p *types.Package) (lines []string) {
 	return lines
 }
 
-// typeLines are the type, its exported fields, and every method that it has, whoever it has
-// it from.
+// typeLines lists a type with its exported fields and all its exported methods, promoted methods
+// included.
 func typeLines(o *types.TypeName, local types.Qualifier) []string {
 	if o.IsAlias() {
 		return []string{types.ObjectString(o, local)}
@@ -136,7 +135,7 @@ func typeLines(o *types.TypeName, local types.Qualifier) []string {
 		lines = append(lines, "type "+name+" interface")
 		for m := range u.Methods() {
 			if !m.Exported() {
-				lines = append(lines, "type "+name+" interface, with methods of its own package")
+				lines = append(lines, "type "+name+" interface, with unexported methods")
 				break
 			}
 		}
@@ -144,11 +143,11 @@ func typeLines(o *types.TypeName, local types.Qualifier) []string {
 		lines = append(lines, "type "+name+" "+types.TypeString(u, local))
 	}
 	value := types.NewMethodSet(o.Type())
-	of := o.Type()
-	if !types.IsInterface(of) {
-		of = types.NewPointer(of)
+	full := o.Type() // the type whose method set includes the pointer methods
+	if !types.IsInterface(full) {
+		full = types.NewPointer(full)
 	}
-	for selection := range types.NewMethodSet(of).Methods() {
+	for selection := range types.NewMethodSet(full).Methods() {
 		m := selection.Obj()
 		if !m.Exported() {
 			continue
@@ -163,8 +162,8 @@ func typeLines(o *types.TypeName, local types.Qualifier) []string {
 	return lines
 }
 
-// fieldLines are the exported fields, also those of embedded types that are not exported,
-// with their tags: they are the names on the wire.
+// fieldLines lists the exported fields, including those promoted from unexported embedded
+// structs. It includes the struct tags because they hold the names on the wire.
 func fieldLines(owner string, s *types.Struct, local types.Qualifier) (lines []string) {
 	for i := range s.NumFields() {
 		f := s.Field(i)

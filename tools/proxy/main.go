@@ -1,11 +1,12 @@
-// Command proxy writes a module proxy that serves this checkout, uncommitted changes included,
-// so that go get can be tried before a version is published. It fails if the module could not
-// be published as it is. From the root of the repository:
+// Command proxy writes a file-based module proxy that serves this checkout, including uncommitted
+// changes, so that go get can be tested before a version is published. It fails if the module
+// cannot be published in its current state. Run it from the root of the repository:
 //
 //	go run ./tools/proxy /tmp/proxy v0.0.0-try
 //
-// Then GOPROXY begins with file:///tmp/proxy, and GONOSUMDB names the module. Give GOMODCACHE a
-// folder of its own: a module cache believes for good what it has been served once.
+// To use the proxy, put file:///tmp/proxy first in GOPROXY and add the module to GONOSUMDB. Set
+// GOMODCACHE to a separate directory, because a module cache never refreshes a version that it
+// already holds.
 package main
 
 import (
@@ -32,7 +33,7 @@ func main() {
 	}
 }
 
-// write lays the module out as `go help goproxy` says.
+// write lays out the module in the format that `go help goproxy` describes.
 func write(dir, version string) error {
 	gomod, err := os.ReadFile("go.mod")
 	if err != nil {
@@ -58,7 +59,7 @@ func write(dir, version string) error {
 	if err != nil {
 		return err
 	}
-	// The modules in folders of this one are left out, and CheckZip complains if one is not.
+	// CreateFromDir skips nested modules, and CheckZip fails if it did not.
 	if err := errors.Join(zip.CreateFromDir(archive, m, "."), archive.Close()); err != nil {
 		return err
 	}

@@ -1,9 +1,9 @@
 //go:build unix
 
-// Command readme follows the READMEs as a reader does: every command in them runs as it is
-// written there, and what it prints is looked at. A command that nothing here knows is a
-// failure, and so is one that is expected here and in no README any more. From the root of the
-// repository, with bash, curl, pgrep and a free port 8080:
+// Command readme runs every command of the READMEs exactly as written and checks the output. It
+// fails if a README contains a command that the table below does not list, or if a README no
+// longer contains a command that the table lists. It needs bash, curl, pgrep and a free port 8080.
+// Run it from the root of the repository:
 //
 //	go run ./tools/readme
 package main
@@ -25,19 +25,19 @@ import (
 	"time"
 )
 
-// A command is one of a document, or several, that begin with these words and are tried in this way.
+// A command says how to run the commands of a document that begin with prefix.
 type command struct {
-	words string
-	try   func(ctx context.Context, r *reader, command string) error
+	prefix string
+	run    func(ctx context.Context, r *reader, command string) error
 }
 
-// documents are the READMEs with their commands, in the order in which they run.
+// documents lists the READMEs and their commands in the order in which they run.
 var documents = []struct {
 	name     string
 	commands []command
 }{
 	{"README.md", []command{
-		{"go test -race work", leave},
+		{"go test -race work", skip},
 		{"go run ./examples/quickstart", prints(`^  http://127\.0\.0\.1:\d+/\?session_token=\w+$`, `^Outcome    approved$`)},
 		{"go run ./examples/batch", prints(`^\d+ of 10000 sessions are in the journal`, `^ +\d+ approved$`)},
 		{"go run ./examples/otel", prints(`^onboard .* span \w+$`, `^identomat\.client\.attempt\.duration \(s\)$`)},
@@ -50,13 +50,13 @@ var documents = []struct {
 	}},
 	{"cmd/identomat-sandbox/README.md", []command{
 		{"go run ./cmd/identomat-sandbox ", startSandbox},
-		{"export ", paste},
+		{"export ", checkExports},
 		{"token=$(curl ", prints(`"result": ?"rejected"`, `"reject_reason": ?\{[^}]*"face_mismatch"`)},
 	}},
 	{"examples/webapp/README.md", []command{
 		{"go run ./examples/webapp", signIn},
 		{"go get ", copyOut},
-		{"go test -race ./examples/webapp/...", leave},
+		{"go test -race ./examples/webapp/...", skip},
 	}},
 }
 
@@ -65,38 +65,38 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Minute)
 	defer cancel()
-	if err := follow(ctx); err != nil {
+	if err := checkAll(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "readme:", err)
 		os.Exit(1)
 	}
 }
 
-func follow(ctx context.Context) error {
+func checkAll(ctx context.Context) error {
 	found, err := filepath.Glob("*/*/README.md")
 	if err != nil {
 		return err
 	}
 	for _, document := range documents {
-		if err := read(ctx, document.name, document.commands); err != nil {
+		if err := check(ctx, document.name, document.commands); err != nil {
 			return fmt.Errorf("%s: %w", document.name, err)
 		}
 		found = slices.DeleteFunc(found, func(name string) bool { return name == document.name })
 	}
 	if len(found) > 0 {
-		return fmt.Errorf("nothing follows %q", found)
+		return fmt.Errorf("no commands are defined for %q", found)
 	}
 	return nil
 }
 
-func read(ctx context.Context, document string, commands []command) (err error) {
+func check(ctx context.Context, document string, commands []command) (err error) {
 	text, err := os.ReadFile(document)
 	if err != nil {
 		return err
 	}
 	written := commandsOf(string(text))
 	for _, w := range written {
-		if !slices.ContainsFunc(commands, func(c command) bool { return strings.HasPrefix(w, c.words) }) {
-			return fmt.Errorf("nothing is known about the command %q", w)
+		if !slices.ContainsFunc(commands, func(c command) bool { return strings.HasPrefix(w, c.prefix) }) {
+			return fmt.Errorf("unknown command %q", w)
 		}
 	}
 	temp, err := os.MkdirTemp("", "readme-")
@@ -104,21 +104,21 @@ func read(ctx context.Context, document string, commands []command) (err error) 
 		return err
 	}
 	r := &reader{temp: temp}
-	defer func() { err = errors.Join(err, r.leave()) }()
+	defer func() { err = errors.Join(err, r.close()) }()
 	for _, c := range commands {
 		found := false
 		for _, w := range written {
-			if !strings.HasPrefix(w, c.words) {
+			if !strings.HasPrefix(w, c.prefix) {
 				continue
 			}
 			found = true
 			fmt.Printf("\n%s $ %s\n", document, w)
-			if err := c.try(ctx, r, w); err != nil {
+			if err := c.run(ctx, r, w); err != nil {
 				return fmt.Errorf("%s\n%w", w, err)
 			}
 		}
 		if !found {
-			return fmt.Errorf("there is no command %q any more", c.words)
+			return fmt.Errorf("the document no longer has a command %q", c.prefix)
 		}
 	}
 	return r.stopSandbox()
@@ -129,8 +129,8 @@ var (
 	inline = regexp.MustCompile("`(go [a-z]+ [^`]+)`")
 )
 
-// commandsOf are the blocks of shell of a document, the whole programs, and the commands of go in
-// its sentences and tables, each of them once.
+// commandsOf returns the shell blocks of a document, its complete Go programs, and the go commands
+// in its text and tables, without duplicates.
 func commandsOf(text string) (commands []string) {
 	for _, match := range block.FindAllStringSubmatch(text, -1) {
 		if match[1] == "sh" || strings.HasPrefix(match[2], "package main\n") {
@@ -144,14 +144,14 @@ func commandsOf(text string) (commands []string) {
 	return slices.Compact(commands)
 }
 
-// leave leaves a command to the step test, which takes its own from the README and runs the tests
-// of every module with it.
-func leave(context.Context, *reader, string) error {
-	fmt.Println("left to the step test")
+// skip does not run the command: .ci/run test takes the test command from the README and runs the
+// tests of every module.
+func skip(context.Context, *reader, string) error {
+	fmt.Println("skipped: .ci/run test runs the tests")
 	return nil
 }
 
-// prints runs a command, which prints lines like these.
+// prints runs a command and checks that its output has a line that matches each pattern.
 func prints(patterns ...string) func(context.Context, *reader, string) error {
 	return func(ctx context.Context, r *reader, command string) error {
 		p, err := r.start(ctx, command)
@@ -163,14 +163,14 @@ func prints(patterns ...string) func(context.Context, *reader, string) error {
 		}
 		for _, pattern := range patterns {
 			if !regexp.MustCompile("(?m)" + pattern).MatchString(p.printed) {
-				return fmt.Errorf("it printed nothing like %s", pattern)
+				return fmt.Errorf("no line of the output matches %s", pattern)
 			}
 		}
 		return nil
 	}
 }
 
-// signIn opens the address that the web application prints.
+// signIn starts the web application and fetches the address that it prints.
 func signIn(ctx context.Context, r *reader, command string) error {
 	p, err := r.start(ctx, command)
 	if err != nil {
@@ -186,8 +186,8 @@ func signIn(ctx context.Context, r *reader, command string) error {
 	return p.interrupt()
 }
 
-// startSandbox starts the sandbox for the rest of the document, and takes over what it prints to
-// be pasted.
+// startSandbox starts the sandbox, which runs until the end of the document, and adds the exports
+// that it prints to the commands that follow.
 func startSandbox(ctx context.Context, r *reader, command string) (err error) {
 	if r.sandbox, err = r.start(ctx, command); err != nil {
 		return err
@@ -197,28 +197,28 @@ func startSandbox(ctx context.Context, r *reader, command string) (err error) {
 	}
 	for line := range strings.Lines(r.sandbox.printed) {
 		if strings.HasPrefix(line, "export ") {
-			r.pasted += line
+			r.exports += line
 		}
 	}
 	return nil
 }
 
-// paste compares what the document says that the sandbox prints.
-func paste(_ context.Context, r *reader, exports string) error {
+// checkExports checks that the sandbox printed the exports that the document shows.
+func checkExports(_ context.Context, r *reader, exports string) error {
 	for line := range strings.Lines(exports) {
-		beginning, _, _ := strings.Cut(line, " #")
-		beginning, _, open := strings.Cut(strings.TrimSpace(beginning), "…")
-		if !open {
-			beginning += "\n"
+		prefix, _, _ := strings.Cut(line, " #")
+		prefix, _, elided := strings.Cut(strings.TrimSpace(prefix), "…")
+		if !elided {
+			prefix += "\n"
 		}
-		if !strings.Contains("\n"+r.pasted, "\n"+beginning) {
-			return fmt.Errorf("the sandbox printed no %q but\n%s", beginning, r.pasted)
+		if !strings.Contains("\n"+r.exports, "\n"+prefix) {
+			return fmt.Errorf("the sandbox did not print %q; it printed\n%s", prefix, r.exports)
 		}
 	}
 	return nil
 }
 
-// goGet gets the module into an empty one, as a stranger does.
+// goGet adds the SDK to a new, empty module, as a first-time user does.
 func goGet(ctx context.Context, r *reader, command string) error {
 	if err := r.moveOut(ctx, `mkdir "$1"`); err != nil {
 		return err
@@ -226,8 +226,8 @@ func goGet(ctx context.Context, r *reader, command string) error {
 	return prints()(ctx, r, "go mod init example.com/kyc\n"+command)
 }
 
-// copyOut gets the module into the copy of the web application, made as its README says. That
-// every package is found has to do: to compile SQLite once more takes a minute.
+// copyOut copies the web application as its README describes and adds the SDK to the copy. It only
+// checks that every package resolves, because compiling SQLite again takes a minute.
 func copyOut(ctx context.Context, r *reader, command string) error {
 	if err := r.moveOut(ctx, `cp -R examples/webapp "$1"
 		rm "$1/browser_test.go"
@@ -237,7 +237,7 @@ func copyOut(ctx context.Context, r *reader, command string) error {
 	return prints()(ctx, r, command+"\ngo list -deps -test ./... >/dev/null")
 }
 
-// integrate runs the program with the sandbox, and lets the customer pass.
+// integrate runs the program against the sandbox and approves the customer's session.
 func integrate(ctx context.Context, r *reader, program string) error {
 	if err := os.WriteFile(filepath.Join(r.dir, "main.go"), []byte(program), 0o644); err != nil {
 		return err
@@ -259,23 +259,23 @@ func integrate(ctx context.Context, r *reader, program string) error {
 	return p.end()
 }
 
-// A reader has a terminal, and a second one for the sandbox.
+// A reader runs the commands of one document, with the sandbox beside them.
 type reader struct {
-	temp    string // a folder of the reader's own
-	dir     string // where the commands run; empty at the root of the repository
-	pasted  string // what was pasted into the terminal
+	temp    string // a temporary directory of this reader
+	dir     string // where the commands run; empty for the root of the repository
+	exports string // shell commands to run before each command
 	sandbox *process
 	started []*process
 }
 
 func (r *reader) start(ctx context.Context, command string) (*process, error) {
-	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", r.pasted+command)
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", r.exports+command)
 	cmd.Dir, cmd.Stderr = r.dir, os.Stderr
-	// Nothing that runs here may meet an account of whoever runs it.
+	// The commands must not use the accounts of whoever runs this program.
 	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(variable string) bool {
 		return strings.HasPrefix(variable, "IDENTOMAT_") || strings.HasPrefix(variable, "IDENFY_")
 	})
-	// What go run has started does not end with it, but with the process group.
+	// Killing go run does not kill the program that it started, so kill the process group.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.StdoutPipe()
@@ -290,9 +290,9 @@ func (r *reader) start(ctx context.Context, command string) (*process, error) {
 	return p, nil
 }
 
-// moveOut leaves the repository for a folder that the script makes of $1. There the module comes
-// from a proxy that serves this checkout, into a module cache that is empty; what the one of this
-// machine holds need not be fetched again.
+// moveOut runs the script, which creates the directory $1 outside the repository, and makes the
+// later commands run there. They get the SDK from a proxy that serves this checkout, with an empty
+// module cache. Other modules come from the download cache of this machine if it has them.
 func (r *reader) moveOut(ctx context.Context, script string) error {
 	dir := filepath.Join(r.temp, "kyc")
 	proxy := fmt.Sprintf("go run ./tools/proxy '%s/proxy' v0.0.0-readme\nset -- '%s'\n", r.temp, dir)
@@ -300,7 +300,7 @@ func (r *reader) moveOut(ctx context.Context, script string) error {
 		return err
 	}
 	r.dir = dir
-	r.pasted += fmt.Sprintf(`
+	r.exports += fmt.Sprintf(`
 		export GOPROXY="file://%[1]s/proxy,file://$(go env GOMODCACHE)/cache/download,$(go env GOPROXY)"
 		export GOMODCACHE="%[1]s/modules" GOFLAGS="${GOFLAGS:-} -modcacherw"
 		export GONOSUMDB="github.com/identomat-go/*" GOWORK=off
@@ -315,8 +315,8 @@ func (r *reader) stopSandbox() error {
 	return r.sandbox.interrupt()
 }
 
-// leave ends what a failure left running, and removes the folder.
-func (r *reader) leave() error {
+// close kills the processes that a failure left running and removes the temporary directory.
+func (r *reader) close() error {
 	for _, p := range r.started {
 		if !p.ended {
 			_ = p.cmd.Cancel()
@@ -334,7 +334,7 @@ type process struct {
 	ended   bool
 }
 
-// until waits for a line like this, and returns its submatches.
+// until waits for a line that matches the pattern and returns the submatches.
 func (p *process) until(pattern string) ([]string, error) {
 	re := regexp.MustCompile(pattern)
 	for p.next() {
@@ -342,7 +342,7 @@ func (p *process) until(pattern string) ([]string, error) {
 			return match, nil
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("it printed nothing like %s", pattern), p.end())
+	return nil, errors.Join(fmt.Errorf("no line of the output matches %s", pattern), p.end())
 }
 
 func (p *process) next() bool {
@@ -354,7 +354,8 @@ func (p *process) next() bool {
 	return true
 }
 
-// end waits for the end of the process and of its children, and is an error if it failed.
+// end waits until the process and its children have ended, and returns an error if the process
+// failed.
 func (p *process) end() error {
 	for p.next() {
 	}
@@ -365,8 +366,8 @@ func (p *process) end() error {
 	return nil
 }
 
-// interrupt sends an interrupt to the server alone, which has no children and ends well then. The
-// one of Ctrl-C reaches go run, too, and makes it fail whatever its program does.
+// interrupt sends an interrupt to the server only, which is the process without children. Ctrl-C
+// also interrupts go run, which then fails even if its program exits with status 0.
 func (p *process) interrupt() error {
 	pid := p.cmd.Process.Pid
 	for {
@@ -384,7 +385,7 @@ func (p *process) interrupt() error {
 		return err
 	}
 	if err := p.end(); err != nil {
-		return fmt.Errorf("%s, after an interrupt: %w", p.cmd.Args[len(p.cmd.Args)-1], err)
+		return fmt.Errorf("%s: after an interrupt: %w", p.cmd.Args[len(p.cmd.Args)-1], err)
 	}
 	return nil
 }

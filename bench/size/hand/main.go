@@ -1,5 +1,5 @@
-// Command hand begins a session and reads its result with net/http and encoding/json alone:
-// what a binary weighs without the SDK. It is built by .ci/cost and not run.
+// Command hand begins a session and reads its result with only net/http and encoding/json. Its
+// binary is the baseline for what the SDK adds. .ci/cost builds it and never runs it.
 package main
 
 import (

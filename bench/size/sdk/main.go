@@ -1,5 +1,5 @@
-// Command sdk begins a session and reads its result with the SDK, as the command hand does
-// without. It is built by .ci/cost and not run.
+// Command sdk does the same work as command hand, but with the SDK. .ci/cost builds it and never
+// runs it.
 package main
 
 import (

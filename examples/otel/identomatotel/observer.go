@@ -1,8 +1,8 @@
-// Package identomatotel makes spans and metrics of the calls of an identomat.Client. Copy it
-// into your service.
+// Package identomatotel records the calls of an identomat.Client as OpenTelemetry spans and
+// metrics. Copy it into your service.
 //
-// Nothing is exported but the name of the operation, statuses, sizes, times and the SDK's
-// errors: no body, no URL and so no query, no token, no key.
+// It exports operation names, status codes, sizes, times and the SDK's errors. It exports no
+// bodies, URLs, tokens or keys.
 package identomatotel
 
 import (
@@ -21,31 +21,32 @@ import (
 
 const scope = "github.com/identomat-go/identomat/examples/otel/identomatotel"
 
-// OperationKey is the attribute that names the endpoint, such as result/. The semantic
-// conventions have none for it; their url.template would need the URL.
+// OperationKey is the attribute that names the endpoint, such as result/. The semantic conventions
+// define no attribute for it, and their url.template would need the URL.
 const OperationKey = attribute.Key("identomat.operation")
 
-// seconds are the bounds of the buckets of durations: those of the semantic conventions
-// for HTTP clients, and beyond them, because reading an image may take long.
-var seconds = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60}
+// durationBuckets are the bucket boundaries in seconds that the semantic conventions give for HTTP
+// clients, extended upward because reading an image may take long.
+var durationBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60}
 
-// Observer returns a function for [identomat.WithObserver]. For every attempt of a call it
-// makes a client span below the caller's span, and records
+// Observer returns a function for [identomat.WithObserver]. For every attempt of a call, the
+// function creates a client span as a child of the caller's span and records these metrics:
 //
 //   - identomat.client.attempt.duration, a histogram in seconds
-//   - identomat.client.retries, the number of attempts that another one follows
-//   - identomat.client.io, the bytes of bodies, by network.io.direction
+//   - identomat.client.retries, the number of attempts that were followed by a retry
+//   - identomat.client.io, the bytes of request and response bodies, by network.io.direction
 //
-// The metrics are told apart by operation and, for the histogram, by status and error.type.
+// All metrics have the operation as an attribute; the histogram also has the status code and
+// error.type.
 func Observer(tracers trace.TracerProvider, meters metric.MeterProvider) (func(identomat.Event), error) {
 	tracer := tracers.Tracer(scope, trace.WithInstrumentationVersion(identomat.Version), trace.WithSchemaURL(semconv.SchemaURL))
 	meter := meters.Meter(scope, metric.WithInstrumentationVersion(identomat.Version), metric.WithSchemaURL(semconv.SchemaURL))
 	durations, err1 := meter.Float64Histogram("identomat.client.attempt.duration", metric.WithUnit("s"),
-		metric.WithDescription("Duration of an attempt of a call."), metric.WithExplicitBucketBoundaries(seconds...))
+		metric.WithDescription("Duration of an attempt of a call."), metric.WithExplicitBucketBoundaries(durationBuckets...))
 	retries, err2 := meter.Int64Counter("identomat.client.retries", metric.WithUnit("{retry}"),
-		metric.WithDescription("Attempts that were followed by another one."))
+		metric.WithDescription("Attempts that were followed by a retry."))
 	traffic, err3 := meter.Int64Counter("identomat.client.io", metric.WithUnit("By"),
-		metric.WithDescription("Bytes of the bodies of requests and replies."))
+		metric.WithDescription("Bytes of request and response bodies."))
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, fmt.Errorf("identomatotel: %w", err)
 	}
@@ -68,8 +69,8 @@ func Observer(tracers trace.TracerProvider, meters metric.MeterProvider) (func(i
 	}, nil
 }
 
-// record makes the span afterwards, with the times of the attempt. So the service is not
-// sent a traceparent header, and learns nothing about your traces.
+// record creates the span after the attempt, with the times of the attempt. The requests therefore
+// carry no traceparent header, and the service learns nothing about your traces.
 func record(tracer trace.Tracer, e identomat.Event, outcome []attribute.KeyValue) {
 	end := e.Start.Add(e.Duration)
 	_, span := tracer.Start(e.Context, "identomat "+e.Operation, trace.WithSpanKind(trace.SpanKindClient),
@@ -82,7 +83,7 @@ func record(tracer trace.Tracer, e identomat.Event, outcome []attribute.KeyValue
 		span.SetAttributes(semconv.HTTPRequestResendCount(e.Attempt - 1))
 	}
 	if e.Err != nil {
-		// The SDK's errors hold nothing of what was sent or received.
+		// The SDK's errors hold no data that was sent or received.
 		span.SetStatus(codes.Error, e.Err.Error())
 	}
 	if e.WillRetry {
@@ -92,22 +93,22 @@ func record(tracer trace.Tracer, e identomat.Event, outcome []attribute.KeyValue
 	span.End(trace.WithTimestamp(end))
 }
 
-// errorType has few values, as an attribute of a metric must.
+// errorType returns one of few values, because it becomes an attribute of a metric.
 func errorType(e identomat.Event) string {
-	var reply *identomat.APIError
-	var lost *identomat.TransportError
+	var apiErr *identomat.APIError
+	var sendErr *identomat.TransportError
 	switch {
 	case e.StatusCode >= 400:
 		return strconv.Itoa(e.StatusCode)
-	case errors.As(e.Err, &reply) && reply.Code != "":
-		return reply.Code // the service reports most errors with status 200
+	case errors.As(e.Err, &apiErr) && apiErr.Code != "":
+		return apiErr.Code // the service reports most errors with status 200
 	case errors.Is(e.Err, identomat.ErrUnexpectedResponse):
-		return "unexpected_reply"
+		return "unexpected_response"
 	case errors.Is(e.Err, identomat.ErrSignatureMismatch):
 		return "signature_mismatch"
-	case errors.As(e.Err, &lost) && lost.Timeout():
+	case errors.As(e.Err, &sendErr) && sendErr.Timeout():
 		return "timeout"
-	case errors.As(e.Err, &lost):
+	case errors.As(e.Err, &sendErr):
 		return "transport"
 	default:
 		return semconv.ErrorTypeOther.Value.AsString()

@@ -32,31 +32,33 @@ const (
 	token      = identomat.Token("k3v9q2m8x7c1b5n4z6a0s3d2f1g8h7j6l5p4o9i8")
 )
 
-// service answers one request after the other.
-type service []func(*http.Request) (*http.Response, error)
+type roundTrip func(*http.Request) (*http.Response, error)
 
-func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
+// script is a transport that handles each request with the next function.
+type script []roundTrip
+
+func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}
-	answer := (*s)[0]
+	next := (*s)[0]
 	*s = (*s)[1:]
-	return answer(r)
+	return next(r)
 }
 
-func reply(after time.Duration, status int, body string) func(*http.Request) (*http.Response, error) {
+func response(delay time.Duration, status int, body string) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
-		time.Sleep(after)
+		time.Sleep(delay)
 		header := http.Header{"Content-Type": {"application/json"}}
 		return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 	}
 }
 
-func breaks(*http.Request) (*http.Response, error) {
+func reset(*http.Request) (*http.Response, error) {
 	return nil, errors.New("connection reset by peer")
 }
 
-func hangs(r *http.Request) (*http.Response, error) {
+func hang(r *http.Request) (*http.Response, error) {
 	<-r.Context().Done()
 	return nil, r.Context().Err()
 }
@@ -68,13 +70,14 @@ type telemetry struct {
 	client  *identomat.Client
 }
 
-func observed(t *testing.T, answers ...func(*http.Request) (*http.Response, error)) telemetry {
+// newTelemetry returns an observed client whose requests the round trips handle in order.
+func newTelemetry(t *testing.T, roundTrips ...roundTrip) telemetry {
 	t.Helper()
 	o := telemetry{spans: tracetest.NewInMemoryExporter(), metrics: sdkmetric.NewManualReader()}
 	o.tracers = sdktrace.NewTracerProvider(sdktrace.WithSyncer(o.spans))
 	observe, err := identomatotel.Observer(o.tracers, sdkmetric.NewMeterProvider(sdkmetric.WithReader(o.metrics)))
 	require.NoError(t, err)
-	transport := service(answers)
+	transport := script(roundTrips)
 	o.client, err = identomat.NewClient(companyKey, identomat.WithObserver(observe),
 		identomat.WithAttemptTimeout(5*time.Second), identomat.WithHTTPClient(&http.Client{Transport: &transport}))
 	require.NoError(t, err)
@@ -95,17 +98,17 @@ func (o telemetry) collect(t *testing.T) map[string]metricdata.Aggregation {
 
 const approved = `{"result":"approved","person":{"first_name":"Wilhelmina","last_name":"Featherstone"}}`
 
-// sent is the size of company_key=…&session_token=….
-const sent = int64(len("company_key=") + len(companyKey) + len("&session_token=") + len(token))
+// bodySize is the size of the form company_key=…&session_token=….
+const bodySize = int64(len("company_key=") + len(companyKey) + len("&session_token=") + len(token))
 
-func TestEveryAttemptIsASpanBelowTheCallersSpan(t *testing.T) {
+func TestObserverCreatesChildSpanPerAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := observed(t, reply(250*time.Millisecond, 503, `overloaded`), reply(40*time.Millisecond, 200, approved))
+		o := newTelemetry(t, response(250*time.Millisecond, 503, `overloaded`), response(40*time.Millisecond, 200, approved))
 		ctx, caller := o.tracers.Tracer("bank").Start(t.Context(), "onboard")
-		begun := time.Now()
+		start := time.Now()
 		_, err := o.client.Sessions.Result(ctx, token)
 		require.NoError(t, err)
-		ended := time.Now()
+		end := time.Now()
 
 		spans := o.spans.GetSpans()
 		require.Len(t, spans, 2)
@@ -117,21 +120,22 @@ func TestEveryAttemptIsASpanBelowTheCallersSpan(t *testing.T) {
 			assert.Equal(t, caller.SpanContext().TraceID(), span.SpanContext.TraceID())
 			assert.Equal(t, identomat.Version, span.InstrumentationScope.Version)
 		}
-		assert.Equal(t, begun, first.StartTime)
-		assert.Equal(t, begun.Add(250*time.Millisecond), first.EndTime)
-		assert.Equal(t, ended.Add(-40*time.Millisecond), second.StartTime)
-		assert.Equal(t, ended, second.EndTime)
+		assert.Equal(t, start, first.StartTime)
+		assert.Equal(t, start.Add(250*time.Millisecond), first.EndTime)
+		assert.Equal(t, end.Add(-40*time.Millisecond), second.StartTime)
+		assert.Equal(t, end, second.EndTime)
 
 		assert.ElementsMatch(t, []attribute.KeyValue{
 			attribute.String("identomat.operation", "result/"),
 			attribute.String("http.request.method", "POST"),
 			attribute.Int("http.response.status_code", 503),
 			attribute.String("error.type", "503"),
-			attribute.Int64("http.request.body.size", sent),
+			attribute.Int64("http.request.body.size", bodySize),
 			attribute.Int("http.response.body.size", len("overloaded")),
 		}, first.Attributes)
 		assert.Equal(t, codes.Error, first.Status.Code)
-		assert.Contains(t, first.Status.Description, "identomat: result/: unexpected reply (HTTP 503")
+		assert.Contains(t, first.Status.Description, "identomat: result/: ")
+		assert.Contains(t, first.Status.Description, "HTTP 503")
 		require.Len(t, first.Events, 1)
 		assert.Equal(t, "retry", first.Events[0].Name)
 		assert.Equal(t, first.EndTime, first.Events[0].Time)
@@ -144,7 +148,7 @@ func TestEveryAttemptIsASpanBelowTheCallersSpan(t *testing.T) {
 			attribute.String("http.request.method", "POST"),
 			attribute.Int("http.response.status_code", 200),
 			attribute.Int("http.request.resend_count", 1),
-			attribute.Int64("http.request.body.size", sent),
+			attribute.Int64("http.request.body.size", bodySize),
 			attribute.Int("http.response.body.size", len(approved)),
 		}, second.Attributes)
 		assert.Equal(t, sdktrace.Status{Code: codes.Unset}, second.Status)
@@ -152,9 +156,9 @@ func TestEveryAttemptIsASpanBelowTheCallersSpan(t *testing.T) {
 	})
 }
 
-func TestDurationsRetriesAndBytesAreMeasured(t *testing.T) {
+func TestObserverRecordsMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := observed(t, reply(250*time.Millisecond, 503, `overloaded`), reply(40*time.Millisecond, 200, approved))
+		o := newTelemetry(t, response(250*time.Millisecond, 503, `overloaded`), response(40*time.Millisecond, 200, approved))
 		_, err := o.client.Sessions.Result(t.Context(), token)
 		require.NoError(t, err)
 
@@ -181,7 +185,7 @@ func TestDurationsRetriesAndBytesAreMeasured(t *testing.T) {
 			Attributes: attribute.NewSet(operation), Value: 1,
 		}), metrics["identomat.client.retries {retry}"], metricdatatest.IgnoreTimestamp())
 		metricdatatest.AssertAggregationsEqual(t, sum(metricdata.DataPoint[int64]{
-			Attributes: attribute.NewSet(operation, attribute.String("network.io.direction", "transmit")), Value: 2 * sent,
+			Attributes: attribute.NewSet(operation, attribute.String("network.io.direction", "transmit")), Value: 2 * bodySize,
 		}, metricdata.DataPoint[int64]{
 			Attributes: attribute.NewSet(operation, attribute.String("network.io.direction", "receive")),
 			Value:      int64(len("overloaded") + len(approved)),
@@ -189,7 +193,7 @@ func TestDurationsRetriesAndBytesAreMeasured(t *testing.T) {
 	})
 }
 
-func TestASpanEndsWithItsAttemptAlsoWhenItIsReportedLater(t *testing.T) {
+func TestSpanHasTimesOfAttempt(t *testing.T) {
 	spans := tracetest.NewInMemoryExporter()
 	observe, err := identomatotel.Observer(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)), sdkmetric.NewMeterProvider())
 	require.NoError(t, err)
@@ -200,21 +204,21 @@ func TestASpanEndsWithItsAttemptAlsoWhenItIsReportedLater(t *testing.T) {
 	assert.Equal(t, start.Add(80*time.Millisecond), spans.GetSpans()[0].EndTime)
 }
 
-func TestErrorsAreToldApart(t *testing.T) {
+func TestErrorType(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		answer func(*http.Request) (*http.Response, error)
-		want   string
+		name      string
+		roundTrip roundTrip
+		want      string
 	}{
-		{"an error of the service with status 200", reply(0, 200, `{"argumentError":"session-not-found"}`), "session-not-found"},
-		{"a login page", reply(0, 200, `<html>Please sign in</html>`), "unexpected_reply"},
-		{"a refusal by status", reply(0, 403, ``), "403"},
-		{"no reply in time", hangs, "timeout"},
-		{"a broken connection", breaks, "transport"},
+		{"service error with status 200", response(0, 200, `{"argumentError":"session-not-found"}`), "session-not-found"},
+		{"login page", response(0, 200, `<html>Please sign in</html>`), "unexpected_response"},
+		{"status 403", response(0, 403, ``), "403"},
+		{"timeout", hang, "timeout"},
+		{"connection reset", reset, "transport"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := observed(t, test.answer, test.answer, test.answer)
+				o := newTelemetry(t, test.roundTrip, test.roundTrip, test.roundTrip)
 				_, err := o.client.Sessions.Result(t.Context(), token)
 				require.Error(t, err)
 				spans := o.spans.GetSpans()
@@ -228,17 +232,17 @@ func TestErrorsAreToldApart(t *testing.T) {
 	}
 }
 
-func TestNothingOfTheRequestOrTheReplyIsExported(t *testing.T) {
+func TestObserverExportsNoRequestOrResponseData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const person = `{"first_name":"Wilhelmina","last_name":"Featherstone","document":"AB0002261"`
 		echo := func(r *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("proxy refused %s with key %s for Wilhelmina", r.URL, companyKey)
 		}
-		o := observed(t,
-			reply(0, 200, `"`+string(token)+`"`),
-			reply(0, 200, approved),
-			reply(0, 500, person),
-			reply(0, 200, `{"internalError":"no Wilhelmina Featherstone with `+companyKey+`"}`),
+		o := newTelemetry(t,
+			response(0, 200, `"`+string(token)+`"`),
+			response(0, 200, approved),
+			response(0, 500, person),
+			response(0, 200, `{"internalError":"no Wilhelmina Featherstone with `+companyKey+`"}`),
 			echo, echo, echo, echo, echo,
 		)
 		begin := identomat.BeginRequest{ClientUserID: "user-Wilhelmina", Name: "Wilhelmina Featherstone"}

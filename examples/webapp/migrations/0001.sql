@@ -1,8 +1,8 @@
--- What the bank must know of a verification, and no more: no name, no image, no result. Times
--- are milliseconds since 1970 in UTC.
+-- The tables hold only what the bank must know about a verification: no names, images or results.
+-- Times are milliseconds since 1970 in UTC.
 
 CREATE TABLE sign_ins (
-	id         BLOB PRIMARY KEY,  -- SHA-256 of the cookie, which stands nowhere
+	id         BLOB PRIMARY KEY,  -- SHA-256 of the cookie; the cookie itself is not stored
 	user       TEXT NOT NULL,
 	expires_at INTEGER NOT NULL
 ) STRICT;
@@ -13,7 +13,7 @@ CREATE TABLE verifications (
 	way         TEXT NOT NULL CHECK (way IN ('redirect', 'iframe')),
 	state       TEXT NOT NULL CHECK (state IN
 	            ('beginning', 'unclear', 'in_progress', 'manual_check', 'approved', 'rejected', 'expired')),
-	token       TEXT UNIQUE,      -- unknown while beginning or unclear
+	token       TEXT UNIQUE,      -- NULL while the state is beginning or unclear
 	url         TEXT NOT NULL DEFAULT '',
 	returned    INTEGER NOT NULL DEFAULT 0,
 	erasing     INTEGER NOT NULL DEFAULT 0,
@@ -22,18 +22,18 @@ CREATE TABLE verifications (
 	CHECK ((token IS NULL) = (state IN ('beginning', 'unclear')))
 ) STRICT;
 
--- A session costs money: a customer has one verification that is not over, however many times
--- the button is pressed.
+-- A session costs money, so a customer can have only one open verification, however often the customer
+-- presses the button.
 CREATE UNIQUE INDEX one_open_verification ON verifications (customer) WHERE state NOT IN ('rejected', 'expired');
 
--- When a customer began sessions, to bound the tries. It outlives an erasure.
+-- When a customer began sessions, to limit the tries. The rows survive an erasure.
 CREATE TABLE begins (
 	customer TEXT NOT NULL,
 	at       INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX begins_of_customer ON begins (customer, at);
 
--- Verifications whose session somebody must ask for, or erase.
+-- Verifications whose outcome the worker must fetch, or whose session it must erase.
 CREATE TABLE jobs (
 	verification INTEGER PRIMARY KEY REFERENCES verifications (id) ON DELETE CASCADE,
 	due_at       INTEGER NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE INDEX jobs_due ON jobs (due_at);
 
--- How a verification ended. It ends once.
+-- The outcome of a verification, which is written once.
 CREATE TABLE outcomes (
 	verification INTEGER PRIMARY KEY REFERENCES verifications (id) ON DELETE CASCADE,
 	outcome      TEXT NOT NULL CHECK (outcome IN ('approved', 'rejected', 'expired')),
@@ -51,14 +51,14 @@ CREATE TABLE outcomes (
 	decided_at   INTEGER NOT NULL
 ) STRICT;
 
--- What an approval is for. A customer has one account, and an approval opens one.
+-- The account that an approval opens. A customer has at most one.
 CREATE TABLE accounts (
 	customer     TEXT PRIMARY KEY,
 	verification INTEGER NOT NULL UNIQUE REFERENCES verifications (id) ON DELETE CASCADE,
 	opened_at    INTEGER NOT NULL
 ) STRICT;
 
--- Who looked at what. It holds nothing of the customer, and outlives an erasure.
+-- The audit log: who looked at what. It holds no customer data and survives an erasure.
 CREATE TABLE audit (
 	id           INTEGER PRIMARY KEY AUTOINCREMENT,
 	at           INTEGER NOT NULL,

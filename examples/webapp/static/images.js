@@ -1,14 +1,14 @@
-// Says in words that an image did not come. Opening it tells why.
+// Replaces images that fail to load with a text. Opening such an image shows the reason.
 (() => {
   "use strict";
   for (const image of document.querySelectorAll("figure img")) {
-    const say = () => {
-      const words = document.createElement("span");
-      words.className = "missing";
-      words.textContent = `${image.alt}: not available`;
-      image.replaceWith(words);
+    const replace = () => {
+      const text = document.createElement("span");
+      text.className = "missing";
+      text.textContent = `${image.alt}: not available`;
+      image.replaceWith(text);
     };
-    if (image.complete && image.naturalWidth === 0) say();
-    else image.addEventListener("error", say);
+    if (image.complete && image.naturalWidth === 0) replace();
+    else image.addEventListener("error", replace);
   }
 })();

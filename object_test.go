@@ -3,21 +3,18 @@ package identomat
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"strings"
-	"sync"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// wire is what v sends, its exact text.
-func wire(t testing.TB, v interface {
-	MarshalJSON() ([]byte, error)
-}) string {
+// sent is the exact text that v sends.
+func sent(t testing.TB, v json.Marshaler) string {
 	t.Helper()
 	data, err := v.MarshalJSON()
 	require.NoError(t, err)
@@ -25,87 +22,17 @@ func wire(t testing.TB, v interface {
 	return string(data)
 }
 
-func encoded(t testing.TB, m members) string {
-	t.Helper()
-	data, err := m.appendJSON(nil)
-	require.NoError(t, err)
-	return string(data)
-}
-
-func TestMembersKeepTheirOrder(t *testing.T) {
-	m := members{}.with("b", true).with("a", "x").with("c", 3)
-	assert.Equal(t, `{"b":true,"a":"x","c":3}`, encoded(t, m))
-	assert.Equal(t, `{"b":true,"a":"y","c":3}`, encoded(t, m.with("a", "y")), "a name keeps its place")
-	assert.Equal(t, `{"b":false,"a":"x","c":3}`, encoded(t, m.with("b", false)))
-	assert.Equal(t, `{"b":true,"a":"x","c":4}`, encoded(t, m.with("c", 4)))
-	assert.Equal(t, `{"b":true,"a":"x","c":3}`, encoded(t, m), "the base has not changed")
-	assert.Equal(t, `{}`, encoded(t, members{}))
-}
-
-func TestMembersBeyondTheStackBuffer(t *testing.T) {
-	var m members
-	want := "{"
-	for i := range 3 * fewMembers {
-		m = m.with(fmt.Sprintf("m%02d", i), i)
-		if i > 0 {
-			want += ","
-		}
-		want += fmt.Sprintf(`"m%02d":%d`, i, i)
-	}
-	assert.Equal(t, want+"}", encoded(t, m))
-}
-
-func TestMembersSharedByGoroutines(t *testing.T) {
-	base := members{}.with("type", "liveness").with("key", "liveness")
-	var wg sync.WaitGroup
-	for i := range 8 {
-		wg.Go(func() {
-			for range 200 {
-				m := base.with("n", i).with("key", "other")
-				data, err := m.appendJSON(nil)
-				assert.NoError(t, err)
-				assert.Equal(t, fmt.Sprintf(`{"type":"liveness","key":"other","n":%d}`, i), string(data))
-			}
-		})
-	}
-	wg.Wait()
-	assert.Equal(t, `{"type":"liveness","key":"liveness"}`, encoded(t, base))
-}
-
-func TestStringsAreEncodedAsJSON(t *testing.T) {
-	for value, want := range map[string]string{
-		"":                       `""`,
-		"plain <a> & b":          `"plain <a> & b"`,
-		"დასაქმება ქ":            `"დასაქმება ქ"`,
-		`a"b`:                    `"a\"b"`,
-		`a\b`:                    `"a\\b"`,
-		"line\nbreak":            `"line\nbreak"`,
-		"\x00":                   `"\u0000"`,
-		"bad \xff byte":          `"bad \ufffd byte"`,
-		"\u2028":                 "\"\u2028\"",
-		"\"\u10d0 and an escape": "\"\\\"\u10d0 and an escape\"",
-	} {
-		got := string(appendString(nil, value))
-		if utf8.ValidString(value) {
-			assert.Equal(t, want, got, "%q", value)
-		} else { // Go 1.26 and 1.27 escape the replacement character differently
-			assert.JSONEq(t, want, got, "%q", value)
-		}
-	}
-}
-
-func TestFreezeKeepsWhatWasGiven(t *testing.T) {
+func TestSetCopiesValues(t *testing.T) {
 	list := []string{"a", "b"}
 	nested := map[string]any{"list": []int{1}}
 	text := Text{"en": "Name"}
 	raw := json.RawMessage(`{"z":1,"a":12345678901234567890}`)
-	m := members{}.with("list", freeze(list)).with("nested", freeze(nested)).
-		with("text", freeze(text)).with("raw", freeze(raw))
+	f := NewFlags().Set("list", list).Set("nested", nested).Set("text", text).Set("raw", raw)
 	list[0], nested["list"], text["en"], raw[2] = "changed", "changed", "changed", 'y'
-	assert.Equal(t, `{"list":["a","b"],"nested":{"list":[1]},"text":{"en":"Name"},"raw":{"z":1,"a":12345678901234567890}}`, encoded(t, m))
+	assert.Equal(t, `{"list":["a","b"],"nested":{"list":[1]},"text":{"en":"Name"},"raw":{"z":1,"a":12345678901234567890}}`, sent(t, f))
 }
 
-func TestFreezeTakesEveryKindOfValue(t *testing.T) {
+func TestSetAcceptsEveryKindOfValue(t *testing.T) {
 	type custom struct {
 		Name string `json:"name"`
 	}
@@ -130,18 +57,38 @@ func TestFreezeTakesEveryKindOfValue(t *testing.T) {
 		{custom{"x"}, `{"name":"x"}`},
 		{&custom{"x"}, `{"name":"x"}`},
 		{(*custom)(nil), `null`},
-		{Text{"ka": "კი", "en": "Yes"}, `{"en":"Yes","ka":"კი"}`},
+		{Text{"ka": "კი", "en": "Yes <b>"}, `{"en":"Yes <b>","ka":"კი"}`},
 		{Text{"": "plain"}, `"plain"`},
 		{NewFlags().SkipFace(false), `{"skip_face":false}`},
 		{Email(), `{"type":"email","key":"require_email"}`},
 		{Steps{Email()}, `[{"type":"email","key":"require_email"}]`},
-		{[]Step{Email()}, `[{"type":"email","key":"require_email"}]`},
-		{[]Question{CustomQuestion("boolean", "q")}, `[{"type":"boolean","key":"q"}]`},
+		{[]AnyStep{Email()}, `[{"type":"email","key":"require_email"}]`},
+		{[]AnyQuestion{CustomQuestion("boolean", "q")}, `[{"type":"boolean","key":"q"}]`},
 		{Choice("a", Text{"en": "A"}), `{"key":"a","title":{"en":"A"}}`},
 		{UBO().Verify(true), `{"verification":true}`},
 	} {
-		assert.Equal(t, `{"v":`+c.want+`}`, encoded(t, members{}.with("v", freeze(c.value))), "%T", c.value)
+		assert.Equal(t, `{"v":`+c.want+`}`, sent(t, NewFlags().Set("v", c.value)), "%T", c.value)
 	}
+}
+
+// TestZeroValuesWork also in a request, which is refused for them.
+func TestZeroValuesWork(t *testing.T) {
+	title := Text{"en": "T"}
+	for _, v := range []json.Marshaler{
+		Step{}, LivenessStep{}, UserQuestionnaireStep{}, BeneficiariesStep{}, VideoCallStep{}, Question{}, RadioInput{}, ChoiceOption{}, BeneficiaryRole{}, Flags{},
+	} {
+		assert.Equal(t, `{}`, sent(t, v), "%T", v)
+	}
+	assert.Equal(t, `{"title":{"en":"T"}}`, sent(t, Step{}.Title(title)))
+	assert.Equal(t, `{"flags":{"liveness":true}}`, sent(t, LivenessStep{}.Active(true)))
+	assert.Equal(t, `{"questions":[{}]}`, sent(t, UserQuestionnaireStep{}.Ask(Question{})))
+	assert.Equal(t, `{"roles":{"":{}}}`, sent(t, BeneficiariesStep{}.Roles(BeneficiaryRole{})))
+	assert.Equal(t, `{"steps":[{}]}`, sent(t, VideoCallStep{}.Steps(Step{})))
+	assert.True(t, Step{}.StepFlags().IsZero())
+	assert.Empty(t, Step{}.StepType()+Step{}.StepKey()+Question{}.QuestionType()+Question{}.QuestionKey())
+	assert.Empty(t, UserQuestionnaireStep{}.Questions())
+	assert.Empty(t, VideoCallStep{}.NestedSteps())
+	assert.Equal(t, `[]`, sent(t, Steps(nil)))
 }
 
 type failing struct{}
@@ -150,19 +97,16 @@ var errFailing = errors.New("the value is 4111-1111")
 
 func (failing) MarshalJSON() ([]byte, error) { return nil, errFailing }
 
-func TestValuesWithoutJSONFormGiveAnErrorWithTheirPath(t *testing.T) {
+func TestErrorsNameValuesWithoutJSONForm(t *testing.T) {
 	for name, bad := range map[string]any{
 		"channel": make(chan int), "function": func() {}, "NaN": math.NaN(), "infinity": math.Inf(1),
 		"complex": 1i, "invalid raw text": json.RawMessage(`{`), "failing": failing{},
 		"map of functions": map[string]any{"f": func() {}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			steps := Steps{
-				Email(),
-				VideoCall().Steps(Liveness(), Liveness().Flag("odd", bad)),
-			}
-			_, err := steps.appendJSON(nil)
-			require.EqualError(t, errorIn("steps", err), "identomat: steps[1].steps[1].flags.odd cannot be encoded as JSON")
+			steps := Steps{Email(), VideoCall().Steps(Liveness(), Liveness().Flag("odd", bad))}
+			_, err := steps.MarshalJSON()
+			require.EqualError(t, err, "identomat: [1].steps[1].flags.odd cannot be encoded as JSON")
 			_, err = json.Marshal(steps)
 			assert.Error(t, err)
 			_, err = NewFlags().Set("odd", bad).MarshalJSON()
@@ -176,54 +120,44 @@ func TestValuesWithoutJSONFormGiveAnErrorWithTheirPath(t *testing.T) {
 	assert.NoError(t, errors.Unwrap(err), "the cause may repeat the value")
 }
 
-func TestNilStepsGiveAnErrorWithTheirPath(t *testing.T) {
-	for name, none := range map[string]Step{"nil": nil, "nil pointer": (*LivenessStep)(nil)} {
+// TestTextIsNoStandIn holds that no text of a caller is taken for a value without a JSON form.
+func TestTextIsNoStandIn(t *testing.T) {
+	f := NewFlags().Set("s", "\x00\x01").Set("\x00", Text{"\x01": "\x00"})
+	assert.Equal(t, `{"s":"\u0000\u0001","\u0000":{"\u0001":"\u0000"}}`, sent(t, f))
+	assert.Equal(t, `{"type":"\u0000","key":"\u0001"}`, sent(t, CustomStep("\x00", "\x01")))
+	var p problems
+	checkFlags(&p, f)
+	assert.Empty(t, p)
+}
+
+func TestErrorsNameNilStepsAndQuestions(t *testing.T) {
+	for name, none := range map[string]AnyStep{"nil": nil, "nil pointer": (*LivenessStep)(nil)} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Steps{Email(), none}.appendJSON(nil)
-			assert.EqualError(t, err, "identomat: [1] cannot be encoded as JSON")
-			_, err = Steps{VideoCall().Steps(none)}.appendJSON(nil)
-			assert.EqualError(t, err, "identomat: [0].steps[0] cannot be encoded as JSON")
-			_, err = Steps{UserQuestionnaire("q").Ask(nil)}.appendJSON(nil)
-			assert.EqualError(t, err, "identomat: [0].questions[0] cannot be encoded as JSON")
+			_, err := Steps{Email(), none}.MarshalJSON()
+			assert.EqualError(t, err, "identomat: [1] must not be nil")
+			_, err = Steps{VideoCall().Steps(none)}.MarshalJSON()
+			assert.EqualError(t, err, "identomat: [0].steps[0] must not be nil")
+			_, err = Steps{UserQuestionnaire("q").Ask(nil)}.MarshalJSON()
+			assert.EqualError(t, err, "identomat: [0].questions[0] must not be nil")
 		})
 	}
 }
 
-func TestDecodedMembersAreKeptExactly(t *testing.T) {
-	for text, want := range map[string]string{
-		`{}`:                                     `{}`,
-		` { } `:                                  `{}`,
-		`{"a":1}`:                                `{"a":1}`,
-		`{"b":12345678901234567890.10,"a":1E+2}`: `{"b":12345678901234567890.10,"a":1E+2}`,
-		`{"u":"\u10d0\/","n":null}`:              `{"u":"\u10d0\/","n":null}`,
-		`{ "x" : { "deep" : [ 1 , {} ] } , "y":2 }`: `{"x":{ "deep" : [ 1 , {} ] },"y":2}`,
-		`{"a":1,"b":2,"a":3}`:                       `{"a":3,"b":2}`,
-		`{"":0}`:                                    `{"":0}`,
-		`{"\u0061\n":0}`:                            `{"a\n":0}`,
-	} {
-		m, err := decodeMembers([]byte(text))
-		require.NoError(t, err, text)
-		assert.Equal(t, want, encoded(t, m), text)
-	}
-}
-
-func TestDecodingRefusesWhatIsNoObject(t *testing.T) {
-	for _, text := range []string{``, `null`, `[]`, `"x"`, `1`, `{`, `{"a"}`, `{"a":}`, `{"a":1`, `{"a":1}}`, `{"a":1} {}`, `{"a":1,}`} {
-		_, err := decodeMembers([]byte(text))
-		assert.Error(t, err, text)
-	}
-}
-
-func TestPathsAreWrittenInTheWireSpelling(t *testing.T) {
-	at := newPlace("steps").item(2).member("questions").item(10).member("options")
+func TestPathsHaveTheSpellingOfTheWire(t *testing.T) {
+	at := newPath("steps").item(2).member("questions").item(10).member("options")
 	assert.Equal(t, "steps[2].questions[10].options", string(at))
-	assert.Equal(t, "liveness", string(newPlace("").member("liveness")))
-	assert.Equal(t, "[3]", string(newPlace("").item(3)))
-	long := newPlace("steps")
+	assert.Equal(t, "liveness", string(newPath("").member("liveness")))
+	assert.Equal(t, "[3]", string(newPath("").item(3)))
+	long := newPath("steps")
 	for range 100 {
 		long = long.member("steps").item(0)
 	}
 	assert.Equal(t, "steps"+strings.Repeat(".steps[0]", 100), string(long))
+	var paths []string
+	for at, element := range newPath("a").items(` [7, {"b":[8]},[ ]] `) {
+		paths = append(paths, string(at)+element)
+	}
+	assert.Equal(t, []string{`a[0]7`, `a[1]{"b":[8]}`, `a[2][ ]`}, paths)
 }
 
 // The two types below are what one would write by hand for a request.
@@ -290,17 +224,34 @@ func built() (Flags, Steps) {
 	return NewFlags().Language(Georgian).ReturnURL("https://bank.example/kyc/return").SkipDesktop(true),
 		Steps{
 			IdentityDocument().Types(Passport, IDCard).Countries("GEO").AllowUpload(true),
-			UserQuestionnaire("employment").Title(Text{"en": "Employment", "ka": "დასაქმება"}).Ask(
+			UserQuestionnaire("employment").Ask(
 				TextQuestion("name", Text{"en": "Your full name"}).Answer("John Doe").Mandatory(true),
 				RadioQuestion("employed", Text{"en": "Are you employed?"},
-					Choice("yes", Text{"en": "Yes"}), Choice("no", Text{"en": "No"}))),
+					Choice("yes", Text{"en": "Yes"}), Choice("no", Text{"en": "No"})),
+			).Title(Text{"en": "Employment", "ka": "დასაქმება"}),
 		}
 }
 
 func appendBuilt(dst []byte, flags Flags, steps Steps) []byte {
-	dst, _ = flags.appendJSON(append(dst, `{"flags":`...))
-	dst, _ = steps.appendJSON(append(dst, `,"steps":`...))
+	dst = append(append(dst, `{"flags":`...), flags.text()...)
+	dst = steps.appendText(append(dst, `,"steps":`...))
 	return append(dst, '}')
+}
+
+// checkFlags adds the problems that [SessionsService.Begin] finds in flags.
+func checkFlags(p *problems, f Flags) {
+	p.checkCountries(newPath("flags"), f.text())
+	for _, found := range wire.Unsendable("flags", f.text()) {
+		p.add(found.Path, found.Message)
+	}
+}
+
+// checkSteps adds the problems that [SessionsService.Begin] finds in steps.
+func checkSteps(p *problems, s Steps) {
+	s.validate(p, newPath("steps"))
+	for _, found := range wire.Unsendable("steps", s.text()) {
+		p.add(found.Path, found.Message)
+	}
 }
 
 func TestEncodingAllocatesLessThanHandWrittenStructs(t *testing.T) {
@@ -318,9 +269,9 @@ func TestEncodingAllocatesLessThanHandWrittenStructs(t *testing.T) {
 
 	var p problems
 	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() {
-		flags.validate(&p, newPlace("flags"))
-		steps.validate(&p, newPlace("steps"))
-	}), 6.0, "checking a sound request")
+		checkFlags(&p, flags)
+		checkSteps(&p, steps)
+	}), 7.0, "checking a valid request")
 	assert.Empty(t, p)
 }
 
@@ -360,8 +311,8 @@ func BenchmarkBuilders(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			var p problems
-			flags.validate(&p, newPlace("flags"))
-			steps.validate(&p, newPlace("steps"))
+			checkFlags(&p, flags)
+			checkSteps(&p, steps)
 		}
 	})
 }

@@ -14,74 +14,76 @@ import (
 	"time"
 )
 
-// visit is what a person has done with a session in the widget.
+// visit is what a person has entered on the page of a session.
 type visit struct {
-	language string // chosen in a language step, or ""
-	position int    // index of the step in stops; beyond the last: the decision
-	done     map[string]bool
-	fields   map[string]map[string]string // of steps with a form, by step key
-	people   map[string][]beneficiary     // of beneficiaries steps
-	answers  map[[2]string]any            // of questionnaires, by step and question
-	files    map[[2]string][]questionFile
-	codes    map[string]string // one-time passwords on their way, by step key
+	language      string                       // chosen in a language step, or ""
+	position      int                          // index in flowSteps of the current step; one past the last is the decision
+	done          map[string]bool              // completed steps, by step key
+	fields        map[string]map[string]string // values of form fields, by step key and field name
+	beneficiaries map[string][]beneficiary     // by step key
+	answers       map[[2]string]any            // by step key and question key
+	files         map[[2]string][]questionFile // by step key and question key
+	codes         map[string]string            // one-time passwords sent and not yet entered, by step key
 }
 
 type beneficiary struct {
 	role    string
-	company bool // a shareholder may be one
-	values  map[string]string
+	company bool              // only a shareholder can be a company
+	values  map[string]string // by KYB field
 }
 
 func newVisit() visit {
 	return visit{
-		done: map[string]bool{}, fields: map[string]map[string]string{}, people: map[string][]beneficiary{},
+		done: map[string]bool{}, fields: map[string]map[string]string{}, beneficiaries: map[string][]beneficiary{},
 		answers: map[[2]string]any{}, files: map[[2]string][]questionFile{}, codes: map[string]string{},
 	}
 }
 
-// stop is one step of the walk.
-type stop struct {
+// flowStep is one step in the order in which the page shows them.
+type flowStep struct {
 	step   object
-	inCall bool
+	inCall bool // the step is part of a video call
 }
 
-func (ses *session) stops() []stop {
-	var out []stop
+// flowSteps returns the session's steps. The steps of a video call follow the call.
+
+func (ses *session) flowSteps() []flowStep {
+	var out []flowStep
 	for _, step := range ses.steps {
-		out = append(out, stop{step, false})
+		out = append(out, flowStep{step, false})
 		for _, inner := range step.list("steps") {
 			if o, ok := inner.(object); ok {
-				out = append(out, stop{o, true})
+				out = append(out, flowStep{o, true})
 			}
 		}
 	}
 	return out
 }
 
-// page is what the template shows.
+// page is the data of the template.
 type page struct {
 	Nonce string
 	// State is open, unknown, expired, early, finished or done.
 	State     string
 	Token     string
-	Lang, Dir string // of the texts of the page itself
+	Lang, Dir string // language and direction of the page's own texts
 	Name      string
 	Outcome   string
 	Opens     string
 	ReturnURL string
-	Desktop   bool // skip_desktop is set
-	Stops     []stopView
+	Desktop   bool // whether the flag skip_desktop is set
+	Steps     []stepSummary
 	Number    int
 	Total     int
-	Step      *stepView // nil on the page of the decision
+	Step      *stepView // nil when the page asks for the decision
 	People    []choice
 	Reasons   []string
 
-	words    words
-	language string
+	translation translation
+	language    string
 }
 
-type stopView struct {
+type stepSummary struct {
 	Title         phrase
 	Done, Current bool
 	InCall        bool
@@ -100,15 +102,15 @@ type stepView struct {
 	First           bool
 	InCall          bool
 	Operator        bool
-	Waiting         bool // for a one-time password
+	Waiting         bool // whether the step waits for a one-time password
 	Problems        []*input
-	// Checked says that the form was looked at and sent back.
+	// Checked reports whether this is a submitted form that is shown again.
 	Checked bool
 }
 
 type entry struct{ Label, Value string }
 
-// section is a set of fields below a heading of its own.
+// section is a group of fields. Legend is its heading, or "".
 type section struct {
 	Legend string
 	Note   string
@@ -116,8 +118,8 @@ type section struct {
 	Inputs []*input
 }
 
-// input is one field of a form: text, email, tel, date, url, radio, checkbox, select, file
-// or boolean.
+// input is one field of a form. Kind is text, email, tel, date, url, code, radio, checkbox,
+// select, file or boolean.
 type input struct {
 	Kind, Name, ID string
 	Label          phrase
@@ -129,30 +131,31 @@ type input struct {
 	Multiple       bool
 	Accept         string
 	Autocomplete   string
-	// When names the field on whose value Is this one depends; Hidden is the answer so far.
+	// The field is shown only while the field named When has the value Is. Hidden reports
+	// whether it is hidden now.
 	When, Is string
 	Hidden   bool
 	Error    string
 	Uploaded int
 
-	key    string // of the question or KYB field
+	key    string // key of the question or KYB field
 	preset any
 	limit  int
 	types  []string
 }
 
-// choice is an option of a field, or a button.
+// choice is an option of a field or a button.
 type choice struct {
 	Value   string
 	Label   phrase
 	Checked bool
 }
 
-// T is a text of the page in its language.
-func (p *page) T(key string, args ...any) string { return p.words.text(key, args...) }
+// T returns one of the page's own texts in the page's language.
+func (p *page) T(key string, args ...any) string { return p.translation.text(key, args...) }
 
-// OutcomeText is the outcome in words. SetResult may have set one that has none.
-func (p *page) OutcomeText() string { return p.words["outcome_"+p.Outcome] }
+// OutcomeText describes the outcome. It returns "" for an outcome that only SetResult can set.
+func (p *page) OutcomeText() string { return p.translation["outcome_"+p.Outcome] }
 
 func newPage(ses *session, state, token string) *page {
 	p := &page{State: state, Token: token, language: "en"}
@@ -163,7 +166,7 @@ func newPage(ses *session, state, token string) *page {
 		p.ReturnURL = ses.flags.text("return_url")
 		p.Desktop = ses.flags.flag("skip_desktop")
 	}
-	p.words, p.Lang = wordsFor(p.language)
+	p.translation, p.Lang = translationFor(p.language)
 	p.Dir = "ltr"
 	if p.Lang == "ar" {
 		p.Dir = "rtl"
@@ -171,40 +174,42 @@ func newPage(ses *session, state, token string) *page {
 	return p
 }
 
-// language is the one chosen on the page, that of the flags, or that of the configuration.
+// language returns the language chosen on the page, else that of the flags, else that of the
+// configuration, else English.
 func (ses *session) language() string {
 	return cmp.Or(ses.visit.language, ses.flags.text("language"), ses.configLanguage, "en")
 }
 
-// fill describes where the walk stands. A form that was sent back keeps what was entered.
-func (p *page) fill(ses *session, sentBack *stepView) {
-	stops := ses.stops()
-	at := min(ses.visit.position, len(stops))
-	for i, stop := range stops {
-		key := stop.step.text("key")
-		p.Stops = append(p.Stops, stopView{p.titleOf(stop.step), ses.visit.done[key], i == at, stop.inCall})
+// fill describes the session's progress. It shows rejected, a submitted form with errors, in
+// place of the current step's form, so that the page keeps what was entered.
+func (p *page) fill(ses *session, rejected *stepView) {
+	steps := ses.flowSteps()
+	current := min(ses.visit.position, len(steps))
+	for i, s := range steps {
+		key := s.step.text("key")
+		p.Steps = append(p.Steps, stepSummary{p.titleOf(s.step), ses.visit.done[key], i == current, s.inCall})
 	}
-	p.Number, p.Total = at+1, len(stops)
-	if at < len(stops) {
-		if p.Step = sentBack; sentBack == nil {
-			p.Step = p.view(ses, stops[at])
+	p.Number, p.Total = current+1, len(steps)
+	if current < len(steps) {
+		if p.Step = rejected; rejected == nil {
+			p.Step = p.view(ses, steps[current])
 		}
-		p.Step.First = at == 0
+		p.Step.First = current == 0
 		return
 	}
-	wanted := "USA"
-	for _, stop := range stops {
-		if country := ses.visit.fields[stop.step.text("key")]["country"]; country != "" {
-			wanted = country
+	issuingState := "USA"
+	for _, s := range steps {
+		if country := ses.visit.fields[s.step.text("key")]["country"]; country != "" {
+			issuingState = country
 		}
 	}
 	for _, known := range people {
-		p.People = append(p.People, choice{known.key, phrase{Text: known.person.fullName() + ", " + known.person.IssuingState}, known.person.IssuingState == wanted})
+		p.People = append(p.People, choice{known.key, phrase{Text: known.person.fullName() + ", " + known.person.IssuingState}, known.person.IssuingState == issuingState})
 	}
 	p.Reasons = []string{"low_similarity", "face_mismatch"}
 }
 
-// people are those whom a session can find.
+// people are the persons that the page and the control API offer.
 var people = []struct {
 	key    string
 	person Person
@@ -219,12 +224,12 @@ func personNamed(key string) (Person, bool) {
 	return Person{}, false
 }
 
-// view builds the form of a step from what the session has so far.
-func (p *page) view(ses *session, at stop) *stepView {
-	step, key := at.step, at.step.text("key")
+// view builds the form of a step, with the values entered so far.
+func (p *page) view(ses *session, current flowStep) *stepView {
+	step, key := current.step, current.step.text("key")
 	v := &stepView{
-		Key: key, Type: step.text("type"), Icon: iconOf(step.text("type")), InCall: at.inCall,
-		Title: p.titleOf(step), Description: p.translated(step, "description"), Submit: phrase{Text: p.T("continue")},
+		Key: key, Type: step.text("type"), Icon: iconOf(step.text("type")), InCall: current.inCall,
+		Title: p.titleOf(step), Description: p.localized(step, "description"), Submit: phrase{Text: p.T("continue")},
 	}
 	saved, flags := ses.visit.fields[key], step.child("flags")
 	single := func(inputs ...*input) { v.Groups = append(v.Groups, section{Inputs: inputs}) }
@@ -236,7 +241,7 @@ func (p *page) view(ses *session, at stop) *stepView {
 		if len(types) == 0 {
 			types = []string{"id", "passport", "driver_license", "residence_license"}
 		}
-		single(p.named("document_type", p.T("document_type"), "doc_", types, saved["document_type"]))
+		single(p.codeChoice("document_type", p.T("document_type"), "doc_", types, saved["document_type"]))
 		if codes := flags.texts("document_countries"); len(codes) > 0 {
 			country := &input{Kind: "select", Name: "country", Label: phrase{Text: p.T("country")}, Required: true}
 			for i, code := range codes {
@@ -266,7 +271,7 @@ func (p *page) view(ses *session, at stop) *stepView {
 		if len(types) == 0 {
 			types = []string{"utility_bill", "bank_statement", "drivers_license", "vehicle_registration_certificate", "yellow_slip"}
 		}
-		single(p.named("general_document_type", p.T("document_type"), "general_", types, saved["general_document_type"]))
+		single(p.codeChoice("general_document_type", p.T("document_type"), "general_", types, saved["general_document_type"]))
 		v.Notes = append(v.Notes, p.T("no_photo"))
 	case "face-document":
 		v.Notes = append(v.Notes, p.T("hold_document"))
@@ -311,18 +316,18 @@ func (p *page) view(ses *session, at stop) *stepView {
 	case "user-questionnaire", "operator-questionnaire":
 		single(p.questions(ses, step)...)
 		v.Operator = v.Type == "operator-questionnaire"
-		if title := p.translated(step, "successButtonTitle"); title.Text != "" {
+		if title := p.localized(step, "successButtonTitle"); title.Text != "" {
 			v.Submit = title
 		}
 	default:
 		v.Notes = append(v.Notes, p.T("unknown_step"))
 	}
-	number(v)
+	numberInputs(v)
 	return v
 }
 
-// number gives every field an id.
-func number(v *stepView) {
+// numberInputs gives every field an id.
+func numberInputs(v *stepView) {
 	i := 0
 	for _, g := range v.Groups {
 		for _, in := range g.Inputs {
@@ -352,11 +357,11 @@ func (p *page) languages(step object) *input {
 	return in
 }
 
-// named is a choice among codes for which the page has words.
-func (p *page) named(name, label, prefix string, codes []string, chosen string) *input {
+// codeChoice returns radio buttons for codes, with the translation of prefix+code as the label.
+func (p *page) codeChoice(name, label, prefix string, codes []string, chosen string) *input {
 	in := &input{Kind: "radio", Name: name, Label: phrase{Text: label}, Required: true}
 	for i, code := range codes {
-		text := p.words[prefix+code]
+		text := p.translation[prefix+code]
 		if text == "" {
 			text = code
 		}
@@ -365,7 +370,8 @@ func (p *page) named(name, label, prefix string, codes []string, chosen string) 
 	return in
 }
 
-// contact is a phone number or an address, and the code that was sent to it.
+// contact asks for a phone number or an email address or, after sending a one-time password,
+// for the password.
 func (p *page) contact(v *stepView, ses *session, in *input) {
 	code := ses.visit.codes[v.Key]
 	if code == "" {
@@ -378,13 +384,13 @@ func (p *page) contact(v *stepView, ses *session, in *input) {
 	v.Groups = []section{{Inputs: []*input{{Kind: "code", Name: "code", Label: phrase{Text: p.T("code")}, Required: true, Autocomplete: "one-time-code"}}}}
 }
 
-// needsCode says that a contact is verified by a one-time password.
+// needsCode reports whether the contact is verified by a one-time password.
 func needsCode(step object) bool {
 	flags := step.child("flags")
 	return flags.flag("require_phone_number_check") || flags.flag("require_email_check")
 }
 
-// kyb makes fields of company data. Those that only filter is for are kept when there is one.
+// kyb returns the inputs for KYB fields. A filter that is not nil reports which fields to keep.
 func (p *page) kyb(prefix string, fields []any, values map[string]string, filter func(string) bool) []*input {
 	var out []*input
 	for _, f := range fields {
@@ -395,7 +401,7 @@ func (p *page) kyb(prefix string, fields []any, values map[string]string, filter
 		}
 		in := &input{
 			Kind: "text", Name: prefix + key, key: key, Value: values[key], Required: field.flag("mandatory"),
-			Label: phrase{kybLabels[key], p.foreign("en")},
+			Label: phrase{kybLabels[key], p.langAttr("en")},
 		}
 		switch key {
 		case "email":
@@ -410,13 +416,13 @@ func (p *page) kyb(prefix string, fields []any, values map[string]string, filter
 			in.Kind = "select"
 			in.Options = []choice{{"", phrase{Text: p.T("choose")}, in.Value == ""}}
 			for _, c := range countries() {
-				in.Options = append(in.Options, choice{c.code, phrase{c.name, p.foreign("en")}, c.code == in.Value})
+				in.Options = append(in.Options, choice{c.code, phrase{c.name, p.langAttr("en")}, c.code == in.Value})
 			}
 		case "companyEntityType":
 			in.Kind = "select"
 			in.Options = []choice{{"", phrase{Text: p.T("choose")}, in.Value == ""}}
 			for _, name := range entityTypes {
-				in.Options = append(in.Options, choice{name, phrase{name, p.foreign("en")}, name == in.Value})
+				in.Options = append(in.Options, choice{name, phrase{name, p.langAttr("en")}, name == in.Value})
 			}
 		}
 		out = append(out, in)
@@ -426,9 +432,9 @@ func (p *page) kyb(prefix string, fields []any, values map[string]string, filter
 
 var kybLabels = map[string]string{
 	"companyName": "Company name", "registrationNumber": "Registration number", "registrationCountry": "Registration country",
-	"companyEntityType": "Type of entity", "legalAddress": "Legal address", "taxId": "VAT / tax ID",
+	"companyEntityType": "Entity type", "legalAddress": "Legal address", "taxId": "VAT / tax ID",
 	"dateOfIncorporation": "Date of incorporation", "contactNumber": "Contact number", "email": "Contact email address",
-	"website": "Website", "ownershipPercentage": "Ownership in percent", "firstName": "First name", "lastName": "Last name",
+	"website": "Website", "ownershipPercentage": "Ownership percentage", "firstName": "First name", "lastName": "Last name",
 	"dateOfBirth": "Date of birth", "positionName": "Position",
 }
 
@@ -437,7 +443,8 @@ var entityTypes = []string{
 	"Private foundation", "Charity", "Nonprofit organization", "Other",
 }
 
-// companyFields are asked for by a company step that lists none, personFields by such a role.
+// companyFields are the fields of a company step that lists none, personFields those of a role
+// that lists none.
 var (
 	companyFields = kybList("companyName!", "registrationNumber!", "registrationCountry!", "companyEntityType", "legalAddress",
 		"taxId", "dateOfIncorporation", "contactNumber", "email")
@@ -445,6 +452,7 @@ var (
 		"positionName!", "ownershipPercentage", "contactNumber", "email")
 )
 
+// kybList returns KYB fields in wire form. An exclamation mark makes a field mandatory.
 func kybList(names ...string) []any {
 	var out []any
 	for _, name := range names {
@@ -455,15 +463,15 @@ func kybList(names ...string) []any {
 }
 
 var (
-	ofCompanies = []string{"companyName", "registrationNumber", "registrationCountry", "companyEntityType", "legalAddress", "taxId", "dateOfIncorporation", "website"}
-	ofPeople    = []string{"firstName", "lastName", "dateOfBirth"}
+	companyOnlyFields = []string{"companyName", "registrationNumber", "registrationCountry", "companyEntityType", "legalAddress", "taxId", "dateOfIncorporation", "website"}
+	personOnlyFields  = []string{"firstName", "lastName", "dateOfBirth"}
 )
 
-// suits says that a field is for such a beneficiary. Only the other role has a position and
-// only owners own a part.
-func (b beneficiary) suits(key string) bool {
+// hasField reports whether a KYB field applies to the beneficiary. Only the role "other" has a
+// position, and only shareholders and UBOs have an ownership percentage.
+func (b beneficiary) hasField(key string) bool {
 	switch {
-	case b.company && slices.Contains(ofPeople, key), !b.company && slices.Contains(ofCompanies, key):
+	case b.company && slices.Contains(personOnlyFields, key), !b.company && slices.Contains(companyOnlyFields, key):
 		return false
 	case key == "positionName":
 		return b.role == "other"
@@ -480,13 +488,13 @@ func (p *page) beneficiaries(v *stepView, ses *session, step object) {
 			roles = append(roles, member{role, object{}})
 		}
 	}
-	for i, b := range ses.visit.people[v.Key] {
+	for i, b := range ses.visit.beneficiaries[v.Key] {
 		role := roles.child(b.role)
 		fields := role.list("fields")
 		if len(fields) == 0 {
 			fields = personFields
 		}
-		g := section{Legend: p.roleName(b), Remove: "remove:" + strconv.Itoa(i), Inputs: p.kyb(fmt.Sprintf("b%d.", i), fields, b.values, b.suits)}
+		g := section{Legend: p.roleName(b), Remove: "remove:" + strconv.Itoa(i), Inputs: p.kyb(fmt.Sprintf("b%d.", i), fields, b.values, b.hasField)}
 		if role.flag("verification") {
 			g.Note = p.T("will_be_verified")
 		}
@@ -510,7 +518,7 @@ func (p *page) roleName(b beneficiary) string {
 	return p.T("role_" + b.role)
 }
 
-// kybSummary is what was entered in the company and beneficiaries steps.
+// kybSummary lists what was entered in the company and beneficiaries steps.
 func (ses *session) kybSummary() []entry {
 	var out []entry
 	list := func(title string, values map[string]string) {
@@ -526,7 +534,7 @@ func (ses *session) kybSummary() []entry {
 		case "company":
 			list("", ses.visit.fields[key])
 		case "beneficiaries":
-			for i, b := range ses.visit.people[key] {
+			for i, b := range ses.visit.beneficiaries[key] {
 				list(fmt.Sprintf("%d. %s: ", i+1, b.role), b.values)
 			}
 		}
@@ -534,16 +542,16 @@ func (ses *session) kybSummary() []entry {
 	return out
 }
 
-// questions makes a field of every question. A field whose condition does not hold is hidden.
+// questions returns one input per question. An input whose condition does not hold is hidden.
 func (p *page) questions(ses *session, step object) []*input {
 	key := step.text("key")
-	given := map[string]any{}
+	values := map[string]any{}
 	var out []*input
 	for i, item := range step.list("questions") {
 		q, _ := item.(object)
-		at := [2]string{key, q.text("key")}
+		id := [2]string{key, q.text("key")}
 		in := &input{
-			Name: "q" + strconv.Itoa(i), key: q.text("key"), Label: p.translated(q, "title"), Hint: p.translated(q, "description"),
+			Name: "q" + strconv.Itoa(i), key: q.text("key"), Label: p.localized(q, "title"), Hint: p.localized(q, "description"),
 			Required: q.flag("mandatory"), ReadOnly: q.flag("readOnly"), types: q.texts("fileTypes"),
 		}
 		if in.Label.Text == "" {
@@ -552,13 +560,13 @@ func (p *page) questions(ses *session, step object) []*input {
 		in.preset, _ = q.get("answer")
 		value := in.preset
 		if ses.visit.done[key] && !in.ReadOnly {
-			value = ses.visit.answers[at]
+			value = ses.visit.answers[id]
 		}
 		condition := q.child("showConditions")
 		if len(condition) > 0 {
 			target := condition.text("questionKey")
-			in.When, in.Is = nameOf(out, target), condition.text("answer")
-			in.Hidden = !matches(given[target], in.Is)
+			in.When, in.Is = inputName(out, target), condition.text("answer")
+			in.Hidden = !answerMatches(values[target], in.Is)
 		}
 		switch q.text("type") {
 		case "options":
@@ -574,7 +582,7 @@ func (p *page) questions(ses *session, step object) []*input {
 			in.Kind = "boolean"
 			in.Value = map[bool]string{true: "true"}[value == true]
 		case "file":
-			in.Kind, in.limit, in.Uploaded = "file", q.integer("filesMaxCount", 10), len(ses.visit.files[at])
+			in.Kind, in.limit, in.Uploaded = "file", q.integer("filesMaxCount", 10), len(ses.visit.files[id])
 			in.Multiple = in.limit > 1
 			if len(in.types) == 0 {
 				in.types = []string{"pdf", "image"}
@@ -589,21 +597,21 @@ func (p *page) questions(ses *session, step object) []*input {
 		}
 		for _, o := range q.list("options") {
 			option, _ := o.(object)
-			label := p.translated(option, "title")
+			label := p.localized(option, "title")
 			if label.Text == "" {
 				label = phrase{Text: option.text("key")}
 			}
-			in.Options = append(in.Options, choice{option.text("key"), label, matches(value, option.text("key"))})
+			in.Options = append(in.Options, choice{option.text("key"), label, answerMatches(value, option.text("key"))})
 		}
 		if !in.Hidden {
-			given[in.key] = value
+			values[in.key] = value
 		}
 		out = append(out, in)
 	}
 	return out
 }
 
-func nameOf(inputs []*input, key string) string {
+func inputName(inputs []*input, key string) string {
 	for _, in := range inputs {
 		if in.key == key {
 			return in.Name
@@ -612,25 +620,25 @@ func nameOf(inputs []*input, key string) string {
 	return ""
 }
 
-// presetText is a text answer, which may be an object of languages.
+// presetText returns a text answer, which may be an object with one text per language.
 func presetText(v any, language string) string {
 	switch v := v.(type) {
 	case string:
 		return v
 	case object:
-		return pick(v, language).Text
+		return pickText(v, language).Text
 	}
 	return ""
 }
 
-// advance takes a form. It returns the step again when the form is incomplete, and a
-// callback when a one-time password goes out.
+// advance processes a submitted form. It returns the step's view if the form has errors, and the
+// callback to send if the step needs a one-time password.
 func (s *Server) advance(ses *session, form url.Values, upload *multipart.Form) (*stepView, *Callback) {
-	stops := ses.stops()
+	steps := ses.flowSteps()
 	v := &ses.visit
-	at := slices.IndexFunc(stops, func(st stop) bool { return st.step.text("key") == form.Get("step") })
-	if at < 0 {
-		at = min(v.position, len(stops))
+	current := slices.IndexFunc(steps, func(st flowStep) bool { return st.step.text("key") == form.Get("step") })
+	if current < 0 {
+		current = min(v.position, len(steps))
 	}
 	action := form.Get("action")
 	switch {
@@ -638,39 +646,39 @@ func (s *Server) advance(ses *session, form url.Values, upload *multipart.Form) 
 		*v = newVisit()
 		return nil, nil
 	case action == "finish":
-		v.position = len(stops)
+		v.position = len(steps)
 		return nil, nil
 	case action == "back":
-		if at < len(stops) && v.codes[stops[at].step.text("key")] != "" {
-			delete(v.codes, stops[at].step.text("key")) // back to the number
+		if current < len(steps) && v.codes[steps[current].step.text("key")] != "" {
+			delete(v.codes, steps[current].step.text("key")) // ask for the contact again
 			return nil, nil
 		}
-		v.position = max(0, at-1)
+		v.position = max(0, current-1)
 		return nil, nil
-	case at == len(stops):
+	case current == len(steps):
 		return nil, nil
 	}
-	v.position = at
-	step := stops[at].step
+	v.position = current
+	step := steps[current].step
 	key := step.text("key")
 	p := newPage(ses, "open", ses.token)
-	view := p.view(ses, stops[at])
+	view := p.view(ses, steps[current])
 	if edit, ok := strings.CutPrefix(action, "add:"); ok && view.Type == "beneficiaries" {
-		ses.keepPeople(key, view, form)
+		ses.saveBeneficiaries(key, view, form)
 		role, isCompany := strings.CutSuffix(edit, "-company")
-		if slices.Contains(kybRoles, role) && len(v.people[key]) < 50 {
-			v.people[key] = append(v.people[key], beneficiary{role, isCompany, map[string]string{}})
+		if slices.Contains(kybRoles, role) && len(v.beneficiaries[key]) < 50 {
+			v.beneficiaries[key] = append(v.beneficiaries[key], beneficiary{role, isCompany, map[string]string{}})
 		}
 		return nil, nil
 	}
 	if edit, ok := strings.CutPrefix(action, "remove:"); ok && view.Type == "beneficiaries" {
-		ses.keepPeople(key, view, form)
-		if i, err := strconv.Atoi(edit); err == nil && i >= 0 && i < len(v.people[key]) {
-			v.people[key] = slices.Delete(v.people[key], i, i+1)
+		ses.saveBeneficiaries(key, view, form)
+		if i, err := strconv.Atoi(edit); err == nil && i >= 0 && i < len(v.beneficiaries[key]) {
+			v.beneficiaries[key] = slices.Delete(v.beneficiaries[key], i, i+1)
 		}
 		return nil, nil
 	}
-	if again := p.take(ses, key, view, form, upload); again {
+	if incomplete := p.submit(ses, key, view, form, upload); incomplete {
 		return view, nil
 	}
 	if code, ask := p.challenge(ses, step, view); ask {
@@ -680,14 +688,14 @@ func (s *Server) advance(ses *session, form url.Values, upload *multipart.Form) 
 	case "language":
 		v.language = v.fields[key]["language"]
 	case "beneficiaries":
-		ses.keepPeople(key, view, form)
+		ses.saveBeneficiaries(key, view, form)
 	}
 	v.done[key] = true
-	v.position = at + 1
+	v.position = current + 1
 	return nil, nil
 }
 
-// challenge begins the check of a contact by a code, once.
+// challenge creates the one-time password of a contact step, and deletes it once it was entered.
 func (p *page) challenge(ses *session, step object, view *stepView) (code string, ask bool) {
 	if view.Waiting {
 		delete(ses.visit.codes, view.Key)
@@ -701,47 +709,47 @@ func (p *page) challenge(ses *session, step object, view *stepView) (code string
 	return code, true
 }
 
-func (ses *session) keepPeople(key string, view *stepView, form url.Values) {
+func (ses *session) saveBeneficiaries(key string, view *stepView, form url.Values) {
 	for i, g := range view.Groups {
 		for _, in := range g.Inputs {
-			ses.visit.people[key][i].values[in.key] = strings.TrimSpace(form.Get(in.Name))
+			ses.visit.beneficiaries[key][i].values[in.key] = strings.TrimSpace(form.Get(in.Name))
 		}
 	}
 }
 
-// take reads the fields of a form and keeps them. It returns true when something is
-// missing or wrong, or when an answer has brought up a question that nobody has seen.
-func (p *page) take(ses *session, stepKey string, view *stepView, form url.Values, upload *multipart.Form) (again bool) {
-	given := map[string]any{}
+// submit validates a form and stores its values. It reports whether the form is incomplete: a
+// value is missing or wrong, or an answer makes a question visible that was not on the form.
+func (p *page) submit(ses *session, stepKey string, view *stepView, form url.Values, upload *multipart.Form) (incomplete bool) {
+	values := map[string]any{}
 	answers, files := map[[2]string]any{}, map[[2]string][]questionFile{}
 	fields := map[string]string{}
 	byName := map[string]*input{}
 	questionnaire := isQuestionnaire(object{{"type", view.Type}})
 	for _, in := range view.inputs() {
 		byName[in.Name] = in
-		at := [2]string{stepKey, in.key}
+		id := [2]string{stepKey, in.key}
 		if in.When != "" {
 			controller := byName[in.When]
-			shown := !controller.Hidden && matches(given[in.When], in.Is)
+			shown := !controller.Hidden && answerMatches(values[in.When], in.Is)
 			in.Hidden = !shown
 			if !shown {
-				answers[at] = nil
+				answers[id] = nil
 				continue
 			}
 			if !slices.Contains(form["shown"], in.Name) {
-				again = true // the page without a script could not show it before
+				incomplete = true // without JavaScript the page could not show it
 			}
 		} else if in.Hidden {
-			answers[at] = nil // its condition names a later question, or one without a field
+			answers[id] = nil // the condition refers to a later question, or to one without an input
 			continue
 		}
-		value := p.read(in, form, upload, ses.visit.files[at])
-		given[in.Name] = value
-		answers[at] = value
+		value := p.readInput(in, form, upload, ses.visit.files[id])
+		values[in.Name] = value
+		answers[id] = value
 		if list, ok := value.([]questionFile); ok {
-			files[at], answers[at] = list, len(list)
+			files[id], answers[id] = list, len(list)
 			if len(list) == 0 {
-				answers[at] = nil
+				answers[id] = nil
 			}
 		}
 		if text, ok := value.(string); ok {
@@ -754,17 +762,17 @@ func (p *page) take(ses *session, stepKey string, view *stepView, form url.Value
 			view.Problems = append(view.Problems, in)
 		}
 	}
-	if len(view.Problems) > 0 || again {
+	if len(view.Problems) > 0 || incomplete {
 		view.Checked = true
 		return true
 	}
 	switch {
 	case questionnaire:
-		for at, value := range answers {
-			ses.visit.answers[at] = value
+		for id, value := range answers {
+			ses.visit.answers[id] = value
 		}
-		for at, list := range files {
-			ses.visit.files[at] = list
+		for id, list := range files {
+			ses.visit.files[id] = list
 		}
 	case !view.Waiting:
 		ses.visit.fields[stepKey] = fields
@@ -772,8 +780,8 @@ func (p *page) take(ses *session, stepKey string, view *stepView, form url.Value
 	return false
 }
 
-// read gives the value of a field, and fills the field with it.
-func (p *page) read(in *input, form url.Values, upload *multipart.Form, before []questionFile) any {
+// readInput returns the submitted value of a field and stores it in the field.
+func (p *page) readInput(in *input, form url.Values, upload *multipart.Form, previous []questionFile) any {
 	if in.ReadOnly {
 		return in.preset
 	}
@@ -806,7 +814,7 @@ func (p *page) read(in *input, form url.Values, upload *multipart.Form, before [
 		}
 		return yes
 	case "file":
-		return p.readFiles(in, upload, before)
+		return p.readFiles(in, upload, previous)
 	}
 	in.Value = strings.TrimSpace(form.Get(in.Name))
 	if in.Value == "" {
@@ -836,15 +844,15 @@ func (p *page) read(in *input, form url.Values, upload *multipart.Form, before [
 		}
 	}
 	if o, ok := in.preset.(object); ok && in.Value == presetText(o, p.language) {
-		return o // an object of languages that was left as it was
+		return o // the preset in all languages, left unchanged
 	}
 	return in.Value
 }
 
 const maxUpload = 10 << 20
 
-// readFiles takes new files in place of those before, or keeps those when there are none.
-func (p *page) readFiles(in *input, upload *multipart.Form, before []questionFile) any {
+// readFiles returns the uploaded files, or the previous ones if none were uploaded.
+func (p *page) readFiles(in *input, upload *multipart.Form, previous []questionFile) any {
 	var headers []*multipart.FileHeader
 	if upload != nil {
 		headers = upload.File[in.Name]
@@ -856,28 +864,28 @@ func (p *page) readFiles(in *input, upload *multipart.Form, before []questionFil
 		}
 		if h.Size > maxUpload {
 			in.Error = p.T("err_file_size", maxUpload>>20)
-			return before
+			return previous
 		}
 		f, err := h.Open()
 		if err != nil {
 			in.Error = p.T("err_required")
-			return before
+			return previous
 		}
 		data, err := io.ReadAll(f)
 		_ = f.Close()
 		extension, known := fileType(data)
 		if err != nil || !known || !slices.Contains(in.types, map[bool]string{true: "pdf", false: "image"}[extension == "pdf"]) {
 			in.Error = p.T("err_file_type", strings.Join(in.types, ", "))
-			return before
+			return previous
 		}
 		out = append(out, questionFile{extension, data})
 	}
 	if len(out) > in.limit {
 		in.Error = p.T("err_file_count", in.limit)
-		return before
+		return previous
 	}
 	if len(out) == 0 {
-		out = append(out, before...)
+		out = append(out, previous...)
 	}
 	in.Uploaded = len(out)
 	if len(out) == 0 && in.Required {
@@ -886,7 +894,7 @@ func (p *page) readFiles(in *input, upload *multipart.Form, before []questionFil
 	return out
 }
 
-// fileType looks at the bytes, not at the name.
+// fileType detects the type from the content; the file name does not count.
 func fileType(data []byte) (extension string, ok bool) {
 	switch kind := http.DetectContentType(data); kind {
 	case "application/pdf":

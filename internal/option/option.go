@@ -1,0 +1,113 @@
+// Package option holds what the options of the clients have in common: the settings that they
+// fill in, and the checks of values that several clients take. The errors repeat no value;
+// the clients put the names of their packages in front.
+package option
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/identomat-go/identomat/internal/engine"
+)
+
+// Settings is filled in by options.
+type Settings struct {
+	// Service is the name of the package: identomat or idenfy.
+	Service string
+	engine.Config
+	// Product precedes the SDK in the User-Agent header.
+	Product               string
+	MaxResponse, MaxMedia int64
+	Validate              bool
+	// Own points to the settings that only one service has.
+	Own any
+}
+
+// DefaultAttemptTimeout leaves time for image processing. No service documents response times.
+const DefaultAttemptTimeout = 60 * time.Second
+
+// Defaults returns the settings of a client without options.
+func Defaults(service string, own any) *Settings {
+	return &Settings{
+		Service: service,
+		Config: engine.Config{
+			HTTPClient:     &http.Client{Transport: defaultTransport()},
+			Retry:          engine.RetryPolicy{}.WithDefaults(),
+			AttemptTimeout: DefaultAttemptTimeout,
+		},
+		Validate: true,
+		Own:      own,
+	}
+}
+
+// Apply applies the options in their order, of a type such as identomat.Option.
+func Apply[O ~func(*Settings) error](s *Settings, opts []O) error {
+	for _, o := range opts {
+		if o == nil {
+			return errors.New(s.Service + ": an option is nil")
+		}
+		if err := o(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// defaultTransport is [http.DefaultTransport] with a connection pool of its own.
+func defaultTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport // replaced, by a test for instance
+	}
+	t = t.Clone()
+	// There are one or two hosts. With the default of two idle connections a host, a busy
+	// service would dial for most calls.
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	return t
+}
+
+// CheckKey refuses a key that the service would refuse, or that cannot be sent.
+func CheckKey(name, key string) error {
+	switch {
+	case key == "":
+		return fmt.Errorf("the %s is empty", name)
+	case strings.TrimSpace(key) != key, strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return fmt.Errorf("the %s begins or ends with white space, or contains a control character", name)
+	}
+	return nil
+}
+
+// CheckBaseURL returns the origin of base. The error does not repeat base, which may hold a
+// password.
+func CheckBaseURL(name, base string) (url.URL, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Opaque != "" {
+		return url.URL{}, fmt.Errorf("the %s is not an absolute URL", name)
+	}
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
+		return url.URL{}, fmt.Errorf("the %s must be a scheme and a host alone", name)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !IsLoopback(u.Hostname())) {
+		return url.URL{}, fmt.Errorf("the %s must be https, except for a loopback host", name)
+	}
+	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+// IsLoopback reports whether host is this machine.
+func IsLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// CheckProduct refuses text that is not allowed in a User-Agent header.
+func CheckProduct(product string) error {
+	if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return errors.New("the product must be printable ASCII")
+	}
+	return nil
+}

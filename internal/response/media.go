@@ -1,0 +1,46 @@
+package response
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/identomat-go/identomat/internal/sniff"
+)
+
+// IsMedia reports whether the response of an endpoint that sends media is media. An error can
+// arrive with status 200 and the label of an image, so the bytes count first: known binary
+// formats are media, and JSON, pages and other text are not.
+func IsMedia(head []byte, declared string) bool {
+	text := bytes.TrimLeft(head, " \t\r\n")
+	if len(text) == 0 || IsErrorText(head) {
+		return false
+	}
+	detected := sniff.Detect(head)
+	switch {
+	case detected == "application/x-gzip":
+		return false // no endpoint is documented to compress, and an error may be inside
+	case detected == "application/pdf":
+		return true
+	case detected == "text/html", detected == "text/xml":
+		return false
+	case !sniff.IsVague(detected) && !sniff.IsText(head):
+		return true
+	case strings.IndexByte("{[\"<", text[0]) >= 0:
+		return false
+	case declared == "application/pdf" && bytes.Contains(head, []byte("\n%PDF-")):
+		return true // some PDFs have a line before their header
+	}
+	return detected != "text/plain" && !sniff.IsText(head) &&
+		!strings.HasPrefix(declared, "text/") && !strings.Contains(declared, "json") && !strings.Contains(declared, "xml")
+}
+
+// IsErrorText reports whether the first bytes are JSON, a page or an error code, also in a
+// wide encoding or behind control characters.
+func IsErrorText(head []byte) bool {
+	if detected := sniff.Detect(head); !sniff.IsVague(detected) && !strings.HasPrefix(detected, "text/") {
+		return false
+	}
+	text := bytes.ReplaceAll(head, []byte{0}, nil)
+	text = bytes.TrimFunc(text, func(r rune) bool { return r <= ' ' || r == '\ufeff' })
+	return len(text) > 0 && strings.IndexByte("{[\"<", text[0]) >= 0 || len(text) > 4 && IsCode(string(text))
+}

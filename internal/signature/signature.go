@@ -1,0 +1,198 @@
+// Package signature signs requests and verifies responses with HMAC-SHA-256, as specified
+// in Identomat's API documentation under "HMAC Authorization".
+package signature
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"hash"
+	"io"
+	"mime/multipart"
+	"strings"
+	"sync"
+
+	"github.com/identomat-go/identomat/internal/redact"
+)
+
+// ErrMismatch is exported to users as identomat.ErrSignatureMismatch.
+var ErrMismatch = errors.New("identomat: response signature does not match")
+
+// Error is an [ErrMismatch] that tells a missing signature from a wrong one.
+type Error struct{ Missing bool }
+
+func (e *Error) Error() string {
+	if e.Missing {
+		return "identomat: response is not signed"
+	}
+	return ErrMismatch.Error()
+}
+
+// Is matches ErrMismatch.
+func (e *Error) Is(target error) bool { return target == ErrMismatch }
+
+// Format returns the value of the Authorization header for a digest.
+func Format(digest []byte) string {
+	var buf [64]byte
+	text := append(buf[:0], `signature="`...)
+	text = base64.StdEncoding.AppendEncode(text, digest)
+	return string(append(text, '"'))
+}
+
+// Parse returns the digest in the values of an Authorization header. It accepts exactly one
+// value, exactly one quoted signature, and only canonical base64.
+func Parse(authorization []string) (digest []byte, ok bool) {
+	if len(authorization) != 1 {
+		return nil, false
+	}
+	text, hasPrefix := strings.CutPrefix(strings.TrimSpace(authorization[0]), `signature="`)
+	text, hasSuffix := strings.CutSuffix(text, `"`)
+	// Even in strict mode, encoding/base64 skips line breaks.
+	if !hasPrefix || !hasSuffix || strings.ContainsAny(text, "\r\n") {
+		return nil, false
+	}
+	digest, err := base64.StdEncoding.Strict().DecodeString(text)
+	return digest, err == nil
+}
+
+// Key computes digests with a secret key. It is safe for concurrent use.
+type Key struct {
+	secret redact.Secret
+	macs   sync.Pool // of hash.Hash, keyed with the secret
+}
+
+// NewKey returns a Key that uses the UTF-8 bytes of the secret.
+func NewKey(secret string) *Key {
+	k := &Key{secret: redact.NewSecret(secret)}
+	k.macs.New = func() any { return hmac.New(sha256.New, []byte(k.secret.Reveal())) }
+	return k
+}
+
+func (k *Key) mac() hash.Hash {
+	mac := k.macs.Get().(hash.Hash)
+	mac.Reset()
+	return mac
+}
+
+// Sum returns the digest of a body that is not multipart.
+func (k *Key) Sum(body io.Reader) ([]byte, error) {
+	mac := k.mac()
+	defer k.macs.Put(mac)
+	if err := write(mac, body); err != nil {
+		return nil, err
+	}
+	return mac.Sum(nil), nil
+}
+
+// SumParts returns the digest of a multipart body, of which eachPart visits the content of
+// every part in order. The digest of each part is the key for the next part. A body without
+// parts is an error, because its digest would be the secret itself.
+func (k *Key) SumParts(eachPart func(visit func(content io.Reader) error) error) ([]byte, error) {
+	var digest []byte
+	err := eachPart(func(content io.Reader) (err error) {
+		if digest == nil {
+			digest, err = k.Sum(content)
+			return err
+		}
+		mac := hmac.New(sha256.New, digest)
+		if err := write(mac, content); err != nil {
+			return err
+		}
+		digest = mac.Sum(digest[:0])
+		return nil
+	})
+	if err == nil && digest == nil {
+		err = errors.New("identomat: a multipart body without parts cannot be signed")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return digest, nil
+}
+
+// eachPart returns the iteration over parts that SumParts needs.
+func eachPart(parts *multipart.Reader) func(visit func(content io.Reader) error) error {
+	return func(visit func(io.Reader) error) error {
+		for {
+			part, err := parts.NextRawPart()
+			if err == io.EOF { // an error that wraps io.EOF reports a truncated body
+				return nil
+			}
+			if err == nil {
+				err = visit(part)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+}
+
+var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
+// write hashes src through a pooled buffer; io.Copy would allocate one.
+func write(mac hash.Hash, src io.Reader) error {
+	buf := buffers.Get().(*[16 << 10]byte)
+	defer buffers.Put(buf)
+	for {
+		n, err := src.Read(buf[:])
+		mac.Write(buf[:n])
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// Verify returns body, except that reading it ends with an [*Error] instead of io.EOF if the
+// signature in the values of the Authorization header is missing, malformed or wrong.
+func (k *Key) Verify(body io.ReadCloser, authorization []string) io.ReadCloser {
+	b := &verifiedBody{ReadCloser: body, key: k}
+	if len(authorization) > 0 {
+		b.mac = k.mac()
+		b.want, _ = Parse(authorization)
+	}
+	return b
+}
+
+type verifiedBody struct {
+	io.ReadCloser
+	key  *Key
+	mac  hash.Hash // nil if the response is not signed
+	want []byte    // nil if the signature is malformed
+	err  error     // what ended the body
+}
+
+// Read returns the same error on every call after the end: a reader that has stopped at
+// exactly the last byte calls Read once more to learn how the body ends.
+func (b *verifiedBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.mac != nil {
+		b.mac.Write(p[:n])
+	}
+	if err == io.EOF {
+		err = b.verify()
+	}
+	b.err = err
+	return n, err
+}
+
+// verify returns io.EOF if the signature of the whole body is right.
+func (b *verifiedBody) verify() error {
+	if b.mac == nil {
+		return &Error{Missing: true}
+	}
+	matches := hmac.Equal(b.mac.Sum(nil), b.want)
+	b.key.macs.Put(b.mac)
+	b.mac = nil
+	if !matches {
+		return &Error{}
+	}
+	return io.EOF
+}

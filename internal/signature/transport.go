@@ -1,0 +1,160 @@
+package signature
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Transport is an [http.RoundTripper] that signs requests and verifies responses.
+type Transport struct {
+	base          http.RoundTripper
+	key           *Key
+	requireSigned bool
+	sumMultipart  func(secret []byte, parts *multipart.Reader) ([]byte, error)
+}
+
+// NewTransport returns a Transport on top of base, which is [http.DefaultTransport] if nil.
+// With requireSigned, a successful response must be signed. A sumMultipart of nil stands for
+// the documented rule, [Key.SumParts].
+func NewTransport(secret string, base http.RoundTripper, requireSigned bool, sumMultipart func(secret []byte, parts *multipart.Reader) ([]byte, error)) *Transport {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	return &Transport{base: base, key: NewKey(secret), requireSigned: requireSigned, sumMultipart: sumMultipart}
+}
+
+// CloseIdleConnections makes [http.Client.CloseIdleConnections] work through the Transport.
+func (t *Transport) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// Format keeps fmt from printing the fields, for example in a %#v of an http.Client.
+func (t *Transport) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "identomat.HMACTransport")
+}
+
+// RoundTrip signs the request, sends it, and arranges for the body of the response to be
+// verified while it is read.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	signed, err := t.sign(req)
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, err
+	}
+	resp, err := t.base.RoundTrip(signed)
+	if err != nil || resp == nil {
+		return nil, err
+	}
+	if resp.Body == nil { // net/http always sets a body, but a stub may not
+		resp.Body = http.NoBody
+	}
+	authorization := resp.Header["Authorization"]
+	if len(authorization) > 0 || t.requireSigned && resp.StatusCode/100 == 2 {
+		resp.Body = t.key.Verify(resp.Body, authorization)
+	}
+	return resp, nil
+}
+
+// sign returns a signed copy of the request, because a RoundTripper must not modify the
+// request it is given.
+func (t *Transport) sign(req *http.Request) (*http.Request, error) {
+	secret := t.key.secret.Reveal()
+	if secret == "" { // such as an environment variable that is not set
+		return nil, errors.New("identomat: the secret key is empty")
+	}
+	if via := req.Response; via != nil && via.Request != nil && !sameOrigin(via.Request.URL, req.URL) {
+		return nil, errors.New("identomat: a signed request does not follow a redirect to another origin")
+	}
+	signed := *req
+	digest, err := t.digest(&signed)
+	if err != nil {
+		return nil, err
+	}
+	if len(digest) != sha256.Size || string(digest) == secret { // a MultipartDigest may return anything
+		return nil, errors.New("identomat: the digest is not an HMAC-SHA-256")
+	}
+	// A signature covers the response before compression. An explicit Accept-Encoding also
+	// keeps net/http from requesting gzip and decompressing it transparently.
+	added := []string{Format(digest), "identity"}
+	signed.Header = make(http.Header, len(req.Header)+len(added))
+	for name, values := range req.Header {
+		if !strings.EqualFold(name, "Authorization") {
+			signed.Header[name] = values[:len(values):len(values)]
+		}
+	}
+	signed.Header["Authorization"], signed.Header["Accept-Encoding"] = added[:1:1], added[1:]
+	return &signed, nil
+}
+
+func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
+
+// digest returns the digest of the body. It may replace the body with an equal one.
+func (t *Transport) digest(req *http.Request) ([]byte, error) {
+	boundary, isMultipart := multipartBoundary(req.Header.Get("Content-Type"))
+	body, err := copyBody(req, isMultipart)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	if isMultipart && t.sumMultipart != nil {
+		return t.sumMultipart([]byte(t.key.secret.Reveal()), multipart.NewReader(body, boundary))
+	}
+	// The SDK's own forms know their parts and need no parsing.
+	if form, ok := body.(interface {
+		EachPart(visit func(content io.Reader) error) error
+	}); ok {
+		return t.key.SumParts(form.EachPart)
+	}
+	if isMultipart {
+		return t.key.SumParts(eachPart(multipart.NewReader(body, boundary)))
+	}
+	return t.key.Sum(body)
+}
+
+func multipartBoundary(contentType string) (boundary string, isMultipart bool) {
+	const prefix = "multipart/"
+	// Most requests are not multipart and need no parsing.
+	if t := strings.TrimSpace(contentType); len(t) < len(prefix) || !strings.EqualFold(t[:len(prefix)], prefix) {
+		return "", false
+	}
+	_, params, err := mime.ParseMediaType(contentType)
+	return params["boundary"], err == nil
+}
+
+// maxBuffered limits a body that has no GetBody. The SDK's own bodies have one.
+const maxBuffered = 1 << 20
+
+// copyBody returns a second reader of the body. If the body has no GetBody, it is read into
+// memory and replaced.
+func copyBody(req *http.Request, isMultipart bool) (io.ReadCloser, error) {
+	switch {
+	case req.Body == nil || req.Body == http.NoBody:
+		return http.NoBody, nil
+	case req.GetBody != nil:
+		return req.GetBody()
+	case isMultipart:
+		return nil, errors.New("identomat: set Request.GetBody: signing reads a multipart body twice")
+	}
+	data, err := io.ReadAll(io.LimitReader(req.Body, maxBuffered+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxBuffered {
+		return nil, errors.New("identomat: set Request.GetBody: signing reads a body over 1 MiB twice")
+	}
+	_ = req.Body.Close()
+	req.Body = io.NopCloser(bytes.NewReader(data))
+	return io.NopCloser(bytes.NewReader(data)), nil
+}

@@ -1,0 +1,141 @@
+// Package sniff tells the type of content by its first bytes, and normalizes the labels that
+// responses carry. Both matter: the service labels some images as text, and a label can echo
+// a request.
+package sniff
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// Labels that stand for content types that are not shown.
+const (
+	Malformed = "malformed content type"
+	Unknown   = "another content type"
+)
+
+// ContentType returns the media type of content that begins with head. It prefers what the
+// bytes show to what was declared, because labels of the service are often wrong.
+func ContentType(head []byte, declared string) string {
+	for _, t := range [...]string{Detect(head), declared} {
+		if !IsVague(t) {
+			return t
+		}
+	}
+	return "application/octet-stream"
+}
+
+// Detect returns what [http.DetectContentType] knows, and the formats of telephones and
+// scanners.
+func Detect(head []byte) string {
+	switch {
+	case len(head) > 262 && string(head[257:262]) == "ustar":
+		return "application/x-tar"
+	case bytes.HasPrefix(head, []byte("II*\x00")), bytes.HasPrefix(head, []byte("MM\x00*")):
+		return "image/tiff"
+	case len(head) >= 12 && head[0] == 0 && string(head[4:8]) == "ftyp":
+		switch string(head[8:12]) {
+		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
+			return "image/heic"
+		case "avif", "avis":
+			return "image/avif"
+		case "qt  ":
+			return "video/quicktime"
+		}
+		return "video/mp4"
+	}
+	return MediaType(http.DetectContentType(head))
+}
+
+// IsVague reports whether a content type says nothing about the format.
+func IsVague(contentType string) bool {
+	switch contentType {
+	case "", "text/plain", "application/octet-stream", "binary/octet-stream", Malformed, Unknown:
+		return true
+	}
+	return false
+}
+
+// IsText reports whether the first 512 bytes are readable text.
+func IsText(head []byte) bool {
+	for head = head[:min(len(head), 512)]; len(head) > 0; {
+		r, size := utf8.DecodeRune(head)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return !utf8.FullRune(head) // only the last rune may be truncated
+		case r < ' ' && !strings.ContainsRune("\t\r\n\f\x1b", r):
+			return false
+		}
+		head = head[size:]
+	}
+	return true
+}
+
+// Extension returns the usual file extension of a content type, or "".
+func Extension(contentType string) string {
+	switch contentType {
+	case "image/jpeg":
+		return ".jpg"
+	case "image/png":
+		return ".png"
+	case "image/webp":
+		return ".webp"
+	case "image/heic":
+		return ".heic"
+	case "image/tiff":
+		return ".tiff"
+	case "application/pdf":
+		return ".pdf"
+	}
+	return ""
+}
+
+// MediaType returns a content type in lower case and without parameters if responses are
+// known to use it. A header can hold a secret as well as a body can.
+func MediaType(contentType string) string {
+	t, _, _ := strings.Cut(contentType, ";")
+	t = strings.ToLower(strings.TrimSpace(t))
+	kind, subtype, found := strings.Cut(t, "/")
+	switch {
+	case t == "":
+		return ""
+	case !found || !isSubtype(subtype):
+		return Malformed
+	}
+	switch kind {
+	case "image", "video", "audio", "text":
+		return t
+	case "application", "binary", "multipart":
+		switch subtype {
+		case "json", "xml", "pdf", "octet-stream", "x-tar", "tar", "zip", "gzip", "x-gzip", "problem+json",
+			"x-www-form-urlencoded", "xhtml+xml", "ogg", "x-tgz", "mp4", "form-data":
+			return t
+		}
+	}
+	return Unknown
+}
+
+// Label returns a content type as an error may show it. Unlike [MediaType] it shows no open
+// set of subtypes, because a subtype can echo a request.
+func Label(contentType string) string {
+	t := MediaType(contentType)
+	kind, subtype, _ := strings.Cut(t, "/")
+	switch kind {
+	case "image", "video", "audio", "text":
+		switch subtype {
+		case "avif", "bmp", "css", "csv", "gif", "heic", "heif", "html", "javascript", "jpeg", "jpg", "mp4", "mpeg", "ogg",
+			"plain", "png", "quicktime", "svg+xml", "tiff", "wav", "webm", "webp", "x-matroska", "xml":
+		default:
+			return Unknown
+		}
+	}
+	return t
+}
+
+func isSubtype(s string) bool {
+	return s != "" && len(s) <= 32 && strings.IndexFunc(s, func(c rune) bool {
+		return !(c == '_' || c == '+' || c == '.' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z')
+	}) < 0
+}

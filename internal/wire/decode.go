@@ -1,0 +1,529 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A Codec decodes responses into structs with json tags. Production varies in how it writes
+// one field, and one odd field must not hide an outcome. So a value of another type is coerced
+// where that loses nothing; otherwise its field keeps the zero value, and [Codec.Extra] finds
+// it:
+//
+//   - a number or boolean for a string keeps its spelling,
+//   - "0.93" is a number and "true" a boolean,
+//   - a single element stands for a list of one, and an object whose keys are numbers, as PHP
+//     writes some lists, for a list,
+//   - [] stands for an empty object.
+//
+// Two tags make a field strict. wire:"required" refuses a response in which the field is
+// absent, does not fit, or is an empty string; wire:"strict" refuses one in which it is
+// present and does not fit.
+//
+// Names match exactly. Of several members with the same name the last wins.
+type Codec struct {
+	after map[reflect.Type]func(v any, raw json.RawMessage) error
+	types sync.Map // of reflect.Type to decodeFunc
+}
+
+// A Hook is called with each decoded value of one struct type. See [After].
+type Hook struct {
+	of  reflect.Type
+	run func(v any, raw json.RawMessage) error
+}
+
+// After returns a hook that completes or checks a value of type T, and may keep the JSON that
+// the value was decoded from. An error refuses the whole response.
+func After[T any](hook func(v *T, raw json.RawMessage) error) Hook {
+	return Hook{of: reflect.TypeFor[T](), run: func(v any, raw json.RawMessage) error { return hook(v.(*T), raw) }}
+}
+
+// NewCodec returns a codec with these hooks.
+func NewCodec(hooks ...Hook) *Codec {
+	c := &Codec{after: map[reflect.Type]func(any, json.RawMessage) error{}}
+	for _, h := range hooks {
+		c.after[h.of] = h.run
+	}
+	return c
+}
+
+// errMisfit leaves out what did not fit: it may be personal data.
+var errMisfit = errors.New("the JSON does not fit the type")
+
+// Decode decodes data, which json.Valid has accepted, into v, which points to a zero value.
+// The value may refer to data, which must not change afterwards.
+func (c *Codec) Decode(data []byte, v any) error {
+	d := decoding{codec: c, data: data}
+	to := reflect.ValueOf(v).Elem()
+	_, fits := c.decoder(to.Type())(&d, to, skipSpace(data, 0))
+	if d.err == nil && !fits {
+		return errMisfit
+	}
+	return d.err
+}
+
+// Unmarshal is Decode for methods named UnmarshalJSON: it replaces *v, and keeps a copy of the
+// data.
+func Unmarshal[T any](c *Codec, data []byte, v *T) error {
+	var fresh T
+	if err := c.Decode([]byte(string(data)), &fresh); err != nil {
+		return fmt.Errorf("identomat: %w", err)
+	}
+	*v = fresh
+	return nil
+}
+
+// Extra returns the members of data that a value of v's type does not hold, by their path:
+// unknown ones, and those that did not fit.
+func (c *Codec) Extra(data []byte, v any) map[string]json.RawMessage {
+	d := decoding{codec: c, data: data, extra: map[string]json.RawMessage{}}
+	if len(data) > 0 {
+		to := reflect.New(reflect.TypeOf(v).Elem()).Elem()
+		c.decoder(to.Type())(&d, to, skipSpace(data, 0))
+	}
+	return d.extra
+}
+
+// decoding is one walk over JSON text.
+type decoding struct {
+	codec *Codec
+	data  []byte
+	err   error // of a hook or a strict field
+	extra map[string]json.RawMessage
+	path  []byte // of the value that is decoded, if extra is collected
+}
+
+// A decodeFunc decodes the value that begins at i and returns the index after it. If it
+// reports false, the value did not fit, and v is zero.
+type decodeFunc func(d *decoding, v reflect.Value, i int) (end int, fits bool)
+
+// decoder returns the function for a type. Functions are made once.
+func (c *Codec) decoder(t reflect.Type) decodeFunc {
+	if f, ok := c.types.Load(t); ok {
+		return f.(decodeFunc)
+	}
+	f, _ := c.types.LoadOrStore(t, c.newDecoder(t))
+	return f.(decodeFunc)
+}
+
+var (
+	rawType     = reflect.TypeFor[json.RawMessage]()
+	unmarshaler = reflect.TypeFor[json.Unmarshaler]()
+)
+
+func (c *Codec) newDecoder(t reflect.Type) decodeFunc {
+	_, hooked := c.after[t]
+	switch {
+	case t == rawType:
+		return decodeRaw
+	case !hooked && reflect.PointerTo(t).Implements(unmarshaler):
+		return decodeUnmarshaler
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return decodeString
+	case reflect.Bool:
+		return decodeBool
+	case reflect.Int, reflect.Int64:
+		return decodeInt
+	case reflect.Float64:
+		return decodeFloat
+	case reflect.Pointer:
+		return c.pointerDecoder(t)
+	case reflect.Slice:
+		return c.sliceDecoder(t)
+	case reflect.Struct:
+		return c.structDecoder(t)
+	}
+	return decodeAny
+}
+
+// isNull reports whether null begins at i.
+func (d *decoding) isNull(i int) bool { return d.data[i] == 'n' }
+
+func decodeRaw(d *decoding, v reflect.Value, i int) (int, bool) {
+	end := skip(d.data, i)
+	if !d.isNull(i) {
+		v.SetBytes(d.data[i:end:end])
+	}
+	return end, true
+}
+
+func decodeUnmarshaler(d *decoding, v reflect.Value, i int) (int, bool) {
+	end := skip(d.data, i)
+	if err := v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(d.data[i:end]); err != nil {
+		v.SetZero()
+		return end, false
+	}
+	return end, true
+}
+
+// decodeAny serves maps and interfaces, whose values have any type.
+func decodeAny(d *decoding, v reflect.Value, i int) (int, bool) {
+	end := skip(d.data, i)
+	if v.Kind() == reflect.Map && d.data[i] == '[' && d.data[skipSpace(d.data, i+1)] == ']' {
+		v.Set(reflect.MakeMap(v.Type()))
+		return end, true
+	}
+	if json.Unmarshal(d.data[i:end], v.Addr().Interface()) != nil {
+		v.SetZero()
+		return end, false
+	}
+	return end, true
+}
+
+func decodeString(d *decoding, v reflect.Value, i int) (int, bool) {
+	end := skip(d.data, i)
+	switch d.data[i] {
+	case '"':
+		v.SetString(Unquote(d.data[i:end]))
+	case '{', '[':
+		return end, false
+	case 'n':
+	default:
+		v.SetString(string(d.data[i:end]))
+	}
+	return end, true
+}
+
+func decodeBool(d *decoding, v reflect.Value, i int) (int, bool) {
+	end := skip(d.data, i)
+	switch string(d.data[i:end]) {
+	case "true", `"true"`:
+		v.SetBool(true)
+	case "false", `"false"`, "null":
+	default:
+		return end, false
+	}
+	return end, true
+}
+
+func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
+	end := skip(d.data, i)
+	if d.isNull(i) {
+		return end, true
+	}
+	number := d.number(i, end)
+	if n, err := strconv.ParseInt(string(number), 10, 64); err == nil {
+		v.SetInt(n)
+		return end, true
+	}
+	// A float64 holds integers up to 1<<53 exactly.
+	f, err := strconv.ParseFloat(string(number), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return end, false
+	}
+	v.SetInt(int64(f))
+	return end, true
+}
+
+func decodeFloat(d *decoding, v reflect.Value, i int) (int, bool) {
+	end := skip(d.data, i)
+	if d.isNull(i) {
+		return end, true
+	}
+	f, err := strconv.ParseFloat(string(d.number(i, end)), 64)
+	if err != nil {
+		return end, false
+	}
+	v.SetFloat(f)
+	return end, true
+}
+
+// number returns the text of a number without the quotes that it may have, or nil.
+func (d *decoding) number(i, end int) []byte {
+	if d.data[i] == '"' {
+		i, end = i+1, end-1
+	}
+	if i >= end || d.data[i] != '-' && (d.data[i] < '0' || d.data[i] > '9') || !json.Valid(d.data[i:end]) {
+		return nil // strconv parses more than JSON, such as Inf and 0x1p-2
+	}
+	return d.data[i:end]
+}
+
+func (c *Codec) pointerDecoder(t reflect.Type) decodeFunc {
+	elem := c.decoder(t.Elem())
+	return func(d *decoding, v reflect.Value, i int) (int, bool) {
+		if d.isNull(i) {
+			return skip(d.data, i), true
+		}
+		to := reflect.New(t.Elem())
+		end, fits := elem(d, to.Elem(), i)
+		if fits {
+			v.Set(to)
+		}
+		return end, fits
+	}
+}
+
+func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
+	list := listDecoder{elem: c.decoder(t.Elem())}
+	_, list.records = c.after[t.Elem()]
+	list.texts = t.Elem().Kind() == reflect.String && !reflect.PointerTo(t.Elem()).Implements(unmarshaler)
+	return func(d *decoding, v reflect.Value, i int) (int, bool) {
+		end := i
+		switch {
+		case d.isNull(i):
+			return skip(d.data, i), !list.records
+		case d.data[i] == '[':
+			v.SetZero()
+			for i = skipSpace(d.data, i+1); d.data[i] != ']'; i = d.afterComma(end) {
+				if end = list.add(d, v, i); d.err != nil {
+					return end, false
+				}
+			}
+			notNil(v)
+			return i + 1, true
+		case d.data[i] == '{' && hasNumericKeys(d.data[i:], !list.records):
+			v.SetZero()
+			for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(end) {
+				if end = list.add(d, v, d.afterName(i)); d.err != nil {
+					return end, false
+				}
+			}
+			notNil(v)
+			return i + 1, true
+		case list.records:
+			return skip(d.data, i), false
+		}
+		v.Set(reflect.MakeSlice(t, 1, 1))
+		end, fits := list.elem(d, v.Index(0), i)
+		if !fits {
+			v.SetZero()
+		}
+		return end, fits
+	}
+}
+
+// notNil tells an empty list from an absent one.
+func notNil(list reflect.Value) {
+	if list.IsNil() {
+		list.Set(reflect.MakeSlice(list.Type(), 0, 0))
+	}
+}
+
+// hasNumericKeys reports whether an object is a list of PHP's; empty is the answer for {}.
+func hasNumericKeys(object []byte, empty bool) bool {
+	end := skip(object, 0)
+	for name := range Members(object[:end]) {
+		if len(name) == 2 || strings.Trim(string(name[1:len(name)-1]), "0123456789") != "" {
+			return false
+		}
+		empty = true
+	}
+	return empty
+}
+
+// listDecoder decodes the elements of a list.
+type listDecoder struct {
+	elem decodeFunc
+	// A list of records is whole, or refuses the response.
+	records bool
+	// A list of texts loses nothing: an element that is not a text keeps its spelling.
+	texts bool
+}
+
+// add appends the element that begins at i.
+func (l *listDecoder) add(d *decoding, list reflect.Value, i int) (end int) {
+	n := list.Len()
+	if n == list.Cap() {
+		list.Grow(max(n, 4))
+	}
+	list.SetLen(n + 1)
+	to, parent := list.Index(n), len(d.path)
+	if d.extra != nil {
+		d.path = append(strconv.AppendInt(append(d.path, '['), int64(n), 10), ']')
+	}
+	end, fits := l.elem(d, to, i)
+	switch {
+	case fits && l.texts && d.isNull(i):
+		list.SetLen(n)
+	case fits:
+	case l.texts:
+		to.SetString(string(d.data[i:end]))
+	case l.records:
+		d.refuse()
+	default:
+		d.keep(i, end)
+	}
+	d.path = d.path[:parent]
+	return end
+}
+
+// afterComma returns the index of the next element or member, or of the closing bracket.
+func (d *decoding) afterComma(i int) int {
+	if i = skipSpace(d.data, i); d.data[i] == ',' {
+		i = skipSpace(d.data, i+1)
+	}
+	return i
+}
+
+// afterName returns the index of the value of the member that begins at i.
+func (d *decoding) afterName(i int) int {
+	return skipSpace(d.data, skipSpace(d.data, skipString(d.data, i))+1)
+}
+
+// refuse ends the walk.
+func (d *decoding) refuse() {
+	if d.err == nil {
+		d.err = errMisfit
+	}
+}
+
+// keep collects the value from i to end, which no field holds.
+func (d *decoding) keep(i, end int) {
+	if d.extra != nil {
+		d.extra[strings.TrimPrefix(string(d.path), ".")] = d.data[i:end:end]
+	}
+}
+
+// structPlan says where the members of an object go.
+type structPlan struct {
+	fields   map[string]*fieldPlan
+	required []*fieldPlan
+	after    func(v any, raw json.RawMessage) error
+}
+
+type fieldPlan struct {
+	index            []int
+	decode           decodeFunc
+	required, strict bool
+	// alias is set for another name of the same field, whose value counts if the field is
+	// empty otherwise.
+	alias *fieldPlan
+}
+
+func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
+	plan := &structPlan{fields: map[string]*fieldPlan{}, after: c.after[t]}
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !f.IsExported() || name == "" || name == "-" {
+			continue
+		}
+		field := &fieldPlan{index: f.Index, decode: c.decoder(f.Type)}
+		for option := range strings.SplitSeq(f.Tag.Get("wire"), ",") {
+			switch alias, isAlias := strings.CutPrefix(option, "alias="); {
+			case isAlias:
+				plan.fields[alias] = &fieldPlan{alias: field}
+			case option == "required":
+				field.required = true
+				plan.required = append(plan.required, field)
+			case option == "strict":
+				field.strict = true
+			}
+		}
+		plan.fields[name] = field
+	}
+	return plan.decode
+}
+
+// named returns the plan for a quoted name, or nil.
+func (p *structPlan) named(quoted []byte) *fieldPlan {
+	if f, ok := p.fields[string(quoted[1:len(quoted)-1])]; ok {
+		return f
+	}
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		return p.fields[Unquote(quoted)]
+	}
+	return nil
+}
+
+func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits bool) {
+	start := i
+	switch {
+	case d.data[i] == '{':
+	case d.data[i] == '[' && d.data[skipSpace(d.data, i+1)] == ']', d.isNull(i) && p.after == nil:
+		end = skip(d.data, i)
+		return end, len(p.required) == 0 && p.finish(d, v, d.data[i:end:end])
+	default:
+		return skip(d.data, i), false
+	}
+	var aliases [4]aliasValue
+	pending := aliases[:0]
+	for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(i) {
+		quoted := d.data[i:skipString(d.data, i)]
+		i = d.afterName(i)
+		field := p.named(quoted)
+		if field != nil && field.alias != nil {
+			pending = append(pending, aliasValue{field.alias, quoted, i})
+			i = skip(d.data, i)
+			continue
+		}
+		if i = p.member(d, v, field, quoted, i); d.err != nil {
+			return i, false
+		}
+	}
+	for _, alias := range pending {
+		if to := v.FieldByIndex(alias.field.index); to.IsZero() || to.Kind() == reflect.Slice && to.Len() == 0 {
+			p.member(d, v, alias.field, alias.quoted, alias.at)
+		}
+	}
+	for _, field := range p.required {
+		// An absent number has not been seen; an absent text is empty.
+		if to := v.FieldByIndex(field.index); to.IsZero() && (to.Kind() == reflect.String || !p.has(d.data[start:i+1], field)) {
+			d.refuse()
+		}
+	}
+	if d.err != nil {
+		return i, false
+	}
+	return i + 1, p.finish(d, v, d.data[start:i+1:i+1])
+}
+
+// finish calls the hook of the type.
+func (p *structPlan) finish(d *decoding, v reflect.Value, raw []byte) bool {
+	if p.after != nil && d.extra == nil {
+		if len(raw) == len(Trim(d.data)) {
+			raw = d.data // as it arrived, because a signature covers white space, too
+		}
+		d.err = p.after(v.Addr().Interface(), raw)
+	}
+	return d.err == nil
+}
+
+// aliasValue is the value of a member with another name of a field.
+type aliasValue struct {
+	field  *fieldPlan
+	quoted []byte
+	at     int
+}
+
+// member decodes one member, for which field is nil if no field is known.
+func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quoted []byte, i int) (end int) {
+	parent := len(d.path)
+	if d.extra != nil {
+		d.path = append(append(d.path, '.'), Unquote(quoted)...)
+	}
+	if field == nil {
+		end = skip(d.data, i)
+		d.keep(i, end)
+	} else {
+		to, fits := v.FieldByIndex(field.index), false
+		if end, fits = field.decode(d, to, i); !fits {
+			to.SetZero()
+			if field.strict || field.required {
+				d.refuse()
+			}
+			d.keep(i, end)
+		}
+	}
+	d.path = d.path[:parent]
+	return end
+}
+
+// has reports whether an object has a value for the field other than null.
+func (p *structPlan) has(object []byte, field *fieldPlan) bool {
+	for quoted, value := range Members(object) {
+		if p.named(quoted) == field && value[0] != 'n' {
+			return true
+		}
+	}
+	return false
+}

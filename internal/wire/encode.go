@@ -1,0 +1,171 @@
+package wire
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-querystring/query"
+)
+
+// A Problem keeps a parameter from being sent. It contains no value.
+type Problem struct{ Path, Message string }
+
+// Form encodes a struct with url tags as an urlencoded form, behind the company key.
+func Form(keyName, key string, params any) ([]byte, error) {
+	values, err := query.Values(params)
+	if err != nil {
+		return nil, err
+	}
+	values.Set(keyName, key)
+	return []byte(values.Encode()), nil
+}
+
+// JSON encodes a struct with json tags as an object, behind the company key. Unlike
+// encoding/json it reads request types, which refuse to be marshaled because they hold
+// personal data, and it knows the service's format of times. A field that is tagged
+// json:",inline" holds further members by their names. Params may be a map, or nil. The body
+// must not be sent if there are problems.
+func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
+	e := encoding{dst: make([]byte, 0, 1024), keyName: keyName}
+	e.dst = append(e.dst, '{')
+	e.name(keyName)
+	e.dst = AppendString(e.dst, key)
+	switch params := params.(type) {
+	case nil:
+	case map[string]any:
+		e.extra(params, nil)
+	default:
+		e.members(reflect.Indirect(reflect.ValueOf(params)), "")
+	}
+	return append(e.dst, '}'), e.problems
+}
+
+type encoding struct {
+	dst      []byte
+	keyName  string
+	problems []Problem
+}
+
+func (e *encoding) add(path, message string) {
+	e.problems = append(e.problems, Problem{Path: path, Message: message})
+}
+
+// name begins a member.
+func (e *encoding) name(name string) {
+	if last := e.dst[len(e.dst)-1]; last != '{' {
+		e.dst = append(e.dst, ',')
+	}
+	e.dst = append(AppendString(e.dst, name), ':')
+}
+
+func (e *encoding) members(v reflect.Value, prefix string) {
+	fields := requestFields(v.Type())
+	for _, f := range fields {
+		value := v.FieldByIndex(f.index)
+		switch {
+		case f.inline:
+			e.extra(value.Interface().(map[string]any), fields)
+		case f.omit && value.IsZero(): // an empty list that is not nil is sent
+		default:
+			e.name(f.name)
+			e.value(value, prefix+f.name)
+		}
+	}
+}
+
+// extra adds members in the order of their names. A duplicate key could mean two things to two
+// parsers.
+func (e *encoding) extra(members map[string]any, fields []requestField) {
+	if len(members) == 0 {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		isOwn := name == e.keyName || slices.ContainsFunc(fields, func(f requestField) bool { return f.name == name })
+		switch {
+		case name == "":
+			e.add("Extra", "has a parameter without a name")
+		case isOwn:
+			e.add("Extra."+name, "has a field of its own")
+		default:
+			e.name(name)
+			e.text(Value(members[name]), "Extra."+name)
+		}
+	}
+}
+
+// Text is a parameter that is JSON text already, such as the steps of a builder.
+type Text string
+
+var (
+	textType  = reflect.TypeFor[Text]()
+	timeType  = reflect.TypeFor[time.Time]()
+	marshaler = reflect.TypeFor[json.Marshaler]()
+)
+
+func (e *encoding) value(v reflect.Value, path string) {
+	switch {
+	case v.Type() == textType:
+		e.text(v.String(), path)
+	case v.Type() == timeType:
+		e.dst = AppendString(e.dst, Time(v.Interface().(time.Time)))
+	case v.Type().Implements(marshaler):
+		e.text(Value(v.Interface()), path)
+	case v.Kind() == reflect.Struct:
+		e.dst = append(e.dst, '{')
+		e.members(v, path+".")
+		e.dst = append(e.dst, '}')
+	case v.Kind() == reflect.Pointer:
+		e.value(v.Elem(), path)
+	case v.Kind() == reflect.String:
+		e.dst = AppendString(e.dst, v.String())
+	case v.Kind() == reflect.Bool:
+		e.dst = strconv.AppendBool(e.dst, v.Bool())
+	case v.Kind() == reflect.Int:
+		e.dst = strconv.AppendInt(e.dst, v.Int(), 10)
+	default:
+		e.text(Value(v.Interface()), path)
+	}
+}
+
+func (e *encoding) text(json, path string) {
+	e.problems = append(e.problems, Unsendable(path, json)...)
+	e.dst = append(e.dst, json...)
+}
+
+// Time formats a time as in the examples of Identomat's API documentation, in UTC with
+// milliseconds.
+func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// requestField is a field of a struct of parameters.
+type requestField struct {
+	name         string
+	index        []int
+	omit, inline bool
+}
+
+var requestPlans sync.Map // of reflect.Type to []requestField
+
+// requestFields returns the fields in their order.
+func requestFields(t reflect.Type) []requestField {
+	if plan, ok := requestPlans.Load(t); ok {
+		return plan.([]requestField)
+	}
+	var fields []requestField
+	for _, f := range reflect.VisibleFields(t) {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous || !f.IsExported() || name == "-" {
+			continue
+		}
+		fields = append(fields, requestField{
+			name: name, index: f.Index, inline: options == "inline", omit: options == "omitzero",
+		})
+	}
+	plan, _ := requestPlans.LoadOrStore(t, fields)
+	return plan.([]requestField)
+}

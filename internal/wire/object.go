@@ -1,0 +1,161 @@
+package wire
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A builder of requests keeps its object as JSON text. A text never changes: Set returns
+// another one. So order and unknown members survive, a value can be shared between
+// goroutines, and sending it is copying it.
+
+// Unencodable stands in such a text for a value that has no JSON form, and Nil for a nil
+// step or question. JSON contains neither byte. [IsSendable] finds them before anything is
+// sent.
+const (
+	Unencodable = "\x00"
+	Nil         = "\x01"
+)
+
+// IsSendable reports whether a text of builders is JSON.
+func IsSendable(text string) bool {
+	return strings.IndexByte(text, Unencodable[0]) < 0 && strings.IndexByte(text, Nil[0]) < 0
+}
+
+// Unsendable returns a problem for every part of a text that stands for a value without a JSON
+// form.
+func Unsendable(path, text string) (problems []Problem) {
+	switch {
+	case IsSendable(text):
+		return nil
+	case text == Unencodable:
+		return []Problem{{path, "cannot be encoded as JSON"}}
+	case text == Nil:
+		return []Problem{{path, "must not be nil"}}
+	}
+	for quoted, value := range Members(text) {
+		problems = append(problems, Unsendable(strings.TrimPrefix(path+"."+Unquote(quoted), "."), value)...)
+	}
+	i := 0
+	for element := range Elements(text) {
+		problems = append(problems, Unsendable(path+"["+strconv.Itoa(i)+"]", element)...)
+		i++
+	}
+	return problems
+}
+
+// Set returns the object with the named member set to a value, which is JSON text.
+func Set(object, name string, value []byte) string {
+	var buf [1024]byte
+	return string(AppendSet(buf[:0], object, name, value))
+}
+
+// AppendSet appends what [Set] returns. A member that the object already has keeps its
+// position. White space between members is dropped.
+func AppendSet(dst []byte, object, name string, value []byte) []byte {
+	dst = append(dst, '{')
+	found := false
+	for quoted, old := range Members(object) {
+		switch {
+		case !isName(quoted, name):
+			dst = appendMember(dst, quoted, old)
+		case !found: // else a duplicate
+			dst = appendMember(dst, quoted, value)
+			found = true
+		}
+	}
+	if !found {
+		dst = append(append(AppendString(appendComma(dst), name), ':'), value...)
+	}
+	return append(dst, '}')
+}
+
+// Normalize returns an object of any source without white space between its members. Of
+// several members with the same name, the last value wins in the position of the first.
+func Normalize(object string) string {
+	last := map[string]string{}
+	for quoted, value := range Members(object) {
+		last[Unquote(quoted)] = value
+	}
+	dst := append(make([]byte, 0, len(object)), '{')
+	for quoted := range Members(object) {
+		name := Unquote(quoted)
+		if value, found := last[name]; found {
+			dst = appendMember(dst, quoted, value)
+			delete(last, name)
+		}
+	}
+	return string(append(dst, '}'))
+}
+
+func appendMember[T text](dst []byte, quoted string, value T) []byte {
+	return append(append(append(appendComma(dst), quoted...), ':'), value...)
+}
+
+// appendComma separates what follows from the members that the object at the end of dst has.
+func appendComma(dst []byte) []byte {
+	if dst[len(dst)-1] == '{' {
+		return dst
+	}
+	return append(dst, ',')
+}
+
+// AppendString appends s as a JSON string. Georgian or Arabic text is not escaped, and
+// neither is HTML.
+func AppendString(dst []byte, s string) []byte {
+	if isPlain(s) {
+		dst = append(dst, '"')
+		dst = append(dst, s...)
+		return append(dst, '"')
+	}
+	quoted, err := json.Marshal(s)
+	if err != nil { // a string always has a JSON form
+		return append(dst, `""`...)
+	}
+	return append(dst, quoted...)
+}
+
+// isPlain reports whether s needs no escape in JSON.
+func isPlain(s string) bool {
+	ascii := true
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ' || c == '"' || c == '\\':
+			return false
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+	}
+	return ascii || utf8.ValidString(s)
+}
+
+// AppendStrings appends the list as a JSON array.
+func AppendStrings[S ~string](dst []byte, list []S) []byte {
+	dst = append(dst, '[')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendString(dst, string(s))
+	}
+	return append(dst, ']')
+}
+
+// Value returns any value as JSON text, [Unencodable] if it has none.
+func Value(v any) string {
+	switch v := v.(type) {
+	case string:
+		return string(AppendString(nil, v))
+	case bool:
+		return strconv.FormatBool(v)
+	case int:
+		return strconv.Itoa(v)
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return Unencodable
+	}
+	return string(data)
+}

@@ -1,0 +1,229 @@
+// Package wire converts between Go values and the bytes on the wire: parameters to JSON or
+// a form, and JSON to values, tolerantly. It knows neither endpoints nor HTTP.
+package wire
+
+import (
+	"iter"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// The functions of this file find their way through JSON text that [json.Valid] has
+// accepted, or that this package wrote. They copy nothing. On other text they return
+// something useless, but they do not panic.
+
+// text is JSON text.
+type text interface{ ~string | ~[]byte }
+
+// skip returns the index after the value that begins at i.
+func skip[T text](s T, i int) int {
+	if i >= len(s) {
+		return i
+	}
+	switch s[i] {
+	case '"':
+		return skipString(s, i)
+	case '{', '[':
+		depth := 0
+		for ; i < len(s); i++ {
+			switch s[i] {
+			case '"':
+				i = skipString(s, i) - 1
+			case '{', '[':
+				depth++
+			case '}', ']':
+				if depth--; depth == 0 {
+					return i + 1
+				}
+			}
+		}
+		return i
+	}
+	for i < len(s) && !isDelimiter(s[i]) {
+		i++
+	}
+	return i
+}
+
+// skipString returns the index after the closing quote of the string that begins at i.
+func skipString[T text](s T, i int) int {
+	for i++; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(s)
+}
+
+func skipSpace[T text](s T, i int) int {
+	for i < len(s) && isSpace(s[i]) {
+		i++
+	}
+	return i
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+
+func isDelimiter(c byte) bool { return c == ',' || c == '}' || c == ']' || c == ':' || isSpace(c) }
+
+// Trim returns s without the white space of JSON around it.
+func Trim[T text](s T) T {
+	for len(s) > 0 && isSpace(s[0]) {
+		s = s[1:]
+	}
+	for len(s) > 0 && isSpace(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// next returns the value that begins at or after i, and the index of what follows the
+// comma behind it. It reports false at the end of the surrounding object or array.
+func next[T text](s T, i int) (value T, after int, ok bool) {
+	i = skipSpace(s, i)
+	if i >= len(s) || s[i] == '}' || s[i] == ']' {
+		return value, i, false
+	}
+	end := max(skip(s, i), i+1) // a stray delimiter must not stop the loop
+	value = s[i:end]
+	if i = skipSpace(s, end); i < len(s) && (s[i] == ',' || s[i] == ':') {
+		i++
+	}
+	return value, i, true
+}
+
+// Members yields the names, still quoted, and the values of an object in their order.
+// Anything else has none.
+func Members[T text](object T) iter.Seq2[T, T] {
+	return func(yield func(name, value T) bool) {
+		object = Trim(object)
+		if len(object) == 0 || object[0] != '{' {
+			return
+		}
+		for i := 1; ; {
+			name, at, ok := next(object, i)
+			if !ok {
+				return
+			}
+			value, after, ok := next(object, at)
+			if !ok || !yield(name, value) {
+				return
+			}
+			i = after
+		}
+	}
+}
+
+// Elements yields the elements of an array in their order. Anything else has none.
+func Elements[T text](array T) iter.Seq[T] {
+	return func(yield func(element T) bool) {
+		array = Trim(array)
+		if len(array) == 0 || array[0] != '[' {
+			return
+		}
+		for i := 1; ; {
+			element, after, ok := next(array, i)
+			if !ok || !yield(element) {
+				return
+			}
+			i = after
+		}
+	}
+}
+
+// Get returns the value of the named member of an object. Of several with the same name it
+// returns the last, as encoding/json does.
+func Get[T text](object T, name string) (value T, found bool) {
+	for quoted, v := range Members(object) {
+		if isName(quoted, name) {
+			value, found = v, true
+		}
+	}
+	return value, found
+}
+
+// isName reports whether a quoted name is name.
+func isName[T text](quoted T, name string) bool {
+	if len(quoted) == len(name)+2 && string(quoted[1:len(quoted)-1]) == name {
+		return true
+	}
+	// A shorter text cannot be escaped.
+	return len(quoted) > len(name)+2 && Unquote(quoted) == name
+}
+
+// Unquote returns the text of a JSON string, or "" for anything else. Invalid UTF-8 and lone
+// surrogates become U+FFFD, as in encoding/json.
+func Unquote[T text](quoted T) string {
+	if len(quoted) < 2 || quoted[0] != '"' {
+		return ""
+	}
+	s := quoted[1 : len(quoted)-1]
+	escaped, ascii := false, true
+	for i := 0; i < len(s) && !escaped; i++ {
+		escaped, ascii = s[i] == '\\', ascii && s[i] < utf8.RuneSelf
+	}
+	if !escaped {
+		if plain := string(s); ascii || utf8.ValidString(plain) {
+			return plain
+		}
+	}
+	var buf [128]byte
+	return string(appendUnescaped(buf[:0], s))
+}
+
+func appendUnescaped[T text](dst []byte, s T) []byte {
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == '\\' && i+1 < len(s):
+			c = s[i+1]
+			i += 2
+			if c == 'u' {
+				r := hexRune(s, i)
+				i += 4
+				if utf16.IsSurrogate(r) {
+					// Only a pair is a rune.
+					low := rune(-1)
+					if i+1 < len(s) && s[i] == '\\' && s[i+1] == 'u' {
+						low = hexRune(s, i+2)
+					}
+					if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+						i += 6
+					}
+				}
+				dst = utf8.AppendRune(dst, r)
+				continue
+			}
+			if at := strings.IndexByte("bfnrt", c); at >= 0 {
+				c = "\b\f\n\r\t"[at]
+			}
+			dst = append(dst, c)
+		case c < utf8.RuneSelf:
+			dst = append(dst, c)
+			i++
+		default:
+			var buf [utf8.UTFMax]byte
+			r, size := utf8.DecodeRune(buf[:copy(buf[:], s[i:])])
+			dst = utf8.AppendRune(dst, r)
+			i += size
+		}
+	}
+	return dst
+}
+
+// hexRune returns the rune of four hexadecimal digits.
+func hexRune[T text](s T, i int) rune {
+	if i+4 > len(s) {
+		return utf8.RuneError
+	}
+	r, err := strconv.ParseUint(string(s[i:i+4]), 16, 32)
+	if err != nil {
+		return utf8.RuneError
+	}
+	return rune(r)
+}

@@ -1,0 +1,98 @@
+package identomat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/option"
+)
+
+// Event describes one attempt of a call. It holds no body and no parameter.
+type Event struct {
+	// Context is the caller's, so that an observer finds the span of the attempt.
+	Context context.Context
+	// Operation is the endpoint, such as result/.
+	Operation string
+	// Attempt counts from 1.
+	Attempt int
+	// Start is when the attempt began, after any wait for the [RateLimiter]. Duration
+	// includes the reading of media.
+	Start    time.Time
+	Duration time.Duration
+	// StatusCode is the HTTP status, 0 without a response.
+	StatusCode int
+	// BytesSent is the length of the request body, even if not all of it was sent.
+	// BytesReceived counts the bytes that were read from the response body.
+	BytesSent     int64
+	BytesReceived int64
+	// Err is nil after a success, or the error that the call would return if this were its
+	// last attempt.
+	Err error
+	// WillRetry says that another attempt follows after RetryIn.
+	RetryIn   time.Duration
+	WillRetry bool
+}
+
+// Format writes the operation and its outcome under every verb, but not the context, whose
+// values may be secret.
+func (e Event) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "%s attempt %d: status %d in %s", e.Operation, e.Attempt, e.StatusCode, e.Duration)
+	if e.Err != nil {
+		fmt.Fprintf(f, ": %v", e.Err)
+	}
+}
+
+// LogValue returns a group of the fields without the context.
+func (e Event) LogValue() slog.Value {
+	return slog.GroupValue(e.attrs()...)
+}
+
+func (e Event) attrs() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("operation", e.Operation), slog.Int("attempt", e.Attempt), slog.Int("status", e.StatusCode),
+		slog.Duration("duration", e.Duration), slog.Int64("sent", e.BytesSent), slog.Int64("received", e.BytesReceived),
+	}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	if e.WillRetry {
+		attrs = append(attrs, slog.Duration("retry_in", e.RetryIn))
+	}
+	return attrs
+}
+
+// WithObserver calls observe after every attempt, in the goroutine of the call. It may be
+// given several times; all functions are called. They must be safe for concurrent use.
+func WithObserver(observe func(Event)) Option {
+	return func(s *option.Settings) error {
+		if observe == nil {
+			return errors.New("identomat: WithObserver: the function is nil")
+		}
+		s.Observers = append(s.Observers, func(e engine.Event) { observe(Event(e)) })
+		return nil
+	}
+}
+
+// WithLogger logs every attempt: successes at the debug level, failures as warnings. A record
+// has the fields of [Event] without the context.
+func WithLogger(l *slog.Logger) Option {
+	return func(s *option.Settings) error {
+		if l == nil {
+			return errors.New("identomat: WithLogger: the logger is nil")
+		}
+		service := s.Service
+		return WithObserver(func(e Event) {
+			level, message := slog.LevelDebug, service+" call"
+			if e.Err != nil {
+				level, message = slog.LevelWarn, service+" call failed"
+			}
+			if l.Enabled(e.Context, level) {
+				l.LogAttrs(e.Context, level, message, e.attrs()...)
+			}
+		})(s)
+	}
+}

@@ -1,0 +1,191 @@
+package identomat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/option"
+	"github.com/identomat-go/identomat/internal/redact"
+)
+
+// An Option configures a client in [NewClient], and one of package idenfy where the option
+// makes sense there. If two options set the same thing, the later one wins.
+type Option func(*option.Settings) error
+
+// settings are those that only a client of Identomat has.
+type settings struct {
+	widgetURL, apiURL url.URL
+	secretKey         redact.Secret
+	hmac              []HMACOption
+}
+
+// own returns an option that package idenfy refuses.
+func own(name string, set func(*settings) error) Option {
+	return func(s *option.Settings) error {
+		of, ok := s.Own.(*settings)
+		if !ok {
+			return errors.New(s.Service + ": identomat." + name + " is not an option of this client")
+		}
+		return prefixed(set(of))
+	}
+}
+
+// prefixed puts the package's name in front of an error; nil stays nil.
+func prefixed(err error) error {
+	if err != nil {
+		err = fmt.Errorf("identomat: %w", err)
+	}
+	return err
+}
+
+// WithHMAC signs every request with the secret key that belongs to a company key of the
+// HMAC type, and checks the signatures of responses. See [NewHMACTransport] for the rules
+// and [RequireSignedResponses] for responses that must be signed.
+func WithHMAC(secretKey string, opts ...HMACOption) Option {
+	return own("WithHMAC", func(s *settings) error {
+		s.secretKey, s.hmac = redact.NewSecret(secretKey), opts
+		return option.CheckKey("secret key", secretKey)
+	})
+}
+
+// WithWidgetURL replaces [DefaultWidgetURL]: a scheme and a host without a path. The scheme
+// must be https, except for a loopback host.
+func WithWidgetURL(baseURL string) Option {
+	return own("WithWidgetURL", func(s *settings) (err error) {
+		s.widgetURL, err = option.CheckBaseURL("widget URL", baseURL)
+		return err
+	})
+}
+
+// WithAPIURL replaces [DefaultAPIURL]: a scheme and a host without a path. The scheme must be
+// https, except for a loopback host.
+func WithAPIURL(baseURL string) Option {
+	return own("WithAPIURL", func(s *settings) (err error) {
+		s.apiURL, err = option.CheckBaseURL("API URL", baseURL)
+		return err
+	})
+}
+
+// WithHTTPClient sends requests through c, for a proxy, a client certificate or a test. The
+// SDK uses the Transport of c and its Timeout, if any, which bounds each attempt and the
+// reading of media. It does not use CheckRedirect and Jar: redirects are not followed, and no
+// cookie is documented. The default has a connection pool of its own, the settings of
+// [http.DefaultTransport], and up to 100 idle connections to each host.
+func WithHTTPClient(c *http.Client) Option {
+	return func(s *option.Settings) error {
+		if c == nil {
+			return errors.New("identomat: WithHTTPClient: the client is nil")
+		}
+		s.HTTPClient = c
+		return nil
+	}
+}
+
+// RetryPolicy says how often and how fast a call is retried. Which calls may be retried is not
+// configurable. Calls that create something or may be billed are retried only when the
+// service certainly did not process them: after a failed connection, and after HTTP 429. All
+// other calls are also retried after lost connections, timeouts, HTTP 408, and HTTP 5xx except
+// 501. A client makes twenty retries freely, and then as many as a tenth of its calls, so that
+// retries do not multiply the load of a failing service.
+type RetryPolicy struct {
+	// MaxAttempts includes the first attempt. 0 means 3; 1 turns retries off.
+	MaxAttempts int
+	// BaseDelay is the upper bound of the random wait before the second attempt. It doubles
+	// with every further attempt. 0 means 500 ms.
+	BaseDelay time.Duration
+	// MaxDelay is the upper bound of every wait. A Retry-After beyond it, or beyond the
+	// deadline of the context, ends the call at once. 0 means 30 s.
+	MaxDelay time.Duration
+}
+
+// WithRetry replaces the [RetryPolicy].
+func WithRetry(p RetryPolicy) Option {
+	return func(s *option.Settings) error {
+		policy := engine.RetryPolicy(p)
+		s.Retry = policy.WithDefaults()
+		if err := policy.Check(); err != nil {
+			return fmt.Errorf("identomat: WithRetry: %w", err)
+		}
+		return nil
+	}
+}
+
+// WithAttemptTimeout bounds one attempt including its response; the context bounds the whole
+// call. For media and uploads, which may take long, it bounds the time in which no byte moves.
+// A timed-out attempt is retried under the same rules as a lost response. The default is
+// [DefaultAttemptTimeout].
+func WithAttemptTimeout(d time.Duration) Option {
+	return func(s *option.Settings) error {
+		if d <= 0 {
+			return errors.New("identomat: WithAttemptTimeout: the timeout must be positive")
+		}
+		s.AttemptTimeout = d
+		return nil
+	}
+}
+
+// WithMaxResponseSize bounds a response that is held in memory, in bytes after decompression.
+// A larger response is [ErrTooLarge]. The default is [DefaultMaxResponseSize].
+func WithMaxResponseSize(bytes int64) Option {
+	return func(s *option.Settings) error {
+		if bytes <= 0 {
+			return errors.New("identomat: WithMaxResponseSize: the size must be positive")
+		}
+		s.MaxResponse = bytes
+		return nil
+	}
+}
+
+// WithMaxMediaSize bounds a response that is streamed, in bytes on the wire: images, videos,
+// archives and PDFs. A larger one is [ErrTooLarge] as soon as that is known. The default is
+// [DefaultMaxMediaSize].
+func WithMaxMediaSize(bytes int64) Option {
+	return func(s *option.Settings) error {
+		if bytes <= 0 {
+			return errors.New("identomat: WithMaxMediaSize: the size must be positive")
+		}
+		s.MaxMedia = bytes
+		return nil
+	}
+}
+
+// A RateLimiter is asked before every attempt. *rate.Limiter of golang.org/x/time/rate is one.
+// An error ends the call.
+type RateLimiter interface {
+	// Wait returns when the attempt may be made, or an error when the context ends.
+	Wait(ctx context.Context) error
+}
+
+// WithRateLimiter makes every attempt wait for l. Identomat documents no rate limit.
+func WithRateLimiter(l RateLimiter) Option {
+	return func(s *option.Settings) error {
+		if l == nil {
+			return errors.New("identomat: WithRateLimiter: the limiter is nil")
+		}
+		s.Limiter = l
+		return nil
+	}
+}
+
+// WithUserAgent puts product, such as "bank-onboarding/2.1", in front of the SDK's own name in
+// the User-Agent header.
+func WithUserAgent(product string) Option {
+	return func(s *option.Settings) error {
+		s.Product = product + " "
+		if err := option.CheckProduct(product); err != nil {
+			return fmt.Errorf("identomat: WithUserAgent: %w", err)
+		}
+		return nil
+	}
+}
+
+// WithoutValidation sends requests without checking them against the API documentation, in
+// case the service allows more than the documentation says.
+func WithoutValidation() Option {
+	return func(s *option.Settings) error { s.Validate = false; return nil }
+}

@@ -1,0 +1,48 @@
+package identomat
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/identomat-go/identomat/internal/response"
+)
+
+// SessionTokenFromReturn reads the session token from the request with which a customer
+// comes back: from the query of the GET with which the widget opens the return_url, or from
+// the form of the POST with which a page leaves an embedded widget (package widget).
+// (Developer guide 2025, Checking for a result.)
+//
+// The token proves nothing, because anyone can send any token, including someone else's.
+// Look up whose session the token belongs to, compare that with the user who is signed in,
+// and call [SessionsService.Result] to learn the outcome. The redirect comes from another
+// site, so a session cookie must be SameSite=Lax, not Strict.
+//
+// The error says what is wrong with session_token (missing, duplicate, or not a token) and
+// contains no value of the request; respond with status 400. A POST body is read up to the
+// limit of [http.Request.ParseForm], which is 10 MB unless you have set another one.
+func SessionTokenFromReturn(r *http.Request) (Token, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodPost:
+		err = r.ParseForm()
+		values = r.PostForm
+	default:
+		return "", errors.New("identomat: return: the method is neither GET nor POST")
+	}
+	if err != nil {
+		// err is not wrapped because it quotes the query.
+		return "", errors.New("identomat: return: the parameters are malformed")
+	}
+	switch tokens := values["session_token"]; {
+	case len(tokens) == 0:
+		return "", errors.New("identomat: return: session_token is missing")
+	case len(tokens) > 1:
+		return "", errors.New("identomat: return: session_token is duplicated")
+	case !response.IsToken(tokens[0]):
+		return "", errors.New("identomat: return: session_token is not a token")
+	default:
+		return Token(tokens[0]), nil
+	}
+}

@@ -1,0 +1,248 @@
+package identomat
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+
+	"github.com/identomat-go/identomat/internal/datauri"
+	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/response"
+	"github.com/identomat-go/identomat/internal/signature"
+	"github.com/identomat-go/identomat/internal/sniff"
+	"github.com/identomat-go/identomat/internal/wire"
+)
+
+// transfer is a call whose response is streamed.
+type transfer struct {
+	protocol protocol
+	stream   *engine.Stream
+	// unsigned says that a signature is required and missing.
+	unsigned bool
+}
+
+// stream makes a call whose response is media. It returns the response unread, with its head.
+func stream(ctx context.Context, c *Client, op *operation.Operation, params any) (*transfer, *engine.Response, error) {
+	call, err := c.newCall(ctx, op, params)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := &transfer{protocol: protocol{client: c, op: op, sent: call.Body}}
+	call.Protocol, call.Stream, call.Limit, call.SelfDelimiting = t, t, c.maxMedia, op.Shape == operation.DataURI
+	resp, err := c.engine.Do(ctx, call)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.stream = resp.Stream
+	return t, resp, nil
+}
+
+// media makes a call whose response is a file.
+func media(ctx context.Context, c *Client, op *operation.Operation, params any) (*Media, error) {
+	t, resp, err := stream(ctx, c, op, params)
+	if err != nil {
+		return nil, err
+	}
+	return &Media{
+		ContentType: sniff.ContentType(resp.Body, sniff.MediaType(resp.Header.Get("Content-Type"))),
+		Size:        t.stream.Length, from: t, src: t.stream,
+	}, nil
+}
+
+// items iterates over the data URIs of a response. Stopping early closes the connection.
+func items(ctx context.Context, c *Client, op *operation.Operation, params any) iter.Seq2[*Media, error] {
+	return func(yield func(*Media, error) bool) {
+		t, _, err := stream(ctx, c, op, params)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer t.end(nil)
+		uris := datauri.NewReader(t.stream)
+		for {
+			uri, err := uris.Next()
+			if err == io.EOF {
+				return
+			}
+			var item *Media
+			if err == nil {
+				item, err = t.item(uri, uri.MediaType)
+			}
+			if err != nil {
+				yield(nil, t.fail(err))
+				return
+			}
+			item.shared = true
+			more := yield(item, nil)
+			item.closed = true // the next item is read from the same response
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+// firstItem returns the first data URI of a response that should hold one.
+func firstItem(ctx context.Context, c *Client, op *operation.Operation, params any) (*Media, error) {
+	t, _, err := stream(ctx, c, op, params)
+	if err != nil {
+		return nil, err
+	}
+	uris := datauri.NewReader(t.stream)
+	uri, err := uris.Next()
+	if err == io.EOF {
+		err = &APIError{Operation: op.Name, StatusCode: http.StatusOK, Attempts: t.stream.Attempts, kind: ErrNotFound, Sample: "an empty list"}
+	}
+	var item *Media
+	if err == nil {
+		item, err = t.item(onlyItem{uri, uris}, uri.MediaType)
+	}
+	if err != nil {
+		return nil, t.fail(err)
+	}
+	return item, nil
+}
+
+// onlyItem ends when the whole response has been read and is well-formed.
+type onlyItem struct {
+	item *datauri.Item
+	uris *datauri.Reader
+}
+
+func (o onlyItem) Read(p []byte) (int, error) {
+	n, err := o.item.Read(p)
+	if err == io.EOF {
+		for err = nil; err == nil; {
+			_, err = o.uris.Next()
+		}
+	}
+	return n, err
+}
+
+// minUnlabeled is the size below which content of unknown format and without a label is not
+// taken for a file.
+const minUnlabeled = 64
+
+// item returns the content of a data URI as media.
+func (t *transfer) item(content io.Reader, label string) (*Media, error) {
+	head := make([]byte, 0, engine.PeekSize)
+	var err error
+	for err == nil && len(head) < cap(head) {
+		var n int
+		n, err = content.Read(head[len(head):cap(head)])
+		head = head[:len(head)+n]
+	}
+	m := &Media{ContentType: sniff.ContentType(head, sniff.MediaType(label)), Size: -1, from: t}
+	switch {
+	case err == nil:
+		m.src = io.MultiReader(bytes.NewReader(head), content)
+	case err != io.EOF:
+		return nil, err
+	case len(head) == 0:
+		return nil, &datauri.FormatError{Problem: "an empty file"}
+	case label == "" && len(head) < minUnlabeled && sniff.IsVague(m.ContentType), response.IsErrorText(head):
+		return nil, &datauri.FormatError{Problem: "a text instead of a file"}
+	default:
+		m.src, m.Size = bytes.NewReader(head), int64(len(head))
+	}
+	return m, nil
+}
+
+// Classify classifies a response that is not streamed.
+func (t *transfer) Classify(r *engine.Response, readErr error) engine.Disposition {
+	r.Body = bytes.TrimPrefix(r.Body, []byte(byteOrderMark))
+	d := t.protocol.Classify(r, readErr)
+	if e, ok := d.Err.(*APIError); ok && e.kind == ErrUnexpectedResponse && t.unsigned {
+		e.kind, e.Sample = ErrSignatureMismatch, ""
+	}
+	return d
+}
+
+// Secrets returns the texts that were sent.
+func (t *transfer) Secrets() []string { return t.protocol.Secrets() }
+
+// Public returns the public error of a failure. The end of a stream has one already.
+func (t *transfer) Public(f *engine.Failure) error { return t.protocol.Public(f) }
+
+const byteOrderMark = "\xef\xbb\xbf"
+
+// Streams accepts the head of a response as media, or as the beginning of data URIs in JSON.
+func (t *transfer) Streams(r *engine.Response, whole bool) bool {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return false // compression was not requested
+	}
+	if r.StatusCode == http.StatusPartialContent {
+		return false // neither was a range
+	}
+	if t.protocol.client.requireSigned {
+		// The first of several files would be handed out before the missing signature shows at
+		// the end.
+		if _, signed := signature.Parse(r.Header["Authorization"]); !signed {
+			t.unsigned = true
+			return false
+		}
+	}
+	if t.protocol.op.Shape == operation.Binary {
+		return response.IsMedia(r.Body, sniff.MediaType(r.Header.Get("Content-Type")))
+	}
+	head := wire.Trim(bytes.TrimPrefix(r.Body, []byte(byteOrderMark)))
+	return bytes.HasPrefix(head, []byte("{")) && !(whole && response.IsRefusal(head))
+}
+
+// public returns the public error for an error of reading the stream.
+func (t *transfer) public(err error) error {
+	api := &APIError{Operation: t.protocol.op.Name, StatusCode: http.StatusOK, Attempts: t.stream.Attempts, MaybeProcessed: true}
+	var (
+		known    *APIError
+		broken   *TransportError
+		mismatch *signature.Error
+		format   *datauri.FormatError
+		refused  *datauri.ServiceError
+	)
+	switch {
+	case errors.As(err, &known), errors.As(err, &broken):
+		return err
+	case errors.As(err, &mismatch):
+		api.kind = ErrSignatureMismatch
+	case errors.Is(err, engine.ErrTooLarge):
+		api.kind = ErrTooLarge
+	case errors.As(err, &format):
+		api.kind, api.Sample = ErrUnexpectedResponse, format.Problem
+	case errors.Is(err, io.ErrUnexpectedEOF) && t.stream.Complete():
+		api.kind, api.Sample = ErrUnexpectedResponse, "a truncated document"
+	case errors.As(err, &refused):
+		d := t.Classify(&engine.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Response}, nil)
+		if !errors.As(d.Err, &api) {
+			api.kind = ErrUnexpectedResponse
+		}
+		api.Attempts = t.stream.Attempts
+	default:
+		return &TransportError{Operation: t.protocol.op.Name, Attempts: t.stream.Attempts, MaybeProcessed: true, Err: err}
+	}
+	return api
+}
+
+// fail ends the call with an error, which it returns as a public one.
+func (t *transfer) fail(err error) error {
+	err = t.public(err)
+	t.end(err)
+	return err
+}
+
+// end closes the response, and reports the public error, if any, to the observers.
+func (t *transfer) end(err error) {
+	if err == nil {
+		t.stream.End(nil)
+		return
+	}
+	failure := &engine.Failure{Err: err, FromResponse: true, Attempts: t.stream.Attempts, MaybeProcessed: true}
+	if broken, ok := errors.AsType[*TransportError](err); ok {
+		failure.Err, failure.FromResponse = broken.Err, false
+	}
+	t.stream.End(failure)
+}

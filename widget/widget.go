@@ -1,0 +1,174 @@
+// Package widget embeds Identomat's widget in a page of your own. The alternative is to
+// redirect the customer's browser to [identomat.Session.URL], which needs no package.
+package widget
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/option"
+	"github.com/identomat-go/identomat/internal/redact"
+)
+
+// private is embedded in Options, which may hold a CSRF token. The alias keeps the embedded
+// field unexported.
+type private = redact.Private
+
+// Options configures [Embed]. With the zero value, the snippet shows the widget and only
+// dispatches the event identomat:done.
+type Options struct {
+	private
+
+	// PostTo is a path on your own site, such as /kyc/done. When the customer has finished,
+	// the browser leaves the page with a POST to this path. The form contains session_token
+	// and Fields. If PostTo is empty, nothing is posted: listen for the event identomat:done
+	// in a script of your own.
+	PostTo string
+	// Fields are additional fields of the form, such as a CSRF token. They require PostTo.
+	Fields map[string]string
+	// Nonce is the nonce of the script element, for pages with a Content-Security-Policy.
+	Nonce string
+	// Title is the title of the iframe, which screen readers announce. The default is
+	// "Identity verification".
+	Title string
+	// Geolocation allows the widget to ask for the customer's position. Set it for sessions
+	// with an [identomat.Geolocation] step. Camera and microphone are always allowed.
+	Geolocation bool
+}
+
+// tokenField is the form field with the session's token. [identomat.SessionTokenFromReturn]
+// reads it.
+const tokenField = "session_token"
+
+// embedScript is the same for every session, so no value has to be escaped for JavaScript.
+// The script reads what it needs from the elements that precede it.
+const embedScript = `(() => {
+  "use strict";
+  const root = document.currentScript.parentElement;
+  const frame = root.querySelector("iframe");
+  const form = root.querySelector("form");
+  const onMessage = (e) => {
+    if (e.origin !== root.dataset.origin || e.source !== frame.contentWindow) return;
+    if (e.data !== "DONE" && (e.data === null || typeof e.data !== "object" || e.data.type !== "done")) return;
+    removeEventListener("message", onMessage);
+    const proceed = root.dispatchEvent(new CustomEvent("identomat:done", {bubbles: true, cancelable: true}));
+    if (form && proceed) HTMLFormElement.prototype.submit.call(form);
+  };
+  addEventListener("message", onMessage);
+})();`
+
+// Embed returns an HTML snippet that shows the widget of a session: an iframe that may use
+// the camera and the microphone, and a script that listens for the end of the verification.
+// (Developer guide 2025, Embedding in an Iframe.) Begin the session without
+// [identomat.Flags.ReturnURL].
+//
+// The script accepts messages only from the widget's origin and from this iframe. It acts on
+// the first message that reports the end, which is "DONE" or the newer {"type":"done"}, and
+// ignores all later ones. It dispatches the event identomat:done, which bubbles up from the
+// element around the iframe. Unless a listener cancels the event, the script then submits
+// the form described at [Options.PostTo]. Neither the event nor the form proves anything,
+// because a customer can produce both by hand. Call [identomat.SessionsService.Result] to
+// learn the outcome.
+//
+// The snippet contains the session's URL, and therefore its token, but no key. It works
+// under this policy:
+//
+//	Content-Security-Policy: default-src 'none'; frame-src https://widget.identomat.com;
+//	  script-src 'nonce-…'; style-src 'self'; form-action 'self'
+//
+// The snippet has no styles of its own; the element around the iframe has the class
+// identomat-widget. If the page has a Permissions-Policy, the policy must allow camera and
+// microphone for the page itself and for the widget, as in
+// camera=(self "https://widget.identomat.com"). Send the page with Cache-Control: no-store.
+// With [identomat.WithWidgetURL], and in tests against a fake, use
+// [identomat.Client.WidgetURL] instead of https://widget.identomat.com.
+//
+// Embed returns an error if PostTo is not a path on the page's own site, if Fields is set
+// without PostTo or contains session_token, or if the session has no https URL. An http URL
+// is accepted for loopback hosts.
+func Embed(session *identomat.Session, opts Options) (template.HTML, error) {
+	if session == nil {
+		return "", errSessionURL
+	}
+	origin, err := browserOrigin(session.URL)
+	if err != nil {
+		return "", err
+	}
+	if opts.PostTo != "" && !isLocalPath(opts.PostTo) {
+		return "", errors.New("identomat/widget: PostTo must be a path on your own site, such as /kyc/done")
+	}
+	if len(opts.Fields) > 0 && opts.PostTo == "" {
+		return "", errors.New("identomat/widget: Fields requires PostTo")
+	}
+	if _, exists := opts.Fields[tokenField]; exists {
+		return "", errors.New("identomat/widget: Fields must not contain session_token")
+	}
+	title, allow := opts.Title, "camera; microphone"
+	if title == "" {
+		title = "Identity verification"
+	}
+	if opts.Geolocation {
+		allow += "; geolocation"
+	}
+	var b strings.Builder
+	write := func(format string, values ...string) {
+		escaped := make([]any, len(values))
+		for i, v := range values {
+			escaped[i] = template.HTMLEscapeString(v)
+		}
+		fmt.Fprintf(&b, format, escaped...)
+	}
+	write("<div class=\"identomat-widget\" data-origin=\"%s\">\n", origin)
+	write("<iframe src=\"%s\" title=\"%s\" allow=\"%s\" width=\"100%%\" height=\"720\"></iframe>\n", session.URL, title, allow)
+	if opts.PostTo != "" {
+		const input = "<input type=\"hidden\" name=\"%s\" value=\"%s\">\n"
+		write("<form method=\"post\" action=\"%s\" hidden>\n", opts.PostTo)
+		write(input, tokenField, string(session.Token))
+		for _, name := range slices.Sorted(maps.Keys(opts.Fields)) {
+			write(input, name, opts.Fields[name])
+		}
+		b.WriteString("</form>\n")
+	}
+	b.WriteString("<script")
+	if opts.Nonce != "" {
+		write(" nonce=\"%s\"", opts.Nonce)
+	}
+	b.WriteString(">\n" + embedScript + "\n</script>\n</div>")
+	return template.HTML(b.String()), nil
+}
+
+var errSessionURL = errors.New("identomat/widget: the session URL must be an https URL, or an http URL of a loopback host")
+
+// browserOrigin returns the origin of a URL in the form in which browsers report the origin
+// of a message.
+func browserOrigin(sessionURL string) (string, error) {
+	u, err := url.Parse(sessionURL)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !option.IsLoopback(u.Hostname())) {
+		return "", errSessionURL
+	}
+	// Browsers report such a host in punycode.
+	if strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return "", errSessionURL
+	}
+	host := strings.ToLower(u.Host)
+	if port := u.Port(); port == "" || u.Scheme == "https" && port == "443" || u.Scheme == "http" && port == "80" {
+		host = strings.TrimSuffix(host, ":"+port)
+	}
+	return u.Scheme + "://" + host, nil
+}
+
+// isLocalPath rejects everything that a browser may resolve to another site. Browsers drop
+// tabs and line breaks from URLs and treat a backslash as a slash.
+func isLocalPath(path string) bool {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
+		return false
+	}
+	return !strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' })
+}
