@@ -17,7 +17,7 @@ const ActivityPageLoaded ActivityType = "PAGE_LOADED"
 
 // Activity is an event of a session. fmt and slog show a mask.
 type Activity struct {
-	private
+	record
 
 	// ID is the id of the activity.
 	ID string `json:"id"`
@@ -27,20 +27,10 @@ type Activity struct {
 	Time Date `json:"time"`
 	// Data is an object whose members depend on the type, or [].
 	Data json.RawMessage `json:"data"`
-
-	raw json.RawMessage
 }
-
-// Raw returns the activity as JSON. The caller must not modify it.
-func (a *Activity) Raw() json.RawMessage { return a.raw }
 
 // UnmarshalJSON decodes a activity, such as a recorded one.
 func (a *Activity) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, a) }
-
-func (a *Activity) decoded(raw json.RawMessage) error {
-	a.raw = raw
-	return nil
-}
 
 // Activities lists the events of a session with list-session-activities. Their order is not
 // documented. (API reference, Accessing Data and More, list-session-activities.)
@@ -54,7 +44,7 @@ func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activi
 // Statistics summarizes a session. A field is zero if its value is absent or null, such as the
 // time of a step that did not happen. fmt and slog show a mask.
 type Statistics struct {
-	private
+	record
 
 	// SessionStartDate is when the customer began. All times are in ISO 8601.
 	SessionStartDate Date `json:"sessionStartDate"`
@@ -82,19 +72,13 @@ type Statistics struct {
 	// More holds further summaries. The response is a list, which has one element in the
 	// reference.
 	More []Statistics `json:"-"`
-
-	raw json.RawMessage
 }
-
-// Raw returns the summary as JSON. The caller must not modify it.
-func (s *Statistics) Raw() json.RawMessage { return s.raw }
 
 // UnmarshalJSON decodes a summary, such as a recorded one.
 func (s *Statistics) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, s) }
 
-func (s *Statistics) decoded(raw json.RawMessage) error {
-	s.raw = raw
-	if _, found := wire.Get(raw, "sessionStartDate"); !found { // null if the customer did not begin
+func (s *Statistics) complete() error {
+	if _, found := wire.Get(s.raw, "sessionStartDate"); !found { // null if the customer did not begin
 		return errors.New("statistics without a start")
 	}
 	return nil

@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
 	"strings"
@@ -115,7 +114,7 @@ type BlacklistFilter struct {
 // mask; a field
 // is zero if its value is absent or null.
 type BlacklistRecord struct {
-	private
+	record
 
 	// ID is for [BlacklistService.Remove].
 	ID string `json:"id" wire:"required"`
@@ -130,20 +129,10 @@ type BlacklistRecord struct {
 	Reason   string `json:"reason"`
 	// Notes has only been seen as null.
 	Notes string `json:"notes"`
-
-	raw json.RawMessage
 }
-
-// Raw returns the record as JSON. The caller must not modify it.
-func (r *BlacklistRecord) Raw() json.RawMessage { return r.raw }
 
 // UnmarshalJSON decodes a record, such as a recorded one.
 func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, r) }
-
-func (r *BlacklistRecord) decoded(raw json.RawMessage) error {
-	r.raw = raw
-	return nil
-}
 
 // List lists the company's blacklist with list-blacklist-records, 100 records at a time. (API reference, Blacklist management, list-blacklist-records.)
 //

@@ -152,7 +152,7 @@ func TestTheRequestOfCompareFacesAndItsSamples(t *testing.T) {
 			if err != nil {
 				return err.Error()
 			}
-			shown, err := json.Marshal(c)
+			shown, err := json.Marshal([]any{c.Similarity, c.Face1Statuses, c.Face2Statuses})
 			require.NoError(t, err)
 			return string(shown)
 		}

@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 
 	"github.com/identomat-go/identomat/internal/operation"
@@ -16,7 +15,7 @@ type GroupsService struct{ client *Client }
 // Group is a group of users. fmt and slog show a
 // mask.
 type Group struct {
-	private
+	record
 
 	// ID is for [GroupsService.Update], [GroupsService.Delete] and
 	// [BeginRequest.GroupID].
@@ -25,8 +24,6 @@ type Group struct {
 	Name string `json:"name"`
 	// Members have usernames but no ids; [UsersService.List] has both.
 	Members []GroupMember `json:"members"`
-
-	raw json.RawMessage
 }
 
 // GroupMember is a user in a group.
@@ -36,16 +33,8 @@ type GroupMember struct {
 	Username string `json:"username"`
 }
 
-// Raw returns the group as JSON. The caller must not modify it.
-func (g *Group) Raw() json.RawMessage { return g.raw }
-
 // UnmarshalJSON decodes a group, such as a recorded one.
 func (g *Group) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, g) }
-
-func (g *Group) decoded(raw json.RawMessage) error {
-	g.raw = raw
-	return nil
-}
 
 // List lists all groups of the company with list-groups. There are no pages. (API
 // reference, Other methods, list-groups.)

@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
 	"slices"
@@ -100,7 +99,7 @@ func (q queryParams[Q]) validate(op *operation.Operation, p *problems) { q.Query
 // ScreeningHit is an entry of the screening databases that resembles the query. fmt and slog show a
 // mask.
 type ScreeningHit struct {
-	private
+	record
 
 	// Score says up to 100 how well the entry fits.
 	Score float64 `json:"score" wire:"required"`
@@ -112,18 +111,12 @@ type ScreeningHit struct {
 	EntityType string `json:"entityType"`
 	// Topics are the reasons why the entry is in the databases.
 	Topics []ScreeningTopic `json:"topics" wire:"strict"`
-
-	raw json.RawMessage
 }
-
-// Raw returns the hit as JSON. The caller must not modify it.
-func (h *ScreeningHit) Raw() json.RawMessage { return h.raw }
 
 // UnmarshalJSON decodes a hit, such as a recorded one.
 func (h *ScreeningHit) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, h) }
 
-func (h *ScreeningHit) decoded(raw json.RawMessage) error {
-	h.raw = raw
+func (h *ScreeningHit) complete() error {
 	if h.PersonID == "" && h.Name == "" {
 		return errors.New("a hit without a person")
 	}
@@ -176,7 +169,7 @@ func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 // mask; an absent field has the
 // zero value.
 type ScreeningPerson struct {
-	private
+	record
 
 	// EntityType is person in all responses seen.
 	EntityType string `json:"entityType"`
@@ -192,8 +185,6 @@ type ScreeningPerson struct {
 	Nationality string `json:"nationality"`
 	// ExtraDetails holds the profile, positions, sanctions and whatever else is known.
 	ExtraDetails []ScreeningGroup `json:"extraDetails" wire:"strict"`
-
-	raw json.RawMessage
 }
 
 // ScreeningGroup is a group of details about a person.
@@ -236,14 +227,10 @@ const (
 	PropertyURL    PropertyType = "url"
 )
 
-// Raw returns the person as JSON. The caller must not modify it.
-func (p *ScreeningPerson) Raw() json.RawMessage { return p.raw }
-
 // UnmarshalJSON decodes a person, such as a recorded one.
 func (p *ScreeningPerson) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, p) }
 
-func (p *ScreeningPerson) decoded(raw json.RawMessage) error {
-	p.raw = raw
+func (p *ScreeningPerson) complete() error {
 	if p.EntityType == "" && p.FirstName == "" && p.LastName == "" && len(p.ExtraDetails) == 0 {
 		return errors.New("a person without a name, a type or details")
 	}
@@ -322,7 +309,7 @@ type MonitoredFilter struct {
 // MonitoredRecord is a monitored query. fmt and slog show a
 // mask.
 type MonitoredRecord struct {
-	private
+	record
 
 	// ID is for [ScreeningService.Unmonitor].
 	ID string `json:"id" wire:"required"`
@@ -330,20 +317,10 @@ type MonitoredRecord struct {
 	FullName string `json:"fullName"`
 	// LastUpdatedDate is the time of the last news, empty if there was none.
 	LastUpdatedDate Date `json:"lastUpdatedDate"`
-
-	raw json.RawMessage
 }
-
-// Raw returns the record as JSON. The caller must not modify it.
-func (r *MonitoredRecord) Raw() json.RawMessage { return r.raw }
 
 // UnmarshalJSON decodes a record, such as a recorded one.
 func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, r) }
-
-func (r *MonitoredRecord) decoded(raw json.RawMessage) error {
-	r.raw = raw
-	return nil
-}
 
 // ListMonitored lists the monitored queries with list-screening-monitoring-records, 100 at a
 // time. (API reference, AML Screening, list-screening-monitoring-records.)
