@@ -56,8 +56,6 @@ var documentCalls = []documentCall{
 	}},
 }
 
-func image() identomat.File { return identomat.FileFromBytes([]byte(picture(3000))) }
-
 func TestTheRequestsOfTheReadersAndTheirSamples(t *testing.T) {
 	for _, c := range documentCalls {
 		text := sample(t, c.sample)
