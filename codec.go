@@ -4,7 +4,7 @@ import "github.com/identomat-go/identomat/internal/wire"
 
 // codec decodes every response. The hooks complete and check values after they were decoded,
 // and keep their JSON for Raw.
-var codec = wire.NewCodec(
+var codec = wire.NewCodec("identomat",
 	wire.After((*Result).decoded),
 	wire.After((*Document).decoded),
 	wire.After((*FaceComparison).decoded),

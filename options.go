@@ -22,6 +22,7 @@ type settings struct {
 	widgetURL, apiURL url.URL
 	secretKey         redact.Secret
 	hmac              []HMACOption
+	maxMedia          int64
 }
 
 // own returns an option that package idenfy refuses.
@@ -145,13 +146,13 @@ func WithMaxResponseSize(bytes int64) Option {
 // archives and PDFs. A larger one is [ErrTooLarge] as soon as that is known. The default is
 // [DefaultMaxMediaSize].
 func WithMaxMediaSize(bytes int64) Option {
-	return func(s *option.Settings) error {
+	return own("WithMaxMediaSize", func(s *settings) error {
+		s.maxMedia = bytes
 		if bytes <= 0 {
-			return errors.New("identomat: WithMaxMediaSize: the size must be positive")
+			return errors.New("WithMaxMediaSize: the size must be positive")
 		}
-		s.MaxMedia = bytes
 		return nil
-	}
+	})
 }
 
 // A RateLimiter is asked before every attempt. *rate.Limiter of golang.org/x/time/rate is one.

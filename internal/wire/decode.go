@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // A Codec decodes responses into structs with json tags. Production varies in how it writes
@@ -23,14 +24,17 @@ import (
 //     writes some lists, for a list,
 //   - [] stands for an empty object.
 //
+// A [time.Time] is seconds since 1970.
+//
 // Two tags make a field strict. wire:"required" refuses a response in which the field is
 // absent, does not fit, or is an empty string; wire:"strict" refuses one in which it is
 // present and does not fit.
 //
 // Names match exactly. Of several members with the same name the last wins.
 type Codec struct {
-	after map[reflect.Type]func(v any, raw json.RawMessage) error
-	types sync.Map // of reflect.Type to decodeFunc
+	service string
+	after   map[reflect.Type]func(v any, raw json.RawMessage) error
+	types   sync.Map // of reflect.Type to decodeFunc
 }
 
 // A Hook is called with each decoded value of one struct type. See [After].
@@ -45,9 +49,10 @@ func After[T any](hook func(v *T, raw json.RawMessage) error) Hook {
 	return Hook{of: reflect.TypeFor[T](), run: func(v any, raw json.RawMessage) error { return hook(v.(*T), raw) }}
 }
 
-// NewCodec returns a codec with these hooks.
-func NewCodec(hooks ...Hook) *Codec {
-	c := &Codec{after: map[reflect.Type]func(any, json.RawMessage) error{}}
+// NewCodec returns a codec with these hooks. Its errors begin with the name of the service's
+// package.
+func NewCodec(service string, hooks ...Hook) *Codec {
+	c := &Codec{service: service, after: map[reflect.Type]func(any, json.RawMessage) error{}}
 	for _, h := range hooks {
 		c.after[h.of] = h.run
 	}
@@ -72,9 +77,12 @@ func (c *Codec) Decode(data []byte, v any) error {
 // Unmarshal is Decode for methods named UnmarshalJSON: it replaces *v, and keeps a copy of the
 // data.
 func Unmarshal[T any](c *Codec, data []byte, v *T) error {
+	if !json.Valid(data) {
+		return errors.New(c.service + ": malformed JSON")
+	}
 	var fresh T
-	if err := c.Decode([]byte(string(data)), &fresh); err != nil {
-		return fmt.Errorf("identomat: %w", err)
+	if err := c.Decode(bytes.Clone(data), &fresh); err != nil {
+		return fmt.Errorf("%s: %w", c.service, err)
 	}
 	*v = fresh
 	return nil
@@ -123,6 +131,8 @@ func (c *Codec) newDecoder(t reflect.Type) decodeFunc {
 	switch {
 	case t == rawType:
 		return decodeRaw
+	case t == timeType:
+		return decodeUnixTime
 	case !hooked && reflect.PointerTo(t).Implements(unmarshaler):
 		return decodeUnmarshaler
 	}
@@ -222,6 +232,15 @@ func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
 	}
 	v.SetInt(int64(f))
 	return end, true
+}
+
+func decodeUnixTime(d *decoding, v reflect.Value, i int) (int, bool) {
+	var seconds int64
+	end, fits := decodeInt(d, reflect.ValueOf(&seconds).Elem(), i)
+	if seconds > 0 {
+		v.Set(reflect.ValueOf(time.Unix(seconds, 0).UTC()))
+	}
+	return end, fits && seconds >= 0
 }
 
 func decodeFloat(d *decoding, v reflect.Value, i int) (int, bool) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -11,12 +12,13 @@ import (
 // another one. So order and unknown members survive, a value can be shared between
 // goroutines, and sending it is copying it.
 
-// Unencodable stands in such a text for a value that has no JSON form, and Nil for a nil
-// step or question. JSON contains neither byte. [IsSendable] finds them before anything is
-// sent.
+// Unencodable stands in such a text for a value that has no JSON form, Nil for a nil step or
+// question, and NotUTF8 for a string that is not valid UTF-8. JSON contains neither control
+// character. [IsSendable] finds them before anything is sent.
 const (
 	Unencodable = "\x00"
 	Nil         = "\x01"
+	NotUTF8     = `"` + Unencodable + `"`
 )
 
 // IsSendable reports whether a text of builders is JSON.
@@ -24,8 +26,8 @@ func IsSendable(text string) bool {
 	return strings.IndexByte(text, Unencodable[0]) < 0 && strings.IndexByte(text, Nil[0]) < 0
 }
 
-// Unsendable returns a problem for every part of a text that stands for a value without a JSON
-// form.
+// Unsendable returns a problem for every part of a text that stands for something that cannot
+// be sent.
 func Unsendable(path, text string) (problems []Problem) {
 	switch {
 	case IsSendable(text):
@@ -34,8 +36,14 @@ func Unsendable(path, text string) (problems []Problem) {
 		return []Problem{{path, "cannot be encoded as JSON"}}
 	case text == Nil:
 		return []Problem{{path, "must not be nil"}}
+	case text == NotUTF8:
+		return []Problem{{path, notUTF8}}
 	}
 	for quoted, value := range Members(text) {
+		if quoted == NotUTF8 {
+			problems = append(problems, Problem{path, nameNotUTF8})
+			continue
+		}
 		problems = append(problems, Unsendable(strings.TrimPrefix(path+"."+Unquote(quoted), "."), value)...)
 	}
 	i := 0
@@ -102,18 +110,18 @@ func appendComma(dst []byte) []byte {
 	return append(dst, ',')
 }
 
-// AppendString appends s as a JSON string. Georgian or Arabic text is not escaped, and
-// neither is HTML.
+// AppendString appends s as a JSON string, or [NotUTF8]. Georgian or Arabic text is not
+// escaped, and neither is HTML.
 func AppendString(dst []byte, s string) []byte {
 	if isPlain(s) {
 		dst = append(dst, '"')
 		dst = append(dst, s...)
 		return append(dst, '"')
 	}
-	quoted, err := json.Marshal(s)
-	if err != nil { // a string always has a JSON form
-		return append(dst, `""`...)
+	if !utf8.ValidString(s) {
+		return append(dst, NotUTF8...)
 	}
+	quoted, _ := json.Marshal(s) // a string always has a JSON form
 	return append(dst, quoted...)
 }
 
@@ -143,7 +151,8 @@ func AppendStrings[S ~string](dst []byte, list []S) []byte {
 	return append(dst, ']')
 }
 
-// Value returns any value as JSON text, [Unencodable] if it has none.
+// Value returns any value as JSON text. It returns [Unencodable] for a value without a JSON
+// form, and [NotUTF8] for a value with a string that is not valid UTF-8.
 func Value(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -154,8 +163,26 @@ func Value(v any) string {
 		return strconv.Itoa(v)
 	}
 	data, err := json.Marshal(v)
-	if err != nil {
+	_, isJSON := v.(json.RawMessage)
+	switch {
+	case err != nil:
 		return Unencodable
+	case !utf8.Valid(data), !isJSON && hasReplacement(data):
+		return NotUTF8
 	}
 	return string(data)
+}
+
+// hasReplacement reports whether encoding/json has replaced invalid UTF-8 in a text. It writes
+// the replacement as an escape, but a valid U+FFFD as it is.
+func hasReplacement(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' {
+			if bytes.HasPrefix(text[i:], []byte(`\ufffd`)) {
+				return true
+			}
+			i++ // an escaped backslash does not begin an escape
+		}
+	}
+	return false
 }

@@ -147,6 +147,41 @@ func Get[T text](object T, name string) (value T, found bool) {
 	return value, found
 }
 
+// Ambiguous reports whether an object has two different values for one of the names, so that
+// two parsers could read two different things.
+func Ambiguous[T text](object T, names ...string) bool {
+	for _, name := range names {
+		last, found := Get(object, name)
+		for quoted, value := range Members(object) {
+			if found && isName(quoted, name) && string(value) != string(last) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// AppendTexts appends the strings in a value, and the numbers that are long enough to identify
+// somebody.
+func AppendTexts[T text](texts []string, value T) []string {
+	switch value = Trim(value); {
+	case len(value) == 0:
+	case value[0] == '"':
+		texts = append(texts, Unquote(value))
+	case value[0] == '{':
+		for _, member := range Members(value) {
+			texts = AppendTexts(texts, member)
+		}
+	case value[0] == '[':
+		for element := range Elements(value) {
+			texts = AppendTexts(texts, element)
+		}
+	case len(value) > len("false"):
+		texts = append(texts, string(value))
+	}
+	return texts
+}
+
 // isName reports whether a quoted name is name.
 func isName[T text](quoted T, name string) bool {
 	if len(quoted) == len(name)+2 && string(quoted[1:len(quoted)-1]) == name {
