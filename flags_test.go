@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -173,13 +174,17 @@ func FuzzFlags(f *testing.F) {
 	f.Add(`{"n":1e400,"s":"\ud800\u2028<"}`, "s", "\u2028\"")
 	f.Fuzz(func(t *testing.T, text, name, value string) {
 		var flags Flags
-		if flags.UnmarshalJSON([]byte(text)) != nil {
+		if flags.UnmarshalJSON([]byte(text)) != nil || !utf8.ValidString(name) {
 			return
 		}
 		before, err := flags.MarshalJSON()
 		require.NoError(t, err)
 		set := flags.Set(name, value)
 		data, err := set.MarshalJSON()
+		if !utf8.ValidString(value) {
+			require.ErrorContains(t, err, "is not UTF-8")
+			return
+		}
 		require.NoError(t, err)
 		require.True(t, json.Valid(data), "%q", data)
 		after, err := flags.MarshalJSON()

@@ -124,12 +124,12 @@ func TestQuestionnaireMethods(t *testing.T) {
 	title := Text{"en": "T"}
 	for _, c := range []stepCase{
 		{UserQuestionnaire("terms-and-conditions"), `{"type":"user-questionnaire","key":"terms-and-conditions"}`},
-		{UserQuestionnaire("q").Description(Text{"en": "D"}).SuccessButton(Text{"en": "Go"}).Title(title),
-			`{"type":"user-questionnaire","key":"q","description":{"en":"D"},"successButtonTitle":{"en":"Go"},"title":{"en":"T"}}`},
+		{UserQuestionnaire("q").SuccessButton(Text{"en": "Go"}).Description(Text{"en": "D"}).Title(title),
+			`{"type":"user-questionnaire","key":"q","successButtonTitle":{"en":"Go"},"description":{"en":"D"},"title":{"en":"T"}}`},
 		{UserQuestionnaire("q").Ask(CustomQuestion("a", "1"), CustomQuestion("b", "2")).Ask(CustomQuestion("c", "3")),
 			`{"type":"user-questionnaire","key":"q","questions":[{"type":"a","key":"1"},{"type":"b","key":"2"},{"type":"c","key":"3"}]}`},
-		{OperatorQuestionnaire("document-collection").Description(Text{"en": "D"}).Ask(TextQuestion("1", title)).Title(title),
-			`{"type":"operator-questionnaire","key":"document-collection","description":{"en":"D"},"questions":[{"type":"string","key":"1","title":{"en":"T"}}],"title":{"en":"T"}}`},
+		{OperatorQuestionnaire("document-collection").Ask(TextQuestion("1", title)).Description(Text{"en": "D"}).Title(title),
+			`{"type":"operator-questionnaire","key":"document-collection","questions":[{"type":"string","key":"1","title":{"en":"T"}}],"description":{"en":"D"},"title":{"en":"T"}}`},
 		// API reference, begin/: "override specific steps".
 		{UserQuestionnaire("agreement").
 			Ask(CustomQuestion("string", "agreement-1").Title(Text{"en": "Your full name"}).Set("answer", "John Doe")).
@@ -156,7 +156,7 @@ func TestDecodedQuestionsCanBeEditedAndAdded(t *testing.T) {
 	const text = `[{"type":"user-questionnaire","key":"q","title":"Plain","questions":[` +
 		`{"title":"Your title","type":"string","key":"question1","odd":1.0},` +
 		`{"type":"boolean","key":"b"}],"x":null}]`
-	step := decodeSteps(text)[0].(UserQuestionnaireStep)
+	step := decodeSteps(text)[0].(QuestionnaireStep)
 	questions := step.Questions()
 	require.Len(t, questions, 2)
 	assert.IsType(t, Question{}, questions[1])

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -216,4 +217,81 @@ func requestFields(t reflect.Type) []requestField {
 	}
 	plan, _ := requestPlans.LoadOrStore(t, fields)
 	return plan.([]requestField)
+}
+
+// AppendString appends s as a JSON string, or [NotUTF8]. Georgian or Arabic text is not
+// escaped, and neither is HTML.
+func AppendString(dst []byte, s string) []byte {
+	if isPlain(s) {
+		dst = append(dst, '"')
+		dst = append(dst, s...)
+		return append(dst, '"')
+	}
+	if !utf8.ValidString(s) {
+		return append(dst, NotUTF8...)
+	}
+	quoted, _ := json.Marshal(s) // a string always has a JSON form
+	return append(dst, quoted...)
+}
+
+// isPlain reports whether s needs no escape in JSON.
+func isPlain(s string) bool {
+	ascii := true
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ' || c == '"' || c == '\\':
+			return false
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+	}
+	return ascii || utf8.ValidString(s)
+}
+
+// AppendStrings appends the list as a JSON array.
+func AppendStrings[S ~string](dst []byte, list []S) []byte {
+	dst = append(dst, '[')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendString(dst, string(s))
+	}
+	return append(dst, ']')
+}
+
+// Value returns any value as JSON text. It returns [Unencodable] for a value without a JSON
+// form, and [NotUTF8] for a value with a string that is not valid UTF-8.
+func Value(v any) string {
+	switch v := v.(type) {
+	case string:
+		return string(AppendString(nil, v))
+	case bool:
+		return strconv.FormatBool(v)
+	case int:
+		return strconv.Itoa(v)
+	}
+	data, err := json.Marshal(v)
+	_, isJSON := v.(json.RawMessage)
+	switch {
+	case err != nil:
+		return Unencodable
+	case !utf8.Valid(data), !isJSON && hasReplacement(data):
+		return NotUTF8
+	}
+	return string(data)
+}
+
+// hasReplacement reports whether encoding/json has replaced invalid UTF-8 in a text. It writes
+// the replacement as an escape, but a valid U+FFFD as it is.
+func hasReplacement(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' {
+			if bytes.HasPrefix(text[i:], []byte(`\ufffd`)) {
+				return true
+			}
+			i++ // an escaped backslash does not begin an escape
+		}
+	}
+	return false
 }
