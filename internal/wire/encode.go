@@ -32,11 +32,12 @@ func Form(keyName, key string, params any) (body []byte, problems []Problem, err
 		return nil, nil, err
 	}
 	values.Set(keyName, key)
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !utf8.ValidString(strings.Join(values[name], "")) {
+	for name, texts := range values {
+		if slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
 			problems = append(problems, Problem{name, notUTF8})
 		}
 	}
+	slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 	return []byte(values.Encode()), problems, nil
 }
 
