@@ -2,6 +2,8 @@ package identomat
 
 import (
 	"encoding/json"
+	"fmt"
+	"log/slog"
 
 	"github.com/identomat-go/identomat/internal/wire"
 )
@@ -54,9 +56,8 @@ type AnyQuestion interface {
 // only, because a preset answer may be personal. (Developer guide 2025, User questionnaire.)
 type Question struct{ object }
 
-// The types of questions. Each has the methods of [Question] and its own. TextInput is made by [TextQuestion],
-// CheckboxInput by [CheckboxQuestion], RadioInput by [RadioQuestion], DropdownInput by [DropdownQuestion] and
-// FileInput by [FileQuestion].
+// The types of questions. Each has the methods of [Question] and its own, and is made by the constructor
+// whose name begins alike, such as [TextQuestion].
 type (
 	TextInput     struct{ Question }
 	CheckboxInput struct{ Question }
@@ -91,6 +92,18 @@ func (q Question) QuestionType() string { return getString(q.text(), "type") }
 // QuestionKey is the key, unique in the questionnaire.
 func (q Question) QuestionKey() string { return getString(q.text(), "key") }
 
+// Get returns the named member as it is sent; false if it is absent or has no JSON form.
+func (q Question) Get(name string) (json.RawMessage, bool) { return q.object.Get(name) }
+
+// MarshalJSON returns what is sent, personal data included.
+func (q Question) MarshalJSON() ([]byte, error) { return q.object.MarshalJSON() }
+
+// Format writes the type and key under every verb, and nothing else.
+func (q Question) Format(f fmt.State, verb rune) { q.object.Format(f, verb) }
+
+// LogValue returns the type and key, and nothing else.
+func (q Question) LogValue() slog.Value { return q.object.LogValue() }
+
 // known returns a decoded question as its own type if this SDK has one.
 func (q Question) known() AnyQuestion {
 	switch q.QuestionType() {
@@ -112,19 +125,13 @@ func (q Question) known() AnyQuestion {
 // System manual. Its parameters are given with Title and Set.
 func CustomQuestion(typ, key string) Question { return Question{CustomStep(typ, key).object} }
 
-func newQuestion(typ, key string, title Text) Question {
-	var buf [512]byte
-	return Question{newObject(string(append(appendQuestion(buf[:0], typ, key, title), '}')))}
-}
-
-func newChoiceQuestion(typ, key string, title Text, options []ChoiceOption) Question {
+func newQuestion(typ, key string, title Text, options []ChoiceOption) Question {
 	var buf [1024]byte
-	dst := append(appendQuestion(buf[:0], typ, key, title), `,"options":`...)
-	return Question{newObject(string(append(appendList(dst, "", options), '}')))}
-}
-
-func appendQuestion(dst []byte, typ, key string, title Text) []byte {
-	return title.appendJSON(append(appendTyped(dst, typ, key), `,"title":`...))
+	dst := title.appendJSON(append(appendTyped(buf[:0], typ, key), `,"title":`...))
+	if options != nil {
+		dst = appendList(append(dst, `,"options":`...), "", options)
+	}
+	return Question{newObject(string(append(dst, '}')))}
 }
 
 // ChoiceOption is one answer to choose from; see [Choice].
@@ -145,23 +152,19 @@ func (o ChoiceOption) Set(name string, value any) ChoiceOption {
 
 // TextQuestion asks for a short text. (Developer guide 2025, Question type: Text input; the type is string.)
 func TextQuestion(key string, title Text) TextInput {
-	return TextInput{newQuestion("string", key, title)}
+	return TextInput{newQuestion("string", key, title, nil)}
 }
 
 // Answer presets the answer, which the customer can change unless the question is ReadOnly. Default none.
+// Set("answer", Text{…}) presets it in several languages.
 func (q TextInput) Answer(text string) TextInput {
 	return TextInput{Question{q.setString("answer", text)}}
-}
-
-// AnswerText presets the answer in several languages. Default none.
-func (q TextInput) AnswerText(text Text) TextInput {
-	return TextInput{Question{q.setText("answer", text)}}
 }
 
 // CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type: Checkbox; the type
 // is multiple-choice.)
 func CheckboxQuestion(key string, title Text, options ...ChoiceOption) CheckboxInput {
-	return CheckboxInput{newChoiceQuestion("multiple-choice", key, title, options)}
+	return CheckboxInput{newQuestion("multiple-choice", key, title, options)}
 }
 
 // Answer presets the chosen options by their keys. Default none.
@@ -171,7 +174,7 @@ func (q CheckboxInput) Answer(optionKeys ...string) CheckboxInput {
 
 // RadioQuestion asks for one option. (Developer guide 2025, Question type: Radio; the type is options.)
 func RadioQuestion(key string, title Text, options ...ChoiceOption) RadioInput {
-	return RadioInput{newChoiceQuestion("options", key, title, options)}
+	return RadioInput{newQuestion("options", key, title, options)}
 }
 
 // Answer presets the chosen option by its key. Default none.
@@ -182,7 +185,7 @@ func (q RadioInput) Answer(optionKey string) RadioInput {
 // DropdownQuestion asks for one option of a list, or several with Multiple. It takes no preset answer.
 // (Developer guide 2025, Question type: Dropdown.)
 func DropdownQuestion(key string, title Text, options ...ChoiceOption) DropdownInput {
-	return DropdownInput{newChoiceQuestion("dropdown", key, title, options)}
+	return DropdownInput{newQuestion("dropdown", key, title, options)}
 }
 
 // Multiple lets several options be chosen. Default false.
@@ -192,7 +195,7 @@ func (q DropdownInput) Multiple(multiple bool) DropdownInput {
 
 // FileQuestion asks for files. It takes no preset answer. (Developer guide 2025, Question type: File upload.)
 func FileQuestion(key string, title Text) FileInput {
-	return FileInput{newQuestion("file", key, title)}
+	return FileInput{newQuestion("file", key, title, nil)}
 }
 
 // Description is the text below the title. Default none.

@@ -58,6 +58,18 @@ func (s Step) StepFlags() Flags {
 	return Flags{newObject(wire.Normalize(flags))}
 }
 
+// Get returns the named member as it is sent; false if it is absent or has no JSON form.
+func (s Step) Get(name string) (json.RawMessage, bool) { return s.object.Get(name) }
+
+// MarshalJSON returns what is sent, personal data included.
+func (s Step) MarshalJSON() ([]byte, error) { return s.object.MarshalJSON() }
+
+// Format writes the type and key under every verb, and nothing else.
+func (s Step) Format(f fmt.State, verb rune) { s.object.Format(f, verb) }
+
+// LogValue returns the type and key, and nothing else.
+func (s Step) LogValue() slog.Value { return s.object.LogValue() }
+
 func (s Step) flag(name string, value []byte) Step {
 	var buf [512]byte
 	flags, _ := asObject(get(s.text(), "flags"))
@@ -108,12 +120,9 @@ func (s Step) known() AnyStep {
 	return s
 }
 
-// The types of steps. Each has the methods of [Step] and its own. LanguageSelectionStep is made by
-// [LanguageSelection], IdentityDocumentStep by [IdentityDocument], LivenessStep by [Liveness],
-// ProofOfAddressStep by [ProofOfAddress], SelfieWithIDStep by [SelfieWithID], CompanyStep by [Company],
-// BeneficiariesStep by [Beneficiaries], KYBReviewStep by [KYBReview], VideoCallStep by [VideoCall],
-// PhoneNumberStep by [PhoneNumber], EmailStep by [Email], GeolocationStep by [Geolocation], and
-// QuestionnaireStep by [UserQuestionnaire] and [OperatorQuestionnaire].
+// The types of steps. Each has the methods of [Step] and its own, and is made by the constructor whose
+// name it begins with, such as [Liveness]; [UserQuestionnaire] and [OperatorQuestionnaire] make a
+// QuestionnaireStep.
 type (
 	LanguageSelectionStep struct{ Step }
 	IdentityDocumentStep  struct{ Step }
@@ -314,10 +323,7 @@ func (s *Steps) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Format writes the types and keys of the steps under every verb, and nothing else.
-func (s Steps) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, []AnyStep(s)) }
-
-// LogValue returns what Format writes.
+// LogValue returns the types and keys of the steps, and nothing else.
 func (s Steps) LogValue() slog.Value { return slog.StringValue(fmt.Sprint([]AnyStep(s))) }
 
 func (s Steps) text() string {

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -123,9 +122,10 @@ func (e *encoding) extra(members map[string]any, fields []requestField) {
 type Text string
 
 var (
-	textType  = reflect.TypeFor[Text]()
-	timeType  = reflect.TypeFor[time.Time]()
-	marshaler = reflect.TypeFor[json.Marshaler]()
+	textType      = reflect.TypeFor[Text]()
+	timeType      = reflect.TypeFor[time.Time]()
+	marshaler     = reflect.TypeFor[json.Marshaler]()
+	textMarshaler = reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()
 )
 
 func (e *encoding) value(v reflect.Value, path string) {
@@ -273,26 +273,44 @@ func Value(v any) string {
 		return strconv.Itoa(v)
 	}
 	data, err := json.Marshal(v)
-	_, isJSON := v.(json.RawMessage)
 	switch {
 	case err != nil:
 		return Unencodable
-	case !utf8.Valid(data), !isJSON && hasReplacement(data):
+	case !utf8.Valid(data), !isUTF8(reflect.ValueOf(v)):
 		return NotUTF8
 	}
 	return string(data)
 }
 
-// hasReplacement reports whether encoding/json has replaced invalid UTF-8 in a text. It writes
-// the replacement as an escape, but a valid U+FFFD as it is.
-func hasReplacement(text []byte) bool {
-	for i := 0; i < len(text); i++ {
-		if text[i] == '\\' {
-			if bytes.HasPrefix(text[i:], []byte(`\ufffd`)) {
-				return true
+// isUTF8 reports whether the strings in a value are valid UTF-8. The value has a JSON form, so
+// it has no cycles. Types that encode themselves are not searched.
+func isUTF8(v reflect.Value) bool {
+	switch kind := v.Kind(); {
+	case kind == reflect.Invalid:
+	case kind == reflect.String:
+		return utf8.ValidString(v.String())
+	case v.Type().Implements(marshaler), v.Type().Implements(textMarshaler):
+	case kind == reflect.Interface, kind == reflect.Pointer:
+		return isUTF8(v.Elem())
+	case kind == reflect.Slice, kind == reflect.Array:
+		for i := range v.Len() {
+			if !isUTF8(v.Index(i)) {
+				return false
 			}
-			i++ // an escaped backslash does not begin an escape
+		}
+	case kind == reflect.Map:
+		for name, value := range v.Seq2() {
+			if !isUTF8(name) || !isUTF8(value) {
+				return false
+			}
+		}
+	case kind == reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if (f.IsExported() || f.Anonymous) && f.Tag.Get("json") != "-" && !isUTF8(v.Field(i)) {
+				return false
+			}
 		}
 	}
-	return false
+	return true
 }

@@ -72,6 +72,8 @@ func TestJSONReportsWhatCannotBeEncoded(t *testing.T) {
 		{parameters{Extra: map[string]any{"x": map[string]any{"y": []any{map[string]any{"z": bad}}}}}, Problem{"Extra.x", "is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": map[string]any{bad: 1}}}, Problem{"Extra.x", "is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": inner{City: bad}}}, Problem{"Extra.x", "is not UTF-8"}},
+		{parameters{Extra: map[string]any{"x": [1]*inner{{City: bad}}}}, Problem{"Extra.x", "is not UTF-8"}},
+		{parameters{Extra: map[string]any{"x": []any{json.RawMessage(`"` + bad + `"`)}}}, Problem{"Extra.x", "is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": json.RawMessage(`"` + bad + `"`)}}, Problem{"Extra.x", "is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": loop}}, Problem{"Extra.x", "cannot be encoded as JSON"}},
 		{parameters{Extra: map[string]any{"x": func() {}}}, Problem{"Extra.x", "cannot be encoded as JSON"}},
@@ -89,7 +91,12 @@ func TestJSONReportsWhatCannotBeEncoded(t *testing.T) {
 
 func TestJSONSendsEveryValidString(t *testing.T) {
 	for _, s := range []string{"", "\ufffd", "é日", `\`, `\ufffd`, `a\\ufffd`, "\x00\n\x7f", "\u2028<>&"} {
-		for _, value := range []any{s, []string{s}, map[string]any{s + "x": []any{s}}} {
+		hidden := &struct {
+			City   string
+			Hidden string `json:"-"`
+			secret string
+		}{s, "\xff", "\xff"}
+		for _, value := range []any{s, []string{s}, map[string]any{s + "x": []any{s}}, hidden, []byte("\xff"), nil, []any{nil}} {
 			body, problems := JSON("", "", map[string]any{"x": value})
 			require.Empty(t, problems, "%q", s)
 			want, err := json.Marshal(map[string]any{"x": value})
