@@ -30,7 +30,7 @@ type Activity struct {
 }
 
 // UnmarshalJSON decodes a activity, such as a recorded one.
-func (a *Activity) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, a) }
+func (a *Activity) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, a) }
 
 // Activities lists the events of a session with list-session-activities. Their order is not
 // documented. (API reference, Accessing Data and More, list-session-activities.)
@@ -74,7 +74,7 @@ type Statistics struct {
 }
 
 // UnmarshalJSON decodes a summary, such as a recorded one.
-func (s *Statistics) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, s) }
+func (s *Statistics) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, s) }
 
 func (s *Statistics) complete() error {
 	if _, found := wire.Get(s.raw, "sessionStartDate"); !found { // null if the customer did not begin

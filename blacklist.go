@@ -130,7 +130,7 @@ type BlacklistRecord struct {
 }
 
 // UnmarshalJSON decodes a record, such as a recorded one.
-func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, r) }
+func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
 // List lists the company's blacklist with list-blacklist-records, 100 records at a time. (API reference, Blacklist management, list-blacklist-records.)
 //

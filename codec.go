@@ -2,29 +2,22 @@ package identomat
 
 import (
 	"encoding/json"
+	"reflect"
 
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // codec decodes every response. It keeps the JSON of each record, and lets the record complete
 // and check itself.
-var codec = wire.NewCodec("identomat",
-	recordOf((*Result).complete),
-	recordOf((*Document).complete),
-	recordOf((*FaceComparison).complete),
-	recordOf((*Statistics).complete),
-	recordOf((*ScreeningHit).complete),
-	recordOf((*ScreeningPerson).complete),
-	recordOf[Activity](nil),
-	recordOf[SessionConfig](nil),
-	recordOf[GeneralConfig](nil),
-	recordOf[MonitoredRecord](nil),
-	recordOf[Page[MonitoredRecord]](nil),
-	recordOf[BlacklistRecord](nil),
-	recordOf[Page[BlacklistRecord]](nil),
-	recordOf[Group](nil),
-	recordOf[User](nil),
-)
+var codec = wire.NewCodec(reflect.TypeFor[recorder](), func(v any, raw json.RawMessage) error {
+	v.(recorder).keep(raw)
+	if r, ok := v.(interface{ complete() error }); ok {
+		return r.complete()
+	}
+	return nil
+})
+
+type recorder interface{ keep(raw json.RawMessage) }
 
 // record is embedded in every type that is decoded from a response.
 type record struct {
@@ -36,17 +29,3 @@ type record struct {
 func (r *record) Raw() json.RawMessage { return r.raw }
 
 func (r *record) keep(raw json.RawMessage) { r.raw = raw }
-
-// recordOf returns the hook of a type that embeds record.
-func recordOf[T any, P interface {
-	*T
-	keep(raw json.RawMessage)
-}](complete func(P) error) wire.Hook {
-	return wire.After(func(v *T, raw json.RawMessage) error {
-		P(v).keep(raw)
-		if complete == nil {
-			return nil
-		}
-		return complete(v)
-	})
-}

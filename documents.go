@@ -44,7 +44,7 @@ func (d *Document) Extra() map[string]json.RawMessage {
 }
 
 // UnmarshalJSON decodes a response of an image reader, such as a recorded one.
-func (d *Document) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, d) }
+func (d *Document) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, d) }
 
 func (d *Document) complete() error {
 	hasPerson := false
@@ -137,7 +137,7 @@ type FaceComparison struct {
 }
 
 // UnmarshalJSON decodes a comparison, such as a recorded one.
-func (c *FaceComparison) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, c) }
+func (c *FaceComparison) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
 func (c *FaceComparison) complete() error {
 	if _, found := wire.Get(c.raw, "similarity"); !found {

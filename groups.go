@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/identomat-go/identomat/internal/operation"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // GroupsService manages groups of the company's users, which can be given permissions or
@@ -34,7 +33,7 @@ type GroupMember struct {
 }
 
 // UnmarshalJSON decodes a group, such as a recorded one.
-func (g *Group) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, g) }
+func (g *Group) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, g) }
 
 // List lists all groups of the company with list-groups. There are no pages. (API
 // reference, Other methods, list-groups.)

@@ -30,27 +30,27 @@ func (o object) text() string {
 }
 
 // set returns the object with a member set to a value, which is JSON text.
-func (o object) set(name string, v []byte) object { return newObject(wire.Set(o.text(), name, v)) }
+func set(o object, name string, v []byte) object { return newObject(wire.Set(o.text(), name, v)) }
 
-func (o object) setAny(name string, v any) object { return o.set(name, []byte(encodeValue(v))) }
+func setAny(o object, name string, v any) object { return set(o, name, []byte(encodeValue(v))) }
 
-func (o object) setBool(name string, b bool) object {
-	return o.set(name, []byte(strconv.FormatBool(b)))
+func setBool(o object, name string, b bool) object {
+	return set(o, name, []byte(strconv.FormatBool(b)))
 }
 
-func (o object) setString(name, s string) object {
+func setString(o object, name, s string) object {
 	var buf [128]byte
-	return o.set(name, wire.AppendString(buf[:0], s))
+	return set(o, name, wire.AppendString(buf[:0], s))
 }
 
-func (o object) setText(name string, t Text) object {
+func setText(o object, name string, t Text) object {
 	var buf [256]byte
-	return o.set(name, t.appendJSON(buf[:0]))
+	return set(o, name, t.appendJSON(buf[:0]))
 }
 
 func setStrings[S ~string](o object, name string, list []S) object {
 	var buf [256]byte
-	return o.set(name, wire.AppendStrings(buf[:0], list))
+	return set(o, name, wire.AppendStrings(buf[:0], list))
 }
 
 // A texter has a JSON text, in which [wire.Unencodable] and [wire.Nil] stand for what cannot be sent.
@@ -107,7 +107,7 @@ func asObject(value string) (object string, ok bool) {
 }
 
 // objects yields the objects in the named array.
-func (o object) objects(name string) iter.Seq[object] {
+func objects(o object, name string) iter.Seq[object] {
 	return func(yield func(object) bool) {
 		for element := range wire.Elements(get(o.text(), name)) {
 			if text, ok := asObject(element); ok && !yield(newObject(text)) {

@@ -12,7 +12,6 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
 	"github.com/identomat-go/identomat/internal/response"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // Outcome says how a session ended, or that it has not ended. Only [OutcomeApproved] is an
@@ -126,7 +125,7 @@ func (r *Result) UnmarshalJSON(data []byte) error {
 	if _, refusal := response.Classify(operation.SessionResult, http.StatusOK, data); refusal != nil {
 		return errors.New("identomat: not a result")
 	}
-	return wire.Unmarshal(codec, data, r)
+	return codec.Unmarshal(data, r)
 }
 
 func (r *Result) complete() error {

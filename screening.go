@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat/internal/operation"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // ScreeningService searches sanctions lists, regulatory lists and lists of politically exposed
@@ -114,7 +113,7 @@ type ScreeningHit struct {
 }
 
 // UnmarshalJSON decodes a hit, such as a recorded one.
-func (h *ScreeningHit) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, h) }
+func (h *ScreeningHit) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, h) }
 
 func (h *ScreeningHit) complete() error {
 	if h.PersonID == "" && h.Name == "" {
@@ -225,7 +224,7 @@ const (
 )
 
 // UnmarshalJSON decodes a person, such as a recorded one.
-func (p *ScreeningPerson) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, p) }
+func (p *ScreeningPerson) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, p) }
 
 func (p *ScreeningPerson) complete() error {
 	if p.EntityType == "" && p.FirstName == "" && p.LastName == "" && len(p.ExtraDetails) == 0 {
@@ -314,7 +313,7 @@ type MonitoredRecord struct {
 }
 
 // UnmarshalJSON decodes a record, such as a recorded one.
-func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, r) }
+func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
 // ListMonitored lists the monitored queries with list-screening-monitoring-records, 100 at a
 // time. (API reference, AML Screening, list-screening-monitoring-records.)

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/identomat-go/identomat/internal/operation"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // SessionConfig is a configuration of the dashboard that sessions can be begun with. fmt and
@@ -44,7 +43,7 @@ type GeneralConfig struct {
 }
 
 // UnmarshalJSON decodes a configuration, such as a recorded one.
-func (c *SessionConfig) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, c) }
+func (c *SessionConfig) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
 // Config returns a configuration of the dashboard with get-session-config, by the id for
 // [BeginRequest.ConfigID]. (API reference, Other methods, get-session-config.)

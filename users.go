@@ -11,7 +11,6 @@ import (
 
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other
@@ -43,7 +42,7 @@ type User struct {
 }
 
 // UnmarshalJSON decodes a user, such as a recorded one.
-func (u *User) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, u) }
+func (u *User) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, u) }
 
 // List lists all users of the company with list-users. There are no pages. (API
 // reference, Other methods, list-users.)

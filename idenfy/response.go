@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -16,8 +17,12 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// codec decodes sessions and webhooks. The hooks check them and keep their JSON.
-var codec = wire.NewCodec("idenfy", wire.After((*Session).decoded), wire.After((*Webhook).decoded))
+// codec decodes sessions and webhooks, which check themselves and keep their JSON.
+var codec = wire.NewCodec(reflect.TypeFor[record](), func(v any, raw json.RawMessage) error { return v.(record).decoded(raw) })
+
+type record interface {
+	decoded(raw json.RawMessage) error
+}
 
 // protocol gives the responses of one call their meaning. See [engine.Protocol].
 type protocol struct {

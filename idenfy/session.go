@@ -118,7 +118,7 @@ func (s *Session) Extra() map[string]json.RawMessage { return codec.Extra(s.raw,
 // UnmarshalJSON decodes a response, such as a [Session.Raw] that was stored. Of several members
 // with the same name the last wins, as in the page's example. The error reports a missing or
 // ambiguous authToken or scanRef.
-func (s *Session) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, s) }
+func (s *Session) UnmarshalJSON(data []byte) error { return prefixed(codec.Unmarshal(data, s)) }
 
 func (s *Session) decoded(raw json.RawMessage) error {
 	s.raw = raw

@@ -164,7 +164,7 @@ func ParseWebhook(r *http.Request, keys ...string) (*Webhook, error) {
 		return nil, &WebhookError{http.StatusForbidden, reason, ErrSignatureMismatch}
 	}
 	w := new(Webhook)
-	if wire.Unmarshal(codec, body, w) != nil {
+	if codec.Unmarshal(body, w) != nil {
 		return nil, &WebhookError{StatusCode: http.StatusBadRequest, reason: "the body is not a JSON object, or is ambiguous"}
 	}
 	return w, nil

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
@@ -9,12 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+type record interface{ record() }
+
 type event struct {
 	Start time.Time `json:"start"`
 }
 
 func TestDecodeReadsUnixTimes(t *testing.T) {
-	codec := NewCodec("service")
+	codec := NewCodec(reflect.TypeFor[record](), nil)
 	start := time.Date(2019, 4, 8, 12, 36, 0, 0, time.UTC)
 	for value, want := range map[string]time.Time{
 		"1554726960": start, `"1554726960"`: start, "1.55472696e9": start, "null": {}, "0": {}, "-1": {}, `"x"`: {}, `"2019-04-08T12:36:00Z"`: {}, "{}": {},
@@ -29,13 +31,13 @@ func TestDecodeReadsUnixTimes(t *testing.T) {
 }
 
 func TestUnmarshalRefusesMalformedJSON(t *testing.T) {
-	codec := NewCodec("service", After(func(*event, json.RawMessage) error { return nil }))
+	codec := NewCodec(reflect.TypeFor[record](), nil)
 	for data, want := range map[string]string{
-		"": "service: malformed JSON", "{": "service: malformed JSON", `{"start":1}x`: "service: malformed JSON",
-		"7": "service: the JSON does not fit the type", "null": "service: the JSON does not fit the type",
+		"": "malformed JSON", "{": "malformed JSON", `{"start":1}x`: "malformed JSON",
+		"7": "the JSON does not fit the type", `"x"`: "the JSON does not fit the type",
 	} {
 		e := event{Start: time.Unix(1, 0)}
-		require.EqualError(t, Unmarshal(codec, []byte(data), &e), want)
+		require.EqualError(t, codec.Unmarshal([]byte(data), &e), want)
 		assert.Equal(t, time.Unix(1, 0), e.Start, "the value is unchanged")
 	}
 }
