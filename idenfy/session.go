@@ -98,8 +98,7 @@ type Session struct {
 	PersonScanRef string `json:"personScanRef"`
 
 	// SessionRequest holds the parameters with iDenfy's defaults. The names come back in
-	// capitals. AdditionalSteps and AdditionalData are nil for null, and its field Extra is not
-	// set.
+	// capitals. AdditionalSteps and AdditionalData are nil for null. Its Extra is nil.
 	SessionRequest
 
 	raw     json.RawMessage

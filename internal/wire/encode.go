@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -199,14 +198,14 @@ func Names(params any) (names []string) {
 	return names
 }
 
-var requestPlans sync.Map // of reflect.Type to []requestField
+var requestPlans cache[[]requestField]
 
 // requestFields returns the fields in their order.
 func requestFields(t reflect.Type) []requestField {
-	if plan, ok := requestPlans.Load(t); ok {
-		return plan.([]requestField)
-	}
-	var fields []requestField
+	return requestPlans.get(t, newRequestFields)
+}
+
+func newRequestFields(t reflect.Type) (fields []requestField) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous || !f.IsExported() || name == "-" {
@@ -216,8 +215,7 @@ func requestFields(t reflect.Type) []requestField {
 			name: name, index: f.Index, inline: options == "inline", omit: options == "omitzero",
 		})
 	}
-	plan, _ := requestPlans.LoadOrStore(t, fields)
-	return plan.([]requestField)
+	return fields
 }
 
 // AppendString appends s as a JSON string, or [NotUTF8]. Georgian or Arabic text is not
