@@ -422,12 +422,9 @@ func TestContentTypeFromBytes(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, c.data, string(data))
 
-		if c.want == "application/pdf" && !strings.HasPrefix(c.data, "%PDF") {
-			continue // recognized only by the Content-Type header
-		}
 		label, _, _ := strings.Cut(c.label, ";")
 		if c.label == "" && len(c.data) < 64 && c.want == "application/octet-stream" {
-			continue
+			continue // too short to be taken for a file
 		}
 		media, err = facePhoto(t.Context(), replying(t, 200, `{"result":"data:`+label+`;base64,`+encoded(c.data)+`"}`, false))
 		require.NoError(t, err)
