@@ -46,7 +46,7 @@ func (e *BlacklistEntry) validate(_ *operation.Operation, p *problems) {
 	if e.Birthday != "" && !isISO(e.Birthday) {
 		p.add("query.birthday", "must be a date in ISO 8601, such as 1990-05-14")
 	}
-	p.require("query.reason", e.Reason)
+	p.requireText("query.reason", e.Reason)
 }
 
 // isISO reports whether d is a valid date in ISO 8601.
@@ -99,7 +99,7 @@ type recordParams struct {
 	ID string `json:"id"`
 }
 
-func (r recordParams) validate(_ *operation.Operation, p *problems) { p.require("id", r.ID) }
+func (r recordParams) validate(_ *operation.Operation, p *problems) { p.requireText("id", r.ID) }
 
 // BlacklistFilter selects records of the blacklist; the zero value selects all. fmt and slog show a
 // mask.

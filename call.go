@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
-	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/response"
 	"github.com/identomat-go/identomat/internal/signature"
 	"github.com/identomat-go/identomat/internal/sniff"
@@ -26,9 +26,7 @@ func do[T any](ctx context.Context, c *Client, op *operation.Operation, params a
 	if err != nil {
 		return out, err
 	}
-	call.Protocol = &protocol{client: c, op: op, sent: call.Body, decode: func(payload []byte) error {
-		return codec.Decode(payload, &out)
-	}}
+	call.Protocol = &protocol{client: c, op: op, sent: call.Body, out: &out}
 	if _, err = c.engine.Do(ctx, call); err != nil {
 		var none T
 		return none, err
@@ -55,7 +53,9 @@ func (c *Client) newCall(ctx context.Context, op *operation.Operation, params an
 		var unsendable []wire.Problem
 		call.ContentType = "application/json"
 		call.Body, unsendable = wire.JSON(op.KeyName(), c.key.Reveal(), params)
-		p.addUnsendable(unsendable)
+		for _, problem := range unsendable {
+			p.add(problem.Path, problem.Message)
+		}
 	case operation.Form:
 		call.ContentType = "application/x-www-form-urlencoded"
 		call.Body, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
@@ -76,7 +76,7 @@ type protocol struct {
 	client *Client
 	op     *operation.Operation
 	sent   []byte
-	decode func(payload []byte) error
+	out    any // points to the value of the payload; nil for media
 }
 
 // Classify returns the error that a response amounts to, or decodes the payload.
@@ -114,7 +114,14 @@ func (p *protocol) classifyBroken(r *engine.Response, readErr error) engine.Disp
 
 // isEcho reports a company key that came back as a session token.
 func (p *protocol) isEcho(payload []byte) bool {
-	return p.op.Shape == operation.Token && wire.Unquote(payload) == p.client.key.Reveal()
+	return p.op.Shape == operation.Token && string(payload[1:len(payload)-1]) == p.client.key.Reveal()
+}
+
+func (p *protocol) decode(payload []byte) error {
+	if p.out == nil {
+		return errors.New("not media") // a response is either streamed or an error
+	}
+	return codec.Decode(payload, p.out)
 }
 
 // Secrets returns the texts that were sent: an error that echoes one of them has probably

@@ -5,17 +5,17 @@ import (
 	"sync"
 )
 
-// copyBuffers are large enough for the cost of a system call not to matter, and shared, so
-// that streaming allocates nothing that grows with the stream.
+// copyBuffers are large enough that the cost of system calls does not matter, and pooled so
+// that streams do not allocate.
 var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
-// copyTo copies src to dst through a pooled buffer; io.Copy would make one.
+// copyTo copies src to dst through a pooled buffer, where io.Copy would allocate one.
 func copyTo(dst io.Writer, src io.Reader) error {
 	_, err := copyCounted(dst, src)
 	return err
 }
 
-// copyCounted is copyTo that tells how many bytes were written.
+// copyCounted is copyTo, and returns how many bytes were written.
 func copyCounted(dst io.Writer, src io.Reader) (written int64, err error) {
 	buf := copyBuffers.Get().(*[64 << 10]byte)
 	defer copyBuffers.Put(buf)

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Date is a date or a time as the service wrote it: "1/8/1980" with the month first, or
-// ISO 8601 with a Z, without a zone, or with milliseconds. It may be empty.
+// Date is a date or a time in the service's notation: "1/8/1980" with the month first, or ISO
+// 8601 with a Z, without a time zone, or with milliseconds. It may be empty.
 type Date string
 
-// layouts are the notations seen. Fractions of a second need none of their own.
+// layouts are the notations that were seen. Fractions of a second need no layout.
 var layouts = []string{
 	time.RFC3339,
 	"2006-01-02T15:04:05",
@@ -17,8 +17,8 @@ var layouts = []string{
 	"1/2/2006",
 }
 
-// Time parses the date. What has no time zone is taken as UTC, and a date alone as its
-// midnight. The error does not repeat the date.
+// Time parses the date. A time without a zone is in UTC, and a date alone is midnight in UTC.
+// The error does not contain the date.
 func (d Date) Time() (time.Time, error) {
 	if d == "" {
 		return time.Time{}, errors.New("identomat: the date is empty")
@@ -28,5 +28,5 @@ func (d Date) Time() (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, errors.New("identomat: the date is in no known notation")
+	return time.Time{}, errors.New("identomat: the date has an unknown notation")
 }

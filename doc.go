@@ -2,52 +2,55 @@
 //
 // # A verification
 //
-// Make one [Client] with [NewClient] or [NewClientFromEnv] and share it. Begin a session
-// with [SessionsService.Begin], from [Flags] and [Steps] or from a configuration of the
-// dashboard, and send the customer's browser to [Session.URL], or embed the widget in a page
-// with package widget. When the customer is back ([SessionTokenFromReturn]), or a callback
-// has arrived ([CallbackHandler]), read the outcome with [SessionsService.Result], or wait
-// for it with [SessionsService.Wait]. Neither the return nor a callback proves anything;
-// [Result.Approved] does, and is true for exactly one outcome. Fetch the evidence with the
-// [MediaService], screen people with the [ScreeningService], and erase the session with
-// [SessionsService.Delete] when you may no longer keep it.
+// Create one [Client] with [NewClient] or [NewClientFromEnv] and share it. Begin a session with
+// [SessionsService.Begin], from [Flags] and [Steps] or from a configuration of the dashboard.
+// Send the customer's browser to [Session.URL], or embed the widget in a page with package
+// widget.
+//
+// When the customer comes back ([SessionTokenFromReturn]), or when a callback arrives
+// ([CallbackHandler]), read the outcome with [SessionsService.Result]; [SessionsService.Wait]
+// polls for it. Neither the return nor a callback proves anything. Only [Result.Approved] does,
+// and it is true for exactly one outcome.
+//
+// Fetch the evidence with the [MediaService], screen people with the [ScreeningService], and
+// erase the session with [SessionsService.Delete] when you may no longer keep it.
+// [Client.Call] calls an endpoint that this SDK does not know.
 //
 // # Errors and money
 //
-// A call fails with a [ValidationError] before anything is sent, with a [TransportError]
-// when no usable reply came, or with an [APIError] when the reply was not what was asked
-// for. The Err variables tell the causes apart for errors.Is. The service reports errors
-// with status 200, too, and whatever is neither the documented reply nor a known error is
+// A call fails with a [ValidationError] before anything is sent, with a [TransportError] if
+// there is no usable response, or with an [APIError] if the response is not the documented one.
+// Test for the cause with errors.Is and the Err variables. The service also reports errors with
+// status 200. A response that is neither the documented one nor a known error is
 // [ErrUnexpectedResponse], never a zero value.
 //
-// A call that creates something, or may cost something, is sent again only when it is certain
-// that the service processed nothing; every other call also after failures that may pass
-// ([RetryPolicy]). If [MaybeProcessed] is true of an error, look before you repeat.
+// Calls that create something or may be billed are retried only when the service certainly did
+// not process them. All other calls are also retried after temporary failures ([RetryPolicy]).
+// If [MaybeProcessed] is true for an error, find out what happened before you call again.
 //
-// A call takes as long as its context allows, and an attempt 60 seconds at most; of media and
-// uploads, which may take longer, that is the time without a byte ([WithAttemptTimeout]).
+// A call takes as long as its context allows. An attempt takes at most 60 seconds; for media
+// and uploads, that is the time in which no byte moves ([WithAttemptTimeout]).
 //
 // # Secrecy
 //
-// The company key travels in the bodies of requests and nowhere else. fmt, slog and
-// encoding/json show a mask in place of keys, results, persons, documents and requests, and
-// the texts of errors hold no value that was sent or received. A program that wants to show
-// a name names the field; one that wants to store a result stores [Result.Raw]. What is meant
-// to be sent or stored has a real JSON form: [Flags], [Steps], [Token] and [Session]. fmt
-// reaches past every mask into unexported fields of structs: hold pointers there.
+// The company key is sent in the body of requests and nowhere else. fmt and slog show a mask
+// instead of keys, results, persons, documents and requests, and error texts contain no value
+// that was sent or received. Encoders such as encoding/json return an error for personal data,
+// because a mask in a database would be silent data loss: to store a result, store
+// [Result.Raw]. [Flags], [Steps], [Token] and [Session] have a real JSON form. fmt reaches past
+// the methods of a value in an unexported field of a struct; hold a pointer there.
 //
 // # Builders
 //
-// [Flags], the steps and their questions never change: every method returns a new value, so
-// a base can be shared and extended by any number of goroutines. Methods of all steps, such
-// as Key, Title, Flag and Set, are listed with the result type Self, which is the type of
-// the step itself.
+// [Flags], steps and questions are immutable: every method returns a new value, so a base can
+// be shared between goroutines and extended. Methods that all steps have, such as Key, Title,
+// Flag and Set, return a [Step], so they come last in a chain.
 //
 // # Testing
 //
-// Package identomattest is a fake Identomat with the whole API. [Result] and other replies
-// can be read from recorded JSON with encoding/json. The folder examples holds whole
-// programs, among them a web application with a review desk.
+// Package identomattest is a fake Identomat with the whole API. [Result] and other types decode
+// recorded JSON with encoding/json. The folder examples holds complete programs, among them a
+// web application with a review desk.
 //
-// Package idenfy begins sessions of iDenfy, another service, in the same manner.
+// Package idenfy begins sessions of iDenfy, another service, in the same way.
 package identomat

@@ -14,7 +14,7 @@ import (
 )
 
 // approvedSession begins a session with these steps and approves it.
-func approvedSession(server *identomattest.Server, steps ...identomat.Step) identomat.Token {
+func approvedSession(server *identomattest.Server, steps ...identomat.AnyStep) identomat.Token {
 	session, err := server.Client().Sessions.Begin(context.Background(), identomat.BeginRequest{Steps: steps})
 	if err != nil {
 		log.Fatal(err)
@@ -26,7 +26,7 @@ func approvedSession(server *identomattest.Server, steps ...identomat.Step) iden
 }
 
 // verified starts a fake of the service and approves a session with these steps.
-func verified(steps ...identomat.Step) (*identomattest.Server, identomat.Token) {
+func verified(steps ...identomat.AnyStep) (*identomattest.Server, identomat.Token) {
 	server, err := identomattest.Start()
 	if err != nil {
 		log.Fatal(err)

@@ -34,7 +34,7 @@ type exportParams struct {
 }
 
 func (e exportParams) validate(_ *operation.Operation, p *problems) {
-	p.require("sessionId", e.Token)
+	p.requireText("sessionId", e.Token)
 	if !e.Session && !e.Screening && !e.ProofOfAddress {
 		p.add("exportSession", "no part is chosen; one of exportSession, exportScreening and exportProofOfAddress must be true")
 	}

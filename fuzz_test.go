@@ -68,9 +68,9 @@ func classify(op *operation.Operation, r *engine.Response, readErr error) classi
 	default:
 		into = new(json.RawMessage)
 	}
-	p := protocol{client: &Client{}, op: op, decode: func(payload []byte) error { return codec.Decode(payload, into) }}
+	p := protocol{client: &Client{}, op: op, out: into}
 	if op.Shape.IsMedia() {
-		p.decode = streamOnly
+		p.out = nil
 	}
 	return classified{p.Classify(r, readErr), into}
 }

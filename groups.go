@@ -84,7 +84,7 @@ func (s *GroupsService) Create(ctx context.Context, group CreateGroupRequest) (s
 }
 
 func (g *CreateGroupRequest) validate(_ *operation.Operation, p *problems) {
-	p.require("name", g.Name)
+	p.requireText("name", g.Name)
 	p.checkMembers(g.MemberIDs)
 }
 
@@ -127,7 +127,7 @@ type updateGroupParams struct {
 }
 
 func (u *updateGroupParams) validate(_ *operation.Operation, p *problems) {
-	p.require("groupId", u.GroupID)
+	p.requireText("groupId", u.GroupID)
 	p.checkMembers(u.MemberIDs)
 }
 
@@ -147,7 +147,9 @@ type groupParams struct {
 	GroupID string `json:"groupId"`
 }
 
-func (g groupParams) validate(_ *operation.Operation, p *problems) { p.require("groupId", g.GroupID) }
+func (g groupParams) validate(_ *operation.Operation, p *problems) {
+	p.requireText("groupId", g.GroupID)
+}
 
 // checkMembers adds a problem for every empty id.
 func (p *problems) checkMembers(ids []string) {

@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// KYBField is a piece of data that a company or a beneficiary gives. Others than the
-// listed ones can be sent; the API takes any of them anywhere.
+// KYBField is a piece of data that a company or a beneficiary gives. Others than the listed ones
+// can be sent; the API takes any of them anywhere.
 type KYBField string
 
-// The fields of the Developer guide 2025, KYB. The remarks say where it lists them and
-// which of them it calls mandatory; what is sent is up to the caller.
+// The fields of the Developer guide 2025, KYB. The remarks say where the guide lists a field and
+// which ones it calls mandatory; what is sent is up to the caller.
 const (
 	FieldCompanyName         KYBField = "companyName"         // company, shareholder; mandatory
 	FieldRegistrationNumber  KYBField = "registrationNumber"  // company, shareholder; mandatory
@@ -47,139 +49,117 @@ const (
 	EntityOther                   EntityType = "Other"
 )
 
-// CompanyStep collects data of a company; see [Company].
-type CompanyStep struct{ stepBase[CompanyStep] }
+// CompanyStep collects the data of a company; see [Company].
+type CompanyStep struct{ Step }
 
-// Company collects the data of the company that is to be verified. Its key is
-// "company". (Developer guide 2025, Company data step.)
-func Company() CompanyStep { return newStep[CompanyStep](stepCompany, "company") }
+// Company collects the data of the company to verify. Its key is "company". Identomat has not
+// published in what form the result has the data. (Developer guide 2025, Company data step.)
+func Company() CompanyStep { return CompanyStep{constant(&companyText)} }
 
-// Description is the text below the title, in several languages. Default a text of the
-// service. (Developer guide 2025, Company data step.)
+// Description is the text below the title, in several languages. Default a text of the service.
 func (s CompanyStep) Description(description Text) CompanyStep {
-	return s.with("description", description.json())
+	return CompanyStep{Step{s.setText("description", description)}}
 }
 
-// Mandatory adds fields that must be filled in, after those added before. (Developer
-// guide 2025, Company data step.)
+// Mandatory adds fields that must be filled in, after the fields that the step has.
 func (s CompanyStep) Mandatory(fields ...KYBField) CompanyStep {
-	return s.with("fields", withFields(s.m, fields, true))
+	return CompanyStep{Step{addFields(s.object, fields, true)}}
 }
 
-// Optional adds fields that may be left empty, after those added before. (Developer
-// guide 2025, Company data step.)
+// Optional adds fields that may be left empty, after the fields that the step has.
 func (s CompanyStep) Optional(fields ...KYBField) CompanyStep {
-	return s.with("fields", withFields(s.m, fields, false))
+	return CompanyStep{Step{addFields(s.object, fields, false)}}
 }
 
-// withFields are the fields of a step or role m and the new ones after them.
-func withFields(m members, fields []KYBField, mandatory bool) jsonValue {
-	old, _ := m.get("fields").list()
-	list := make(values, 0, len(old)+len(fields))
-	list = append(list, old...)
-	for _, field := range fields {
-		m := chain(member{name: "type", value: jsonString(string(field))}, member{name: "mandatory", value: jsonBool(mandatory)})
-		list = append(list, jsonObject(m))
+// addFields returns a step or role with more fields.
+func addFields(o object, fields []KYBField, mandatory bool) object {
+	list := make([]object, len(fields))
+	for i, field := range fields {
+		list[i] = object{}.setString("type", string(field)).setBool("mandatory", mandatory)
 	}
-	return jsonList(list)
+	return o.set("fields", appendList(nil, get(o.text(), "fields"), list))
 }
 
-// BeneficiariesStep collects data of a company's people; see [Beneficiaries].
-type BeneficiariesStep struct{ stepBase[BeneficiariesStep] }
+// BeneficiariesStep collects the data of a company's beneficiaries; see [Beneficiaries].
+type BeneficiariesStep struct{ Step }
 
-// Beneficiaries collects the data of the people and companies behind the company. Its
-// key is "beneficiaries". (Developer guide 2025, Beneficiaries step.)
-func Beneficiaries() BeneficiariesStep {
-	return newStep[BeneficiariesStep](stepBeneficiaries, "beneficiaries")
-}
+// Beneficiaries collects the data of the people and companies behind the company. Its key is
+// "beneficiaries". Identomat has not published in what form the result has the data. (Developer
+// guide 2025, Beneficiaries step.)
+func Beneficiaries() BeneficiariesStep { return BeneficiariesStep{constant(&beneficiariesText)} }
 
 // Description is the text below the title, in several languages. Default none.
-// (Developer guide 2025, Beneficiaries step.)
 func (s BeneficiariesStep) Description(description Text) BeneficiariesStep {
-	return s.with("description", description.json())
+	return BeneficiariesStep{Step{s.setText("description", description)}}
 }
 
-// Roles adds roles to be filled. A role that the step already has is replaced.
-// (Developer guide 2025, Beneficiaries step.)
+// Roles adds roles to be filled. It replaces a role that the step already has.
 func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
-	all, _ := s.m.get("roles").object()
+	all, _ := asObject(get(s.text(), "roles"))
 	for _, role := range roles {
-		all = all.set(role.name, jsonObject(role.m))
+		all = wire.Set(all, role.name, []byte(role.text()))
 	}
-	return s.with("roles", jsonObject(all))
+	return BeneficiariesStep{Step{s.set("roles", []byte(all))}}
 }
 
-// KYCConfig is the id of the configuration with which individuals are verified. It is
-// needed as soon as one role has Verify. Default none. (Developer guide 2025,
-// Beneficiaries step; on the wire it is kycConfigId.)
+// KYCConfig is the id of the configuration that verifies individuals. It is required if any role
+// has Verify. Default none. (On the wire it is kycConfigId.)
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
-	return s.with("kycConfigId", jsonString(id))
+	return BeneficiariesStep{Step{s.setString("kycConfigId", id)}}
 }
 
-// KYBConfig is the id of the configuration with which companies are verified. It is
-// needed when the shareholder has Verify. Default none. (Developer guide 2025,
-// Beneficiaries step; on the wire it is kybConfigId.)
+// KYBConfig is the id of the configuration that verifies companies. It is required if the
+// shareholder has Verify. Default none. (On the wire it is kybConfigId.)
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
-	return s.with("kybConfigId", jsonString(id))
+	return BeneficiariesStep{Step{s.setString("kybConfigId", id)}}
 }
 
-// roleShareholder is the one role that a company can have.
-const roleShareholder = "shareholder"
-
-// BeneficiaryRole is what is asked of the holders of one role: [Shareholder], [UBO],
-// [Director], [Representative], [OtherRole]. A role never changes: its methods return a
-// new one. The zero value is no role, and is refused by validation.
+// BeneficiaryRole is what is asked of the holders of one role: [Shareholder], [UBO], [Director],
+// [Representative], [OtherRole]. It never changes: its methods return a new one. The zero value
+// has no name, and validation refuses it. (Developer guide 2025, Beneficiaries step.)
 type BeneficiaryRole struct {
 	name string
-	wireObject
+	object
 }
 
-// Shareholder is an owner of the company, an individual or another company. (Developer
-// guide 2025, Role: Shareholder.)
-func Shareholder() BeneficiaryRole { return BeneficiaryRole{name: roleShareholder} }
+// Shareholder is an owner of the company, an individual or another company. (Developer guide
+// 2025, Role: Shareholder.)
+func Shareholder() BeneficiaryRole { return BeneficiaryRole{name: "shareholder"} }
 
-// UBO is a person who in the end owns or controls the company. (Developer guide 2025,
-// Role: UBOs.)
+// UBO is an ultimate beneficial owner: a person who owns or controls the company in the end.
+// (Developer guide 2025, Role: UBOs.)
 func UBO() BeneficiaryRole { return BeneficiaryRole{name: "ubo"} }
 
-// Director is a person on the company's board. (Developer guide 2025,
-// Role: Director.)
+// Director is a person on the company's board. (Developer guide 2025, Role: Director.)
 func Director() BeneficiaryRole { return BeneficiaryRole{name: "director"} }
 
-// Representative is a person who may act for the company. (Developer guide
-// 2025, Role: Representative.)
+// Representative is a person who may act for the company. (Developer guide 2025, Role:
+// Representative.)
 func Representative() BeneficiaryRole { return BeneficiaryRole{name: "representative"} }
 
-// OtherRole is any other individual; [FieldPositionName] asks what they do. (Developer
-// guide 2025, Role: Other.)
+// OtherRole is any other individual; [FieldPositionName] asks for the position. (Developer guide
+// 2025, Role: Other.)
 func OtherRole() BeneficiaryRole { return BeneficiaryRole{name: "other"} }
 
-// Mandatory adds fields that must be filled in, after those added before. (Developer
-// guide 2025, Beneficiaries step.)
+// Mandatory adds fields that must be filled in, after the fields that the role has.
 func (r BeneficiaryRole) Mandatory(fields ...KYBField) BeneficiaryRole {
-	return r.with("fields", withFields(r.m, fields, true))
+	return BeneficiaryRole{r.name, addFields(r.object, fields, true)}
 }
 
-// Optional adds fields that may be left empty, after those added before. (Developer
-// guide 2025, Beneficiaries step.)
+// Optional adds fields that may be left empty, after the fields that the role has.
 func (r BeneficiaryRole) Optional(fields ...KYBField) BeneficiaryRole {
-	return r.with("fields", withFields(r.m, fields, false))
+	return BeneficiaryRole{r.name, addFields(r.object, fields, false)}
 }
 
-// Verify starts a verification of every holder of the role: individuals with the
-// step's KYCConfig, companies with its KYBConfig. Default false. (Developer guide 2025,
-// Beneficiaries step; on the wire it is verification.)
+// Verify starts a verification of every holder of the role: of individuals with the step's
+// KYCConfig, of companies with its KYBConfig. Default false. (On the wire it is verification.)
 func (r BeneficiaryRole) Verify(verify bool) BeneficiaryRole {
-	return r.with("verification", jsonBool(verify))
+	return BeneficiaryRole{r.name, r.setBool("verification", verify)}
 }
 
 // Set sets any parameter of the role by its wire name.
 func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
-	return r.with(name, freeze(value))
-}
-
-func (r BeneficiaryRole) with(name string, value jsonValue) BeneficiaryRole {
-	return BeneficiaryRole{r.name, wireObject{r.m.set(name, value)}}
+	return BeneficiaryRole{r.name, r.setAny(name, value)}
 }
 
 // Format writes the name of the role under every verb.
@@ -188,38 +168,30 @@ func (r BeneficiaryRole) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, 
 // LogValue is the name of the role.
 func (r BeneficiaryRole) LogValue() slog.Value { return slog.StringValue(r.name) }
 
-// KYBReviewStep shows the collected data once more; see [KYBReview].
-type KYBReviewStep struct{ stepBase[KYBReviewStep] }
+// KYBReviewStep shows the collected data again; see [KYBReview].
+type KYBReviewStep struct{ Step }
 
-// KYBReview shows the data of the company and its beneficiaries, to be corrected before
-// it is submitted. Its key is "kyb-review". (Developer guide 2025, Review step.)
-func KYBReview() KYBReviewStep { return newStep[KYBReviewStep](stepKYBReview, "kyb-review") }
+// KYBReview shows the data of the company and its beneficiaries, to correct it before it is
+// submitted. Its key is "kyb-review". Identomat has not published in what form the result has the
+// data. (Developer guide 2025, Review step.)
+func KYBReview() KYBReviewStep { return KYBReviewStep{constant(&kybReviewText)} }
 
 // Description is the text below the title, in several languages. Default none.
-// (Developer guide 2025, Review step.)
 func (s KYBReviewStep) Description(description Text) KYBReviewStep {
-	return s.with("description", description.json())
+	return KYBReviewStep{Step{s.setText("description", description)}}
 }
 
-// checkBeneficiaries adds a problem for every configuration that the roles of the
-// beneficiaries step m need and that is not named.
-func checkBeneficiaries(p *problems, at place, m members) {
-	roles, _ := m.get("roles").object()
+// checkBeneficiaries adds a problem for every configuration that a role needs and that the
+// beneficiaries step does not name.
+func (p *problems) checkBeneficiaries(at fieldPath, step string) {
 	var verified, shareholder bool
-	for role := roles.newest(); role != nil; role = role.older.newest() {
-		if role.name == "" {
-			p.addAt(at.member("roles"), "must not hold a role without a name")
-		}
-		r, _ := role.value.object()
-		if r.get("verification").isTrue() {
-			verified = true
-			shareholder = shareholder || role.name == roleShareholder
+	for quoted, role := range wire.Members(get(step, "roles")) {
+		name := wire.Unquote(quoted)
+		p.require(name != "", at.member("roles"), "must not hold a role without a name")
+		if get(role, "verification") == "true" {
+			verified, shareholder = true, shareholder || name == "shareholder"
 		}
 	}
-	if verified && m.str("kycConfigId") == "" {
-		p.addAt(at.member("kycConfigId"), "must be set, a role is to be verified")
-	}
-	if shareholder && m.str("kybConfigId") == "" {
-		p.addAt(at.member("kybConfigId"), "must be set, shareholders are to be verified")
-	}
+	p.require(!verified || getString(step, "kycConfigId") != "", at.member("kycConfigId"), "must be set, a role is to be verified")
+	p.require(!shareholder || getString(step, "kybConfigId") != "", at.member("kybConfigId"), "must be set, shareholders are to be verified")
 }

@@ -246,8 +246,8 @@ type generalDocumentParams struct {
 }
 
 func (g generalDocumentParams) validate(_ *operation.Operation, p *problems) {
-	p.require("session_token", g.Token)
-	p.require("typeId", g.TypeID)
+	p.requireText("session_token", g.Token)
+	p.requireText("typeId", g.TypeID)
 }
 
 // DocumentFacePhoto fetches the photo of the face on the session's main document with POST
@@ -286,9 +286,9 @@ type questionFileParams struct {
 }
 
 func (q questionFileParams) validate(_ *operation.Operation, p *problems) {
-	p.require("sessionId", q.Token)
-	p.require("stepKey", q.StepKey)
-	p.require("questionKey", q.QuestionKey)
+	p.requireText("sessionId", q.Token)
+	p.requireText("stepKey", q.StepKey)
+	p.requireText("questionKey", q.QuestionKey)
 	if q.Index < 0 {
 		p.add("fileIndex", "is negative")
 	}

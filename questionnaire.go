@@ -3,447 +3,341 @@ package identomat
 import (
 	"encoding/json"
 	"slices"
-)
+	"strconv"
+	"strings"
 
-// The types of questions, as they are written on the wire.
-const (
-	questionText     = "string"
-	questionCheckbox = "multiple-choice"
-	questionRadio    = "options"
-	questionDropdown = "dropdown"
-	questionFile     = "file"
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // UserQuestionnaireStep asks the customer questions; see [UserQuestionnaire].
-type UserQuestionnaireStep struct {
-	stepBase[UserQuestionnaireStep]
-}
+type UserQuestionnaireStep struct{ Step }
 
-// UserQuestionnaire asks the customer questions. The key is the caller's; the answers
-// are found under it in the result. (Developer guide 2025, User questionnaire.)
+// UserQuestionnaire asks the customer questions. The caller chooses the key, under which the result has the
+// answers. (Developer guide 2025, User questionnaire.)
 func UserQuestionnaire(key string) UserQuestionnaireStep {
-	return newStep[UserQuestionnaireStep](stepUserQuestionnaire, key)
+	return UserQuestionnaireStep{CustomStep("user-questionnaire", key)}
 }
 
-// Description is the text below the title, in several languages; the System manual
-// allows Markdown. Default none. (Developer guide 2025, User questionnaire.)
+// Description is the text below the title; the System manual allows Markdown. Default none.
 func (s UserQuestionnaireStep) Description(description Text) UserQuestionnaireStep {
-	return s.with("description", description.json())
+	return UserQuestionnaireStep{Step{s.setText("description", description)}}
 }
 
-// Ask adds questions after those that the questionnaire has. (Developer guide 2025,
-// User questionnaire.)
-func (s UserQuestionnaireStep) Ask(questions ...Question) UserQuestionnaireStep {
-	return s.with("questions", withQuestions(s.m, questions))
+// Ask adds questions after those that the questionnaire has.
+func (s UserQuestionnaireStep) Ask(questions ...AnyQuestion) UserQuestionnaireStep {
+	return UserQuestionnaireStep{s.ask(questions)}
 }
 
-// Questions are the questions of the questionnaire. Changed ones are put back with
-// Set("questions", questions).
-func (s UserQuestionnaireStep) Questions() []Question { return decodedQuestions(s.m) }
+// Questions are the questions of the questionnaire. Set("questions", questions) replaces them.
+func (s UserQuestionnaireStep) Questions() []AnyQuestion { return s.questions() }
 
-// SuccessButton is the text of the button that ends the questionnaire, in several
-// languages. Default "Confirm". (Developer guide 2025, User questionnaire; on the wire
-// it is successButtonTitle.)
+// SuccessButton is the text of the button that ends the questionnaire. Default "Confirm". (On the wire it
+// is successButtonTitle.)
 func (s UserQuestionnaireStep) SuccessButton(title Text) UserQuestionnaireStep {
-	return s.with("successButtonTitle", title.json())
+	return UserQuestionnaireStep{Step{s.setText("successButtonTitle", title)}}
 }
 
 // OperatorQuestionnaireStep asks the operator questions; see [OperatorQuestionnaire].
-type OperatorQuestionnaireStep struct {
-	stepBase[OperatorQuestionnaireStep]
-}
+type OperatorQuestionnaireStep struct{ Step }
 
-// OperatorQuestionnaire asks the operator questions, during a video call or after it.
-// The key is the caller's. It stands beside the video call, not inside it. (Developer
-// guide 2025, Operator questionnaire.)
+// OperatorQuestionnaire asks the operator questions, during a video call or after it. The caller chooses the
+// key. The step belongs beside the video call, not inside it. (Developer guide 2025, Operator questionnaire.)
 func OperatorQuestionnaire(key string) OperatorQuestionnaireStep {
-	return newStep[OperatorQuestionnaireStep](stepOperatorQuestionnaire, key)
+	return OperatorQuestionnaireStep{CustomStep("operator-questionnaire", key)}
 }
 
-// Description is the text below the title, in several languages. Default none.
-// (Developer guide 2025, Operator questionnaire.)
+// Description is the text below the title. Default none.
 func (s OperatorQuestionnaireStep) Description(description Text) OperatorQuestionnaireStep {
-	return s.with("description", description.json())
+	return OperatorQuestionnaireStep{Step{s.setText("description", description)}}
 }
 
-// Ask adds questions after those that the questionnaire has. (Developer guide 2025,
-// Operator questionnaire.)
-func (s OperatorQuestionnaireStep) Ask(questions ...Question) OperatorQuestionnaireStep {
-	return s.with("questions", withQuestions(s.m, questions))
+// Ask adds questions after those that the questionnaire has.
+func (s OperatorQuestionnaireStep) Ask(questions ...AnyQuestion) OperatorQuestionnaireStep {
+	return OperatorQuestionnaireStep{s.ask(questions)}
 }
 
-// Questions are the questions of the questionnaire. Changed ones are put back with
-// Set("questions", questions).
-func (s OperatorQuestionnaireStep) Questions() []Question { return decodedQuestions(s.m) }
+// Questions are the questions of the questionnaire. Set("questions", questions) replaces them.
+func (s OperatorQuestionnaireStep) Questions() []AnyQuestion { return s.questions() }
 
-// withQuestions are the questions of the step m and the new ones after them.
-func withQuestions(m members, questions []Question) jsonValue {
-	old, _ := m.get("questions").list()
-	list := make(values, 0, len(old)+len(questions))
-	list = append(list, old...)
-	for _, q := range questions {
-		list = append(list, jsonPart(q))
-	}
-	return jsonList(list)
+func (s Step) ask(questions []AnyQuestion) Step {
+	var buf [1024]byte
+	return Step{s.set("questions", appendList(buf[:0], get(s.text(), "questions"), questions))}
 }
 
-// decodedQuestions are the questions of the step m, each of the type that it names.
-func decodedQuestions(m members) []Question {
-	list, _ := m.get("questions").list()
-	var questions []Question
-	for _, item := range list {
-		q, ok := item.object()
-		if !ok {
-			continue
-		}
-		switch q.str("type") {
-		case questionText:
-			questions = append(questions, asQuestion[TextInput](q))
-		case questionCheckbox:
-			questions = append(questions, asQuestion[Checkboxes](q))
-		case questionRadio:
-			questions = append(questions, asQuestion[RadioButtons](q))
-		case questionDropdown:
-			questions = append(questions, asQuestion[Dropdown](q))
-		case questionFile:
-			questions = append(questions, asQuestion[FileUpload](q))
-		default:
-			questions = append(questions, asQuestion[GenericQuestion](q))
-		}
+func (s Step) questions() (questions []AnyQuestion) {
+	for o := range s.objects("questions") {
+		questions = append(questions, Question{o}.known())
 	}
 	return questions
 }
 
-// Question is one question of a questionnaire, made by a constructor such as
-// [TextQuestion] or [CustomQuestion], or read from a step. A question never changes:
-// its methods return a new one. Printing or logging a question shows its type and key
-// alone, for its preset answer may be personal.
-type Question interface {
-	// QuestionType is the type on the wire, such as multiple-choice.
+// AnyQuestion is a [Question] or a type that embeds one, such as [TextInput]. The methods are those of
+// Question.
+type AnyQuestion interface {
+	Title(title Text) Question
+	Mandatory(mandatory bool) Question
+	ReadOnly(readOnly bool) Question
+	ShowIf(questionKey, answer string) Question
+	Set(name string, value any) Question
+	Get(name string) (json.RawMessage, bool)
 	QuestionType() string
-	// QuestionKey is the key, unique in the questionnaire.
 	QuestionKey() string
-	// QuestionTitle is the title, nil when there is none.
-	QuestionTitle() Text
-	// Param is any member of the question as it is sent, by its wire name.
-	Param(name string) (json.RawMessage, bool)
 
-	fields() members
+	texter
 }
 
-// questionBase is what all questions have. Self is the question's own type, which its
-// methods return.
-type questionBase[Self ~struct{ questionBase[Self] }] struct{ wireObject }
+// Question is one question of a questionnaire, made by a constructor such as [TextQuestion] or
+// [CustomQuestion], or decoded from a step. A question never changes: its methods return a new one. They
+// return a Question, so they come last in a chain. Printing or logging a question shows its type and key
+// only, because a preset answer may be personal. (Developer guide 2025, User questionnaire.)
+type Question struct{ object }
 
-// with returns the question with a member set to a JSON value.
-func (q questionBase[Self]) with(name string, value jsonValue) Self {
-	return asQuestion[Self](q.m.set(name, value))
+// Title replaces the text of the question.
+func (q Question) Title(title Text) Question { return Question{q.setText("title", title)} }
+
+// Mandatory requires an answer. Default false.
+func (q Question) Mandatory(mandatory bool) Question {
+	return Question{q.setBool("mandatory", mandatory)}
 }
 
-// Title replaces the text of the question, in several languages. (Developer guide 2025,
-// User questionnaire.)
-func (q questionBase[Self]) Title(title Text) Self { return q.with("title", title.json()) }
+// ReadOnly prevents changes of the preset answer. Default false.
+func (q Question) ReadOnly(readOnly bool) Question { return Question{q.setBool("readOnly", readOnly)} }
 
-// Mandatory makes the customer answer before going on. Default false. (Developer guide
-// 2025, User questionnaire.)
-func (q questionBase[Self]) Mandatory(mandatory bool) Self {
-	return q.with("mandatory", jsonBool(mandatory))
+// ShowIf shows the question only if an earlier question of the questionnaire has this answer: the key of an
+// option, or the text of a text question. Default always shown. (On the wire it is showConditions.)
+func (q Question) ShowIf(questionKey, answer string) Question {
+	condition := object{}.setString("questionKey", questionKey).setString("answer", answer)
+	return Question{q.setAny("showConditions", condition)}
 }
 
-// ShowIf shows the question only when an earlier question of the questionnaire has this
-// answer: the key of an option, or the text of a text question. Default always shown.
-// (Developer guide 2025, User questionnaire; on the wire it is showConditions.)
-func (q questionBase[Self]) ShowIf(questionKey, answer string) Self {
-	m := members{}.set("questionKey", jsonString(questionKey)).set("answer", jsonString(answer))
-	return q.with("showConditions", jsonObject(m))
-}
-
-// Set sets any parameter of the question by its wire name, also one that this SDK has
-// no method for. A value without a JSON form is reported when the request is validated.
-func (q questionBase[Self]) Set(name string, value any) Self { return q.with(name, freeze(value)) }
+// Set sets any parameter of the question by its wire name, also one that this SDK has no method for. A value
+// without a JSON form is reported when the request is validated.
+func (q Question) Set(name string, value any) Question { return Question{q.setAny(name, value)} }
 
 // QuestionType is the type on the wire, such as multiple-choice.
-func (q questionBase[Self]) QuestionType() string { return q.m.str("type") }
+func (q Question) QuestionType() string { return getString(q.text(), "type") }
 
 // QuestionKey is the key, unique in the questionnaire.
-func (q questionBase[Self]) QuestionKey() string { return q.m.str("key") }
+func (q Question) QuestionKey() string { return getString(q.text(), "key") }
 
-// QuestionTitle is the title, nil when there is none. A plain string is under the
-// key "".
-func (q questionBase[Self]) QuestionTitle() Text {
-	title, _ := q.m.json("title")
-	return readText(title)
-}
-
-func asQuestion[Self ~struct{ questionBase[Self] }](m members) Self {
-	return Self{questionBase[Self]{wireObject{m}}}
-}
-
-func questionMembers(typ, key string, title Text) members {
-	return chain(member{name: "type", value: jsonString(typ)}, member{name: "key", value: jsonString(key)}, member{name: "title", value: title.json()})
-}
-
-// newChoiceQuestion is a question with options to choose from.
-func newChoiceQuestion[Self ~struct{ questionBase[Self] }](
-	typ, key string, title Text, options []QuestionOption,
-) Self {
-	list := make(values, len(options))
-	for i, option := range options {
-		list[i] = jsonObject(option.m)
+// known returns a decoded question as its own type if this SDK has one.
+func (q Question) known() AnyQuestion {
+	switch q.QuestionType() {
+	case "string":
+		return TextInput{q}
+	case "multiple-choice":
+		return CheckboxInput{q}
+	case "options":
+		return RadioInput{q}
+	case "dropdown":
+		return DropdownInput{q}
+	case "file":
+		return FileInput{q}
 	}
-	return asQuestion[Self](questionMembers(typ, key, title).set("options", jsonList(list)))
+	return q
 }
 
-// QuestionOption is one answer to choose from; see [Choice].
-type QuestionOption struct{ wireObject }
+// CustomQuestion is a question of any type, for types that this SDK does not know, such as boolean in the
+// System manual. Its parameters are given with Title and Set.
+func CustomQuestion(typ, key string) Question { return Question{CustomStep(typ, key).object} }
 
-// Choice is an option of a checkbox, radio or dropdown question. Its key must be unique
-// in the questionnaire, not only in the question. (Developer guide 2025, User
-// questionnaire.)
-func Choice(key string, title Text) QuestionOption {
-	return QuestionOption{wireObject{chain(member{name: "key", value: jsonString(key)}, member{name: "title", value: title.json()})}}
+func newQuestion(typ, key string, title Text) Question {
+	var buf [512]byte
+	return Question{newObject(string(append(appendQuestion(buf[:0], typ, key, title), '}')))}
+}
+
+func newChoiceQuestion(typ, key string, title Text, options []ChoiceOption) Question {
+	var buf [1024]byte
+	dst := append(appendQuestion(buf[:0], typ, key, title), `,"options":`...)
+	return Question{newObject(string(append(appendList(dst, "", options), '}')))}
+}
+
+func appendQuestion(dst []byte, typ, key string, title Text) []byte {
+	return title.appendJSON(append(appendTyped(dst, typ, key), `,"title":`...))
+}
+
+// ChoiceOption is one answer to choose from; see [Choice].
+type ChoiceOption struct{ object }
+
+// Choice is an option of a checkbox, radio or dropdown question. Its key must be unique in the questionnaire,
+// not only in the question. (Developer guide 2025, User questionnaire.)
+func Choice(key string, title Text) ChoiceOption {
+	var buf [256]byte
+	dst := wire.AppendString(append(buf[:0], `{"key":`...), key)
+	return ChoiceOption{newObject(string(append(title.appendJSON(append(dst, `,"title":`...)), '}')))}
 }
 
 // Set sets any parameter of the option by its wire name.
-func (o QuestionOption) Set(name string, value any) QuestionOption {
-	return QuestionOption{wireObject{o.m.set(name, freeze(value))}}
+func (o ChoiceOption) Set(name string, value any) ChoiceOption {
+	return ChoiceOption{o.setAny(name, value)}
 }
 
 // TextInput asks for a short text; see [TextQuestion].
-type TextInput struct{ questionBase[TextInput] }
+type TextInput struct{ Question }
 
-// TextQuestion asks for a short text. (Developer guide 2025, Question type: Text input;
-// on the wire it is string.)
+// TextQuestion asks for a short text. (Developer guide 2025, Question type: Text input; the type is string.)
 func TextQuestion(key string, title Text) TextInput {
-	return asQuestion[TextInput](questionMembers(questionText, key, title))
+	return TextInput{newQuestion("string", key, title)}
 }
 
-// Answer presets the answer. The customer can change it unless ReadOnly is set. Default
-// none. (Developer guide 2025, User questionnaire.)
-func (q TextInput) Answer(text string) TextInput { return q.with("answer", jsonString(text)) }
-
-// AnswerText presets the answer in several languages. Default none. (Developer guide
-// 2025, Question type: Text input.)
-func (q TextInput) AnswerText(text Text) TextInput { return q.with("answer", text.json()) }
-
-// ReadOnly shows the question and its preset answer without letting them be changed.
-// Default false. (Developer guide 2025, Question type: Text input.)
-func (q TextInput) ReadOnly(readOnly bool) TextInput { return q.with("readOnly", jsonBool(readOnly)) }
-
-// Checkboxes asks for any number of options; see [CheckboxQuestion].
-type Checkboxes struct{ questionBase[Checkboxes] }
-
-// CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type:
-// Checkbox; on the wire it is multiple-choice.)
-func CheckboxQuestion(key string, title Text, options ...QuestionOption) Checkboxes {
-	return newChoiceQuestion[Checkboxes](questionCheckbox, key, title, options)
+// Answer presets the answer, which the customer can change unless the question is ReadOnly. Default none.
+func (q TextInput) Answer(text string) TextInput {
+	return TextInput{Question{q.setString("answer", text)}}
 }
 
-// Answer presets the chosen options by their keys. Default none. (Developer guide 2025,
-// Question type: Checkbox.)
-func (q Checkboxes) Answer(optionKeys ...string) Checkboxes {
-	return q.with("answer", jsonStrings(optionKeys))
+// AnswerText presets the answer in several languages. Default none.
+func (q TextInput) AnswerText(text Text) TextInput {
+	return TextInput{Question{q.setText("answer", text)}}
 }
 
-// ReadOnly shows the question and its preset answer without letting them be changed.
-// Default false. (Developer guide 2025, Question type: Checkbox.)
-func (q Checkboxes) ReadOnly(readOnly bool) Checkboxes { return q.with("readOnly", jsonBool(readOnly)) }
+// CheckboxInput asks for any number of options; see [CheckboxQuestion].
+type CheckboxInput struct{ Question }
 
-// RadioButtons asks for one option; see [RadioQuestion].
-type RadioButtons struct{ questionBase[RadioButtons] }
-
-// RadioQuestion asks for one option. (Developer guide 2025, Question type: Radio; on
-// the wire it is options.)
-func RadioQuestion(key string, title Text, options ...QuestionOption) RadioButtons {
-	return newChoiceQuestion[RadioButtons](questionRadio, key, title, options)
+// CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type: Checkbox; the type
+// is multiple-choice.)
+func CheckboxQuestion(key string, title Text, options ...ChoiceOption) CheckboxInput {
+	return CheckboxInput{newChoiceQuestion("multiple-choice", key, title, options)}
 }
 
-// Answer presets the chosen option by its key. Default none. (Developer guide 2025,
-// Question type: Radio.)
-func (q RadioButtons) Answer(optionKey string) RadioButtons {
-	return q.with("answer", jsonString(optionKey))
+// Answer presets the chosen options by their keys. Default none.
+func (q CheckboxInput) Answer(optionKeys ...string) CheckboxInput {
+	return CheckboxInput{Question{setStrings(q.object, "answer", optionKeys)}}
 }
 
-// ReadOnly shows the question and its preset answer without letting them be changed.
-// Default false. (Developer guide 2025, Question type: Radio.)
-func (q RadioButtons) ReadOnly(readOnly bool) RadioButtons {
-	return q.with("readOnly", jsonBool(readOnly))
+// RadioInput asks for one option; see [RadioQuestion].
+type RadioInput struct{ Question }
+
+// RadioQuestion asks for one option. (Developer guide 2025, Question type: Radio; the type is options.)
+func RadioQuestion(key string, title Text, options ...ChoiceOption) RadioInput {
+	return RadioInput{newChoiceQuestion("options", key, title, options)}
 }
 
-// Dropdown asks for options of a list; see [DropdownQuestion].
-type Dropdown struct{ questionBase[Dropdown] }
-
-// DropdownQuestion asks for one option of a list, or several with Multiple. It takes no
-// preset answer. (Developer guide 2025, Question type: Dropdown.)
-func DropdownQuestion(key string, title Text, options ...QuestionOption) Dropdown {
-	return newChoiceQuestion[Dropdown](questionDropdown, key, title, options)
+// Answer presets the chosen option by its key. Default none.
+func (q RadioInput) Answer(optionKey string) RadioInput {
+	return RadioInput{Question{q.setString("answer", optionKey)}}
 }
 
-// Multiple lets several options be chosen. Default false. (Developer guide 2025,
-// Question type: Dropdown.)
-func (q Dropdown) Multiple(multiple bool) Dropdown { return q.with("multiple", jsonBool(multiple)) }
+// DropdownInput asks for options of a list; see [DropdownQuestion].
+type DropdownInput struct{ Question }
 
-// FileUpload asks for files; see [FileQuestion].
-type FileUpload struct{ questionBase[FileUpload] }
-
-// FileQuestion asks for files. It takes no preset answer. (Developer guide 2025,
-// Question type: File upload.)
-func FileQuestion(key string, title Text) FileUpload {
-	return asQuestion[FileUpload](questionMembers(questionFile, key, title))
+// DropdownQuestion asks for one option of a list, or several with Multiple. It takes no preset answer.
+// (Developer guide 2025, Question type: Dropdown.)
+func DropdownQuestion(key string, title Text, options ...ChoiceOption) DropdownInput {
+	return DropdownInput{newChoiceQuestion("dropdown", key, title, options)}
 }
 
-// Description is the text below the title, in several languages. Default none.
-// (Developer guide 2025, Question type: File upload.)
-func (q FileUpload) Description(description Text) FileUpload {
-	return q.with("description", description.json())
+// Multiple lets several options be chosen. Default false.
+func (q DropdownInput) Multiple(multiple bool) DropdownInput {
+	return DropdownInput{Question{q.setBool("multiple", multiple)}}
 }
 
-// FileTypes are the kinds of files that are accepted: "pdf", "image". Default both.
-// (Developer guide 2025, Question type: File upload.)
-func (q FileUpload) FileTypes(types ...string) FileUpload {
-	return q.with("fileTypes", jsonStrings(types))
+// FileInput asks for files; see [FileQuestion].
+type FileInput struct{ Question }
+
+// FileQuestion asks for files. It takes no preset answer. (Developer guide 2025, Question type: File upload.)
+func FileQuestion(key string, title Text) FileInput {
+	return FileInput{newQuestion("file", key, title)}
 }
 
-// MaxFiles is how many files may be uploaded, 1 to 10. Default 10. (Developer guide
-// 2025, Question type: File upload; on the wire it is filesMaxCount.)
-func (q FileUpload) MaxFiles(count int) FileUpload { return q.with("filesMaxCount", jsonInt(count)) }
-
-// GenericQuestion is a question of a type that this SDK does not know; see
-// [CustomQuestion].
-type GenericQuestion struct{ questionBase[GenericQuestion] }
-
-// CustomQuestion is a question of any type, for types that this SDK does not know, such
-// as the System manual's boolean. Its parameters are given with Title and Set.
-func CustomQuestion(typ, key string) GenericQuestion {
-	return asQuestion[GenericQuestion](chain(member{name: "type", value: jsonString(typ)}, member{name: "key", value: jsonString(key)}))
+// Description is the text below the title. Default none.
+func (q FileInput) Description(description Text) FileInput {
+	return FileInput{Question{q.setText("description", description)}}
 }
 
-// seenQuestion is what the conditions of later questions need to know of one.
-type seenQuestion struct {
-	choice  bool // a condition on it names an option
-	options []string
+// FileTypes are the accepted kinds of files: "pdf", "image". Default both.
+func (q FileInput) FileTypes(types ...string) FileInput {
+	return FileInput{Question{setStrings(q.object, "fileTypes", types)}}
 }
 
-// checkQuestions adds the problems of the questionnaire step at the given place.
-func checkQuestions(p *problems, at place, m members) {
-	list, _ := m.get("questions").list()
-	at = at.member("questions")
-	seen := make(map[string]seenQuestion, len(list))
-	optionKeys := map[string]bool{}
-	for i, item := range list {
-		if item.bad() {
-			continue // reported by checkValue
-		}
-		q, ok := item.object()
-		if !ok {
-			p.addAt(at.item(i), "must be an object")
-			continue
-		}
-		checkQuestion(p, at.item(i), q, seen, optionKeys)
-	}
-}
+// MaxFiles is how many files can be uploaded, 1 to 10. Default 10. (On the wire it is filesMaxCount.)
+func (q FileInput) MaxFiles(count int) FileInput { return FileInput{q.Set("filesMaxCount", count)} }
 
-// checkQuestion adds the problems of one question. It grows the questions and the
-// option keys that the questionnaire has so far.
-func checkQuestion(p *problems, at place, q members, seen map[string]seenQuestion, optionKeys map[string]bool) {
-	typ, key := q.str("type"), q.str("key")
-	if typ == "" {
-		p.addAt(at.member("type"), "must not be empty")
-	}
-	_, again := seen[key]
-	switch {
-	case key == "":
-		p.addAt(at.member("key"), "must not be empty")
-	case again:
-		p.addAt(at.member("key"), "must be unique in the questionnaire")
-	}
-	// The guide says what a condition on a radio, a checkbox or a text question names, and
-	// nothing of one on a dropdown.
-	this := seenQuestion{choice: typ == questionCheckbox || typ == questionRadio}
-	if this.choice || typ == questionDropdown {
-		this.options = checkOptions(p, at, q, optionKeys)
-	}
-	checkPreset(p, at, typ, q.get("answer"), this.options)
-	if count := q.get("filesMaxCount"); typ == questionFile && !count.absent() {
-		if n, ok := count.number(); !ok || n < 1 || n > 10 {
-			p.addAt(at.member("filesMaxCount"), "must be a number from 1 to 10")
+// checkQuestions adds the problems of a questionnaire.
+func (p *problems) checkQuestions(at fieldPath, questions string) {
+	check := questionCheck{p, map[string][]string{}, map[string]bool{}}
+	for at, question := range at.items(questions) {
+		if q, ok := p.requireObject(at, question); ok {
+			check.question(at, q)
 		}
 	}
-	checkCondition(p, at, q.get("showConditions"), seen)
-	if !again {
-		seen[key] = this
+}
+
+// questionCheck is a walk over the questions of a questionnaire.
+type questionCheck struct {
+	*problems
+	// asked has the questions so far with the keys of their options. The keys are nil for a question whose
+	// answers are free, and for a dropdown: the guide does not say what a condition on a dropdown names.
+	asked map[string][]string
+	// optionKeys has the option keys of all questions so far.
+	optionKeys map[string]bool
+}
+
+func (c *questionCheck) question(at fieldPath, q string) {
+	typ, key := getString(q, "type"), getString(q, "key")
+	_, duplicate := c.asked[key]
+	c.require(typ != "", at.member("type"), "must not be empty")
+	c.require(key != "", at.member("key"), "must not be empty")
+	c.require(key == "" || !duplicate, at.member("key"), "must be unique in the questionnaire")
+	var options []string
+	if typ == "multiple-choice" || typ == "options" || typ == "dropdown" {
+		options = c.options(at.member("options"), get(q, "options"))
+	}
+	c.preset(at.member("answer"), typ, get(q, "answer"), options)
+	if count := get(q, "filesMaxCount"); typ == "file" && !isAbsent(count) {
+		n, err := strconv.ParseFloat(count, 64)
+		c.require(err == nil && n >= 1 && n <= 10, at.member("filesMaxCount"), "must be a number from 1 to 10")
+	}
+	c.condition(at.member("showConditions"), get(q, "showConditions"))
+	if typ == "dropdown" {
+		options = nil
+	}
+	if !duplicate {
+		c.asked[key] = options
 	}
 }
 
-// checkOptions adds the problems of a question's options and returns their keys.
-func checkOptions(p *problems, at place, q members, taken map[string]bool) []string {
-	list, _ := q.get("options").list()
-	at = at.member("options")
-	if len(list) == 0 {
-		p.addAt(at, "must hold at least one option")
-		return nil
-	}
-	keys := make([]string, 0, len(list))
-	for i, item := range list {
-		option, _ := item.object()
-		key := option.str("key")
-		switch {
-		case key == "":
-			p.addAt(at.item(i).member("key"), "must not be empty")
-		case taken[key]:
-			p.addAt(at.item(i).member("key"), "must be unique in the questionnaire")
-		}
-		taken[key] = true
+// options returns the keys of a question's options.
+func (c *questionCheck) options(at fieldPath, options string) []string {
+	keys := []string{}
+	for at, option := range at.items(options) {
+		key := getString(option, "key")
+		c.require(key != "", at.member("key"), "must not be empty")
+		c.require(key == "" || !c.optionKeys[key], at.member("key"), "must be unique in the questionnaire")
+		c.optionKeys[key] = true
 		keys = append(keys, key)
 	}
+	c.require(len(keys) > 0, at, "must hold at least one option")
 	return keys
 }
 
-// checkPreset adds the problems of a preset answer. Answers to text questions are free.
-func checkPreset(p *problems, at place, typ string, answer jsonValue, options []string) {
-	if answer.absent() {
-		return
-	}
-	at = at.member("answer")
-	switch typ {
-	case questionRadio:
-		if key, ok := answer.str(); !ok || !slices.Contains(options, key) {
-			p.addAt(at, "must be the key of one of the question's options")
-		}
-	case questionCheckbox:
-		list, ok := answer.list()
-		if !ok {
-			p.addAt(at, "must be a list of keys of the question's options")
-		}
-		for i, item := range list {
-			if key, ok := item.str(); !ok || !slices.Contains(options, key) {
-				p.addAt(at.item(i), "must be the key of one of the question's options")
-			}
+func (c *questionCheck) preset(at fieldPath, typ, answer string, options []string) {
+	switch {
+	case isAbsent(answer):
+	case typ == "options":
+		c.require(isKey(answer, options), at, "must be the key of one of the question's options")
+	case typ == "multiple-choice":
+		c.require(strings.HasPrefix(answer, "["), at, "must be a list of keys of the question's options")
+		for at, key := range at.items(answer) {
+			c.require(isKey(key, options), at, "must be the key of one of the question's options")
 		}
 	}
 }
 
-// checkCondition adds the problems of a question's showConditions, given the questions
-// before it.
-func checkCondition(p *problems, at place, condition jsonValue, seen map[string]seenQuestion) {
-	if condition.absent() {
-		return
+func (c *questionCheck) condition(at fieldPath, value string) {
+	condition, ok := asObject(value)
+	c.require(ok || isAbsent(value), at, "must be an object")
+	if len(wire.Trim(condition[1:])) == 1 {
+		return // no condition
 	}
-	at = at.member("showConditions")
-	m, ok := condition.object()
-	if !ok {
-		p.addAt(at, "must be an object")
-		return
-	}
-	if m.last == nil {
-		return // an empty object sets no condition
-	}
-	target, found := seen[m.str("questionKey")]
-	if !found {
-		p.addAt(at.member("questionKey"), "must be the key of an earlier question of the questionnaire")
-		return
-	}
-	if answer, ok := m.get("answer").str(); target.choice && (!ok || !slices.Contains(target.options, answer)) {
-		p.addAt(at.member("answer"), "must be the key of one of that question's options")
-	}
+	options, asked := c.asked[getString(condition, "questionKey")]
+	c.require(asked, at.member("questionKey"), "must be the key of an earlier question of the questionnaire")
+	c.require(options == nil || isKey(get(condition, "answer"), options), at.member("answer"),
+		"must be the key of one of that question's options")
+}
+
+func isAbsent(value string) bool { return value == "" || value == "null" }
+
+// isKey reports whether a JSON value is one of the keys.
+func isKey(value string, keys []string) bool {
+	return strings.HasPrefix(value, `"`) && slices.Contains(keys, wire.Unquote(value))
 }

@@ -572,7 +572,7 @@ func FuzzDate(f *testing.F) {
 		at, err := identomat.Date(text).Time()
 		if err != nil {
 			assert.True(t, at.IsZero())
-			assert.Contains(t, []string{"identomat: the date is empty", "identomat: the date is in no known notation"}, err.Error())
+			assert.Contains(t, []string{"identomat: the date is empty", "identomat: the date has an unknown notation"}, err.Error())
 		}
 		number := func(digits string) int { n, _ := strconv.Atoi(digits); return n }
 		if m := monthFirst.FindStringSubmatch(text); m != nil {

@@ -165,7 +165,7 @@ type searchParams struct {
 }
 
 func (s *searchParams) validate(_ *operation.Operation, p *problems) {
-	p.require("query.fullName", s.Query.FullName)
+	p.requireText("query.fullName", s.Query.FullName)
 	if s.Query.ScoreThreshold < 0 || s.Query.ScoreThreshold > 100 {
 		p.add("query.scoreThreshold", "must be from 0 to 100")
 	}
@@ -264,7 +264,7 @@ type personParams struct {
 	ID string `json:"personId"`
 }
 
-func (q personParams) validate(_ *operation.Operation, p *problems) { p.require("personId", q.ID) }
+func (q personParams) validate(_ *operation.Operation, p *problems) { p.requireText("personId", q.ID) }
 
 // MonitorQuery describes whom to monitor. fmt and slog show a
 // mask.
@@ -294,7 +294,7 @@ func (s *ScreeningService) Monitor(ctx context.Context, query MonitorQuery) (str
 }
 
 func (q *MonitorQuery) validate(_ *operation.Operation, p *problems) {
-	p.require("query.fullName", q.FullName)
+	p.requireText("query.fullName", q.FullName)
 }
 
 // Unmonitor stops monitoring a query with remove-screening-query-from-monitoring, by the id

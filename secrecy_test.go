@@ -67,7 +67,7 @@ func printings(t *testing.T, v any) string {
 		switch v.(type) {
 		case identomat.Event: // encoding/json would walk the caller's context
 			continue
-		case identomat.Flags, identomat.Steps, identomat.Step, identomat.Session, identomat.Token:
+		case identomat.Flags, identomat.Steps, identomat.AnyStep, identomat.Session, identomat.Token:
 			if _, direct := x.(slog.LogValuer); !direct {
 				continue // their JSON form is what is sent or stored
 			}
@@ -93,8 +93,7 @@ func privateRequest() identomat.BeginRequest {
 	return identomat.BeginRequest{
 		Flags: identomat.NewFlags().Set("prefill", "Wilhelmina"),
 		Steps: identomat.Steps{identomat.UserQuestionnaire("employment").
-			Title(identomat.Text{"en": "For Wilhelmina"}).
-			Ask(identomat.TextQuestion("name", identomat.Text{"en": "Name"}).Answer("Wilhelmina Featherstone"))},
+			Ask(identomat.TextQuestion("name", identomat.Text{"en": "For Wilhelmina"}).Answer("Wilhelmina Featherstone"))},
 		Name: "Wilhelmina Featherstone", ClientUserID: "F00-AB-77", ParentSessionID: sessionToken,
 		Extra: map[string]any{"note": "Featherstone"},
 	}
@@ -206,10 +205,10 @@ func TestExportedTypesAreSearched(t *testing.T) {
 		"EntityType": "enumeration", "KYBField": "enumeration",
 		"GeneralDocumentMedia": "enumeration", "PDFParts": "switches", "FaceComparison": "a number and codes",
 		"ScreeningTopic": "enumeration", "PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration",
-		"Step": "interface", "Question": "interface", "BeneficiaryRole": "object",
+		"AnyStep": "interface", "AnyQuestion": "interface", "BeneficiaryRole": "object",
 		// Questions, options and roles share one object with the steps, which their own tests search.
-		"QuestionOption": "object", "TextInput": "object", "Checkboxes": "object", "RadioButtons": "object",
-		"Dropdown": "object", "FileUpload": "object",
+		"ChoiceOption": "object", "TextInput": "object", "CheckboxInput": "object", "RadioInput": "object",
+		"DropdownInput": "object", "FileInput": "object",
 	}
 	values := shown(t)
 	for _, name := range exportedTypes(t) {
@@ -376,8 +375,8 @@ func TestValidationErrorShowsNoValue(t *testing.T) {
 		paths[i] = p.Path
 	}
 	assert.Equal(t, []string{
-		"flags.x", "steps[1].key", "steps[2].questions[0].answer", "steps[2].questions[0].showConditions.questionKey",
-		"Extra.bad", "Extra.name",
+		"steps[1].key", "steps[2].questions[0].answer", "steps[2].questions[0].showConditions.questionKey",
+		"flags.x", "Extra.bad", "Extra.name",
 	}, paths)
 	assertSecret(t, printings(t, err)+printings(t, *invalid)+printings(t, invalid.Problems), "the validation error")
 	assert.Zero(t, mock.GetTotalCallCount())

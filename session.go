@@ -92,28 +92,25 @@ type beginParams struct {
 	BeginRequest
 }
 
-// validate checks the rules of the API documentation, or without them whether the request has
-// a JSON form.
 func (b beginParams) validate(_ *operation.Operation, p *problems) {
-	at := newPath("")
-	b.BeginRequest.Flags.validate(p, at.member("flags"))
-	b.BeginRequest.Steps.validate(p, at.member("steps"))
+	path := newPath("")
+	p.checkCountries(path.member("flags"), string(b.Flags))
+	b.BeginRequest.Steps.validate(p, path.member("steps"))
 	if !b.ScheduleStart.IsZero() && !b.ScheduleEnd.IsZero() && !b.ScheduleEnd.After(b.ScheduleStart) {
 		p.add("scheduleEndTime", "must be after scheduleStartTime")
 	}
 }
 
-// flags returns the request's flags, with those that its steps require.
-func (r *BeginRequest) flags() Flags {
-	flags := r.Flags
+// flags returns the request's flags as JSON text, with those that its steps require.
+func (r *BeginRequest) flags() string {
+	flags := r.Flags.text()
 	if len(r.Steps) == 0 || r.ConfigID != "" {
 		return flags
 	}
-	if _, set := flags.Get("skip_face"); !set {
-		flags = flags.SkipFace(true)
-	}
-	if _, set := flags.Get("skip_document"); !set {
-		flags = flags.SkipDocument(true)
+	for _, name := range [...]string{"skip_face", "skip_document"} {
+		if _, set := wire.Get(flags, name); !set {
+			flags = wire.Set(flags, name, []byte("true"))
+		}
 	}
 	return flags
 }
@@ -129,8 +126,8 @@ func (r *BeginRequest) flags() Flags {
 // [ErrRateLimited], [ErrUnexpectedResponse]. An error code is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
 	params := beginParams{BeginRequest: req}
-	if flags := req.flags(); !flags.IsZero() {
-		params.Flags = wire.Text(flags.text())
+	if flags := req.flags(); flags != "{}" {
+		params.Flags = wire.Text(flags)
 	}
 	if len(req.Steps) > 0 {
 		params.Steps = wire.Text(req.Steps.text())
@@ -151,7 +148,7 @@ type sessionParams struct {
 func ofSession(token Token) sessionParams { return sessionParams{string(token)} }
 
 func (s sessionParams) validate(op *operation.Operation, p *problems) {
-	p.require(op.SessionName(), s.Token)
+	p.requireText(op.SessionName(), s.Token)
 }
 
 // Result returns the current result of a session with POST result/, also while the session is

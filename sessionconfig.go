@@ -81,5 +81,5 @@ type configParams struct {
 }
 
 func (c configParams) validate(_ *operation.Operation, p *problems) {
-	p.require("sessionConfigId", c.ID)
+	p.requireText("sessionConfigId", c.ID)
 }

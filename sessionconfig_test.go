@@ -27,7 +27,8 @@ func TestSessionConfigRequestAndResponse(t *testing.T) {
 	assert.IsType(t, identomat.IdentityDocumentStep{}, config.Steps[0])
 	assert.IsType(t, identomat.LivenessStep{}, config.Steps[1])
 	assert.Equal(t, "select_document_id", config.Steps[0].StepKey())
-	assert.Equal(t, identomat.Text{"en": "Liveness Check"}, config.Steps[1].StepTitle())
+	title, _ := config.Steps[1].Get("title")
+	assert.JSONEq(t, `{"en":"Liveness Check"}`, string(title))
 	assert.Contains(t, string(config.Raw()), "residence_permit")
 
 	assertNothingIsDropped(t, "get-session-config", name, 16, func(ctx context.Context, c *identomat.Client) (*identomat.SessionConfig, error) {

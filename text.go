@@ -1,17 +1,19 @@
 package identomat
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
+
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// Language is the code of a user interface language. The list is open: that of the System
-// manual ends in "etc.". (Developer guide 2025, Flags and Language.)
+// Language is the code of a language of the user interface. Others than the listed ones can be
+// sent: the list of the System manual ends in "etc.". (Developer guide 2025, Flags and Language.)
 type Language string
 
-// The languages of all the documents' lists. The codes are the service's own: Greek
-// is "gr". Armenian appears in the list of the language step alone.
+// The languages of all lists in Identomat's API documentation. The codes are the service's own:
+// Greek is "gr". Armenian is only in the list of the language step.
 const (
 	English     Language = "en" // the default
 	Georgian    Language = "ka"
@@ -38,41 +40,37 @@ const (
 )
 
 // Text is a title, description or answer in several languages, by language code:
-// Text{"en": "Employment", "ka": "დასაქმება"}. Older documents write a plain string in
-// its place; it is read into the key "", and a Text of that key alone is written as
-// a plain string. (Developer guide 2025, Questions.)
+// Text{"en": "Employment", "ka": "დასაქმება"}. Older documentation has a plain string instead,
+// which is decoded into the key "". A Text with only that key is encoded as a plain string.
+// (Developer guide 2025, Questions.)
 type Text map[string]string
 
-// MarshalJSON writes an object of languages, or a plain string for Text{"": "…"}.
-func (t Text) MarshalJSON() ([]byte, error) { return t.appendJSON(nil) }
+// MarshalJSON returns an object of languages, or a plain string for Text{"": "…"}.
+func (t Text) MarshalJSON() ([]byte, error) { return t.appendJSON(nil), nil }
 
-// UnmarshalJSON reads an object of languages or a plain string. An empty array is an
-// empty object.
+// UnmarshalJSON decodes an object of languages or a plain string. An empty array is an empty
+// object.
 func (t *Text) UnmarshalJSON(data []byte) error {
-	data = bytes.TrimSpace(data)
-	if len(data) > 0 && data[0] == '"' {
-		var plain string
-		if err := json.Unmarshal(data, &plain); err != nil {
-			return err
-		}
-		*t = Text{"": plain}
-		return nil
+	text := wire.Trim(string(data))
+	if object, ok := asObject(text); ok {
+		text = object
 	}
-	if list, err := decodeValues(data); err == nil && len(list) == 0 {
-		*t = Text{}
-		return nil
+	if strings.HasPrefix(text, `"`) {
+		text = `{"":` + text + `}`
 	}
 	var languages map[string]string
-	if err := json.Unmarshal(data, &languages); err != nil {
+	if err := json.Unmarshal([]byte(text), &languages); err != nil {
 		return err
 	}
 	*t = languages
 	return nil
 }
 
-func (t Text) appendJSON(dst []byte) ([]byte, error) {
+func (t Text) text() string { return string(t.appendJSON(nil)) }
+
+func (t Text) appendJSON(dst []byte) []byte {
 	if plain, ok := t[""]; ok && len(t) == 1 {
-		return appendString(dst, plain), nil
+		return wire.AppendString(dst, plain)
 	}
 	var buf [8]string
 	languages := buf[:0]
@@ -85,20 +83,13 @@ func (t Text) appendJSON(dst []byte) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendString(dst, language), ':')
-		dst = appendString(dst, t[language])
+		dst = append(wire.AppendString(dst, language), ':')
+		dst = wire.AppendString(dst, t[language])
 	}
-	return append(dst, '}'), nil
+	return append(dst, '}')
 }
 
-// json is the text as members hold it, out of reach of later writes to the map.
-func (t Text) json() jsonValue {
-	var buf [256]byte
-	data, _ := t.appendJSON(buf[:0]) // strings always have a JSON form
-	return jsonValue{text: string(data)}
-}
-
-// readText reads a title of either form; nil when it is neither.
+// readText decodes a title of either form; nil if it is neither.
 func readText(data json.RawMessage) Text {
 	var t Text
 	if len(data) == 0 || json.Unmarshal(data, &t) != nil {

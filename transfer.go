@@ -32,7 +32,7 @@ func stream(ctx context.Context, c *Client, op *operation.Operation, params any)
 	if err != nil {
 		return nil, nil, err
 	}
-	t := &transfer{protocol: protocol{client: c, op: op, sent: call.Body, decode: streamOnly}}
+	t := &transfer{protocol: protocol{client: c, op: op, sent: call.Body}}
 	call.Protocol, call.Stream, call.Limit, call.SelfDelimiting = t, t, c.maxMedia, op.Shape == operation.DataURI
 	resp, err := c.engine.Do(ctx, call)
 	if err != nil {
@@ -41,9 +41,6 @@ func stream(ctx context.Context, c *Client, op *operation.Operation, params any)
 	t.stream = resp.Stream
 	return t, resp, nil
 }
-
-// streamOnly refuses a payload: a response is either streamed or an error.
-func streamOnly([]byte) error { return errors.New("not media") }
 
 // media makes a call whose response is a file.
 func media(ctx context.Context, c *Client, op *operation.Operation, params any) (*Media, error) {

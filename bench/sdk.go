@@ -26,11 +26,11 @@ func (s sdk) begin() (answer, error) {
 		Steps: identomat.Steps{
 			identomat.IdentityDocument().Types(identomat.Passport, identomat.IDCard).Countries("GEO").AllowUpload(true),
 			identomat.Liveness().Active(true),
-			identomat.UserQuestionnaire("employment").Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}).Ask(
+			identomat.UserQuestionnaire("employment").Ask(
 				identomat.TextQuestion("name", identomat.Text{"en": "Your full name"}).Answer("John Doe").Mandatory(true),
 				identomat.RadioQuestion("employed", identomat.Text{"en": "Are you employed?"},
 					identomat.Choice("yes", identomat.Text{"en": "Yes"}), identomat.Choice("no", identomat.Text{"en": "No"})),
-			),
+			).Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}),
 		},
 		ClientUserID: "user-12345",
 	})

@@ -87,7 +87,7 @@ func TestWidgetAllSteps(t *testing.T) {
 		Name:  "user-12345",
 		Flags: identomat.NewFlags().ReturnURL(home + "/kyc/return?from=identomat").SkipDesktop(true),
 		Steps: identomat.Steps{
-			identomat.LanguageStep(identomat.English, identomat.Georgian, identomat.German, identomat.Arabic),
+			identomat.LanguageSelection(identomat.English, identomat.Georgian, identomat.German, identomat.Arabic),
 			identomat.IdentityDocument().Types(identomat.Passport, identomat.IDCard).Countries("GEO", "DEU").AllowUpload(true),
 			identomat.Liveness().Active(true),
 			identomat.ProofOfAddress(identomat.UtilityBill, identomat.BankStatement),
@@ -100,7 +100,7 @@ func TestWidgetAllSteps(t *testing.T) {
 			identomat.VideoCall().NameRequired(true).Steps(identomat.Geolocation()),
 			identomat.PhoneNumber().Verify(true),
 			identomat.Email(),
-			identomat.UserQuestionnaire("employment").Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}).Ask(
+			identomat.UserQuestionnaire("employment").Ask(
 				identomat.TextQuestion("name", english("Your full name")).Answer("John Doe").Mandatory(true),
 				identomat.RadioQuestion("employed", english("Are you employed?"),
 					identomat.Choice("yes", english("Yes")), identomat.Choice("no", english("No"))).Mandatory(true),
@@ -110,7 +110,7 @@ func TestWidgetAllSteps(t *testing.T) {
 				identomat.DropdownQuestion("branch", english("Branch"),
 					identomat.Choice("bank", english("Banking")), identomat.Choice("farm", english("Agriculture"))),
 				identomat.FileQuestion("contract", english("Contract")).FileTypes("pdf", "image").MaxFiles(2),
-			),
+			).Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}),
 		},
 	})
 
@@ -282,9 +282,9 @@ func TestWidgetByKeyboard(t *testing.T) {
 	b := open(t)
 	srv := identomattest.NewServer(t)
 	session := begin(t, srv, identomat.BeginRequest{Steps: identomat.Steps{
-		identomat.UserQuestionnaire("q").Title(english("Question")).Ask(
+		identomat.UserQuestionnaire("q").Ask(
 			identomat.RadioQuestion("a", english("Well?"), identomat.Choice("yes", english("Yes")), identomat.Choice("no", english("No"))),
-			identomat.TextQuestion("b", english("Why?"))),
+			identomat.TextQuestion("b", english("Why?"))).Title(english("Question")),
 	}})
 	b.Visit(session.URL)
 	b.Do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("because"))

@@ -41,10 +41,10 @@ func run(ctx context.Context, out io.Writer) error {
 			identomat.IdentityDocument().Types(identomat.Passport, identomat.IDCard).AllowUpload(true),
 			identomat.Liveness().Active(true),
 			identomat.UserQuestionnaire("employment").
-				Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}).
 				Ask(identomat.RadioQuestion("employed", identomat.Text{"en": "Are you employed?"},
 					identomat.Choice("yes", identomat.Text{"en": "Yes"}),
-					identomat.Choice("no", identomat.Text{"en": "No"})).Mandatory(true)),
+					identomat.Choice("no", identomat.Text{"en": "No"})).Mandatory(true)).
+				Title(identomat.Text{"en": "Employment", "ka": "დასაქმება"}),
 		},
 		ClientUserID: "user-12345",
 	})

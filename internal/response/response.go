@@ -94,12 +94,13 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 	var members envelope
 	switch body[0] {
 	case '"':
-		text := wire.Unquote(body)
-		isToken := IsToken(text)
-		switch {
-		case !isToken && IsCode(text):
-			return nil, &Refusal{Kind: KindOf(text), Code: text}
-		case isSuccess(status) && (isToken && op.Shape == operation.Token || op.Shape == operation.Any):
+		isToken := IsToken(body[1 : len(body)-1])
+		if code := ""; !isToken {
+			if code = wire.Unquote(body); IsCode(code) {
+				return nil, &Refusal{Kind: KindOf(code), Code: code}
+			}
+		}
+		if isSuccess(status) && (isToken && op.Shape == operation.Token || op.Shape == operation.Any) {
 			return body, nil
 		}
 		return nil, unexpected()
@@ -249,10 +250,10 @@ func asCode(s string) string {
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
 // [0-9a-z]; this allows more, but no word and no error code: those are short, or joined by
 // hyphens, and have few digits.
-func IsToken(s string) bool {
+func IsToken[T ~string | ~[]byte](s T) bool {
 	digits, lower, alphanumeric := 0, false, true
-	for _, c := range []byte(s) {
-		switch {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
 		case c >= '0' && c <= '9':
 			digits++
 		case c == '-' || c == '_' || c == '.' || c == '~':

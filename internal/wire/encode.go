@@ -71,7 +71,7 @@ func (e *encoding) members(v reflect.Value, prefix string) {
 		switch {
 		case f.inline:
 			e.extra(value.Interface().(map[string]any), fields)
-		case f.omit && isEmpty(value):
+		case f.omit && value.IsZero(): // an empty list that is not nil is sent
 		default:
 			e.name(f.name)
 			e.value(value, prefix+f.name)
@@ -82,6 +82,9 @@ func (e *encoding) members(v reflect.Value, prefix string) {
 // extra adds members in the order of their names. A duplicate key could mean two things to two
 // parsers.
 func (e *encoding) extra(members map[string]any, fields []requestField) {
+	if len(members) == 0 {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		isOwn := name == e.keyName || slices.ContainsFunc(fields, func(f requestField) bool { return f.name == name })
 		switch {
@@ -94,16 +97,6 @@ func (e *encoding) extra(members map[string]any, fields []requestField) {
 			e.text(Value(members[name]), "Extra."+name)
 		}
 	}
-}
-
-// isEmpty reports whether a value is left out. An empty list that is not nil is sent.
-func isEmpty(v reflect.Value) bool {
-	if v.Kind() == reflect.Struct {
-		if z, ok := v.Interface().(interface{ IsZero() bool }); ok {
-			return z.IsZero()
-		}
-	}
-	return v.IsZero()
 }
 
 // Text is a parameter that is JSON text already, such as the steps of a builder.
@@ -141,9 +134,7 @@ func (e *encoding) value(v reflect.Value, path string) {
 }
 
 func (e *encoding) text(json, path string) {
-	if !IsSendable(json) {
-		e.add(path, "cannot be encoded as JSON")
-	}
+	e.problems = append(e.problems, Unsendable(path, json)...)
 	e.dst = append(e.dst, json...)
 }
 

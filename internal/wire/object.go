@@ -20,55 +20,86 @@ const (
 )
 
 // IsSendable reports whether a text of builders is JSON.
-func IsSendable[T text](s T) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] <= Nil[0] {
-			return false
-		}
-	}
-	return true
+func IsSendable(text string) bool {
+	return strings.IndexByte(text, Unencodable[0]) < 0 && strings.IndexByte(text, Nil[0]) < 0
 }
 
-// Set returns the object with the named member set to a value, which is JSON text. A member
-// that the object already has keeps its position.
-func Set(object, name, value string) string {
-	if start, end, found := find(object, name); found {
-		return object[:start] + value + object[end:]
+// Unsendable returns a problem for every part of a text that stands for a value without a JSON
+// form.
+func Unsendable(path, text string) (problems []Problem) {
+	switch {
+	case IsSendable(text):
+		return nil
+	case text == Unencodable:
+		return []Problem{{path, "cannot be encoded as JSON"}}
+	case text == Nil:
+		return []Problem{{path, "must not be nil"}}
 	}
-	open := strings.TrimSuffix(object, "}")
-	var b strings.Builder
-	b.Grow(len(object) + len(name) + len(value) + len(`,"":}`))
-	b.WriteString(open)
-	if _, _, more := next(open, 1); more {
-		b.WriteByte(',')
+	for quoted, value := range Members(text) {
+		problems = append(problems, Unsendable(strings.TrimPrefix(path+"."+Unquote(quoted), "."), value)...)
 	}
-	var buf [64]byte
-	b.Write(AppendString(buf[:0], name))
-	b.WriteByte(':')
-	b.WriteString(value)
-	b.WriteByte('}')
-	return b.String()
+	i := 0
+	for element := range Elements(text) {
+		problems = append(problems, Unsendable(path+"["+strconv.Itoa(i)+"]", element)...)
+		i++
+	}
+	return problems
 }
 
-// find returns where the value of the named member begins and ends; of several with the
-// same name, the last.
-func find(object, name string) (start, end int, found bool) {
-	for i := 1; i < len(object); {
-		quoted, at, ok := next(object, i)
-		if !ok {
-			break
+// Set returns the object with the named member set to a value, which is JSON text.
+func Set(object, name string, value []byte) string {
+	var buf [1024]byte
+	return string(AppendSet(buf[:0], object, name, value))
+}
+
+// AppendSet appends what [Set] returns. A member that the object already has keeps its
+// position. White space between members is dropped.
+func AppendSet(dst []byte, object, name string, value []byte) []byte {
+	dst = append(dst, '{')
+	found := false
+	for quoted, old := range Members(object) {
+		switch {
+		case !isName(quoted, name):
+			dst = appendMember(dst, quoted, old)
+		case !found: // else a duplicate
+			dst = appendMember(dst, quoted, value)
+			found = true
 		}
-		from := skipSpace(object, at)
-		value, after, ok := next(object, at)
-		if !ok {
-			break
-		}
-		if isName(quoted, name) {
-			start, end, found = from, from+len(value), true
-		}
-		i = after
 	}
-	return start, end, found
+	if !found {
+		dst = append(append(AppendString(appendComma(dst), name), ':'), value...)
+	}
+	return append(dst, '}')
+}
+
+// Normalize returns an object of any source without white space between its members. Of
+// several members with the same name, the last value wins in the position of the first.
+func Normalize(object string) string {
+	last := map[string]string{}
+	for quoted, value := range Members(object) {
+		last[Unquote(quoted)] = value
+	}
+	dst := append(make([]byte, 0, len(object)), '{')
+	for quoted := range Members(object) {
+		name := Unquote(quoted)
+		if value, found := last[name]; found {
+			dst = appendMember(dst, quoted, value)
+			delete(last, name)
+		}
+	}
+	return string(append(dst, '}'))
+}
+
+func appendMember[T text](dst []byte, quoted string, value T) []byte {
+	return append(append(append(appendComma(dst), quoted...), ':'), value...)
+}
+
+// appendComma separates what follows from the members that the object at the end of dst has.
+func appendComma(dst []byte) []byte {
+	if dst[len(dst)-1] == '{' {
+		return dst
+	}
+	return append(dst, ',')
 }
 
 // AppendString appends s as a JSON string. Georgian or Arabic text is not escaped, and
@@ -100,30 +131,23 @@ func isPlain(s string) bool {
 	return ascii || utf8.ValidString(s)
 }
 
-// String returns s as a JSON string.
-func String[S ~string](s S) string {
-	var buf [128]byte
-	return string(AppendString(buf[:0], string(s)))
-}
-
-// Strings returns the list as a JSON array.
-func Strings[S ~string](list []S) string {
-	var buf [256]byte
-	dst := append(buf[:0], '[')
+// AppendStrings appends the list as a JSON array.
+func AppendStrings[S ~string](dst []byte, list []S) []byte {
+	dst = append(dst, '[')
 	for i, s := range list {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = AppendString(dst, string(s))
 	}
-	return string(append(dst, ']'))
+	return append(dst, ']')
 }
 
 // Value returns any value as JSON text, [Unencodable] if it has none.
 func Value(v any) string {
 	switch v := v.(type) {
 	case string:
-		return String(v)
+		return string(AppendString(nil, v))
 	case bool:
 		return strconv.FormatBool(v)
 	case int:

@@ -1,0 +1,213 @@
+package identomat_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+// Flags never change, so a base can be kept and varied.
+func ExampleFlags() {
+	base := identomat.NewFlags().RestrictURLSharing(true)
+	georgian := base.Language(identomat.Georgian).ReturnURL("https://bank.example/kyc/return")
+	german := base.Language(identomat.German).Set("a_new_flag", 3) // one that this SDK does not know
+	for _, flags := range []identomat.Flags{base, georgian, german} {
+		sent, err := json.Marshal(flags)
+		fmt.Println(string(sent), err)
+	}
+	// Output:
+	// {"restrict_url_sharing":true} <nil>
+	// {"restrict_url_sharing":true,"language":"ka","return_url":"https://bank.example/kyc/return"} <nil>
+	// {"restrict_url_sharing":true,"language":"de","a_new_flag":3} <nil>
+}
+
+func ExampleCustomStep() {
+	steps, err := json.Marshal(identomat.Steps{
+		identomat.CustomStep("a-new-step", "key-of-the-step").
+			Title(identomat.Text{"en": "Something new"}).Flag("a_flag", true).Set("aParameter", []int{1, 2}),
+	})
+	fmt.Println(string(steps), err)
+	// Output:
+	// [{"type":"a-new-step","key":"key-of-the-step","title":{"en":"Something new"},"flags":{"a_flag":true},"aParameter":[1,2]}] <nil>
+}
+
+// A company states who is behind it. Owners are verified in sessions of their own, with the
+// configurations of the dashboard that are named here.
+func ExampleBeneficiaries() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	_, err = server.Client().Sessions.Begin(context.Background(), identomat.BeginRequest{Steps: identomat.Steps{
+		identomat.Company().
+			Mandatory(identomat.FieldCompanyName, identomat.FieldRegistrationNumber, identomat.FieldRegistrationCountry).
+			Optional(identomat.FieldTaxID),
+		identomat.Beneficiaries().KYCConfig("682c60525a91a1e5b473858d").KYBConfig("682c60525a91a1e5b473858e").
+			Roles(
+				identomat.Shareholder().Mandatory(identomat.FieldOwnershipPercentage).Verify(true),
+				identomat.Director().Mandatory(identomat.FieldFirstName, identomat.FieldLastName),
+			),
+		identomat.KYBReview(),
+	}})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// The customer shows the document during the call; the operator answers questions about it.
+func ExampleVideoCall() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	session, err := server.Client().Sessions.Begin(context.Background(), identomat.BeginRequest{
+		Steps: identomat.Steps{
+			identomat.VideoCall().NameRequired(true).Steps(identomat.IdentityDocument(), identomat.Liveness()),
+			identomat.OperatorQuestionnaire("impression").Ask(
+				identomat.RadioQuestion("alone", identomat.Text{"en": "Was the customer alone?"},
+					identomat.Choice("yes", identomat.Text{"en": "Yes"}),
+					identomat.Choice("no", identomat.Text{"en": "No"})).Mandatory(true)),
+		},
+		ScheduleStart: time.Now(), ScheduleEnd: time.Now().Add(2 * time.Hour),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	begun, _ := server.Session(session.Token)
+	for _, step := range begun.Steps {
+		fmt.Println(step.Type)
+	}
+	// Output:
+	// video-call
+	// identity-document
+	// liveness
+	// operator-questionnaire
+}
+
+func ExampleResult_Answer() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{Steps: identomat.Steps{
+		identomat.UserQuestionnaire("employment").Ask(
+			identomat.TextQuestion("employer", identomat.Text{"en": "Who employs you?"}),
+			identomat.CheckboxQuestion("income", identomat.Text{"en": "What do you live on?"},
+				identomat.Choice("salary", identomat.Text{"en": "Salary"}),
+				identomat.Choice("rent", identomat.Text{"en": "Rent"})),
+		),
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = server.Approve(session.Token, // the customer's part
+		identomattest.WithAnswer("employment", "employer", "Lighthouse Ltd."),
+		identomattest.WithAnswer("employment", "income", []string{"salary", "rent"}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	result, err := client.Sessions.Result(context.Background(), session.Token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Answer("employment", "employer").Text())
+	fmt.Println(result.Answer("employment", "income").Choices())
+	fmt.Println(result.Answer("employment", "nobody asked this").Exists())
+	// Output:
+	// Lighthouse Ltd.
+	// [salary rent]
+	// false
+}
+
+// To store a result, store Raw: the JSON form of the result itself is a mask.
+func ExampleResult_Raw() {
+	var result identomat.Result
+	if err := json.Unmarshal([]byte(`{"result":"approved","person":{"first_name":"John"},"a_new_field":7}`), &result); err != nil {
+		log.Fatal(err)
+	}
+	_, err := json.Marshal(result)
+	fmt.Println(err != nil) // personal data is not encoded by accident
+	fmt.Println(string(result.Raw()))
+	fmt.Println(string(result.Extra()["a_new_field"]))
+	// Output:
+	// true
+	// {"result":"approved","person":{"first_name":"John"},"a_new_field":7}
+	// 7
+}
+
+// The files of an archive, one after the other, without a copy of the archive in memory.
+func ExampleMedia_Files() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{Steps: identomat.Steps{identomat.VideoCall()}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := server.Approve(session.Token); err != nil { // the customer's part
+		log.Fatal(err)
+	}
+
+	recordings, err := client.VideoCalls.Videos(context.Background(), session.Token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for file, err := range recordings.Files() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		var head [12]byte
+		n, err := file.Read(head[:]) // or io.Copy to where it is kept
+		fmt.Println(file.Name, file.Size > 0, n, err)
+	}
+	// Output:
+	// video-1.mp4 true 12 <nil>
+}
+
+// The customer's face for the operator's browser, passed on while it arrives.
+func ExampleMedia_WriteTo() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{Steps: identomat.Steps{identomat.Liveness()}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := server.Approve(session.Token); err != nil { // the customer's part
+		log.Fatal(err)
+	}
+
+	show := func(w http.ResponseWriter, r *http.Request) {
+		face, err := client.Media.Face(r.Context(), session.Token)
+		if err != nil {
+			http.Error(w, "there is no picture", http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", face.ContentType)
+		w.Header().Set("Cache-Control", "no-store")
+		if _, err := face.WriteTo(w); err != nil {
+			panic(http.ErrAbortHandler) // nobody shall take half an image for a whole one
+		}
+	}
+	w := httptest.NewRecorder()
+	show(w, httptest.NewRequest(http.MethodGet, "/face", nil))
+	fmt.Println(w.Header().Get("Content-Type"), w.Body.Len() > 0)
+	// Output: image/jpeg true
+}

@@ -1,0 +1,78 @@
+package identomat_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// layer is a package and what it may import of this module.
+type layer struct {
+	path    string
+	imports []string
+}
+
+const module = "github.com/identomat-go/identomat"
+
+// layers lists, for each package of the SDK, the packages of this module that it may import.
+// Imports run downward: a package may only import packages that stand above it in the list.
+var layers = []layer{
+	{"internal/redact", nil},
+	{"internal/operation", nil},
+	{"internal/sniff", nil},
+	{"internal/wire", nil},
+	{"internal/form", nil},
+	{"internal/datauri", nil},
+	{"internal/fake", nil},
+	{"internal/signature", []string{"internal/redact"}},
+	{"internal/response", []string{"internal/operation", "internal/sniff", "internal/wire"}},
+	{"internal/engine", []string{"internal/form", "internal/redact"}},
+	{"internal/option", []string{"internal/engine", "internal/redact"}},
+	{"", []string{
+		"internal/datauri", "internal/engine", "internal/form", "internal/operation", "internal/option", "internal/redact",
+		"internal/response", "internal/signature", "internal/sniff", "internal/wire",
+	}},
+	{"widget", []string{"", "internal/option", "internal/redact"}},
+	{"idenfy", []string{
+		"", "internal/engine", "internal/option", "internal/redact", "internal/response", "internal/sniff", "internal/wire",
+	}},
+	{"identomattest", []string{"", "internal/fake", "internal/operation"}},
+	{"idenfy/idenfytest", []string{"", "idenfy", "internal/fake"}},
+}
+
+func TestImportsRunDownward(t *testing.T) {
+	output, err := exec.Command("go", "list", "-f", "{{.ImportPath}}: {{join .Imports \" \"}}", "./...").Output()
+	require.NoError(t, err)
+	listed := 0
+	for line := range strings.Lines(string(output)) {
+		path, imports, _ := strings.Cut(strings.TrimSpace(line), ":")
+		path = relative(path)
+		row := layerOf(path)
+		if row < 0 {
+			assert.Regexp(t, `^(cmd|examples)/`, path, "the package belongs to no layer")
+			continue
+		}
+		listed++
+		for _, imported := range strings.Fields(imports) {
+			if !strings.HasPrefix(imported, module) {
+				continue
+			}
+			imported = relative(imported)
+			assert.Contains(t, layers[row].imports, imported, "%q imports %q", path, imported)
+			assert.Less(t, layerOf(imported), row, "%q imports upward", path)
+		}
+	}
+	assert.Equal(t, len(layers), listed, "a layer has no package")
+}
+
+// relative returns a package path below the module, "" for the root package.
+func relative(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
+
+// layerOf returns the index of a package in layers, or -1.
+func layerOf(path string) int {
+	return slices.IndexFunc(layers, func(l layer) bool { return l.path == path })
+}

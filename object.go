@@ -1,0 +1,171 @@
+package identomat
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/identomat-go/identomat/internal/wire"
+)
+
+// object is what steps, questions, options, roles and flags are made of: a JSON object, kept as its
+// text. The text never changes, encoding it is copying it, and a decoded object keeps what this SDK
+// does not know.
+//
+// The pointer keeps the text from fmt, which prints even a string in an unexported field of a
+// caller's struct, but never follows a pointer to a string.
+type object struct{ json *string }
+
+func newObject(text string) object { return object{&text} }
+
+func (o object) text() string {
+	if o.json == nil {
+		return "{}"
+	}
+	return *o.json
+}
+
+// set returns the object with a member set to a value, which is JSON text.
+func (o object) set(name string, value []byte) object {
+	return newObject(wire.Set(o.text(), name, value))
+}
+
+func (o object) setAny(name string, v any) object { return o.set(name, []byte(encodeValue(v))) }
+
+func (o object) setBool(name string, b bool) object {
+	return o.set(name, []byte(strconv.FormatBool(b)))
+}
+
+func (o object) setString(name, s string) object {
+	var buf [128]byte
+	return o.set(name, wire.AppendString(buf[:0], s))
+}
+
+func (o object) setText(name string, t Text) object {
+	var buf [256]byte
+	return o.set(name, t.appendJSON(buf[:0]))
+}
+
+func setStrings[S ~string](o object, name string, list []S) object {
+	var buf [256]byte
+	return o.set(name, wire.AppendStrings(buf[:0], list))
+}
+
+// A texter has a JSON text, in which [wire.Unencodable] and [wire.Nil] stand for what cannot be sent.
+type texter interface{ text() string }
+
+// encodeValue returns any value of a caller as JSON text.
+func encodeValue(v any) string {
+	if t, ok := v.(texter); ok {
+		return jsonText(t)
+	}
+	return wire.Value(v)
+}
+
+// jsonText returns the text of t. For nil and for a nil pointer, whose text panics, it returns [wire.Nil].
+func jsonText(t texter) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = wire.Nil
+		}
+	}()
+	return t.text()
+}
+
+// appendList appends a JSON array with the elements of another array and the texts of list.
+func appendList[T texter](dst []byte, array string, list []T) []byte {
+	dst = append(dst, '[')
+	for element := range wire.Elements(array) {
+		dst = append(append(dst, element...), ',')
+	}
+	for _, t := range list {
+		dst = append(append(dst, jsonText(t)...), ',')
+	}
+	if last := len(dst) - 1; dst[last] == ',' {
+		dst = dst[:last]
+	}
+	return append(dst, ']')
+}
+
+// get returns the named member of an object as JSON text, or "".
+func get(object, name string) string {
+	value, _ := wire.Get(object, name)
+	return value
+}
+
+// getString returns the named member of an object if it is a string, or "".
+func getString(object, name string) string { return wire.Unquote(get(object, name)) }
+
+// asObject returns value if it is an object, and an empty object otherwise. The service may write an
+// empty object as [], so that is an object, too.
+func asObject(value string) (object string, ok bool) {
+	if strings.HasPrefix(value, "{") {
+		return value, true
+	}
+	return "{}", strings.HasPrefix(value, "[") && wire.Trim(value[1:]) == "]"
+}
+
+// objects yields the objects in the named array.
+func (o object) objects(name string) iter.Seq[object] {
+	return func(yield func(object) bool) {
+		for element := range wire.Elements(get(o.text(), name)) {
+			if text, ok := asObject(element); ok && !yield(newObject(text)) {
+				return
+			}
+		}
+	}
+}
+
+var errNotObject = errors.New("identomat: not a JSON object")
+
+func decodeText(data []byte) (object, error) {
+	text := wire.Trim(string(data))
+	if !strings.HasPrefix(text, "{") || !json.Valid(data) {
+		return object{}, errNotObject
+	}
+	return newObject(wire.Normalize(text)), nil
+}
+
+// marshalText returns a text that can be sent. The error names the first value that cannot be sent.
+// It leaves out the cause, which may repeat the value.
+func marshalText(text string) ([]byte, error) {
+	if problems := wire.Unsendable("", text); problems != nil {
+		return nil, fmt.Errorf("identomat: %s %s", problems[0].Path, problems[0].Message)
+	}
+	return []byte(text), nil
+}
+
+// Get returns the named member as it is sent; false if it is absent or has no JSON form.
+func (o object) Get(name string) (json.RawMessage, bool) {
+	value, found := wire.Get(o.text(), name)
+	if !found || !wire.IsSendable(value) {
+		return nil, false
+	}
+	return json.RawMessage(value), true
+}
+
+// MarshalJSON returns what is sent, personal data included.
+func (o object) MarshalJSON() ([]byte, error) { return marshalText(o.text()) }
+
+// Format writes the type and key under every verb, and nothing else.
+func (o object) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, describe(o.text())) }
+
+// LogValue is the type and key, and nothing else.
+func (o object) LogValue() slog.Value { return slog.StringValue(describe(o.text())) }
+
+// describe returns the type and the quoted key, such as liveness "liveness".
+func describe(object string) string {
+	text := getString(object, "type")
+	if key := get(object, "key"); strings.HasPrefix(key, `"`) {
+		text = strings.TrimPrefix(text+" "+strconv.Quote(wire.Unquote(key)), " ")
+	}
+	if text == "" {
+		return "{}"
+	}
+	return text
+}
