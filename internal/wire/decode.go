@@ -211,16 +211,20 @@ func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
 		return end, true
 	}
 	number := d.number(i, end)
-	if n, err := strconv.ParseInt(string(number), 10, 64); err == nil {
-		v.SetInt(n)
-		return end, true
+	n, err := strconv.ParseInt(string(number), 10, 64)
+	if err != nil {
+		// A float64 holds every integer below 1<<53, and rounds the first that it does not
+		// hold to 1<<53.
+		f, err := strconv.ParseFloat(string(number), 64)
+		if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
+			return end, false
+		}
+		n = int64(f)
 	}
-	// A float64 holds integers up to 1<<53 exactly.
-	f, err := strconv.ParseFloat(string(number), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	if v.OverflowInt(n) { // on a machine of 32 bits
 		return end, false
 	}
-	v.SetInt(int64(f))
+	v.SetInt(n)
 	return end, true
 }
 
