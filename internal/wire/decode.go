@@ -381,9 +381,10 @@ func (d *decoding) refuse() {
 	}
 }
 
-// keep collects the value from i to end, which no field holds.
+// keep collects the value from i to end, which no field holds. After an error, end may lie
+// within the value.
 func (d *decoding) keep(i, end int) {
-	if d.extra != nil {
+	if d.extra != nil && d.err == nil {
 		d.extra[strings.TrimPrefix(string(d.path), ".")] = d.data[i:end:end]
 	}
 }
