@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -465,7 +466,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 			return i, false
 		}
 	}
-	for _, alias := range pending {
+	for _, alias := range slices.Backward(pending) { // the last wins
 		if to := v.FieldByIndex(alias.field.index); to.IsZero() || to.Kind() == reflect.Slice && to.Len() == 0 {
 			p.member(d, v, alias.field, alias.quoted, alias.at)
 		}
@@ -511,6 +512,7 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 		d.keep(i, end)
 	} else {
 		to, fits := v.FieldByIndex(field.index), false
+		to.SetZero() // nothing of an earlier member with the same name remains
 		if end, fits = field.decode(d, to, i); !fits {
 			to.SetZero()
 			if field.strict || field.required {
@@ -523,12 +525,17 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 	return end
 }
 
-// has reports whether an object has a value for the field other than null.
+// has reports whether an object has a value for the field other than null. Of several with the
+// same name the last counts.
 func (p *structPlan) has(object []byte, field *fieldPlan) bool {
+	own, alias := false, false
 	for quoted, value := range Members(object) {
-		if p.named(quoted) == field && value[0] != 'n' {
-			return true
+		switch named := p.named(quoted); {
+		case named == field:
+			own = value[0] != 'n'
+		case named != nil && named.alias == field:
+			alias = value[0] != 'n'
 		}
 	}
-	return false
+	return own || alias
 }
