@@ -61,15 +61,15 @@ func everyStep() map[string]AnyStep {
 		Liveness().Active(true).AllowUpload(true),
 		ProofOfAddress(UtilityBill),
 		SelfieWithID().AllowUpload(true).Require(true),
-		Company().Description(text).Mandatory(FieldCompanyName).Title(text),
-		Beneficiaries().Description(text).Roles(UBO()).KYCConfig("a").KYBConfig("b").Title(text),
+		Company().Mandatory(FieldCompanyName).Description(text).Title(text),
+		Beneficiaries().Roles(UBO()).KYCConfig("a").KYBConfig("b").Description(text).Title(text),
 		KYBReview().Description(text).Title(text),
 		VideoCall().Steps().ResetSteps(true).HideCameraOption(true).NameRequired(true).MultipleParticipants(true),
 		PhoneNumber().Verify(true).Collect(true),
 		Email().Verify(true).Collect(true),
 		Geolocation().Require(true),
-		UserQuestionnaire("u").Description(text).Ask().SuccessButton(text).Title(text),
-		OperatorQuestionnaire("o").Description(text).Ask().Title(text),
+		UserQuestionnaire("u").Ask().SuccessButton(text).Description(text).Title(text),
+		OperatorQuestionnaire("o").Ask().Description(text).Title(text),
 	} {
 		steps[s.StepType()] = s
 	}
@@ -154,9 +154,6 @@ func TestEveryEnumerationIsComplete(t *testing.T) {
 		FieldCompanyName, FieldRegistrationNumber, FieldRegistrationCountry, FieldCompanyEntityType, FieldLegalAddress,
 		FieldTaxID, FieldDateOfIncorporation, FieldContactNumber, FieldEmail, FieldWebsite, FieldOwnershipPercentage,
 		FieldFirstName, FieldLastName, FieldDateOfBirth, FieldPositionName))
-	assert.ElementsMatch(t, inv.Enums["companyEntityType options"], plain(
-		EntityLimitedLiabilityCompany, EntityPubliclyListedCompany, EntitySoleProprietor, EntityPartnership, EntityCorporation,
-		EntityTrust, EntityPrivateFoundation, EntityCharity, EntityNonprofitOrganization, EntityOther))
 	assert.ElementsMatch(t, inv.Enums["document_types (MAN,G25)"], plain(Passport, IDCard, DriverLicense, ResidenceLicense))
 	assert.ElementsMatch(t, inv.Enums["general_document_types G25"], plain(
 		UtilityBill, BankStatement, YellowSlip, DriversLicense, VehicleRegistrationCertificate))

@@ -374,7 +374,7 @@ func ExampleSessionsService_Config() {
 	_, err = client.Sessions.Begin(context.Background(), identomat.BeginRequest{ConfigID: config.ID, Steps: config.Steps})
 	fmt.Println(err)
 	// Output:
-	// Configuration Template 15 minutes [identity-document "select_document_id", liveness "liveness"]
+	// Configuration Template 15 minutes [identity-document "select_document_id" liveness "liveness"]
 	// <nil>
 }
 

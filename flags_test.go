@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -173,7 +174,7 @@ func FuzzFlags(f *testing.F) {
 	f.Add(`{"n":1e400,"s":"\ud800\u2028<"}`, "s", "\u2028\"")
 	f.Fuzz(func(t *testing.T, text, name, value string) {
 		var flags Flags
-		if flags.UnmarshalJSON([]byte(text)) != nil {
+		if flags.UnmarshalJSON([]byte(text)) != nil || !utf8.ValidString(name) {
 			return
 		}
 		before, err := flags.MarshalJSON()

@@ -1,24 +1,18 @@
 package identomat
 
-import (
-	"fmt"
-	"io"
-	"log/slog"
+import "github.com/identomat-go/identomat/internal/wire"
 
-	"github.com/identomat-go/identomat/internal/wire"
-)
-
-// KYBField is a piece of data that a company or a beneficiary gives. Others than the listed ones
-// can be sent; the API takes any of them anywhere.
+// KYBField is a piece of data that a company or a beneficiary gives. Others than the listed ones can be
+// sent; the API takes any of them anywhere.
 type KYBField string
 
-// The fields of the Developer guide 2025, KYB. The remarks say where the guide lists a field and
-// which ones it calls mandatory; what is sent is up to the caller.
+// The fields of the Developer guide 2025, KYB. The remarks say where the guide lists a field and which
+// ones it calls mandatory; what is sent is up to the caller.
 const (
 	FieldCompanyName         KYBField = "companyName"         // company, shareholder; mandatory
 	FieldRegistrationNumber  KYBField = "registrationNumber"  // company, shareholder; mandatory
 	FieldRegistrationCountry KYBField = "registrationCountry" // company, shareholder; mandatory
-	FieldCompanyEntityType   KYBField = "companyEntityType"   // company, shareholder; an [EntityType]
+	FieldCompanyEntityType   KYBField = "companyEntityType"   // company, shareholder
 	FieldLegalAddress        KYBField = "legalAddress"        // company, shareholder
 	FieldTaxID               KYBField = "taxId"               // company, shareholder
 	FieldDateOfIncorporation KYBField = "dateOfIncorporation" // company, shareholder
@@ -32,34 +26,9 @@ const (
 	FieldPositionName        KYBField = "positionName"        // other role; mandatory
 )
 
-// EntityType is a legal form of a company, an option of [FieldCompanyEntityType].
-type EntityType string
-
-// The legal forms of the Developer guide 2025, Company data step, in its spelling.
-const (
-	EntityLimitedLiabilityCompany EntityType = "Limited liability company"
-	EntityPubliclyListedCompany   EntityType = "Publicly listed company"
-	EntitySoleProprietor          EntityType = "Sole proprietor"
-	EntityPartnership             EntityType = "Partnership"
-	EntityCorporation             EntityType = "Corporation"
-	EntityTrust                   EntityType = "Trust"
-	EntityPrivateFoundation       EntityType = "Private foundation"
-	EntityCharity                 EntityType = "Charity"
-	EntityNonprofitOrganization   EntityType = "Nonprofit organization"
-	EntityOther                   EntityType = "Other"
-)
-
-// CompanyStep collects the data of a company; see [Company].
-type CompanyStep struct{ Step }
-
-// Company collects the data of the company to verify. Its key is "company". Identomat has not
-// published in what form the result has the data. (Developer guide 2025, Company data step.)
-func Company() CompanyStep { return CompanyStep{constant(&companyText)} }
-
-// Description is the text below the title, in several languages. Default a text of the service.
-func (s CompanyStep) Description(description Text) CompanyStep {
-	return CompanyStep{Step{s.setText("description", description)}}
-}
+// Company collects the data of the company to verify. Its key is "company". Identomat has not published
+// in what form the result has the data. (Developer guide 2025, Company data step.)
+func Company() CompanyStep { return CompanyStep{stepCompany} }
 
 // Mandatory adds fields that must be filled in, after the fields that the step has.
 func (s CompanyStep) Mandatory(fields ...KYBField) CompanyStep {
@@ -80,18 +49,10 @@ func addFields(o object, fields []KYBField, mandatory bool) object {
 	return o.set("fields", appendList(nil, get(o.text(), "fields"), list))
 }
 
-// BeneficiariesStep collects the data of a company's beneficiaries; see [Beneficiaries].
-type BeneficiariesStep struct{ Step }
-
 // Beneficiaries collects the data of the people and companies behind the company. Its key is
-// "beneficiaries". Identomat has not published in what form the result has the data. (Developer
-// guide 2025, Beneficiaries step.)
-func Beneficiaries() BeneficiariesStep { return BeneficiariesStep{constant(&beneficiariesText)} }
-
-// Description is the text below the title, in several languages. Default none.
-func (s BeneficiariesStep) Description(description Text) BeneficiariesStep {
-	return BeneficiariesStep{Step{s.setText("description", description)}}
-}
+// "beneficiaries". Identomat has not published in what form the result has the data. (Developer guide
+// 2025, Beneficiaries step.)
+func Beneficiaries() BeneficiariesStep { return BeneficiariesStep{stepBeneficiaries} }
 
 // Roles adds roles to be filled. It replaces a role that the step already has.
 func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
@@ -102,43 +63,42 @@ func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	return BeneficiariesStep{Step{s.set("roles", []byte(all))}}
 }
 
-// KYCConfig is the id of the configuration that verifies individuals. It is required if any role
-// has Verify. Default none. (On the wire it is kycConfigId.)
+// KYCConfig is the id of the configuration that verifies individuals. It is required if any role has
+// Verify. Default none. (On the wire it is kycConfigId.)
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{Step{s.setString("kycConfigId", id)}}
 }
 
-// KYBConfig is the id of the configuration that verifies companies. It is required if the
-// shareholder has Verify. Default none. (On the wire it is kybConfigId.)
+// KYBConfig is the id of the configuration that verifies companies. It is required if the shareholder has
+// Verify. Default none. (On the wire it is kybConfigId.)
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{Step{s.setString("kybConfigId", id)}}
 }
 
 // BeneficiaryRole is what is asked of the holders of one role: [Shareholder], [UBO], [Director],
-// [Representative], [OtherRole]. It never changes: its methods return a new one. The zero value
-// has no name, and validation refuses it. (Developer guide 2025, Beneficiaries step.)
+// [Representative], [OtherRole]. It never changes: its methods return a new one. The zero value has no
+// name, and validation refuses it. (Developer guide 2025, Beneficiaries step.)
 type BeneficiaryRole struct {
 	name string
 	object
 }
 
-// Shareholder is an owner of the company, an individual or another company. (Developer guide
-// 2025, Role: Shareholder.)
+// Shareholder is an owner of the company, an individual or another company. (Developer guide 2025, Role:
+// Shareholder.)
 func Shareholder() BeneficiaryRole { return BeneficiaryRole{name: "shareholder"} }
 
-// UBO is an ultimate beneficial owner: a person who owns or controls the company in the end.
-// (Developer guide 2025, Role: UBOs.)
+// UBO is an ultimate beneficial owner: a person who owns or controls the company in the end. (Developer
+// guide 2025, Role: UBOs.)
 func UBO() BeneficiaryRole { return BeneficiaryRole{name: "ubo"} }
 
 // Director is a person on the company's board. (Developer guide 2025, Role: Director.)
 func Director() BeneficiaryRole { return BeneficiaryRole{name: "director"} }
 
-// Representative is a person who may act for the company. (Developer guide 2025, Role:
-// Representative.)
+// Representative is a person who may act for the company. (Developer guide 2025, Role: Representative.)
 func Representative() BeneficiaryRole { return BeneficiaryRole{name: "representative"} }
 
-// OtherRole is any other individual; [FieldPositionName] asks for the position. (Developer guide
-// 2025, Role: Other.)
+// OtherRole is any other individual; [FieldPositionName] asks for the position. (Developer guide 2025,
+// Role: Other.)
 func OtherRole() BeneficiaryRole { return BeneficiaryRole{name: "other"} }
 
 // Mandatory adds fields that must be filled in, after the fields that the role has.
@@ -151,10 +111,10 @@ func (r BeneficiaryRole) Optional(fields ...KYBField) BeneficiaryRole {
 	return BeneficiaryRole{r.name, addFields(r.object, fields, false)}
 }
 
-// Verify starts a verification of every holder of the role: of individuals with the step's
-// KYCConfig, of companies with its KYBConfig. Default false. (On the wire it is verification.)
-func (r BeneficiaryRole) Verify(verify bool) BeneficiaryRole {
-	return BeneficiaryRole{r.name, r.setBool("verification", verify)}
+// Verify starts a verification of every holder of the role: of individuals with the step's KYCConfig, of
+// companies with its KYBConfig. Default false. (On the wire it is verification.)
+func (r BeneficiaryRole) Verify(on bool) BeneficiaryRole {
+	return BeneficiaryRole{r.name, r.setBool("verification", on)}
 }
 
 // Set sets any parameter of the role by its wire name.
@@ -162,36 +122,7 @@ func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
 	return BeneficiaryRole{r.name, r.setAny(name, value)}
 }
 
-// Format writes the name of the role under every verb.
-func (r BeneficiaryRole) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.name) }
-
-// LogValue is the name of the role.
-func (r BeneficiaryRole) LogValue() slog.Value { return slog.StringValue(r.name) }
-
-// KYBReviewStep shows the collected data again; see [KYBReview].
-type KYBReviewStep struct{ Step }
-
-// KYBReview shows the data of the company and its beneficiaries, to correct it before it is
-// submitted. Its key is "kyb-review". Identomat has not published in what form the result has the
-// data. (Developer guide 2025, Review step.)
-func KYBReview() KYBReviewStep { return KYBReviewStep{constant(&kybReviewText)} }
-
-// Description is the text below the title, in several languages. Default none.
-func (s KYBReviewStep) Description(description Text) KYBReviewStep {
-	return KYBReviewStep{Step{s.setText("description", description)}}
-}
-
-// checkBeneficiaries adds a problem for every configuration that a role needs and that the
-// beneficiaries step does not name.
-func (p *problems) checkBeneficiaries(at fieldPath, step string) {
-	var verified, shareholder bool
-	for quoted, role := range wire.Members(get(step, "roles")) {
-		name := wire.Unquote(quoted)
-		p.require(name != "", at.member("roles"), "must not hold a role without a name")
-		if get(role, "verification") == "true" {
-			verified, shareholder = true, shareholder || name == "shareholder"
-		}
-	}
-	p.require(!verified || getString(step, "kycConfigId") != "", at.member("kycConfigId"), "must be set, a role is to be verified")
-	p.require(!shareholder || getString(step, "kybConfigId") != "", at.member("kybConfigId"), "must be set, shareholders are to be verified")
-}
+// KYBReview shows the data of the company and its beneficiaries, to correct it before it is submitted.
+// Its key is "kyb-review". Identomat has not published in what form the result has the data. (Developer
+// guide 2025, Review step.)
+func KYBReview() KYBReviewStep { return KYBReviewStep{stepReview} }

@@ -37,13 +37,14 @@ const (
 
 func guideKYB() Steps {
 	return Steps{
-		Company().Description(Text{"en": "Follow the simple steps below"}).
+		Company().
 			Mandatory(FieldCompanyName, FieldRegistrationNumber, FieldRegistrationCountry).
 			Optional(FieldOwnershipPercentage, FieldCompanyEntityType, FieldLegalAddress, FieldTaxID, FieldDateOfIncorporation).
 			Mandatory(FieldFirstName, FieldLastName, FieldDateOfBirth).
 			Optional(FieldContactNumber, FieldEmail, FieldWebsite).
+			Description(Text{"en": "Follow the simple steps below"}).
 			Title(Text{"en": "Company data"}),
-		Beneficiaries().Description(Text{"en": "Enter information about the company's beneficiaries"}).
+		Beneficiaries().
 			Roles(
 				Shareholder().Optional(FieldOwnershipPercentage).Mandatory(FieldCompanyName).Optional(FieldCompanyEntityType).
 					Mandatory(FieldRegistrationNumber, FieldRegistrationCountry).Optional(FieldLegalAddress, FieldTaxID, FieldDateOfIncorporation).
@@ -55,6 +56,7 @@ func guideKYB() Steps {
 				OtherRole().Mandatory(FieldPositionName, FieldFirstName, FieldLastName, FieldDateOfBirth).Optional(FieldEmail, FieldContactNumber).Verify(true),
 			).
 			KYCConfig("687e0ba12cf633bd323cb0db").KYBConfig("687e0ba12cf633bd323cb0d2").
+			Description(Text{"en": "Enter information about the company's beneficiaries"}).
 			Title(Text{"en": "Beneficiaries"}),
 		KYBReview().Description(Text{
 			"en": "Please check the information below to make sure everything is correct",

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"log/slog"
 	"strconv"
@@ -31,9 +30,7 @@ func (o object) text() string {
 }
 
 // set returns the object with a member set to a value, which is JSON text.
-func (o object) set(name string, value []byte) object {
-	return newObject(wire.Set(o.text(), name, value))
-}
+func (o object) set(name string, v []byte) object { return newObject(wire.Set(o.text(), name, v)) }
 
 func (o object) setAny(name string, v any) object { return o.set(name, []byte(encodeValue(v))) }
 
@@ -59,7 +56,6 @@ func setStrings[S ~string](o object, name string, list []S) object {
 // A texter has a JSON text, in which [wire.Unencodable] and [wire.Nil] stand for what cannot be sent.
 type texter interface{ text() string }
 
-// encodeValue returns any value of a caller as JSON text.
 func encodeValue(v any) string {
 	if t, ok := v.(texter); ok {
 		return jsonText(t)
@@ -143,19 +139,16 @@ func marshalText(text string) ([]byte, error) {
 // Get returns the named member as it is sent; false if it is absent or has no JSON form.
 func (o object) Get(name string) (json.RawMessage, bool) {
 	value, found := wire.Get(o.text(), name)
-	if !found || !wire.IsSendable(value) {
-		return nil, false
-	}
-	return json.RawMessage(value), true
+	return json.RawMessage(value), found && wire.IsSendable(value)
 }
 
 // MarshalJSON returns what is sent, personal data included.
 func (o object) MarshalJSON() ([]byte, error) { return marshalText(o.text()) }
 
 // Format writes the type and key under every verb, and nothing else.
-func (o object) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, describe(o.text())) }
+func (o object) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, describe(o.text())) }
 
-// LogValue is the type and key, and nothing else.
+// LogValue returns the type and key, and nothing else.
 func (o object) LogValue() slog.Value { return slog.StringValue(describe(o.text())) }
 
 // describe returns the type and the quoted key, such as liveness "liveness".

@@ -34,7 +34,7 @@ var questionMethods = []struct {
 	{TextQuestion("q", guideTitle).Mandatory(true), `{"type":"string","key":"q","title":` + guideTitleJSON + `,"mandatory":true}`},
 	{TextQuestion("q", guideTitle).Mandatory(false).ReadOnly(true), `{"type":"string","key":"q","title":` + guideTitleJSON + `,"mandatory":false,"readOnly":true}`},
 	{TextQuestion("q", guideTitle).Answer("John Doe"), `{"type":"string","key":"q","title":` + guideTitleJSON + `,"answer":"John Doe"}`},
-	{TextQuestion("q", guideTitle).AnswerText(Text{"en": "This is a prefilled answer", "es": "Esta es una respuesta prellenada."}),
+	{TextQuestion("q", guideTitle).Set("answer", Text{"en": "This is a prefilled answer", "es": "Esta es una respuesta prellenada."}),
 		`{"type":"string","key":"q","title":` + guideTitleJSON + `,"answer":{"en":"This is a prefilled answer","es":"Esta es una respuesta prellenada."}}`},
 	{TextQuestion("q", guideTitle).ShowIf("employment-status", "self-employed"),
 		`{"type":"string","key":"q","title":` + guideTitleJSON + `,"showConditions":{"questionKey":"employment-status","answer":"self-employed"}}`},
@@ -124,12 +124,12 @@ func TestQuestionnaireMethods(t *testing.T) {
 	title := Text{"en": "T"}
 	for _, c := range []stepCase{
 		{UserQuestionnaire("terms-and-conditions"), `{"type":"user-questionnaire","key":"terms-and-conditions"}`},
-		{UserQuestionnaire("q").Description(Text{"en": "D"}).SuccessButton(Text{"en": "Go"}).Title(title),
-			`{"type":"user-questionnaire","key":"q","description":{"en":"D"},"successButtonTitle":{"en":"Go"},"title":{"en":"T"}}`},
+		{UserQuestionnaire("q").SuccessButton(Text{"en": "Go"}).Description(Text{"en": "D"}).Title(title),
+			`{"type":"user-questionnaire","key":"q","successButtonTitle":{"en":"Go"},"description":{"en":"D"},"title":{"en":"T"}}`},
 		{UserQuestionnaire("q").Ask(CustomQuestion("a", "1"), CustomQuestion("b", "2")).Ask(CustomQuestion("c", "3")),
 			`{"type":"user-questionnaire","key":"q","questions":[{"type":"a","key":"1"},{"type":"b","key":"2"},{"type":"c","key":"3"}]}`},
-		{OperatorQuestionnaire("document-collection").Description(Text{"en": "D"}).Ask(TextQuestion("1", title)).Title(title),
-			`{"type":"operator-questionnaire","key":"document-collection","description":{"en":"D"},"questions":[{"type":"string","key":"1","title":{"en":"T"}}],"title":{"en":"T"}}`},
+		{OperatorQuestionnaire("document-collection").Ask(TextQuestion("1", title)).Description(Text{"en": "D"}).Title(title),
+			`{"type":"operator-questionnaire","key":"document-collection","questions":[{"type":"string","key":"1","title":{"en":"T"}}],"description":{"en":"D"},"title":{"en":"T"}}`},
 		// API reference, begin/: "override specific steps".
 		{UserQuestionnaire("agreement").
 			Ask(CustomQuestion("string", "agreement-1").Title(Text{"en": "Your full name"}).Set("answer", "John Doe")).
@@ -156,7 +156,7 @@ func TestDecodedQuestionsCanBeEditedAndAdded(t *testing.T) {
 	const text = `[{"type":"user-questionnaire","key":"q","title":"Plain","questions":[` +
 		`{"title":"Your title","type":"string","key":"question1","odd":1.0},` +
 		`{"type":"boolean","key":"b"}],"x":null}]`
-	step := decodeSteps(text)[0].(UserQuestionnaireStep)
+	step := decodeSteps(text)[0].(QuestionnaireStep)
 	questions := step.Questions()
 	require.Len(t, questions, 2)
 	assert.IsType(t, Question{}, questions[1])
@@ -224,7 +224,7 @@ func TestQuestionnairesAreValidated(t *testing.T) {
 			problems{{at + "[0].answer[1]", ownKey}, {at + "[0].answer[2]", ownKey}}},
 		{"checkbox preset that is no list", ask(CheckboxQuestion("c", title, yes).Set("answer", "yes")), problems{{at + "[0].answer", ownKeys}}},
 		{"presets without anything chosen", ask(CheckboxQuestion("c", title, yes).Answer(), RadioQuestion("r", title, no).Set("answer", nil)), nil},
-		{"text presets are free", ask(TextQuestion("a", title).Answer(""), TextQuestion("b", title).AnswerText(title)), nil},
+		{"text presets are free", ask(TextQuestion("a", title).Answer(""), TextQuestion("b", title).Set("answer", title)), nil},
 		{"condition on no question", ask(TextQuestion("a", title), TextQuestion("b", title).ShowIf("none", "x")),
 			problems{{at + "[1].showConditions.questionKey", earlier}}},
 		{"condition on itself", ask(RadioQuestion("r", title, yes).ShowIf("r", "yes")), problems{{at + "[0].showConditions.questionKey", earlier}}},

@@ -112,7 +112,7 @@ func shown(t *testing.T) map[string]any {
 	client, err := identomat.NewClient(companyKey, identomat.WithHMAC(secretKey))
 	require.NoError(t, err)
 	request := privateRequest()
-	step := request.Steps[0].(identomat.UserQuestionnaireStep)
+	step := request.Steps[0].(identomat.QuestionnaireStep)
 	cause := errors.New(companyKey)
 	person := read[identomat.ScreeningPerson](t, `{"lastName":"Featherstone","extraDetails":[{"groupName":"Wilhelmina","details":[
 		{"detailName":"Featherstone","properties":[{"propertyName":"Alias","value":["Wilhelmina"]}]}]}]}`)
@@ -129,7 +129,7 @@ func shown(t *testing.T) map[string]any {
 	return map[string]any{
 		"Callback": callback, "SMS": message,
 		"Client": client, "SessionsService": *client.Sessions,
-		"BeginRequest": request, "Flags": request.Flags, "Steps": request.Steps, "UserQuestionnaireStep": step,
+		"BeginRequest": request, "Flags": request.Flags, "Steps": request.Steps, "QuestionnaireStep": step,
 		"Session": identomat.Session{Token: sessionToken, URL: "https://x/?session_token=" + string(sessionToken)}, "Token": sessionToken,
 		"Result": result, "Person": result.Person, "DocumentFields": result.IDCardFront,
 		"GeneralDocument": result.GeneralDocuments[0], "GeneralDocumentPage": result.GeneralDocuments[0].Pages[0],
@@ -202,7 +202,7 @@ func TestExportedTypesAreSearched(t *testing.T) {
 		"RejectReason": "codes of the service", "DocumentPageNumber": "a number",
 		"Date": "text that callers print", "Text": "text that callers print",
 		"Outcome": "enumeration", "Language": "enumeration", "DocumentType": "enumeration", "GeneralDocumentType": "enumeration",
-		"EntityType": "enumeration", "KYBField": "enumeration",
+		"KYBField":             "enumeration",
 		"GeneralDocumentMedia": "enumeration", "PDFParts": "switches", "FaceComparison": "a number and codes",
 		"ScreeningTopic": "enumeration", "PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration",
 		"AnyStep": "interface", "AnyQuestion": "interface", "BeneficiaryRole": "object",

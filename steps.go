@@ -3,10 +3,8 @@ package identomat
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"strconv"
-	"strings"
 
 	"github.com/identomat-go/identomat/internal/wire"
 )
@@ -16,24 +14,19 @@ type Steps []AnyStep
 
 // AnyStep is a [Step] or a type that embeds one, such as [LivenessStep]. The methods are those of Step.
 type AnyStep interface {
-	Key(key string) Step
-	Title(title Text) Step
-	Flag(name string, value any) Step
-	Set(name string, value any) Step
-	Get(name string) (json.RawMessage, bool)
 	StepType() string
 	StepKey() string
 	StepFlags() Flags
-
+	Flag(name string, value any) Step
+	Get(name string) (json.RawMessage, bool)
+	Set(name string, value any) Step
 	texter
 }
 
 // Step is one step of a session, made by a constructor such as [IdentityDocument] or [CustomStep], or
-// decoded from a configuration. A step never changes: its methods return a new one. Key, Title, Flag and
-// Set return a Step, so they come last in a chain. Printing or logging a step shows its type and key only.
-//
-// The comment of a constructor names the section of Identomat's API documentation that also describes the
-// methods of the type. The common methods are in the Developer guide 2025, Steps.
+// decoded from a configuration. A step is immutable: its methods return a new one. The methods of Step
+// itself return a Step, so they come last in a chain. fmt and slog show the type and key of a step only.
+// (Developer guide 2025, Steps; a constructor names the section for the methods of its type.)
 type Step struct{ object }
 
 // Key replaces the step's key. Keys must be unique in the session, steps inside a video call included.
@@ -41,6 +34,10 @@ func (s Step) Key(key string) Step { return Step{s.setString("key", key)} }
 
 // Title is what the customer reads above the step. Default a text of the service.
 func (s Step) Title(title Text) Step { return Step{s.setText("title", title)} }
+
+// Description is the text below the title. Questionnaires and the steps of companies have one; in a user
+// questionnaire the System manual allows Markdown. Default none, or a text of the service.
+func (s Step) Description(text Text) Step { return Step{s.setText("description", text)} }
 
 // Flag sets any flag of the step, also one that this SDK has no method for.
 func (s Step) Flag(name string, value any) Step { return s.flag(name, []byte(encodeValue(value))) }
@@ -61,6 +58,18 @@ func (s Step) StepFlags() Flags {
 	return Flags{newObject(wire.Normalize(flags))}
 }
 
+// Get returns the named member as it is sent; false if it is absent or has no JSON form.
+func (s Step) Get(name string) (json.RawMessage, bool) { return s.object.Get(name) }
+
+// MarshalJSON returns what is sent, personal data included.
+func (s Step) MarshalJSON() ([]byte, error) { return s.object.MarshalJSON() }
+
+// Format writes the type and key under every verb, and nothing else.
+func (s Step) Format(f fmt.State, verb rune) { s.object.Format(f, verb) }
+
+// LogValue returns the type and key, and nothing else.
+func (s Step) LogValue() slog.Value { return s.object.LogValue() }
+
 func (s Step) flag(name string, value []byte) Step {
 	var buf [512]byte
 	flags, _ := asObject(get(s.text(), "flags"))
@@ -76,22 +85,32 @@ func flagStrings[S ~string](s Step, name string, list []S) Step {
 	return s.flag(name, wire.AppendStrings(buf[:0], list))
 }
 
-var stepTypes = map[string]func(Step) AnyStep{
-	"language":               func(s Step) AnyStep { return LanguageSelectionStep{s} },
-	"identity-document":      func(s Step) AnyStep { return IdentityDocumentStep{s} },
-	"liveness":               func(s Step) AnyStep { return LivenessStep{s} },
-	"general-document":       func(s Step) AnyStep { return ProofOfAddressStep{s} },
-	"face-document":          func(s Step) AnyStep { return SelfieWithIDStep{s} },
-	"company":                func(s Step) AnyStep { return CompanyStep{s} },
-	"beneficiaries":          func(s Step) AnyStep { return BeneficiariesStep{s} },
-	"kyb-review":             func(s Step) AnyStep { return KYBReviewStep{s} },
-	"video-call":             func(s Step) AnyStep { return VideoCallStep{s} },
-	"phone-number":           func(s Step) AnyStep { return PhoneNumberStep{s} },
-	"email":                  func(s Step) AnyStep { return EmailStep{s} },
-	"geolocation":            func(s Step) AnyStep { return GeolocationStep{s} },
-	"user-questionnaire":     func(s Step) AnyStep { return UserQuestionnaireStep{s} },
-	"operator-questionnaire": func(s Step) AnyStep { return OperatorQuestionnaireStep{s} },
+// stepTypes holds, by the type on the wire, the function that gives a step its own type.
+var stepTypes = map[string]func(Step) AnyStep{}
+
+// newType adds a type of steps, and returns the step that its constructor begins with, so that the
+// constructor allocates nothing.
+func newType(typ, key string, as func(Step) AnyStep) Step {
+	stepTypes[typ] = as
+	return CustomStep(typ, key)
 }
+
+var (
+	stepLanguage      = newType("language", "language", func(s Step) AnyStep { return LanguageSelectionStep{s} })
+	stepDocument      = newType("identity-document", "identity-document", func(s Step) AnyStep { return IdentityDocumentStep{s} })
+	stepLiveness      = newType("liveness", "liveness", func(s Step) AnyStep { return LivenessStep{s} })
+	stepAddress       = newType("general-document", "select_general_document", func(s Step) AnyStep { return ProofOfAddressStep{s} })
+	stepSelfie        = newType("face-document", "capture_face_document", func(s Step) AnyStep { return SelfieWithIDStep{s} })
+	stepCompany       = newType("company", "company", func(s Step) AnyStep { return CompanyStep{s} })
+	stepBeneficiaries = newType("beneficiaries", "beneficiaries", func(s Step) AnyStep { return BeneficiariesStep{s} })
+	stepReview        = newType("kyb-review", "kyb-review", func(s Step) AnyStep { return KYBReviewStep{s} })
+	stepCall          = newType("video-call", "video-call", func(s Step) AnyStep { return VideoCallStep{s} })
+	stepPhone         = newType("phone-number", "phone_number", func(s Step) AnyStep { return PhoneNumberStep{s} })
+	stepEmail         = newType("email", "require_email", func(s Step) AnyStep { return EmailStep{s} })
+	stepGeolocation   = newType("geolocation", "require_geolocation", func(s Step) AnyStep { return GeolocationStep{s} })
+	_                 = newType("user-questionnaire", "", func(s Step) AnyStep { return QuestionnaireStep{s} })
+	_                 = newType("operator-questionnaire", "", func(s Step) AnyStep { return QuestionnaireStep{s} })
+)
 
 // known returns a decoded step as its own type if this SDK has one.
 func (s Step) known() AnyStep {
@@ -101,26 +120,26 @@ func (s Step) known() AnyStep {
 	return s
 }
 
-// The steps that always begin with the same text, so that their constructors allocate nothing.
-var (
-	languageText         = `{"type":"language","key":"language"}`
-	identityDocumentText = `{"type":"identity-document","key":"identity-document"}`
-	livenessText         = `{"type":"liveness","key":"liveness"}`
-	proofOfAddressText   = `{"type":"general-document","key":"select_general_document"}`
-	selfieWithIDText     = `{"type":"face-document","key":"capture_face_document"}`
-	companyText          = `{"type":"company","key":"company"}`
-	beneficiariesText    = `{"type":"beneficiaries","key":"beneficiaries"}`
-	kybReviewText        = `{"type":"kyb-review","key":"kyb-review"}`
-	videoCallText        = `{"type":"video-call","key":"video-call"}`
-	phoneNumberText      = `{"type":"phone-number","key":"phone_number"}`
-	emailText            = `{"type":"email","key":"require_email"}`
-	geolocationText      = `{"type":"geolocation","key":"require_geolocation"}`
+// The types of steps. Each has the methods of [Step] and its own, and is made by the constructor whose
+// name it begins with, such as [Liveness]; [UserQuestionnaire] and [OperatorQuestionnaire] make a
+// QuestionnaireStep.
+type (
+	LanguageSelectionStep struct{ Step }
+	IdentityDocumentStep  struct{ Step }
+	LivenessStep          struct{ Step }
+	ProofOfAddressStep    struct{ Step }
+	SelfieWithIDStep      struct{ Step }
+	CompanyStep           struct{ Step }
+	BeneficiariesStep     struct{ Step }
+	KYBReviewStep         struct{ Step }
+	VideoCallStep         struct{ Step }
+	PhoneNumberStep       struct{ Step }
+	EmailStep             struct{ Step }
+	GeolocationStep       struct{ Step }
+	QuestionnaireStep     struct{ Step }
 )
 
-func constant(text *string) Step { return Step{object{text}} }
-
-// CustomStep is a step of any type, for types that this SDK does not know. Its parameters are given with
-// Set and Flag.
+// CustomStep is a step of a type that this SDK does not know. Give it parameters with Set and Flag.
 func CustomStep(typ, key string) Step {
 	var buf [128]byte
 	return Step{newObject(string(append(appendTyped(buf[:0], typ, key), '}')))}
@@ -131,32 +150,20 @@ func appendTyped(dst []byte, typ, key string) []byte {
 	return wire.AppendString(append(dst, `,"key":`...), key)
 }
 
-// LanguageSelectionStep lets the customer choose the language; see [LanguageSelection].
-type LanguageSelectionStep struct{ Step }
-
 // LanguageSelection lets the customer choose the language of the user interface at the beginning. Without
 // languages, all are offered. Its key is "language". It cannot be part of a video call. (Developer guide
 // 2025, Language.)
 func LanguageSelection(languages ...Language) LanguageSelectionStep {
-	s := LanguageSelectionStep{constant(&languageText)}
-	if len(languages) > 0 {
-		s = s.Languages(languages...)
+	if len(languages) == 0 {
+		return LanguageSelectionStep{stepLanguage}
 	}
-	return s
+	return LanguageSelectionStep{Step{setStrings(stepLanguage.object, "languages", languages)}}
 }
-
-// Languages are the languages on offer. Default, and when empty, all.
-func (s LanguageSelectionStep) Languages(languages ...Language) LanguageSelectionStep {
-	return LanguageSelectionStep{Step{setStrings(s.object, "languages", languages)}}
-}
-
-// IdentityDocumentStep scans an identity document; see [IdentityDocument].
-type IdentityDocumentStep struct{ Step }
 
 // IdentityDocument scans an identity document or takes pictures of one. Its key is "identity-document".
 // (Developer guide 2025, Identity document verification.)
 func IdentityDocument() IdentityDocumentStep {
-	return IdentityDocumentStep{constant(&identityDocumentText)}
+	return IdentityDocumentStep{stepDocument}
 }
 
 // Types are the accepted documents. Default all.
@@ -170,81 +177,62 @@ func (s IdentityDocumentStep) Countries(codes ...string) IdentityDocumentStep {
 }
 
 // AllowUpload offers the upload of a picture beside the scan. Default false.
-func (s IdentityDocumentStep) AllowUpload(allow bool) IdentityDocumentStep {
-	return IdentityDocumentStep{s.flagBool("allow_document_upload", allow)}
+func (s IdentityDocumentStep) AllowUpload(on bool) IdentityDocumentStep {
+	return IdentityDocumentStep{s.flagBool("allow_document_upload", on)}
 }
 
 // DisableCapture disables the scan, which leaves the upload. Default false.
-func (s IdentityDocumentStep) DisableCapture(disable bool) IdentityDocumentStep {
-	return IdentityDocumentStep{s.flagBool("disable_document_capture", disable)}
+func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
+	return IdentityDocumentStep{s.flagBool("disable_document_capture", on)}
 }
-
-// LivenessStep checks that the customer is present; see [Liveness].
-type LivenessStep struct{ Step }
 
 // Liveness checks with the camera that the customer is present and alive. Its key is "liveness".
 // (Developer guide 2025, Liveness check.)
-func Liveness() LivenessStep { return LivenessStep{constant(&livenessText)} }
+func Liveness() LivenessStep { return LivenessStep{stepLiveness} }
 
 // Active asks the customer to perform actions. Default false: the passive check, a video of about two
 // seconds.
-func (s LivenessStep) Active(active bool) LivenessStep {
-	return LivenessStep{s.flagBool("liveness", active)}
+func (s LivenessStep) Active(on bool) LivenessStep {
+	return LivenessStep{s.flagBool("liveness", on)}
 }
 
 // AllowUpload lets the customer upload a selfie instead of using the camera. The service ignores it for
 // the active check. Default false.
-func (s LivenessStep) AllowUpload(allow bool) LivenessStep {
-	return LivenessStep{s.flagBool("allow_face_upload", allow)}
+func (s LivenessStep) AllowUpload(on bool) LivenessStep {
+	return LivenessStep{s.flagBool("allow_face_upload", on)}
 }
-
-// ProofOfAddressStep takes a general document; see [ProofOfAddress].
-type ProofOfAddressStep struct{ Step }
 
 // ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted. Its
 // key is "select_general_document". (Developer guide 2025, Proof of Address; the type is general-document.)
 func ProofOfAddress(types ...GeneralDocumentType) ProofOfAddressStep {
-	s := ProofOfAddressStep{constant(&proofOfAddressText)}
-	if len(types) > 0 {
-		s = s.Types(types...)
+	if len(types) == 0 {
+		return ProofOfAddressStep{stepAddress}
 	}
-	return s
+	return ProofOfAddressStep{flagStrings(stepAddress, "general_document_types", types)}
 }
-
-// Types are the accepted documents. Default, and when empty, all.
-func (s ProofOfAddressStep) Types(types ...GeneralDocumentType) ProofOfAddressStep {
-	return ProofOfAddressStep{flagStrings(s.Step, "general_document_types", types)}
-}
-
-// SelfieWithIDStep shows face and document together; see [SelfieWithID].
-type SelfieWithIDStep struct{ Step }
 
 // SelfieWithID takes a picture of the customer with the document. Its key is "capture_face_document".
 // (Developer guide 2025, Selfie with ID; the type is face-document.)
-func SelfieWithID() SelfieWithIDStep { return SelfieWithIDStep{constant(&selfieWithIDText)} }
+func SelfieWithID() SelfieWithIDStep { return SelfieWithIDStep{stepSelfie} }
 
 // AllowUpload lets the customer upload the picture. Default false.
-func (s SelfieWithIDStep) AllowUpload(allow bool) SelfieWithIDStep {
-	return SelfieWithIDStep{s.flagBool("allow_face_doc_upload", allow)}
+func (s SelfieWithIDStep) AllowUpload(on bool) SelfieWithIDStep {
+	return SelfieWithIDStep{s.flagBool("allow_face_doc_upload", on)}
 }
 
 // Require requires the picture to be taken live. Default false.
-func (s SelfieWithIDStep) Require(require bool) SelfieWithIDStep {
-	return SelfieWithIDStep{s.flagBool("require_face_document", require)}
+func (s SelfieWithIDStep) Require(on bool) SelfieWithIDStep {
+	return SelfieWithIDStep{s.flagBool("require_face_document", on)}
 }
-
-// VideoCallStep is a call with an operator; see [VideoCall].
-type VideoCallStep struct{ Step }
 
 // VideoCall connects the customer with an operator. Its key is "video-call". (Developer guide 2025, Video
 // call.)
-func VideoCall() VideoCallStep { return VideoCallStep{constant(&videoCallText)} }
+func VideoCall() VideoCallStep { return VideoCallStep{stepCall} }
 
 // Steps are the steps of the call, of all types but language and operator questionnaire. They replace the
 // steps that the call has. Default none.
 func (s VideoCallStep) Steps(steps ...AnyStep) VideoCallStep {
-	var buf [512]byte
-	return VideoCallStep{Step{s.set("steps", Steps(steps).appendText(buf[:0]))}}
+	return VideoCallStep{s.Set("steps", Steps(steps))}
 }
 
 // NestedSteps are the steps of the call.
@@ -256,69 +244,60 @@ func (s VideoCallStep) NestedSteps() (steps Steps) {
 }
 
 // ResetSteps discards the customer's data when they join the call again. Default false.
-func (s VideoCallStep) ResetSteps(reset bool) VideoCallStep {
-	return VideoCallStep{Step{s.setBool("resetSteps", reset)}}
+func (s VideoCallStep) ResetSteps(on bool) VideoCallStep {
+	return VideoCallStep{Step{s.setBool("resetSteps", on)}}
 }
 
 // HideCameraOption hides the button that turns the camera off. Default false.
-func (s VideoCallStep) HideCameraOption(hide bool) VideoCallStep {
-	return VideoCallStep{Step{s.setBool("hideCameraOption", hide)}}
+func (s VideoCallStep) HideCameraOption(on bool) VideoCallStep {
+	return VideoCallStep{Step{s.setBool("hideCameraOption", on)}}
 }
 
 // NameRequired asks customers for their name before they join. Default false.
-func (s VideoCallStep) NameRequired(require bool) VideoCallStep {
-	return VideoCallStep{Step{s.setBool("nameRequired", require)}}
+func (s VideoCallStep) NameRequired(on bool) VideoCallStep {
+	return VideoCallStep{Step{s.setBool("nameRequired", on)}}
 }
 
 // MultipleParticipants lets several customers join the call. It is a parameter of the step, not a flag.
 // Default false.
-func (s VideoCallStep) MultipleParticipants(allow bool) VideoCallStep {
-	return VideoCallStep{Step{s.setBool("multiple_participants", allow)}}
+func (s VideoCallStep) MultipleParticipants(on bool) VideoCallStep {
+	return VideoCallStep{Step{s.setBool("multiple_participants", on)}}
 }
-
-// PhoneNumberStep asks for a phone number; see [PhoneNumber].
-type PhoneNumberStep struct{ Step }
 
 // PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Developer guide 2025, Phone
 // number.)
-func PhoneNumber() PhoneNumberStep { return PhoneNumberStep{constant(&phoneNumberText)} }
+func PhoneNumber() PhoneNumberStep { return PhoneNumberStep{stepPhone} }
 
 // Verify sends a code to the number and asks for it. Default false.
-func (s PhoneNumberStep) Verify(verify bool) PhoneNumberStep {
-	return PhoneNumberStep{s.flagBool("require_phone_number_check", verify)}
+func (s PhoneNumberStep) Verify(on bool) PhoneNumberStep {
+	return PhoneNumberStep{s.flagBool("require_phone_number_check", on)}
 }
 
 // Collect asks for the number without verifying it. Default false.
-func (s PhoneNumberStep) Collect(collect bool) PhoneNumberStep {
-	return PhoneNumberStep{s.flagBool("require_phone_number", collect)}
+func (s PhoneNumberStep) Collect(on bool) PhoneNumberStep {
+	return PhoneNumberStep{s.flagBool("require_phone_number", on)}
 }
 
-// EmailStep asks for an email address; see [Email].
-type EmailStep struct{ Step }
-
 // Email asks for the customer's email address. Its key is "require_email". (Developer guide 2025, Email.)
-func Email() EmailStep { return EmailStep{constant(&emailText)} }
+func Email() EmailStep { return EmailStep{stepEmail} }
 
 // Verify sends a code to the address and asks for it. Default false.
-func (s EmailStep) Verify(verify bool) EmailStep {
-	return EmailStep{s.flagBool("require_email_check", verify)}
+func (s EmailStep) Verify(on bool) EmailStep {
+	return EmailStep{s.flagBool("require_email_check", on)}
 }
 
 // Collect asks for the address without verifying it. Default false.
-func (s EmailStep) Collect(collect bool) EmailStep {
-	return EmailStep{s.flagBool("require_email", collect)}
+func (s EmailStep) Collect(on bool) EmailStep {
+	return EmailStep{s.flagBool("require_email", on)}
 }
-
-// GeolocationStep asks for the location; see [Geolocation].
-type GeolocationStep struct{ Step }
 
 // Geolocation asks the browser for the customer's location. Its key is "require_geolocation". (Developer
 // guide 2025, Geolocation.)
-func Geolocation() GeolocationStep { return GeolocationStep{constant(&geolocationText)} }
+func Geolocation() GeolocationStep { return GeolocationStep{stepGeolocation} }
 
 // Require stops the customer until the location is given. Default true, unlike other flags.
-func (s GeolocationStep) Require(require bool) GeolocationStep {
-	return GeolocationStep{s.flagBool("require_geolocation", require)}
+func (s GeolocationStep) Require(on bool) GeolocationStep {
+	return GeolocationStep{s.flagBool("require_geolocation", on)}
 }
 
 // MarshalJSON returns what is sent, personal data included.
@@ -344,61 +323,10 @@ func (s *Steps) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Format writes the types and keys of the steps under every verb, and nothing else.
-func (s Steps) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.describe()) }
-
-// LogValue is the types and keys of the steps, and nothing else.
-func (s Steps) LogValue() slog.Value { return slog.StringValue(s.describe()) }
-
-func (s Steps) describe() string {
-	list := make([]string, len(s))
-	for i, step := range s {
-		if list[i] = "nil"; jsonText(step) != wire.Nil {
-			list[i] = describe(jsonText(step))
-		}
-	}
-	return "[" + strings.Join(list, ", ") + "]"
-}
+// LogValue returns the types and keys of the steps, and nothing else.
+func (s Steps) LogValue() slog.Value { return slog.StringValue(fmt.Sprint([]AnyStep(s))) }
 
 func (s Steps) text() string {
 	var buf [1024]byte
-	return string(s.appendText(buf[:0]))
-}
-
-func (s Steps) appendText(dst []byte) []byte { return appendList(dst, "", s) }
-
-// validate adds a problem for everything that Identomat's API documentation rules out.
-func (s Steps) validate(p *problems, at fieldPath) {
-	keys := make(map[string]bool, len(s))
-	for i, step := range s {
-		p.checkStep(at.item(i), jsonText(step), keys, false)
-	}
-}
-
-// checkStep adds the problems of one step. It adds the step's key to the keys of the session so far.
-func (p *problems) checkStep(at fieldPath, value string, keys map[string]bool, inCall bool) {
-	step, ok := p.requireObject(at, value)
-	if !ok {
-		return
-	}
-	typ, key := getString(step, "type"), getString(step, "key")
-	p.require(typ != "", at.member("type"), "must not be empty")
-	p.require(!inCall || typ != "language", at.member("type"), "must not be a language step inside a video call")
-	p.require(!inCall || typ != "operator-questionnaire", at.member("type"),
-		"must not be an operator questionnaire inside a video call")
-	p.require(key != "", at.member("key"), "must not be empty")
-	p.require(key == "" || !keys[key], at.member("key"), "must be unique in the session")
-	keys[key] = true
-	switch typ {
-	case "identity-document":
-		p.checkCountries(at.member("flags"), get(step, "flags"))
-	case "video-call":
-		for at, nested := range at.member("steps").items(get(step, "steps")) {
-			p.checkStep(at, nested, keys, true)
-		}
-	case "beneficiaries":
-		p.checkBeneficiaries(at, step)
-	case "user-questionnaire", "operator-questionnaire":
-		p.checkQuestions(at.member("questions"), get(step, "questions"))
-	}
+	return string(appendList(buf[:0], "", s))
 }

@@ -2,12 +2,9 @@ package identomat
 
 import (
 	"fmt"
-	"iter"
-	"strconv"
 	"strings"
 
 	"github.com/identomat-go/identomat/internal/operation"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // Problem is one thing that is wrong with a request. It contains no value of the request, so
@@ -55,21 +52,6 @@ func (p *problems) add(path, message string) {
 	*p = append(*p, Problem{Path: path, Message: message})
 }
 
-// require adds a problem unless a rule is met.
-func (p *problems) require(ok bool, at fieldPath, message string) {
-	if !ok {
-		p.add(string(at), message)
-	}
-}
-
-// requireObject returns a value as an object, and adds a problem if it is none, unless
-// the encoder reports the value.
-func (p *problems) requireObject(at fieldPath, value string) (string, bool) {
-	object, ok := asObject(value)
-	p.require(ok || value == wire.Unencodable || value == wire.Nil, at, "must be an object")
-	return object, ok
-}
-
 // err returns the problems as an error, or nil if there are none.
 func (p problems) err(op *operation.Operation) error {
 	if len(p) == 0 {
@@ -82,36 +64,5 @@ func (p problems) err(op *operation.Operation) error {
 func (p *problems) requireText(path, text string) {
 	if strings.TrimSpace(text) == "" {
 		p.add(path, "is empty")
-	}
-}
-
-// fieldPath is the path of a value in a request, such as steps[2].questions[0].options. All paths
-// of a walk share one buffer, so a path is valid until the next one is made from the same
-// parent, and checking a valid request allocates nothing for paths.
-type fieldPath []byte
-
-func newPath(name string) fieldPath { return append(make(fieldPath, 0, 128), name...) }
-
-func (at fieldPath) member(name string) fieldPath {
-	if len(at) > 0 {
-		at = append(at, '.')
-	}
-	return append(at, name...)
-}
-
-func (at fieldPath) item(i int) fieldPath {
-	return append(strconv.AppendInt(append(at, '['), int64(i), 10), ']')
-}
-
-// items yields the elements of a JSON array with their paths.
-func (at fieldPath) items(array string) iter.Seq2[fieldPath, string] {
-	return func(yield func(fieldPath, string) bool) {
-		i := 0
-		for element := range wire.Elements(array) {
-			if !yield(at.item(i), element) {
-				return
-			}
-			i++
-		}
 	}
 }

@@ -1,10 +1,8 @@
 package wire
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // A builder of requests keeps its object as JSON text. A text never changes: Set returns
@@ -81,10 +79,9 @@ func Normalize(object string) string {
 	}
 	dst := append(make([]byte, 0, len(object)), '{')
 	for quoted := range Members(object) {
-		name := Unquote(quoted)
-		if value, found := last[name]; found {
+		if value, first := last[Unquote(quoted)]; first {
 			dst = appendMember(dst, quoted, value)
-			delete(last, name)
+			delete(last, Unquote(quoted))
 		}
 	}
 	return string(append(dst, '}'))
@@ -100,62 +97,4 @@ func appendComma(dst []byte) []byte {
 		return dst
 	}
 	return append(dst, ',')
-}
-
-// AppendString appends s as a JSON string. Georgian or Arabic text is not escaped, and
-// neither is HTML.
-func AppendString(dst []byte, s string) []byte {
-	if isPlain(s) {
-		dst = append(dst, '"')
-		dst = append(dst, s...)
-		return append(dst, '"')
-	}
-	quoted, err := json.Marshal(s)
-	if err != nil { // a string always has a JSON form
-		return append(dst, `""`...)
-	}
-	return append(dst, quoted...)
-}
-
-// isPlain reports whether s needs no escape in JSON.
-func isPlain(s string) bool {
-	ascii := true
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c < ' ' || c == '"' || c == '\\':
-			return false
-		case c >= utf8.RuneSelf:
-			ascii = false
-		}
-	}
-	return ascii || utf8.ValidString(s)
-}
-
-// AppendStrings appends the list as a JSON array.
-func AppendStrings[S ~string](dst []byte, list []S) []byte {
-	dst = append(dst, '[')
-	for i, s := range list {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = AppendString(dst, string(s))
-	}
-	return append(dst, ']')
-}
-
-// Value returns any value as JSON text, [Unencodable] if it has none.
-func Value(v any) string {
-	switch v := v.(type) {
-	case string:
-		return string(AppendString(nil, v))
-	case bool:
-		return strconv.FormatBool(v)
-	case int:
-		return strconv.Itoa(v)
-	}
-	data, err := json.Marshal(v)
-	if err != nil {
-		return Unencodable
-	}
-	return string(data)
 }
