@@ -565,39 +565,39 @@ func TestDecodeIsSafeForConcurrentUse(t *testing.T) {
 // anything has a field of every kind that Decode supports. The names of its fields are in lower
 // case.
 type anything struct {
-	Text    string            `json:"text"`
-	Bool    bool              `json:"bool"`
-	Int     int               `json:"int"`
-	Int64   int64             `json:"int64"`
-	Float   float64           `json:"float"`
-	PText   *string           `json:"ptext"`
-	PBool   *bool             `json:"pbool"`
-	PInt    *int              `json:"pint"`
-	PFloat  *float64          `json:"pfloat"`
-	Texts   []string          `json:"texts"`
-	Ints    []int             `json:"ints"`
-	Bools   []bool            `json:"bools"`
-	Floats  []float64         `json:"floats"`
-	Lists   [][]string        `json:"lists"`
-	Inner   inner             `json:"inner"`
-	PInner  *inner            `json:"pinner"`
-	Inners  []inner           `json:"inners"`
-	PInners []*inner          `json:"pinners"`
-	Record  record            `json:"record"`
-	Records []record          `json:"records"`
-	Map     map[string]any    `json:"map"`
-	Texts2  map[string]string `json:"texts2"`
-	Any     any               `json:"any"`
-	Anys    []any             `json:"anys"`
-	Raw     json.RawMessage   `json:"raw"`
-	Upper   upper             `json:"upper"`
-	PUpper  *upper            `json:"pupper"`
-	Uppers  []upper           `json:"uppers"`
-	Uint    uint8             `json:"uint"`
-	Alias   string            `json:"alias" wire:"alias=other"`
+	Text     string            `json:"text"`
+	Bool     bool              `json:"bool"`
+	Int      int               `json:"int"`
+	Int64    int64             `json:"int64"`
+	Float    float64           `json:"float"`
+	PText    *string           `json:"ptext"`
+	PBool    *bool             `json:"pbool"`
+	PInt     *int              `json:"pint"`
+	PFloat   *float64          `json:"pfloat"`
+	Texts    []string          `json:"texts"`
+	Ints     []int             `json:"ints"`
+	Bools    []bool            `json:"bools"`
+	Floats   []float64         `json:"floats"`
+	Lists    [][]string        `json:"lists"`
+	Nested   nested            `json:"nested"`
+	PNested  *nested           `json:"pnested"`
+	Nesteds  []nested          `json:"nesteds"`
+	PNesteds []*nested         `json:"pnesteds"`
+	Record   record            `json:"record"`
+	Records  []record          `json:"records"`
+	Map      map[string]any    `json:"map"`
+	Texts2   map[string]string `json:"texts2"`
+	Any      any               `json:"any"`
+	Anys     []any             `json:"anys"`
+	Raw      json.RawMessage   `json:"raw"`
+	Upper    upper             `json:"upper"`
+	PUpper   *upper            `json:"pupper"`
+	Uppers   []upper           `json:"uppers"`
+	Uint     uint8             `json:"uint"`
+	Alias    string            `json:"alias" wire:"alias=other"`
 }
 
-type inner struct {
+type nested struct {
 	Name  string   `json:"name"`
 	Tags  []string `json:"tags"`
 	Count *int     `json:"count"`
@@ -620,12 +620,12 @@ func FuzzDecode(f *testing.F) {
 	for _, text := range []string{
 		`{"text":"a","bool":true,"int":1,"int64":2,"float":0.5,"ptext":null,"pbool":false,"pint":0,"pfloat":1e3}`,
 		`{"texts":["a",null],"ints":[1],"bools":[true],"floats":[0.1],"lists":[["a"],null]}`,
-		`{"inner":{"name":"n","tags":["t"],"count":1},"pinner":{},"inners":[{},null],"pinners":[null,{}],"record":{"id":"1"},"records":[{"id":"2","n":3}]}`,
+		`{"nested":{"name":"n","tags":["t"],"count":1},"pnested":{},"nesteds":[{},null],"pnesteds":[null,{}],"record":{"id":"1"},"records":[{"id":"2","n":3}]}`,
 		`{"map":{"a":[1]},"texts2":{"a":"b"},"any":{"x":null},"anys":[1,null,"x"],"raw":{"a" : 1},"upper":"x","pupper":null,"uppers":[1,null],"uint":7,"alias":"","other":"o"}`,
-		`{"text":17,"bool":"true","int":"5","float":"0.93","texts":{"0":"a"},"inner":[],"map":[],"records":[null],"pint":"x"}`,
+		`{"text":17,"bool":"true","int":"5","float":"0.93","texts":{"0":"a"},"nested":[],"map":[],"records":[null],"pint":"x"}`,
 		`{"int":9007199254740993.0,"int64":1e999,"text":"\ud83d\ude00\u0000","any":1e999}`,
-		`{"text":"a","text":null,"Text":"b","te\u0078t":"c","inner":{"name":"a"},"inner":{"tags":"b"}}`,
-		` [ {"text":"a"} ] `, `null`, `17`, `"x"`, `{"":{"":[]},"inners":{"7":{"name":[[]]},"3":1}}`,
+		`{"text":"a","text":null,"Text":"b","te\u0078t":"c","nested":{"name":"a"},"nested":{"tags":"b"}}`,
+		` [ {"text":"a"} ] `, `null`, `17`, `"x"`, `{"":{"":[]},"nesteds":{"7":{"name":[[]]},"3":1}}`,
 		"{\"text\":\"\xff\",\"\xff\":1}", `{"upper":"bad","uppers":["bad"],"records":{"0":{"id":1}},"record":null}`,
 		strings.Repeat(`{"any":[`, 20) + strings.Repeat(`]}`, 20),
 	} {
@@ -633,7 +633,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	codec := newCodec(After(func(*record, json.RawMessage) error { return nil }))
 	top := jsonNames(reflect.TypeFor[anything]())
-	names := slices.Concat(top, jsonNames(reflect.TypeFor[inner]()), jsonNames(reflect.TypeFor[record]()))
+	names := slices.Concat(top, jsonNames(reflect.TypeFor[nested]()), jsonNames(reflect.TypeFor[record]()))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if !json.Valid(data) {
 			return
