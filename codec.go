@@ -2,14 +2,13 @@ package identomat
 
 import (
 	"encoding/json"
-	"reflect"
 
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // codec decodes every response. It keeps the JSON of each record, and lets the record complete
 // and check itself.
-var codec = wire.NewCodec(reflect.TypeFor[recorder](), func(v any, raw json.RawMessage) error {
+var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.RawMessage) error {
 	v.(recorder).keep(raw)
 	if r, ok := v.(interface{ complete() error }); ok {
 		return r.complete()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -18,7 +17,7 @@ import (
 )
 
 // codec decodes sessions and webhooks, which check themselves and keep their JSON.
-var codec = wire.NewCodec(reflect.TypeFor[record](), func(v any, raw json.RawMessage) error { return v.(record).decoded(raw) })
+var codec = wire.NewCodec(wire.Implementing[record](), func(v any, raw json.RawMessage) error { return v.(record).decoded(raw) })
 
 type record interface {
 	decoded(raw json.RawMessage) error

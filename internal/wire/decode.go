@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,20 +32,21 @@ import (
 //
 // Names match exactly. Of several members with the same name the last wins.
 type Codec struct {
-	record reflect.Type
-	after  func(record any, raw json.RawMessage) error
-	types  cache[decodeFunc]
+	isRecord func(reflect.Type) bool
+	after    func(record any, raw json.RawMessage) error
+	types    cache[decodeFunc]
 }
 
-// NewCodec returns a codec. A struct is a record if a pointer to it implements the interface
-// record. After is called with a pointer to each decoded record and with its JSON. An error
-// refuses the whole response.
-func NewCodec(record reflect.Type, after func(record any, raw json.RawMessage) error) *Codec {
-	return &Codec{record: record, after: after}
+// NewCodec returns a codec. After is called with a pointer to each decoded value of a struct type
+// that isRecord accepts, and with its JSON. An error refuses the whole response.
+func NewCodec(isRecord func(reflect.Type) bool, after func(record any, raw json.RawMessage) error) *Codec {
+	return &Codec{isRecord: isRecord, after: after}
 }
 
-func (c *Codec) isRecord(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(c.record)
+// Implementing returns a function that accepts the types to which a pointer implements the
+// interface I.
+func Implementing[I any]() func(reflect.Type) bool {
+	return func(t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[I]()) }
 }
 
 // errMisfit leaves out what did not fit: it may be personal data.
@@ -228,16 +230,20 @@ func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
 		return end, true
 	}
 	number := d.number(i, end)
-	if n, err := strconv.ParseInt(string(number), 10, 64); err == nil {
-		v.SetInt(n)
-		return end, true
+	n, err := strconv.ParseInt(string(number), 10, 64)
+	if err != nil {
+		// A float64 holds every integer below 1<<53, and rounds the first that it does not
+		// hold to 1<<53.
+		f, err := strconv.ParseFloat(string(number), 64)
+		if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
+			return end, false
+		}
+		n = int64(f)
 	}
-	// A float64 holds integers up to 1<<53 exactly.
-	f, err := strconv.ParseFloat(string(number), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	if v.OverflowInt(n) { // on a machine of 32 bits
 		return end, false
 	}
-	v.SetInt(int64(f))
+	v.SetInt(n)
 	return end, true
 }
 
@@ -403,9 +409,10 @@ func (d *decoding) refuse() {
 	}
 }
 
-// keep collects the value from i to end, which no field holds.
+// keep collects the value from i to end, which no field holds. After an error, end may lie
+// within the value.
 func (d *decoding) keep(i, end int) {
-	if d.extra != nil {
+	if d.extra != nil && d.err == nil {
 		d.extra[strings.TrimPrefix(string(d.path), ".")] = d.data[i:end:end]
 	}
 }
@@ -489,7 +496,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 			return i, false
 		}
 	}
-	for _, alias := range pending {
+	for _, alias := range slices.Backward(pending) { // the last wins
 		if to := v.FieldByIndex(alias.field.index); to.IsZero() || to.Kind() == reflect.Slice && to.Len() == 0 {
 			p.member(d, v, alias.field, alias.quoted, alias.at)
 		}
@@ -535,6 +542,7 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 		d.keep(i, end)
 	} else {
 		to, fits := v.FieldByIndex(field.index), false
+		to.SetZero() // nothing of an earlier member with the same name remains
 		if end, fits = field.decode(d, to, i); !fits {
 			to.SetZero()
 			if field.strict || field.required {
@@ -547,12 +555,17 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 	return end
 }
 
-// has reports whether an object has a value for the field other than null.
+// has reports whether an object has a value for the field other than null. Of several with the
+// same name the last counts.
 func (p *structPlan) has(object []byte, field *fieldPlan) bool {
+	own, alias := false, false
 	for m := Members(object); m.Next(); {
-		if p.named(m.Name) == field && m.Value[0] != 'n' {
-			return true
+		switch named := p.named(m.Name); {
+		case named == field:
+			own = m.Value[0] != 'n'
+		case named != nil && named.alias == field:
+			alias = m.Value[0] != 'n'
 		}
 	}
-	return false
+	return own || alias
 }
