@@ -3,27 +3,16 @@ package identomat_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"testing"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/identomattest"
 )
-
-// capture keeps the body of a request.
-func capture(to *string, answer string) httpmock.Responder {
-	return func(req *http.Request) (*http.Response, error) {
-		data, err := io.ReadAll(req.Body)
-		*to = string(data)
-		return httpmock.NewStringResponse(200, answer), err
-	}
-}
 
 func TestActivitiesOnTheWire(t *testing.T) {
 	client, mock := mocked(t)

@@ -1,11 +1,9 @@
 package identomat_test
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -28,62 +26,9 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-const (
-	jpeg = "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
-	png  = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-	pdf  = "%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
-)
-
-// picture is something like a JPEG image of n bytes.
-func picture(n int) string {
-	var out strings.Builder
-	out.WriteString(jpeg)
-	for i := 0; out.Len() < n; i++ {
-		fmt.Fprintf(&out, "%d;", i*i)
-	}
-	return out.String()[:n]
-}
-
-// archived is a tar archive of name, content pairs.
-func archived(t testing.TB, files ...string) string {
-	t.Helper()
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for i := 0; i < len(files); i += 2 {
-		require.NoError(t, w.WriteHeader(&tar.Header{Name: files[i], Mode: 0o644, Size: int64(len(files[i+1]))}))
-		_, err := io.WriteString(w, files[i+1])
-		require.NoError(t, err)
-	}
-	require.NoError(t, w.Close())
-	return out.String()
-}
-
-func encoded(data string) string { return base64.StdEncoding.EncodeToString([]byte(data)) }
-
-// dataURIs is a reply with archives, or whatever the data is, in one list.
-func dataURIs(data ...string) string {
-	uris := make([]string, len(data))
-	for i, d := range data {
-		uris[i] = `"data:application\/x-tar;base64,` + strings.ReplaceAll(encoded(d), "/", `\/`) + `"`
-	}
-	return `{"result":[[` + strings.Join(uris, ",") + `]]}`
-}
-
 type mediaCall struct {
 	name string
 	call func(context.Context, *identomat.Client) (*identomat.Media, error)
-}
-
-// first is the first item of a walk that may go on.
-func first(items iter.Seq2[*identomat.Media, error]) (*identomat.Media, error) {
-	for item, err := range items {
-		if err != nil {
-			return nil, err
-		}
-		_, err := item.Bytes()
-		return item, err
-	}
-	return nil, nil
 }
 
 // binaries are the calls that are answered with bytes.
@@ -127,40 +72,6 @@ var inJSON = []mediaCall{
 	{"shots", func(ctx context.Context, c *identomat.Client) (*identomat.Media, error) {
 		return first(c.VideoCalls.Shots(ctx, token))
 	}},
-}
-
-func face(ctx context.Context, c *identomat.Client) (*identomat.Media, error) {
-	return c.Media.Face(ctx, token)
-}
-
-func facePhoto(ctx context.Context, c *identomat.Client) (*identomat.Media, error) {
-	return c.Media.DocumentFacePhoto(ctx, token)
-}
-
-// replying is a client whose every call is answered with a body.
-func replying(t *testing.T, status int, body string, chunked bool, header ...string) *identomat.Client {
-	t.Helper()
-	return stubbed(t, func(*http.Request) (*http.Response, error) {
-		resp := reply(status, body, header...)
-		if chunked {
-			resp.ContentLength = -1
-			resp.Body = io.NopCloser(iotest.HalfReader(strings.NewReader(body)))
-		}
-		return resp, nil
-	}, quick)
-}
-
-// filesIn are the names below a folder.
-func filesIn(t *testing.T, dir string) (names []string) {
-	t.Helper()
-	require.NoError(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-		if path != dir {
-			name, _ := filepath.Rel(dir, path)
-			names = append(names, name)
-		}
-		return err
-	}))
-	return names
 }
 
 func TestTheRequestsForMedia(t *testing.T) {
@@ -577,8 +488,6 @@ func TestMediaIsReadInEveryWay(t *testing.T) {
 
 // shortWriter is a disk with so many bytes left.
 type shortWriter int
-
-var errFull = errors.New("disk full")
 
 func (w *shortWriter) Write(p []byte) (int, error) {
 	n := min(len(p), int(*w))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,47 +17,6 @@ import (
 
 	"github.com/identomat-go/identomat"
 )
-
-const (
-	companyKey = "company-key-0123456789-unprintable"
-	secretKey  = "secret-key-0123456789-unprintable"
-	token      = identomat.Token("47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc")
-
-	beginURL  = "https://widget.identomat.com/external-api/begin/"
-	resultURL = "https://widget.identomat.com/external-api/result/"
-	deleteURL = "https://widget.identomat.com/external-api/delete/"
-)
-
-// mocked returns a client whose requests are answered by responders alone, and which
-// sends every request once.
-func mocked(t *testing.T, opts ...identomat.Option) (*identomat.Client, *httpmock.MockTransport) {
-	t.Helper()
-	mock := httpmock.NewMockTransport()
-	opts = append([]identomat.Option{
-		identomat.WithHTTPClient(&http.Client{Transport: mock}),
-		identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}),
-	}, opts...)
-	client, err := identomat.NewClient(companyKey, opts...)
-	require.NoError(t, err)
-	return client, mock
-}
-
-// answers makes the endpoint at url answer with a status and a literal body.
-func answers(mock *httpmock.MockTransport, url string, status int, contentType, body string) {
-	mock.RegisterResponder(http.MethodPost, url, func(req *http.Request) (*http.Response, error) {
-		resp := httpmock.NewStringResponse(status, body)
-		resp.Header.Set("Content-Type", contentType)
-		resp.Request = req
-		return resp, nil
-	})
-}
-
-func sample(t testing.TB, name string) string {
-	t.Helper()
-	data, err := os.ReadFile("testdata/samples/" + name)
-	require.NoError(t, err)
-	return string(data)
-}
 
 func TestBeginSendsOneJSONObjectAndReturnsTheWidget(t *testing.T) {
 	client, mock := mocked(t)

@@ -12,7 +12,6 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
 	"github.com/identomat-go/identomat/internal/response"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // Outcome says how a session ended, or that it has not ended. Only [OutcomeApproved] is an
@@ -39,7 +38,7 @@ const (
 // It is personal data: fmt and slog show a mask, and encoders refuse it. To store a result,
 // store [Result.Raw], which [json.Unmarshal] decodes into a Result again.
 type Result struct {
-	private
+	record
 
 	// Outcome is never empty.
 	Outcome Outcome `json:"result" wire:"required"`
@@ -81,8 +80,6 @@ type Result struct {
 	// TrustedDatabaseRecord and Suggested are objects whose fields are not documented.
 	TrustedDatabaseRecord json.RawMessage `json:"trustedDatabaseRecord"`
 	Suggested             json.RawMessage `json:"suggested"`
-
-	raw json.RawMessage
 }
 
 // Approved reports whether the person was accepted: whether the outcome is exactly approved. It
@@ -128,11 +125,10 @@ func (r *Result) UnmarshalJSON(data []byte) error {
 	if _, refusal := response.Classify(operation.SessionResult, http.StatusOK, data); refusal != nil {
 		return errors.New("identomat: not a result")
 	}
-	return wire.Unmarshal(codec, data, r)
+	return codec.Unmarshal(data, r)
 }
 
-func (r *Result) decoded(raw json.RawMessage) error {
-	r.raw = raw
+func (r *Result) complete() error {
 	switch known := Outcome(strings.ToLower(string(r.Outcome))); known {
 	case OutcomeApproved, OutcomeRejected, OutcomeManualCheck, OutcomeInProgress:
 		r.Outcome = known

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -97,52 +96,6 @@ func TestNoFieldOfTheSamplesIsDropped(t *testing.T) {
 			assert.NotEqual(t, original, typed(decode(t, string(changed))), "%s: %s is dropped", name, path)
 		})
 		assert.Greater(t, leaves, 90)
-	}
-}
-
-// other is another value of the same JSON type; null becomes a string.
-func other(v any) any {
-	switch v := v.(type) {
-	case string:
-		return v + "1"
-	case float64:
-		return v + 1
-	case bool:
-		return !v
-	case []any:
-		return []any{"x"}
-	case map[string]any:
-		return map[string]any{"x": "y"}
-	}
-	return "x"
-}
-
-// eachLeaf visits every value without children.
-func eachLeaf(v any, path string, visit func(path string, set func(any), old any)) {
-	each := func(path string, child any, set func(any)) {
-		switch c := child.(type) {
-		case map[string]any:
-			if len(c) > 0 {
-				eachLeaf(c, path, visit)
-				return
-			}
-		case []any:
-			if len(c) > 0 {
-				eachLeaf(c, path, visit)
-				return
-			}
-		}
-		visit(path, set, child)
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			each(path+"."+name, v[name], func(n any) { v[name] = n })
-		}
-	case []any:
-		for i := range v {
-			each(fmt.Sprintf("%s[%d]", path, i), v[i], func(n any) { v[i] = n })
-		}
 	}
 }
 

@@ -11,39 +11,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/identomattest"
 )
-
-const apiURL = "https://external-api.identomat.com/"
-
-// expects makes an endpoint answer with a literal body to exactly one literal request.
-func expects(t *testing.T, mock *httpmock.MockTransport, op, request, answer string) {
-	t.Helper()
-	mock.RegisterResponder(http.MethodPost, apiURL+op, func(req *http.Request) (*http.Response, error) {
-		body, err := io.ReadAll(req.Body)
-		require.NoError(t, err)
-		assert.JSONEq(t, request, string(body))
-		assert.Equal(t, "application/json", req.Header.Get("Content-Type"))
-		assert.Empty(t, req.URL.RawQuery)
-		return httpmock.NewStringResponse(200, answer), nil
-	})
-}
-
-// body is a literal request with the company key.
-func body(members string) string {
-	return strings.TrimSuffix(`{"companyKey":"`+companyKey+`",`+members, ",") + "}"
-}
 
 // serviceCalls is one call of every endpoint, with values that nothing may show.
 var serviceCalls = map[string]func(context.Context, *identomat.Client) error{
@@ -257,85 +235,6 @@ func TestNoErrorOfAServiceShowsWhatWasSent(t *testing.T) {
 			assert.NotErrorAs(t, err, &dump)
 		}
 	}
-}
-
-// visible is everything that the exported fields of v hold.
-func visible(v any) string {
-	var out strings.Builder
-	var walk func(v reflect.Value)
-	walk = func(v reflect.Value) {
-		switch held := v.Interface().(type) {
-		case json.RawMessage:
-			out.Write(held)
-			return
-		case identomat.Steps:
-			data, err := json.Marshal(held)
-			fmt.Fprintf(&out, "%s %v;", data, err)
-			return
-		}
-		switch v.Kind() {
-		case reflect.Pointer, reflect.Interface:
-			if v.IsNil() {
-				out.WriteString("nil;")
-				return
-			}
-			walk(v.Elem())
-		case reflect.Struct:
-			for i := range v.NumField() {
-				if f := v.Type().Field(i); f.IsExported() {
-					fmt.Fprintf(&out, "%s=", f.Name)
-					walk(v.Field(i))
-				}
-			}
-		case reflect.Slice:
-			fmt.Fprintf(&out, "%d:", v.Len())
-			for i := range v.Len() {
-				walk(v.Index(i))
-			}
-		default:
-			fmt.Fprintf(&out, "%v;", v.Interface())
-		}
-	}
-	walk(reflect.ValueOf(v))
-	return out.String()
-}
-
-// assertNothingIsDropped changes every value below result in a sample, one at a time, and
-// demands that what call returns changes with it.
-func assertNothingIsDropped[T any](t *testing.T, op, name string, leaves int, call func(context.Context, *identomat.Client) (T, error)) {
-	t.Helper()
-	answer := func(text string) string {
-		client, mock := mocked(t)
-		answers(mock, apiURL+op, 200, "application/json", text)
-		got, err := call(t.Context(), client)
-		require.NoError(t, err, text)
-		return visible(got)
-	}
-	text := sample(t, name)
-	original := answer(text)
-	var document any
-	require.NoError(t, json.Unmarshal([]byte(text), &document))
-	found := 0
-	eachLeaf(document, "$", func(path string, set func(any), old any) {
-		found++
-		set(other(old))
-		changed, err := json.Marshal(document)
-		require.NoError(t, err)
-		set(old)
-		assert.NotEqual(t, original, answer(string(changed)), "%s: %s is dropped", name, path)
-	})
-	assert.Equal(t, leaves, found)
-}
-
-func collect[T any](seq iter.Seq2[T, error]) (list []T, errs []error) {
-	for item, err := range seq {
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		list = append(list, item)
-	}
-	return list, errs
 }
 
 func TestASearchSendsItsQueryAndAPage(t *testing.T) {
@@ -714,20 +613,6 @@ func TestAScreeningThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{Extra: map[string]any{"fullName": "other", "f": func() {}}}, 0, 0)
 	assertProblems(t, err, "search-screening-person", "Extra.f", "Extra.fullName")
-}
-
-// assertProblems demands a validation error with problems of exactly these paths.
-func assertProblems(t *testing.T, err error, op string, paths ...string) {
-	t.Helper()
-	var invalid *identomat.ValidationError
-	require.ErrorAs(t, err, &invalid)
-	assert.Equal(t, op, invalid.Operation)
-	var got []string
-	for _, p := range invalid.Problems {
-		got = append(got, p.Path)
-	}
-	assert.Equal(t, paths, got)
-	assertSecret(t, err.Error(), op)
 }
 
 func TestScreeningAgainstTheFake(t *testing.T) {

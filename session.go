@@ -122,8 +122,7 @@ func (r *BeginRequest) flags() string {
 // [MaybeProcessed] is true for an error, a session may exist whose token is lost. ClientUserID
 // links it to your customer; how to find it by that in the dashboard is not documented.
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey], [ErrWrongParameters],
-// [ErrRateLimited], [ErrUnexpectedResponse]. An error code is never taken for a token.
+// Errors: [ErrWrongParameters]. An error code is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
 	params := beginParams{BeginRequest: req}
 	if flags := req.flags(); flags != "{}" {
@@ -154,8 +153,7 @@ func (s sessionParams) validate(op *operation.Operation, p *problems) {
 // Result returns the current result of a session with POST result/, also while the session is
 // in progress. (API reference, Session results.) Use [Result.Approved] to let a customer in.
 //
-// Errors: [ValidationError] for an empty token; [ErrSessionNotFound], [ErrInvalidKey],
-// [ErrUnexpectedResponse].
+// Errors: [ErrSessionNotFound].
 func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, error) {
 	return do[*Result](ctx, s.client, operation.SessionResult, ofSession(token))
 }
@@ -166,8 +164,7 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 // The call is retried after a lost response. If the lost attempt erased the session, the retry
 // finds none: the error is [ErrSessionNotFound], and its MaybeProcessed is true.
 //
-// Errors: [ValidationError] for an empty token; [ErrSessionNotFound], [ErrSessionInvalid],
-// [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrSessionNotFound], [ErrSessionInvalid].
 func (s *SessionsService) Delete(ctx context.Context, token Token) error {
 	return exec(ctx, s.client, operation.SessionDelete, ofSession(token))
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"reflect"
 	"strconv"
@@ -29,29 +28,20 @@ import (
 //
 // Names match exactly. Of several members with the same name the last wins.
 type Codec struct {
-	after map[reflect.Type]func(v any, raw json.RawMessage) error
-	types sync.Map // of reflect.Type to decodeFunc
+	record reflect.Type
+	after  func(record any, raw json.RawMessage) error
+	types  sync.Map // of reflect.Type to decodeFunc
 }
 
-// A Hook is called with each decoded value of one struct type. See [After].
-type Hook struct {
-	of  reflect.Type
-	run func(v any, raw json.RawMessage) error
+// NewCodec returns a codec. A struct is a record if a pointer to it implements the interface
+// record. After is called with a pointer to each decoded record and with its JSON. An error
+// refuses the whole response.
+func NewCodec(record reflect.Type, after func(record any, raw json.RawMessage) error) *Codec {
+	return &Codec{record: record, after: after}
 }
 
-// After returns a hook that completes or checks a value of type T, and may keep the JSON that
-// the value was decoded from. An error refuses the whole response.
-func After[T any](hook func(v *T, raw json.RawMessage) error) Hook {
-	return Hook{of: reflect.TypeFor[T](), run: func(v any, raw json.RawMessage) error { return hook(v.(*T), raw) }}
-}
-
-// NewCodec returns a codec with these hooks.
-func NewCodec(hooks ...Hook) *Codec {
-	c := &Codec{after: map[reflect.Type]func(any, json.RawMessage) error{}}
-	for _, h := range hooks {
-		c.after[h.of] = h.run
-	}
-	return c
+func (c *Codec) isRecord(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(c.record)
 }
 
 // errMisfit leaves out what did not fit: it may be personal data.
@@ -69,14 +59,14 @@ func (c *Codec) Decode(data []byte, v any) error {
 	return d.err
 }
 
-// Unmarshal is Decode for methods named UnmarshalJSON: it replaces *v, and keeps a copy of the
-// data.
-func Unmarshal[T any](c *Codec, data []byte, v *T) error {
-	var fresh T
-	if err := c.Decode([]byte(string(data)), &fresh); err != nil {
-		return fmt.Errorf("identomat: %w", err)
+// Unmarshal is Decode for methods named UnmarshalJSON: it replaces what v points to, and keeps
+// a copy of the data.
+func (c *Codec) Unmarshal(data []byte, v any) error {
+	fresh := reflect.New(reflect.TypeOf(v).Elem())
+	if err := c.Decode(bytes.Clone(data), fresh.Interface()); err != nil {
+		return err
 	}
-	*v = fresh
+	reflect.ValueOf(v).Elem().Set(fresh.Elem())
 	return nil
 }
 
@@ -119,11 +109,10 @@ var (
 )
 
 func (c *Codec) newDecoder(t reflect.Type) decodeFunc {
-	_, hooked := c.after[t]
 	switch {
 	case t == rawType:
 		return decodeRaw
-	case !hooked && reflect.PointerTo(t).Implements(unmarshaler):
+	case !c.isRecord(t) && reflect.PointerTo(t).Implements(unmarshaler):
 		return decodeUnmarshaler
 	}
 	switch t.Kind() {
@@ -265,7 +254,7 @@ func (c *Codec) pointerDecoder(t reflect.Type) decodeFunc {
 
 func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 	list := listDecoder{elem: c.decoder(t.Elem())}
-	_, list.records = c.after[t.Elem()]
+	list.records = c.isRecord(t.Elem())
 	list.texts = t.Elem().Kind() == reflect.String && !reflect.PointerTo(t.Elem()).Implements(unmarshaler)
 	return func(d *decoding, v reflect.Value, i int) (int, bool) {
 		end := i
@@ -401,7 +390,10 @@ type fieldPlan struct {
 }
 
 func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
-	plan := &structPlan{fields: map[string]*fieldPlan{}, after: c.after[t]}
+	plan := &structPlan{fields: map[string]*fieldPlan{}}
+	if c.isRecord(t) {
+		plan.after = c.after
+	}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || name == "" || name == "-" {

@@ -79,10 +79,9 @@ func Normalize(object string) string {
 	}
 	dst := append(make([]byte, 0, len(object)), '{')
 	for quoted := range Members(object) {
-		name := Unquote(quoted)
-		if value, found := last[name]; found {
+		if value, first := last[Unquote(quoted)]; first {
 			dst = appendMember(dst, quoted, value)
-			delete(last, name)
+			delete(last, Unquote(quoted))
 		}
 	}
 	return string(append(dst, '}'))
