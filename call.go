@@ -22,16 +22,22 @@ import (
 // do makes a call whose response is JSON, and decodes the payload as a T. Its sister for media
 // is [Client.stream].
 func do[T any](ctx context.Context, c *Client, op *operation.Operation, params any) (out T, err error) {
-	call, err := c.newCall(ctx, op, params)
-	if err != nil {
-		return out, err
-	}
-	call.Protocol = &protocol{client: c, op: op, sent: call.Body, out: &out}
-	if _, err = c.engine.Do(ctx, call); err != nil {
+	if err = c.do(ctx, op, params, &out); err != nil {
 		var none T
 		return none, err
 	}
 	return out, nil
+}
+
+// do is the function above without its type parameter: out points to a T.
+func (c *Client) do(ctx context.Context, op *operation.Operation, params, out any) error {
+	call, err := c.newCall(ctx, op, params)
+	if err != nil {
+		return err
+	}
+	call.Protocol = &protocol{client: c, op: op, sent: call.Body, out: out}
+	_, err = c.engine.Do(ctx, call)
+	return err
 }
 
 // exec makes a call that returns nothing.

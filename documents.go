@@ -49,14 +49,14 @@ func (d *Document) UnmarshalJSON(data []byte) error { return codec.Unmarshal(dat
 func (d *Document) complete() error {
 	hasPerson := false
 	d.Fields = DocumentFields{}
-	for quoted, value := range wire.Members(d.raw) {
-		switch name := wire.Unquote(quoted); name {
+	for m := wire.Members(d.raw); m.Next(); {
+		switch name := wire.Unquote(m.Name); name {
 		case "person":
 			hasPerson = true
 		case "mrzData", "visualData", "requestId":
 		default:
 			var field any
-			if err := json.Unmarshal(value, &field); err != nil {
+			if err := json.Unmarshal(m.Value, &field); err != nil {
 				return err
 			}
 			d.Fields[name] = field

@@ -208,8 +208,8 @@ func (f Flags) LogValue() slog.Value { return slog.StringValue(f.describe()) }
 
 func (f Flags) describe() string {
 	var names []string
-	for quoted := range wire.Members(f.text()) {
-		names = append(names, wire.Unquote(quoted))
+	for m := wire.Members(f.text()); m.Next(); {
+		names = append(names, wire.Unquote(m.Name))
 	}
 	return "flags[" + strings.Join(names, " ") + "]"
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -76,8 +75,8 @@ func jsonText(t texter) (text string) {
 // appendList appends a JSON array with the elements of another array and the texts of list.
 func appendList[T texter](dst []byte, array string, list []T) []byte {
 	dst = append(dst, '[')
-	for element := range wire.Elements(array) {
-		dst = append(append(dst, element...), ',')
+	for e := wire.Elements(array); e.Next(); {
+		dst = append(append(dst, e.Value...), ',')
 	}
 	for _, t := range list {
 		dst = append(append(dst, jsonText(t)...), ',')
@@ -106,15 +105,14 @@ func asObject(value string) (object string, ok bool) {
 	return "{}", strings.HasPrefix(value, "[") && wire.Trim(value[1:]) == "]"
 }
 
-// objects yields the objects in the named array.
-func objects(o object, name string) iter.Seq[object] {
-	return func(yield func(object) bool) {
-		for element := range wire.Elements(get(o.text(), name)) {
-			if text, ok := asObject(element); ok && !yield(newObject(text)) {
-				return
-			}
+// objects returns the objects in the named array.
+func objects(o object, name string) (list []object) {
+	for e := wire.Elements(get(o.text(), name)); e.Next(); {
+		if text, ok := asObject(e.Value); ok {
+			list = append(list, newObject(text))
 		}
 	}
+	return list
 }
 
 var errNotObject = errors.New("identomat: not a JSON object")

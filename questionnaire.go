@@ -28,7 +28,7 @@ func (s QuestionnaireStep) Ask(questions ...AnyQuestion) QuestionnaireStep {
 
 // Questions are the questions of the questionnaire. Set("questions", questions) replaces them.
 func (s QuestionnaireStep) Questions() (questions []AnyQuestion) {
-	for o := range objects(s.object, "questions") {
+	for _, o := range objects(s.object, "questions") {
 		questions = append(questions, asKnownQuestion(Question{o}))
 	}
 	return questions

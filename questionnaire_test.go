@@ -78,8 +78,8 @@ func memberOrder(t *testing.T, text string) []string {
 	t.Helper()
 	require.True(t, json.Valid([]byte(text)), text)
 	var names []string
-	for quoted := range wire.Members(text) {
-		names = append(names, wire.Unquote(quoted))
+	for m := wire.Members(text); m.Next(); {
+		names = append(names, wire.Unquote(m.Name))
 	}
 	return names
 }

@@ -237,7 +237,7 @@ func (s VideoCallStep) Steps(steps ...AnyStep) VideoCallStep {
 
 // NestedSteps are the steps of the call.
 func (s VideoCallStep) NestedSteps() (steps Steps) {
-	for o := range objects(s.object, "steps") {
+	for _, o := range objects(s.object, "steps") {
 		steps = append(steps, asKnown(Step{o}))
 	}
 	return steps

@@ -184,12 +184,12 @@ type envelope struct {
 }
 
 func open(object []byte) (e envelope) {
-	for quoted, value := range wire.Members(object) {
-		name := quoted[1 : len(quoted)-1]
+	for m := wire.Members(object); m.Next(); {
+		name := m.Name[1 : len(m.Name)-1]
 		if bytes.IndexByte(name, '\\') >= 0 {
-			name = []byte(wire.Unquote(quoted))
+			name = []byte(wire.Unquote(m.Name))
 		}
-		e.add(name, value)
+		e.add(name, m.Value)
 	}
 	return e
 }

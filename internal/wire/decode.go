@@ -30,7 +30,7 @@ import (
 type Codec struct {
 	record reflect.Type
 	after  func(record any, raw json.RawMessage) error
-	types  sync.Map // of reflect.Type to decodeFunc
+	types  cache[decodeFunc]
 }
 
 // NewCodec returns a codec. A struct is a record if a pointer to it implements the interface
@@ -96,11 +96,31 @@ type decodeFunc func(d *decoding, v reflect.Value, i int) (end int, fits bool)
 
 // decoder returns the function for a type. Functions are made once.
 func (c *Codec) decoder(t reflect.Type) decodeFunc {
-	if f, ok := c.types.Load(t); ok {
-		return f.(decodeFunc)
+	return c.types.get(t, c.newDecoder)
+}
+
+// cache holds what was made for each type. It is smaller than a [sync.Map], of which every
+// importing package would compile an instance.
+type cache[V any] struct {
+	mu     sync.RWMutex
+	values map[reflect.Type]V
+}
+
+func (c *cache[V]) get(t reflect.Type, make func(reflect.Type) V) V {
+	c.mu.RLock()
+	v, ok := c.values[t]
+	c.mu.RUnlock()
+	if ok {
+		return v
 	}
-	f, _ := c.types.LoadOrStore(t, c.newDecoder(t))
-	return f.(decodeFunc)
+	v = make(t) // may be made twice, and makes others
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.values == nil {
+		c.values = map[reflect.Type]V{}
+	}
+	c.values[t] = v
+	return v
 }
 
 var (
@@ -301,8 +321,8 @@ func notNil(list reflect.Value) {
 // hasNumericKeys reports whether an object is a list of PHP's; empty is the answer for {}.
 func hasNumericKeys(object []byte, empty bool) bool {
 	end := skip(object, 0)
-	for name := range Members(object[:end]) {
-		if len(name) == 2 || strings.Trim(string(name[1:len(name)-1]), "0123456789") != "" {
+	for m := Members(object[:end]); m.Next(); {
+		if name := m.Name; len(name) == 2 || strings.Trim(string(name[1:len(name)-1]), "0123456789") != "" {
 			return false
 		}
 		empty = true
@@ -512,8 +532,8 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 
 // has reports whether an object has a value for the field other than null.
 func (p *structPlan) has(object []byte, field *fieldPlan) bool {
-	for quoted, value := range Members(object) {
-		if p.named(quoted) == field && value[0] != 'n' {
+	for m := Members(object); m.Next(); {
+		if p.named(m.Name) == field && m.Value[0] != 'n' {
 			return true
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -150,14 +149,14 @@ type requestField struct {
 	omit, inline bool
 }
 
-var requestPlans sync.Map // of reflect.Type to []requestField
+var requestPlans cache[[]requestField]
 
 // requestFields returns the fields in their order.
 func requestFields(t reflect.Type) []requestField {
-	if plan, ok := requestPlans.Load(t); ok {
-		return plan.([]requestField)
-	}
-	var fields []requestField
+	return requestPlans.get(t, newRequestFields)
+}
+
+func newRequestFields(t reflect.Type) (fields []requestField) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous || !f.IsExported() || name == "-" {
@@ -167,8 +166,7 @@ func requestFields(t reflect.Type) []requestField {
 			name: name, index: f.Index, inline: options == "inline", omit: options == "omitzero",
 		})
 	}
-	plan, _ := requestPlans.LoadOrStore(t, fields)
-	return plan.([]requestField)
+	return fields
 }
 
 // AppendString appends s as a JSON string. Georgian or Arabic text is not escaped, and

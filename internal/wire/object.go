@@ -33,13 +33,11 @@ func Unsendable(path, text string) (problems []Problem) {
 	case text == Nil:
 		return []Problem{{path, "must not be nil"}}
 	}
-	for quoted, value := range Members(text) {
-		problems = append(problems, Unsendable(strings.TrimPrefix(path+"."+Unquote(quoted), "."), value)...)
+	for m := Members(text); m.Next(); {
+		problems = append(problems, Unsendable(strings.TrimPrefix(path+"."+Unquote(m.Name), "."), m.Value)...)
 	}
-	i := 0
-	for element := range Elements(text) {
-		problems = append(problems, Unsendable(path+"["+strconv.Itoa(i)+"]", element)...)
-		i++
+	for i, e := 0, Elements(text); e.Next(); i++ {
+		problems = append(problems, Unsendable(path+"["+strconv.Itoa(i)+"]", e.Value)...)
 	}
 	return problems
 }
@@ -55,12 +53,12 @@ func Set(object, name string, value []byte) string {
 func AppendSet(dst []byte, object, name string, value []byte) []byte {
 	dst = append(dst, '{')
 	found := false
-	for quoted, old := range Members(object) {
+	for m := Members(object); m.Next(); {
 		switch {
-		case !isName(quoted, name):
-			dst = appendMember(dst, quoted, old)
+		case !isName(m.Name, name):
+			dst = appendMember(dst, m.Name, m.Value)
 		case !found: // else a duplicate
-			dst = appendMember(dst, quoted, value)
+			dst = appendMember(dst, m.Name, value)
 			found = true
 		}
 	}
@@ -74,14 +72,15 @@ func AppendSet(dst []byte, object, name string, value []byte) []byte {
 // several members with the same name, the last value wins in the position of the first.
 func Normalize(object string) string {
 	last := map[string]string{}
-	for quoted, value := range Members(object) {
-		last[Unquote(quoted)] = value
+	for m := Members(object); m.Next(); {
+		last[Unquote(m.Name)] = m.Value
 	}
 	dst := append(make([]byte, 0, len(object)), '{')
-	for quoted := range Members(object) {
-		if value, first := last[Unquote(quoted)]; first {
-			dst = appendMember(dst, quoted, value)
-			delete(last, Unquote(quoted))
+	for m := Members(object); m.Next(); {
+		name := Unquote(m.Name)
+		if value, first := last[name]; first {
+			dst = appendMember(dst, m.Name, value)
+			delete(last, name)
 		}
 	}
 	return string(append(dst, '}'))

@@ -119,20 +119,20 @@ func TestGet(t *testing.T) {
 
 func TestMembersAndElements(t *testing.T) {
 	var found []string
-	for name, value := range Members(` {"a" : "}" ,"b":[1,{"c":2}],"":null} `) {
-		found = append(found, name+value)
+	for m := Members(` {"a" : "}" ,"b":[1,{"c":2}],"":null} `); m.Next(); {
+		found = append(found, m.Name+m.Value)
 	}
 	assert.Equal(t, []string{`"a""}"`, `"b"[1,{"c":2}]`, `""null`}, found)
 	found = nil
-	for element := range Elements(` [1 , "]" ,{"a":[2]},[ ] ]`) {
-		found = append(found, element)
+	for e := Elements(` [1 , "]" ,{"a":[2]},[ ] ]`); e.Next(); {
+		found = append(found, e.Value)
 	}
 	assert.Equal(t, []string{`1`, `"]"`, `{"a":[2]}`, `[ ]`}, found)
 	for _, text := range []string{``, ` `, `{}`, `[]`, `1`, `"[1]"`, `null`} {
-		for range Members(text) {
+		if m := Members(text); m.Next() {
 			t.Errorf("%q has a member", text)
 		}
-		for range Elements(text) {
+		if e := Elements(text); e.Next() {
 			t.Errorf("%q has an element", text)
 		}
 	}
@@ -171,10 +171,10 @@ func FuzzObject(f *testing.F) {
 		require.True(t, ok)
 		require.Equal(t, s, Unquote(found))
 		n := 0
-		for quoted, member := range Members(set) {
+		for m := Members(set); m.Next(); {
 			var v any
-			require.NoError(t, decode(member, &v))
-			require.Equal(t, fmt.Sprint(want[Unquote(quoted)]), fmt.Sprint(v))
+			require.NoError(t, decode(m.Value, &v))
+			require.Equal(t, fmt.Sprint(want[Unquote(m.Name)]), fmt.Sprint(v))
 			n++
 		}
 		require.Len(t, want, n)
