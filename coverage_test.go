@@ -128,8 +128,8 @@ func rowNames(t *testing.T) map[string]string {
 		if !ok || len(spec.Values) != 1 {
 			return true
 		}
-		if call, ok := spec.Values[0].(*ast.CallExpr); ok {
-			name, err := strconv.Unquote(call.Args[0].(*ast.BasicLit).Value)
+		if pointer, ok := spec.Values[0].(*ast.UnaryExpr); ok {
+			name, err := strconv.Unquote(pointer.X.(*ast.CompositeLit).Elts[0].(*ast.BasicLit).Value)
 			require.NoError(t, err)
 			names[spec.Names[0].Name] = name
 		}

@@ -125,4 +125,4 @@ func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
 // KYBReview shows the data of the company and its beneficiaries, to correct it before it is submitted.
 // Its key is "kyb-review". Identomat has not published in what form the result has the data. (Developer
 // guide 2025, Review step.)
-func KYBReview() KYBReviewStep { return KYBReviewStep{stepReview} }
+func KYBReview() Step { return stepReview }

@@ -106,7 +106,7 @@ func (q Question) Format(f fmt.State, verb rune) { q.object.Format(f, verb) }
 // LogValue returns the type and key, and nothing else.
 func (q Question) LogValue() slog.Value { return q.object.LogValue() }
 
-// asKnownQuestion returns a decoded question as its own type if this SDK has one.
+// asKnownQuestion returns a decoded question as its own type if it has one.
 func asKnownQuestion(q Question) AnyQuestion {
 	switch q.QuestionType() {
 	case "string":

@@ -85,58 +85,63 @@ func flagStrings[S ~string](s Step, name string, list []S) Step {
 	return setFlag(s, name, wire.AppendStrings(buf[:0], list))
 }
 
-// stepTypes holds, by the type on the wire, the function that gives a step its own type.
-var stepTypes = map[string]func(Step) AnyStep{}
-
-// newType adds a type of steps, and returns the step that its constructor begins with, so that the
-// constructor allocates nothing.
-func newType(typ, key string, as func(Step) AnyStep) Step {
-	stepTypes[typ] = as
-	return CustomStep(typ, key)
-}
-
-var (
-	stepLanguage      = newType("language", "language", func(s Step) AnyStep { return LanguageSelectionStep{s} })
-	stepDocument      = newType("identity-document", "identity-document", func(s Step) AnyStep { return IdentityDocumentStep{s} })
-	stepLiveness      = newType("liveness", "liveness", func(s Step) AnyStep { return LivenessStep{s} })
-	stepAddress       = newType("general-document", "select_general_document", func(s Step) AnyStep { return ProofOfAddressStep{s} })
-	stepSelfie        = newType("face-document", "capture_face_document", func(s Step) AnyStep { return SelfieWithIDStep{s} })
-	stepCompany       = newType("company", "company", func(s Step) AnyStep { return CompanyStep{s} })
-	stepBeneficiaries = newType("beneficiaries", "beneficiaries", func(s Step) AnyStep { return BeneficiariesStep{s} })
-	stepReview        = newType("kyb-review", "kyb-review", func(s Step) AnyStep { return KYBReviewStep{s} })
-	stepCall          = newType("video-call", "video-call", func(s Step) AnyStep { return VideoCallStep{s} })
-	stepPhone         = newType("phone-number", "phone_number", func(s Step) AnyStep { return PhoneNumberStep{s} })
-	stepEmail         = newType("email", "require_email", func(s Step) AnyStep { return EmailStep{s} })
-	stepGeolocation   = newType("geolocation", "require_geolocation", func(s Step) AnyStep { return GeolocationStep{s} })
-	_                 = newType("user-questionnaire", "", func(s Step) AnyStep { return QuestionnaireStep{s} })
-	_                 = newType("operator-questionnaire", "", func(s Step) AnyStep { return QuestionnaireStep{s} })
-)
-
-// asKnown returns a decoded step as its own type if this SDK has one.
+// asKnown returns a decoded step as its own type if it has one.
 func asKnown(s Step) AnyStep {
-	if as := stepTypes[s.StepType()]; as != nil {
-		return as(s)
+	switch s.StepType() {
+	case "identity-document":
+		return IdentityDocumentStep{s}
+	case "liveness":
+		return LivenessStep{s}
+	case "face-document":
+		return SelfieWithIDStep{s}
+	case "company":
+		return CompanyStep{s}
+	case "beneficiaries":
+		return BeneficiariesStep{s}
+	case "video-call":
+		return VideoCallStep{s}
+	case "phone-number":
+		return PhoneNumberStep{s}
+	case "email":
+		return EmailStep{s}
+	case "geolocation":
+		return GeolocationStep{s}
+	case "user-questionnaire", "operator-questionnaire":
+		return QuestionnaireStep{s}
 	}
 	return s
 }
 
-// The types of steps. Each has the methods of [Step] and its own, and is made by the constructor whose
-// name it begins with, such as [Liveness]; [UserQuestionnaire] and [OperatorQuestionnaire] make a
-// QuestionnaireStep.
+// The steps that always begin with the same text, so that their constructors allocate nothing.
+var (
+	stepLanguage      = CustomStep("language", "language")
+	stepDocument      = CustomStep("identity-document", "identity-document")
+	stepLiveness      = CustomStep("liveness", "liveness")
+	stepAddress       = CustomStep("general-document", "select_general_document")
+	stepSelfie        = CustomStep("face-document", "capture_face_document")
+	stepCompany       = CustomStep("company", "company")
+	stepBeneficiaries = CustomStep("beneficiaries", "beneficiaries")
+	stepReview        = CustomStep("kyb-review", "kyb-review")
+	stepCall          = CustomStep("video-call", "video-call")
+	stepPhone         = CustomStep("phone-number", "phone_number")
+	stepEmail         = CustomStep("email", "require_email")
+	stepGeolocation   = CustomStep("geolocation", "require_geolocation")
+)
+
+// The steps with methods of their own, which they have beside those of [Step]. Each is made by the
+// constructor whose name it begins with, such as [Liveness]; [UserQuestionnaire] and
+// [OperatorQuestionnaire] make a QuestionnaireStep.
 type (
-	LanguageSelectionStep struct{ Step }
-	IdentityDocumentStep  struct{ Step }
-	LivenessStep          struct{ Step }
-	ProofOfAddressStep    struct{ Step }
-	SelfieWithIDStep      struct{ Step }
-	CompanyStep           struct{ Step }
-	BeneficiariesStep     struct{ Step }
-	KYBReviewStep         struct{ Step }
-	VideoCallStep         struct{ Step }
-	PhoneNumberStep       struct{ Step }
-	EmailStep             struct{ Step }
-	GeolocationStep       struct{ Step }
-	QuestionnaireStep     struct{ Step }
+	IdentityDocumentStep struct{ Step }
+	LivenessStep         struct{ Step }
+	SelfieWithIDStep     struct{ Step }
+	CompanyStep          struct{ Step }
+	BeneficiariesStep    struct{ Step }
+	VideoCallStep        struct{ Step }
+	PhoneNumberStep      struct{ Step }
+	EmailStep            struct{ Step }
+	GeolocationStep      struct{ Step }
+	QuestionnaireStep    struct{ Step }
 )
 
 // CustomStep is a step of a type that this SDK does not know. Give it parameters with Set and Flag.
@@ -153,11 +158,11 @@ func appendTyped(dst []byte, typ, key string) []byte {
 // LanguageSelection lets the customer choose the language of the user interface at the beginning. Without
 // languages, all are offered. Its key is "language". It cannot be part of a video call. (Developer guide
 // 2025, Language.)
-func LanguageSelection(languages ...Language) LanguageSelectionStep {
+func LanguageSelection(languages ...Language) Step {
 	if len(languages) == 0 {
-		return LanguageSelectionStep{stepLanguage}
+		return stepLanguage
 	}
-	return LanguageSelectionStep{Step{setStrings(stepLanguage.object, "languages", languages)}}
+	return Step{setStrings(stepLanguage.object, "languages", languages)}
 }
 
 // IdentityDocument scans an identity document or takes pictures of one. Its key is "identity-document".
@@ -204,11 +209,11 @@ func (s LivenessStep) AllowUpload(on bool) LivenessStep {
 
 // ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted. Its
 // key is "select_general_document". (Developer guide 2025, Proof of Address; the type is general-document.)
-func ProofOfAddress(types ...GeneralDocumentType) ProofOfAddressStep {
+func ProofOfAddress(types ...GeneralDocumentType) Step {
 	if len(types) == 0 {
-		return ProofOfAddressStep{stepAddress}
+		return stepAddress
 	}
-	return ProofOfAddressStep{flagStrings(stepAddress, "general_document_types", types)}
+	return flagStrings(stepAddress, "general_document_types", types)
 }
 
 // SelfieWithID takes a picture of the customer with the document. Its key is "capture_face_document".
