@@ -36,7 +36,7 @@ func readWalks(t *testing.T) map[string][]walkItem {
 	for _, walk := range strings.Split(section, "\n### ")[1:] {
 		heading, list, _ := strings.Cut(walk, "\n")
 		var items []walkItem
-		path := []*[]walkItem{&items} // the list of each level at the current item
+		levels := []*[]walkItem{&items} // the list of each level at the current item
 		for line := range strings.Lines(list) {
 			if !strings.HasPrefix(strings.TrimLeft(line, " "), "- ") {
 				continue
@@ -44,10 +44,10 @@ func readWalks(t *testing.T) map[string][]walkItem {
 			match := item.FindStringSubmatch(line)
 			require.NotNil(t, match, "%s: %s", heading, line)
 			level := len(match[1]) / 2
-			require.True(t, len(match[1])%2 == 0 && level < len(path), "%s: wrong indentation: %s", heading, line)
-			siblings := path[level]
+			require.True(t, len(match[1])%2 == 0 && level < len(levels), "%s: wrong indentation: %s", heading, line)
+			siblings := levels[level]
 			*siblings = append(*siblings, walkItem{file: match[2], function: match[3], calledAs: match[4]})
-			path = append(path[:level+1], &(*siblings)[len(*siblings)-1].calls)
+			levels = append(levels[:level+1], &(*siblings)[len(*siblings)-1].calls)
 		}
 		walks[heading] = items
 	}
