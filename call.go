@@ -1,6 +1,7 @@
 package identomat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,22 +55,22 @@ func (c *Client) newCall(ctx context.Context, op *operation.Operation, params an
 		v.validate(op, &p)
 	}
 	call = &engine.Call{Operation: op.Name, Retryable: op.Retryable, URL: c.url(op), Limit: c.maxResponse}
+	var unsendable []wire.Problem
 	switch op.Encoding {
 	case operation.JSON:
-		var unsendable []wire.Problem
 		call.ContentType = "application/json"
 		call.Body, unsendable = wire.JSON(op.KeyName(), c.key.Reveal(), params)
-		for _, problem := range unsendable {
-			p.add(problem.Path, problem.Message)
-		}
 	case operation.Form:
 		call.ContentType = "application/x-www-form-urlencoded"
-		call.Body, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
+		call.Body, unsendable, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
 	case operation.Multipart:
 		var source *form.Form
 		if source, err = c.form(ctx, op, params.(upload), &p); source != nil {
 			call.ContentType, call.Source = source.ContentType(), source
 		}
+	}
+	for _, problem := range unsendable {
+		p.add(problem.Path, problem.Message)
 	}
 	if err == nil {
 		err = p.err(op)
@@ -133,29 +134,11 @@ func (p *protocol) decode(payload []byte) error {
 // Secrets returns the texts that were sent: an error that echoes one of them has probably
 // echoed the whole request.
 func (p *protocol) Secrets() []string {
-	var document any
-	if json.Unmarshal(p.sent, &document) == nil {
-		return appendTexts(nil, document)
+	if bytes.HasPrefix(p.sent, []byte("{")) {
+		return wire.AppendTexts(nil, p.sent)
 	}
 	form, _ := url.ParseQuery(string(p.sent))
 	return slices.Concat(slices.Collect(maps.Values(form))...)
-}
-
-// appendTexts appends the strings in a decoded JSON value.
-func appendTexts(texts []string, v any) []string {
-	switch v := v.(type) {
-	case string:
-		texts = append(texts, v)
-	case []any:
-		for _, element := range v {
-			texts = appendTexts(texts, element)
-		}
-	case map[string]any:
-		for _, member := range v {
-			texts = appendTexts(texts, member)
-		}
-	}
-	return texts
 }
 
 // Public returns an [APIError] for a response, or else a [TransportError].

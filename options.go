@@ -22,6 +22,7 @@ type settings struct {
 	widgetURL, apiURL url.URL
 	secretKey         redact.Secret
 	hmac              []HMACOption
+	maxMedia          int64
 }
 
 // own returns an option that package idenfy refuses.
@@ -138,7 +139,13 @@ func WithMaxResponseSize(bytes int64) Option {
 // archives and PDFs. A larger one is [ErrTooLarge] as soon as its size is known. The default
 // is [DefaultMaxMediaSize].
 func WithMaxMediaSize(bytes int64) Option {
-	return checked(bytes > 0, "WithMaxMediaSize: the size must be positive", func(s *option.Settings) { s.MaxMedia = bytes })
+	return own("WithMaxMediaSize", func(s *settings) error {
+		s.maxMedia = bytes
+		if bytes <= 0 {
+			return errors.New("WithMaxMediaSize: the size must be positive")
+		}
+		return nil
+	})
 }
 
 // A RateLimiter is asked before every attempt. *rate.Limiter of golang.org/x/time/rate is one.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // A Codec decodes responses into structs with json tags. Production varies in how it writes
@@ -21,6 +22,8 @@ import (
 //   - a single element stands for a list of one, and an object whose keys are numbers, as PHP
 //     writes some lists, for a list,
 //   - [] stands for an empty object.
+//
+// A [time.Time] is seconds since 1970.
 //
 // Two tags make a field strict. wire:"required" refuses a response in which the field is
 // absent, does not fit, or is an empty string; wire:"strict" refuses one in which it is
@@ -62,6 +65,9 @@ func (c *Codec) Decode(data []byte, v any) error {
 // Unmarshal is Decode for methods named UnmarshalJSON: it replaces what v points to, and keeps
 // a copy of the data.
 func (c *Codec) Unmarshal(data []byte, v any) error {
+	if !json.Valid(data) {
+		return errors.New("malformed JSON")
+	}
 	fresh := reflect.New(reflect.TypeOf(v).Elem())
 	if err := c.Decode(bytes.Clone(data), fresh.Interface()); err != nil {
 		return err
@@ -132,6 +138,8 @@ func (c *Codec) newDecoder(t reflect.Type) decodeFunc {
 	switch {
 	case t == rawType:
 		return decodeRaw
+	case t == timeType:
+		return decodeUnixTime
 	case !c.isRecord(t) && reflect.PointerTo(t).Implements(unmarshaler):
 		return decodeUnmarshaler
 	}
@@ -231,6 +239,15 @@ func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
 	}
 	v.SetInt(int64(f))
 	return end, true
+}
+
+func decodeUnixTime(d *decoding, v reflect.Value, i int) (int, bool) {
+	var seconds int64
+	end, fits := decodeInt(d, reflect.ValueOf(&seconds).Elem(), i)
+	if seconds > 0 {
+		v.Set(reflect.ValueOf(time.Unix(seconds, 0).UTC()))
+	}
+	return end, fits && seconds >= 0
 }
 
 func decodeFloat(d *decoding, v reflect.Value, i int) (int, bool) {

@@ -9,12 +9,13 @@ import (
 // another one. So order and unknown members survive, a value can be shared between
 // goroutines, and sending it is copying it.
 
-// Unencodable stands in such a text for a value that has no JSON form, and Nil for a nil
-// step or question. JSON contains neither byte. [IsSendable] finds them before anything is
-// sent.
+// Unencodable stands in such a text for a value that has no JSON form, Nil for a nil step or
+// question, and NotUTF8 for a string that is not valid UTF-8. JSON contains neither control
+// character. [IsSendable] finds them before anything is sent.
 const (
 	Unencodable = "\x00"
 	Nil         = "\x01"
+	NotUTF8     = `"` + Unencodable + `"`
 )
 
 // IsSendable reports whether a text of builders is JSON.
@@ -22,8 +23,8 @@ func IsSendable(text string) bool {
 	return strings.IndexByte(text, Unencodable[0]) < 0 && strings.IndexByte(text, Nil[0]) < 0
 }
 
-// Unsendable returns a problem for every part of a text that stands for a value without a JSON
-// form.
+// Unsendable returns a problem for every part of a text that stands for something that cannot
+// be sent.
 func Unsendable(path, text string) (problems []Problem) {
 	switch {
 	case IsSendable(text):
@@ -32,8 +33,14 @@ func Unsendable(path, text string) (problems []Problem) {
 		return []Problem{{path, "cannot be encoded as JSON"}}
 	case text == Nil:
 		return []Problem{{path, "must not be nil"}}
+	case text == NotUTF8:
+		return []Problem{{path, notUTF8}}
 	}
 	for m := Members(text); m.Next(); {
+		if m.Name == NotUTF8 {
+			problems = append(problems, Problem{path, nameNotUTF8})
+			continue
+		}
 		problems = append(problems, Unsendable(strings.TrimPrefix(path+"."+Unquote(m.Name), "."), m.Value)...)
 	}
 	for i, e := 0, Elements(text); e.Next(); i++ {

@@ -76,16 +76,11 @@ func TestAppendString(t *testing.T) {
 		`a\b`:                    `"a\\b"`,
 		"line\nbreak":            `"line\nbreak"`,
 		Unencodable + Nil:        `"\u0000\u0001"`,
-		"bad \xff byte":          `"bad \ufffd byte"`,
+		"bad \xff byte":          NotUTF8,
 		"\u2028":                 "\"\u2028\"",
 		"\"\u10d0 and an escape": "\"\\\"\u10d0 and an escape\"",
 	} {
-		got := string(AppendString(nil, value))
-		if utf8.ValidString(value) {
-			assert.Equal(t, want, got, "%q", value)
-		} else { // Go 1.26 and 1.27 escape the replacement character differently
-			assert.JSONEq(t, want, got, "%q", value)
-		}
+		assert.Equal(t, want, string(AppendString(nil, value)), "%q", value)
 	}
 	assert.Equal(t, `[]`, string(AppendStrings[string](nil, nil)))
 	assert.Equal(t, `x["a","\""]`, string(AppendStrings([]byte("x"), []string{"a", `"`})))
@@ -146,7 +141,7 @@ func FuzzObject(f *testing.F) {
 	f.Add(`{"a\n":[],"a\n":{}}`, "a\n", "\x00\x01")
 	f.Add(`{"\ufffd":1}`, "\xff", "")
 	f.Fuzz(func(t *testing.T, text, name, value string) {
-		if !utf8.ValidString(name) {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return // refused before anything is sent
 		}
 		var want map[string]any

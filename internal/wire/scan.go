@@ -146,6 +146,41 @@ func Get[T text](object T, name string) (value T, found bool) {
 	return value, found
 }
 
+// Ambiguous reports whether an object has two different values for one of the names, so that
+// two parsers could read two different things.
+func Ambiguous[T text](object T, names ...string) bool {
+	for _, name := range names {
+		last, found := Get(object, name)
+		for m := Members(object); m.Next(); {
+			if found && isName(m.Name, name) && string(m.Value) != string(last) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// AppendTexts appends the strings in a value, and the numbers that are long enough to identify
+// somebody.
+func AppendTexts[T text](texts []string, value T) []string {
+	switch value = Trim(value); {
+	case len(value) == 0:
+	case value[0] == '"':
+		texts = append(texts, Unquote(value))
+	case value[0] == '{':
+		for m := Members(value); m.Next(); {
+			texts = AppendTexts(texts, m.Value)
+		}
+	case value[0] == '[':
+		for e := Elements(value); e.Next(); {
+			texts = AppendTexts(texts, e.Value)
+		}
+	case len(value) > len("false"):
+		texts = append(texts, string(value))
+	}
+	return texts
+}
+
 // isName reports whether a quoted name is name.
 func isName[T text](quoted T, name string) bool {
 	if len(quoted) == len(name)+2 && string(quoted[1:len(quoted)-1]) == name {
