@@ -29,7 +29,7 @@ type Activity struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// UnmarshalJSON decodes a activity, such as a recorded one.
+// UnmarshalJSON decodes an activity, such as a recorded one.
 func (a *Activity) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, a) }
 
 // Activities lists the events of a session with list-session-activities. Their order is not

@@ -16,9 +16,8 @@ import (
 // Blacklist management.)
 type BlacklistService struct{ client *Client }
 
-// BlacklistEntry describes a person to be blacklisted: a reason and at least one of the
-// other fields but Extra. fmt and slog show a
-// mask.
+// BlacklistEntry describes a person to be blacklisted: a reason and at least one of the other
+// fields but Extra. fmt and slog show a mask.
 type BlacklistEntry struct {
 	private
 
@@ -108,9 +107,8 @@ type BlacklistFilter struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// BlacklistRecord is a record of the blacklist. fmt and slog show a
-// mask; a field
-// is zero if its value is absent or null.
+// BlacklistRecord is a record of the blacklist. fmt and slog show a mask; a field is zero if
+// its value is absent or null.
 type BlacklistRecord struct {
 	record
 
@@ -129,10 +127,11 @@ type BlacklistRecord struct {
 	Notes string `json:"notes"`
 }
 
-// UnmarshalJSON decodes a record, such as a recorded one.
+// UnmarshalJSON decodes a record from JSON, such as that of Raw.
 func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
-// List lists the company's blacklist with list-blacklist-records, 100 records at a time. (API reference, Blacklist management, list-blacklist-records.)
+// List lists the company's blacklist with list-blacklist-records, 100 records at a time. (API
+// reference, Blacklist management, list-blacklist-records.)
 //
 // An error is the last thing that the list yields. If the service returns the same page for
 // every offset although there are more records, the error is [ErrUnexpectedResponse].

@@ -20,8 +20,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// do makes a call whose response is JSON, and decodes the payload as a T. Its sister for media
-// is [Client.stream].
+// do makes a call whose response is JSON, and decodes the payload as a T. The function
+// [stream] does the same for media.
 func do[T any](ctx context.Context, c *Client, op *operation.Operation, params any) (out T, err error) {
 	if err = c.do(ctx, op, params, &out); err != nil {
 		var none T
@@ -209,12 +209,12 @@ func (e Endpoint) op() *operation.Operation {
 
 // Call calls an endpoint that this SDK has no method for, with the guarantees of the methods:
 // retries, limits, signing, classification, and secrecy. Params is sent as JSON beside the
-// company key. It is nil, a map[string]any, or a struct with json tags, of which omitzero is
-// known.
+// company key. It is nil, a map[string]any, or a struct with json tags, whose only option is
+// omitzero.
 //
-// The response is the result in {"result": …} on [APIHost] if there is one, and the whole
-// JSON otherwise. A bare string is refused if it looks like an error code, and so is everything
-// but JSON.
+// On [APIHost], Call returns the result in {"result": …} if there is one, and otherwise the
+// whole response. A response that is not JSON is refused, and so is a bare string that looks
+// like an error code.
 //
 // Errors: [ValidationError] for a malformed name or params without a JSON form; [APIError],
 // [TransportError].

@@ -135,7 +135,7 @@ func WithMaxCallbackSize(bytes int64) CallbackOption {
 // WithCallbackErrors calls observe with every error: a [*CallbackError] for a rejected
 // request, an error that the handler returned, or an error that reports a panic of the
 // handler with the functions and lines of its stack. Without this option, errors go to the
-// default logger of slog. The text of an error is withhold if it contains a key, or a text or
+// default logger of slog. The text of an error is withheld if it contains a key, or a text or
 // number from the callback that is at least four characters long.
 func WithCallbackErrors(observe func(context.Context, error)) CallbackOption {
 	return func(s *callbackSettings) error {

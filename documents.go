@@ -148,8 +148,8 @@ func (c *FaceComparison) complete() error {
 
 // CompareFaces compares two faces with POST compare-faces. (API reference, Additional
 // processing.) The reference requires faces of at least 80 pixels. If the faces cannot be
-// compared, Similarity is nil and there is no error. No threshold is documented above which
-// two faces belong to one person.
+// compared, Similarity is nil and there is no error. Identomat documents no threshold above
+// which two faces belong to one person.
 //
 // Errors: as for [DocumentsService.CardFront].
 func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) (*FaceComparison, error) {

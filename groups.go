@@ -11,8 +11,7 @@ import (
 // sessions together. (API reference, Other methods.)
 type GroupsService struct{ client *Client }
 
-// Group is a group of users. fmt and slog show a
-// mask.
+// Group is a group of users. fmt and slog show a mask.
 type Group struct {
 	record
 
@@ -38,14 +37,13 @@ func (g *Group) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, 
 // List lists all groups of the company with list-groups. There are no pages. (API
 // reference, Other methods, list-groups.)
 //
-// Errors: [ErrNotFound]. It is not documented when a group is not found; the list of a company
-// without groups is empty.
+// Errors: [ErrNotFound]. The reference does not say when a company's groups are not found; the
+// list of a company without groups is empty.
 func (s *GroupsService) List(ctx context.Context) ([]Group, error) {
 	return do[[]Group](ctx, s.client, operation.GroupsList, nil)
 }
 
-// CreateGroupRequest describes a new group. fmt and slog show a
-// mask.
+// CreateGroupRequest describes a new group. fmt and slog show a mask.
 type CreateGroupRequest struct {
 	private
 
@@ -79,8 +77,7 @@ type createdGroup struct {
 	ID recordID `json:"id" wire:"required"`
 }
 
-// UpdateGroupRequest describes changes to a group. fmt and slog show a
-// mask.
+// UpdateGroupRequest describes changes to a group. fmt and slog show a mask.
 type UpdateGroupRequest struct {
 	private
 
@@ -99,8 +96,8 @@ type UpdateGroupRequest struct {
 }
 
 // Update changes the name or the members of a group with change-group. It removes members who
-// are not listed: see [UpdateGroupRequest.MemberIDs]. (API reference,
-// Other methods, change-group.)
+// are not listed: see [UpdateGroupRequest.MemberIDs]. (API reference, Other methods,
+// change-group.)
 //
 // Errors: [ErrWrongParameters], the only one that the reference lists.
 func (s *GroupsService) Update(ctx context.Context, groupID string, change UpdateGroupRequest) error {

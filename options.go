@@ -136,8 +136,8 @@ func WithMaxResponseSize(bytes int64) Option {
 }
 
 // WithMaxMediaSize bounds a response that is streamed, in bytes on the wire: images, videos,
-// archives and PDFs. A larger one is [ErrTooLarge] as soon as that is known. The default is
-// [DefaultMaxMediaSize].
+// archives and PDFs. A larger one is [ErrTooLarge] as soon as its size is known. The default
+// is [DefaultMaxMediaSize].
 func WithMaxMediaSize(bytes int64) Option {
 	return own("WithMaxMediaSize", func(s *settings) error {
 		s.maxMedia = bytes

@@ -24,7 +24,7 @@ type Page[T any] struct {
 	Total int `json:"total" wire:"required"`
 }
 
-// items returns what an iterator needs of a page.
+// items returns the items and the total for [pages].
 func (p *Page[T]) items(err error) (items []T, total int, _ error) {
 	if err != nil {
 		return nil, 0, err

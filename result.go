@@ -15,8 +15,8 @@ import (
 )
 
 // Outcome says how a session ended, or that it has not ended. Only [OutcomeApproved] is an
-// approval. Known outcomes have the lower case of the constants, whatever their case on the
-// wire; others are kept as they are.
+// approval. Known outcomes are in lower case like the constants, whatever their case on the
+// wire. Others are kept as they are.
 type Outcome string
 
 // The outcomes in Identomat's API documentation. Production has another one for people who
@@ -42,7 +42,7 @@ type Result struct {
 
 	// Outcome is never empty.
 	Outcome Outcome `json:"result" wire:"required"`
-	// Similarity says from 0 to 1 how well the face matches the document; nil if absent.
+	// Similarity says how well the face matches the document, from 0 to 1; nil if absent.
 	Similarity *float64 `json:"similarity"`
 	// Live says whether the liveness check passed; nil if absent.
 	Live *bool `json:"live"`
@@ -247,9 +247,9 @@ type GeneralDocumentData struct {
 	LastName  string `json:"lastName"`
 	// RegistrationNumber has been seen in production and is not documented.
 	RegistrationNumber string `json:"registrationNumber"`
-	// Address is the address as it was read. FormattedAddress is a normalized form, of which
-	// Street, StreetNumber, HouseNumber, PostalCode, PostalTown, Sublocality, City, County,
-	// State and Country are the parts. CountryCode has three letters in all responses seen.
+	// Address is the address as it was read. FormattedAddress is a normalized form. Street,
+	// StreetNumber, HouseNumber, PostalCode, PostalTown, Sublocality, City, County, State and
+	// Country are parts of it. CountryCode has three letters in all responses seen.
 	Address          string `json:"address"`
 	FormattedAddress string `json:"formattedAddress"`
 	Street           string `json:"street"`
@@ -305,7 +305,7 @@ type Location struct {
 // TechnicalDetails describe the browser that the session ran in.
 type TechnicalDetails struct {
 	private
-	// RemoteAddress is the IP address, UserAgent the header of the browser.
+	// RemoteAddress is the IP address of the browser. UserAgent is its User-Agent header.
 	RemoteAddress string `json:"remoteAddress"`
 	UserAgent     string `json:"userAgent"`
 	// CountryCode has two letters, unlike those of documents.

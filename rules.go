@@ -48,9 +48,9 @@ func (p *problems) checkStep(at fieldPath, value string, keys map[string]bool, i
 	}
 }
 
-// checkCountries adds a problem for every code that names no country: whom such a code would
-// keep out is not documented. The countries are a flag of the session and of its
-// identity-document steps.
+// checkCountries adds a problem for every code that is not three capital letters: the API
+// documentation does not say whom another code would keep out. The countries are a flag of the
+// session and of its identity-document steps.
 func (p *problems) checkCountries(at fieldPath, flags string) {
 	const capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	at = at.member("document_countries")
@@ -73,8 +73,8 @@ func (p *problems) checkQuestions(at fieldPath, questions string) {
 // questionCheck is a walk over the questions of a questionnaire.
 type questionCheck struct {
 	*problems
-	// asked has the questions so far with the keys of their options. The keys are nil for a question whose
-	// answers are free, and for a dropdown: the guide does not say what a condition on a dropdown names.
+	// asked has the questions so far with the keys of their options. The keys are nil for a question with
+	// free answers, and for a dropdown: the guide does not say what a condition on a dropdown names.
 	asked map[string][]string
 	// optionKeys has the option keys of all questions so far.
 	optionKeys map[string]bool
@@ -172,8 +172,8 @@ func (p *problems) require(ok bool, at fieldPath, message string) {
 	}
 }
 
-// requireObject returns a value as an object, and adds a problem if it is none, unless
-// the encoder reports the value.
+// requireObject returns a value as an object, and adds a problem if it is not an object,
+// unless the encoder reports the value.
 func (p *problems) requireObject(at fieldPath, value string) (string, bool) {
 	object, ok := asObject(value)
 	p.require(ok || value == wire.Unencodable || value == wire.Nil, at, "must be an object")

@@ -67,8 +67,7 @@ func screeningTopic(text string) ScreeningTopic {
 	return ScreeningTopic(text)
 }
 
-// ScreeningQuery describes whom to search for. fmt and slog show a
-// mask.
+// ScreeningQuery describes whom to search for. fmt and slog show a mask.
 type ScreeningQuery struct {
 	private
 
@@ -100,7 +99,7 @@ func (q queryParams[Q]) validate(op *operation.Operation, p *problems) { q.Query
 type ScreeningHit struct {
 	record
 
-	// Score says up to 100 how well the entry fits.
+	// Score says how well the entry fits, up to 100.
 	Score float64 `json:"score" wire:"required"`
 	// Name is the name of the entry.
 	Name string `json:"name"`
@@ -161,9 +160,8 @@ func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 	p.checkPage("offset", s.Offset, "limit", s.Limit)
 }
 
-// ScreeningPerson is everything that the screening databases hold about an entry. fmt and slog show a
-// mask; an absent field has the
-// zero value.
+// ScreeningPerson is everything that the screening databases hold about an entry. fmt and slog
+// show a mask; an absent field has the zero value.
 type ScreeningPerson struct {
 	record
 
@@ -248,8 +246,7 @@ type personParams struct {
 
 func (q personParams) validate(_ *operation.Operation, p *problems) { p.requireText("personId", q.ID) }
 
-// MonitorQuery describes whom to monitor. fmt and slog show a
-// mask.
+// MonitorQuery describes whom to monitor. fmt and slog show a mask.
 type MonitorQuery struct {
 	private
 
@@ -299,8 +296,7 @@ type MonitoredFilter struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// MonitoredRecord is a monitored query. fmt and slog show a
-// mask.
+// MonitoredRecord is a monitored query. fmt and slog show a mask.
 type MonitoredRecord struct {
 	record
 
@@ -312,7 +308,7 @@ type MonitoredRecord struct {
 	LastUpdatedDate Date `json:"lastUpdatedDate"`
 }
 
-// UnmarshalJSON decodes a record, such as a recorded one.
+// UnmarshalJSON decodes a record from JSON, such as that of Raw.
 func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
 // ListMonitored lists the monitored queries with list-screening-monitoring-records, 100 at a

@@ -171,7 +171,7 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 		return false // compression was not requested
 	}
 	if r.StatusCode == http.StatusPartialContent {
-		return false // neither was a range
+		return false // a range was not requested
 	}
 	if t.client.requireSigned {
 		// The first of several files would be handed out before the missing signature shows at

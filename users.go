@@ -28,8 +28,7 @@ const (
 	RightAdministrator      UserRight = "administrator"
 )
 
-// User is a user of the dashboard. fmt and slog show a
-// mask.
+// User is a user of the dashboard. fmt and slog show a mask.
 type User struct {
 	record
 
@@ -67,12 +66,11 @@ func (Password) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText returns an error, because loggers encode their arguments.
 func (Password) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 
-// CreateUserRequest describes a new user. fmt and slog show a
-// mask.
+// CreateUserRequest describes a new user. fmt and slog show a mask.
 type CreateUserRequest struct {
 	private
 
-	// Email is required, an address alone: johndoe@email.com.
+	// Email is required: the bare address, such as johndoe@email.com.
 	Email string `json:"email"`
 	// EmailVerified marks the address as verified. The service's default is false.
 	EmailVerified *bool `json:"emailVerified,omitzero"`
