@@ -6,9 +6,9 @@ package datauri
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -18,7 +18,7 @@ const (
 	readSize   = 64 << 10
 	chunkSize  = 32 << 10 // base64 that is decoded at once
 	maxPrefix  = 512      // part of a data URI before its data
-	maxValue   = 64 << 10 // member other than the result
+	maxValue   = 64 << 10 // name or value of another member
 	maxNesting = 16       // lists inside the result
 )
 
@@ -27,8 +27,6 @@ const (
 type FormatError struct{ Problem string }
 
 func (e *FormatError) Error() string { return e.Problem }
-
-func malformed(problem string) error { return &FormatError{Problem: problem} }
 
 // ServiceError reports that the response contains an error of the service, possibly after the
 // result. Response is a JSON object with only the member that reports the error.
@@ -39,260 +37,258 @@ func (e *ServiceError) Error() string { return "the service reported an error" }
 // Reader iterates over the data URIs of one response.
 type Reader struct {
 	src       *bufio.Reader
-	item      *Item  // current item, nil before the first one
-	started   bool   // Next has been called
-	hasNext   bool   // the opening quote of the next item has been read
-	hasResult bool   // the member "result" has been read
-	depth     int    // nesting of lists inside the result
-	enc       []byte // base64 of the current item, shared by all items
-	dec       []byte // decoded data of the current item, shared by all items
-	err       error  // what ended the iteration; io.EOF at the end of a complete document
+	separator byte            // token before the next member
+	hasResult bool            // the name "result" has been read
+	depth     int             // nesting of lists inside the result
+	prev      byte            // token before the next value of the result, 0 after a value
+	found     bool            // the opening quote of the next item has been read
+	open      bool            // the closing quote of the current item has not been read
+	raw       []byte          // unread part of the current item, in the buffer of src
+	head      [maxPrefix]byte // beginning of the current item
+	enc       [chunkSize]byte // base64
+	dec       [chunkSize / 4 * 3]byte
+	complete  bool  // the end of the object has been read
+	err       error // what ended the iteration; io.EOF after a complete document
 }
 
 // NewReader returns a Reader of src, which must end after the JSON document.
 func NewReader(src io.Reader) *Reader {
-	return &Reader{src: bufio.NewReaderSize(src, readSize)}
+	return &Reader{src: bufio.NewReaderSize(src, readSize), separator: '{'}
 }
 
 // Next returns the next data URI, in the order of the document. It skips the unread part of
 // the previous item. After the last item, it returns io.EOF if the document is complete and
 // well-formed.
 func (r *Reader) Next() (*Item, error) {
-	if r.item != nil {
-		if err := r.item.skip(); err != nil {
-			return nil, err
-		}
-	} else if !r.started {
-		r.started = true
-		r.advance(r.open)
-	}
-	if !r.hasNext {
-		return nil, r.err
-	}
-	r.hasNext = false
-	r.item = &Item{r: r}
-	if err := r.item.open(); err != nil {
+	if err := r.advance(); err != nil {
 		return nil, err
 	}
-	return r.item, nil
-}
-
-// advance calls parse, which reads up to the opening quote of the next item or to the end of
-// the document.
-func (r *Reader) advance(parse func() error) {
-	if err := parse(); err != nil {
-		r.err = unexpectedEOF(err)
+	r.found, r.open = false, true
+	n, _ := io.ReadFull(text{r}, r.head[:])
+	item, data := &Item{r: r}, r.head[:n]
+	// The prefix is "data:image/png;base64,", the same without the comma, or empty.
+	if uri, isURI := bytes.CutPrefix(data, []byte("data:")); isURI {
+		mediaType, encoded, isBase64 := bytes.Cut(uri, []byte(";base64"))
+		if !isBase64 {
+			r.malformed("a data URI is not base64")
+		}
+		item.MediaType, data = string(mediaType), bytes.TrimPrefix(encoded, []byte(","))
 	}
+	item.src = io.MultiReader(bytes.NewReader(data), text{r})
+	return item, r.err
 }
 
-// unexpectedEOF converts io.EOF, which is unexpected inside the document, and errEnd.
-func unexpectedEOF(err error) error {
-	switch err {
-	case io.EOF:
-		return io.ErrUnexpectedEOF
-	case errEnd:
-		return io.EOF
+// advance skips the rest of the current item and reads up to the opening quote of the next
+// one. At the end of the document, it returns io.EOF.
+func (r *Reader) advance() error {
+	_, _ = io.Copy(io.Discard, text{r})
+	for !r.found && r.err == nil {
+		if r.depth > 0 || r.prev != 0 {
+			r.result()
+		} else {
+			r.member()
+		}
 	}
-	return err
+	return r.err
 }
 
-// errEnd is returned at the end of a complete document.
-var errEnd = errors.New("end of document")
-
-// open reads from the start of the document to the first item.
-func (r *Reader) open() error {
-	if bom, _ := r.src.Peek(3); string(bom) == "\xef\xbb\xbf" {
-		_, _ = r.src.Discard(3)
+// member reads the next member or the end of the document. Of the result, it reads the name.
+func (r *Reader) member() {
+	if r.separator == '{' {
+		if bom, _ := r.src.Peek(3); string(bom) == "\xef\xbb\xbf" {
+			_, _ = r.src.Discard(3)
+		}
 	}
-	if c, err := r.token(); err != nil {
-		return err
-	} else if c != '{' {
-		return malformed("not a JSON object")
+	c := r.token()
+	if c == '}' && r.separator == ',' {
+		r.finish()
+		return
 	}
-	return r.members('{')
-}
-
-// members reads members up to the first item of the result, or to the end of the document.
-// prev is the previous token: '{' or ',', or 0 after a value.
-func (r *Reader) members(prev byte) error {
-	for {
-		c, err := r.token()
-		if err != nil {
-			return err
-		}
-		switch {
-		case c == '}' && prev != ',':
-			return r.finish()
-		case prev == 0:
-			if c != ',' {
-				return malformed("a comma is missing between members")
-			}
-			prev = ','
-			continue
-		case c != '"':
-			return malformed("a member has no name")
-		}
-		name, err := r.string()
-		if err != nil {
-			return err
-		}
-		if c, err = r.token(); err != nil {
-			return err
-		} else if c != ':' {
-			return malformed("a member has no value")
-		}
-		if name == "result" {
-			if r.hasResult {
-				return malformed("duplicate result")
-			}
-			r.hasResult = true
-			return r.values('[')
-		}
-		value, err := r.value()
-		if err != nil {
-			return err
-		}
-		if isError(name) && string(value) != "null" {
-			response, err := json.Marshal(map[string]json.RawMessage{name: value})
-			if err != nil {
-				return malformed("the error of the service is malformed")
-			}
-			return &ServiceError{Response: response}
-		}
-		prev = 0
+	if c != r.separator {
+		r.malformed("an opening brace or a comma is missing")
 	}
-}
-
-func isError(name string) bool {
-	return strings.EqualFold(name, "argumentError") || strings.EqualFold(name, "internalError")
-}
-
-// values reads up to the next string inside the result, or to the end of the document. prev
-// is the previous token: '[' if a value may follow, ',' if a value must follow, or 0 after a
-// value.
-func (r *Reader) values(prev byte) error {
-	for {
-		if r.depth == 0 && prev == 0 {
-			return r.members(0)
+	r.separator = ','
+	var decoded any
+	_ = json.Unmarshal(r.value(), &decoded)
+	name, isName := decoded.(string)
+	if !isName || r.token() != ':' {
+		r.malformed("a member has no name or no value")
+	}
+	if name == "result" {
+		if r.hasResult {
+			r.malformed("duplicate result")
 		}
-		c, err := r.token()
-		if err != nil {
-			return err
-		}
-		switch {
-		case c == '"' && prev != 0:
-			r.hasNext = true
-			return nil
-		case c == '[' && prev != 0:
-			if r.depth++; r.depth > maxNesting {
-				return malformed("lists are nested too deeply")
-			}
-			prev = '['
-		case c == ']' && prev != ',' && r.depth > 0:
-			r.depth--
-			prev = 0
-		case c == ',' && prev == 0:
-			prev = ','
-		default:
-			return malformed("the result is neither a string nor lists of strings")
-		}
+		r.hasResult, r.prev = true, ':'
+		return
+	}
+	value := r.value()
+	if !json.Valid(value) {
+		r.malformed("a member is malformed")
+	}
+	isError := strings.EqualFold(name, "argumentError") || strings.EqualFold(name, "internalError")
+	if isError && string(bytes.TrimSpace(value)) != "null" {
+		response, _ := json.Marshal(map[string]json.RawMessage{name: value})
+		r.fail(&ServiceError{Response: response})
 	}
 }
 
 // finish checks that the document ends. Reading the end of src also verifies a signature.
-func (r *Reader) finish() error {
+func (r *Reader) finish() {
+	r.complete = true
 	if !r.hasResult {
-		return malformed("no result")
+		r.malformed("no result")
 	}
-	_, err := r.token()
-	if err == nil {
-		return malformed("data after the end of the document")
-	}
-	if err == io.EOF {
-		return errEnd
-	}
-	return err
-}
-
-// token returns the next byte that is not white space.
-func (r *Reader) token() (byte, error) {
-	for {
-		c, err := r.src.ReadByte()
-		if err != nil {
-			return 0, err
-		}
-		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
-			return c, nil
-		}
+	if r.token(); r.err == nil {
+		r.malformed("data after the end of the document")
 	}
 }
 
-// string reads the rest of a short string after its opening quote.
-func (r *Reader) string() (string, error) {
-	raw := []byte{'"'}
-	if err := r.appendString(&raw); err != nil {
-		return "", err
+// result reads the next token of the result.
+func (r *Reader) result() {
+	switch c := r.token(); {
+	case c == '"' && r.prev != 0:
+		r.found, r.prev = true, 0
+	case c == '[' && r.prev != 0:
+		if r.depth++; r.depth > maxNesting {
+			r.malformed("lists are nested too deeply")
+		}
+		r.prev = c
+	case c == ']' && r.prev != ',' && r.depth > 0:
+		r.depth--
+		r.prev = 0
+	case c == ',' && r.prev == 0:
+		r.prev = c
+	default:
+		r.malformed("the result is neither a string nor lists of strings")
 	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return "", malformed("a name is malformed")
-	}
-	return s, nil
 }
 
-// appendString appends the rest of a string to raw, including the closing quote.
-func (r *Reader) appendString(raw *[]byte) error {
-	for escaped := false; ; {
-		c, err := r.src.ReadByte()
-		if err != nil {
-			return err
-		}
-		if *raw = append(*raw, c); len(*raw) > maxValue {
-			return malformed("a member is too long")
-		}
+// value reads up to the delimiter after a name or after the value of a member.
+func (r *Reader) value() (value []byte) {
+	quoted, escaped, depth := false, false, 0
+	for r.err == nil {
+		c := r.byte()
 		switch {
 		case escaped:
 			escaped = false
 		case c == '\\':
 			escaped = true
 		case c == '"':
-			return nil
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case depth == 0 && strings.IndexByte(":,}]", c) >= 0:
+			_ = r.src.UnreadByte()
+			return value
+		case c == '}' || c == ']':
+			depth--
+		}
+		if value = append(value, c); len(value) > maxValue {
+			r.malformed("a member is too long")
+		}
+	}
+	return value
+}
+
+// token returns the next byte that is not white space.
+func (r *Reader) token() byte {
+	for {
+		if c := r.byte(); c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			return c
 		}
 	}
 }
 
-// value reads the value of a member other than the result.
-func (r *Reader) value() (json.RawMessage, error) {
-	var raw []byte
-	for depth := 0; ; {
-		c, err := r.token()
-		if err != nil {
-			return nil, err
+// byte returns the next byte, or 0 after an error.
+func (r *Reader) byte() byte {
+	c, err := r.src.ReadByte()
+	if err != nil {
+		r.fail(err)
+	}
+	return c
+}
+
+// fail keeps the first error.
+func (r *Reader) fail(err error) {
+	if err == io.EOF && !r.complete {
+		err = io.ErrUnexpectedEOF
+	}
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *Reader) malformed(problem string) { r.fail(&FormatError{Problem: problem}) }
+
+// fill reports whether raw holds more of the current item, which it reads if necessary.
+func (r *Reader) fill() bool {
+	if len(r.raw) == 0 && r.open && r.err == nil {
+		// A quote always ends the item, because base64 contains no escaped quote.
+		raw, err := r.src.ReadSlice('"')
+		if err == nil {
+			r.open, raw = false, raw[:len(raw)-1]
+		} else if err != bufio.ErrBufferFull {
+			r.fail(err)
 		}
-		if depth == 0 && len(raw) > 0 && (c == ',' || c == '}') {
-			_ = r.src.UnreadByte()
-			break
+		// JSON does not allow a line break inside a string, but encoding/base64 skips it.
+		if bytes.IndexByte(raw, '\n') >= 0 || bytes.IndexByte(raw, '\r') >= 0 {
+			r.malformed("a line break inside a string")
 		}
-		if raw = append(raw, c); len(raw) > maxValue {
-			return nil, malformed("a member is too long")
+		r.raw = raw
+	}
+	return len(r.raw) > 0 && r.err == nil
+}
+
+// text reads the current item without escape sequences.
+type text struct{ r *Reader }
+
+func (t text) Read(p []byte) (n int, err error) {
+	r := t.r
+	for n < len(p) {
+		if !r.fill() {
+			return n, cmp.Or(r.err, io.EOF)
 		}
-		switch c {
-		case '"':
-			if err := r.appendString(&raw); err != nil {
-				return nil, err
+		plain := r.raw[:min(len(r.raw), len(p)-n)]
+		if i := bytes.IndexByte(plain, '\\'); i == 0 {
+			if c := r.unescape(); c != 0 {
+				p[n] = c
+				n++
 			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth--; depth < 0 {
-				return nil, malformed("a member has no value")
-			}
+			continue
+		} else if i > 0 {
+			plain = plain[:i]
+		}
+		n += copy(p[n:], plain)
+		r.raw = r.raw[len(plain):]
+	}
+	return n, nil
+}
+
+// unescape returns the character of an escape sequence, or 0 for white space: an encoder may
+// wrap base64.
+func (r *Reader) unescape() byte {
+	next := func() (c byte) {
+		if r.fill() {
+			c, r.raw = r.raw[0], r.raw[1:]
+		}
+		return c
+	}
+	next() // the backslash
+	switch c := next(); c {
+	case '/':
+		return c
+	case 'n', 'r', 't':
+		return 0
+	case 'u':
+		hex := [...]byte{next(), next(), next(), next()}
+		code, err := strconv.ParseUint(string(hex[:]), 16, 8)
+		if err == nil && code >= ' ' && code <= '~' {
+			return byte(code)
 		}
 	}
-	if !json.Valid(raw) {
-		return nil, malformed("a member is malformed")
-	}
-	return raw, nil
+	r.malformed("an escape sequence is not base64")
+	return 0
 }
 
 // Item is one data URI. It can be read until the next call of Next.
@@ -301,197 +297,40 @@ type Item struct {
 	MediaType string
 
 	r      *Reader
-	out    []byte // decoded data that has not been read
-	closed bool   // the closing quote has been read
-	padded bool   // padding has been decoded, so no data may follow
-	err    error  // what Read returns after out
-}
-
-// open reads the prefix of the URI. The prefix is "data:image/png;base64,", the same without
-// the comma, or empty.
-func (i *Item) open() error {
-	r := i.r
-	if r.enc == nil {
-		r.enc, r.dec = make([]byte, 0, chunkSize), make([]byte, base64.StdEncoding.DecodedLen(chunkSize))
-	}
-	r.enc = r.enc[:0]
-	for len(r.enc) < maxPrefix && !i.closed {
-		if err := i.fill(); err != nil {
-			i.err = unexpectedEOF(err)
-			return i.err
-		}
-	}
-	rest, isURI := bytes.CutPrefix(r.enc, []byte("data:"))
-	if !isURI {
-		return nil
-	}
-	before, after, found := bytes.Cut(rest[:min(len(rest), maxPrefix)], []byte(";base64"))
-	if !found {
-		i.err = malformed("a data URI is not base64")
-		return i.err
-	}
-	i.MediaType = string(before)
-	prefix := len("data:") + len(before) + len(";base64")
-	if len(after) > 0 && after[0] == ',' {
-		prefix++
-	}
-	r.enc = r.enc[:copy(r.enc, r.enc[prefix:])]
-	return nil
+	src    io.Reader // base64
+	data   []byte    // decoded data that has not been read
+	padded bool      // padding has been decoded, so no data may follow
 }
 
 // Read reads decoded data. At the end of the last item, it returns io.EOF only if the
 // document is complete and well-formed.
 func (i *Item) Read(p []byte) (int, error) {
-	for len(i.out) == 0 {
-		if i.err != nil {
-			return 0, i.err
+	for len(i.data) == 0 && len(p) > 0 {
+		if err := i.decode(); err != nil {
+			return 0, err
 		}
-		if len(p) == 0 {
-			return 0, nil
-		}
-		i.decode()
 	}
-	n := copy(p, i.out)
-	i.out = i.out[n:]
+	n := copy(p, i.data)
+	i.data = i.data[n:]
 	return n, nil
 }
 
-// decode reads and decodes a chunk. Afterwards, out is not empty or err is set.
-func (i *Item) decode() {
+// decode decodes a chunk.
+func (i *Item) decode() error {
 	r := i.r
-	for !i.closed && len(r.enc) < chunkSize/2 {
-		if err := i.fill(); err != nil {
-			i.err = unexpectedEOF(err)
-			return
-		}
-	}
-	n := len(r.enc)
-	if !i.closed {
-		n -= n % 4 // whole groups only
-	}
-	if err := i.decodeChunk(r.enc[:n]); err != nil {
-		i.err = err
-		return
-	}
-	r.enc = r.enc[:copy(r.enc, r.enc[n:])]
-	if i.closed {
-		i.end()
-	}
-}
-
-func (i *Item) decodeChunk(chunk []byte) error {
-	if len(chunk) == 0 {
-		return nil
+	n, err := io.ReadFull(i.src, r.enc[:])
+	if err == io.EOF {
+		return cmp.Or(r.advance(), io.EOF)
 	}
 	encoding := base64.StdEncoding
-	if i.padded {
-		return malformed("base64 continues after its padding")
+	if n%4 != 0 {
+		encoding = base64.RawStdEncoding // the end of base64 without padding
 	}
-	if i.padded = chunk[len(chunk)-1] == '='; !i.padded && len(chunk)%4 != 0 {
-		encoding = base64.RawStdEncoding // without padding
+	size, err := encoding.Decode(r.dec[:], r.enc[:n])
+	if n == 0 || err != nil || i.padded {
+		r.malformed("base64 is malformed")
+		return r.err
 	}
-	n, err := encoding.Decode(i.r.dec, chunk)
-	want := len(chunk) * 6 / 8
-	if i.padded {
-		want -= len(chunk) - len(bytes.TrimRight(chunk, "="))
-	}
-	// The decoder skips literal line breaks, which JSON does not allow inside a string. A
-	// wrong length reveals them.
-	if err != nil || n != want || len(chunk)%4 == 1 {
-		return malformed("base64 is malformed")
-	}
-	i.out = i.r.dec[:n]
+	i.data, i.padded = r.dec[:size], r.enc[n-1] == '='
 	return nil
-}
-
-// end reads what follows the string. The item ends with io.EOF only if another item or the
-// end of the document follows.
-func (i *Item) end() {
-	i.r.advance(func() error { return i.r.values(0) })
-	i.err = io.EOF
-	if !i.r.hasNext {
-		i.err = i.r.err
-	}
-}
-
-// fill appends some of the string to enc, unescaped. enc must not be full.
-func (i *Item) fill() error {
-	r := i.r
-	if _, err := r.src.Peek(1); err != nil {
-		return err
-	}
-	text, _ := r.src.Peek(min(r.src.Buffered(), cap(r.enc)-len(r.enc)))
-	n := 0 // bytes of text that have been processed
-	for n < len(text) {
-		plain := text[n:]
-		// Search for the backslash first and for the quote only before it. An escaped slash
-		// occurs every few dozen bytes, the quote once, so the opposite order would search
-		// the whole text for the quote again after every slash.
-		if escape := bytes.IndexByte(plain, '\\'); escape >= 0 {
-			plain = plain[:escape]
-		}
-		if quote := bytes.IndexByte(plain, '"'); quote >= 0 {
-			r.enc = append(r.enc, plain[:quote]...)
-			i.closed = true
-			_, err := r.src.Discard(n + quote + 1)
-			return err
-		}
-		r.enc = append(r.enc, plain...)
-		n += len(plain)
-		if len(text) < n+2 || text[n+1] != '/' {
-			break
-		}
-		r.enc = append(r.enc, '/')
-		n += 2
-	}
-	if _, err := r.src.Discard(n); err != nil || n == len(text) {
-		return err
-	}
-	_, _ = r.src.ReadByte() // the backslash
-	return i.unescape()
-}
-
-// unescape decodes an escape sequence after its backslash.
-func (i *Item) unescape() error {
-	r := i.r
-	c, err := r.src.ReadByte()
-	if err != nil {
-		return err
-	}
-	switch c {
-	case '/':
-		r.enc = append(r.enc, '/')
-	case 'n', 'r', 't': // an encoder may wrap base64
-	case 'u':
-		var hex [4]byte
-		if _, err := io.ReadFull(r.src, hex[:]); err != nil {
-			return err
-		}
-		code, err := strconv.ParseUint(string(hex[:]), 16, 16)
-		if err != nil || code < ' ' || code > '~' {
-			return malformed("an escape sequence is not base64")
-		}
-		r.enc = append(r.enc, byte(code))
-	default:
-		return malformed("an escape sequence is not base64")
-	}
-	return nil
-}
-
-// skip reads to the end of the item without decoding it.
-func (i *Item) skip() error {
-	for i.err == nil && !i.closed {
-		i.r.enc = i.r.enc[:0]
-		if err := i.fill(); err != nil {
-			i.err = unexpectedEOF(err)
-		}
-	}
-	if i.err == nil {
-		i.end()
-	}
-	i.out = nil
-	if i.err == io.EOF {
-		return nil
-	}
-	return i.err
 }

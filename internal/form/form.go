@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -30,17 +31,11 @@ type File struct {
 
 // Form is a complete form. Text parts precede files, as Identomat requires.
 type Form struct {
-	once     bool
+	fields   []Field
+	files    []File
+	texts    []string // what precedes each file, and what follows the last one
 	boundary string
-	parts    []part
-	tail     string
 	length   int64
-}
-
-type part struct {
-	head string // delimiter and header, from the end of the previous content
-	text string // content, unless it is a file
-	file *File
 }
 
 // escape escapes what would end the quotes around a name or the line of the header, and all
@@ -55,30 +50,23 @@ var escape = func() *strings.Replacer {
 
 // New returns a form with the given parts.
 func New(fields []Field, files []File) *Form {
-	f := &Form{boundary: rand.Text(), parts: make([]part, 0, len(fields)+len(files))}
-	delimiter := "\r\n--" + f.boundary + "\r\nContent-Disposition: form-data; name=\""
+	f := &Form{fields: fields, files: files, boundary: rand.Text(), texts: make([]string, 0, len(files)+1)}
+	delimiter := "--" + f.boundary
+	disposition := delimiter + "\r\nContent-Disposition: form-data; name=\""
+	text := ""
 	for _, field := range fields {
-		f.parts = append(f.parts, part{head: delimiter + escape.Replace(field.Name) + "\"\r\n\r\n", text: field.Value})
-		f.length += int64(len(field.Value))
+		text += disposition + escape.Replace(field.Name) + "\"\r\n\r\n" + field.Value + "\r\n"
 	}
-	for i := range files {
-		file := &files[i]
-		f.parts = append(f.parts, part{
-			head: delimiter + escape.Replace(file.Name) + "\"; filename=\"" + escape.Replace(file.FileName) +
-				"\"\r\nContent-Type: " + file.ContentType + "\r\n\r\n",
-			file: file,
-		})
-		f.length += file.Size
-		f.once = f.once || file.Once
+	for _, file := range files {
+		text += disposition + escape.Replace(file.Name) + "\"; filename=\"" + escape.Replace(file.FileName) +
+			"\"\r\nContent-Type: " + file.ContentType + "\r\n\r\n"
+		f.texts = append(f.texts, text)
+		f.length += int64(len(text)) + file.Size
+		text = "\r\n"
 	}
-	for i := range f.parts {
-		if i == 0 {
-			f.parts[i].head = strings.TrimPrefix(f.parts[i].head, "\r\n")
-		}
-		f.length += int64(len(f.parts[i].head))
-	}
-	f.tail = "\r\n--" + f.boundary + "--\r\n"
-	f.length += int64(len(f.tail))
+	text += delimiter + "--\r\n"
+	f.texts = append(f.texts, text)
+	f.length += int64(len(text))
 	return f
 }
 
@@ -90,36 +78,42 @@ func (f *Form) Len() int64 { return f.length }
 
 // Once reports whether a file can be opened only once, so that the form can be neither signed
 // nor retried.
-func (f *Form) Once() bool { return f.once }
+func (f *Form) Once() bool {
+	return slices.ContainsFunc(f.files, func(file File) bool { return file.Once })
+}
 
 // Open returns the form as a request body. Every file is opened when its part is reached.
 func (f *Form) Open() io.ReadCloser {
-	b := &body{form: f, rest: make([]source, 0, 2*len(f.parts)+1)}
-	for _, p := range f.parts {
-		b.rest = append(b.rest, source{text: p.head}, source{text: p.text, file: p.file})
+	b := &body{Form: f, parts: make([]part, len(f.texts))}
+	for i, text := range f.texts {
+		b.parts[i].text.Reset(text)
+		if i < len(f.files) {
+			b.parts[i].file = &f.files[i]
+		}
 	}
-	b.rest = append(b.rest, source{text: f.tail})
 	return b
 }
 
 // EachPart calls visit with the content of every part, in order. Signing uses it.
 func (f *Form) EachPart(visit func(content io.Reader) error) error {
-	for _, p := range f.parts {
-		if p.file == nil {
-			if err := visit(strings.NewReader(p.text)); err != nil {
-				return err
-			}
-			continue
+	for _, field := range f.fields {
+		if err := visit(strings.NewReader(field.Value)); err != nil {
+			return err
 		}
-		b := &body{form: f, rest: []source{{file: p.file}}}
-		err := visit(b)
-		_ = b.Close()
+	}
+	for i := range f.files {
+		p := &part{file: &f.files[i]}
+		err := visit(p)
+		p.close()
 		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// String keeps fmt from printing the fields, which contain personal data.
+func (f *Form) String() string { return fmt.Sprintf("form of %d bytes", f.length) }
 
 // SourceError reports a file that could not be read or has another length than announced. The
 // part of the form that was sent is not a valid form.
@@ -131,125 +125,107 @@ func (e *SourceError) Unwrap() error { return e.Err }
 // ErrSize reports a file whose length differs from its Size.
 var ErrSize = errors.New("the file has a different size than announced")
 
-// source is a piece of a body: a text or a file.
-type source struct {
-	text string
-	file *File
+// body embeds the form, because signing needs its EachPart.
+type body struct {
+	*Form
+	parts []part
+	next  int
 }
 
-// body reads its sources one after the other.
-type body struct {
-	form *Form
-	rest []source
+func (b *body) Read(p []byte) (int, error) {
+	for ; b.next < len(b.parts); b.next++ {
+		if n, err := b.parts[b.next].Read(p); err != io.EOF {
+			return n, err
+		}
+	}
+	return 0, io.EOF
+}
 
-	text strings.Reader // rest of the current text
-	left int64          // unread bytes of the current file
-	err  error
+func (b *body) Close() error {
+	for i := range b.parts {
+		b.parts[i].close()
+	}
+	return nil
+}
+
+// part reads a text and then a file, if any, which must have the announced size.
+type part struct {
+	text strings.Reader
+	file *File
+	read int64 // bytes of the file
+	err  error // what ended the file
 
 	// mu is needed because net/http may call Close concurrently with Read.
 	mu     sync.Mutex
-	file   io.ReadCloser
+	src    io.ReadCloser // the opened file
 	closed bool
 }
 
-// EachPart allows signing without parsing the form.
-func (b *body) EachPart(visit func(io.Reader) error) error { return b.form.EachPart(visit) }
-
-func (b *body) Read(p []byte) (int, error) {
-	for {
-		switch {
-		case b.err != nil:
-			return 0, b.err
-		case len(p) == 0:
-			return 0, nil
-		case b.text.Len() > 0:
-			return b.text.Read(p)
-		case b.file != nil:
-			if n, done := b.readFile(p); n > 0 || !done {
-				return n, b.err
-			}
-		case len(b.rest) == 0:
-			return 0, io.EOF
-		default:
-			next := b.rest[0]
-			b.rest = b.rest[1:]
-			if next.file == nil {
-				b.text.Reset(next.text)
-			} else if err := b.open(next.file); err != nil {
-				b.err = &SourceError{Err: err}
-			}
-		}
+func (p *part) Read(buf []byte) (int, error) {
+	if p.text.Len() > 0 || p.file == nil {
+		return p.text.Read(buf)
 	}
+	if p.err != nil {
+		return 0, p.err
+	}
+	n, err := p.readFile(buf)
+	p.read += int64(n)
+	if errors.Is(err, io.EOF) {
+		err = io.EOF
+	}
+	if p.read > p.file.Size || p.read < p.file.Size && err == io.EOF {
+		n, err = 0, ErrSize
+	}
+	if err != nil {
+		p.close()
+		if err != io.EOF {
+			err = &SourceError{Err: err}
+		}
+		p.err = err
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, p.err
 }
 
-// readFile reads from the current file and reports whether the file has ended as announced.
-func (b *body) readFile(p []byte) (n int, done bool) {
-	if b.left == 0 {
-		var extra [1]byte
-		n, err := io.ReadFull(b.file, extra[:])
-		if n > 0 {
-			b.err = &SourceError{Err: ErrSize}
-		} else if !errors.Is(err, io.EOF) {
-			b.err = &SourceError{Err: err}
-		}
-		b.closeFile()
-		return 0, b.err == nil
-	}
-	n, err := readRecovering(b.file, p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	if err != nil && !(errors.Is(err, io.EOF) && b.left == 0) {
-		if errors.Is(err, io.EOF) {
-			err = ErrSize
-		}
-		b.err = &SourceError{Err: err}
-	}
-	return n, false
-}
-
-// readRecovering returns a panic of r as an error. net/http reads a body in a goroutine of its
-// own, where the caller could not recover from the panic of its own reader.
-func readRecovering(r io.Reader, p []byte) (n int, err error) {
+// readFile reads from the file, which it opens if necessary. It returns a panic as an error:
+// net/http reads a body in a goroutine of its own, where the caller could not recover from the
+// panic of its own reader.
+func (p *part) readFile(buf []byte) (n int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			n, err = 0, fmt.Errorf("the reader panicked with a %T", v)
 		}
 	}()
-	return r.Read(p)
+	if p.src == nil {
+		if err := p.open(); err != nil {
+			return 0, err
+		}
+	}
+	return p.src.Read(buf)
 }
 
-func (b *body) open(file *File) error {
-	r, err := file.Open()
+func (p *part) open() error {
+	src, err := p.file.Open()
 	if err != nil {
 		return err
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		_ = r.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		_ = src.Close()
 		return errors.New("the request body is closed")
 	}
-	b.file, b.left = r, file.Size
+	p.src = src
 	return nil
 }
 
-func (b *body) closeFile() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.file != nil {
-		_ = b.file.Close()
-		b.file = nil
+func (p *part) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.src != nil && !p.closed {
+		_ = p.src.Close()
 	}
+	p.closed = true
 }
-
-func (b *body) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	if b.file != nil {
-		_ = b.file.Close()
-	}
-	return nil
-}
-
-// String keeps fmt from printing the fields, which contain personal data.
-func (f *Form) String() string { return fmt.Sprintf("form of %d bytes", f.length) }

@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -31,31 +29,20 @@ func (s Secret) Reveal() string {
 }
 
 // Format writes a mask under every verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(Mask)) }
-
-// LogValue returns a mask.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(Mask) }
-
-// MarshalJSON returns a mask.
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + Mask + `"`), nil }
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 
 // Contains reports whether text contains one of the secrets, either literally or as it is
 // escaped in a URL, in JSON or in Go.
 func Contains(text string, secrets ...string) bool {
 	for _, secret := range secrets {
-		if secret == "" {
-			continue
-		}
-		if strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)) ||
-			strings.Contains(text, url.PathEscape(secret)) {
-			return true
-		}
-		quoted := strconv.Quote(secret)
-		if strings.Contains(text, quoted[1:len(quoted)-1]) {
-			return true
-		}
-		if asJSON, err := json.Marshal(secret); err == nil && strings.Contains(text, string(asJSON[1:len(asJSON)-1])) {
-			return true
+		inGo := strconv.Quote(secret)
+		inJSON, _ := json.Marshal(secret) // a string has a JSON form
+		for _, spelling := range []string{
+			secret, url.QueryEscape(secret), url.PathEscape(secret), inGo[1 : len(inGo)-1], string(inJSON[1 : len(inJSON)-1]),
+		} {
+			if secret != "" && strings.Contains(text, spelling) {
+				return true
+			}
 		}
 	}
 	return false
@@ -72,19 +59,39 @@ func Contains(text string, secrets ...string) bool {
 // In the last two cases, errors.Is still finds the errors that err wraps, but errors.As and
 // errors.Unwrap do not.
 func Error(err error, secrets ...string) error {
-	if err == nil {
-		return nil
+	hasSecret, hasQuote := false, false
+	visit(err, func(err error) {
+		text := err.Error()
+		hasQuote = hasQuote || strings.Contains(text, `"`)
+		hasSecret = hasSecret || Contains(text, secrets...) || Contains(fmt.Sprintf("%+v", err), secrets...) ||
+			Contains(removeAddresses(fmt.Sprintf("%#v", err)), secrets...)
+	})
+	if !hasSecret && !hasQuote {
+		return err
 	}
-	if !containsSecret(err, secrets) {
-		if !containsQuote(err) {
-			return err
-		}
-		// Removing quotes may join the text around them into a secret.
-		if text := removeQuoted(err.Error()); !Contains(text, secrets...) {
-			return &withheld{text: text, cause: func() error { return err }}
+	text := removeQuoted(err.Error())
+	// Removing quotes may join the text around them into a secret.
+	if hasSecret || Contains(text, secrets...) {
+		text = fmt.Sprintf("text withheld because it contains a secret (%T)", err)
+	}
+	return &withheld{text: text, cause: func() error { return err }}
+}
+
+// visit calls f with err and every error that it wraps, except for errors that have been
+// redacted already.
+func visit(err error, f func(error)) {
+	if _, redacted := err.(*withheld); err == nil || redacted {
+		return
+	}
+	f(err)
+	switch wrapper := err.(type) {
+	case interface{ Unwrap() error }:
+		visit(wrapper.Unwrap(), f)
+	case interface{ Unwrap() []error }:
+		for _, wrapped := range wrapper.Unwrap() {
+			visit(wrapped, f)
 		}
 	}
-	return &withheld{text: fmt.Sprintf("text withheld because it contains a secret (%T)", err), cause: func() error { return err }}
 }
 
 // removeQuoted replaces everything in quotes, and the quotes, by "...". An unterminated quote
@@ -115,17 +122,6 @@ func afterQuote(text string) string {
 	return ""
 }
 
-func containsQuote(err error) bool {
-	return anyInTree(err, func(err error) bool { return strings.Contains(err.Error(), `"`) })
-}
-
-func containsSecret(err error, secrets []string) bool {
-	return anyInTree(err, func(err error) bool {
-		return Contains(err.Error(), secrets...) || Contains(fmt.Sprintf("%+v", err), secrets...) ||
-			Contains(removeAddresses(fmt.Sprintf("%#v", err)), secrets...)
-	})
-}
-
 // removeAddresses removes pointer addresses from the output of %#v, as in
 // (*net.TCPAddr)(0xc000012345): an address may contain a short secret by chance.
 func removeAddresses(text string) string {
@@ -144,24 +140,6 @@ func removeAddresses(text string) string {
 		text = rest
 	}
 	return kept.String()
-}
-
-// anyInTree reports whether match is true for err or for an error that it wraps. An error that
-// has been redacted already matches nothing.
-func anyInTree(err error, match func(error) bool) bool {
-	if _, redacted := err.(*withheld); err == nil || redacted {
-		return false
-	}
-	if match(err) {
-		return true
-	}
-	switch wrapper := err.(type) {
-	case interface{ Unwrap() error }:
-		return anyInTree(wrapper.Unwrap(), match)
-	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(wrapper.Unwrap(), func(wrapped error) bool { return anyInTree(wrapped, match) })
-	}
-	return false
 }
 
 // withheld is a redacted error. It holds its cause in a closure for the same reason as Secret.
