@@ -198,34 +198,32 @@ type Endpoint struct {
 	Retryable bool
 }
 
-// op returns the row of the endpoint.
-func (e Endpoint) op() *operation.Operation {
-	op := &operation.Operation{Name: e.Name, Retryable: e.Retryable, Host: operation.API, Shape: operation.Any}
-	if e.Host == WidgetHost {
-		op.Host = operation.Widget
-	}
-	return op
-}
-
 // Call calls an endpoint that this SDK has no method for, with the guarantees of the methods:
-// retries, limits, signing, classification, and secrecy. Params is sent as JSON beside the
-// company key. It is nil, a map[string]any, or a struct with json tags, whose only option is
-// omitzero.
+// retries, limits, signing, classification, and secrecy. Params is nil, or whatever
+// encoding/json encodes as an object, which is sent beside the company key.
 //
 // On [APIHost], Call returns the result in {"result": …} if there is one, and otherwise the
 // whole response. A response that is not JSON is refused, and so is a bare string that looks
 // like an error code.
 //
-// Errors: [ValidationError] for a malformed name or params without a JSON form; [APIError],
-// [TransportError].
+// Errors: [ValidationError] for a malformed name, or for params that are not an object or hold
+// the company key; [APIError], [TransportError].
 func (c *Client) Call(ctx context.Context, endpoint Endpoint, params any) (json.RawMessage, error) {
+	op := &operation.Operation{Name: endpoint.Name, Retryable: endpoint.Retryable, Host: operation.API, Shape: operation.Any}
+	isWidget := endpoint.Host == WidgetHost
+	if isWidget {
+		op.Host = operation.Widget
+	}
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-/"
-	op := endpoint.op()
-	if op.Name == "" || strings.Trim(op.Name, letters) != "" || strings.Contains("/"+op.Name, "//") {
-		return nil, problems{{Path: "Endpoint.Name", Message: "must be a path such as list-groups or result/"}}.err(op)
+	if strings.Trim(op.Name, letters) != "" || strings.Contains("/"+op.Name, "//") || op.Name == "" ||
+		isWidget != strings.Contains(op.Name, "/") || isWidget != strings.HasSuffix(op.Name, "/") {
+		return nil, problems{{Path: "Endpoint.Name", Message: "must be a path such as list-groups on APIHost or result/ on WidgetHost"}}.err(op)
+	}
+	if params != nil {
+		params = wire.Text(wire.Value(params))
 	}
 	body, err := do[json.RawMessage](ctx, c, op, params)
-	if result, found := wire.Get(body, "result"); found && endpoint.Host == APIHost {
+	if result, found := wire.Get(body, "result"); found && !isWidget {
 		body = result
 	}
 	return body, err

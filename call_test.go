@@ -25,21 +25,21 @@ type freezeParams struct {
 	Notify struct {
 		SMS bool `json:"sms"`
 	} `json:"notify"`
-	Comment *string        `json:"comment,omitzero"`
-	Extra   map[string]any `json:",inline"`
-	Local   string         `json:"-"`
+	Comment *string `json:"comment,omitempty"`
+	Nothing *int    `json:"nothing"`
+	Local   string  `json:"-"`
 }
 
 func TestCallRequest(t *testing.T) {
 	const widget, api = "https://widget.identomat.com/external-api/", "https://external-api.identomat.com/"
-	comment := "<b>ფრთხილად</b>"
+	comment := "ფრთხილად"
 	params := freezeParams{
 		Token: token, Days: 30, From: time.Date(2024, time.June, 20, 11, 33, 0, 0, time.FixedZone("+04", 4*60*60)),
-		Groups: []string{}, Comment: &comment, Extra: map[string]any{"new": []any{1, nil}}, Local: "not sent",
+		Groups: []string{}, Comment: &comment, Local: "not sent",
 	}
 	params.Notify.SMS = true
-	const encoded = `,"token":"` + string(token) + `","days":30,"from":"2024-06-20T07:33:00.000Z","groups":[],` +
-		`"notify":{"sms":true},"comment":"<b>ფრთხილად</b>","new":[1,null]}`
+	const encoded = `,"token":"` + string(token) + `","days":30,"from":"2024-06-20T11:33:00+04:00","groups":[],` +
+		`"notify":{"sms":true},"comment":"ფრთხილად","nothing":null}`
 	for name, c := range map[string]struct {
 		endpoint identomat.Endpoint
 		params   any
@@ -48,7 +48,7 @@ func TestCallRequest(t *testing.T) {
 	}{
 		"API host, no parameters":      {identomat.Endpoint{Name: "list-labels"}, nil, api + "list-labels", `{"companyKey":"` + companyKey + `"}`},
 		"widget host, no parameters":   {identomat.Endpoint{Name: "freeze/", Host: identomat.WidgetHost}, nil, widget + "freeze/", `{"company_key":"` + companyKey + `"}`},
-		"path with several elements":   {identomat.Endpoint{Name: "v2/labels/list-3"}, nil, api + "v2/labels/list-3", `{"companyKey":"` + companyKey + `"}`},
+		"path with several elements":   {identomat.Endpoint{Name: "v2/labels/list-3/", Host: identomat.WidgetHost}, nil, widget + "v2/labels/list-3/", `{"company_key":"` + companyKey + `"}`},
 		"API host, map":                {identomat.Endpoint{Name: "freeze"}, map[string]any{"b": 1.5, "a": []string{"x"}, "c": nil}, api + "freeze", `{"companyKey":"` + companyKey + `","a":["x"],"b":1.5,"c":null}`},
 		"widget host, map":             {identomat.Endpoint{Name: "freeze/", Host: identomat.WidgetHost}, map[string]any{"a": true}, widget + "freeze/", `{"company_key":"` + companyKey + `","a":true}`},
 		"empty map":                    {identomat.Endpoint{Name: "freeze"}, map[string]any{}, api + "freeze", `{"companyKey":"` + companyKey + `"}`},
@@ -56,7 +56,7 @@ func TestCallRequest(t *testing.T) {
 		"API host, struct":             {identomat.Endpoint{Name: "freeze"}, params, api + "freeze", `{"companyKey":"` + companyKey + `"` + encoded},
 		"widget host, struct":          {identomat.Endpoint{Name: "freeze/", Host: identomat.WidgetHost}, params, widget + "freeze/", `{"company_key":"` + companyKey + `"` + encoded},
 		"pointer to a struct":          {identomat.Endpoint{Name: "freeze"}, &params, api + "freeze", `{"companyKey":"` + companyKey + `"` + encoded},
-		"struct with zero values":      {identomat.Endpoint{Name: "freeze"}, freezeParams{}, api + "freeze", `{"companyKey":"` + companyKey + `","token":"","notify":{"sms":false}}`},
+		"struct with zero values":      {identomat.Endpoint{Name: "freeze"}, freezeParams{}, api + "freeze", `{"companyKey":"` + companyKey + `","token":"","notify":{"sms":false},"nothing":null}`},
 		"flags and steps of a session": {identomat.Endpoint{Name: "freeze"}, map[string]any{"flags": identomat.NewFlags().SkipFace(true), "steps": identomat.Steps{identomat.Liveness()}}, api + "freeze", `{"companyKey":"` + companyKey + `","flags":{"skip_face":true},"steps":[{"type":"liveness","key":"liveness"}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestCallIsRetriedOnlyIfRetryable(t *testing.T) {
 func TestCallRefusesMalformedName(t *testing.T) {
 	for _, name := range []string{
 		"", "/", "/freeze", "freeze//now", "freeze/ ", "Freeze", "freeze_now", "freeze?x=1", "freeze#x", "freeze%2e", "../freeze", ".", "a/../b",
-		"https://attacker.example/", "@attacker.example", "freeze\r\nX: y", "გაყინვა", "freeze\\now", "a:b",
+		"https://attacker.example/", "@attacker.example", "freeze\r\nX: y", "გაყინვა", "freeze\\now", "a:b", "v2/freeze",
 	} {
 		for _, host := range []identomat.Host{identomat.APIHost, identomat.WidgetHost} {
 			for _, opts := range [][]identomat.Option{nil, {identomat.WithoutValidation()}} {
@@ -225,21 +225,24 @@ func TestCallRefusesParamsThatCannotBeSent(t *testing.T) {
 		params any
 		want   []string
 	}{
-		"company key in a map":        {identomat.APIHost, map[string]any{"companyKey": "other", "a": 1}, []string{"Extra.companyKey"}},
-		"company key of the widget":   {identomat.WidgetHost, map[string]any{"company_key": "other"}, []string{"Extra.company_key"}},
-		"company key in inline field": {identomat.APIHost, freezeParams{Extra: map[string]any{"companyKey": "other"}}, []string{"Extra.companyKey"}},
-		"field twice":                 {identomat.APIHost, &freezeParams{Extra: map[string]any{"token": "other"}}, []string{"Extra.token"}},
-		"no name":                     {identomat.APIHost, map[string]any{"": 1}, []string{"Extra"}},
-		"no JSON form": {identomat.WidgetHost, map[string]any{"b": make(chan int), "a": func() {}, "c": 1}, []string{
-			"Extra.a", "Extra.b",
-		}},
-		"masked type": {identomat.APIHost, map[string]any{"user": masked}, []string{"Extra.user"}},
+		"company key in a map":      {identomat.APIHost, map[string]any{"companyKey": "other", "a": 1}, []string{"params.companyKey"}},
+		"company key of the widget": {identomat.WidgetHost, map[string]any{"company_key": "other"}, []string{"params.company_key"}},
+		"company key in a struct": {identomat.APIHost, struct {
+			Key string `json:"companyKey"`
+		}{"other"}, []string{"params.companyKey"}},
+		"not an object":      {identomat.APIHost, []string{"other"}, []string{"params"}},
+		"nil pointer":        {identomat.APIHost, (*freezeParams)(nil), []string{"params"}},
+		"no JSON form":       {identomat.WidgetHost, map[string]any{"b": make(chan int), "c": 1}, []string{"params"}},
+		"masked type":        {identomat.APIHost, map[string]any{"user": masked}, []string{"params"}},
+		"invalid UTF-8":      {identomat.APIHost, map[string]any{"user": "other\xe9"}, []string{"params"}},
+		"masked type itself": {identomat.APIHost, masked, []string{"params"}},
 	} {
 		for _, opts := range [][]identomat.Option{nil, {identomat.WithoutValidation()}} {
 			client, mock := mocked(t, opts...)
-			_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze", Host: c.host}, c.params)
+			endpoint := map[identomat.Host]string{identomat.APIHost: "freeze", identomat.WidgetHost: "freeze/"}[c.host]
+			_, err := client.Call(t.Context(), identomat.Endpoint{Name: endpoint, Host: c.host}, c.params)
 			require.Error(t, err, name)
-			assertProblems(t, err, "freeze", c.want...)
+			assertProblems(t, err, endpoint, c.want...)
 			assert.NotContains(t, err.Error(), "other")
 			assert.Zero(t, mock.GetTotalCallCount())
 		}

@@ -66,6 +66,9 @@ func (Password) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText returns an error, because loggers encode their arguments.
 func (Password) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 
+// GobEncode returns an error, like MarshalText.
+func (Password) GobEncode() ([]byte, error) { return nil, redact.ErrEncode }
+
 // CreateUserRequest describes a new user. fmt and slog show a mask.
 type CreateUserRequest struct {
 	private

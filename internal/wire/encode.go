@@ -43,7 +43,7 @@ func Form(keyName, key string, params any) (body []byte, problems []Problem, err
 // empty. Unlike encoding/json it reads request types, which refuse to be marshaled because
 // they hold personal data, it knows the service's format of times, and it reports invalid
 // UTF-8. A field that is tagged json:",inline" holds further members by their names. Params
-// may be a map, or nil. The body must not be sent if there are problems.
+// may be a [Text], or nil. The body must not be sent if there are problems.
 func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
 	e := encoding{dst: make([]byte, 0, 1024), keyName: keyName}
 	e.dst = append(e.dst, '{')
@@ -53,8 +53,8 @@ func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
 	}
 	switch params := params.(type) {
 	case nil:
-	case map[string]any:
-		e.extra(params, nil)
+	case Text:
+		e.object(string(params))
 	default:
 		e.members(reflect.Indirect(reflect.ValueOf(params)), "")
 	}
@@ -92,6 +92,22 @@ func (e *encoding) members(v reflect.Value, prefix string) {
 			e.name(f.name)
 			e.value(value, prefix+f.name)
 		}
+	}
+}
+
+// object adds the members of an object that is JSON text already.
+func (e *encoding) object(text string) {
+	if !strings.HasPrefix(text, "{") {
+		e.add("params", "must be a JSON object")
+		return
+	}
+	for m := Members(text); m.Next(); {
+		name := Unquote(m.Name)
+		if name == e.keyName {
+			e.add("params."+name, "is the company key, which the client adds")
+		}
+		e.name(name)
+		e.text(m.Value, "params."+name)
 	}
 }
 

@@ -68,8 +68,8 @@ func TestJSON(t *testing.T) {
 	tbilisi := time.FixedZone("+04", 4*60*60)
 	for want, params := range map[string]any{
 		``:                         nil,
-		`,"a":1,"b":[null],"c":""`: map[string]any{"c": "", "a": 1, "b": []any{nil}},
-		`,"company_key":"x"`:       map[string]any{"company_key": "x"},
+		`,"a":1,"b":[null],"c":""`: Text(`{"a":1,"b":[null],"c":""}`),
+		`,"company_key":"x"`:       Text(`{"company_key":"x"}`),
 		`,"offset":0`:              request{Ignored: "x", hidden: "y"},
 		`,"offset":5`:              &request{paging: paging{Offset: 5}},
 
@@ -120,15 +120,16 @@ func TestJSONProblems(t *testing.T) {
 		params any
 		want   []Problem
 	}{
-		"key in a map":            {map[string]any{"companyKey": "x"}, []Problem{{"Extra.companyKey", own}}},
+		"key in a text":           {Text(`{"companyKey":"x"}`), []Problem{{"params.companyKey", "is the company key, which the client adds"}}},
+		"text of no object":       {Text(`[]`), []Problem{{"params", "must be a JSON object"}}},
 		"key in inline":           {request{Extra: map[string]any{"companyKey": "x"}}, []Problem{{"Extra.companyKey", own}}},
 		"key in nested inline":    {request{Query: search{Extra: map[string]any{"companyKey": 1}}}, []Problem{{"Extra.companyKey", own}}},
 		"field in inline":         {request{Extra: map[string]any{"text": 1, "offset": 2, "query": 3}}, []Problem{{"Extra.offset", own}, {"Extra.query", own}, {"Extra.text", own}}},
 		"omitted field in inline": {&request{Query: search{Name: "N", Extra: map[string]any{"limit": 1}}}, []Problem{{"Extra.limit", own}}},
-		"no name":                 {map[string]any{"": 1}, []Problem{{"Extra", unnamed}}},
-		"no JSON form":            {map[string]any{"f": func() {}, "c": make(chan int), "n": math.NaN(), "ok": 1}, []Problem{{"Extra.c", unencodable}, {"Extra.f", unencodable}, {"Extra.n", unencodable}}},
-		"nested without JSON":     {map[string]any{"m": map[string]any{"f": func() {}}}, []Problem{{"Extra.m", unencodable}}},
-		"masked":                  {map[string]any{"m": masked{}, "q": search{}}, []Problem{{"Extra.m", unencodable}, {"Extra.q", unencodable}}},
+		"no name":                 {request{Extra: map[string]any{"": 1}}, []Problem{{"Extra", unnamed}}},
+		"no JSON form":            {request{Extra: map[string]any{"f": func() {}, "c": make(chan int), "n": math.NaN(), "ok": 1}}, []Problem{{"Extra.c", unencodable}, {"Extra.f", unencodable}, {"Extra.n", unencodable}}},
+		"nested without JSON":     {request{Extra: map[string]any{"m": map[string]any{"f": func() {}}}}, []Problem{{"Extra.m", unencodable}}},
+		"masked":                  {request{Extra: map[string]any{"m": masked{}, "q": search{}}}, []Problem{{"Extra.m", unencodable}, {"Extra.q", unencodable}}},
 		"MarshalJSON fails":       {request{Level: -1}, []Problem{{"level", unencodable}}},
 		"field without JSON":      {request{Any: make(chan int), Float: math.Inf(1)}, []Problem{{"float", unencodable}, {"any", unencodable}}},
 		"malformed raw":           {request{Raw: json.RawMessage(`{`)}, []Problem{{"raw", unencodable}}},
