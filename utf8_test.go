@@ -47,7 +47,7 @@ func TestInvalidUTF8IsRefused(t *testing.T) {
 		{second(client.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: bad}, 0, 10)), "query.fullName", "is not UTF-8"},
 		{second(client.Blacklist.Add(ctx, identomat.BlacklistEntry{LastName: bad})), "query.lastName", "is not UTF-8"},
 		{second(client.Groups.Create(ctx, identomat.CreateGroupRequest{Name: "g", MemberIDs: []string{"a", bad}})), "memberIds[1]", "is not UTF-8"},
-		{second(client.Call(ctx, identomat.Endpoint{Name: "new"}, map[string]any{"a": bad})), "Extra.a", "is not UTF-8"},
+		{second(client.Call(ctx, identomat.Endpoint{Name: "new"}, map[string]any{"a": bad})), "params", "is not UTF-8"},
 	} {
 		var invalid *identomat.ValidationError
 		require.ErrorAs(t, c.err, &invalid, c.path)

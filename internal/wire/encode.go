@@ -97,7 +97,12 @@ func (e *encoding) members(v reflect.Value, prefix string) {
 
 // object adds the members of an object that is JSON text already.
 func (e *encoding) object(text string) {
-	if !strings.HasPrefix(text, "{") {
+	switch problems := Unsendable("params", text); {
+	case strings.HasPrefix(text, "{"):
+	case problems != nil:
+		e.problems = append(e.problems, problems...)
+		return
+	default:
 		e.add("params", "must be a JSON object")
 		return
 	}

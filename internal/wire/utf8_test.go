@@ -35,7 +35,7 @@ func TestJSONEncodesKeyAndParameters(t *testing.T) {
 	}{
 		{"company_key", nil, `{"company_key":"k"}`},
 		{"", nil, `{}`},
-		{"", map[string]any{"b": 1, "a": "é\ufffd<"}, `{"a":"é` + "\ufffd" + `<","b":1}`},
+		{"", &parameters{Extra: map[string]any{"b": 1, "a": "é\ufffd<"}}, `{"a":"é` + "\ufffd" + `<","b":1}`},
 		{"", &parameters{Name: "n", Extra: map[string]any{"x": nil}}, `{"name":"n","x":null}`},
 		{"companyKey", &parameters{Languages: []language{"en", "ka"}}, `{"companyKey":"k","languages":["en","ka"]}`},
 		{"", &parameters{Languages: []language{}, Raw: json.RawMessage{}}, `{"languages":[]}`},
@@ -97,7 +97,7 @@ func TestJSONSendsEveryValidString(t *testing.T) {
 			secret string
 		}{s, "\xff", "\xff"}
 		for _, value := range []any{s, []string{s}, map[string]any{s + "x": []any{s}}, hidden, []byte("\xff"), nil, []any{nil}} {
-			body, problems := JSON("", "", map[string]any{"x": value})
+			body, problems := JSON("", "", &parameters{Extra: map[string]any{"x": value}})
 			require.Empty(t, problems, "%q", s)
 			want, err := json.Marshal(map[string]any{"x": value})
 			require.NoError(t, err)
