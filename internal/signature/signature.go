@@ -119,10 +119,10 @@ func eachPart(parts *multipart.Reader) func(visit func(content io.Reader) error)
 			if err == io.EOF { // an error that wraps io.EOF reports a truncated body
 				return nil
 			}
-			if err == nil {
-				err = visit(part)
-			}
 			if err != nil {
+				return err
+			}
+			if err := visit(part); err != nil {
 				return err
 			}
 		}
@@ -135,16 +135,8 @@ var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 func write(mac hash.Hash, src io.Reader) error {
 	buf := buffers.Get().(*[16 << 10]byte)
 	defer buffers.Put(buf)
-	for {
-		n, err := src.Read(buf[:])
-		mac.Write(buf[:n])
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+	_, err := io.CopyBuffer(mac, src, buf[:])
+	return err
 }
 
 // Verify returns body, except that reading it ends with an [*Error] instead of io.EOF if the
@@ -173,26 +165,18 @@ func (b *verifiedBody) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.ReadCloser.Read(p)
-	if b.mac != nil {
+	switch {
+	case b.mac == nil && err == io.EOF:
+		err = &Error{Missing: true}
+	case b.mac != nil:
 		b.mac.Write(p[:n])
-	}
-	if err == io.EOF {
-		err = b.verify()
+		if err == io.EOF {
+			if !hmac.Equal(b.mac.Sum(nil), b.want) {
+				err = &Error{}
+			}
+			b.key.macs.Put(b.mac)
+		}
 	}
 	b.err = err
 	return n, err
-}
-
-// verify returns io.EOF if the signature of the whole body is right.
-func (b *verifiedBody) verify() error {
-	if b.mac == nil {
-		return &Error{Missing: true}
-	}
-	matches := hmac.Equal(b.mac.Sum(nil), b.want)
-	b.key.macs.Put(b.mac)
-	b.mac = nil
-	if !matches {
-		return &Error{}
-	}
-	return io.EOF
 }
