@@ -9,13 +9,8 @@ import (
 // that streams do not allocate.
 var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
-// copyTo copies src to dst through a pooled buffer, where io.Copy would allocate one.
-func copyTo(dst io.Writer, src io.Reader) error {
-	_, err := copyCounted(dst, src)
-	return err
-}
-
-// copyCounted is copyTo, and returns how many bytes were written.
+// copyCounted copies src to dst through a pooled buffer, where io.Copy would allocate one. It
+// returns how many bytes were written.
 func copyCounted(dst io.Writer, src io.Reader) (written int64, err error) {
 	buf := copyBuffers.Get().(*[64 << 10]byte)
 	defer copyBuffers.Put(buf)
