@@ -9,7 +9,6 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"mime/multipart"
 	"strings"
 	"sync"
 
@@ -85,46 +84,29 @@ func (k *Key) Sum(body io.Reader) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// SumParts returns the digest of a multipart body, of which eachPart visits the content of
-// every part in order. The digest of each part is the key for the next part. A body without
-// parts is an error, because its digest would be the secret itself.
-func (k *Key) SumParts(eachPart func(visit func(content io.Reader) error) error) ([]byte, error) {
+// SumParts returns the digest of a multipart body, of which next returns the content of every
+// part in order, and then io.EOF. The digest of each part is the key for the next part. A body
+// without parts is an error, because its digest would be the secret itself.
+func (k *Key) SumParts(next func() (io.Reader, error)) ([]byte, error) {
 	var digest []byte
-	err := eachPart(func(content io.Reader) (err error) {
-		if digest == nil {
+	for {
+		content, err := next()
+		switch {
+		case err == io.EOF && digest == nil:
+			return nil, errors.New("identomat: a multipart body without parts cannot be signed")
+		case err == io.EOF: // an error that wraps io.EOF reports a truncated body
+			return digest, nil
+		case err != nil:
+			return nil, err
+		case digest == nil:
 			digest, err = k.Sum(content)
-			return err
+		default:
+			mac := hmac.New(sha256.New, digest)
+			err = write(mac, content)
+			digest = mac.Sum(digest[:0])
 		}
-		mac := hmac.New(sha256.New, digest)
-		if err := write(mac, content); err != nil {
-			return err
-		}
-		digest = mac.Sum(digest[:0])
-		return nil
-	})
-	if err == nil && digest == nil {
-		err = errors.New("identomat: a multipart body without parts cannot be signed")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return digest, nil
-}
-
-// eachPart returns the iteration over parts that SumParts needs.
-func eachPart(parts *multipart.Reader) func(visit func(content io.Reader) error) error {
-	return func(visit func(io.Reader) error) error {
-		for {
-			part, err := parts.NextRawPart()
-			if err == io.EOF { // an error that wraps io.EOF reports a truncated body
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if err := visit(part); err != nil {
-				return err
-			}
+		if err != nil {
+			return nil, err
 		}
 	}
 }

@@ -108,17 +108,16 @@ func (t *Transport) digest(req *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	defer body.Close()
-	if isMultipart && t.sumMultipart != nil {
-		return t.sumMultipart([]byte(t.key.secret.Reveal()), multipart.NewReader(body, boundary))
-	}
 	// The SDK's own forms know their parts and need no parsing.
-	if form, ok := body.(interface {
-		EachPart(visit func(content io.Reader) error) error
-	}); ok {
-		return t.key.SumParts(form.EachPart)
-	}
-	if isMultipart {
-		return t.key.SumParts(eachPart(multipart.NewReader(body, boundary)))
+	form, isForm := body.(interface{ NextPart() (io.Reader, error) })
+	switch {
+	case isMultipart && t.sumMultipart != nil:
+		return t.sumMultipart([]byte(t.key.secret.Reveal()), multipart.NewReader(body, boundary))
+	case isForm:
+		return t.key.SumParts(form.NextPart)
+	case isMultipart:
+		parts := multipart.NewReader(body, boundary)
+		return t.key.SumParts(func() (io.Reader, error) { return parts.NextRawPart() })
 	}
 	return t.key.Sum(body)
 }
