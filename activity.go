@@ -17,7 +17,7 @@ const ActivityPageLoaded ActivityType = "PAGE_LOADED"
 
 // Activity is an event of a session. fmt and slog show a mask.
 type Activity struct {
-	private
+	record
 
 	// ID is the id of the activity.
 	ID string `json:"id"`
@@ -27,26 +27,15 @@ type Activity struct {
 	Time Date `json:"time"`
 	// Data is an object whose members depend on the type, or [].
 	Data json.RawMessage `json:"data"`
-
-	raw json.RawMessage
 }
 
-// Raw returns the activity as JSON. The caller must not modify it.
-func (a *Activity) Raw() json.RawMessage { return a.raw }
-
-// UnmarshalJSON decodes a activity, such as a recorded one.
-func (a *Activity) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, a) }
-
-func (a *Activity) decoded(raw json.RawMessage) error {
-	a.raw = raw
-	return nil
-}
+// UnmarshalJSON decodes an activity, such as a recorded one.
+func (a *Activity) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, a) }
 
 // Activities lists the events of a session with list-session-activities. Their order is not
 // documented. (API reference, Accessing Data and More, list-session-activities.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrSessionNotFound],
-// [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrSessionNotFound].
 func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activity, error) {
 	return do[[]Activity](ctx, s.client, operation.SessionActivities, ofSession(token))
 }
@@ -54,7 +43,7 @@ func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activi
 // Statistics summarizes a session. A field is zero if its value is absent or null, such as the
 // time of a step that did not happen. fmt and slog show a mask.
 type Statistics struct {
-	private
+	record
 
 	// SessionStartDate is when the customer began. All times are in ISO 8601.
 	SessionStartDate Date `json:"sessionStartDate"`
@@ -82,19 +71,13 @@ type Statistics struct {
 	// More holds further summaries. The response is a list, which has one element in the
 	// reference.
 	More []Statistics `json:"-"`
-
-	raw json.RawMessage
 }
 
-// Raw returns the summary as JSON. The caller must not modify it.
-func (s *Statistics) Raw() json.RawMessage { return s.raw }
-
 // UnmarshalJSON decodes a summary, such as a recorded one.
-func (s *Statistics) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, s) }
+func (s *Statistics) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, s) }
 
-func (s *Statistics) decoded(raw json.RawMessage) error {
-	s.raw = raw
-	if _, found := wire.Get(raw, "sessionStartDate"); !found { // null if the customer did not begin
+func (s *Statistics) complete() error {
+	if _, found := wire.Get(s.raw, "sessionStartDate"); !found { // null if the customer did not begin
 		return errors.New("statistics without a start")
 	}
 	return nil
@@ -103,8 +86,7 @@ func (s *Statistics) decoded(raw json.RawMessage) error {
 // Statistics summarizes a session with get-session-statistical-summary. (API reference,
 // Accessing Data and More, get-session-statistical-summary.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrSessionNotFound],
-// [ErrInvalidKey], [ErrUnexpectedResponse], also for an empty list.
+// Errors: [ErrSessionNotFound]; [ErrUnexpectedResponse] also for an empty list.
 func (s *SessionsService) Statistics(ctx context.Context, token Token) (*Statistics, error) {
 	list, err := do[summaries](ctx, s.client, operation.SessionStatistics, ofSession(token))
 	if err != nil {

@@ -3,12 +3,10 @@ package identomat_test
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"testing"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -16,16 +14,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// capture keeps the body of a request.
-func capture(to *string, answer string) httpmock.Responder {
-	return func(req *http.Request) (*http.Response, error) {
-		data, err := io.ReadAll(req.Body)
-		*to = string(data)
-		return httpmock.NewStringResponse(200, answer), err
-	}
-}
-
-func TestActivitiesOnTheWire(t *testing.T) {
+func TestActivitiesRequestAndResponse(t *testing.T) {
 	client, mock := mocked(t)
 	expects(t, mock, "list-session-activities", body(`"sessionId": "`+string(token)+`"`), sample(t, "list-session-activities-default.json"))
 	activities, err := client.Sessions.Activities(t.Context(), token)
@@ -53,7 +42,7 @@ func TestActivitiesOnTheWire(t *testing.T) {
 		})
 }
 
-func TestStatisticsOnTheWire(t *testing.T) {
+func TestStatisticsRequestAndResponse(t *testing.T) {
 	client, mock := mocked(t)
 	expects(t, mock, "get-session-statistical-summary", body(`"sessionId": "`+string(token)+`"`), sample(t, "get-session-statistical-summary-default.json"))
 	s, err := client.Sessions.Statistics(t.Context(), token)
@@ -65,7 +54,7 @@ func TestStatisticsOnTheWire(t *testing.T) {
 	require.NoError(t, err)
 	ended, err := s.LivenessEndTime.Time()
 	require.NoError(t, err)
-	assert.Equal(t, ended.Sub(began).Milliseconds(), *s.SessionTimeSpan, "the unit")
+	assert.Equal(t, ended.Sub(began).Milliseconds(), *s.SessionTimeSpan, "SessionTimeSpan must be in milliseconds")
 	for _, reason := range []any{s.ScanDocumentFailReason, s.LivenessFailReasons, s.SessionTerminationStep, s.SessionTerminationReasons} {
 		assert.Nil(t, reason)
 	}
@@ -89,15 +78,15 @@ func TestStatisticsOnTheWire(t *testing.T) {
 	assert.Zero(t, *s.More[0].SessionTimeSpan)
 }
 
-func TestTheEndOfAVideoCallOnTheWire(t *testing.T) {
+func TestVideoCallEnd(t *testing.T) {
 	client, mock := mocked(t)
-	for _, done := range []string{sample(t, "end-video-call-default.json"), `[]`} {
-		expects(t, mock, "end-video-call", body(`"sessionId": "`+string(token)+`"`), done)
+	for _, response := range []string{sample(t, "end-video-call-default.json"), `[]`} {
+		expects(t, mock, "end-video-call", body(`"sessionId": "`+string(token)+`"`), response)
 		require.NoError(t, client.VideoCalls.End(t.Context(), token))
 	}
 }
 
-func TestASessionWithoutATokenIsNotAskedFor(t *testing.T) {
+func TestEmptySessionTokenIsNotSent(t *testing.T) {
 	client, mock := mocked(t)
 	_, err := client.Sessions.Activities(t.Context(), "")
 	assertProblems(t, err, "list-session-activities", "sessionId")
@@ -107,7 +96,7 @@ func TestASessionWithoutATokenIsNotAskedFor(t *testing.T) {
 	assert.Zero(t, mock.GetTotalCallCount())
 }
 
-func TestTheCourseOfASessionAgainstTheFake(t *testing.T) {
+func TestActivitiesAndStatisticsWithFake(t *testing.T) {
 	server := identomattest.NewServer(t)
 	client, ctx := server.Client(), t.Context()
 	session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{Steps: identomat.Steps{identomat.Liveness(), identomat.VideoCall()}})
@@ -138,7 +127,7 @@ func TestTheCourseOfASessionAgainstTheFake(t *testing.T) {
 	require.ErrorIs(t, client.VideoCalls.End(ctx, "unknown"), identomat.ErrSessionNotFound)
 }
 
-func TestARecordIsReadBackFromItsJSON(t *testing.T) {
+func TestRawDecodesToTheSameHit(t *testing.T) {
 	client, mock := mocked(t)
 	answers(mock, apiURL+"search-screening-person", 200, "application/json", sample(t, "search-screening-person-default-person-found.json"))
 	hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "P"}, 0, 0)

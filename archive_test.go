@@ -17,28 +17,6 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// entries returns a tar archive with these headers. The content of each file is its name.
-func entries(t testing.TB, headers ...tar.Header) string {
-	t.Helper()
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, h := range headers {
-		h.Mode = 0o777
-		if h.Typeflag == tar.TypeReg {
-			h.Size = int64(len(h.Name))
-		}
-		require.NoError(t, w.WriteHeader(&h))
-		if h.Typeflag == tar.TypeReg {
-			_, err := io.WriteString(w, h.Name)
-			require.NoError(t, err)
-		}
-	}
-	require.NoError(t, w.Close())
-	return out.String()
-}
-
-func file(name string) tar.Header { return tar.Header{Typeflag: tar.TypeReg, Name: name} }
-
 // videos returns an archive as media: as the response itself, or as a data URI in JSON.
 func videos(t testing.TB, archive string, inJSON bool, opts ...identomat.Option) *identomat.Media {
 	t.Helper()

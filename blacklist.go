@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
 	"strings"
@@ -17,9 +16,8 @@ import (
 // Blacklist management.)
 type BlacklistService struct{ client *Client }
 
-// BlacklistEntry describes a person to be blacklisted: a reason and at least one of the
-// other fields but Extra. fmt and slog show a
-// mask.
+// BlacklistEntry describes a person to be blacklisted: a reason and at least one of the other
+// fields but Extra. fmt and slog show a mask.
 type BlacklistEntry struct {
 	private
 
@@ -62,8 +60,7 @@ func isISO(d Date) bool {
 // The call is retried only when the service certainly made no record. If MaybeProcessed is
 // true for an error, call Add again: [ErrAlreadyExists] means that the first call succeeded.
 //
-// Errors: [ValidationError] before anything is sent; [ErrAlreadyExists],
-// [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrAlreadyExists], [ErrWrongParameters].
 func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.BlacklistAdd, queryParams[*BlacklistEntry]{&entry})
 	return string(id), err
@@ -88,8 +85,7 @@ func (id *recordID) UnmarshalJSON(data []byte) error {
 // The call is retried after a lost response. If the lost attempt removed the record, the retry
 // finds none: the error is [ErrNotFound], and its MaybeProcessed is true.
 //
-// Errors: [ValidationError] before anything is sent; [ErrNotFound], [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedResponse], also for any result but true.
+// Errors: [ErrNotFound], [ErrWrongParameters]; [ErrUnexpectedResponse] for any result but true.
 func (s *BlacklistService) Remove(ctx context.Context, id string) error {
 	return exec(ctx, s.client, operation.BlacklistRemove, recordParams{id})
 }
@@ -111,11 +107,10 @@ type BlacklistFilter struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// BlacklistRecord is a record of the blacklist. fmt and slog show a
-// mask; a field
-// is zero if its value is absent or null.
+// BlacklistRecord is a record of the blacklist. fmt and slog show a mask; a field is zero if
+// its value is absent or null.
 type BlacklistRecord struct {
-	private
+	record
 
 	// ID is for [BlacklistService.Remove].
 	ID string `json:"id" wire:"required"`
@@ -130,28 +125,18 @@ type BlacklistRecord struct {
 	Reason   string `json:"reason"`
 	// Notes has only been seen as null.
 	Notes string `json:"notes"`
-
-	raw json.RawMessage
 }
 
-// Raw returns the record as JSON. The caller must not modify it.
-func (r *BlacklistRecord) Raw() json.RawMessage { return r.raw }
+// UnmarshalJSON decodes a record from JSON, such as that of Raw.
+func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
-// UnmarshalJSON decodes a record, such as a recorded one.
-func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, r) }
-
-func (r *BlacklistRecord) decoded(raw json.RawMessage) error {
-	r.raw = raw
-	return nil
-}
-
-// List lists the company's blacklist with list-blacklist-records, 100 records at a time. (API reference, Blacklist management, list-blacklist-records.)
+// List lists the company's blacklist with list-blacklist-records, 100 records at a time. (API
+// reference, Blacklist management, list-blacklist-records.)
 //
 // An error is the last thing that the list yields. If the service returns the same page for
 // every offset although there are more records, the error is [ErrUnexpectedResponse].
 //
-// Errors: [ValidationError] before anything is sent; [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrWrongParameters].
 func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) iter.Seq2[BlacklistRecord, error] {
 	key := func(r BlacklistRecord) string { return r.ID }
 	return pages(operation.BlacklistList, key, func(offset int) ([]BlacklistRecord, int, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-func TestTheBlacklistOnTheWire(t *testing.T) {
+func TestBlacklistRequestsAndResponses(t *testing.T) {
 	client, mock := mocked(t)
 	expects(t, mock, "add-blacklist-record", body(`"query": {
 		"firstName": "John", "lastName": "Doe", "personalNumber": "12345678901", "documentNumber": "123ABC123",
@@ -57,7 +57,7 @@ func TestTheBlacklistOnTheWire(t *testing.T) {
 	})
 }
 
-func TestABlacklistEntryThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
+func TestBlacklistValidation(t *testing.T) {
 	client, mock := mocked(t)
 	for _, c := range []struct {
 		entry identomat.BlacklistEntry
@@ -97,7 +97,7 @@ func TestABlacklistEntryThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
 	require.ErrorIs(t, client.Blacklist.Remove(t.Context(), ""), identomat.ErrNotFound)
 }
 
-func TestTheBlacklistAgainstTheFake(t *testing.T) {
+func TestBlacklistWithFake(t *testing.T) {
 	server := identomattest.NewServer(t)
 	client, ctx := server.Client(), t.Context()
 	for i := range 105 {
@@ -118,7 +118,7 @@ func TestTheBlacklistAgainstTheFake(t *testing.T) {
 	require.NoError(t, client.Blacklist.Remove(ctx, records[0].ID))
 	require.ErrorIs(t, client.Blacklist.Remove(ctx, records[0].ID), identomat.ErrNotFound)
 
-	// A lost reply: the record may be there, so it is added once, and a removal is repeated.
+	// Add is not retried after a lost response, because the record may exist.
 	entry := identomat.BlacklistEntry{LastName: "Lost", Reason: "r"}
 	server.Fault("add-blacklist-record", identomattest.ResetAfterRead().AfterProcessing(), 1)
 	before := server.Count("add-blacklist-record")

@@ -1,6 +1,7 @@
 package identomat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,19 +20,25 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// do makes a call whose response is JSON, and decodes the payload as a T. Its sister for media
-// is [Client.stream].
+// do makes a call whose response is JSON, and decodes the payload as a T. The function
+// [stream] does the same for media.
 func do[T any](ctx context.Context, c *Client, op *operation.Operation, params any) (out T, err error) {
-	call, err := c.newCall(ctx, op, params)
-	if err != nil {
-		return out, err
-	}
-	call.Protocol = &protocol{client: c, op: op, sent: call.Body, out: &out}
-	if _, err = c.engine.Do(ctx, call); err != nil {
+	if err = c.do(ctx, op, params, &out); err != nil {
 		var none T
 		return none, err
 	}
 	return out, nil
+}
+
+// do is the function above without its type parameter: out points to a T.
+func (c *Client) do(ctx context.Context, op *operation.Operation, params, out any) error {
+	call, err := c.newCall(ctx, op, params)
+	if err != nil {
+		return err
+	}
+	call.Protocol = &protocol{client: c, op: op, sent: call.Body, out: out}
+	_, err = c.engine.Do(ctx, call)
+	return err
 }
 
 // exec makes a call that returns nothing.
@@ -48,22 +55,22 @@ func (c *Client) newCall(ctx context.Context, op *operation.Operation, params an
 		v.validate(op, &p)
 	}
 	call = &engine.Call{Operation: op.Name, Retryable: op.Retryable, URL: c.url(op), Limit: c.maxResponse}
+	var unsendable []wire.Problem
 	switch op.Encoding {
 	case operation.JSON:
-		var unsendable []wire.Problem
 		call.ContentType = "application/json"
 		call.Body, unsendable = wire.JSON(op.KeyName(), c.key.Reveal(), params)
-		for _, problem := range unsendable {
-			p.add(problem.Path, problem.Message)
-		}
 	case operation.Form:
 		call.ContentType = "application/x-www-form-urlencoded"
-		call.Body, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
+		call.Body, unsendable, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
 	case operation.Multipart:
 		var source *form.Form
 		if source, err = c.form(ctx, op, params.(upload), &p); source != nil {
 			call.ContentType, call.Source = source.ContentType(), source
 		}
+	}
+	for _, problem := range unsendable {
+		p.add(problem.Path, problem.Message)
 	}
 	if err == nil {
 		err = p.err(op)
@@ -127,29 +134,11 @@ func (p *protocol) decode(payload []byte) error {
 // Secrets returns the texts that were sent: an error that echoes one of them has probably
 // echoed the whole request.
 func (p *protocol) Secrets() []string {
-	var document any
-	if json.Unmarshal(p.sent, &document) == nil {
-		return appendTexts(nil, document)
+	if bytes.HasPrefix(p.sent, []byte("{")) {
+		return wire.AppendTexts(nil, p.sent)
 	}
 	form, _ := url.ParseQuery(string(p.sent))
 	return slices.Concat(slices.Collect(maps.Values(form))...)
-}
-
-// appendTexts appends the strings in a decoded JSON value.
-func appendTexts(texts []string, v any) []string {
-	switch v := v.(type) {
-	case string:
-		texts = append(texts, v)
-	case []any:
-		for _, element := range v {
-			texts = appendTexts(texts, element)
-		}
-	case map[string]any:
-		for _, member := range v {
-			texts = appendTexts(texts, member)
-		}
-	}
-	return texts
 }
 
 // Public returns an [APIError] for a response, or else a [TransportError].
@@ -209,34 +198,32 @@ type Endpoint struct {
 	Retryable bool
 }
 
-// op returns the row of the endpoint.
-func (e Endpoint) op() *operation.Operation {
-	op := &operation.Operation{Name: e.Name, Retryable: e.Retryable, Host: operation.API, Shape: operation.Any}
-	if e.Host == WidgetHost {
+// Call calls an endpoint that this SDK has no method for, with the guarantees of the methods:
+// retries, limits, signing, classification, and secrecy. Params is nil, or whatever
+// encoding/json encodes as an object, which is sent beside the company key.
+//
+// On [APIHost], Call returns the result in {"result": …} if there is one, and otherwise the
+// whole response. A response that is not JSON is refused, and so is a bare string that looks
+// like an error code.
+//
+// Errors: [ValidationError] for a malformed name, or for params that are not an object or hold
+// the company key; [APIError], [TransportError].
+func (c *Client) Call(ctx context.Context, endpoint Endpoint, params any) (json.RawMessage, error) {
+	op := &operation.Operation{Name: endpoint.Name, Retryable: endpoint.Retryable, Host: operation.API, Shape: operation.Any}
+	isWidget := endpoint.Host == WidgetHost
+	if isWidget {
 		op.Host = operation.Widget
 	}
-	return op
-}
-
-// Call calls an endpoint that this SDK has no method for, with the guarantees of the methods:
-// retries, limits, signing, classification, and secrecy. Params is sent as JSON beside the
-// company key. It is nil, a map[string]any, or a struct with json tags, of which omitzero is
-// known.
-//
-// The response is the result in {"result": …} on [APIHost] if there is one, and the whole
-// JSON otherwise. A bare string is refused if it looks like an error code, and so is everything
-// but JSON.
-//
-// Errors: [ValidationError] for a malformed name or params without a JSON form; [APIError],
-// [TransportError].
-func (c *Client) Call(ctx context.Context, endpoint Endpoint, params any) (json.RawMessage, error) {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-/"
-	op := endpoint.op()
-	if op.Name == "" || strings.Trim(op.Name, letters) != "" || strings.Contains("/"+op.Name, "//") {
-		return nil, problems{{Path: "Endpoint.Name", Message: "must be a path such as list-groups or result/"}}.err(op)
+	if strings.Trim(op.Name, letters) != "" || strings.Contains("/"+op.Name, "//") || op.Name == "" ||
+		isWidget != strings.Contains(op.Name, "/") || isWidget != strings.HasSuffix(op.Name, "/") {
+		return nil, problems{{Path: "Endpoint.Name", Message: "must be a path such as list-groups on APIHost or result/ on WidgetHost"}}.err(op)
+	}
+	if params != nil {
+		params = wire.Text(wire.Value(params))
 	}
 	body, err := do[json.RawMessage](ctx, c, op, params)
-	if result, found := wire.Get(body, "result"); found && endpoint.Host == APIHost {
+	if result, found := wire.Get(body, "result"); found && !isWidget {
 		body = result
 	}
 	return body, err

@@ -73,9 +73,10 @@ func NewClient(companyKey string, opts ...Option) (*Client, error) {
 	own := settings{
 		widgetURL: url.URL{Scheme: "https", Host: strings.TrimPrefix(DefaultWidgetURL, "https://")},
 		apiURL:    url.URL{Scheme: "https", Host: strings.TrimPrefix(DefaultAPIURL, "https://")},
+		maxMedia:  DefaultMaxMediaSize,
 	}
 	s := option.Defaults("identomat", &own)
-	s.MaxResponse, s.MaxMedia = DefaultMaxResponseSize, DefaultMaxMediaSize
+	s.MaxResponse = DefaultMaxResponseSize
 	if err := option.Apply(s, opts); err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func NewClient(companyKey string, opts ...Option) (*Client, error) {
 		hosts:         [...]url.URL{operation.Widget: own.widgetURL, operation.API: own.apiURL},
 		widgetURL:     own.widgetURL.String(),
 		maxResponse:   s.MaxResponse,
-		maxMedia:      s.MaxMedia,
+		maxMedia:      own.maxMedia,
 		validate:      s.Validate,
 	}
 	c.Sessions = &SessionsService{client: c}

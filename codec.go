@@ -1,23 +1,30 @@
 package identomat
 
-import "github.com/identomat-go/identomat/internal/wire"
+import (
+	"encoding/json"
 
-// codec decodes every response. The hooks complete and check values after they were decoded,
-// and keep their JSON for Raw.
-var codec = wire.NewCodec(
-	wire.After((*Result).decoded),
-	wire.After((*Document).decoded),
-	wire.After((*FaceComparison).decoded),
-	wire.After((*Activity).decoded),
-	wire.After((*Statistics).decoded),
-	wire.After((*SessionConfig).decoded),
-	wire.After((*GeneralConfig).decoded),
-	wire.After((*ScreeningHit).decoded),
-	wire.After((*ScreeningPerson).decoded),
-	wire.After((*MonitoredRecord).decoded),
-	wire.After((*Page[MonitoredRecord]).decoded),
-	wire.After((*BlacklistRecord).decoded),
-	wire.After((*Page[BlacklistRecord]).decoded),
-	wire.After((*Group).decoded),
-	wire.After((*User).decoded),
+	"github.com/identomat-go/identomat/internal/wire"
 )
+
+// codec decodes every response. It keeps the JSON of each record, and lets the record complete
+// and check itself.
+var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.RawMessage) error {
+	v.(recorder).keep(raw)
+	if r, ok := v.(interface{ complete() error }); ok {
+		return r.complete()
+	}
+	return nil
+})
+
+type recorder interface{ keep(raw json.RawMessage) }
+
+// record is embedded in every type that is decoded from a response.
+type record struct {
+	private
+	raw json.RawMessage
+}
+
+// Raw returns the value as the service sent it, in JSON. The caller must not modify it.
+func (r *record) Raw() json.RawMessage { return r.raw }
+
+func (r *record) keep(raw json.RawMessage) { r.raw = raw }

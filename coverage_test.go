@@ -22,10 +22,10 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// TestEveryEndpointOfTheDocumentsIsThere goes from the documents' list of endpoints to the
-// operation table, the method with its comment, the runnable example, the row of the README
-// and the fake's handler, and misses none.
-func TestEveryEndpointOfTheDocumentsIsThere(t *testing.T) {
+// TestEveryEndpoint requires every endpoint of Identomat's API documentation to have a row in the
+// operation table, a method with a comment, a runnable example, a row in the README, and a handler
+// in the fake.
+func TestEveryEndpoint(t *testing.T) {
 	data, err := os.ReadFile("testdata/inventory.json")
 	require.NoError(t, err)
 	var inventory struct {
@@ -43,13 +43,13 @@ func TestEveryEndpointOfTheDocumentsIsThere(t *testing.T) {
 	require.NoError(t, err)
 	const page = "https://pkg.go.dev/github.com/identomat-go/identomat"
 	if !strings.Contains(string(readme), fmt.Sprintf("All %d endpoints", len(rows))) {
-		t.Errorf("the README does not say that there are %d endpoints", len(rows))
+		t.Errorf("README.md does not contain \"All %d endpoints\"", len(rows))
 	}
 	server := identomattest.NewServer(t)
 	listed := map[string]bool{}
 	for _, endpoint := range inventory.Endpoints {
 		name := strings.TrimSuffix(endpoint.Name, "/")
-		assert.False(t, listed[name], "%s is twice in testdata/inventory.json", endpoint.Name)
+		assert.False(t, listed[name], "testdata/inventory.json lists %s twice", endpoint.Name)
 		listed[name] = true
 		op := rows[name]
 		if !assert.NotNil(t, op, "%s has no row in the operation table", endpoint.Name) {
@@ -59,33 +59,33 @@ func TestEveryEndpointOfTheDocumentsIsThere(t *testing.T) {
 		if op.Host == operation.API {
 			host, base = "https://external-api.identomat.com", server.APIURL
 		}
-		if name != "change-group" { // the reference prints the URL of another endpoint
+		if name != "change-group" { // its section of the documentation shows the URL of another endpoint
 			assert.Equal(t, strings.TrimSuffix(endpoint.URL, "/"), strings.TrimSuffix(host+op.Path(), "/"))
 		}
 		method, found := methods[op.Name]
 		if assert.True(t, found, "%s has no method", op.Name) {
-			assert.Contains(t, method.comment, strings.TrimSuffix(op.Name, "/"), "the comment of %s does not name its endpoint", method.name)
+			assert.Contains(t, method.comment, strings.TrimSuffix(op.Name, "/"), "the comment of %s does not contain the name of its endpoint", method.name)
 			assert.True(t, examples["Example"+method.name], "there is no Example%s", method.name)
 			name := strings.Replace(method.name, "_", ".", 1)
 			assert.Contains(t, string(readme), fmt.Sprintf("| `%s` | [`%s`](%s#%s) | [example](%s#example-%s) |",
-				op.Name, strings.Replace(name, "Service", "", 1), page, name, page, name), "the README has no row of %s", op.Name)
+				op.Name, strings.Replace(name, "Service", "", 1), page, name, page, name), "README.md has no row for %s", op.Name)
 		}
 		resp, err := http.Post(base+op.Path(), "application/json", strings.NewReader("{}"))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		requests := server.Requests()
-		assert.Equal(t, op.Name, requests[len(requests)-1].Operation, "the fake does not know %s", op.Name)
+		assert.Equal(t, op.Name, requests[len(requests)-1].Operation, "the fake does not serve %s", op.Name)
 		assert.Equal(t, http.StatusOK, resp.StatusCode)
 	}
 	for name := range rows {
-		assert.True(t, listed[name], "%s is not in testdata/inventory.json, which lists what the documents have", name)
+		assert.True(t, listed[name], "%s has a row in the operation table, but is not in testdata/inventory.json", name)
 	}
 }
 
 type method struct{ name, comment string }
 
-// methodsByEndpoint finds the exported method of a service in which a row of the table
-// stands.
+// methodsByEndpoint returns the exported service method that uses each row of the operation
+// table, by the name of the endpoint.
 func methodsByEndpoint(t *testing.T) map[string]method {
 	t.Helper()
 	names := rowNames(t)
@@ -117,7 +117,7 @@ func methodsByEndpoint(t *testing.T) map[string]method {
 	return found
 }
 
-// rowNames maps the variables of the operation table to the names of the endpoints.
+// rowNames returns the names of the endpoints by the variables of the operation table.
 func rowNames(t *testing.T) map[string]string {
 	t.Helper()
 	file, err := parser.ParseFile(gotoken.NewFileSet(), "internal/operation/operation.go", nil, 0)
@@ -128,8 +128,8 @@ func rowNames(t *testing.T) map[string]string {
 		if !ok || len(spec.Values) != 1 {
 			return true
 		}
-		if call, ok := spec.Values[0].(*ast.CallExpr); ok {
-			name, err := strconv.Unquote(call.Args[0].(*ast.BasicLit).Value)
+		if pointer, ok := spec.Values[0].(*ast.UnaryExpr); ok {
+			name, err := strconv.Unquote(pointer.X.(*ast.CompositeLit).Elts[0].(*ast.BasicLit).Value)
 			require.NoError(t, err)
 			names[spec.Names[0].Name] = name
 		}
@@ -152,19 +152,19 @@ func examplesOf(t *testing.T) map[string]bool {
 	return found
 }
 
-// TestEveryExampleIsWhole holds that pkg.go.dev shows an example as a program that can be copied,
-// with the helpers that it calls, and that its output is checked. A helper in another file would
-// be missing.
-func TestEveryExampleIsWhole(t *testing.T) {
+// TestExamplesAreComplete requires pkg.go.dev to show every example as a program that can be copied,
+// and go test to check its output. An example that calls a helper in another file has no such
+// program.
+func TestExamplesAreComplete(t *testing.T) {
 	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, example := range doc.Examples(sourceFiles(t, folder, true)...) {
-			assert.NotNil(t, example.Play, "%s: Example%s", folder, example.Name)
+			assert.NotNil(t, example.Play, "%s: Example%s is not a complete program", folder, example.Name)
 			assert.True(t, example.Output != "" || example.EmptyOutput, "%s: Example%s has no output", folder, example.Name)
 		}
 	}
 }
 
-// sourceFiles are the files of the package in a folder, or its tests.
+// sourceFiles parses the files of the package in a folder: its tests, or all others.
 func sourceFiles(t *testing.T, folder string, tests bool) (files []*ast.File) {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
@@ -179,16 +179,16 @@ func sourceFiles(t *testing.T, folder string, tests bool) (files []*ast.File) {
 	return files
 }
 
-// TestEveryExportedNameHasAComment looks at functions, methods, types, constants, variables and
-// the fields of structs: a name without a comment is a name that its users must guess.
-func TestEveryExportedNameHasAComment(t *testing.T) {
+// TestExportedNamesHaveComments covers functions, methods, types, constants, variables, fields of
+// structs, and methods of interfaces.
+func TestExportedNamesHaveComments(t *testing.T) {
 	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, file := range sourceFiles(t, folder, false) {
 			for _, decl := range file.Decls {
 				switch d := decl.(type) {
 				case *ast.FuncDecl:
 					if d.Name.IsExported() && exportedReceiver(d) {
-						assert.NotEmpty(t, d.Doc.Text(), "%s: %s", folder, d.Name.Name)
+						assert.NotEmpty(t, d.Doc.Text(), "%s: %s has no comment", folder, d.Name.Name)
 					}
 				case *ast.GenDecl:
 					for _, spec := range d.Specs {
@@ -196,13 +196,13 @@ func TestEveryExportedNameHasAComment(t *testing.T) {
 						case *ast.TypeSpec:
 							if s.Name.IsExported() {
 								comment := d.Doc.Text() + s.Doc.Text()
-								assert.NotEmpty(t, comment, "%s: %s", folder, s.Name.Name)
+								assert.NotEmpty(t, comment, "%s: %s has no comment", folder, s.Name.Name)
 								assertMembersHaveComments(t, folder+": "+s.Name.Name, comment, s.Type, file.Comments)
 							}
 						case *ast.ValueSpec:
 							documented := d.Doc.Text() != "" || s.Doc.Text() != "" || s.Comment.Text() != ""
 							for _, name := range s.Names {
-								assert.False(t, name.IsExported() && !documented, "%s: %s", folder, name.Name)
+								assert.False(t, name.IsExported() && !documented, "%s: %s has no comment", folder, name.Name)
 							}
 						}
 					}
@@ -212,11 +212,12 @@ func TestEveryExportedNameHasAComment(t *testing.T) {
 	}
 }
 
-// elsewhere is what a comment says of fields or methods that are explained with another type.
-var elsewhere = regexp.MustCompile(`[Tt]he (other )?(fields|methods) are those of`)
+// membersElsewhere matches the comment of a type whose fields or methods are documented with another
+// type.
+var membersElsewhere = regexp.MustCompile(`[Tt]he (other )?(fields|methods) are those of`)
 
-// assertMembersHaveComments takes a comment for that of a field if it stands at the field, or
-// elsewhere in the type and names it.
+// assertMembersHaveComments requires a comment for every exported field or method of a type. A
+// comment of the type or inside the type counts for the members that it names.
 func assertMembersHaveComments(t *testing.T, name, comment string, typ ast.Expr, comments []*ast.CommentGroup) {
 	t.Helper()
 	var members *ast.FieldList
@@ -233,7 +234,7 @@ func assertMembersHaveComments(t *testing.T, name, comment string, typ ast.Expr,
 			comment += group.Text()
 		}
 	}
-	if elsewhere.MatchString(strings.Join(strings.Fields(comment), " ")) {
+	if membersElsewhere.MatchString(strings.Join(strings.Fields(comment), " ")) {
 		return
 	}
 	for _, member := range members.List {
@@ -260,21 +261,21 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	return ok && ident.IsExported()
 }
 
-// TestEveryPackageWithTestsLooksForLeakedGoroutines in every module: a TestMain with goleak is
-// forgotten without a trace.
-func TestEveryPackageWithTestsLooksForLeakedGoroutines(t *testing.T) {
-	looks := map[string]bool{}
+// TestEveryPackageChecksForLeakedGoroutines requires the tests of every package in every module to
+// have a TestMain with goleak.
+func TestEveryPackageChecksForLeakedGoroutines(t *testing.T) {
+	checks := map[string]bool{}
 	require.NoError(t, filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, "_test.go") {
 			var source []byte
 			source, err = os.ReadFile(path)
-			looks[filepath.Dir(path)] = looks[filepath.Dir(path)] || strings.Contains(string(source), "\tgoleak.VerifyTestMain(m)") ||
+			checks[filepath.Dir(path)] = checks[filepath.Dir(path)] || strings.Contains(string(source), "\tgoleak.VerifyTestMain(m)") ||
 				strings.Contains(string(source), "{ goleak.VerifyTestMain(m) }")
 		}
 		return err
 	}))
-	require.NotEmpty(t, looks)
-	for dir, does := range looks {
-		assert.True(t, does, "no TestMain of %s calls goleak.VerifyTestMain", dir)
+	require.NotEmpty(t, checks)
+	for dir, found := range checks {
+		assert.True(t, found, "%s has no TestMain that calls goleak.VerifyTestMain", dir)
 	}
 }

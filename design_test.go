@@ -18,8 +18,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// TestTheDesign is the API as it was designed, against the fake.
-func TestTheDesign(t *testing.T) {
+// TestAPIByExample uses the API as an application does, from a session to the blacklist.
+func TestAPIByExample(t *testing.T) {
 	server := identomattest.NewServer(t, identomattest.AllowUnknown("skip_agreement"))
 	companyKey, secretKey := server.CompanyKey, server.SecretKey
 	rt := http.DefaultTransport.(*http.Transport).Clone()
@@ -68,7 +68,7 @@ func TestTheDesign(t *testing.T) {
 	result, err := client.Sessions.Wait(ctx, session.Token)
 	require.NoError(t, err)
 	if !result.Approved() {
-		t.Error("not approved")
+		t.Error("the result is not approved")
 	}
 	assert.Equal(t, "John", result.Person.FirstName)
 	assert.Equal(t, "Smith", result.Person.LastName)
@@ -111,7 +111,7 @@ func TestTheDesign(t *testing.T) {
 	switch {
 	case errors.Is(err, identomat.ErrSessionNotFound):
 	case errors.Is(err, identomat.ErrInvalidKey):
-		t.Error("not an invalid key")
+		t.Error("ErrInvalidKey instead of ErrSessionNotFound")
 	default:
 		t.Error(err)
 	}
@@ -119,9 +119,9 @@ func TestTheDesign(t *testing.T) {
 	require.ErrorAs(t, err, &apiErr)
 	assert.Equal(t, []any{"result/", 200, "session-not-found", "", ""}, []any{apiErr.Operation, apiErr.StatusCode, apiErr.Code, apiErr.Group, apiErr.Message()})
 
-	over, cancel := context.WithCancel(ctx)
+	canceled, cancel := context.WithCancel(ctx)
 	cancel()
-	_, err = client.Sessions.Result(over, session.Token)
+	_, err = client.Sessions.Result(canceled, session.Token)
 	var sendErr *identomat.TransportError
 	require.ErrorAs(t, err, &sendErr)
 	assert.Equal(t, []any{"result/", 0, false}, []any{sendErr.Operation, sendErr.Attempts, sendErr.MaybeProcessed})
@@ -135,7 +135,7 @@ func TestTheDesign(t *testing.T) {
 	assert.Equal(t, "steps[2].questions[0].options", badReq.Problems[0].Path)
 }
 
-func TestAWrongKeyIsFoundInEverySpelling(t *testing.T) {
+func TestWrongCompanyKeyIsErrInvalidKey(t *testing.T) {
 	server := identomattest.NewServer(t)
 	client, err := identomat.NewClient("another-company-key", identomat.WithWidgetURL(server.WidgetURL), identomat.WithAPIURL(server.APIURL))
 	require.NoError(t, err)
@@ -146,7 +146,7 @@ func TestAWrongKeyIsFoundInEverySpelling(t *testing.T) {
 	require.ErrorIs(t, client.Sessions.Delete(t.Context(), token), identomat.ErrInvalidKey)
 }
 
-func TestAServerThatRequiresSignaturesIsServed(t *testing.T) {
+func TestServerThatRequiresSignatures(t *testing.T) {
 	server := identomattest.NewServer(t, identomattest.RequireHMAC())
 	client := server.Client(identomat.WithHMAC(server.SecretKey, identomat.RequireSignedResponses()))
 	session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})

@@ -20,8 +20,10 @@
 //
 // A call fails with a [ValidationError] before anything is sent, with a [TransportError] if
 // there is no usable response, or with an [APIError] if the response is not the documented one.
-// Test for the cause with errors.Is and the Err variables. The service also reports errors with
-// status 200. A response that is neither the documented one nor a known error is
+// Test for the cause with errors.Is and the Err variables. Every call can fail with
+// [ErrInvalidKey], [ErrRateLimited], [ErrInternal], [ErrTooLarge] and [ErrUnexpectedResponse];
+// the comments of methods name their other errors. The service also reports errors with status
+// 200. A response that is neither the documented one nor a known error is
 // [ErrUnexpectedResponse], never a zero value.
 //
 // Calls that create something or may be billed are retried only when the service certainly did

@@ -18,7 +18,7 @@ type DocumentsService struct{ client *Client }
 // Document holds what was read from an image of a document. It is personal data: fmt and slog
 // show a mask, and encoders refuse it; store [Document.Raw].
 type Document struct {
-	private
+	record
 	// Fields holds what was read, by the service's names. It is empty for a passport; see
 	// MRZData and VisualData.
 	Fields DocumentFields `json:"-"`
@@ -30,12 +30,7 @@ type Document struct {
 	Person Person `json:"person"`
 	// RequestID identifies the call, for questions to Identomat.
 	RequestID string `json:"requestId"`
-
-	raw json.RawMessage
 }
-
-// Raw returns the response. The caller must not modify it.
-func (d *Document) Raw() json.RawMessage { return d.raw }
 
 // Extra returns the members of the response's person that this SDK does not know or that did
 // not fit, by their path, such as "person.eye_color". Unknown fields of the document itself
@@ -49,19 +44,19 @@ func (d *Document) Extra() map[string]json.RawMessage {
 }
 
 // UnmarshalJSON decodes a response of an image reader, such as a recorded one.
-func (d *Document) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, d) }
+func (d *Document) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, d) }
 
-func (d *Document) decoded(raw json.RawMessage) error {
+func (d *Document) complete() error {
 	hasPerson := false
-	d.raw, d.Fields = raw, DocumentFields{}
-	for quoted, value := range wire.Members([]byte(raw)) {
-		switch name := wire.Unquote(quoted); name {
+	d.Fields = DocumentFields{}
+	for m := wire.Members(d.raw); m.Next(); {
+		switch name := wire.Unquote(m.Name); name {
 		case "person":
 			hasPerson = true
 		case "mrzData", "visualData", "requestId":
 		default:
 			var field any
-			if err := json.Unmarshal(value, &field); err != nil {
+			if err := json.Unmarshal(m.Value, &field); err != nil {
 				return err
 			}
 			d.Fields[name] = field
@@ -132,25 +127,20 @@ func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, im
 
 // FaceComparison says how similar two faces are.
 type FaceComparison struct {
+	record
 	// Similarity is from 0 to 1. It is nil if the faces could not be compared; the statuses say
 	// why.
 	Similarity *float64 `json:"similarity" wire:"strict"`
 	// Face1Statuses and Face2Statuses are remarks on the images, such as FACE_FAR_AWAY.
 	Face1Statuses []string `json:"face1Statuses"`
 	Face2Statuses []string `json:"face2Statuses"`
-
-	raw json.RawMessage
 }
 
-// Raw returns the comparison as JSON. The caller must not modify it.
-func (c *FaceComparison) Raw() json.RawMessage { return c.raw }
-
 // UnmarshalJSON decodes a comparison, such as a recorded one.
-func (c *FaceComparison) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, c) }
+func (c *FaceComparison) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
-func (c *FaceComparison) decoded(raw json.RawMessage) error {
-	c.raw = raw
-	if _, found := wire.Get(raw, "similarity"); !found {
+func (c *FaceComparison) complete() error {
+	if _, found := wire.Get(c.raw, "similarity"); !found {
 		return errors.New("no similarity")
 	}
 	return nil
@@ -158,8 +148,8 @@ func (c *FaceComparison) decoded(raw json.RawMessage) error {
 
 // CompareFaces compares two faces with POST compare-faces. (API reference, Additional
 // processing.) The reference requires faces of at least 80 pixels. If the faces cannot be
-// compared, Similarity is nil and there is no error. No threshold is documented above which
-// two faces belong to one person.
+// compared, Similarity is nil and there is no error. Identomat documents no threshold above
+// which two faces belong to one person.
 //
 // Errors: as for [DocumentsService.CardFront].
 func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) (*FaceComparison, error) {

@@ -56,9 +56,7 @@ var documentCalls = []documentCall{
 	}},
 }
 
-func image() identomat.File { return identomat.FileFromBytes([]byte(picture(3000))) }
-
-func TestTheRequestsOfTheReadersAndTheirSamples(t *testing.T) {
+func TestDocumentRequestsAndSamples(t *testing.T) {
 	for _, c := range documentCalls {
 		text := sample(t, c.sample)
 		document, err := c.call(stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -72,7 +70,7 @@ func TestTheRequestsOfTheReadersAndTheirSamples(t *testing.T) {
 		assert.NotEmpty(t, document.RequestID)
 		assert.NotContains(t, document.Fields, "person")
 
-		// Every value of the sample is in a field.
+		// Every value of the sample reaches a field.
 		original := typedDocument(document)
 		var whole any
 		require.NoError(t, json.Unmarshal([]byte(text), &whole))
@@ -89,13 +87,13 @@ func TestTheRequestsOfTheReadersAndTheirSamples(t *testing.T) {
 	}
 }
 
-// typedDocument is everything that the exported fields of a document hold.
+// typedDocument prints everything that the exported fields of a document hold.
 func typedDocument(d *identomat.Document) string {
 	return typed(&identomat.Result{Person: d.Person, IDCardFront: d.Fields, IDCardBack: d.MRZData}) +
 		typed(&identomat.Result{IDCardFront: d.VisualData}) + d.RequestID
 }
 
-func TestTheFieldsOfADocument(t *testing.T) {
+func TestDocumentFields(t *testing.T) {
 	passport := read[identomat.Document](t, sample(t, "passport-default.json"))
 	assert.Empty(t, passport.Fields)
 	assert.Equal(t, "DOE", passport.MRZData.Text(identomat.DocFieldSurname))
@@ -106,15 +104,15 @@ func TestTheFieldsOfADocument(t *testing.T) {
 	assert.Equal(t, "დო", license.Fields.TextIn(identomat.DocFieldSurname, "ka_GE"))
 	assert.Nil(t, license.MRZData)
 
-	odd := read[identomat.Document](t, `{"Surname_en_US":"DOE","age":4,"person":{"phone":"+1","eye_color":"green","age":"4"},"mrzData":[],"requestId":7}`)
-	assert.Equal(t, "DOE", odd.Fields.Text(identomat.DocFieldSurname))
-	assert.Equal(t, "+1", odd.Person.PhoneNumber)
-	assert.Equal(t, "7", odd.RequestID)
-	assert.Equal(t, map[string]json.RawMessage{"person.eye_color": json.RawMessage(`"green"`)}, odd.Extra())
+	coerced := read[identomat.Document](t, `{"Surname_en_US":"DOE","age":4,"person":{"phone":"+1","eye_color":"green","age":"4"},"mrzData":[],"requestId":7}`)
+	assert.Equal(t, "DOE", coerced.Fields.Text(identomat.DocFieldSurname))
+	assert.Equal(t, "+1", coerced.Person.PhoneNumber)
+	assert.Equal(t, "7", coerced.RequestID)
+	assert.Equal(t, map[string]json.RawMessage{"person.eye_color": json.RawMessage(`"green"`)}, coerced.Extra())
 	assert.Empty(t, read[identomat.Document](t, `{"requestId":"1"}`).Fields)
-	for _, alone := range []string{`{"person":{"first_name":"JOHN"}}`, ` {"p\u0065rson" : {"first_name":"JOHN"}}`, `{"person":{"first_name":"JOHN"},"requestId":null}`} {
-		document := read[identomat.Document](t, alone)
-		assert.Equal(t, "JOHN", document.Person.FirstName, "a person is enough for a document")
+	for _, text := range []string{`{"person":{"first_name":"JOHN"}}`, ` {"p\u0065rson" : {"first_name":"JOHN"}}`, `{"person":{"first_name":"JOHN"},"requestId":null}`} {
+		document := read[identomat.Document](t, text)
+		assert.Equal(t, "JOHN", document.Person.FirstName, "a document with nothing but a person must be accepted")
 		assert.Empty(t, document.Fields)
 	}
 	escaped := read[identomat.Document](t, `{"requestId":"1","\u0053urname_en_US":"DOE","mrzData":{"a":[{"b":"}"}]}}`)
@@ -122,7 +120,7 @@ func TestTheFieldsOfADocument(t *testing.T) {
 	assert.Equal(t, "DOE", escaped.Fields.Text(identomat.DocFieldSurname))
 }
 
-func TestTheRequestOfCompareFacesAndItsSamples(t *testing.T) {
+func TestCompareFacesRequestAndSamples(t *testing.T) {
 	compareWith := func(text string) (*identomat.FaceComparison, error) {
 		return stubbed(t, func(r *http.Request) (*http.Response, error) {
 			assert.Equal(t, "POST https://external-api.identomat.com/compare-faces", r.Method+" "+r.URL.String())
@@ -136,7 +134,7 @@ func TestTheRequestOfCompareFacesAndItsSamples(t *testing.T) {
 	assert.Empty(t, same.Face1Statuses)
 
 	far, err := compareWith(sample(t, "compare-faces-error.json"))
-	require.NoError(t, err, "a comparison without a result is no error")
+	require.NoError(t, err, "a comparison without a similarity must not be an error")
 	assert.Nil(t, far.Similarity)
 	assert.Equal(t, []string{"FACE_FAR_AWAY"}, far.Face1Statuses)
 	assert.Empty(t, far.Face2Statuses)
@@ -145,7 +143,7 @@ func TestTheRequestOfCompareFacesAndItsSamples(t *testing.T) {
 	for text, want := range map[string]float64{`0`: 0, `0.0`: 0, `1`: 1, `1e-3`: 0.001} {
 		got, err := compareWith(`{"result":{"similarity":` + text + `}}`)
 		require.NoError(t, err)
-		require.NotNil(t, got.Similarity, "0 is told from null")
+		require.NotNil(t, got.Similarity, "a similarity of 0 must not become nil")
 		assert.InDelta(t, want, *got.Similarity, 0)
 	}
 	for _, name := range []string{"compare-faces-default.json", "compare-faces-error.json"} {
@@ -154,7 +152,7 @@ func TestTheRequestOfCompareFacesAndItsSamples(t *testing.T) {
 			if err != nil {
 				return err.Error()
 			}
-			shown, err := json.Marshal(c)
+			shown, err := json.Marshal([]any{c.Similarity, c.Face1Statuses, c.Face2Statuses})
 			require.NoError(t, err)
 			return string(shown)
 		}
@@ -178,7 +176,7 @@ func TestTheRequestOfCompareFacesAndItsSamples(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheReaders(t *testing.T) {
+func TestDocumentErrors(t *testing.T) {
 	for text, want := range map[string]error{
 		`"SESSION_NOT_FOUND"`: identomat.ErrSessionNotFound, `{"argumentError":"invalid-access"}`: identomat.ErrInvalidKey, `"COMPANY_KEY_INVALID"`: identomat.ErrInvalidKey,
 		`{"internalError":"x"}`: identomat.ErrInternal, `{}`: identomat.ErrUnexpectedResponse, `[]`: identomat.ErrUnexpectedResponse, `null`: identomat.ErrUnexpectedResponse,
@@ -199,21 +197,22 @@ func TestErrorsOfTheReaders(t *testing.T) {
 	assert.Equal(t, "NO_DOCUMENT_ON_IMAGE", api.Code)
 }
 
-// arrival is what a server saw of an upload.
+// arrival is an upload as the server received it.
 type arrival struct {
-	announced int64
-	body      []byte
-	err       error
+	contentLength int64
+	body          []byte
+	err           error
 }
 
-// TestAnUploadWhoseFileFailsIsAbortedOnTheWire looks at what arrives: never as much as was
-// announced, never the end of a form.
-func TestAnUploadWhoseFileFailsIsAbortedOnTheWire(t *testing.T) {
+// TestUploadAbortedWhenFileFails checks what the server receives: fewer bytes than
+// Content-Length announces and no closing boundary, so that the server cannot take a truncated
+// upload for a complete one.
+func TestUploadAbortedWhenFileFails(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
-		arrived := make(chan arrival, 10)
+		arrivals := make(chan arrival, 10)
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
-			arrived <- arrival{r.ContentLength, body, err}
+			arrivals <- arrival{r.ContentLength, body, err}
 			_, _ = io.WriteString(w, documentReply)
 		}))
 		server.EnableHTTP2 = http2
@@ -226,8 +225,8 @@ func TestAnUploadWhoseFileFailsIsAbortedOnTheWire(t *testing.T) {
 			file identomat.File
 			want error
 		}{
-			"fails":               {identomat.FileFromReader(onlyReader{io.MultiReader(strings.NewReader(data), iotest.ErrReader(broken))}, 400_000), broken},
-			"fails at its end":    {identomat.FileFromReader(onlyReader{io.MultiReader(strings.NewReader(data), iotest.ErrReader(broken))}, 300_000), broken},
+			"read fails":          {identomat.FileFromReader(onlyReader{io.MultiReader(strings.NewReader(data), iotest.ErrReader(broken))}, 400_000), broken},
+			"last read fails":     {identomat.FileFromReader(onlyReader{io.MultiReader(strings.NewReader(data), iotest.ErrReader(broken))}, 300_000), broken},
 			"too short":           {identomat.FileFromReader(onlyReader{strings.NewReader(data)}, 300_001), nil},
 			"too long":            {identomat.FileFromReader(onlyReader{strings.NewReader(data)}, 299_999), nil},
 			"too short, seekable": {identomat.FileFromReader(strings.NewReader(data), 300_001), nil},
@@ -238,22 +237,23 @@ func TestAnUploadWhoseFileFailsIsAbortedOnTheWire(t *testing.T) {
 			_, err := client.Documents.Passport(t.Context(), c.file)
 			var failed *identomat.TransportError
 			require.ErrorAs(t, err, &failed, name)
-			assert.Equal(t, 1, failed.Attempts, "it is not sent again")
+			assert.Equal(t, 1, failed.Attempts, "the upload must not be retried")
 			assert.False(t, failed.MaybeProcessed, name)
 			assert.Contains(t, err.Error(), "reading the file to upload")
 			if c.want != nil {
 				require.ErrorIs(t, err, c.want)
 			}
-			got := <-arrived
+			got := <-arrivals
 			require.Error(t, got.err, name)
-			assert.Less(t, int64(len(got.body)), got.announced, name)
+			assert.Less(t, int64(len(got.body)), got.contentLength, name)
 			assert.NotContains(t, string(got.body), "--\r\n", name)
 		}
 		server.Close()
 	}
 }
 
-// changing is a file that has another content after it was looked at.
+// changing is a file system with one file. The first Open returns it with the content before,
+// the second with the content after. A file at path tells the two apart.
 type changing struct{ path, before, after string }
 
 func (c changing) Open(string) (f fs.File, err error) {
@@ -270,7 +270,7 @@ func (c changing) Open(string) (f fs.File, err error) {
 	return os.Open(c.path)
 }
 
-func TestACallThatCostsMoneyIsSentOnceAfterALostReply(t *testing.T) {
+func TestBillableCallLostResponseSentOnce(t *testing.T) {
 	var sent atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent.Add(1)
@@ -292,7 +292,7 @@ func TestACallThatCostsMoneyIsSentOnceAfterALostReply(t *testing.T) {
 	assert.EqualValues(t, 1, sent.Load())
 }
 
-func TestAnUploadIsSentAgainWhenNothingArrived(t *testing.T) {
+func TestUploadRetriedIfNotProcessed(t *testing.T) {
 	for _, secret := range []string{"", secretKey} {
 		var opts []identomat.Option
 		if secret != "" {
@@ -324,7 +324,7 @@ func TestAnUploadIsSentAgainWhenNothingArrived(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 2, limited)
 	}
-	// What can be read once is sent once.
+	// A file that can be read only once is sent only once.
 	for name, fail := range map[string]roundTrip{
 		"refused": func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
@@ -339,7 +339,7 @@ func TestAnUploadIsSentAgainWhenNothingArrived(t *testing.T) {
 	}
 }
 
-// counted counts how often a file is opened and closed.
+// counted is a file system with one file. It counts how often the file is opened and closed.
 type counted struct {
 	data           string
 	opened, closed *int
@@ -358,7 +358,7 @@ type countedFile struct {
 func (f *countedFile) Stat() (os.FileInfo, error) { return sizeInfo(len(f.data)), nil }
 func (f *countedFile) Close() error               { *f.closed++; return nil }
 
-// sizeInfo is a regular file of a size.
+// sizeInfo describes a regular file of this size.
 type sizeInfo int64
 
 func (s sizeInfo) Name() string       { return "" }
@@ -368,7 +368,7 @@ func (s sizeInfo) ModTime() time.Time { return time.Time{} }
 func (s sizeInfo) IsDir() bool        { return false }
 func (s sizeInfo) Sys() any           { return nil }
 
-func TestASignedUploadReadsItsFileTwiceAndClosesIt(t *testing.T) {
+func TestSignedUploadOpensAndClosesFile(t *testing.T) {
 	data := picture(100_000)
 	opened, closed := 0, 0
 	var signature string
@@ -379,9 +379,9 @@ func TestASignedUploadReadsItsFileTwiceAndClosesIt(t *testing.T) {
 		return reply(200, documentReply), nil
 	}, identomat.WithHMAC(secretKey)).Documents.Passport(t.Context(), identomat.FileFromFS(counted{data, &opened, &closed}, "x"))
 	require.NoError(t, err)
-	assert.Equal(t, sign(secretKey, companyKey, data), signature, "the key first, then the image")
+	assert.Equal(t, sign(secretKey, companyKey, data), signature, "the company key is signed before the image")
 	assert.Equal(t, data, parts[1].content)
-	assert.Equal(t, 3, opened, "to look at it, to sign it, to send it")
+	assert.Equal(t, 3, opened, "the file is opened to inspect, to sign and to send it")
 	assert.Equal(t, opened, closed)
 
 	_, err = stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -402,15 +402,15 @@ func TestASignedUploadReadsItsFileTwiceAndClosesIt(t *testing.T) {
 	assert.Equal(t, opened, closed)
 }
 
-func TestAFileThatFailsWhileItIsSignedIsNotSent(t *testing.T) {
-	_, err := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("was sent"); return nil, io.EOF }, identomat.WithHMAC(secretKey)).
+func TestFileFailureWhileSigningSendsNothing(t *testing.T) {
+	_, err := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("sent"); return nil, io.EOF }, identomat.WithHMAC(secretKey)).
 		Documents.Passport(t.Context(), identomat.FileFromReader(strings.NewReader(picture(3000)), 3001))
 	var failed *identomat.TransportError
 	require.ErrorAs(t, err, &failed)
 	assert.False(t, failed.MaybeProcessed)
 }
 
-func TestAnUploadTimesOutWhenItStandsStillAndNotBefore(t *testing.T) {
+func TestUploadTimesOutOnlyWhenStalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := func(pause time.Duration, pieces int) roundTrip {
 			return func(r *http.Request) (*http.Response, error) {
@@ -435,11 +435,11 @@ func TestAnUploadTimesOutWhenItStandsStillAndNotBefore(t *testing.T) {
 
 		start = time.Now()
 		_, err = stubbed(t, slow(time.Hour, 1), identomat.WithAttemptTimeout(10*time.Second)).Documents.Passport(t.Context(), image())
-		var stuck *identomat.TransportError
-		require.ErrorAs(t, err, &stuck)
-		assert.True(t, stuck.Timeout())
+		var stalled *identomat.TransportError
+		require.ErrorAs(t, err, &stalled)
+		assert.True(t, stalled.Timeout())
 		assert.Equal(t, 10*time.Second, time.Since(start))
-		assert.True(t, stuck.MaybeProcessed)
+		assert.True(t, stalled.MaybeProcessed)
 
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
@@ -448,7 +448,7 @@ func TestAnUploadTimesOutWhenItStandsStillAndNotBefore(t *testing.T) {
 	})
 }
 
-func TestTheObserverHearsOfAnUpload(t *testing.T) {
+func TestUploadEvent(t *testing.T) {
 	var events []identomat.Event
 	var length int64
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -462,8 +462,8 @@ func TestTheObserverHearsOfAnUpload(t *testing.T) {
 	assert.Equal(t, []any{"passport/", 1, 200, length, int64(len(documentReply))}, []any{events[0].Operation, events[0].Attempt, events[0].StatusCode, events[0].BytesSent, events[0].BytesReceived})
 }
 
-// TestTheBytesOfAnUpload is one request as it stands on the wire.
-func TestTheBytesOfAnUpload(t *testing.T) {
+// TestUploadBytes checks one whole request, byte by byte.
+func TestUploadBytes(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()

@@ -226,7 +226,8 @@ func (e TransportError) LogValue() slog.Value {
 }
 
 // qualified puts the name of the package in front of an operation. An operation of another
-// package is named package/operation; a name of Identomat's with a slash ends in one.
+// package is named package/operation. An endpoint of Identomat with a slash in its name also
+// ends in one.
 func qualified(operation string) string {
 	if name, op, found := strings.Cut(operation, "/"); found && !strings.HasSuffix(operation, "/") {
 		return name + ": " + op

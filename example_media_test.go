@@ -13,7 +13,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// approvedSession begins a session and approves it.
+// approvedSession begins a session with these steps and approves it.
 func approvedSession(server *identomattest.Server, steps ...identomat.AnyStep) identomat.Token {
 	session, err := server.Client().Sessions.Begin(context.Background(), identomat.BeginRequest{Steps: steps})
 	if err != nil {
@@ -25,7 +25,7 @@ func approvedSession(server *identomattest.Server, steps ...identomat.AnyStep) i
 	return session.Token
 }
 
-// verified is a fake with a session that has gone through these steps.
+// verified starts a fake of the service and approves a session with these steps.
 func verified(steps ...identomat.AnyStep) (*identomattest.Server, identomat.Token) {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -34,7 +34,7 @@ func verified(steps ...identomat.AnyStep) (*identomattest.Server, identomat.Toke
 	return server, approvedSession(server, steps...)
 }
 
-// fetch reads what a method of a service returned.
+// fetch reads media to its end. It prints the content type and whether the size is correct.
 func fetch(media *identomat.Media, err error) {
 	if err != nil {
 		log.Fatal(err)
@@ -138,7 +138,7 @@ func ExampleMediaService_DocumentFacePhoto() {
 	// Output: image/jpeg <nil>
 }
 
-// list prints what is in the archives.
+// list prints the names of the files in the archives.
 func list(archives iter.Seq2[*identomat.Media, error]) {
 	for archive, err := range archives {
 		if err != nil {

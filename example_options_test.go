@@ -17,8 +17,9 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// started is a fake; the real client is identomat.NewClient(companyKey, options...).
-func started(opts ...identomattest.Option) *identomattest.Server {
+// startFake starts a fake of the service. In production, identomat.NewClient(companyKey,
+// options...) makes the client.
+func startFake(opts ...identomattest.Option) *identomattest.Server {
 	server, err := identomattest.Start(opts...)
 	if err != nil {
 		log.Fatal(err)
@@ -26,10 +27,10 @@ func started(opts ...identomattest.Option) *identomattest.Server {
 	return server
 }
 
-// Reads are sent again after failures that may pass, here with shorter waits than by default.
-// What may have begun a session is not, whatever the policy says.
+// Reads are retried after temporary failures, here with shorter delays than by default. Begin
+// is not retried if it may have begun a session, whatever the policy says.
 func ExampleWithRetry() {
-	server := started()
+	server := startFake()
 	defer server.Close()
 	client := server.Client(identomat.WithRetry(identomat.RetryPolicy{
 		MaxAttempts: 5, BaseDelay: time.Millisecond, MaxDelay: 10 * time.Second,
@@ -45,9 +46,9 @@ func ExampleWithRetry() {
 	// identomat: begin/: unexpected response (HTTP 503, text/plain): 19 bytes: service unavailable
 }
 
-// The observer hears of every attempt, also of one that is repeated.
+// The observer is called after every attempt, including one that will be retried.
 func ExampleWithObserver() {
-	server := started()
+	server := startFake()
 	defer server.Close()
 	client := server.Client(
 		identomat.WithRetry(identomat.RetryPolicy{BaseDelay: time.Millisecond}),
@@ -68,38 +69,38 @@ func ExampleWithObserver() {
 	// result/ 2 200 false
 }
 
-// The reply to begin/ is lost. Nobody knows whether there is a session, so none is begun
-// until somebody has looked.
+// The response to begin/ is lost, so the session may or may not exist. Begin is not retried: a
+// second session would cost money.
 func ExampleMaybeProcessed() {
-	server := started()
+	server := startFake()
 	defer server.Close()
 	client := server.Client()
 	server.Fault("begin/", identomattest.ResetAfterRead(), 1)
 
 	_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{ClientUserID: "user-12345"})
-	fmt.Println("look before you repeat:", identomat.MaybeProcessed(err))
+	fmt.Println("check before you retry:", identomat.MaybeProcessed(err))
 	fmt.Println("sessions:", len(server.Sessions()), "requests:", server.Count("begin/"))
 	// Output:
-	// look before you repeat: true
+	// check before you retry: true
 	// sessions: 1 requests: 1
 }
 
 func ExampleAPIError() {
-	server := started()
+	server := startFake()
 	defer server.Close()
 	client := server.Client()
 	server.Fault("begin/", identomattest.TooManyRequests(40*time.Second), 1)
 
 	_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
-	var refused *identomat.APIError
-	if errors.As(err, &refused) {
-		fmt.Println(refused.Operation, refused.StatusCode, refused.RetryAfter, refused.MaybeProcessed)
+	var apiErr *identomat.APIError
+	if errors.As(err, &apiErr) {
+		fmt.Println(apiErr.Operation, apiErr.StatusCode, apiErr.RetryAfter, apiErr.MaybeProcessed)
 	}
 	fmt.Println(errors.Is(err, identomat.ErrRateLimited))
 
 	_, err = client.Sessions.Result(context.Background(), "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc")
-	if errors.As(err, &refused) {
-		fmt.Println(refused.Operation, refused.StatusCode, refused.Code)
+	if errors.As(err, &apiErr) {
+		fmt.Println(apiErr.Operation, apiErr.StatusCode, apiErr.Code)
 	}
 	// Output:
 	// begin/ 429 40s false
@@ -107,9 +108,9 @@ func ExampleAPIError() {
 	// result/ 200 session-not-found
 }
 
-// Every problem is reported at once, each with its path.
+// A ValidationError lists all problems, each with its path.
 func ExampleValidationError() {
-	server := started()
+	server := startFake()
 	defer server.Close()
 	_, err := server.Client().Sessions.Begin(context.Background(), identomat.BeginRequest{
 		Steps: identomat.Steps{
@@ -130,34 +131,34 @@ func ExampleValidationError() {
 	// steps[1].questions[1].showConditions.questionKey must be the key of an earlier question of the questionnaire
 }
 
-// Without a Client: requests of your own are signed, and their replies are checked.
+// The transport also works without a Client. It signs requests and verifies responses.
 func ExampleNewHMACTransport() {
-	server := started(identomattest.RequireHMAC())
+	server := startFake(identomattest.RequireHMAC())
 	defer server.Close()
 	signing := &http.Client{Transport: identomat.NewHMACTransport(server.SecretKey, nil)}
 
 	form := url.Values{"company_key": {server.CompanyKey}}
-	reply, err := signing.PostForm(server.WidgetURL+"/external-api/begin/", form)
+	resp, err := signing.PostForm(server.WidgetURL+"/external-api/begin/", form)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer reply.Body.Close()
-	token, err := io.ReadAll(reply.Body) // identomat.ErrSignatureMismatch if the reply is forged
-	fmt.Println(reply.StatusCode, len(token), err)
+	defer resp.Body.Close()
+	token, err := io.ReadAll(resp.Body) // identomat.ErrSignatureMismatch if the signature is wrong
+	fmt.Println(resp.StatusCode, len(token), err)
 	fmt.Println(server.Requests()[0].SignatureValid)
 	// Output:
 	// 200 42 <nil>
 	// true
 }
 
-// An image that a customer uploads goes on to Identomat while it arrives.
+// A handler streams a customer's upload to Identomat while it arrives.
 func ExampleFileFromReader() {
-	server := started()
+	server := startFake()
 	defer server.Close()
 	client := server.Client()
 	upload := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength <= 0 || r.ContentLength > 10<<20 {
-			http.Error(w, "an image of up to 10 MB is wanted", http.StatusRequestEntityTooLarge)
+			http.Error(w, "send an image of at most 10 MB", http.StatusRequestEntityTooLarge)
 			return
 		}
 		document, err := client.Documents.Passport(r.Context(), identomat.FileFromReader(r.Body, r.ContentLength))
@@ -169,12 +170,12 @@ func ExampleFileFromReader() {
 	}))
 	defer upload.Close()
 
-	reply, err := http.Post(upload.URL, "image/jpeg", bytes.NewReader(identomattest.FaceJPEG(320, 400)))
+	resp, err := http.Post(upload.URL, "image/jpeg", bytes.NewReader(identomattest.FaceJPEG(320, 400)))
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer reply.Body.Close()
-	text, err := io.ReadAll(reply.Body)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
 	fmt.Println(string(text), err)
 	// Output: issued by USA <nil>
 }
@@ -183,14 +184,14 @@ func ExampleFileFromReader() {
 func ExampleParseCallback() {
 	serve := func(w http.ResponseWriter, r *http.Request) {
 		callback, err := identomat.ParseCallback(r, []string{"callback-api-key-123"})
-		var refused *identomat.CallbackError
+		var callbackErr *identomat.CallbackError
 		switch {
-		case errors.As(err, &refused):
-			http.Error(w, http.StatusText(refused.StatusCode), refused.StatusCode)
+		case errors.As(err, &callbackErr):
+			http.Error(w, http.StatusText(callbackErr.StatusCode), callbackErr.StatusCode)
 		case err != nil:
 			http.Error(w, "the callback key is not set", http.StatusInternalServerError)
 		default:
-			fmt.Println("news of the session", string(callback.SessionID))
+			fmt.Println("fetch the result of", string(callback.SessionID))
 		}
 	}
 	for _, body := range []string{
@@ -204,7 +205,7 @@ func ExampleParseCallback() {
 		fmt.Println(w.Code)
 	}
 	// Output:
-	// news of the session 47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc
+	// fetch the result of 47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc
 	// 200
 	// 403
 }

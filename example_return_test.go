@@ -12,8 +12,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// The page to which the widget returns. The token in the URL is only a claim: the server's
-// own records say whose session it is, and Identomat says how the session ended.
+// A handler for the return URL. Anyone can put a token into the URL, so the handler looks up
+// the owner of the session in its own database and fetches the result from Identomat.
 func ExampleSessionTokenFromReturn() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -23,7 +23,7 @@ func ExampleSessionTokenFromReturn() {
 	client := server.Client()
 	owners := map[identomat.Token]string{} // in your database
 
-	returned := func(w http.ResponseWriter, r *http.Request, user string) {
+	handleReturn := func(w http.ResponseWriter, r *http.Request, user string) {
 		token, err := identomat.SessionTokenFromReturn(r)
 		if err != nil {
 			http.Error(w, "This link is not complete.", http.StatusBadRequest)
@@ -51,7 +51,7 @@ func ExampleSessionTokenFromReturn() {
 	}
 	for _, user := range []string{"nino", "someone else"} {
 		w := httptest.NewRecorder()
-		returned(w, httptest.NewRequest("GET", "/kyc/return?session_token="+url.QueryEscape(string(session.Token)), nil), user)
+		handleReturn(w, httptest.NewRequest("GET", "/kyc/return?session_token="+url.QueryEscape(string(session.Token)), nil), user)
 		fmt.Print(w.Code, " ", w.Body)
 	}
 	// Output:
@@ -59,18 +59,18 @@ func ExampleSessionTokenFromReturn() {
 	// 403 This is not your verification.
 }
 
-// The Callback URL of the company. The handler only records that a session has news; a worker
-// asks for the result.
+// A handler for the company's Callback URL. It only records which session has changed; a worker
+// then fetches the result.
 func ExampleCallbackHandler() {
-	news := make(chan identomat.Token, 1) // in your database, so that a restart loses nothing
+	changed := make(chan identomat.Token, 1) // in your database, so that a restart loses nothing
 	callbacks, err := identomat.CallbackHandler([]string{"callback-api-key-123"},
 		func(ctx context.Context, c identomat.Callback) error {
 			if sms, ok := c.SMS(); ok {
-				fmt.Println("send a message:", sms) // your SMS provider; the message prints as a mask
+				fmt.Println("send an SMS:", sms) // through your SMS provider; the message is printed as a mask
 				return nil
 			}
 			if c.SessionID != "" { // an undocumented type may concern something else
-				news <- c.SessionID
+				changed <- c.SessionID
 			}
 			return nil
 		})
@@ -97,11 +97,11 @@ func ExampleCallbackHandler() {
 		status, err := server.SendCallback(context.Background(), company.URL, callback)
 		fmt.Println(status, err)
 	}
-	fmt.Println("ask for the result:", <-news == session.Token)
+	fmt.Println("fetch the result:", <-changed == session.Token)
 	// Output:
-	// send a message: [redacted]
+	// send an SMS: [redacted]
 	// 200 <nil>
 	// 200 <nil>
 	// 403 <nil>
-	// ask for the result: true
+	// fetch the result: true
 }

@@ -12,9 +12,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// The helpers of examples stand in the same file, or pkg.go.dev could not show them.
-
-// exampleServer stands for Identomat; the real client is identomat.NewClient(companyKey).
+// exampleServer starts a fake of the service. In production, identomat.NewClient(companyKey)
+// makes the client.
 func exampleServer(opts ...identomattest.Option) *identomattest.Server {
 	server, err := identomattest.Start(opts...)
 	if err != nil {
@@ -273,7 +272,7 @@ func ExampleGroupsService_Create() {
 	// Output: <nil>
 }
 
-// The list of members is the whole new one: to add somebody, send the others along.
+// MemberIDs replaces the list of members. To add a member, send the existing ones too.
 func ExampleGroupsService_Update() {
 	server := exampleServer()
 	defer server.Close()
@@ -356,7 +355,7 @@ func ExampleUsersService_Create() {
 	// true
 }
 
-// The steps of a configuration can be changed for one session.
+// Change a step of a configuration for one session.
 func ExampleSessionsService_Config() {
 	server := exampleServer()
 	defer server.Close()
@@ -426,10 +425,11 @@ func ExampleSessionsService_Statistics() {
 	// Output: 2026-05-04T12:00:00.000Z 8000 ms 0
 }
 
-// scan is an image to read; identomat.FileFromPath("passport.jpg") is another.
+// scan returns an image of a document. identomat.FileFromPath reads one from disk.
 func scan() identomat.File { return identomat.FileFromBytes(identomattest.FaceJPEG(320, 400)) }
 
-func firstName(document *identomat.Document, err error) {
+// printGivenNames prints the given names that the service read.
+func printGivenNames(document *identomat.Document, err error) {
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -439,7 +439,7 @@ func firstName(document *identomat.Document, err error) {
 func ExampleDocumentsService_CardFront() {
 	server := exampleServer()
 	defer server.Close()
-	firstName(server.Client().Documents.CardFront(context.Background(), scan()))
+	printGivenNames(server.Client().Documents.CardFront(context.Background(), scan()))
 	// Output: JOHN JOHN
 }
 
@@ -479,7 +479,7 @@ func ExampleDocumentsService_LicenseBack() {
 func ExampleDocumentsService_ResidenceFront() {
 	server := exampleServer()
 	defer server.Close()
-	firstName(server.Client().Documents.ResidenceFront(context.Background(), scan()))
+	printGivenNames(server.Client().Documents.ResidenceFront(context.Background(), scan()))
 	// Output: John John
 }
 

@@ -12,14 +12,14 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// A whole verification, against the fake.
+// A verification from beginning to end. The fake stands in for the service.
 func Example() {
 	server, err := identomattest.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	client := server.Client() // for the service: identomat.NewClientFromEnv()
+	client := server.Client() // in production: identomat.NewClientFromEnv()
 
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
@@ -35,7 +35,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	// http.Redirect(w, r, session.URL, http.StatusSeeOther)
-	if err := server.Approve(session.Token); err != nil { // the customer's part
+	if err := server.Approve(session.Token); err != nil { // stands in for the customer
 		log.Fatal(err)
 	}
 	result, err := client.Sessions.Wait(ctx, session.Token)

@@ -19,9 +19,8 @@ type PDFParts struct {
 // ExportPDF fetches a report on a session as a PDF with POST export-session-as-pdf. (API
 // reference, Session management.)
 //
-// Errors: [ValidationError] for an empty token or if no part is chosen;
-// [ErrSessionNotFound], [ErrInvalidKey], [ErrWrongParameters], [ErrUnexpectedResponse] for a
-// response that is not media; [TransportError].
+// Errors: [ValidationError] for an empty token or if no part is chosen, [ErrSessionNotFound],
+// [ErrWrongParameters], [ErrUnexpectedResponse] for a response that is not media.
 func (s *SessionsService) ExportPDF(ctx context.Context, token Token, parts PDFParts) (*Media, error) {
 	return media(ctx, s.client, operation.ExportSessionPDF, exportParams{string(token), parts.Session, parts.Screening, parts.ProofOfAddress})
 }

@@ -1,9 +1,6 @@
 package identomat_test
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -17,12 +14,9 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -34,100 +28,287 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// faultTable is what every fault comes to for every class of call, with the default retries.
+// faultTable returns the fault table: the outcome of every fault in every class of calls, with
+// the default retries. All time is virtual.
 //
-// A cell says how many requests are sent, the kind of the error, whether the service may have
-// processed the call, and what becomes of the connection: kept for the next call, closed, or
-// none when there never was one. A download and an archive say also whether files are left.
-// The second column is the time that all of it takes, where that matters: exactly (=), at least
-// (>), or at least for what is sent again and none for what is not (+). All time is virtual.
+// A row has six columns:
 //
-// read is result/, create begin/, delete delete/, upload passport/ with a file, download
-// result/face/ saved as a file, archive get-video-call-shots extracted into a folder.
-const faultTable = `
-fault                                   | time   | read                       | create                     | delete                     | upload                     | download                           | archive
-----------------------------------------+--------+----------------------------+----------------------------+----------------------------+----------------------------+------------------------------------+-----------------------------------
-none                                    | =0s    | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept, file                  | 1 ok - kept, file
-dial refused                            |        | 3 broken no none           | 3 broken no none           | 3 broken no none           | 3 broken no none           | 3 broken no none, nothing          | 3 broken no none, nothing
-dial without an answer                  | >180s  | 3 timeout no none          | 3 timeout no none          | 3 timeout no none          | 3 timeout no none          | 3 timeout no none, nothing         | 3 timeout no none, nothing
-TLS: unknown authority                  |        | 3 broken no none           | 3 broken no none           | 3 broken no none           | 3 broken no none           | 3 broken no none, nothing          | 3 broken no none, nothing
-TLS: not spoken                         |        | 3 broken no none           | 3 broken no none           | 3 broken no none           | 3 broken no none           | 3 broken no none, nothing          | 3 broken no none, nothing
-TLS: reset in the handshake             |        | 3 broken no none           | 3 broken no none           | 3 broken no none           | 3 broken no none           | 3 broken no none, nothing          | 3 broken no none, nothing
-idle connection was closed              | =0s    | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept, file                  | 1 ok - kept, file
-reset before the request was read       |        | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed, nothing     | 3 broken maybe closed, nothing
-reset after the request was read        |        | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed, nothing     | 3 broken maybe closed, nothing
-closed after the request was read       |        | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed, nothing     | 3 broken maybe closed, nothing
-reset inside the header                 |        | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed, nothing     | 3 broken maybe closed, nothing
-reset inside the reply, early           |        | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed, nothing     | 3 broken maybe closed, nothing
-reset inside the reply, late            |        | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed      | 1 broken maybe closed      | 1 broken maybe closed, nothing     | 1 broken maybe closed, nothing
-closed inside the reply, late           |        | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed      | 1 broken maybe closed      | 1 broken maybe closed, nothing     | 1 broken maybe closed, nothing
-cut before the last chunk               |        | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed      | 1 broken maybe closed      | 1 broken maybe closed, nothing     | 1 broken maybe closed, nothing
-not HTTP                                |        | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed      | 1 broken maybe closed      | 3 broken maybe closed, nothing     | 3 broken maybe closed, nothing
-no length, the end is the close         |        | 1 ok - closed              | 1 ok - closed              | 1 ok - closed              | 1 ok - closed              | 1 broken maybe closed, nothing     | 1 ok - closed, file
-slow headers                            | =50s   | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept, file                  | 1 ok - kept, file
-slow body                               | >60s   | 3 timeout maybe closed     | 1 timeout maybe closed     | 3 timeout maybe closed     | 1 ok - kept                | 1 ok - kept, file                  | 1 ok - kept, file
-attempt timeout: silence                | >60s   | 3 timeout maybe closed     | 1 timeout maybe closed     | 3 timeout maybe closed     | 1 timeout maybe closed     | 3 timeout maybe closed, nothing    | 3 timeout maybe closed, nothing
-attempt timeout: a stalled body         | >60s   | 3 timeout maybe closed     | 1 timeout maybe closed     | 3 timeout maybe closed     | 1 timeout maybe closed     | 1 timeout maybe closed, nothing    | 1 timeout maybe closed, nothing
-caller's cancel before the call         | =0s    | 0 canceled no none         | 0 canceled no none         | 0 canceled no none         | 0 canceled no none         | 0 canceled no none, nothing        | 0 canceled no none, nothing
-caller's cancel                         | =5s    | 1 canceled maybe closed    | 1 canceled maybe closed    | 1 canceled maybe closed    | 1 canceled maybe closed    | 1 canceled maybe closed, nothing   | 1 canceled maybe closed, nothing
-caller's cancel inside the reply        | =5s    | 1 canceled maybe closed    | 1 canceled maybe closed    | 1 canceled maybe closed    | 1 canceled maybe closed    | 1 canceled maybe closed, nothing   | 1 canceled maybe closed, nothing
-caller's cancel between attempts        | =5s    | 1 canceled maybe kept      | 1 canceled no kept         | 1 canceled maybe kept      | 1 canceled no kept         | 1 canceled maybe kept, nothing     | 1 canceled maybe kept, nothing
-caller's deadline                       | =10s   | 1 deadline maybe closed    | 1 deadline maybe closed    | 1 deadline maybe closed    | 1 deadline maybe closed    | 1 deadline maybe closed, nothing   | 1 deadline maybe closed, nothing
-caller's deadline inside the reply      | =10s   | 1 deadline maybe closed    | 1 deadline maybe closed    | 1 deadline maybe closed    | 1 deadline maybe closed    | 1 deadline maybe closed, nothing   | 1 deadline maybe closed, nothing
-400                                     | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-404                                     | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 not-found maybe kept, nothing    | 1 not-found maybe kept, nothing
-408                                     |        | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept, nothing   | 3 unexpected maybe kept, nothing
-429                                     |        | 3 rate-limited no kept     | 3 rate-limited no kept     | 3 rate-limited no kept     | 3 rate-limited no kept     | 3 rate-limited no kept, nothing    | 3 rate-limited no kept, nothing
-429 with Retry-After: 7                 | >14s   | 3 rate-limited no kept     | 3 rate-limited no kept     | 3 rate-limited no kept     | 3 rate-limited no kept     | 3 rate-limited no kept, nothing    | 3 rate-limited no kept, nothing
-429 with Retry-After: 3600              | =0s    | 1 rate-limited no kept     | 1 rate-limited no kept     | 1 rate-limited no kept     | 1 rate-limited no kept     | 1 rate-limited no kept, nothing    | 1 rate-limited no kept, nothing
-429 and its wait beyond the deadline    | =0s    | 1 rate-limited no kept     | 1 rate-limited no kept     | 1 rate-limited no kept     | 1 rate-limited no kept     | 1 rate-limited no kept, nothing    | 1 rate-limited no kept, nothing
-500                                     |        | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept, nothing   | 3 unexpected maybe kept, nothing
-501                                     | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-502 HTML                                |        | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept, nothing   | 3 unexpected maybe kept, nothing
-503                                     |        | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept, nothing   | 3 unexpected maybe kept, nothing
-503 with Retry-After: 7                 | +14s   | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept    | 1 unexpected maybe kept    | 3 unexpected maybe kept, nothing   | 3 unexpected maybe kept, nothing
-200 "SESSION_NOT_FOUND"                 | =0s    | 1 session-not-found no kept | 1 session-not-found no kept | 1 session-not-found no kept | 1 session-not-found no kept | 1 session-not-found no kept, nothing | 1 session-not-found no kept, nothing
-200 {"argumentError":…}                 | =0s    | 1 session-not-found no kept | 1 session-not-found no kept | 1 session-not-found no kept | 1 session-not-found no kept | 1 session-not-found no kept, nothing | 1 session-not-found no kept, nothing
-200 {"internalError":…}                 | =0s    | 1 internal maybe kept      | 1 internal maybe kept      | 1 internal maybe kept      | 1 internal maybe kept      | 1 internal maybe kept, nothing     | 1 internal maybe kept, nothing
-200 login page                          | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-{}                                      | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 ok - kept                | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-null                                    | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-empty                                   | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-truncated JSON                          | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-trailing garbage                        | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 ok - kept, file                  | 1 unexpected maybe kept, nothing
-bytes after the reply                   | =0s    | 1 ok - closed              | 1 ok - closed              | 1 ok - closed              | 1 ok - closed              | 1 ok - closed, file                | 1 ok - closed, file
-wrong content type                      | =0s    | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept, file                  | 1 ok - kept, file
-reply over the limit                    | =0s    | 1 too-large maybe closed   | 1 too-large maybe closed   | 1 too-large maybe closed   | 1 too-large maybe closed   | 1 too-large maybe closed, nothing  | 1 too-large maybe closed, nothing
-reply over the limit, chunked           | =0s    | 1 too-large maybe closed   | 1 too-large maybe closed   | 1 too-large maybe closed   | 1 too-large maybe closed   | 1 too-large maybe closed, nothing  | 1 too-large maybe closed, nothing
-gzip bomb                               | =0s    | 1 too-large maybe kept     | 1 too-large maybe kept     | 1 too-large maybe kept     | 1 too-large maybe kept     | 1 too-large maybe kept, nothing    | 1 too-large maybe kept, nothing  
-invalid UTF-8                           | =0s    | 1 ok - kept                | 1 unexpected maybe kept    | 1 ok - kept                | 1 ok - kept                | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-deep nesting                            | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-redirect 302                            | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-redirect 307 elsewhere                  | =0s    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept    | 1 unexpected maybe kept, nothing   | 1 unexpected maybe kept, nothing
-signature right                         | =0s    | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept, file                  | 1 ok - kept, file
-signature wrong                         | =0s    | 1 signature maybe kept     | 1 signature maybe kept     | 1 signature maybe kept     | 1 signature maybe kept     | 1 signature maybe kept, nothing    | 1 signature maybe kept, nothing
-signature missing                       | =0s    | 1 signature maybe kept     | 1 signature maybe kept     | 1 signature maybe kept     | 1 signature maybe kept     | 1 signature maybe kept, nothing    | 1 signature maybe kept, nothing
-signature missing, not required         | =0s    | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept                | 1 ok - kept, file                  | 1 ok - kept, file
-signature wrong on a refusal            | =0s    | 1 signature maybe kept     | 1 signature maybe kept     | 1 signature maybe kept     | 1 signature maybe kept     | 1 signature maybe kept, nothing    | 1 signature maybe kept, nothing
-signature missing on a refusal          | =0s    | 1 session-not-found no kept | 1 session-not-found no kept | 1 session-not-found no kept | 1 session-not-found no kept | 1 session-not-found no kept, nothing | 1 session-not-found no kept, nothing
-`
+//   - the name of the fault,
+//   - what the network, the service or the caller does on every attempt,
+//   - how many requests are sent, by class: read, create, delete, upload, download, archive,
+//   - the outcome: ok or the kind of error; whether the service may have processed the call; and
+//     whether the connection is kept for the next call or closed,
+//   - how long the call takes,
+//   - the classes with another outcome.
+//
+// In addition, a download or an archive leaves files if and only if the call succeeds.
+// callClasses lists the classes.
+func faultTable() []faultRow {
+	const s = time.Second
+	return []faultRow{
+		{"none", fault{},
+			sends{1, 1, 1, 1, 1, 1}, "ok, kept", exactly(0), nil},
 
-// callClass is a class of calls: what is called, and what the service answers to it.
+		// Connections.
+		{"dial refused", fault{dial: refuse},
+			sends{3, 3, 3, 3, 3, 3}, "transport, not processed, no connection", anyTime, nil},
+		{"dial unanswered", fault{dial: hang},
+			sends{3, 3, 3, 3, 3, 3}, "timeout, not processed, no connection", atLeast(180 * s), nil},
+		{"TLS certificate of an unknown authority", fault{accept: untrusted()},
+			sends{3, 3, 3, 3, 3, 3}, "transport, not processed, no connection", anyTime, nil},
+		{"no TLS", fault{accept: withoutTLS},
+			sends{3, 3, 3, 3, 3, 3}, "transport, not processed, no connection", anyTime, nil},
+		{"reset during the TLS handshake", fault{accept: readSome},
+			sends{3, 3, 3, 3, 3, 3}, "transport, not processed, no connection", anyTime, nil},
+		{"idle connection closed", fault{before: (*memoryNetwork).closeAll},
+			sends{1, 1, 1, 1, 1, 1}, "ok, kept", exactly(0), nil},
+		{"reset before the request is read", fault{unread: true},
+			sends{3, 1, 3, 1, 3, 3}, "transport, maybe processed, closed", anyTime, nil},
+		{"reset after the request is read", respond(thenReset),
+			sends{3, 1, 3, 1, 3, 3}, "transport, maybe processed, closed", anyTime, nil},
+		{"closed after the request is read", respond(thenClose),
+			sends{3, 1, 3, 1, 3, 3}, "transport, maybe processed, closed", anyTime, nil},
+
+		// Responses that are cut, not HTTP, or of unknown length.
+		{"reset in the header", cut(inHeader, thenReset),
+			sends{3, 1, 3, 1, 3, 3}, "transport, maybe processed, closed", anyTime, nil},
+		{"reset early in the body", cut(earlyInBody, thenReset),
+			sends{3, 1, 3, 1, 3, 3}, "transport, maybe processed, closed", anyTime, nil},
+		{"reset late in the body", cut(lateInBody, thenReset),
+			sends{3, 1, 3, 1, 1, 1}, "transport, maybe processed, closed", anyTime, nil},
+		{"closed late in the body", cut(lateInBody, thenClose),
+			sends{3, 1, 3, 1, 1, 1}, "transport, maybe processed, closed", anyTime, nil},
+		{"closed before the last chunk", respond(withoutLastChunk),
+			sends{3, 1, 3, 1, 1, 1}, "transport, maybe processed, closed", anyTime, nil},
+		{"not HTTP", respond(speakSMTP),
+			sends{3, 1, 3, 1, 3, 3}, "transport, maybe processed, closed", anyTime, nil},
+		{"body delimited by connection close", respond(speakHTTP10),
+			sends{1, 1, 1, 1, 1, 1}, "ok, closed", anyTime, except{"download": "transport, maybe processed, closed"}},
+
+		// Slowness, and callers that give up.
+		{"slow header", respond(slowHeader),
+			sends{1, 1, 1, 1, 1, 1}, "ok, kept", exactly(50 * s), nil},
+		{"slow body", respond(slowBody),
+			sends{3, 1, 3, 1, 1, 1}, "timeout, maybe processed, closed", atLeast(60 * s),
+			except{"upload": "ok, kept", "download": "ok, kept", "archive": "ok, kept"}},
+		{"no response", respond(silence),
+			sends{3, 1, 3, 1, 3, 3}, "timeout, maybe processed, closed", atLeast(60 * s), nil},
+		{"stalled body", respond(stall),
+			sends{3, 1, 3, 1, 1, 1}, "timeout, maybe processed, closed", atLeast(60 * s), nil},
+		{"canceled before the call", fault{}.canceledAfter(0),
+			sends{0, 0, 0, 0, 0, 0}, "canceled, not processed, no connection", exactly(0), nil},
+		{"canceled before the response", respond(silence).canceledAfter(5 * s),
+			sends{1, 1, 1, 1, 1, 1}, "canceled, maybe processed, closed", exactly(5 * s), nil},
+		{"canceled during the body", respond(stall).canceledAfter(5 * s),
+			sends{1, 1, 1, 1, 1, 1}, "canceled, maybe processed, closed", exactly(5 * s), nil},
+		{"canceled between attempts", respond(retryIn20s).canceledAfter(5 * s),
+			sends{1, 1, 1, 1, 1, 1}, "canceled, maybe processed, kept", exactly(5 * s),
+			except{"create": "canceled, not processed, kept", "upload": "canceled, not processed, kept"}},
+		{"deadline before the response", respond(silence).deadlineAfter(10 * s),
+			sends{1, 1, 1, 1, 1, 1}, "deadline, maybe processed, closed", exactly(10 * s), nil},
+		{"deadline during the body", respond(stall).deadlineAfter(10 * s),
+			sends{1, 1, 1, 1, 1, 1}, "deadline, maybe processed, closed", exactly(10 * s), nil},
+
+		// Statuses.
+		{"400", status("400 Bad Request"),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+		{"404", status("404 Not Found"),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0),
+			except{"download": "not-found, maybe processed, kept", "archive": "not-found, maybe processed, kept"}},
+		{"408", status("408 Request Timeout"),
+			sends{3, 1, 3, 1, 3, 3}, "unexpected, maybe processed, kept", anyTime, nil},
+		{"429", status("429 Too Many Requests"),
+			sends{3, 3, 3, 3, 3, 3}, "rate-limited, not processed, kept", anyTime, nil},
+		{"429, Retry-After: 7", retryAfter(7, "429 Too Many Requests"),
+			sends{3, 3, 3, 3, 3, 3}, "rate-limited, not processed, kept", atLeast(14 * s), nil},
+		{"429, Retry-After: 3600", retryAfter(3600, "429 Too Many Requests"),
+			sends{1, 1, 1, 1, 1, 1}, "rate-limited, not processed, kept", exactly(0), nil},
+		{"429, Retry-After beyond the deadline", retryAfter(10, "429 Too Many Requests").deadlineAfter(2 * s),
+			sends{1, 1, 1, 1, 1, 1}, "rate-limited, not processed, kept", exactly(0), nil},
+		{"500", status("500 Internal Server Error"),
+			sends{3, 1, 3, 1, 3, 3}, "unexpected, maybe processed, kept", anyTime, nil},
+		{"501", status("501 Not Implemented"),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+		{"502 from a proxy", always(badGateway),
+			sends{3, 1, 3, 1, 3, 3}, "unexpected, maybe processed, kept", anyTime, nil},
+		{"503", status("503 Service Unavailable"),
+			sends{3, 1, 3, 1, 3, 3}, "unexpected, maybe processed, kept", anyTime, nil},
+		{"503, Retry-After: 7", retryAfter(7, "503 Service Unavailable"),
+			sends{3, 1, 3, 1, 3, 3}, "unexpected, maybe processed, kept", atLeastIfRetried(14 * s), nil},
+		{"302 to the same origin", redirect("302 Found", "/external-api/result/"),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+		{"307 to another origin", redirect("307 Temporary Redirect", "http://127.0.0.1:1/"),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+
+		// Errors with status 200.
+		{`"SESSION_NOT_FOUND"`, jsonBody(`"SESSION_NOT_FOUND"`),
+			sends{1, 1, 1, 1, 1, 1}, "session-not-found, not processed, kept", exactly(0), nil},
+		{`{"argumentError":…}`, jsonBody(`{"argumentError":"session-not-found"}`),
+			sends{1, 1, 1, 1, 1, 1}, "session-not-found, not processed, kept", exactly(0), nil},
+		{`{"internalError":…}`, jsonBody(`{"internalError":"Illegal arguments"}`),
+			sends{1, 1, 1, 1, 1, 1}, "internal, maybe processed, kept", exactly(0), nil},
+		{"login page", always(loginPage),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+
+		// Bodies of another shape.
+		{"{}", jsonBody("{}"),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), except{"delete": "ok, kept"}},
+		{"null", jsonBody("null"),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+		{"empty body", jsonBody(""),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+		{"truncated JSON", withBody(truncated),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+		{"trailing garbage", withBody(trailingGarbage),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), except{"download": "ok, kept"}},
+		{"bytes after the response", respond(sendTooMuch),
+			sends{1, 1, 1, 1, 1, 1}, "ok, closed", exactly(0), nil},
+		{"wrong Content-Type", respond(asHTML),
+			sends{1, 1, 1, 1, 1, 1}, "ok, kept", exactly(0), nil},
+		{"invalid UTF-8", withBody(invalidUTF8),
+			sends{1, 1, 1, 1, 1, 1}, "ok, kept", exactly(0),
+			except{"create": "unexpected, maybe processed, kept", "download": "unexpected, maybe processed, kept", "archive": "unexpected, maybe processed, kept"}},
+		{"deep nesting", withBody(deeplyNested),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+		{"body over the limit", withBody(huge).limited(),
+			sends{1, 1, 1, 1, 1, 1}, "too-large, maybe processed, closed", exactly(0), nil},
+		{"body over the limit, in chunks", respond(hugeChunked).limited(),
+			sends{1, 1, 1, 1, 1, 1}, "too-large, maybe processed, closed", exactly(0), nil},
+		{"gzip bomb", respond(gzipBomb).limited(),
+			sends{1, 1, 1, 1, 1, 1}, "too-large, maybe processed, kept", exactly(0), nil},
+
+		// Signatures.
+		{"correct signature", fault{}.signed().signatureRequired(),
+			sends{1, 1, 1, 1, 1, 1}, "ok, kept", exactly(0), nil},
+		{"wrong signature", respond(forged).signed(),
+			sends{1, 1, 1, 1, 1, 1}, "signature, maybe processed, kept", exactly(0), nil},
+		{"missing signature", respond(unsigned).signed().signatureRequired(),
+			sends{1, 1, 1, 1, 1, 1}, "signature, maybe processed, kept", exactly(0), nil},
+		{"missing signature, not required", respond(unsigned).signed(),
+			sends{1, 1, 1, 1, 1, 1}, "ok, kept", exactly(0), nil},
+		{"wrong signature on an error", respond(forgedError).signed(),
+			sends{1, 1, 1, 1, 1, 1}, "signature, maybe processed, kept", exactly(0), nil},
+		{"missing signature on an error", jsonBody(`"SESSION_NOT_FOUND"`).signed().signatureRequired(),
+			sends{1, 1, 1, 1, 1, 1}, "session-not-found, not processed, kept", exactly(0), nil},
+	}
+}
+
+// faultRow is a row of the fault table.
+type faultRow struct {
+	name    string
+	fault   fault
+	sends   sends
+	outcome string
+	took    duration
+	except  except
+}
+
+// sends counts the requests by class. A literal without one of the counts does not compile.
+type sends struct{ read, create, delete, upload, download, archive int }
+
+func (s sends) of(class int) int {
+	return [...]int{s.read, s.create, s.delete, s.upload, s.download, s.archive}[class]
+}
+
+// except holds the outcomes that differ from the row's, by class.
+type except map[string]string
+
+// cell returns the expected outcome of a class and whether the call succeeds.
+func (r faultRow) cell(i int, class callClass) (cell string, ok bool) {
+	outcome := r.outcome
+	if other, found := r.except[class.name]; found {
+		outcome = other
+	}
+	return fmt.Sprintf("%d: %s", r.sends.of(i), outcome), strings.HasPrefix(outcome, "ok,")
+}
+
+// duration limits how long a call takes.
+type duration struct {
+	least, most time.Duration
+	ifRetried   bool // the limit is for calls that are retried, and the others take no time
+}
+
+var anyTime = atLeast(0)
+
+func exactly(d time.Duration) duration { return duration{least: d, most: d} }
+func atLeast(d time.Duration) duration { return duration{least: d, most: 1 << 62} }
+func atLeastIfRetried(d time.Duration) duration {
+	return duration{least: d, most: 1 << 62, ifRetried: true}
+}
+
+func (d duration) check(t *testing.T, sends int, took time.Duration, name string) {
+	t.Helper()
+	if d.ifRetried && sends == 1 {
+		d = exactly(0)
+	}
+	assert.GreaterOrEqual(t, took, d.least, "duration: %s", name)
+	assert.LessOrEqual(t, took, d.most, "duration: %s", name)
+}
+
+// TestFaultTable makes the calls of the fault table: all of them if longTests is set, and
+// otherwise every fault with create, which must not be sent twice, and with one other class in
+// turn. With -v it prints every row.
+func TestFaultTable(t *testing.T) {
+	// net/http logs bytes that it receives on an idle connection.
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
+	classes := callClasses(t)
+	cells, all, names := 0, 0, map[string]bool{}
+	for i, row := range faultTable() {
+		require.False(t, names[row.name], "%q has two rows", row.name)
+		names[row.name] = true
+		for name := range row.except {
+			require.True(t, isClass(classes, name), "%q: there is no class %q", row.name, name)
+		}
+		t.Run(row.name, func(t *testing.T) {
+			var line strings.Builder
+			for j, class := range classes {
+				all++
+				if sampled := class.name == "create" || j == []int{0, 2, 3, 4, 5}[i%5]; !longTests && !sampled {
+					continue
+				}
+				cells++
+				want, ok := row.cell(j, class)
+				var got callResult
+				synctest.Test(t, func(t *testing.T) { got = callWithFault(t, row.fault, class, classes) })
+				assert.Equal(t, want, got.cell, class.name)
+				assert.Empty(t, got.problems, class.name)
+				assert.Equal(t, ok && class.files, got.files, "%s: files are left if and only if the call succeeds", class.name)
+				row.took.check(t, row.sends.of(j), got.took, class.name)
+				fmt.Fprintf(&line, "\n    %-9s %s, %s", class.name, got.cell, got.took)
+			}
+			t.Log(line.String())
+		})
+	}
+	t.Logf("%d faults in %d classes of calls, %d of %d cells", len(names), len(classes), cells, all)
+}
+
+// callClass is a class of calls: a call and the correct response to it.
 type callClass struct {
 	name, path        string
 	contentType, body string
+	files             bool // the call writes files
 	call              func(ctx context.Context, c *identomat.Client, dir string) error
 }
 
+// callClasses returns the classes in the order of sends. A create must not be processed twice,
+// and an upload is billable; all other calls are safe to retry.
 func callClasses(t *testing.T) []callClass {
-	saved := func(ctx context.Context, c *identomat.Client, dir string) error {
+	without := func(call func(*identomat.Client, context.Context) error) func(context.Context, *identomat.Client, string) error {
+		return func(ctx context.Context, c *identomat.Client, _ string) error { return call(c, ctx) }
+	}
+	upload := func(ctx context.Context, c *identomat.Client, _ string) error {
+		_, err := c.Documents.Passport(ctx, image())
+		return err
+	}
+	download := func(ctx context.Context, c *identomat.Client, dir string) error {
 		media, err := face(ctx, c)
 		if err == nil {
 			_, err = media.SaveFile(filepath.Join(dir, "face.jpg"))
 		}
 		return err
 	}
-	extracted := func(ctx context.Context, c *identomat.Client, dir string) error {
+	archive := func(ctx context.Context, c *identomat.Client, dir string) error {
 		for archive, err := range c.VideoCalls.Shots(ctx, token) {
 			if err != nil {
 				return err
@@ -138,488 +319,42 @@ func callClasses(t *testing.T) []callClass {
 		}
 		return nil
 	}
-	without := func(call func(*identomat.Client, context.Context) error) func(context.Context, *identomat.Client, string) error {
-		return func(ctx context.Context, c *identomat.Client, _ string) error { return call(c, ctx) }
-	}
 	return []callClass{
-		{"read", "/external-api/result/", "application/json", `{"result":"approved"}`, without(getResult)},
-		{"create", "/external-api/begin/", "application/json", tokenReply, without(begin)},
-		{"delete", "/external-api/delete/", "application/json", `true`, without(remove)},
-		{"upload", "/external-api/passport/", "application/json", documentReply, func(ctx context.Context, c *identomat.Client, _ string) error {
-			_, err := c.Documents.Passport(ctx, image())
-			return err
-		}},
-		{"download", "/external-api/result/face/", "image/jpeg", picture(30_000), saved},
-		{"archive", "/get-video-call-shots", "application/json", dataURIs(archived(t, "a/1.jpg", picture(20_000))), extracted},
+		{"read", "/external-api/result/", "application/json", `{"result":"approved"}`, false, without(getResult)},
+		{"create", "/external-api/begin/", "application/json", tokenReply, false, without(begin)},
+		{"delete", "/external-api/delete/", "application/json", `true`, false, without(remove)},
+		{"upload", "/external-api/passport/", "application/json", documentReply, false, upload},
+		{"download", "/external-api/result/face/", "image/jpeg", picture(30_000), true, download},
+		{"archive", "/get-video-call-shots", "application/json", dataURIs(archived(t, "a/1.jpg", picture(20_000))), true, archive},
 	}
 }
 
-// A fault is what the service, or the caller, does in every attempt.
-type fault struct {
-	// dial fails before there is a connection.
-	dial func(ctx context.Context) error
-	// accept gets a connection of a client that wants TLS.
-	accept func(net.Conn)
-	// unread resets a connection from which nothing was read.
-	unread bool
-	// reply answers a request that was read, in literal HTTP, and reports whether the
-	// connection can be used again. Nil is the right answer.
-	reply func(conn *wireEnd, class callClass) bool
-	opts  []identomat.Option
-	// required refuses unsigned responses.
-	required bool
-	// before is for what happens to an idle connection.
-	before func(n *memoryNetwork)
-	caller func(ctx context.Context) (context.Context, context.CancelFunc)
-	signed bool
-}
-
-// literal is a whole reply as it is sent.
-func literal(status, header, body string) string {
-	return "HTTP/1.1 " + status + "\r\n" + header + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
-}
-
-func literalChunked(header, body string) string {
-	const n = 4000
-	out := "HTTP/1.1 200 OK\r\n" + header + "Transfer-Encoding: chunked\r\n\r\n"
-	for ; body != ""; body = body[min(n, len(body)):] {
-		out += fmt.Sprintf("%x\r\n%s\r\n", min(n, len(body)), body[:min(n, len(body))])
-	}
-	return out + "0\r\n\r\n"
-}
-
-// always answers every class alike.
-func always(reply string) fault {
-	return fault{reply: func(conn *wireEnd, _ callClass) bool { return conn.send(reply) }}
-}
-
-// inPlace sends something in the place of the body.
-func inPlace(body func(c callClass) string) fault {
-	return fault{reply: func(conn *wireEnd, c callClass) bool {
-		return conn.send(literal("200 OK", "Content-Type: "+c.contentType+"\r\n", body(c)))
-	}}
-}
-
-func status(line string, header ...string) fault {
-	return always(literal(line, "Content-Type: text/html\r\n"+strings.Join(header, ""), "<html><h1>"+line+"</h1></html>"))
-}
-
-const (
-	limitOfReplies = 64 << 10
-	limitOfMedia   = 128 << 10
-)
-
-var small = []identomat.Option{identomat.WithMaxResponseSize(limitOfReplies), identomat.WithMaxMediaSize(limitOfMedia)}
-
-// huge is a right answer of 2 MiB.
-func huge(c callClass) string {
-	const n = 2 << 20
-	switch c.name {
-	case "read":
-		return `{"result":"approved","x":"` + strings.Repeat("x", n) + `"}`
-	case "create":
-		return tokenReply + strings.Repeat(" ", n)
-	case "delete":
-		return `{"result":"approved","x":"` + strings.Repeat("x", n) + `"}`
-	case "upload":
-		return `{"person":{"first_name":"` + strings.Repeat("x", n) + `"}}`
-	case "download":
-		return jpeg + strings.Repeat("\x00", n)
-	}
-	return `{"result":[["data:application/x-tar;base64,` + strings.Repeat("A", n) + `"]]}`
-}
-
-func compressed(body string) string {
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	_, _ = io.WriteString(w, body)
-	_ = w.Close()
-	return out.String()
-}
-
-func faults() map[string]fault {
-	silence := func(conn *wireEnd, _ callClass) bool {
-		_, _ = io.Copy(io.Discard, conn) // until the client goes away
-		return false
-	}
-	cut := func(at func(whole string, header int) int, end func(*wireEnd)) fault {
-		return fault{reply: func(conn *wireEnd, c callClass) bool {
-			whole := conn.answer(c)
-			conn.send(whole[:at(whole, strings.Index(whole, "\r\n\r\n")+4)])
-			end(conn)
-			return false
-		}}
-	}
-	reset, closed := (*wireEnd).reset, func(conn *wireEnd) { _ = conn.Close() }
-	early := func(_ string, header int) int { return header + 2 }
-	late := func(whole string, _ int) int { return len(whole) - 2 }
-	stalled := func(conn *wireEnd, c callClass) bool {
-		whole := conn.answer(c)
-		conn.send(whole[:len(whole)-3])
-		return silence(conn, c)
-	}
-	after := func(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
-		return func(ctx context.Context) (context.Context, context.CancelFunc) {
-			ctx, cancel := context.WithCancel(ctx)
-			if d == 0 {
-				cancel()
-			}
-			time.AfterFunc(d, cancel)
-			return ctx, cancel
-		}
-	}
-	within := func(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
-		return func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, d) }
-	}
-	authority := unknownAuthority()
-	const page = "<!DOCTYPE html>\n<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>\n"
-	const json = "Content-Type: application/json\r\n"
-	retryAfter := func(line, wait string) fault { return status(line, "Retry-After: "+wait+"\r\n") }
-
-	all := map[string]fault{
-		"none":         {},
-		"dial refused": {dial: func(context.Context) error { return syscall.ECONNREFUSED }},
-		"dial without an answer": {dial: func(ctx context.Context) error {
-			<-ctx.Done()
-			return ctx.Err()
-		}},
-		"TLS: unknown authority": {accept: func(conn net.Conn) { _ = tls.Server(conn, authority).Handshake() }},
-		"TLS: not spoken": {accept: func(conn net.Conn) {
-			_, _ = conn.Read(make([]byte, 4096))
-			_, _ = io.WriteString(conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent plain HTTP\n")
-		}},
-		"TLS: reset in the handshake":       {accept: func(conn net.Conn) { _, _ = conn.Read(make([]byte, 100)) }},
-		"idle connection was closed":        {before: func(n *memoryNetwork) { n.closeAll() }},
-		"reset before the request was read": {unread: true},
-		"reset after the request was read":  {reply: func(conn *wireEnd, _ callClass) bool { conn.reset(); return false }},
-		"closed after the request was read": {reply: func(conn *wireEnd, _ callClass) bool { _ = conn.Close(); return false }},
-		"reset inside the header":           cut(func(_ string, header int) int { return header - 3 }, reset),
-		"reset inside the reply, early":     cut(early, reset),
-		"reset inside the reply, late":      cut(late, reset),
-		"closed inside the reply, late":     cut(late, closed),
-		"cut before the last chunk": {reply: func(conn *wireEnd, c callClass) bool {
-			conn.send(strings.TrimSuffix(literalChunked("Content-Type: "+c.contentType+"\r\n", c.body), "0\r\n\r\n"))
-			_ = conn.Close()
-			return false
-		}},
-		"not HTTP": {reply: func(conn *wireEnd, _ callClass) bool {
-			conn.send("220 mail.example ESMTP\r\n")
-			_ = conn.Close()
-			return false
-		}},
-		"no length, the end is the close": {reply: func(conn *wireEnd, c callClass) bool {
-			conn.send("HTTP/1.0 200 OK\r\nContent-Type: " + c.contentType + "\r\n\r\n" + c.body)
-			_ = conn.Close()
-			return false
-		}},
-		"slow headers": {reply: func(conn *wireEnd, c callClass) bool {
-			time.Sleep(50 * time.Second)
-			return conn.send(conn.answer(c))
-		}},
-		"slow body": {reply: func(conn *wireEnd, c callClass) bool {
-			header, body, _ := strings.Cut(conn.answer(c), "\r\n\r\n")
-			conn.send(header + "\r\n\r\n")
-			for n := (len(body) + 3) / 4; body != ""; body = body[min(n, len(body)):] {
-				time.Sleep(40 * time.Second)
-				if !conn.send(body[:min(n, len(body))]) {
-					return false
-				}
-			}
+func isClass(classes []callClass, name string) bool {
+	for _, class := range classes {
+		if class.name == name {
 			return true
-		}},
-		"attempt timeout: silence":           {reply: silence},
-		"attempt timeout: a stalled body":    {reply: stalled},
-		"caller's cancel before the call":    {caller: after(0)},
-		"caller's cancel":                    {reply: silence, caller: after(5 * time.Second)},
-		"caller's cancel inside the reply":   {reply: stalled, caller: after(5 * time.Second)},
-		"caller's deadline":                  {reply: silence, caller: within(10 * time.Second)},
-		"caller's deadline inside the reply": {reply: stalled, caller: within(10 * time.Second)},
-		"400":                                status("400 Bad Request"),
-		"404":                                status("404 Not Found"),
-		"408":                                status("408 Request Timeout"),
-		"429":                                status("429 Too Many Requests"),
-		"429 with Retry-After: 7":            retryAfter("429 Too Many Requests", "7"),
-		"429 with Retry-After: 3600":         retryAfter("429 Too Many Requests", "3600"),
-		"500":                                status("500 Internal Server Error"),
-		"501":                                status("501 Not Implemented"),
-		"502 HTML":                           always(literal("502 Bad Gateway", "Server: nginx\r\nContent-Type: text/html\r\n", page)),
-		"503":                                status("503 Service Unavailable"),
-		"503 with Retry-After: 7":            retryAfter("503 Service Unavailable", "7"),
-		`200 "SESSION_NOT_FOUND"`:            always(literal("200 OK", json, `"SESSION_NOT_FOUND"`)),
-		`200 {"argumentError":…}`:            always(literal("200 OK", json, `{"argumentError":"session-not-found"}`)),
-		`200 {"internalError":…}`:            always(literal("200 OK", json, `{"internalError":"Illegal arguments"}`)),
-		"200 login page":                     always(literal("200 OK", "Content-Type: text/html\r\n", "<html><form>Please log in</form></html>")),
-		"{}":                                 always(literal("200 OK", json, "{}")),
-		"null":                               always(literal("200 OK", json, "null")),
-		"empty":                              always(literal("200 OK", json, "")),
-		"truncated JSON": inPlace(func(c callClass) string {
-			return map[string]string{
-				"read": `{"result":"approved","person":{"first`, "create": tokenReply[:30], "delete": `{"result":"appr`,
-				"upload": `{"person":{"first_name":"JO`, "download": `{"argumentError":"session-not-f`, "archive": c.body[:len(c.body)-2],
-			}[c.name]
-		}),
-		"trailing garbage": inPlace(func(c callClass) string { return c.body + "</html>" }),
-		"bytes after the reply": {reply: func(conn *wireEnd, c callClass) bool {
-			return conn.send(conn.answer(c) + "</html>")
-		}},
-		"wrong content type": {reply: func(conn *wireEnd, c callClass) bool {
-			return conn.send(literal("200 OK", "Content-Type: text/html; charset=utf-8\r\n", c.body))
-		}},
-		"reply over the limit": {opts: small, reply: func(conn *wireEnd, c callClass) bool {
-			return conn.send(literal("200 OK", "Content-Type: "+c.contentType+"\r\n", huge(c)))
-		}},
-		"reply over the limit, chunked": {opts: small, reply: func(conn *wireEnd, c callClass) bool {
-			return conn.send(literalChunked("Content-Type: "+c.contentType+"\r\n", huge(c)))
-		}},
-		"gzip bomb": {opts: small, reply: func(conn *wireEnd, c callClass) bool {
-			return conn.send(literal("200 OK", "Content-Encoding: gzip\r\nContent-Type: "+c.contentType+"\r\n", compressed(huge(c))))
-		}},
-		"invalid UTF-8": inPlace(func(c callClass) string {
-			return map[string]string{
-				"read": "{\"result\":\"approved\",\"name\":\"\xff\xfe\"}", "create": tokenReply[:20] + "\xff" + tokenReply[20:],
-				"delete": "{\"result\":\"approved\",\"name\":\"\xff\xfe\"}", "upload": "{\"person\":{\"first_name\":\"\xff\xfe\"}}",
-				"download": "{\"result\":\"\xff\xfe\"}", "archive": "{\"result\":[[\"data:application/x-tar;base64,\xff\xfeAA\"]]}",
-			}[c.name]
-		}),
-		"deep nesting": inPlace(func(c callClass) string {
-			nested := strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)
-			return map[string]string{
-				"read": `{"result":"approved","x":` + nested + `}`, "create": nested, "delete": `{"result":"approved","x":` + nested + `}`,
-				"upload": `{"person":{"x":` + nested + `}}`, "download": nested, "archive": `{"result":` + nested + `}`,
-			}[c.name]
-		}),
-		"redirect 302":                    always(literal("302 Found", "Location: /external-api/result/\r\n", "")),
-		"redirect 307 elsewhere":          always(literal("307 Temporary Redirect", "Location: http://127.0.0.1:1/\r\n", "")),
-		"signature right":                 {signed: true, required: true},
-		"signature wrong":                 {signed: true, reply: forged("200 OK", func(c callClass) string { return c.body })},
-		"signature wrong on a refusal":    {signed: true, reply: forged("200 OK", func(callClass) string { return `"SESSION_NOT_FOUND"` })},
-		"signature missing":               {signed: true, required: true, reply: unsigned},
-		"signature missing, not required": {signed: true, reply: unsigned},
-		"signature missing on a refusal": {signed: true, required: true, reply: func(conn *wireEnd, _ callClass) bool {
-			return conn.send(literal("200 OK", json, `"SESSION_NOT_FOUND"`))
-		}},
-	}
-	beyond := retryAfter("429 Too Many Requests", "10")
-	beyond.caller = within(2 * time.Second)
-	all["429 and its wait beyond the deadline"] = beyond
-	// In the second attempt of a create there would be nobody to tell; a 429 is sent again.
-	between := fault{caller: after(5 * time.Second), reply: func(conn *wireEnd, c callClass) bool {
-		line := "503 Service Unavailable"
-		if c.name == "create" || c.name == "upload" {
-			line = "429 Too Many Requests"
-		}
-		return conn.send(literal(line, "Retry-After: 20\r\n", ""))
-	}}
-	all["caller's cancel between attempts"] = between
-	return all
-}
-
-func forged(line string, body func(callClass) string) func(*wireEnd, callClass) bool {
-	return func(conn *wireEnd, c callClass) bool {
-		return conn.send(literal(line, "Content-Type: "+c.contentType+"\r\nAuthorization: "+sign("another key", body(c))+"\r\n", body(c)))
-	}
-}
-
-func unsigned(conn *wireEnd, c callClass) bool {
-	return conn.send(literal("200 OK", "Content-Type: "+c.contentType+"\r\n", c.body))
-}
-
-// unknownAuthority is a server's TLS with a certificate that nobody knows.
-func unknownAuthority() *tls.Config {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		panic(err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}}}
-}
-
-// memoryNetwork connects a real http.Transport with a service of literal HTTP, inside of a
-// bubble of virtual time.
-type memoryNetwork struct {
-	fault   fault
-	classes map[string]callClass // by path
-	// answers, if set, is the reply to every request.
-	answers func(form url.Values) string
-
-	mu    sync.Mutex
-	well  bool  // the fault is over
-	sends []int // the connection of every request, 0 without one
-	odd   []string
-	conns []*wireEnd
-}
-
-// over ends the fault. It returns the number of sends and the connection of the last one.
-func (n *memoryNetwork) over() (sends, last int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.well = true
-	if sends = len(n.sends); sends > 0 {
-		last = n.sends[sends-1]
-	}
-	return sends, last
-}
-
-// wireEnd is the service's end of a connection.
-type wireEnd struct {
-	net.Conn
-	client *clientEnd
-	signed bool
-	number int
-}
-
-// clientEnd tells a reset from an orderly close, as a socket does.
-type clientEnd struct {
-	net.Conn
-	mu       sync.Mutex
-	wasReset bool
-}
-
-func (c *clientEnd) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	return n, c.spell("read", err)
-}
-
-func (c *clientEnd) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	return n, c.spell("write", err)
-}
-
-func (c *clientEnd) spell(op string, err error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case errors.Is(err, io.EOF) && c.wasReset, errors.Is(err, io.ErrClosedPipe) && c.wasReset:
-		return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, syscall.ECONNRESET)}
-	case errors.Is(err, io.ErrClosedPipe) && op == "write":
-		return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, syscall.EPIPE)}
-	}
-	return err
-}
-
-func (w *wireEnd) reset() {
-	w.client.mu.Lock()
-	w.client.wasReset = true
-	w.client.mu.Unlock()
-	_ = w.Close()
-}
-
-func (w *wireEnd) send(text string) bool {
-	_, err := io.WriteString(w, text)
-	return err == nil
-}
-
-// answer is the right reply, signed where it must be.
-func (w *wireEnd) answer(c callClass) string {
-	header := "Content-Type: " + c.contentType + "\r\n"
-	if w.signed {
-		header += "Authorization: " + sign(secretKey, c.body) + "\r\n"
-	}
-	return literal("200 OK", header, c.body)
-}
-
-func (n *memoryNetwork) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	here, there := net.Pipe()
-	client := &clientEnd{Conn: here}
-	conn := &wireEnd{Conn: there, client: client, number: len(n.conns) + 1, signed: n.fault.signed}
-	if n.fault.dial != nil && !n.well {
-		n.sends = append(n.sends, 0)
-		n.mu.Unlock()
-		err := n.fault.dial(ctx)
-		n.mu.Lock()
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
-	}
-	n.conns = append(n.conns, conn)
-	switch {
-	case n.well:
-		go n.serve(conn)
-	case n.fault.accept != nil:
-		n.sends = append(n.sends, 0)
-		go func() {
-			n.fault.accept(there)
-			conn.reset()
-		}()
-	case n.fault.unread:
-		n.sends = append(n.sends, conn.number)
-		conn.reset()
-	default:
-		go n.serve(conn)
-	}
-	return client, nil
-}
-
-func (n *memoryNetwork) serve(conn *wireEnd) {
-	defer conn.Close()
-	for requests := bufio.NewReader(conn); ; {
-		req, err := http.ReadRequest(requests)
-		if err != nil {
-			return
-		}
-		body, err := io.ReadAll(req.Body)
-		if n.answers != nil {
-			if form, err := url.ParseQuery(string(body)); err != nil || !conn.send(n.answers(form)) {
-				return
-			}
-			continue
-		}
-		class, known := n.classes[req.URL.Path]
-		n.mu.Lock()
-		n.sends = append(n.sends, conn.number)
-		well := n.well
-		if err != nil || !known || req.Method != http.MethodPost || !bytes.Contains(body, []byte(companyKey)) {
-			n.odd = append(n.odd, fmt.Sprintf("%s %s: %v", req.Method, req.URL.Path, err))
-		}
-		n.mu.Unlock()
-		if well || n.fault.reply == nil {
-			if !conn.send(conn.answer(class)) {
-				return
-			}
-		} else if !n.fault.reply(conn, class) {
-			return
 		}
 	}
+	return false
 }
 
-func (n *memoryNetwork) closeAll() {
-	for _, conn := range n.conns {
-		_ = conn.Close()
-	}
+// callResult is what a call came to.
+type callResult struct {
+	cell     string
+	files    bool // files are left
+	took     time.Duration
+	problems []string
 }
 
-// comeTo is what a cell came to, how long it took, and what was wrong beside that.
-type comeTo struct {
-	cell  string
-	took  time.Duration
-	wrong []string
-}
-
-func comesTo(t *testing.T, f fault, class callClass, classes []callClass) (got comeTo) {
+// callWithFault makes a call with a fault, and a second one without, which shows whether the
+// connection was kept.
+func callWithFault(t *testing.T, f fault, class callClass, classes []callClass) (got callResult) {
 	network := &memoryNetwork{fault: f, classes: map[string]callClass{}}
 	for _, c := range classes {
 		network.classes[c.path] = c
 	}
-	transport := &http.Transport{DialContext: network.dial, TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}
-	defer transport.CloseIdleConnections()
-	base := "http://localhost"
-	if f.accept != nil {
-		base = "https://localhost"
-	}
-	opts := []identomat.Option{identomat.WithHTTPClient(&http.Client{Transport: transport}), identomat.WithWidgetURL(base), identomat.WithAPIURL(base)}
-	if f.signed {
-		var signing []identomat.HMACOption
-		if f.required {
-			signing = append(signing, identomat.RequireSignedResponses())
-		}
-		opts = append(opts, identomat.WithHMAC(secretKey, signing...))
-	}
-	client, err := identomat.NewClient(companyKey, append(opts, f.opts...)...)
-	require.NoError(t, err)
+	client, closeIdle := faultClient(t, network)
+	defer closeIdle()
 	dir := t.TempDir()
 	if f.before != nil {
 		require.NoError(t, getResult(client, t.Context()))
@@ -634,59 +369,73 @@ func comesTo(t *testing.T, f fault, class callClass, classes []callClass) (got c
 		ctx, cancel = f.caller(ctx)
 	}
 	start := time.Now()
-	err = class.call(ctx, client, dir)
+	err := class.call(ctx, client, dir)
 	got.took = time.Since(start)
 	cancel()
-	time.Sleep(10 * time.Minute) // whoever still is on the service's side comes to an end
+	time.Sleep(10 * time.Minute) // longer than any pause of the service
 
-	sends, last := network.over()
-	attempts, processed := sends, "-"
+	sends, last := network.endFault()
+	attempts, processed := sends, ""
 	var api *identomat.APIError
 	var transported *identomat.TransportError
-	maybe := map[bool]string{true: "maybe", false: "no"}[identomat.MaybeProcessed(err)]
+	maybe := map[bool]string{true: "maybe processed, ", false: "not processed, "}[identomat.MaybeProcessed(err)]
 	switch {
 	case errors.As(err, &transported):
 		attempts, processed = transported.Attempts, maybe
 	case errors.As(err, &api):
 		attempts, processed = api.Attempts, maybe
 	case err != nil:
-		got.wrong = append(got.wrong, fmt.Sprintf("an error of type %T", err))
+		got.problems = append(got.problems, fmt.Sprintf("unexpected error type %T", err))
 	}
 	if sends != attempts {
-		got.wrong = append(got.wrong, fmt.Sprintf("the error tells of %d attempts", attempts))
+		got.problems = append(got.problems, fmt.Sprintf("the error has Attempts = %d after %d requests", attempts, sends))
 	}
 	for _, word := range []string{companyKey, secretKey, string(token)} {
 		if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), word) {
-			got.wrong = append(got.wrong, "the error shows a secret")
+			got.problems = append(got.problems, "the error shows a secret")
 		}
 	}
 
-	// The next call tells what became of the connection.
-	fate := "none"
+	connection := "no connection"
 	if last != 0 {
 		if err := getResult(client, t.Context()); err != nil {
-			got.wrong = append(got.wrong, "the next call failed: "+err.Error())
+			got.problems = append(got.problems, "the next call failed: "+err.Error())
 		}
-		fate = "closed"
-		if _, next := network.over(); next == last {
-			fate = "kept"
-		}
-	}
-	got.wrong = append(got.wrong, network.odd...)
-	got.cell = fmt.Sprintf("%d %s %s %s", sends, faultKind(err), processed, fate)
-	if class.name == "download" || class.name == "archive" {
-		if len(filesIn(t, dir)) == 0 {
-			got.cell += ", nothing"
-		} else {
-			got.cell += ", file"
+		connection = "closed"
+		if _, next := network.endFault(); next == last {
+			connection = "kept"
 		}
 	}
+	got.problems = append(got.problems, network.malformed...)
+	got.cell = fmt.Sprintf("%d: %s, %s%s", sends, errorKind(err), processed, connection)
+	got.files = len(filesIn(t, dir)) > 0
 	return got
 }
 
-// faultKind names an error as a caller tells it.
-func faultKind(err error) string {
-	for _, known := range []struct {
+// faultClient returns a client of the network with the options of its fault.
+func faultClient(t *testing.T, n *memoryNetwork) (client *identomat.Client, closeIdle func()) {
+	transport := &http.Transport{DialContext: n.dial, TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}
+	base := "http://localhost"
+	if n.fault.accept != nil {
+		base = "https://localhost"
+	}
+	opts := []identomat.Option{identomat.WithHTTPClient(&http.Client{Transport: transport}), identomat.WithWidgetURL(base), identomat.WithAPIURL(base)}
+	if n.fault.signs {
+		var hmac []identomat.HMACOption
+		if n.fault.requires {
+			hmac = append(hmac, identomat.RequireSignedResponses())
+		}
+		opts = append(opts, identomat.WithHMAC(secretKey, hmac...))
+	}
+	client, err := identomat.NewClient(companyKey, append(opts, n.fault.opts...)...)
+	require.NoError(t, err)
+	return client, transport.CloseIdleConnections
+}
+
+// errorKind names the kind of an error. For an error that a caller cannot classify it returns the
+// type, such as *errors.errorString.
+func errorKind(err error) string {
+	for _, kind := range []struct {
 		target error
 		name   string
 	}{
@@ -700,77 +449,299 @@ func faultKind(err error) string {
 		{identomat.ErrInternal, "internal"},
 		{identomat.ErrUnexpectedResponse, "unexpected"},
 	} {
-		if errors.Is(err, known.target) {
-			return known.name
+		if errors.Is(err, kind.target) {
+			return kind.name
 		}
 	}
-	var broken *identomat.TransportError
+	var transport *identomat.TransportError
 	switch {
 	case err == nil:
 		return "ok"
-	case errors.As(err, &broken) && broken.Timeout():
+	case errors.As(err, &transport) && transport.Timeout():
 		return "timeout"
-	case errors.As(err, &broken):
-		return "broken"
+	case errors.As(err, &transport):
+		return "transport"
 	}
 	return fmt.Sprintf("%T", err)
 }
 
-// TestFaultTable makes every call of the table. With -v it prints what every cell came to.
-func TestFaultTable(t *testing.T) {
-	// net/http writes there of bytes that nobody asked for.
-	log.SetOutput(io.Discard)
-	defer log.SetOutput(os.Stderr)
-	classes := callClasses(t)
-	all := faults()
-	lines := strings.Split(strings.Trim(faultTable, "\n"), "\n")
-	split := func(line string) (cells []string) {
-		for _, cell := range strings.Split(line, "|") {
-			cells = append(cells, strings.TrimSpace(cell))
+// A fault is what the network, the service or the caller does on every attempt.
+type fault struct {
+	// dial returns the error of a dial.
+	dial func(ctx context.Context) error
+	// accept receives the connection of a client that uses TLS.
+	accept func(net.Conn)
+	// unread resets a connection before anything is read from it.
+	unread bool
+	// respond responds to a request in literal HTTP and reports whether the connection can be
+	// used again. If it is nil, the response is correct.
+	respond func(conn *serverConn, class callClass) bool
+	// before runs after a successful call, while its connection is idle, and before the call
+	// that the table is about.
+	before func(n *memoryNetwork)
+	// caller returns the context of the call.
+	caller func(ctx context.Context) (context.Context, context.CancelFunc)
+	// signs makes both sides sign, and requires makes the client refuse unsigned responses.
+	signs, requires bool
+	opts            []identomat.Option
+}
+
+func (f fault) canceledAfter(d time.Duration) fault {
+	f.caller = func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(ctx)
+		if d == 0 {
+			cancel()
 		}
-		return cells
+		time.AfterFunc(d, cancel)
+		return ctx, cancel
 	}
-	header := split(lines[0])
-	require.Len(t, header, 2+len(classes))
-	for i, class := range classes {
-		require.Equal(t, class.name, header[2+i])
+	return f
+}
+
+func (f fault) deadlineAfter(d time.Duration) fault {
+	f.caller = func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, d) }
+	return f
+}
+
+// limited makes the client accept at most 64 KiB of JSON and 128 KiB of media.
+func (f fault) limited() fault {
+	f.opts = []identomat.Option{identomat.WithMaxResponseSize(64 << 10), identomat.WithMaxMediaSize(128 << 10)}
+	return f
+}
+
+func (f fault) signed() fault            { f.signs = true; return f }
+func (f fault) signatureRequired() fault { f.requires = true; return f }
+
+// Faults of a dial and of a TLS handshake
+
+func refuse(context.Context) error { return syscall.ECONNREFUSED }
+
+func hang(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// untrusted completes a handshake with a certificate of an unknown authority.
+func untrusted() func(net.Conn) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
 	}
-	cells, seen := 0, map[string]bool{}
-	var found strings.Builder
-	for _, line := range lines[2:] {
-		row := split(line)
-		name := row[0]
-		f, known := all[name]
-		require.True(t, known && !seen[name], "%q is no fault, or is there twice", name)
-		seen[name] = true
-		require.Len(t, row, len(header), "%q has not a cell for every class", name)
-		fmt.Fprintf(&found, "\n%-40s", name)
-		for i, class := range classes {
-			want := row[2+i]
-			require.NotEmpty(t, want, "%q has no cell for %s", name, class.name)
-			var got comeTo
-			// A failure inside of a bubble would end the test, and hide the rest of the table.
-			synctest.Test(t, func(t *testing.T) { got = comesTo(t, f, class, classes) })
-			assert.Equal(t, want, got.cell, "%s, %s", name, class.name)
-			assert.Empty(t, got.wrong, "%s, %s", name, class.name)
-			if limit := row[1]; limit != "" {
-				d, err := time.ParseDuration(limit[1:])
-				require.NoError(t, err)
-				switch mark := limit[0]; {
-				case mark == '=' || mark == '+' && strings.HasPrefix(want, "1 "):
-					exactly := map[byte]time.Duration{'=': d}[mark] // what is not sent again waits for nothing
-					assert.Equal(t, exactly, got.took, "%s, %s", name, class.name)
-				default:
-					require.Positive(t, d, "%q, %s: at least nothing is no limit", name, limit)
-					assert.GreaterOrEqual(t, got.took, d, "%s, %s", name, class.name)
-				}
-			}
-			fmt.Fprintf(&found, " | %-36s", got.cell)
-			cells++
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{certificate}, PrivateKey: key}}}
+	return func(conn net.Conn) { _ = tls.Server(conn, config).Handshake() }
+}
+
+func withoutTLS(conn net.Conn) {
+	_, _ = conn.Read(make([]byte, 4096))
+	_, _ = io.WriteString(conn, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent plain HTTP\n")
+}
+
+func readSome(conn net.Conn) { _, _ = conn.Read(make([]byte, 100)) }
+
+// Responses that are the same for every class
+
+func respond(f func(*serverConn, callClass) bool) fault { return fault{respond: f} }
+
+// always sends a literal response.
+func always(response string) fault {
+	return respond(func(conn *serverConn, _ callClass) bool { return conn.send(response) })
+}
+
+func status(line string, header ...string) fault {
+	return always(literal(line, "Content-Type: text/html\r\n"+strings.Join(header, ""), "<html><h1>"+line+"</h1></html>"))
+}
+
+func retryAfter(seconds int, line string) fault {
+	return status(line, fmt.Sprintf("Retry-After: %d\r\n", seconds))
+}
+
+func redirect(line, location string) fault {
+	return always(literal(line, "Location: "+location+"\r\n", ""))
+}
+
+func jsonBody(body string) fault {
+	return always(literal("200 OK", "Content-Type: application/json\r\n", body))
+}
+
+var (
+	badGateway = literal("502 Bad Gateway", "Server: nginx\r\nContent-Type: text/html\r\n",
+		"<!DOCTYPE html>\n<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>\n")
+	loginPage = literal("200 OK", "Content-Type: text/html\r\n", "<html><form>Please log in</form></html>")
+)
+
+// retryIn20s sends a status that is retried: 503, or 429 to create and upload, for which a 503
+// is final.
+func retryIn20s(conn *serverConn, c callClass) bool {
+	line := "503 Service Unavailable"
+	if c.name == "create" || c.name == "upload" {
+		line = "429 Too Many Requests"
+	}
+	return conn.send(literal(line, "Retry-After: 20\r\n", ""))
+}
+
+// Responses that are cut, late, or not HTTP
+
+func correctly(conn *serverConn, c callClass) bool { return conn.send(conn.correct(c)) }
+
+func thenReset(conn *serverConn, _ callClass) bool { conn.reset(); return false }
+
+func thenClose(conn *serverConn, _ callClass) bool { _ = conn.Close(); return false }
+
+// cut sends the correct response up to an offset and then ends the connection. at returns the
+// offset for a response with a body that begins at an offset of its own.
+func cut(at func(response string, body int) int, end func(*serverConn, callClass) bool) fault {
+	return respond(func(conn *serverConn, c callClass) bool {
+		response := conn.correct(c)
+		conn.send(response[:at(response, strings.Index(response, "\r\n\r\n")+4)])
+		return end(conn, c)
+	})
+}
+
+func inHeader(_ string, body int) int       { return body - 3 }
+func earlyInBody(_ string, body int) int    { return body + 2 }
+func lateInBody(response string, _ int) int { return len(response) - 2 }
+
+func withoutLastChunk(conn *serverConn, c callClass) bool {
+	conn.send(strings.TrimSuffix(literalChunked(contentType(c), c.body), "0\r\n\r\n"))
+	return thenClose(conn, c)
+}
+
+func speakSMTP(conn *serverConn, c callClass) bool {
+	conn.send("220 mail.example ESMTP\r\n")
+	return thenClose(conn, c)
+}
+
+func speakHTTP10(conn *serverConn, c callClass) bool {
+	conn.send("HTTP/1.0 200 OK\r\n" + contentType(c) + "\r\n" + c.body)
+	return thenClose(conn, c)
+}
+
+// silence reads until the client closes the connection.
+func silence(conn *serverConn, _ callClass) bool {
+	_, _ = io.Copy(io.Discard, conn)
+	return false
+}
+
+// stall sends all but the last three bytes.
+func stall(conn *serverConn, c callClass) bool {
+	response := conn.correct(c)
+	conn.send(response[:len(response)-3])
+	return silence(conn, c)
+}
+
+func slowHeader(conn *serverConn, c callClass) bool {
+	time.Sleep(50 * time.Second)
+	return correctly(conn, c)
+}
+
+// slowBody sends a quarter of the body every 40 seconds.
+func slowBody(conn *serverConn, c callClass) bool {
+	header, body, _ := strings.Cut(conn.correct(c), "\r\n\r\n")
+	conn.send(header + "\r\n\r\n")
+	for n := (len(body) + 3) / 4; body != ""; body = body[min(n, len(body)):] {
+		time.Sleep(40 * time.Second)
+		if !conn.send(body[:min(n, len(body))]) {
+			return false
 		}
 	}
-	for name := range all {
-		assert.True(t, seen[name], "%q has no row", name)
+	return true
+}
+
+func sendTooMuch(conn *serverConn, c callClass) bool {
+	return conn.send(conn.correct(c) + "</html>")
+}
+
+func asHTML(conn *serverConn, c callClass) bool {
+	return conn.send(literal("200 OK", "Content-Type: text/html; charset=utf-8\r\n", c.body))
+}
+
+// Bodies
+
+func contentType(c callClass) string { return "Content-Type: " + c.contentType + "\r\n" }
+
+// withBody sends another body with the Content-Type of the correct response.
+func withBody(body func(c callClass) string) fault {
+	return respond(func(conn *serverConn, c callClass) bool {
+		return conn.send(literal("200 OK", contentType(c), body(c)))
+	})
+}
+
+func truncated(c callClass) string {
+	return map[string]string{
+		"read":     `{"result":"approved","person":{"first`,
+		"create":   tokenReply[:30],
+		"delete":   `{"result":"appr`,
+		"upload":   `{"person":{"first_name":"JO`,
+		"download": `{"argumentError":"session-not-f`,
+		"archive":  c.body[:len(c.body)-2],
+	}[c.name]
+}
+
+func trailingGarbage(c callClass) string { return c.body + "</html>" }
+
+func invalidUTF8(c callClass) string {
+	return map[string]string{
+		"read":     "{\"result\":\"approved\",\"name\":\"\xff\xfe\"}",
+		"create":   tokenReply[:20] + "\xff" + tokenReply[20:],
+		"delete":   "{\"result\":\"approved\",\"name\":\"\xff\xfe\"}",
+		"upload":   "{\"person\":{\"first_name\":\"\xff\xfe\"}}",
+		"download": "{\"result\":\"\xff\xfe\"}",
+		"archive":  "{\"result\":[[\"data:application/x-tar;base64,\xff\xfeAA\"]]}",
+	}[c.name]
+}
+
+func deeplyNested(c callClass) string {
+	nested := strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)
+	return map[string]string{
+		"read":     `{"result":"approved","x":` + nested + `}`,
+		"create":   nested,
+		"delete":   `{"result":"approved","x":` + nested + `}`,
+		"upload":   `{"person":{"x":` + nested + `}}`,
+		"download": nested,
+		"archive":  `{"result":` + nested + `}`,
+	}[c.name]
+}
+
+// huge returns a body of 2 MiB that would be correct if it were shorter.
+func huge(c callClass) string {
+	const n = 2 << 20
+	switch c.name {
+	case "create":
+		return tokenReply + strings.Repeat(" ", n)
+	case "upload":
+		return `{"person":{"first_name":"` + strings.Repeat("x", n) + `"}}`
+	case "download":
+		return jpeg + strings.Repeat("\x00", n)
+	case "archive":
+		return `{"result":[["data:application/x-tar;base64,` + strings.Repeat("A", n) + `"]]}`
 	}
-	t.Logf("%d faults in %d classes of calls, %d cells:%s", len(seen), len(classes), cells, found.String())
+	return `{"result":"approved","x":"` + strings.Repeat("x", n) + `"}`
+}
+
+func hugeChunked(conn *serverConn, c callClass) bool {
+	return conn.send(literalChunked(contentType(c), huge(c)))
+}
+
+func gzipBomb(conn *serverConn, c callClass) bool {
+	return conn.send(literal("200 OK", "Content-Encoding: gzip\r\n"+contentType(c), compressed(huge(c))))
+}
+
+// Signatures
+
+func unsigned(conn *serverConn, c callClass) bool {
+	return conn.send(literal("200 OK", contentType(c), c.body))
+}
+
+func forged(conn *serverConn, c callClass) bool { return forge(conn, c, c.body) }
+
+func forgedError(conn *serverConn, c callClass) bool { return forge(conn, c, `"SESSION_NOT_FOUND"`) }
+
+// forge signs a body with a key that is not the service's.
+func forge(conn *serverConn, c callClass, body string) bool {
+	return conn.send(literal("200 OK", contentType(c)+"Authorization: "+sign("another key", body)+"\r\n", body))
 }

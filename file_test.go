@@ -1,13 +1,10 @@
 package identomat_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,34 +18,6 @@ import (
 
 	"github.com/identomat-go/identomat"
 )
-
-// part is a part of a form that was received.
-type part struct{ name, fileName, contentType, content string }
-
-// partsOf reads a form and checks its Content-Length.
-func partsOf(t *testing.T, r *http.Request) (parts []part) {
-	t.Helper()
-	body, err := io.ReadAll(r.Body)
-	require.NoError(t, err)
-	require.NoError(t, r.Body.Close())
-	assert.EqualValues(t, len(body), r.ContentLength)
-	typ, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	require.NoError(t, err)
-	assert.Equal(t, "multipart/form-data", typ)
-	form := multipart.NewReader(bytes.NewReader(body), params["boundary"])
-	for {
-		p, err := form.NextRawPart()
-		if err == io.EOF {
-			return parts
-		}
-		require.NoError(t, err)
-		content, err := io.ReadAll(p)
-		require.NoError(t, err)
-		parts = append(parts, part{p.FormName(), p.FileName(), p.Header.Get("Content-Type"), string(content)})
-	}
-}
-
-const documentReply = `{"requestId":"1","person":{"first_name":"JOHN"}}`
 
 // uploaded uploads a file and returns the part that is received.
 func uploaded(t *testing.T, image identomat.File, opts ...identomat.Option) (got part, err error) {

@@ -181,6 +181,10 @@ func FuzzFlags(f *testing.F) {
 		require.NoError(t, err)
 		set := flags.Set(name, value)
 		data, err := set.MarshalJSON()
+		if !utf8.ValidString(value) {
+			require.ErrorContains(t, err, "is not UTF-8")
+			return
+		}
 		require.NoError(t, err)
 		require.True(t, json.Valid(data), "%q", data)
 		after, err := flags.MarshalJSON()

@@ -2,21 +2,18 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 
 	"github.com/identomat-go/identomat/internal/operation"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // GroupsService manages groups of the company's users, which can be given permissions or
 // sessions together. (API reference, Other methods.)
 type GroupsService struct{ client *Client }
 
-// Group is a group of users. fmt and slog show a
-// mask.
+// Group is a group of users. fmt and slog show a mask.
 type Group struct {
-	private
+	record
 
 	// ID is for [GroupsService.Update], [GroupsService.Delete] and
 	// [BeginRequest.GroupID].
@@ -25,8 +22,6 @@ type Group struct {
 	Name string `json:"name"`
 	// Members have usernames but no ids; [UsersService.List] has both.
 	Members []GroupMember `json:"members"`
-
-	raw json.RawMessage
 }
 
 // GroupMember is a user in a group.
@@ -36,28 +31,19 @@ type GroupMember struct {
 	Username string `json:"username"`
 }
 
-// Raw returns the group as JSON. The caller must not modify it.
-func (g *Group) Raw() json.RawMessage { return g.raw }
-
 // UnmarshalJSON decodes a group, such as a recorded one.
-func (g *Group) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, g) }
-
-func (g *Group) decoded(raw json.RawMessage) error {
-	g.raw = raw
-	return nil
-}
+func (g *Group) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, g) }
 
 // List lists all groups of the company with list-groups. There are no pages. (API
 // reference, Other methods, list-groups.)
 //
-// Errors: [ErrNotFound], [ErrInvalidKey], [ErrUnexpectedResponse]. It is not documented when a
-// group is not found; the list of a company without groups is empty.
+// Errors: [ErrNotFound]. The reference does not say when a company's groups are not found; the
+// list of a company without groups is empty.
 func (s *GroupsService) List(ctx context.Context) ([]Group, error) {
 	return do[[]Group](ctx, s.client, operation.GroupsList, nil)
 }
 
-// CreateGroupRequest describes a new group. fmt and slog show a
-// mask.
+// CreateGroupRequest describes a new group. fmt and slog show a mask.
 type CreateGroupRequest struct {
 	private
 
@@ -76,8 +62,7 @@ type CreateGroupRequest struct {
 // documented to be unique: if MaybeProcessed is true for an error, another Create may create a
 // second group.
 //
-// Errors: [ValidationError] before anything is sent; [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrWrongParameters].
 func (s *GroupsService) Create(ctx context.Context, group CreateGroupRequest) (string, error) {
 	created, err := do[createdGroup](ctx, s.client, operation.GroupCreate, &group)
 	return string(created.ID), err
@@ -92,8 +77,7 @@ type createdGroup struct {
 	ID recordID `json:"id" wire:"required"`
 }
 
-// UpdateGroupRequest describes changes to a group. fmt and slog show a
-// mask.
+// UpdateGroupRequest describes changes to a group. fmt and slog show a mask.
 type UpdateGroupRequest struct {
 	private
 
@@ -112,11 +96,10 @@ type UpdateGroupRequest struct {
 }
 
 // Update changes the name or the members of a group with change-group. It removes members who
-// are not listed: see [UpdateGroupRequest.MemberIDs]. (API reference,
-// Other methods, change-group.)
+// are not listed: see [UpdateGroupRequest.MemberIDs]. (API reference, Other methods,
+// change-group.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrWrongParameters], the only one
-// that the reference lists; [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrWrongParameters], the only one that the reference lists.
 func (s *GroupsService) Update(ctx context.Context, groupID string, change UpdateGroupRequest) error {
 	return exec(ctx, s.client, operation.GroupUpdate, &updateGroupParams{groupID, change})
 }
@@ -137,8 +120,7 @@ func (u *updateGroupParams) validate(_ *operation.Operation, p *problems) {
 // The call is retried after a lost response. If the lost attempt erased the group, the retry
 // fails with an [APIError] whose MaybeProcessed is true.
 //
-// Errors: [ValidationError] before anything is sent; [ErrWrongParameters],
-// [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrWrongParameters].
 func (s *GroupsService) Delete(ctx context.Context, groupID string) error {
 	return exec(ctx, s.client, operation.GroupDelete, groupParams{groupID})
 }

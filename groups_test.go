@@ -13,7 +13,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-func TestGroupsOnTheWire(t *testing.T) {
+func TestGroupRequestsAndResponses(t *testing.T) {
 	client, mock := mocked(t)
 	expects(t, mock, "list-groups", body(``), sample(t, "list-groups-default.json"))
 	groups, err := client.Groups.List(t.Context())
@@ -53,7 +53,7 @@ func TestGroupsOnTheWire(t *testing.T) {
 	require.NoError(t, client.Groups.Delete(t.Context(), "679c951cfc9fb5ff47e2833c"))
 }
 
-func TestAGroupThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
+func TestGroupValidation(t *testing.T) {
 	client, mock := mocked(t)
 	_, err := client.Groups.Create(t.Context(), identomat.CreateGroupRequest{MemberIDs: []string{"a", ""}, Extra: map[string]any{"memberIds": 1}})
 	assertProblems(t, err, "make-group", "name", "memberIds[1]", "Extra.memberIds")
@@ -63,7 +63,7 @@ func TestAGroupThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
 	assert.Zero(t, mock.GetTotalCallCount())
 }
 
-func TestUsersOnTheWire(t *testing.T) {
+func TestUserRequestsAndResponses(t *testing.T) {
 	client, mock := mocked(t)
 	expects(t, mock, "list-users", body(``), sample(t, "list-users-default.json"))
 	users, err := client.Users.List(t.Context())
@@ -98,7 +98,7 @@ func TestUsersOnTheWire(t *testing.T) {
 	}
 }
 
-func TestAUserThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
+func TestUserValidation(t *testing.T) {
 	client, mock := mocked(t)
 	for _, email := range []string{"", "wilhelmina", "@example.com", "wilhelmina@", "wilhelmina @example.com", "Wilhelmina <wilhelmina@example.com>"} {
 		_, err := client.Users.Create(t.Context(), identomat.CreateUserRequest{Email: email, Password: "1234567", Extra: map[string]any{"password": 12345678}})
@@ -114,7 +114,7 @@ func TestAUserThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
 	require.ErrorIs(t, err, identomat.ErrWrongParameters)
 }
 
-func TestAPasswordIsSentAndNeverShown(t *testing.T) {
+func TestPasswordIsNeverPrinted(t *testing.T) {
 	user := privateUser()
 	text := printings(t, user) + printings(t, user.Password) + fmt.Sprint(struct{ User identomat.CreateUserRequest }{user})
 	for _, v := range []any{user, &user, user.Password, map[string]any{"p": user.Password}} {
@@ -126,7 +126,7 @@ func TestAPasswordIsSentAndNeverShown(t *testing.T) {
 	assert.Contains(t, text, "[redacted]")
 }
 
-func TestGroupsAndUsersAgainstTheFake(t *testing.T) {
+func TestGroupsAndUsersWithFake(t *testing.T) {
 	server := identomattest.NewServer(t)
 	client, ctx := server.Client(), t.Context()
 	jane, err := client.Users.Create(ctx, identomat.CreateUserRequest{Email: "jane@example.com", Password: "12345678", Rights: []identomat.UserRight{identomat.RightOperator}})

@@ -21,17 +21,6 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// sign computes a signature by the documented rule, without the SDK.
-func sign(secret string, parts ...string) string {
-	key := []byte(secret)
-	for _, part := range parts {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(part))
-		key = mac.Sum(nil)
-	}
-	return `signature="` + base64.StdEncoding.EncodeToString(key) + `"`
-}
-
 // signedBy sends req through a signing transport and returns the request and the body that
 // reach the base transport.
 func signedBy(t *testing.T, secret string, req *http.Request, opts ...identomat.HMACOption) (*http.Request, []byte) {

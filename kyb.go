@@ -44,9 +44,9 @@ func (s CompanyStep) Optional(fields ...KYBField) CompanyStep {
 func addFields(o object, fields []KYBField, mandatory bool) object {
 	list := make([]object, len(fields))
 	for i, field := range fields {
-		list[i] = object{}.setString("type", string(field)).setBool("mandatory", mandatory)
+		list[i] = setBool(setString(object{}, "type", string(field)), "mandatory", mandatory)
 	}
-	return o.set("fields", appendList(nil, get(o.text(), "fields"), list))
+	return set(o, "fields", appendList(nil, get(o.text(), "fields"), list))
 }
 
 // Beneficiaries collects the data of the people and companies behind the company. Its key is
@@ -60,19 +60,19 @@ func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	for _, role := range roles {
 		all = wire.Set(all, role.name, []byte(role.text()))
 	}
-	return BeneficiariesStep{Step{s.set("roles", []byte(all))}}
+	return BeneficiariesStep{Step{set(s.object, "roles", []byte(all))}}
 }
 
 // KYCConfig is the id of the configuration that verifies individuals. It is required if any role has
 // Verify. Default none. (On the wire it is kycConfigId.)
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
-	return BeneficiariesStep{Step{s.setString("kycConfigId", id)}}
+	return BeneficiariesStep{Step{setString(s.object, "kycConfigId", id)}}
 }
 
 // KYBConfig is the id of the configuration that verifies companies. It is required if the shareholder has
 // Verify. Default none. (On the wire it is kybConfigId.)
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
-	return BeneficiariesStep{Step{s.setString("kybConfigId", id)}}
+	return BeneficiariesStep{Step{setString(s.object, "kybConfigId", id)}}
 }
 
 // BeneficiaryRole is what is asked of the holders of one role: [Shareholder], [UBO], [Director],
@@ -114,15 +114,15 @@ func (r BeneficiaryRole) Optional(fields ...KYBField) BeneficiaryRole {
 // Verify starts a verification of every holder of the role: of individuals with the step's KYCConfig, of
 // companies with its KYBConfig. Default false. (On the wire it is verification.)
 func (r BeneficiaryRole) Verify(on bool) BeneficiaryRole {
-	return BeneficiaryRole{r.name, r.setBool("verification", on)}
+	return BeneficiaryRole{r.name, setBool(r.object, "verification", on)}
 }
 
 // Set sets any parameter of the role by its wire name.
 func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
-	return BeneficiaryRole{r.name, r.setAny(name, value)}
+	return BeneficiaryRole{r.name, setAny(r.object, name, value)}
 }
 
 // KYBReview shows the data of the company and its beneficiaries, to correct it before it is submitted.
 // Its key is "kyb-review". Identomat has not published in what form the result has the data. (Developer
 // guide 2025, Review step.)
-func KYBReview() KYBReviewStep { return KYBReviewStep{stepReview} }
+func KYBReview() Step { return stepReview }

@@ -77,7 +77,7 @@ func TestTheGuidesKYBExample(t *testing.T) {
 	assert.Equal(t, want, sent(t, decoded))
 	assert.IsType(t, CompanyStep{}, decoded[0])
 	assert.IsType(t, BeneficiariesStep{}, decoded[1])
-	assert.IsType(t, KYBReviewStep{}, decoded[2])
+	assert.IsType(t, Step{}, decoded[2])
 }
 
 func TestKYBMethods(t *testing.T) {

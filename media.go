@@ -115,7 +115,7 @@ func (m *Media) WriteTo(w io.Writer) (int64, error) {
 // [WithMaxResponseSize] is [ErrTooLarge].
 func (m *Media) Bytes() ([]byte, error) {
 	defer m.Close()
-	limit := m.from.protocol.client.maxResponse
+	limit := m.from.client.maxResponse
 	if m.Size > limit {
 		return nil, m.refuse(engine.ErrTooLarge)
 	}
@@ -181,8 +181,7 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 // whether a driving license and a residence permit count as cards; in package identomattest
 // they do.
 //
-// Errors of this and the other methods: [ValidationError] for an empty token;
-// [ErrSessionNotFound], [ErrNotFound], [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors of this and the other methods: [ErrSessionNotFound], [ErrNotFound].
 func (s *MediaService) CardFront(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultCardFront, ofSession(token))
 }

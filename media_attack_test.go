@@ -26,9 +26,9 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// What attackers of media, archives and uploads tried.
+// These tests attack media, archives and uploads.
 
-func TestAReplyThatOnlyTheConnectionEndsIsNotTakenForWhole(t *testing.T) {
+func TestMediaDelimitedByConnectionCloseIsIncomplete(t *testing.T) {
 	for _, version := range []string{"HTTP/1.0", "HTTP/1.1"} {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -55,7 +55,8 @@ func TestAReplyThatOnlyTheConnectionEndsIsNotTakenForWhole(t *testing.T) {
 	}
 }
 
-func TestOverTLSTheEndOfTheConnectionProvesNothingEither(t *testing.T) {
+// A TLS connection can be cut by anybody on the network path, with or without a close_notify alert.
+func TestMediaDelimitedByTLSConnectionCloseIsIncomplete(t *testing.T) {
 	for _, cut := range []bool{false, true} {
 		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
@@ -65,7 +66,7 @@ func TestOverTLSTheEndOfTheConnectionProvesNothingEither(t *testing.T) {
 			}
 			_, _ = io.WriteString(conn, "HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n"+picture(50_000))
 			if cut {
-				_ = conn.(*tls.Conn).NetConn().Close() // anybody on the way can do that
+				_ = conn.(*tls.Conn).NetConn().Close()
 			}
 			_ = conn.Close()
 		}))
@@ -79,7 +80,7 @@ func TestOverTLSTheEndOfTheConnectionProvesNothingEither(t *testing.T) {
 	}
 }
 
-func TestOnlyAnEmptyReplyConfirmsAChange(t *testing.T) {
+func TestChangeConfirmedOnlyByEmptyResponse(t *testing.T) {
 	calls := func(c *identomat.Client) []error {
 		return []error{
 			c.Groups.Delete(t.Context(), "g1"), c.Groups.Update(t.Context(), "g1", identomat.UpdateGroupRequest{Name: "n"}),
@@ -101,7 +102,7 @@ func TestOnlyAnEmptyReplyConfirmsAChange(t *testing.T) {
 	}
 }
 
-func TestNoFileOfAnUnsignedReplyIsHandedOutWhereSignaturesAreRequired(t *testing.T) {
+func TestUnsignedResponseYieldsNoFile(t *testing.T) {
 	body := `{"result":[["` + base64.StdEncoding.EncodeToString([]byte("\xff\xd8\xffone"+strings.Repeat("x", 100_000))) + `","` +
 		base64.StdEncoding.EncodeToString([]byte("\xff\xd8\xfftwo")) + `"]]}`
 	for _, header := range []string{"", "Bearer x", `signature="%"`} {
@@ -118,8 +119,8 @@ func TestNoFileOfAnUnsignedReplyIsHandedOutWhereSignaturesAreRequired(t *testing
 	}
 }
 
-func TestAnErrorInDisguiseIsNoMedia(t *testing.T) {
-	wide := func(text string) string { // UTF-16
+func TestDisguisedErrorIsNotMedia(t *testing.T) {
+	utf16 := func(text string) string {
 		var out strings.Builder
 		for _, c := range text {
 			out.WriteByte(0)
@@ -132,14 +133,14 @@ func TestAnErrorInDisguiseIsNoMedia(t *testing.T) {
 	_, _ = io.WriteString(w, `{"argumentError":"session-not-found"}`)
 	require.NoError(t, w.Close())
 	disguises := []string{
-		wide(`{"argumentError":"session-not-found"}`), wide("<html><body>502</body></html>"), wide("SESSION_NOT_FOUND"), wide("\r\n{}")[1:] + "\x00",
+		utf16(`{"argumentError":"session-not-found"}`), utf16("<html><body>502</body></html>"), utf16("SESSION_NOT_FOUND"), utf16("\r\n{}")[1:] + "\x00",
 		zipped.String(), "\x1e{}", "\x0b{}", "\x00{\"a\":1}", `{"argumentError":"face-photo-not-found"}`, "SESSION_NOT_FOUND", "<html>502</html>",
 	}
 	for _, text := range disguises {
-		for _, label := range []string{"image/jpeg", "application/octet-stream", "application/pdf"} {
-			client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, text, "Content-Type", label), nil })
+		for _, contentType := range []string{"image/jpeg", "application/octet-stream", "application/pdf"} {
+			client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, text, "Content-Type", contentType), nil })
 			media, err := client.Media.Face(t.Context(), token)
-			assert.Error(t, err, "%q as %s", text, label)
+			assert.Error(t, err, "%q as %s", text, contentType)
 			assert.Nil(t, media)
 		}
 		if text == zipped.String() {
@@ -149,12 +150,13 @@ func TestAnErrorInDisguiseIsNoMedia(t *testing.T) {
 			return reply(200, `{"result":"data:image/jpeg;base64,`+base64.StdEncoding.EncodeToString([]byte(text))+`"}`), nil
 		})
 		_, err := client.Media.DocumentFacePhoto(t.Context(), token)
-		assert.Error(t, err, "%q inside of JSON", text)
+		assert.Error(t, err, "%q as a data URI", text)
 	}
 }
 
-func TestAFileThatWouldBlockOrShowsItsPathIsRefused(t *testing.T) {
-	client := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("was sent"); return nil, io.EOF })
+// None of these files can be sent, and their errors must not show a path.
+func TestUnreadableFileNotSent(t *testing.T) {
+	client := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("unexpected request"); return nil, io.EOF })
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "Wilhelmina")
 	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
@@ -175,7 +177,7 @@ func TestAFileThatWouldBlockOrShowsItsPathIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnArchiveWithoutItsEndIsNotWhole(t *testing.T) {
+func TestTruncatedArchiveExtractsNothing(t *testing.T) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	for _, name := range []string{"one", "two"} {
@@ -184,25 +186,25 @@ func TestAnArchiveWithoutItsEndIsNotWhole(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, w.Close())
-	whole := buf.Len()
-	for cut := 1536; cut <= whole; cut += 256 {
+	size := buf.Len()
+	for cut := 1536; cut <= size; cut += 256 {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, string(buf.Bytes()[:cut])), nil })
 		archive, err := client.VideoCalls.Videos(t.Context(), token)
 		require.NoError(t, err)
 		dir := filepath.Join(t.TempDir(), "a", "b")
 		n, err := archive.ExtractTo(dir)
-		if cut == whole {
+		if cut == size {
 			require.NoError(t, err)
 			assert.Equal(t, 2, n)
 			continue
 		}
 		require.Error(t, err, cut)
 		_, err = os.Stat(filepath.Dir(dir))
-		require.ErrorIs(t, err, os.ErrNotExist, "the folders that were made are removed")
+		require.ErrorIs(t, err, os.ErrNotExist, "created folders are removed")
 	}
 }
 
-func TestSaveFileReplacesFilesOnly(t *testing.T) {
+func TestSaveFileReplacesRegularFilesOnly(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
 	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
@@ -215,7 +217,7 @@ func TestSaveFileReplacesFilesOnly(t *testing.T) {
 	}
 }
 
-// panicking panics once its head was read.
+// panicking returns the beginning of an image and then panics.
 type panicking struct{ read bool }
 
 func (p *panicking) Read(b []byte) (int, error) {
@@ -226,16 +228,15 @@ func (p *panicking) Read(b []byte) (int, error) {
 	return copy(b, "\xff\xd8\xff"+strings.Repeat("x", 600)), nil
 }
 
-func TestAReaderThatPanicsDoesNotEndTheProcess(t *testing.T) {
-	server := httptestDiscard(t)
-	_, err := clientFor(t, server).Documents.Passport(t.Context(), identomat.FileFromReader(&panicking{}, 2000))
+func TestPanickingReaderFailsUpload(t *testing.T) {
+	_, err := clientFor(t, discardServer(t)).Documents.Passport(t.Context(), identomat.FileFromReader(&panicking{}, 2000))
 	var failed *identomat.TransportError
 	require.ErrorAs(t, err, &failed)
 	assert.False(t, failed.MaybeProcessed)
 }
 
-// httptestDiscard is a server that reads what it is sent.
-func httptestDiscard(t *testing.T) string {
+// discardServer returns the URL of a server that reads requests and responds with {}.
+func discardServer(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

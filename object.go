@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -31,35 +29,32 @@ func (o object) text() string {
 }
 
 // set returns the object with a member set to a value, which is JSON text.
-func (o object) set(name string, value []byte) object {
-	return newObject(wire.Set(o.text(), name, value))
+func set(o object, name string, v []byte) object { return newObject(wire.Set(o.text(), name, v)) }
+
+func setAny(o object, name string, v any) object { return set(o, name, []byte(encodeValue(v))) }
+
+func setBool(o object, name string, b bool) object {
+	return set(o, name, []byte(strconv.FormatBool(b)))
 }
 
-func (o object) setAny(name string, v any) object { return o.set(name, []byte(encodeValue(v))) }
-
-func (o object) setBool(name string, b bool) object {
-	return o.set(name, []byte(strconv.FormatBool(b)))
-}
-
-func (o object) setString(name, s string) object {
+func setString(o object, name, s string) object {
 	var buf [128]byte
-	return o.set(name, wire.AppendString(buf[:0], s))
+	return set(o, name, wire.AppendString(buf[:0], s))
 }
 
-func (o object) setText(name string, t Text) object {
+func setText(o object, name string, t Text) object {
 	var buf [256]byte
-	return o.set(name, t.appendJSON(buf[:0]))
+	return set(o, name, t.appendJSON(buf[:0]))
 }
 
 func setStrings[S ~string](o object, name string, list []S) object {
 	var buf [256]byte
-	return o.set(name, wire.AppendStrings(buf[:0], list))
+	return set(o, name, wire.AppendStrings(buf[:0], list))
 }
 
 // A texter has a JSON text, in which [wire.Unencodable] and [wire.Nil] stand for what cannot be sent.
 type texter interface{ text() string }
 
-// encodeValue returns any value of a caller as JSON text.
 func encodeValue(v any) string {
 	if t, ok := v.(texter); ok {
 		return jsonText(t)
@@ -80,8 +75,8 @@ func jsonText(t texter) (text string) {
 // appendList appends a JSON array with the elements of another array and the texts of list.
 func appendList[T texter](dst []byte, array string, list []T) []byte {
 	dst = append(dst, '[')
-	for element := range wire.Elements(array) {
-		dst = append(append(dst, element...), ',')
+	for e := wire.Elements(array); e.Next(); {
+		dst = append(append(dst, e.Value...), ',')
 	}
 	for _, t := range list {
 		dst = append(append(dst, jsonText(t)...), ',')
@@ -110,15 +105,14 @@ func asObject(value string) (object string, ok bool) {
 	return "{}", strings.HasPrefix(value, "[") && wire.Trim(value[1:]) == "]"
 }
 
-// objects yields the objects in the named array.
-func (o object) objects(name string) iter.Seq[object] {
-	return func(yield func(object) bool) {
-		for element := range wire.Elements(get(o.text(), name)) {
-			if text, ok := asObject(element); ok && !yield(newObject(text)) {
-				return
-			}
+// objects returns the objects in the named array.
+func objects(o object, name string) (list []object) {
+	for e := wire.Elements(get(o.text(), name)); e.Next(); {
+		if text, ok := asObject(e.Value); ok {
+			list = append(list, newObject(text))
 		}
 	}
+	return list
 }
 
 var errNotObject = errors.New("identomat: not a JSON object")
@@ -143,19 +137,16 @@ func marshalText(text string) ([]byte, error) {
 // Get returns the named member as it is sent; false if it is absent or has no JSON form.
 func (o object) Get(name string) (json.RawMessage, bool) {
 	value, found := wire.Get(o.text(), name)
-	if !found || !wire.IsSendable(value) {
-		return nil, false
-	}
-	return json.RawMessage(value), true
+	return json.RawMessage(value), found && wire.IsSendable(value)
 }
 
 // MarshalJSON returns what is sent, personal data included.
 func (o object) MarshalJSON() ([]byte, error) { return marshalText(o.text()) }
 
 // Format writes the type and key under every verb, and nothing else.
-func (o object) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, describe(o.text())) }
+func (o object) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, describe(o.text())) }
 
-// LogValue is the type and key, and nothing else.
+// LogValue returns the type and key, and nothing else.
 func (o object) LogValue() slog.Value { return slog.StringValue(describe(o.text())) }
 
 // describe returns the type and the quoted key, such as liveness "liveness".

@@ -153,11 +153,6 @@ func TestPathsHaveTheSpellingOfTheWire(t *testing.T) {
 		long = long.member("steps").item(0)
 	}
 	assert.Equal(t, "steps"+strings.Repeat(".steps[0]", 100), string(long))
-	var paths []string
-	for at, element := range newPath("a").items(` [7, {"b":[8]},[ ]] `) {
-		paths = append(paths, string(at)+element)
-	}
-	assert.Equal(t, []string{`a[0]7`, `a[1]{"b":[8]}`, `a[2][ ]`}, paths)
 }
 
 // The two types below are what one would write by hand for a request.

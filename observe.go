@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -68,31 +67,24 @@ func (e Event) attrs() []slog.Attr {
 // WithObserver calls observe after every attempt, in the goroutine of the call. It may be
 // given several times; all functions are called. They must be safe for concurrent use.
 func WithObserver(observe func(Event)) Option {
-	return func(s *option.Settings) error {
-		if observe == nil {
-			return errors.New("identomat: WithObserver: the function is nil")
-		}
+	return checked(observe != nil, "WithObserver: the function is nil", func(s *option.Settings) {
 		s.Observers = append(s.Observers, func(e engine.Event) { observe(Event(e)) })
-		return nil
-	}
+	})
 }
 
 // WithLogger logs every attempt: successes at the debug level, failures as warnings. A record
 // has the fields of [Event] without the context.
 func WithLogger(l *slog.Logger) Option {
-	return func(s *option.Settings) error {
-		if l == nil {
-			return errors.New("identomat: WithLogger: the logger is nil")
-		}
+	return checked(l != nil, "WithLogger: the logger is nil", func(s *option.Settings) {
 		service := s.Service
-		return WithObserver(func(e Event) {
+		s.Observers = append(s.Observers, func(e engine.Event) {
 			level, message := slog.LevelDebug, service+" call"
 			if e.Err != nil {
 				level, message = slog.LevelWarn, service+" call failed"
 			}
 			if l.Enabled(e.Context, level) {
-				l.LogAttrs(e.Context, level, message, e.attrs()...)
+				l.LogAttrs(e.Context, level, message, Event(e).attrs()...)
 			}
-		})(s)
-	}
+		})
+	})
 }

@@ -22,6 +22,7 @@ type settings struct {
 	widgetURL, apiURL url.URL
 	secretKey         redact.Secret
 	hmac              []HMACOption
+	maxMedia          int64
 }
 
 // own returns an option that package idenfy refuses.
@@ -32,6 +33,17 @@ func own(name string, set func(*settings) error) Option {
 			return errors.New(s.Service + ": identomat." + name + " is not an option of this client")
 		}
 		return prefixed(set(of))
+	}
+}
+
+// checked returns an option that is refused if the value is not ok.
+func checked(ok bool, problem string, set func(*option.Settings)) Option {
+	return func(s *option.Settings) error {
+		if !ok {
+			return errors.New("identomat: " + problem)
+		}
+		set(s)
+		return nil
 	}
 }
 
@@ -77,13 +89,7 @@ func WithAPIURL(baseURL string) Option {
 // cookie is documented. The default has a connection pool of its own, the settings of
 // [http.DefaultTransport], and up to 100 idle connections to each host.
 func WithHTTPClient(c *http.Client) Option {
-	return func(s *option.Settings) error {
-		if c == nil {
-			return errors.New("identomat: WithHTTPClient: the client is nil")
-		}
-		s.HTTPClient = c
-		return nil
-	}
+	return checked(c != nil, "WithHTTPClient: the client is nil", func(s *option.Settings) { s.HTTPClient = c })
 }
 
 // RetryPolicy says how often and how fast a call is retried. Which calls may be retried is not
@@ -120,38 +126,26 @@ func WithRetry(p RetryPolicy) Option {
 // A timed-out attempt is retried under the same rules as a lost response. The default is
 // [DefaultAttemptTimeout].
 func WithAttemptTimeout(d time.Duration) Option {
-	return func(s *option.Settings) error {
-		if d <= 0 {
-			return errors.New("identomat: WithAttemptTimeout: the timeout must be positive")
-		}
-		s.AttemptTimeout = d
-		return nil
-	}
+	return checked(d > 0, "WithAttemptTimeout: the timeout must be positive", func(s *option.Settings) { s.AttemptTimeout = d })
 }
 
 // WithMaxResponseSize bounds a response that is held in memory, in bytes after decompression.
 // A larger response is [ErrTooLarge]. The default is [DefaultMaxResponseSize].
 func WithMaxResponseSize(bytes int64) Option {
-	return func(s *option.Settings) error {
-		if bytes <= 0 {
-			return errors.New("identomat: WithMaxResponseSize: the size must be positive")
-		}
-		s.MaxResponse = bytes
-		return nil
-	}
+	return checked(bytes > 0, "WithMaxResponseSize: the size must be positive", func(s *option.Settings) { s.MaxResponse = bytes })
 }
 
 // WithMaxMediaSize bounds a response that is streamed, in bytes on the wire: images, videos,
-// archives and PDFs. A larger one is [ErrTooLarge] as soon as that is known. The default is
-// [DefaultMaxMediaSize].
+// archives and PDFs. A larger one is [ErrTooLarge] as soon as its size is known. The default
+// is [DefaultMaxMediaSize].
 func WithMaxMediaSize(bytes int64) Option {
-	return func(s *option.Settings) error {
+	return own("WithMaxMediaSize", func(s *settings) error {
+		s.maxMedia = bytes
 		if bytes <= 0 {
-			return errors.New("identomat: WithMaxMediaSize: the size must be positive")
+			return errors.New("WithMaxMediaSize: the size must be positive")
 		}
-		s.MaxMedia = bytes
 		return nil
-	}
+	})
 }
 
 // A RateLimiter is asked before every attempt. *rate.Limiter of golang.org/x/time/rate is one.
@@ -163,13 +157,7 @@ type RateLimiter interface {
 
 // WithRateLimiter makes every attempt wait for l. Identomat documents no rate limit.
 func WithRateLimiter(l RateLimiter) Option {
-	return func(s *option.Settings) error {
-		if l == nil {
-			return errors.New("identomat: WithRateLimiter: the limiter is nil")
-		}
-		s.Limiter = l
-		return nil
-	}
+	return checked(l != nil, "WithRateLimiter: the limiter is nil", func(s *option.Settings) { s.Limiter = l })
 }
 
 // WithUserAgent puts product, such as "bank-onboarding/2.1", in front of the SDK's own name in

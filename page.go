@@ -1,7 +1,6 @@
 package identomat
 
 import (
-	"encoding/json"
 	"iter"
 	"net/http"
 
@@ -14,7 +13,7 @@ const pageSize = 100
 
 // Page is a part of a list, with the length of the whole list. fmt and slog show a mask.
 type Page[T any] struct {
-	private
+	record
 
 	// Data holds the items of this part.
 	Data []T `json:"data" wire:"required"`
@@ -23,19 +22,9 @@ type Page[T any] struct {
 	Limit  int `json:"limit"`
 	// Total counts the items of the whole list.
 	Total int `json:"total" wire:"required"`
-
-	raw json.RawMessage
 }
 
-// Raw returns the page as JSON. The caller must not modify it.
-func (p *Page[T]) Raw() json.RawMessage { return p.raw }
-
-func (p *Page[T]) decoded(raw json.RawMessage) error {
-	p.raw = raw
-	return nil
-}
-
-// items returns what an iterator needs of a page.
+// items returns the items and the total for [pages].
 func (p *Page[T]) items(err error) (items []T, total int, _ error) {
 	if err != nil {
 		return nil, 0, err

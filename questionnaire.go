@@ -21,13 +21,13 @@ func OperatorQuestionnaire(key string) QuestionnaireStep {
 // Ask adds questions after those that the questionnaire has.
 func (s QuestionnaireStep) Ask(questions ...AnyQuestion) QuestionnaireStep {
 	var buf [1024]byte
-	return QuestionnaireStep{Step{s.set("questions", appendList(buf[:0], get(s.text(), "questions"), questions))}}
+	return QuestionnaireStep{Step{set(s.object, "questions", appendList(buf[:0], get(s.text(), "questions"), questions))}}
 }
 
 // Questions are the questions of the questionnaire. Set("questions", questions) replaces them.
 func (s QuestionnaireStep) Questions() (questions []AnyQuestion) {
-	for o := range s.objects("questions") {
-		questions = append(questions, Question{o}.known())
+	for _, o := range objects(s.object, "questions") {
+		questions = append(questions, asKnownQuestion(Question{o}))
 	}
 	return questions
 }
@@ -35,7 +35,7 @@ func (s QuestionnaireStep) Questions() (questions []AnyQuestion) {
 // SuccessButton is the text of the button that ends a user questionnaire. Default "Confirm". (On the wire it
 // is successButtonTitle.)
 func (s QuestionnaireStep) SuccessButton(title Text) QuestionnaireStep {
-	return QuestionnaireStep{Step{s.setText("successButtonTitle", title)}}
+	return QuestionnaireStep{Step{setText(s.object, "successButtonTitle", title)}}
 }
 
 // AnyQuestion is a [Question] or a type that embeds one, such as [TextInput]. The methods are those of
@@ -54,36 +54,41 @@ type AnyQuestion interface {
 // only, because a preset answer may be personal. (Developer guide 2025, User questionnaire.)
 type Question struct{ object }
 
-// The types of questions. Each has the methods of [Question] and its own. TextInput is made by [TextQuestion],
-// CheckboxInput by [CheckboxQuestion], RadioInput by [RadioQuestion], DropdownInput by [DropdownQuestion] and
-// FileInput by [FileQuestion].
+// Questions with methods of their own beside those of [Question].
 type (
-	TextInput     struct{ Question }
+	// TextInput is made by [TextQuestion].
+	TextInput struct{ Question }
+	// CheckboxInput is made by [CheckboxQuestion].
 	CheckboxInput struct{ Question }
-	RadioInput    struct{ Question }
+	// RadioInput is made by [RadioQuestion].
+	RadioInput struct{ Question }
+	// DropdownInput is made by [DropdownQuestion].
 	DropdownInput struct{ Question }
-	FileInput     struct{ Question }
+	// FileInput is made by [FileQuestion].
+	FileInput struct{ Question }
 )
 
 // Title replaces the text of the question.
-func (q Question) Title(title Text) Question { return Question{q.setText("title", title)} }
+func (q Question) Title(title Text) Question { return Question{setText(q.object, "title", title)} }
 
 // Mandatory requires an answer. Default false.
-func (q Question) Mandatory(on bool) Question { return Question{q.setBool("mandatory", on)} }
+func (q Question) Mandatory(on bool) Question { return Question{setBool(q.object, "mandatory", on)} }
 
 // ReadOnly prevents changes of the preset answer. Default false.
-func (q Question) ReadOnly(on bool) Question { return Question{q.setBool("readOnly", on)} }
+func (q Question) ReadOnly(on bool) Question { return Question{setBool(q.object, "readOnly", on)} }
 
 // ShowIf shows the question only if an earlier question of the questionnaire has this answer: the key of an
 // option, or the text of a text question. Default always shown. (On the wire it is showConditions.)
 func (q Question) ShowIf(questionKey, answer string) Question {
-	condition := object{}.setString("questionKey", questionKey).setString("answer", answer)
-	return Question{q.setAny("showConditions", condition)}
+	condition := setString(setString(object{}, "questionKey", questionKey), "answer", answer)
+	return Question{setAny(q.object, "showConditions", condition)}
 }
 
 // Set sets any parameter of the question by its wire name, also one that this SDK has no method for. A value
 // without a JSON form is reported when the request is validated.
-func (q Question) Set(name string, value any) Question { return Question{q.setAny(name, value)} }
+func (q Question) Set(name string, value any) Question {
+	return Question{setAny(q.object, name, value)}
+}
 
 // QuestionType is the type on the wire, such as multiple-choice.
 func (q Question) QuestionType() string { return getString(q.text(), "type") }
@@ -91,8 +96,8 @@ func (q Question) QuestionType() string { return getString(q.text(), "type") }
 // QuestionKey is the key, unique in the questionnaire.
 func (q Question) QuestionKey() string { return getString(q.text(), "key") }
 
-// known returns a decoded question as its own type if this SDK has one.
-func (q Question) known() AnyQuestion {
+// asKnownQuestion returns a decoded question as its own type if it has one.
+func asKnownQuestion(q Question) AnyQuestion {
 	switch q.QuestionType() {
 	case "string":
 		return TextInput{q}
@@ -112,19 +117,13 @@ func (q Question) known() AnyQuestion {
 // System manual. Its parameters are given with Title and Set.
 func CustomQuestion(typ, key string) Question { return Question{CustomStep(typ, key).object} }
 
-func newQuestion(typ, key string, title Text) Question {
-	var buf [512]byte
-	return Question{newObject(string(append(appendQuestion(buf[:0], typ, key, title), '}')))}
-}
-
-func newChoiceQuestion(typ, key string, title Text, options []ChoiceOption) Question {
+func newQuestion(typ, key string, title Text, options []ChoiceOption) Question {
 	var buf [1024]byte
-	dst := append(appendQuestion(buf[:0], typ, key, title), `,"options":`...)
-	return Question{newObject(string(append(appendList(dst, "", options), '}')))}
-}
-
-func appendQuestion(dst []byte, typ, key string, title Text) []byte {
-	return title.appendJSON(append(appendTyped(dst, typ, key), `,"title":`...))
+	dst := title.appendJSON(append(appendTyped(buf[:0], typ, key), `,"title":`...))
+	if options != nil {
+		dst = appendList(append(dst, `,"options":`...), "", options)
+	}
+	return Question{newObject(string(append(dst, '}')))}
 }
 
 // ChoiceOption is one answer to choose from; see [Choice].
@@ -140,28 +139,24 @@ func Choice(key string, title Text) ChoiceOption {
 
 // Set sets any parameter of the option by its wire name.
 func (o ChoiceOption) Set(name string, value any) ChoiceOption {
-	return ChoiceOption{o.setAny(name, value)}
+	return ChoiceOption{setAny(o.object, name, value)}
 }
 
 // TextQuestion asks for a short text. (Developer guide 2025, Question type: Text input; the type is string.)
 func TextQuestion(key string, title Text) TextInput {
-	return TextInput{newQuestion("string", key, title)}
+	return TextInput{newQuestion("string", key, title, nil)}
 }
 
 // Answer presets the answer, which the customer can change unless the question is ReadOnly. Default none.
+// Set("answer", Text{…}) presets it in several languages.
 func (q TextInput) Answer(text string) TextInput {
-	return TextInput{Question{q.setString("answer", text)}}
-}
-
-// AnswerText presets the answer in several languages. Default none.
-func (q TextInput) AnswerText(text Text) TextInput {
-	return TextInput{Question{q.setText("answer", text)}}
+	return TextInput{Question{setString(q.object, "answer", text)}}
 }
 
 // CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type: Checkbox; the type
 // is multiple-choice.)
 func CheckboxQuestion(key string, title Text, options ...ChoiceOption) CheckboxInput {
-	return CheckboxInput{newChoiceQuestion("multiple-choice", key, title, options)}
+	return CheckboxInput{newQuestion("multiple-choice", key, title, options)}
 }
 
 // Answer presets the chosen options by their keys. Default none.
@@ -171,33 +166,33 @@ func (q CheckboxInput) Answer(optionKeys ...string) CheckboxInput {
 
 // RadioQuestion asks for one option. (Developer guide 2025, Question type: Radio; the type is options.)
 func RadioQuestion(key string, title Text, options ...ChoiceOption) RadioInput {
-	return RadioInput{newChoiceQuestion("options", key, title, options)}
+	return RadioInput{newQuestion("options", key, title, options)}
 }
 
 // Answer presets the chosen option by its key. Default none.
 func (q RadioInput) Answer(optionKey string) RadioInput {
-	return RadioInput{Question{q.setString("answer", optionKey)}}
+	return RadioInput{Question{setString(q.object, "answer", optionKey)}}
 }
 
 // DropdownQuestion asks for one option of a list, or several with Multiple. It takes no preset answer.
 // (Developer guide 2025, Question type: Dropdown.)
 func DropdownQuestion(key string, title Text, options ...ChoiceOption) DropdownInput {
-	return DropdownInput{newChoiceQuestion("dropdown", key, title, options)}
+	return DropdownInput{newQuestion("dropdown", key, title, options)}
 }
 
 // Multiple lets several options be chosen. Default false.
 func (q DropdownInput) Multiple(multiple bool) DropdownInput {
-	return DropdownInput{Question{q.setBool("multiple", multiple)}}
+	return DropdownInput{Question{setBool(q.object, "multiple", multiple)}}
 }
 
 // FileQuestion asks for files. It takes no preset answer. (Developer guide 2025, Question type: File upload.)
 func FileQuestion(key string, title Text) FileInput {
-	return FileInput{newQuestion("file", key, title)}
+	return FileInput{newQuestion("file", key, title, nil)}
 }
 
 // Description is the text below the title. Default none.
 func (q FileInput) Description(description Text) FileInput {
-	return FileInput{Question{q.setText("description", description)}}
+	return FileInput{Question{setText(q.object, "description", description)}}
 }
 
 // FileTypes are the accepted kinds of files: "pdf", "image". Default both.

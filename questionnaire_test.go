@@ -34,7 +34,7 @@ var questionMethods = []struct {
 	{TextQuestion("q", guideTitle).Mandatory(true), `{"type":"string","key":"q","title":` + guideTitleJSON + `,"mandatory":true}`},
 	{TextQuestion("q", guideTitle).Mandatory(false).ReadOnly(true), `{"type":"string","key":"q","title":` + guideTitleJSON + `,"mandatory":false,"readOnly":true}`},
 	{TextQuestion("q", guideTitle).Answer("John Doe"), `{"type":"string","key":"q","title":` + guideTitleJSON + `,"answer":"John Doe"}`},
-	{TextQuestion("q", guideTitle).AnswerText(Text{"en": "This is a prefilled answer", "es": "Esta es una respuesta prellenada."}),
+	{TextQuestion("q", guideTitle).Set("answer", Text{"en": "This is a prefilled answer", "es": "Esta es una respuesta prellenada."}),
 		`{"type":"string","key":"q","title":` + guideTitleJSON + `,"answer":{"en":"This is a prefilled answer","es":"Esta es una respuesta prellenada."}}`},
 	{TextQuestion("q", guideTitle).ShowIf("employment-status", "self-employed"),
 		`{"type":"string","key":"q","title":` + guideTitleJSON + `,"showConditions":{"questionKey":"employment-status","answer":"self-employed"}}`},
@@ -78,8 +78,8 @@ func memberOrder(t *testing.T, text string) []string {
 	t.Helper()
 	require.True(t, json.Valid([]byte(text)), text)
 	var names []string
-	for quoted := range wire.Members(text) {
-		names = append(names, wire.Unquote(quoted))
+	for m := wire.Members(text); m.Next(); {
+		names = append(names, wire.Unquote(m.Name))
 	}
 	return names
 }
@@ -224,7 +224,7 @@ func TestQuestionnairesAreValidated(t *testing.T) {
 			problems{{at + "[0].answer[1]", ownKey}, {at + "[0].answer[2]", ownKey}}},
 		{"checkbox preset that is no list", ask(CheckboxQuestion("c", title, yes).Set("answer", "yes")), problems{{at + "[0].answer", ownKeys}}},
 		{"presets without anything chosen", ask(CheckboxQuestion("c", title, yes).Answer(), RadioQuestion("r", title, no).Set("answer", nil)), nil},
-		{"text presets are free", ask(TextQuestion("a", title).Answer(""), TextQuestion("b", title).AnswerText(title)), nil},
+		{"text presets are free", ask(TextQuestion("a", title).Answer(""), TextQuestion("b", title).Set("answer", title)), nil},
 		{"condition on no question", ask(TextQuestion("a", title), TextQuestion("b", title).ShowIf("none", "x")),
 			problems{{at + "[1].showConditions.questionKey", earlier}}},
 		{"condition on itself", ask(RadioQuestion("r", title, yes).ShowIf("r", "yes")), problems{{at + "[0].showConditions.questionKey", earlier}}},

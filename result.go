@@ -12,12 +12,11 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
 	"github.com/identomat-go/identomat/internal/response"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // Outcome says how a session ended, or that it has not ended. Only [OutcomeApproved] is an
-// approval. Known outcomes have the lower case of the constants, whatever their case on the
-// wire; others are kept as they are.
+// approval. Known outcomes are in lower case like the constants, whatever their case on the
+// wire. Others are kept as they are.
 type Outcome string
 
 // The outcomes in Identomat's API documentation. Production has another one for people who
@@ -39,11 +38,11 @@ const (
 // It is personal data: fmt and slog show a mask, and encoders refuse it. To store a result,
 // store [Result.Raw], which [json.Unmarshal] decodes into a Result again.
 type Result struct {
-	private
+	record
 
 	// Outcome is never empty.
 	Outcome Outcome `json:"result" wire:"required"`
-	// Similarity says from 0 to 1 how well the face matches the document; nil if absent.
+	// Similarity says how well the face matches the document, from 0 to 1; nil if absent.
 	Similarity *float64 `json:"similarity"`
 	// Live says whether the liveness check passed; nil if absent.
 	Live *bool `json:"live"`
@@ -81,8 +80,6 @@ type Result struct {
 	// TrustedDatabaseRecord and Suggested are objects whose fields are not documented.
 	TrustedDatabaseRecord json.RawMessage `json:"trustedDatabaseRecord"`
 	Suggested             json.RawMessage `json:"suggested"`
-
-	raw json.RawMessage
 }
 
 // Approved reports whether the person was accepted: whether the outcome is exactly approved. It
@@ -128,11 +125,10 @@ func (r *Result) UnmarshalJSON(data []byte) error {
 	if _, refusal := response.Classify(operation.SessionResult, http.StatusOK, data); refusal != nil {
 		return errors.New("identomat: not a result")
 	}
-	return wire.Unmarshal(codec, data, r)
+	return codec.Unmarshal(data, r)
 }
 
-func (r *Result) decoded(raw json.RawMessage) error {
-	r.raw = raw
+func (r *Result) complete() error {
 	switch known := Outcome(strings.ToLower(string(r.Outcome))); known {
 	case OutcomeApproved, OutcomeRejected, OutcomeManualCheck, OutcomeInProgress:
 		r.Outcome = known
@@ -251,9 +247,9 @@ type GeneralDocumentData struct {
 	LastName  string `json:"lastName"`
 	// RegistrationNumber has been seen in production and is not documented.
 	RegistrationNumber string `json:"registrationNumber"`
-	// Address is the address as it was read. FormattedAddress is a normalized form, of which
-	// Street, StreetNumber, HouseNumber, PostalCode, PostalTown, Sublocality, City, County,
-	// State and Country are the parts. CountryCode has three letters in all responses seen.
+	// Address is the address as it was read. FormattedAddress is a normalized form. Street,
+	// StreetNumber, HouseNumber, PostalCode, PostalTown, Sublocality, City, County, State and
+	// Country are parts of it. CountryCode has three letters in all responses seen.
 	Address          string `json:"address"`
 	FormattedAddress string `json:"formattedAddress"`
 	Street           string `json:"street"`
@@ -309,7 +305,7 @@ type Location struct {
 // TechnicalDetails describe the browser that the session ran in.
 type TechnicalDetails struct {
 	private
-	// RemoteAddress is the IP address, UserAgent the header of the browser.
+	// RemoteAddress is the IP address of the browser. UserAgent is its User-Agent header.
 	RemoteAddress string `json:"remoteAddress"`
 	UserAgent     string `json:"userAgent"`
 	// CountryCode has two letters, unlike those of documents.

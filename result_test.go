@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -31,7 +30,7 @@ func decode(t testing.TB, data string) *identomat.Result {
 	return &result
 }
 
-func TestTheApprovedSample(t *testing.T) {
+func TestApprovedSample(t *testing.T) {
 	r := decode(t, sample(t, "result-sessionapproved.json"))
 	assert.True(t, r.Approved())
 	assert.Equal(t, identomat.OutcomeApproved, r.Outcome)
@@ -45,10 +44,10 @@ func TestTheApprovedSample(t *testing.T) {
 	assert.Equal(t, 45, r.Person.Age)
 	birthday, err := r.Person.Birthday.Time()
 	require.NoError(t, err)
-	twin, err := r.Person.BirthdayTime.Time()
+	birthdayTime, err := r.Person.BirthdayTime.Time()
 	require.NoError(t, err)
 	assert.Equal(t, time.Date(1980, time.January, 8, 0, 0, 0, 0, time.UTC), birthday)
-	assert.Equal(t, birthday, twin)
+	assert.Equal(t, birthday, birthdayTime)
 	assert.Equal(t, "John", r.IDCardFront.Text(identomat.DocFieldGivenNames))
 	assert.Equal(t, "USA", r.IDCardFront.Text(identomat.DocFieldCitizenship))
 	assert.Equal(t, "1980-01-08T00:00:00.000Z", r.IDCardBack.Text(identomat.DocFieldDateOfBirthISO))
@@ -68,7 +67,7 @@ func TestTheApprovedSample(t *testing.T) {
 	assert.Empty(t, r.Extra())
 }
 
-func TestTheRejectedSample(t *testing.T) {
+func TestRejectedSample(t *testing.T) {
 	r := decode(t, sample(t, "result-sessionrejected.json"))
 	assert.False(t, r.Approved())
 	assert.Equal(t, identomat.OutcomeRejected, r.Outcome)
@@ -79,9 +78,9 @@ func TestTheRejectedSample(t *testing.T) {
 	assert.Empty(t, r.Extra())
 }
 
-// TestNoFieldOfTheSamplesIsDropped changes every value of a sample, one at a time, and
-// demands that the typed result changes with it.
-func TestNoFieldOfTheSamplesIsDropped(t *testing.T) {
+// TestResultDropsNoFieldOfSamples changes the values of a sample one at a time and requires the
+// decoded result to change with each of them.
+func TestResultDropsNoFieldOfSamples(t *testing.T) {
 	for _, name := range []string{"result-sessionapproved.json", "result-sessionrejected.json"} {
 		text := sample(t, name)
 		original := typed(decode(t, text))
@@ -100,54 +99,8 @@ func TestNoFieldOfTheSamplesIsDropped(t *testing.T) {
 	}
 }
 
-// other is another value of the same JSON type; null becomes a string.
-func other(v any) any {
-	switch v := v.(type) {
-	case string:
-		return v + "1"
-	case float64:
-		return v + 1
-	case bool:
-		return !v
-	case []any:
-		return []any{"x"}
-	case map[string]any:
-		return map[string]any{"x": "y"}
-	}
-	return "x"
-}
-
-// eachLeaf visits every value without children.
-func eachLeaf(v any, path string, visit func(path string, set func(any), old any)) {
-	each := func(path string, child any, set func(any)) {
-		switch c := child.(type) {
-		case map[string]any:
-			if len(c) > 0 {
-				eachLeaf(c, path, visit)
-				return
-			}
-		case []any:
-			if len(c) > 0 {
-				eachLeaf(c, path, visit)
-				return
-			}
-		}
-		visit(path, set, child)
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			each(path+"."+name, v[name], func(n any) { v[name] = n })
-		}
-	case []any:
-		for i := range v {
-			each(fmt.Sprintf("%s[%d]", path, i), v[i], func(n any) { v[i] = n })
-		}
-	}
-}
-
-// typed is everything that can be reached through the exported fields, which leaves out
-// Raw, and the answers, which have accessors instead of fields.
+// typed prints everything that the exported fields of a result hold, and what the accessors of
+// its answers return. It leaves out Raw.
 func typed(r *identomat.Result) string {
 	var out strings.Builder
 	var walk func(v reflect.Value)
@@ -195,7 +148,7 @@ func typed(r *identomat.Result) string {
 	return out.String()
 }
 
-func TestOnlyExactlyApprovedIsApproval(t *testing.T) {
+func TestApprovedNeedsExactOutcome(t *testing.T) {
 	for wire, want := range map[string]identomat.Outcome{
 		"approved": "approved", "APPROVED": "approved", "Approved": "approved", "aPPROVED": "approved",
 		"rejected": "rejected", "REJECTED": "rejected", "MANUAL_CHECK": "manual_check", "In_Progress": "in_progress",
@@ -215,7 +168,7 @@ func TestOnlyExactlyApprovedIsApproval(t *testing.T) {
 	}
 }
 
-func TestTheSpellingsSeenInProduction(t *testing.T) {
+func TestProductionSpellings(t *testing.T) {
 	r := decode(t, `{"result":"approved","similarity":0,"document_type":"","live":null,
 		"person":{"phone":"+995","local_middle_name":"ა","local_authority":"b","local_address":"c","document_issued_time":"2021-06-28T00:00:00"},
 		"general_document":[{"pages":[{"final":{"issuingAuthority":"Telasi","documentExpires":"","registrationNumber":"R1","sublocality":"S","houseNumber":null,"postalTown":null,"localType":"ROOFTOP"}}]}],
@@ -238,7 +191,7 @@ func TestTheSpellingsSeenInProduction(t *testing.T) {
 	assert.Empty(t, r.Extra())
 }
 
-func TestAnEmptyArrayInPlaceOfAnObjectIsAnEmptyObject(t *testing.T) {
+func TestEmptyArrayIsEmptyObject(t *testing.T) {
 	r := decode(t, `{"result":"approved","person":[],"suggested":[],"id_card_front":[],"reject_reason":[],"technicalDetails":[],
 		"generalDocuments":{},"questionnaires":[{"key":"q","questions":[[],{"key":"k","answer":[]}]}],"similarity":0.5}`)
 	assert.True(t, r.Approved())
@@ -248,7 +201,7 @@ func TestAnEmptyArrayInPlaceOfAnObjectIsAnEmptyObject(t *testing.T) {
 	assert.True(t, r.Answer("q", "k").Exists())
 }
 
-func TestOneOddFieldHidesNoOther(t *testing.T) {
+func TestMistypedFieldHidesNoOther(t *testing.T) {
 	r := decode(t, `{"result":"rejected","similarity":"high","face_images":2.0,"live":"yes","errors":"X","name":17,
 		"person":{"first_name":true,"age":"45","last_name":{"a":1},"sex":"F"},
 		"geolocation":[{"latitude":"north","longitude":1}],"screeningMatches":{"0":1}}`)
@@ -263,7 +216,7 @@ func TestOneOddFieldHidesNoOther(t *testing.T) {
 	assert.InDelta(t, 1, *r.Geolocation[0].Longitude, 0)
 }
 
-func TestAnEmptyListDoesNotHideTheOlderSpelling(t *testing.T) {
+func TestEmptyValueDoesNotHideAlias(t *testing.T) {
 	r := decode(t, `{"result":"approved","generalDocuments":[],"general_document":[{"typeId":"utility_bill"}],"person":{"phone":"1","phoneNumber":""}}`)
 	require.Len(t, r.GeneralDocuments, 1)
 	assert.Equal(t, "1", r.Person.PhoneNumber)
@@ -271,7 +224,7 @@ func TestAnEmptyListDoesNotHideTheOlderSpelling(t *testing.T) {
 	assert.Equal(t, "2", r.Person.PhoneNumber)
 }
 
-func TestAResultIsReadIntoAUsedValueAndKeepsItsOwnCopy(t *testing.T) {
+func TestUnmarshalReplacesResultAndCopiesData(t *testing.T) {
 	data := []byte(`{"result":"approved","name":"first","questionnaires":[{"key":"q","questions":[{"key":"k","answer":"a"}]}]}`)
 	var r identomat.Result
 	require.NoError(t, json.Unmarshal(data, &r))
@@ -287,12 +240,12 @@ func TestAResultIsReadIntoAUsedValueAndKeepsItsOwnCopy(t *testing.T) {
 	assert.Empty(t, none.Extra())
 }
 
-func TestAnAnswerIsReadInEnglishFirst(t *testing.T) {
+func TestAnswerTextPrefersEnglish(t *testing.T) {
 	r := decode(t, `{"result":"approved","questionnaires":[{"key":"q","questions":[{"key":"k","answer":{"az":"Bəli","en":"Yes"}}]}]}`)
 	assert.Equal(t, "Yes", r.Answer("q", "k").Text())
 }
 
-func TestEveryNameOfAFieldIsOneOfTheSamples(t *testing.T) {
+func TestDocFieldNamesOccurInSamples(t *testing.T) {
 	var all string
 	entries, err := os.ReadDir("testdata/samples")
 	require.NoError(t, err)
@@ -313,7 +266,7 @@ func TestEveryNameOfAFieldIsOneOfTheSamples(t *testing.T) {
 	}
 }
 
-func TestUnknownFieldsStayReachable(t *testing.T) {
+func TestResultExtra(t *testing.T) {
 	const text = `{"result":"approved","new":{"a":1},"person":{"eye_color":"green","first_name":"J"},"generalDocuments":[{"pages":[{"final":{"x":2}}]}]}`
 	r := decode(t, text)
 	assert.Equal(t, text, string(r.Raw()))
@@ -323,11 +276,11 @@ func TestUnknownFieldsStayReachable(t *testing.T) {
 	}
 	assert.Equal(t, map[string]string{"new": `{"a":1}`, "person.eye_color": `"green"`, "generalDocuments[0].pages[0].final.x": "2"}, got)
 
-	// What was stored is read back.
+	// Raw decodes to the same result.
 	assert.Equal(t, typed(r), typed(decode(t, string(r.Raw()))))
 }
 
-func TestAnswersOfEveryType(t *testing.T) {
+func TestAnswerAccessors(t *testing.T) {
 	r := decode(t, `{"result":"approved","questionnaires":[{"key":"other","questions":[{"key":"text","answer":"wrong step"}]},{"key":"q","questions":[
 		{"key":"text","answer":"John Doe"},{"key":"number","answer":12.50},{"key":"yes","answer":true},{"key":"list","answer":["a","b"]},
 		{"key":"languages","answer":{"ka":"კი","en":"Yes"}},{"key":"georgian","answer":{"ka":"კი"}},{"key":"null","answer":null},{"key":"absent"}]}]}`)
@@ -358,7 +311,7 @@ func TestAnswersOfEveryType(t *testing.T) {
 	assert.Equal(t, "12.50", string(r.Answer("q", "number").Raw()))
 }
 
-func TestDatesInBothNotations(t *testing.T) {
+func TestDateNotations(t *testing.T) {
 	day := time.Date(1980, time.January, 8, 0, 0, 0, 0, time.UTC)
 	for text, want := range map[identomat.Date]time.Time{
 		"1/8/1980": day, "01/08/1980": day, "1980-01-08": day, "1980-01-08T00:00:00Z": day,
@@ -378,12 +331,12 @@ func TestDatesInBothNotations(t *testing.T) {
 	}
 }
 
-func TestWaitPollsUntilTheOutcomeIsThere(t *testing.T) {
+func TestWaitPollsUntilOutcome(t *testing.T) {
 	for _, outcome := range []string{"approved", "REJECTED", "manual_check", "disagreed", "APPROVED_LATER"} {
 		synctest.Test(t, func(t *testing.T) {
-			var at []time.Time
+			var polls []time.Time
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
-				if at = append(at, time.Now()); len(at) < 8 {
+				if polls = append(polls, time.Now()); len(polls) < 8 {
 					return reply(200, `{"result":"in_progress"}`), nil
 				}
 				return reply(200, `{"result":"`+outcome+`"}`), nil
@@ -391,16 +344,16 @@ func TestWaitPollsUntilTheOutcomeIsThere(t *testing.T) {
 			result, err := client.Sessions.Wait(t.Context(), token)
 			require.NoError(t, err)
 			assert.Equal(t, strings.ToLower(outcome), strings.ToLower(string(result.Outcome)))
-			require.Len(t, at, 8)
-			for i := 1; i < len(at); i++ {
-				assert.GreaterOrEqual(t, at[i].Sub(at[i-1]), time.Second)
-				assert.LessOrEqual(t, at[i].Sub(at[i-1]), 15*time.Second)
+			require.Len(t, polls, 8)
+			for i := 1; i < len(polls); i++ {
+				assert.GreaterOrEqual(t, polls[i].Sub(polls[i-1]), time.Second)
+				assert.LessOrEqual(t, polls[i].Sub(polls[i-1]), 15*time.Second)
 			}
 		})
 	}
 }
 
-func TestWaitReturnsTheLastResultWithADeadline(t *testing.T) {
+func TestWaitDeadlineReturnsLastResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
 			return reply(200, `{"result":"in_progress","name":"last"}`), nil
@@ -417,7 +370,7 @@ func TestWaitReturnsTheLastResultWithADeadline(t *testing.T) {
 	})
 }
 
-func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
+func TestWaitSurvivesOnlyTemporaryErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var script []string
 		sent := 0
@@ -431,24 +384,24 @@ func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
 				return reply(429, "", "Retry-After", "90"), nil
 			case "429 until tomorrow":
 				return reply(429, "", "Retry-After", "86400"), nil
-			case "cut":
+			case "reset":
 				return nil, fmt.Errorf("connection reset")
 			}
 			return reply(200, body), nil
 		}, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
 
 		start := time.Now()
-		script = []string{`{"result":"in_progress"}`, "503", "cut", "429", "503", `{"result":"in_progress"}`, "503", "cut", `{"result":"approved"}`}
+		script = []string{`{"result":"in_progress"}`, "503", "reset", "429", "503", `{"result":"in_progress"}`, "503", "reset", `{"result":"approved"}`}
 		result, err := client.Sessions.Wait(t.Context(), token)
 		require.NoError(t, err)
 		assert.True(t, result.Approved())
-		assert.Greater(t, time.Since(start), 90*time.Second, "Retry-After is waited out")
+		assert.Greater(t, time.Since(start), 90*time.Second, "Wait must observe Retry-After")
 
 		start = time.Now()
 		script, sent = []string{"429 until tomorrow", `{"result":"approved"}`}, 0
 		_, err = client.Sessions.Wait(t.Context(), token)
 		require.NoError(t, err)
-		assert.InDelta(t, 300, time.Since(start).Seconds(), 15, "up to five minutes")
+		assert.InDelta(t, 300, time.Since(start).Seconds(), 15, "Retry-After is capped at five minutes")
 
 		script, sent = []string{`{"result":"in_progress","name":"last"}`, "503"}, 0
 		result, err = client.Sessions.Wait(t.Context(), token)
@@ -469,7 +422,7 @@ func TestWaitOutlivesTemporaryFailuresAndNoOthers(t *testing.T) {
 	})
 }
 
-func TestAnEmptyOutcomeMakesNoRoomForAnother(t *testing.T) {
+func TestEmptyOutcomeIsRefused(t *testing.T) {
 	for _, text := range []string{`{"result":"","result":"approved"}`, `{"result":"approved","result":""}`, `{"result":""}`} {
 		var r identomat.Result
 		require.Error(t, json.Unmarshal([]byte(text), &r), text)
@@ -480,7 +433,7 @@ func TestAnEmptyOutcomeMakesNoRoomForAnother(t *testing.T) {
 	}
 }
 
-func TestAFieldThatDoesNotFitHidesNoSecondOpinion(t *testing.T) {
+func TestMistypedFieldDoesNotHideAmbiguousKeys(t *testing.T) {
 	for _, text := range []string{
 		`{"face_images":"x","result":"rejected","result":"approved"}`,
 		`{"face_images":"x","Result":"rejected","result":"approved"}`,
@@ -517,7 +470,7 @@ func FuzzResult(f *testing.F) {
 		assert.NotEmpty(t, r.Outcome)
 		assert.Equal(t, r.Outcome == "approved", r.Approved())
 		outcomes := topLevel(t, data, "result")
-		require.Len(t, outcomes, 1, "one opinion: %q", data)
+		require.Len(t, outcomes, 1, "several outcomes in %q", data)
 		assert.True(t, strings.EqualFold(outcomes[0].(string), string(r.Outcome)), "%q", data)
 		for _, value := range append(topLevel(t, data, "argumentError"), topLevel(t, data, "internalError")...) {
 			assert.Nil(t, value, "%q", data)
@@ -536,10 +489,11 @@ func FuzzResult(f *testing.F) {
 	})
 }
 
-// topLevel are the values of the members of that name in any letter case, duplicates included.
+// topLevel returns the values of all members with this name in any letter case, duplicates
+// included.
 func topLevel(t *testing.T, object []byte, name string) (values []any) {
 	dec := json.NewDecoder(bytes.NewReader(object))
-	dec.UseNumber() // some have no float64
+	dec.UseNumber() // a float64 does not hold every number
 	_, err := dec.Token()
 	require.NoError(t, err)
 	for dec.More() {
@@ -559,7 +513,7 @@ var (
 	isoDate    = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})(?:T(\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2})?)?$`)
 )
 
-// FuzzDate reads every date by its digits as well.
+// FuzzDate compares Date.Time with the digits of the text.
 func FuzzDate(f *testing.F) {
 	for _, text := range []string{
 		"1/8/1980", "13/1/1980", "02/29/2024", "2/29/2023", "1980-01-08T00:00:00.000Z", "2025-01-15T00:00:00", "2025-01-15", "",
@@ -587,7 +541,7 @@ func FuzzDate(f *testing.F) {
 			return
 		}
 		if err != nil {
-			return // digits that are no date, such as the 30th of February
+			return // not a date, such as the 30th of February
 		}
 		year, month, day := at.Date()
 		require.Equal(t, []int{number(m[1]), number(m[2]), number(m[3])}, []int{year, int(month), day}, text)

@@ -1,7 +1,6 @@
 package identomat
 
 import (
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,8 +38,8 @@ func (p *problems) checkStep(at fieldPath, value string, keys map[string]bool, i
 	case "identity-document":
 		p.checkCountries(at.member("flags"), get(step, "flags"))
 	case "video-call":
-		for at, nested := range at.member("steps").items(get(step, "steps")) {
-			p.checkStep(at, nested, keys, true)
+		for i, e := 0, wire.Elements(get(step, "steps")); e.Next(); i++ {
+			p.checkStep(at.member("steps").item(i), e.Value, keys, true)
 		}
 	case "beneficiaries":
 		p.checkBeneficiaries(at, step)
@@ -49,23 +48,24 @@ func (p *problems) checkStep(at fieldPath, value string, keys map[string]bool, i
 	}
 }
 
-// checkCountries adds a problem for every code that names no country: whom such a code would
-// keep out is not documented. The countries are a flag of the session and of its
-// identity-document steps.
+// checkCountries adds a problem for every code that is not three capital letters: the API
+// documentation does not say whom another code would keep out. The countries are a flag of the
+// session and of its identity-document steps.
 func (p *problems) checkCountries(at fieldPath, flags string) {
 	const capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	for at, code := range at.member("document_countries").items(get(flags, "document_countries")) {
-		country := wire.Unquote(code)
-		p.require(len(country) == 3 && strings.Trim(country, capitals) == "", at, "must be three capital letters, such as DEU")
+	at = at.member("document_countries")
+	for i, e := 0, wire.Elements(get(flags, "document_countries")); e.Next(); i++ {
+		country := wire.Unquote(e.Value)
+		p.require(len(country) == 3 && strings.Trim(country, capitals) == "", at.item(i), "must be three capital letters, such as DEU")
 	}
 }
 
 // checkQuestions adds the problems of a questionnaire.
 func (p *problems) checkQuestions(at fieldPath, questions string) {
 	check := questionCheck{p, map[string][]string{}, map[string]bool{}}
-	for at, question := range at.items(questions) {
-		if q, ok := p.requireObject(at, question); ok {
-			check.question(at, q)
+	for i, e := 0, wire.Elements(questions); e.Next(); i++ {
+		if q, ok := p.requireObject(at.item(i), e.Value); ok {
+			check.question(at.item(i), q)
 		}
 	}
 }
@@ -73,8 +73,8 @@ func (p *problems) checkQuestions(at fieldPath, questions string) {
 // questionCheck is a walk over the questions of a questionnaire.
 type questionCheck struct {
 	*problems
-	// asked has the questions so far with the keys of their options. The keys are nil for a question whose
-	// answers are free, and for a dropdown: the guide does not say what a condition on a dropdown names.
+	// asked has the questions so far with the keys of their options. The keys are nil for a question with
+	// free answers, and for a dropdown: the guide does not say what a condition on a dropdown names.
 	asked map[string][]string
 	// optionKeys has the option keys of all questions so far.
 	optionKeys map[string]bool
@@ -107,8 +107,8 @@ func (c *questionCheck) question(at fieldPath, q string) {
 // options returns the keys of a question's options.
 func (c *questionCheck) options(at fieldPath, options string) []string {
 	keys := []string{}
-	for at, option := range at.items(options) {
-		key := getString(option, "key")
+	for i, e := 0, wire.Elements(options); e.Next(); i++ {
+		at, key := at.item(i), getString(e.Value, "key")
 		c.require(key != "", at.member("key"), "must not be empty")
 		c.require(key == "" || !c.optionKeys[key], at.member("key"), "must be unique in the questionnaire")
 		c.optionKeys[key] = true
@@ -125,8 +125,8 @@ func (c *questionCheck) preset(at fieldPath, typ, answer string, options []strin
 		c.require(isKey(answer, options), at, "must be the key of one of the question's options")
 	case typ == "multiple-choice":
 		c.require(strings.HasPrefix(answer, "["), at, "must be a list of keys of the question's options")
-		for at, key := range at.items(answer) {
-			c.require(isKey(key, options), at, "must be the key of one of the question's options")
+		for i, e := 0, wire.Elements(answer); e.Next(); i++ {
+			c.require(isKey(e.Value, options), at.item(i), "must be the key of one of the question's options")
 		}
 	}
 }
@@ -154,8 +154,8 @@ func isKey(value string, keys []string) bool {
 // beneficiaries step does not name.
 func (p *problems) checkBeneficiaries(at fieldPath, step string) {
 	var verified, shareholder bool
-	for quoted, role := range wire.Members(get(step, "roles")) {
-		name := wire.Unquote(quoted)
+	for m := wire.Members(get(step, "roles")); m.Next(); {
+		name, role := wire.Unquote(m.Name), m.Value
 		p.require(name != "", at.member("roles"), "must not hold a role without a name")
 		if get(role, "verification") == "true" {
 			verified, shareholder = true, shareholder || name == "shareholder"
@@ -172,8 +172,8 @@ func (p *problems) require(ok bool, at fieldPath, message string) {
 	}
 }
 
-// requireObject returns a value as an object, and adds a problem if it is none, unless
-// the encoder reports the value.
+// requireObject returns a value as an object, and adds a problem if it is not an object,
+// unless the encoder reports the value.
 func (p *problems) requireObject(at fieldPath, value string) (string, bool) {
 	object, ok := asObject(value)
 	p.require(ok || value == wire.Unencodable || value == wire.Nil, at, "must be an object")
@@ -196,17 +196,4 @@ func (at fieldPath) member(name string) fieldPath {
 
 func (at fieldPath) item(i int) fieldPath {
 	return append(strconv.AppendInt(append(at, '['), int64(i), 10), ']')
-}
-
-// items yields the elements of a JSON array with their paths.
-func (at fieldPath) items(array string) iter.Seq2[fieldPath, string] {
-	return func(yield func(fieldPath, string) bool) {
-		i := 0
-		for element := range wire.Elements(array) {
-			if !yield(at.item(i), element) {
-				return
-			}
-			i++
-		}
-	}
 }

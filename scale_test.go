@@ -22,18 +22,19 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// The load that 10,000 waiting sessions put on the service and on their process, in virtual
-// time: a run of minutes takes seconds, and its figures do not depend on the machine.
+// These tests measure the load that thousands of waiting sessions put on the service and on
+// their process. Time is virtual, so minutes pass in seconds, and the figures do not depend on
+// the machine.
 
-// waiting sessions are 10,000; the race detector makes each of them many times as dear.
-var waiting = map[bool]int{false: 10_000, true: 4_000}[raceEnabled]
+// waiting is the number of waiting sessions.
+var waiting = map[bool]int{false: 2_000, true: 10_000}[longTests]
 
-// pacer is a limiter of the kind that golang.org/x/time/rate has: requests go one after the
-// other, every so often, in the order in which they came.
+// pacer is a limiter like that of golang.org/x/time/rate with a burst of one: it admits requests
+// at an interval, in the order of arrival.
 type pacer struct {
-	every time.Duration
-	mu    sync.Mutex
-	next  time.Time
+	interval time.Duration
+	mu       sync.Mutex
+	next     time.Time
 }
 
 func (p *pacer) Wait(ctx context.Context) error {
@@ -43,7 +44,7 @@ func (p *pacer) Wait(ctx context.Context) error {
 		p.next = now
 	}
 	wait := p.next.Sub(now)
-	p.next = p.next.Add(p.every)
+	p.next = p.next.Add(p.interval)
 	p.mu.Unlock()
 	select {
 	case <-time.After(wait):
@@ -53,11 +54,11 @@ func (p *pacer) Wait(ctx context.Context) error {
 	}
 }
 
-// load counts the requests that arrive in every second.
+// load counts the requests of every second.
 type load struct {
 	start     time.Time
 	perSecond [600]atomic.Int64
-	last      atomic.Int64 // the last second with a request
+	last      atomic.Int64 // the latest second with a request
 }
 
 func (l *load) arrive() {
@@ -82,37 +83,38 @@ func sum(seconds []int64) (n int64) {
 	return n
 }
 
-// histogram draws the requests per second: the mean and the busiest second of every five.
+// histogram draws the requests per second, in intervals of five seconds: the mean of an interval
+// and its busiest second.
 func histogram(seconds []int64) string {
 	var out strings.Builder
 	most := slices.Max(seconds)
 	for i := 0; i < len(seconds); i += 5 {
 		five := seconds[i:min(i+5, len(seconds))]
 		bar := int(50 * slices.Max(five) / max(most, 1))
-		fmt.Fprintf(&out, "\n  %3d-%3d s %6d/s, at most %6d/s %s", i, i+len(five), sum(five)/int64(len(five)), slices.Max(five), strings.Repeat("#", bar))
+		fmt.Fprintf(&out, "\n  %3d-%3d s %6d/s, busiest %6d/s %s", i, i+len(five), sum(five)/int64(len(five)), slices.Max(five), strings.Repeat("#", bar))
 	}
 	return out.String()
 }
 
-// deciding is a service of literal replies at which every session is settled at a time of its
-// own, all of them between from and to.
-func deciding(l *load, from, to time.Duration, refused func(since time.Duration) string) func(sessionToken string) (status, body string) {
-	settled := make([]time.Duration, waiting)
+// approving is a service with literal responses. It approves every session at a random time
+// between from and to. While failing returns a status line, every response has this status.
+func approving(l *load, from, to time.Duration, failing func(since time.Duration) string) func(sessionToken string) (status, body string) {
+	approved := make([]time.Duration, waiting)
 	random := rand.New(rand.NewPCG(6, 6))
-	for i := range settled {
-		settled[i] = from + time.Duration(random.Int64N(int64(to-from)))
+	for i := range approved {
+		approved[i] = from + time.Duration(random.Int64N(int64(to-from)))
 	}
 	return func(sessionToken string) (string, string) {
 		l.arrive()
 		since := time.Since(l.start)
-		if line := refused(since); line != "" {
+		if line := failing(since); line != "" {
 			return line, "<html></html>"
 		}
 		var i int
 		if _, err := fmt.Sscanf(sessionToken, "session%d", &i); err != nil {
 			return "400 Bad Request", ""
 		}
-		if since < settled[i] {
+		if since < approved[i] {
 			return "200 OK", `{"result":"in_progress"}`
 		}
 		return "200 OK", `{"result":"approved"}`
@@ -121,8 +123,8 @@ func deciding(l *load, from, to time.Duration, refused func(since time.Duration)
 
 func never(time.Duration) string { return "" }
 
-// stubbedBy is such a service without a network.
-func stubbedBy(service func(string) (string, string)) roundTrip {
+// withoutNetwork is a RoundTripper that calls a service directly.
+func withoutNetwork(service func(string) (string, string)) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -139,12 +141,13 @@ func stubbedBy(service func(string) (string, string)) roundTrip {
 	}
 }
 
-// waitForAll waits on all sessions at once.
+// waitForAll waits for every session in a goroutine of its own. finish returns how many of them
+// were approved.
 func waitForAll(t *testing.T, client *identomat.Client) (finish func() (approved int64)) {
 	var approved atomic.Int64
-	var all sync.WaitGroup
+	var waiters sync.WaitGroup
 	for i := range waiting {
-		all.Go(func() {
+		waiters.Go(func() {
 			result, err := client.Sessions.Wait(t.Context(), identomat.Token(fmt.Sprintf("session%d", i)))
 			if err == nil && result.Approved() {
 				approved.Add(1)
@@ -152,12 +155,12 @@ func waitForAll(t *testing.T, client *identomat.Client) (finish func() (approved
 		})
 	}
 	return func() int64 {
-		all.Wait()
+		waiters.Wait()
 		return approved.Load()
 	}
 }
 
-// memory is what the process holds on the heap and in stacks.
+// memory returns the bytes in use on the heap and in stacks.
 func memory() uint64 {
 	runtime.GC()
 	runtime.GC()
@@ -166,24 +169,23 @@ func memory() uint64 {
 	return m.HeapAlloc + m.StackInuse
 }
 
-// TestScaleALimiterBoundsTheLoadOfAllThatWait sends real HTTP: the limiter bounds the load in
-// every second, a waiting session is one goroutine and a few kB, and none is forgotten.
-func TestScaleALimiterBoundsTheLoadOfAllThatWait(t *testing.T) {
+// TestScaleLimiterBoundsLoad sends HTTP through a limiter. The limiter bounds the load of every
+// second, a waiting session costs one goroutine and a few kB, and every session is approved.
+func TestScaleLimiterBoundsLoad(t *testing.T) {
 	perSecond := waiting / 20
 	synctest.Test(t, func(t *testing.T) {
 		l := &load{start: time.Now()}
-		service := deciding(l, 30*time.Second, 60*time.Second, never)
-		network := &memoryNetwork{fault: fault{}, classes: map[string]callClass{}}
-		network.answers = func(form url.Values) string {
+		service := approving(l, 30*time.Second, 60*time.Second, never)
+		network := &memoryNetwork{respond: func(form url.Values) string {
 			time.Sleep(50 * time.Millisecond)
 			line, body := service(form.Get("session_token"))
 			return literal(line, "Content-Type: application/json\r\n", body)
-		}
+		}}
 		transport := &http.Transport{DialContext: network.dial, MaxIdleConnsPerHost: 100}
 		defer transport.CloseIdleConnections()
 		client, err := identomat.NewClient(companyKey,
 			identomat.WithHTTPClient(&http.Client{Transport: transport}), identomat.WithWidgetURL("http://localhost"),
-			identomat.WithRateLimiter(&pacer{every: time.Second / time.Duration(perSecond)}))
+			identomat.WithRateLimiter(&pacer{interval: time.Second / time.Duration(perSecond)}))
 		require.NoError(t, err)
 
 		goroutines, held := runtime.NumGoroutine(), memory()
@@ -194,48 +196,49 @@ func TestScaleALimiterBoundsTheLoadOfAllThatWait(t *testing.T) {
 		require.EqualValues(t, waiting, finish())
 
 		seconds := l.seconds()
-		assert.LessOrEqual(t, slices.Max(seconds), int64(perSecond)+1, "in no second more than the limiter allows")
-		assert.GreaterOrEqual(t, sum(seconds[:60]), int64(60*perSecond*9/10), "and nearly as much as it allows")
-		assert.Less(t, perWaiter, 1.1, "a waiting session is the goroutine that waits")
+		assert.LessOrEqual(t, slices.Max(seconds), int64(perSecond)+1, "requests in the busiest second")
+		assert.GreaterOrEqual(t, sum(seconds[:60]), int64(60*perSecond*9/10), "the limiter is nearly exhausted")
+		assert.Less(t, perWaiter, 1.1, "goroutines per waiting session")
 		if !raceEnabled {
-			assert.Less(t, bytes, int64(16<<10))
+			assert.Less(t, bytes, int64(16<<10), "bytes per waiting session")
 		}
-		t.Logf("%d sessions behind a limiter of %d/s, all settled after %s: %.3f goroutines and %d bytes per waiting session, %d connections, %d requests%s",
+		t.Logf("%d sessions behind a limiter of %d/s, all approved after %s: %.3f goroutines and %d bytes per waiting session, %d connections, %d requests%s",
 			waiting, perSecond, time.Since(l.start).Round(time.Second), perWaiter, bytes, len(network.conns), sum(seconds), histogram(seconds))
 	})
 }
 
-// TestScaleJitterSpreadsWhatBeganAtOnce has no limiter: what began in the same
-// instant is spread by the random part of the intervals.
-func TestScaleJitterSpreadsWhatBeganAtOnce(t *testing.T) {
+// TestScaleJitterSpreadsLoad begins to wait for all sessions at the same instant, without a
+// limiter. The jitter of the intervals spreads the polls.
+func TestScaleJitterSpreadsLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &load{start: time.Now()}
-		finish := waitForAll(t, stubbed(t, stubbedBy(deciding(l, 70*time.Second, 71*time.Second, never))))
+		finish := waitForAll(t, stubbed(t, withoutNetwork(approving(l, 70*time.Second, 71*time.Second, never))))
 		require.EqualValues(t, waiting, finish())
 		seconds := l.seconds()
-		assert.EqualValues(t, waiting, seconds[0], "the first poll is at once")
+		assert.EqualValues(t, waiting, seconds[0], "every session polls at once")
 		for i, n := range seconds[1:] {
-			assert.LessOrEqual(t, n, int64(waiting), "no session polls twice in second %d", i+1)
+			assert.LessOrEqual(t, n, int64(waiting), "a session polls more than once in second %d", i+1)
 		}
 		steady := seconds[45:70]
 		mean := sum(steady) / int64(len(steady))
 		assert.LessOrEqual(t, slices.Max(steady), mean*3/2)
 		assert.GreaterOrEqual(t, slices.Min(steady), mean/2)
-		assert.LessOrEqual(t, mean, int64(waiting/8), "and every session polls about every eleven seconds")
-		t.Logf("%d sessions without a limiter, %d requests; from second 45 on %d/s, at most %d/s%s",
+		assert.LessOrEqual(t, mean, int64(waiting/8), "a session polls about every eleven seconds")
+		t.Logf("%d sessions without a limiter, %d requests; from second 45 on %d/s, busiest %d/s%s",
 			waiting, sum(seconds), mean, slices.Max(steady), histogram(seconds))
 	})
 }
 
-// TestScaleABurstOf429DoesNotMultiplyTheRequests refuses everything for ten seconds: the service is
-// sent at most 1.2 times what it would be sent without, and every session survives.
-func TestScaleABurstOf429DoesNotMultiplyTheRequests(t *testing.T) {
+// TestScaleBurstOf429DoesNotMultiplyRequests compares a run with a burst of ten seconds, in which
+// every response is a 429, to a run without. The service receives at most 1.2 times the requests,
+// and every session is approved.
+func TestScaleBurstOf429DoesNotMultiplyRequests(t *testing.T) {
 	const from, to = 20, 30
-	run := func(refused func(time.Duration) string) (seconds []int64, calls int64) {
+	run := func(failing func(time.Duration) string) (seconds []int64, calls int64) {
 		synctest.Test(t, func(t *testing.T) {
 			l := &load{start: time.Now()}
 			var polls atomic.Int64
-			client := stubbed(t, stubbedBy(deciding(l, 45*time.Second, 50*time.Second, refused)), identomat.WithObserver(func(e identomat.Event) {
+			client := stubbed(t, withoutNetwork(approving(l, 45*time.Second, 50*time.Second, failing)), identomat.WithObserver(func(e identomat.Event) {
 				if e.Attempt == 1 {
 					polls.Add(1)
 				}
@@ -257,17 +260,17 @@ func TestScaleABurstOf429DoesNotMultiplyTheRequests(t *testing.T) {
 	overall := float64(sum(burst)) / float64(calls)
 	inside := float64(sum(burst[from:to])) / float64(sum(calm[from:to]))
 	after := float64(sum(burst[to:to+15])) / float64(sum(calm[to:to+15]))
-	assert.LessOrEqual(t, overall, 1.2, "sends of a call")
-	assert.LessOrEqual(t, inside, 1.2, "during the burst")
-	assert.LessOrEqual(t, after, 1.2, "after it")
+	assert.LessOrEqual(t, overall, 1.2, "requests per call")
+	assert.LessOrEqual(t, inside, 1.2, "requests during the burst, relative to the calm run")
+	assert.LessOrEqual(t, after, 1.2, "requests after the burst, relative to the calm run")
 	assert.Greater(t, refused.Load(), int64(waiting/2))
-	t.Logf("%d of %d requests refused with 429: %.3f sends per call; %.3f times the requests of a calm run during the burst, %.3f in the 15 s after it%s",
+	t.Logf("%d of %d responses were 429: %.3f requests per call; %.3f times the requests of the calm run during the burst, %.3f times in the 15 s after it%s",
 		refused.Load(), sum(burst), overall, inside, after, histogram(burst))
 }
 
-// TestScaleRefusedCallsAreHardlySentAgain makes calls that are not polls, and of which none
-// succeeds.
-func TestScaleRefusedCallsAreHardlySentAgain(t *testing.T) {
+// TestScaleFailingCallsAreRarelyRetried makes single calls that all fail. The client's token
+// bucket soon ends the retries.
+func TestScaleFailingCallsAreRarelyRetried(t *testing.T) {
 	for _, line := range []string{"429", "503"} {
 		synctest.Test(t, func(t *testing.T) {
 			var sent, failed atomic.Int64
@@ -278,9 +281,9 @@ func TestScaleRefusedCallsAreHardlySentAgain(t *testing.T) {
 				}
 				return reply(503, ""), nil
 			})
-			var all sync.WaitGroup
+			var callers sync.WaitGroup
 			for range waiting {
-				all.Go(func() {
+				callers.Go(func() {
 					time.Sleep(rand.N(10 * time.Second))
 					call := begin
 					if line == "503" {
@@ -291,12 +294,12 @@ func TestScaleRefusedCallsAreHardlySentAgain(t *testing.T) {
 					}
 				})
 			}
-			all.Wait()
+			callers.Wait()
 			require.EqualValues(t, waiting, failed.Load())
 			amplification := float64(sent.Load()) / float64(waiting)
-			assert.LessOrEqual(t, amplification, 1.2)
-			assert.Greater(t, amplification, 1.0, "a few are sent again, in hope")
-			t.Logf("%d calls within ten seconds, all answered with %s: %.3f sends per call", waiting, line, amplification)
+			assert.LessOrEqual(t, amplification, 1.2, "requests per call")
+			assert.Greater(t, amplification, 1.0, "requests per call")
+			t.Logf("%d calls within ten seconds, every response a %s: %.3f requests per call", waiting, line, amplification)
 		})
 	}
 }

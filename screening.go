@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat/internal/operation"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // ScreeningService searches sanctions lists, regulatory lists and lists of politically exposed
@@ -69,8 +67,7 @@ func screeningTopic(text string) ScreeningTopic {
 	return ScreeningTopic(text)
 }
 
-// ScreeningQuery describes whom to search for. fmt and slog show a
-// mask.
+// ScreeningQuery describes whom to search for. fmt and slog show a mask.
 type ScreeningQuery struct {
 	private
 
@@ -100,9 +97,9 @@ func (q queryParams[Q]) validate(op *operation.Operation, p *problems) { q.Query
 // ScreeningHit is an entry of the screening databases that resembles the query. fmt and slog show a
 // mask.
 type ScreeningHit struct {
-	private
+	record
 
-	// Score says up to 100 how well the entry fits.
+	// Score says how well the entry fits, up to 100.
 	Score float64 `json:"score" wire:"required"`
 	// Name is the name of the entry.
 	Name string `json:"name"`
@@ -112,18 +109,12 @@ type ScreeningHit struct {
 	EntityType string `json:"entityType"`
 	// Topics are the reasons why the entry is in the databases.
 	Topics []ScreeningTopic `json:"topics" wire:"strict"`
-
-	raw json.RawMessage
 }
 
-// Raw returns the hit as JSON. The caller must not modify it.
-func (h *ScreeningHit) Raw() json.RawMessage { return h.raw }
-
 // UnmarshalJSON decodes a hit, such as a recorded one.
-func (h *ScreeningHit) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, h) }
+func (h *ScreeningHit) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, h) }
 
-func (h *ScreeningHit) decoded(raw json.RawMessage) error {
-	h.raw = raw
+func (h *ScreeningHit) complete() error {
 	if h.PersonID == "" && h.Name == "" {
 		return errors.New("a hit without a person")
 	}
@@ -139,9 +130,6 @@ func (h *ScreeningHit) decoded(raw json.RawMessage) error {
 //
 // An error is the last thing that the list yields. If the service returns the same full page
 // for every offset, the error is [ErrUnexpectedResponse], because hits may be missing.
-//
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedResponse].
 func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) iter.Seq2[ScreeningHit, error] {
 	// One person can be there under several names.
 	key := func(h ScreeningHit) [2]string { return [...]string{h.PersonID, h.Name} }
@@ -172,11 +160,10 @@ func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 	p.checkPage("offset", s.Offset, "limit", s.Limit)
 }
 
-// ScreeningPerson is everything that the screening databases hold about an entry. fmt and slog show a
-// mask; an absent field has the
-// zero value.
+// ScreeningPerson is everything that the screening databases hold about an entry. fmt and slog
+// show a mask; an absent field has the zero value.
 type ScreeningPerson struct {
-	private
+	record
 
 	// EntityType is person in all responses seen.
 	EntityType string `json:"entityType"`
@@ -192,8 +179,6 @@ type ScreeningPerson struct {
 	Nationality string `json:"nationality"`
 	// ExtraDetails holds the profile, positions, sanctions and whatever else is known.
 	ExtraDetails []ScreeningGroup `json:"extraDetails" wire:"strict"`
-
-	raw json.RawMessage
 }
 
 // ScreeningGroup is a group of details about a person.
@@ -236,14 +221,10 @@ const (
 	PropertyURL    PropertyType = "url"
 )
 
-// Raw returns the person as JSON. The caller must not modify it.
-func (p *ScreeningPerson) Raw() json.RawMessage { return p.raw }
-
 // UnmarshalJSON decodes a person, such as a recorded one.
-func (p *ScreeningPerson) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, p) }
+func (p *ScreeningPerson) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, p) }
 
-func (p *ScreeningPerson) decoded(raw json.RawMessage) error {
-	p.raw = raw
+func (p *ScreeningPerson) complete() error {
 	if p.EntityType == "" && p.FirstName == "" && p.LastName == "" && len(p.ExtraDetails) == 0 {
 		return errors.New("a person without a name, a type or details")
 	}
@@ -254,8 +235,7 @@ func (p *ScreeningPerson) decoded(raw json.RawMessage) error {
 // its [ScreeningHit.PersonID], with get-screening-person-details. (API reference, AML
 // Screening, get-screening-person-details.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedResponse]. The response for an unknown id is not documented.
+// The response for an unknown id is not documented.
 func (s *ScreeningService) Person(ctx context.Context, personID string) (*ScreeningPerson, error) {
 	return do[*ScreeningPerson](ctx, s.client, operation.ScreeningPerson, personParams{personID})
 }
@@ -266,8 +246,7 @@ type personParams struct {
 
 func (q personParams) validate(_ *operation.Operation, p *problems) { p.requireText("personId", q.ID) }
 
-// MonitorQuery describes whom to monitor. fmt and slog show a
-// mask.
+// MonitorQuery describes whom to monitor. fmt and slog show a mask.
 type MonitorQuery struct {
 	private
 
@@ -286,8 +265,7 @@ type MonitorQuery struct {
 //
 // The call is retried only when the service certainly did not process it.
 //
-// Errors: [ValidationError] before anything is sent; [ErrAlreadyExists] for a person who
-// is monitored already; [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrAlreadyExists] for a person who is monitored already.
 func (s *ScreeningService) Monitor(ctx context.Context, query MonitorQuery) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.ScreeningMonitor, queryParams[*MonitorQuery]{&query})
 	return string(id), err
@@ -301,8 +279,7 @@ func (q *MonitorQuery) validate(_ *operation.Operation, p *problems) {
 // that [ScreeningService.Monitor] returned. (API reference, AML Screening,
 // remove-screening-query-from-monitoring.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedResponse]. The reference documents no error code.
+// The reference documents no error code.
 func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
 	return exec(ctx, s.client, operation.ScreeningUnmonitor, recordParams{id})
 }
@@ -319,10 +296,9 @@ type MonitoredFilter struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// MonitoredRecord is a monitored query. fmt and slog show a
-// mask.
+// MonitoredRecord is a monitored query. fmt and slog show a mask.
 type MonitoredRecord struct {
-	private
+	record
 
 	// ID is for [ScreeningService.Unmonitor].
 	ID string `json:"id" wire:"required"`
@@ -330,20 +306,10 @@ type MonitoredRecord struct {
 	FullName string `json:"fullName"`
 	// LastUpdatedDate is the time of the last news, empty if there was none.
 	LastUpdatedDate Date `json:"lastUpdatedDate"`
-
-	raw json.RawMessage
 }
 
-// Raw returns the record as JSON. The caller must not modify it.
-func (r *MonitoredRecord) Raw() json.RawMessage { return r.raw }
-
-// UnmarshalJSON decodes a record, such as a recorded one.
-func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, r) }
-
-func (r *MonitoredRecord) decoded(raw json.RawMessage) error {
-	r.raw = raw
-	return nil
-}
+// UnmarshalJSON decodes a record from JSON, such as that of Raw.
+func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
 // ListMonitored lists the monitored queries with list-screening-monitoring-records, 100 at a
 // time. (API reference, AML Screening, list-screening-monitoring-records.)
@@ -351,8 +317,7 @@ func (r *MonitoredRecord) decoded(raw json.RawMessage) error {
 // An error is the last thing that the list yields. If the service returns the same page for
 // every start although there are more records, the error is [ErrUnexpectedResponse].
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey],
-// [ErrUnexpectedResponse]. The reference documents no error code.
+// The reference documents no error code.
 func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFilter) iter.Seq2[MonitoredRecord, error] {
 	key := func(r MonitoredRecord) string { return r.ID }
 	return pages(operation.ScreeningMonitored, key, func(start int) ([]MonitoredRecord, int, error) {

@@ -11,13 +11,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -25,27 +23,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-const apiURL = "https://external-api.identomat.com/"
-
-// expects makes an endpoint answer with a literal body to exactly one literal request.
-func expects(t *testing.T, mock *httpmock.MockTransport, op, request, answer string) {
-	t.Helper()
-	mock.RegisterResponder(http.MethodPost, apiURL+op, func(req *http.Request) (*http.Response, error) {
-		body, err := io.ReadAll(req.Body)
-		require.NoError(t, err)
-		assert.JSONEq(t, request, string(body))
-		assert.Equal(t, "application/json", req.Header.Get("Content-Type"))
-		assert.Empty(t, req.URL.RawQuery)
-		return httpmock.NewStringResponse(200, answer), nil
-	})
-}
-
-// body is a literal request with the company key.
-func body(members string) string {
-	return strings.TrimSuffix(`{"companyKey":"`+companyKey+`",`+members, ",") + "}"
-}
-
-// serviceCalls is one call of every endpoint, with values that nothing may show.
+// serviceCalls holds one call of each JSON endpoint of external-api.identomat.com. The parameters
+// must not be printed.
 var serviceCalls = map[string]func(context.Context, *identomat.Client) error{
 	"search-screening-person": func(ctx context.Context, c *identomat.Client) error {
 		_, err := c.Screening.SearchPage(ctx, privateQuery(), 0, 0)
@@ -128,9 +107,9 @@ func privateUser() identomat.CreateUserRequest {
 	}
 }
 
-// TestEveryDocumentedErrorMatchesItsSentinel reads the samples of all endpoints here: what
-// is no success must be the sentinel of its code.
-func TestEveryDocumentedErrorMatchesItsSentinel(t *testing.T) {
+// TestSampleErrorsMatchSentinels responds to each of serviceCalls with the error samples of its
+// endpoint.
+func TestSampleErrorsMatchSentinels(t *testing.T) {
 	sentinels := map[string]error{
 		"wrong-parameters": identomat.ErrWrongParameters, "invalid-access": identomat.ErrInvalidKey,
 		"invalid-company-key": identomat.ErrInvalidKey, "company-missing": identomat.ErrInvalidKey, "access-denied": identomat.ErrInvalidKey,
@@ -165,13 +144,13 @@ func TestEveryDocumentedErrorMatchesItsSentinel(t *testing.T) {
 			assert.Equal(t, []string{sample.ArgumentError, sample.InternalError, sample.ErrorSourceGroup}, []string{api.Code, api.Message(), api.Group})
 		}
 	}
-	assert.Equal(t, 32, tested, "errors among the samples")
+	assert.Equal(t, 32, tested, "number of error samples")
 }
 
-// TestAnotherShapeIsNeverAnEmptyResult: no hits, no group or no id must not stand for a
-// reply that was not understood.
-func TestAnotherShapeIsNeverAnEmptyResult(t *testing.T) {
-	// These are wrong everywhere.
+// TestUnexpectedShapeIsNeverEmptyResult checks that a response of another shape is an error, and
+// never an empty list or an empty id.
+func TestUnexpectedShapeIsNeverEmptyResult(t *testing.T) {
+	// common is wrong for every endpoint.
 	common := []string{`true`, `"abc"`, `17`, `null`, `[1]`, `<html>`, ``, `{"result":[]`}
 	wrapped := []string{`{}`, `[]`, `{"result":null}`, `{"data":[]}`, `{"result":17}`, `{"result":false}`}
 	lists := []string{`{"result":{}}`, `{"result":true}`, `{"result":"x"}`, `{"result":[null]}`, `{"result":[[]]}`, `{"result":["x"]}`, `{"result":[{}]}`, `{"result":[{"x":1}]}`}
@@ -218,7 +197,7 @@ func TestAnotherShapeIsNeverAnEmptyResult(t *testing.T) {
 	}
 }
 
-func TestAnErrorCodeIsNoID(t *testing.T) {
+func TestErrorCodeIsNotAnID(t *testing.T) {
 	for _, op := range []string{"monitor-screening-query", "add-blacklist-record", "create-user", "make-group"} {
 		for _, code := range []string{`"already-exists"`, `"ACCESS_DENIED"`, `"NEW_CODE"`, `{"id":"ALREADY_EXISTS"}`} {
 			client, mock := mocked(t)
@@ -229,21 +208,21 @@ func TestAnErrorCodeIsNoID(t *testing.T) {
 	}
 }
 
-func TestNoErrorOfAServiceShowsWhatWasSent(t *testing.T) {
+func TestServiceErrorsShowNoParameters(t *testing.T) {
 	for op, call := range serviceCalls {
 		for name, fault := range map[string]roundTrip{
-			"dumped": func(r *http.Request) (*http.Response, error) {
+			"transport error with the request": func(r *http.Request) (*http.Response, error) {
 				body, _ := io.ReadAll(r.Body)
 				return nil, &dumpError{fmt.Sprint(r.Header), string(body)}
 			},
-			"echoed": func(r *http.Request) (*http.Response, error) {
+			"response with the request": func(r *http.Request) (*http.Response, error) {
 				body, _ := io.ReadAll(r.Body)
 				return reply(500, string(body)), nil
 			},
-			"answered": func(*http.Request) (*http.Response, error) {
+			"truncated result": func(*http.Request) (*http.Response, error) {
 				return reply(200, `{"result":[{"name":"Wilhelmina Featherstone","documentNumber":"F00-AB-77"}`), nil
 			},
-			"repeated": func(*http.Request) (*http.Response, error) {
+			"internalError with a name": func(*http.Request) (*http.Response, error) {
 				return reply(200, `{"internalError":"no Wilhelmina Featherstone, wilhelmina@example.com"}`), nil
 			},
 		} {
@@ -259,86 +238,7 @@ func TestNoErrorOfAServiceShowsWhatWasSent(t *testing.T) {
 	}
 }
 
-// visible is everything that the exported fields of v hold.
-func visible(v any) string {
-	var out strings.Builder
-	var walk func(v reflect.Value)
-	walk = func(v reflect.Value) {
-		switch held := v.Interface().(type) {
-		case json.RawMessage:
-			out.Write(held)
-			return
-		case identomat.Steps:
-			data, err := json.Marshal(held)
-			fmt.Fprintf(&out, "%s %v;", data, err)
-			return
-		}
-		switch v.Kind() {
-		case reflect.Pointer, reflect.Interface:
-			if v.IsNil() {
-				out.WriteString("nil;")
-				return
-			}
-			walk(v.Elem())
-		case reflect.Struct:
-			for i := range v.NumField() {
-				if f := v.Type().Field(i); f.IsExported() {
-					fmt.Fprintf(&out, "%s=", f.Name)
-					walk(v.Field(i))
-				}
-			}
-		case reflect.Slice:
-			fmt.Fprintf(&out, "%d:", v.Len())
-			for i := range v.Len() {
-				walk(v.Index(i))
-			}
-		default:
-			fmt.Fprintf(&out, "%v;", v.Interface())
-		}
-	}
-	walk(reflect.ValueOf(v))
-	return out.String()
-}
-
-// assertNothingIsDropped changes every value below result in a sample, one at a time, and
-// demands that what call returns changes with it.
-func assertNothingIsDropped[T any](t *testing.T, op, name string, leaves int, call func(context.Context, *identomat.Client) (T, error)) {
-	t.Helper()
-	answer := func(text string) string {
-		client, mock := mocked(t)
-		answers(mock, apiURL+op, 200, "application/json", text)
-		got, err := call(t.Context(), client)
-		require.NoError(t, err, text)
-		return visible(got)
-	}
-	text := sample(t, name)
-	original := answer(text)
-	var document any
-	require.NoError(t, json.Unmarshal([]byte(text), &document))
-	found := 0
-	eachLeaf(document, "$", func(path string, set func(any), old any) {
-		found++
-		set(other(old))
-		changed, err := json.Marshal(document)
-		require.NoError(t, err)
-		set(old)
-		assert.NotEqual(t, original, answer(string(changed)), "%s: %s is dropped", name, path)
-	})
-	assert.Equal(t, leaves, found)
-}
-
-func collect[T any](seq iter.Seq2[T, error]) (list []T, errs []error) {
-	for item, err := range seq {
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		list = append(list, item)
-	}
-	return list, errs
-}
-
-func TestASearchSendsItsQueryAndAPage(t *testing.T) {
+func TestSearchRequestAndResponse(t *testing.T) {
 	client, mock := mocked(t)
 	expects(t, mock, "search-screening-person", body(`
 		"query": {"birthdayTimeFrom": "1980-11-07T13:07:59.790Z", "fullName": "John Smith", "scoreThreshold": 80, "nationality": ["GB"]},
@@ -369,7 +269,7 @@ func TestASearchSendsItsQueryAndAPage(t *testing.T) {
 		})
 }
 
-func TestTheTopicsOfTheGlossaryAreFoundInAnySpelling(t *testing.T) {
+func TestScreeningTopicSpellings(t *testing.T) {
 	for wire, want := range map[string]identomat.ScreeningTopic{
 		"Sanctioned Entity": identomat.TopicSanctionedEntity, "sanctioned entity": identomat.TopicSanctionedEntity,
 		"Sanction-linked Entity":                      identomat.TopicSanctionLinkedEntity,
@@ -391,7 +291,7 @@ func TestTheTopicsOfTheGlossaryAreFoundInAnySpelling(t *testing.T) {
 	}
 }
 
-func TestWhatDecidesAboutAHitIsReadInAnySpelling(t *testing.T) {
+func TestScreeningHitCoercions(t *testing.T) {
 	for _, text := range []string{
 		`{"score":97.5,"personId":17,"topics":"Sanctioned entity"}`, `{"score":"97.5","personId":"17","topics":["Sanctioned entity",null],"name":{}}`,
 		`{"score":97.50,"personId":"17","name":null,"entityType":[],"topics":["Sanctioned entity"],"new":{"a":1}}`,
@@ -405,7 +305,7 @@ func TestWhatDecidesAboutAHitIsReadInAnySpelling(t *testing.T) {
 	}
 }
 
-func TestAPersonOfTheScreeningDatabases(t *testing.T) {
+func TestScreeningPersonRequestAndResponse(t *testing.T) {
 	client, mock := mocked(t)
 	const name = "get-screening-person-details-default.repaired.json"
 	expects(t, mock, "get-screening-person-details", body(`"personId": "67137933a2176f0797f1e657"`), sample(t, name))
@@ -432,7 +332,7 @@ func TestAPersonOfTheScreeningDatabases(t *testing.T) {
 	})
 }
 
-func TestAPropertyKeepsAValueThatIsNoList(t *testing.T) {
+func TestScreeningPropertyValues(t *testing.T) {
 	for value, want := range map[string][]string{
 		`"active"`: {"active"}, `17`: {"17"}, `["a",1,null,{"b":2}]`: {"a", "1", `{"b":2}`}, `null`: nil, `[]`: {},
 	} {
@@ -445,7 +345,7 @@ func TestAPropertyKeepsAValueThatIsNoList(t *testing.T) {
 	}
 }
 
-func TestMonitoring(t *testing.T) {
+func TestMonitoringRequestsAndResponses(t *testing.T) {
 	client, mock := mocked(t)
 	expects(t, mock, "monitor-screening-query", body(`"query": {"fullName": "John Smith", "birthdayTimeFrom": "1982-12-12T00:00:00.000Z", "new": null}`),
 		sample(t, "monitor-screening-query-default.json"))
@@ -459,8 +359,8 @@ func TestMonitoring(t *testing.T) {
 	_, err = client.Screening.Monitor(t.Context(), identomat.MonitorQuery{FullName: "John"})
 	require.NoError(t, err)
 
-	for _, done := range []string{sample(t, "remove-screening-query-from-monitoring-default.json"), `[]`} {
-		expects(t, mock, "remove-screening-query-from-monitoring", body(`"id": "64ad3b14090678e34512eab8"`), done)
+	for _, response := range []string{sample(t, "remove-screening-query-from-monitoring-default.json"), `[]`} {
+		expects(t, mock, "remove-screening-query-from-monitoring", body(`"id": "64ad3b14090678e34512eab8"`), response)
 		require.NoError(t, client.Screening.Unmonitor(t.Context(), id))
 	}
 
@@ -473,9 +373,9 @@ func TestMonitoring(t *testing.T) {
 	assert.Equal(t, []int{0, 50, 4, 4}, []int{page.Offset, page.Limit, page.Total, len(page.Data)})
 	assert.Equal(t, []string{"John Smith2", "64ad3ef45fcf054afc73ebb4"}, []string{page.Data[1].FullName, page.Data[1].ID})
 	assert.Empty(t, page.Data[0].LastUpdatedDate)
-	news, err := page.Data[1].LastUpdatedDate.Time()
+	updated, err := page.Data[1].LastUpdatedDate.Time()
 	require.NoError(t, err)
-	assert.Equal(t, time.Date(2023, 7, 1, 10, 50, 42, 389_000_000, time.UTC), news)
+	assert.Equal(t, time.Date(2023, 7, 1, 10, 50, 42, 389_000_000, time.UTC), updated)
 	assert.JSONEq(t, `{"fullName":"John Smith4","id":"64ad3f3a8b3f54aca29fc0a3"}`, string(page.Data[3].Raw()))
 	assert.Contains(t, string(page.Raw()), `"total"`)
 
@@ -484,16 +384,18 @@ func TestMonitoring(t *testing.T) {
 	})
 }
 
-// A paging is a list whose pages a test serves. Items are numbered.
+// A paging is an endpoint that returns a list in pages, which a test serves. The items are
+// numbered.
 type paging struct {
 	op string
 	// list yields the names of the items.
 	list func(context.Context, *identomat.Client) iter.Seq2[string, error]
-	// page is a reply with the items from first to last.
+	// page returns a response with the items from first up to, but not including, last.
 	page func(first, last, total int) string
-	// offset reads the offset of a request.
+	// offset returns the offset in a request.
 	offset func(request map[string]any) any
-	total  bool
+	// total says that the responses contain the length of the list.
+	total bool
 }
 
 func names[T any](seq iter.Seq2[T, error], name func(T) string) iter.Seq2[string, error] {
@@ -549,7 +451,8 @@ var pagings = map[string]paging{
 	},
 }
 
-// served counts on the client to page: pages answers the n-th request, counted from 0.
+// served returns a client and the offsets that it requests. pages returns the response to the
+// n-th request, counted from 0.
 func (p paging) served(t *testing.T, pages func(n, offset int) string) (client *identomat.Client, offsets *[]int) {
 	offsets = new([]int)
 	return stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -557,33 +460,33 @@ func (p paging) served(t *testing.T, pages func(n, offset int) string) (client *
 		require.NoError(t, json.NewDecoder(r.Body).Decode(&request))
 		offset := int(p.offset(request).(float64))
 		*offsets = append(*offsets, offset)
-		require.Less(t, len(*offsets), 20, "it never ends")
+		require.Less(t, len(*offsets), 20, "the iteration does not end")
 		return reply(200, pages(len(*offsets)-1, offset)), nil
 	}, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})), offsets
 }
 
-func TestAListPagesByItself(t *testing.T) {
+func TestListPaging(t *testing.T) {
 	for name, p := range pagings {
 		t.Run(name, func(t *testing.T) {
-			end := []int{0, 100, 200, 250} // without a total, only an empty page is the end
+			want := []int{0, 100, 200, 250} // without a total, only an empty page ends the list
 			if p.total {
-				end = end[:3]
+				want = want[:3]
 			}
 			client, offsets := p.served(t, func(_, offset int) string { return p.page(offset, min(offset+100, 250), 250) })
 			list, errs := collect(p.list(t.Context(), client))
 			require.Empty(t, errs)
-			assert.Equal(t, end, *offsets)
+			assert.Equal(t, want, *offsets)
 			require.Len(t, list, 250)
 			for i, name := range list {
 				require.Equal(t, fmt.Sprintf("n%d", i), name)
 			}
-			// A service that gives less than it is asked for loses nothing.
+			// Pages may be shorter than requested.
 			client, offsets = p.served(t, func(_, offset int) string { return p.page(offset, min(offset+7, 20), 20) })
 			list, errs = collect(p.list(t.Context(), client))
 			require.Empty(t, errs)
 			assert.Equal(t, []int{0, 7, 14}, (*offsets)[:3])
 			assert.Len(t, list, 20)
-			// An empty page before the total is no end: what is missing may matter.
+			// An empty page before the total is an error: the rest may contain a hit.
 			client, offsets = p.served(t, func(_, offset int) string { return p.page(offset, min(offset+7, 20), 30) })
 			list, errs = collect(p.list(t.Context(), client))
 			if strings.Contains(p.page(0, 0, 30), "total") {
@@ -604,12 +507,12 @@ func TestAListPagesByItself(t *testing.T) {
 	}
 }
 
-func TestAListThatIsLeftSendsNothingMore(t *testing.T) {
+func TestListBreakSendsNothingMore(t *testing.T) {
 	for name, p := range pagings {
 		t.Run(name, func(t *testing.T) {
 			client, offsets := p.served(t, func(_, offset int) string { return p.page(offset, offset+100, 1000) })
 			seq := p.list(t.Context(), client)
-			assert.Empty(t, *offsets, "nothing is sent before the first item is asked for")
+			assert.Empty(t, *offsets, "nothing must be sent before the iteration begins")
 			seen := 0
 			for _, err := range seq {
 				require.NoError(t, err)
@@ -618,7 +521,7 @@ func TestAListThatIsLeftSendsNothingMore(t *testing.T) {
 				}
 			}
 			assert.Equal(t, []int{0}, *offsets)
-			for range seq { // from the start again
+			for range seq { // a second iteration starts over
 				break
 			}
 			assert.Equal(t, []int{0, 0}, *offsets)
@@ -626,7 +529,7 @@ func TestAListThatIsLeftSendsNothingMore(t *testing.T) {
 	}
 }
 
-func TestAnErrorEndsAListAfterItsItems(t *testing.T) {
+func TestErrorEndsListAfterItems(t *testing.T) {
 	for name, p := range pagings {
 		t.Run(name, func(t *testing.T) {
 			client, offsets := p.served(t, func(n, offset int) string {
@@ -658,17 +561,17 @@ func TestAnErrorEndsAListAfterItsItems(t *testing.T) {
 	}
 }
 
-func TestAServiceThatIgnoresTheOffsetIsNotAskedForEver(t *testing.T) {
+func TestIgnoredOffsetEndsList(t *testing.T) {
 	for name, p := range pagings {
 		t.Run(name, func(t *testing.T) {
-			// All that there is, on every page.
+			// Every page is the whole list.
 			client, offsets := p.served(t, func(int, int) string { return p.page(0, 3, 3) })
 			list, errs := collect(p.list(t.Context(), client))
 			require.Empty(t, errs)
 			assert.Equal(t, []string{"n0", "n1", "n2"}, list)
 			assert.LessOrEqual(t, len(*offsets), 2)
 
-			// The same part of more, on every page, in another order.
+			// Every page holds items of the first page.
 			client, offsets = p.served(t, func(n, _ int) string {
 				if n == 0 {
 					return p.page(0, 100, 250)
@@ -685,7 +588,7 @@ func TestAServiceThatIgnoresTheOffsetIsNotAskedForEver(t *testing.T) {
 	}
 }
 
-func TestAScreeningThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
+func TestScreeningValidation(t *testing.T) {
 	client, mock := mocked(t)
 	_, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{
 		FullName: " ", ScoreThreshold: 101, Extra: map[string]any{"fullName": "x", "": 1, "f": func() {}},
@@ -716,21 +619,7 @@ func TestAScreeningThatTheDocumentsRuleOutIsNotSent(t *testing.T) {
 	assertProblems(t, err, "search-screening-person", "Extra.f", "Extra.fullName")
 }
 
-// assertProblems demands a validation error with problems of exactly these paths.
-func assertProblems(t *testing.T, err error, op string, paths ...string) {
-	t.Helper()
-	var invalid *identomat.ValidationError
-	require.ErrorAs(t, err, &invalid)
-	assert.Equal(t, op, invalid.Operation)
-	var got []string
-	for _, p := range invalid.Problems {
-		got = append(got, p.Path)
-	}
-	assert.Equal(t, paths, got)
-	assertSecret(t, err.Error(), op)
-}
-
-func TestScreeningAgainstTheFake(t *testing.T) {
+func TestScreeningWithFake(t *testing.T) {
 	server := identomattest.NewServer(t)
 	client, ctx := server.Client(), t.Context()
 	hits, errs := collect(client.Screening.Search(ctx, identomat.ScreeningQuery{FullName: "John Smith", ScoreThreshold: 80}))

@@ -3,7 +3,9 @@ package identomat_test
 import (
 	"bytes"
 	"context"
+	"encoding/gob"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -22,11 +24,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/identomat-go/identomat"
 )
 
-// private are the values that nothing may show: two keys, a token and a person.
+// private lists what must not be printed: two keys, a token and personal data.
 var private = []string{
 	companyKey, secretKey, string(sessionToken), "Wilhelmina", "Featherstone", "F00-AB-77", "wilhelmina@example.com",
 	"+995599112233", "2/29/1984", "Rustaveli",
@@ -43,8 +46,8 @@ const privateResult = `{"result":"rejected","name":"Wilhelmina Featherstone","re
 	"geolocation":[{"key":"g","address":"Rustaveli 1"}],"technicalDetails":{"userAgent":"Wilhelmina's phone"},
 	"screeningMatches":[{"name":"Wilhelmina Featherstone"}],"suggested":{"name":"Wilhelmina"},"trustedDatabaseRecord":{"name":"Wilhelmina"}}`
 
-// printings is everything that formatters, loggers and encoders make of v, of a pointer to
-// it, and of a struct and a slice around it.
+// printings returns what formatters and loggers print for v, for a pointer to v, and for a
+// struct, a list and a map that hold v.
 func printings(t *testing.T, v any) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -96,10 +99,11 @@ func privateRequest() identomat.BeginRequest {
 	}
 }
 
-// userKey is a key of a context whose value fmt would print.
+// userKey is a context key whose value fmt would print.
 type userKey struct{}
 
-// shown are values of every exported type that can hold a secret or a person.
+// shown returns a value of every exported type that can hold a secret or personal data, by the
+// name of the type.
 func shown(t *testing.T) map[string]any {
 	t.Helper()
 	var result identomat.Result
@@ -150,9 +154,10 @@ func shown(t *testing.T) map[string]any {
 		"User":               read[identomat.User](t, `{"id":"F00-AB-77","username":"wilhelmina@example.com"}`),
 		"CreateUserRequest":  privateUser(), "Password": privateUser().Password,
 		"SessionConfig": config, "GeneralConfig": config.General,
-		"Activity":   read[identomat.Activity](t, `{"id":"F00-AB-77","type":"T","data":{"name":"Wilhelmina Featherstone"}}`),
-		"Statistics": read[identomat.Statistics](t, `{"sessionStartDate":"2/29/1984","livenessFailReasons":["Wilhelmina"]}`),
-		"Document":   document, "File": identomat.FileFromPath("/tmp/Wilhelmina Featherstone.jpg"), "DocumentsService": *client.Documents,
+		"Activity":       read[identomat.Activity](t, `{"id":"F00-AB-77","type":"T","data":{"name":"Wilhelmina Featherstone"}}`),
+		"Statistics":     read[identomat.Statistics](t, `{"sessionStartDate":"2/29/1984","livenessFailReasons":["Wilhelmina"]}`),
+		"FaceComparison": read[identomat.FaceComparison](t, `{"similarity":0.9,"face1Statuses":["F00-AB-77"]}`),
+		"Document":       document, "File": identomat.FileFromPath("/tmp/Wilhelmina Featherstone.jpg"), "DocumentsService": *client.Documents,
 		"MediaService":   *client.Media,
 		"Media":          identomat.Media{ContentType: "image/jpeg", Size: 7},
 		"ArchiveFile":    identomat.ArchiveFile{Name: "Wilhelmina.jpg"},
@@ -162,14 +167,14 @@ func shown(t *testing.T) map[string]any {
 	}
 }
 
-// read decodes a reply.
+// read decodes JSON.
 func read[T any](t *testing.T, text string) (v T) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(text), &v))
 	return v
 }
 
-// scrub is what a call makes of an error of the network.
+// scrub returns the cause that a call reports after a network error.
 func scrub(t *testing.T, cause error) error {
 	t.Helper()
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { return nil, cause })
@@ -180,7 +185,7 @@ func scrub(t *testing.T, cause error) error {
 	return transport.Err
 }
 
-func TestNothingExportedPrintsASecret(t *testing.T) {
+func TestExportedTypesPrintNoSecret(t *testing.T) {
 	for name, v := range shown(t) {
 		assertSecret(t, printings(t, v), name)
 	}
@@ -188,18 +193,18 @@ func TestNothingExportedPrintsASecret(t *testing.T) {
 	assertSecret(t, printings(t, options), "options")
 }
 
-// TestEveryExportedTypeIsSearched fails for a new type that is neither searched above nor
-// known to hold nothing private.
-func TestEveryExportedTypeIsSearched(t *testing.T) {
+// TestExportedTypesAreSearched fails for a new type that is neither in shown nor known to be
+// harmless.
+func TestExportedTypesAreSearched(t *testing.T) {
 	harmless := map[string]string{
-		"CallbackType": "enumeration", "Host": "enumeration", "Endpoint": "a name", "CallbackError": "a status and one of our own sentences", "CallbackOption": "function",
+		"CallbackType": "enumeration", "Host": "enumeration", "Endpoint": "a name", "CallbackError": "a status and a text of this SDK", "CallbackOption": "function",
 		"Option": "function", "HMACOption": "function", "RateLimiter": "interface", "MultipartDigest": "function",
 		"RetryPolicy": "numbers", "Problem": "paths and rules", "ValidationError": "paths and rules",
 		"RejectReason": "codes of the service", "DocumentPageNumber": "a number",
-		"Date": "text that is a value itself", "Text": "text that is a value itself",
+		"Date": "text that callers print", "Text": "text that callers print",
 		"Outcome": "enumeration", "Language": "enumeration", "DocumentType": "enumeration", "GeneralDocumentType": "enumeration",
 		"KYBField":             "enumeration",
-		"GeneralDocumentMedia": "enumeration", "PDFParts": "switches", "FaceComparison": "a number and codes",
+		"GeneralDocumentMedia": "enumeration", "PDFParts": "switches",
 		"ScreeningTopic": "enumeration", "PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration",
 		"AnyStep": "interface", "AnyQuestion": "interface", "BeneficiaryRole": "object",
 		// Questions, options and roles share one object with the steps, which their own tests search.
@@ -241,10 +246,11 @@ func exportedTypes(t *testing.T) []string {
 	return names
 }
 
-// TestAPanicPrintsNoSecret panics in a process of its own: the runtime asks neither fmt nor slog.
-func TestAPanicPrintsNoSecret(t *testing.T) {
+// TestPanicPrintsNoSecret panics in a separate process, because the runtime prints the value
+// without fmt.
+func TestPanicPrintsNoSecret(t *testing.T) {
 	const child = "IDENTOMAT_PANICS"
-	secrets := map[string]any{"a token": sessionToken, "a password": privateUser().Password}
+	secrets := map[string]any{"token": sessionToken, "password": privateUser().Password}
 	if secret := secrets[os.Getenv(child)]; secret != nil {
 		panic(secret)
 	}
@@ -260,63 +266,63 @@ func TestAPanicPrintsNoSecret(t *testing.T) {
 	}
 }
 
-// dumpError is the worst that a RoundTripper or a proxy can do.
+// dumpError is an error of a RoundTripper that contains the whole request.
 type dumpError struct{ Request, Body string }
 
 func (e *dumpError) Error() string { return "sending " + e.Request + ": " + e.Body }
 
-func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
+func TestErrorsLogsAndEventsShowNoSecret(t *testing.T) {
 	faults := map[string]roundTrip{
-		"the request is dumped": func(r *http.Request) (*http.Response, error) {
+		"error with the request": func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
 			return nil, &dumpError{fmt.Sprint(r.Header), string(body)}
 		},
-		"the request is dumped inside": func(r *http.Request) (*http.Response, error) {
+		"wrapped error with the request": func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
 			return nil, fmt.Errorf("proxy: %w", &url.Error{Op: "Post", URL: string(body), Err: io.EOF})
 		},
-		"the request is echoed": func(r *http.Request) (*http.Response, error) {
+		"response with the request": func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
 			return reply(500, string(body)), nil
 		},
-		"the request is echoed in HTML": func(r *http.Request) (*http.Response, error) {
+		"page with the request": func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
 			return reply(200, "<p>"+string(body)+"</p>", "Content-Type", "text/html"), nil
 		},
-		"it is the content type": func(r *http.Request) (*http.Response, error) {
+		"name as content type": func(r *http.Request) (*http.Response, error) {
 			return reply(200, "{}", "Content-Type", "Wilhelmina Featherstone"), nil
 		},
-		"it is a subtype": func(r *http.Request) (*http.Response, error) {
+		"name as subtype": func(r *http.Request) (*http.Response, error) {
 			return reply(502, "{}", "Content-Type", "text/Featherstone"), nil
 		},
-		"it is the location": func(r *http.Request) (*http.Response, error) {
+		"key in the redirect location": func(r *http.Request) (*http.Response, error) {
 			return reply(302, "", "Location", "://\x7f"+companyKey), nil
 		},
-		"the result is cut": func(r *http.Request) (*http.Response, error) { return reply(200, privateResult[:200]), nil },
-		"the result is not JSON": func(r *http.Request) (*http.Response, error) {
+		"truncated result": func(r *http.Request) (*http.Response, error) { return reply(200, privateResult[:200]), nil },
+		"result is not JSON": func(r *http.Request) (*http.Response, error) {
 			return reply(200, "Wilhelmina Featherstone, 2/29/1984, wilhelmina@example.com"), nil
 		},
-		"the result is a string": func(r *http.Request) (*http.Response, error) { return reply(200, `"Wilhelmina Featherstone"`), nil },
-		"the result is a list":   func(r *http.Request) (*http.Response, error) { return reply(200, `[`+privateResult+`]`), nil },
-		"the result has no outcome": func(r *http.Request) (*http.Response, error) {
+		"result is a string": func(r *http.Request) (*http.Response, error) { return reply(200, `"Wilhelmina Featherstone"`), nil },
+		"result is a list":   func(r *http.Request) (*http.Response, error) { return reply(200, `[`+privateResult+`]`), nil },
+		"result without an outcome": func(r *http.Request) (*http.Response, error) {
 			return reply(200, `{"person":{"first_name":"Wilhelmina"}}`), nil
 		},
-		"the error is free text": func(r *http.Request) (*http.Response, error) {
+		"internalError with a name": func(r *http.Request) (*http.Response, error) {
 			return reply(200, `{"internalError":"no Wilhelmina Featherstone here"}`), nil
 		},
-		"the code is free text": func(r *http.Request) (*http.Response, error) {
+		"argumentError with a name": func(r *http.Request) (*http.Response, error) {
 			return reply(200, `{"argumentError":"no Wilhelmina Featherstone here"}`), nil
 		},
-		"the signature is wrong": func(r *http.Request) (*http.Response, error) {
+		"wrong signature": func(r *http.Request) (*http.Response, error) {
 			return reply(200, privateResult, "Authorization", `signature="AAAA"`), nil
 		},
-		"the reply is too large": func(r *http.Request) (*http.Response, error) {
+		"response too large": func(r *http.Request) (*http.Response, error) {
 			return reply(200, `{"name":"Wilhelmina Featherstone"}`+strings.Repeat(" ", 2000)), nil
 		},
-		"the reading fails": func(r *http.Request) (*http.Response, error) {
+		"read fails": func(r *http.Request) (*http.Response, error) {
 			resp := reply(200, privateResult)
 			resp.ContentLength = -1
-			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(privateResult), failing{&dumpError{"reply", companyKey + " Wilhelmina"}}))
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(privateResult), failing{&dumpError{"response", companyKey + " Wilhelmina"}}))
 			return resp, nil
 		},
 	}
@@ -334,13 +340,13 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 			deleteErr := client.Sessions.Delete(t.Context(), sessionToken)
 			for _, err := range []error{beginErr, resultErr, waitErr, deleteErr} {
 				if err == nil {
-					continue // delete/ takes any document
+					continue // delete/ accepts any document
 				}
 				for e := err; e != nil; e = errors.Unwrap(e) {
 					assertSecret(t, fmt.Sprintf("%s %v %+v %#v %q", e, e, e, e, e)+printings(t, e), name)
 				}
 				var dump *dumpError
-				assert.NotErrorAs(t, err, &dump, "the dump is handed out")
+				assert.NotErrorAs(t, err, &dump, "an error with the request must not be returned")
 			}
 			require.Error(t, beginErr)
 			require.Error(t, resultErr)
@@ -354,7 +360,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-func TestAValidationErrorRepeatsNoValue(t *testing.T) {
+func TestValidationErrorShowsNoValue(t *testing.T) {
 	client, mock := mocked(t)
 	request := privateRequest()
 	request.Extra["name"] = "Wilhelmina"
@@ -374,11 +380,11 @@ func TestAValidationErrorRepeatsNoValue(t *testing.T) {
 		"flags.x", "Extra.bad", "Extra.name",
 	}, paths)
 	assertSecret(t, printings(t, err)+printings(t, *invalid)+printings(t, invalid.Problems), "the validation error")
-	assert.Zero(t, mock.GetTotalCallCount(), "nothing is sent")
+	assert.Zero(t, mock.GetTotalCallCount())
 
 	client, mock = mocked(t, identomat.WithoutValidation())
 	_, err = client.Sessions.Begin(t.Context(), request)
-	require.ErrorAs(t, err, &invalid, "what cannot be sent at all is refused all the same")
+	require.ErrorAs(t, err, &invalid, "a value without a JSON form must be refused without validation too")
 	paths = paths[:0]
 	for _, p := range invalid.Problems {
 		paths = append(paths, p.Path)
@@ -392,11 +398,123 @@ func TestAValidationErrorRepeatsNoValue(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestATokenIsStoredAsItIs(t *testing.T) {
-	stored, err := json.Marshal(identomat.Session{Token: sessionToken, URL: "u"})
+// encodable lists the types in shown that encoders accept, and why. Encoders must refuse all
+// others.
+var encodable = map[string]string{
+	"Token": "to be stored", "Session": "to be stored",
+	"Flags": "the JSON is sent", "Steps": "the JSON is sent", "QuestionnaireStep": "the JSON is sent",
+	"APIError": "its text is safe", "TransportError": "its text is safe",
+	"Event": "its errors are safe", "Media": "a type and a size", "File": "no exported fields",
+	"Client": "services", "SessionsService": "no exported fields", "MediaService": "no exported fields",
+	"DocumentsService": "no exported fields", "ScreeningService": "no exported fields",
+	"BlacklistService": "no exported fields", "GroupsService": "no exported fields",
+	"UsersService": "no exported fields", "VideoCallsService": "no exported fields",
+}
+
+var encoders = map[string]func(v any) ([]byte, error){
+	"encoding/json": json.Marshal,
+	"encoding/gob": func(v any) ([]byte, error) {
+		var out bytes.Buffer
+		err := gob.NewEncoder(&out).Encode(v)
+		return out.Bytes(), err
+	},
+	"encoding/xml": xml.Marshal,
+	"yaml":         yaml.Marshal,
+}
+
+// TestMaskedTypesAreNotEncoded checks that an encoder returns an error that says what to do
+// instead, wherever in a document the value is. A mask in a database would be silent data loss.
+func TestMaskedTypesAreNotEncoded(t *testing.T) {
+	values := shown(t)
+	for name := range encodable {
+		_, known := values[name]
+		assert.True(t, known, "%s is not in shown", name)
+	}
+	for name, v := range values {
+		if encodable[name] != "" {
+			continue
+		}
+		typ := reflect.TypeOf(v)
+		pointer := reflect.New(typ)
+		pointer.Elem().Set(reflect.ValueOf(v))
+		field := reflect.New(reflect.StructOf([]reflect.StructField{
+			{Name: "XMLName", Type: reflect.TypeFor[xml.Name](), Tag: `xml:"holder"`}, {Name: "Field", Type: typ},
+		})).Elem()
+		field.Field(1).Set(reflect.ValueOf(v))
+		list := reflect.Append(reflect.MakeSlice(reflect.SliceOf(typ), 0, 1), reflect.ValueOf(v))
+		object := reflect.MakeMap(reflect.MapOf(reflect.TypeFor[string](), typ))
+		object.SetMapIndex(reflect.ValueOf("key"), reflect.ValueOf(v))
+		for encoder, encode := range encoders {
+			for form, x := range map[string]any{
+				"value": v, "pointer": pointer.Interface(), "field": field.Interface(), "list": list.Interface(), "map": object.Interface(),
+			} {
+				if encoder == "encoding/xml" && form == "map" {
+					continue // encoding/xml encodes no maps
+				}
+				data, err := encode(x)
+				require.ErrorContains(t, err, "personal data is not encoded: store Raw", "%s of %s as %s", encoder, name, form)
+				assertSecret(t, string(data)+err.Error(), encoder+" of "+name)
+			}
+		}
+	}
+}
+
+type (
+	// customer embeds a masked type, so that encoders take its methods for those of the whole.
+	customer struct {
+		identomat.Person
+		Note string `json:"note"`
+	}
+	verification struct {
+		*identomat.Result
+		Note string `json:"note"`
+	}
+)
+
+// TestStructThatEmbedsMaskedTypeIsNotEncoded checks that the whole struct does not become a mask.
+func TestStructThatEmbedsMaskedTypeIsNotEncoded(t *testing.T) {
+	result := read[identomat.Result](t, privateResult)
+	for name, v := range map[string]any{
+		"Person": customer{result.Person, "a note"}, "*Result": verification{&result, "a note"}, "pointer": &customer{result.Person, "a note"},
+	} {
+		for encoder, encode := range encoders {
+			data, err := encode(v)
+			require.ErrorContains(t, err, "do not embed the type in a struct that you encode", "%s of %s", encoder, name)
+			assertSecret(t, string(data), encoder+" of "+name)
+		}
+		assertSecret(t, printings(t, v), name)
+	}
+	// Copied fields are encoded.
+	stored, err := json.Marshal(struct{ Name, Note string }{result.Person.FirstName, "a note"})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"Name":"Wilhelmina","Note":"a note"}`, string(stored))
+}
+
+// TestStoredTypesKeepJSON checks the types that are masked by fmt and slog, but not in JSON.
+func TestStoredTypesKeepJSON(t *testing.T) {
+	session := identomat.Session{Token: sessionToken, URL: "u"}
+	stored, err := json.Marshal(session)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"token":"`+string(sessionToken)+`","url":"u"}`, string(stored))
-	var read identomat.Session
-	require.NoError(t, json.Unmarshal(stored, &read))
-	assert.Equal(t, sessionToken, read.Token)
+	assert.Equal(t, session, read[identomat.Session](t, string(stored)))
+
+	stored, err = json.Marshal(map[identomat.Token]identomat.Token{sessionToken: sessionToken})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"`+string(sessionToken)+`":"`+string(sessionToken)+`"}`, string(stored))
+
+	request := privateRequest()
+	stored, err = json.Marshal(struct {
+		Flags identomat.Flags
+		Steps identomat.Steps
+	}{request.Flags, request.Steps})
+	require.NoError(t, err)
+	assert.Contains(t, string(stored), `"Flags":{"prefill":"Wilhelmina"},"Steps":[{"type":"user-questionnaire","key":"employment"`)
+	assert.Contains(t, string(stored), `"Wilhelmina Featherstone"`)
+	decoded := read[struct {
+		Flags identomat.Flags
+		Steps identomat.Steps
+	}](t, string(stored))
+	encoded, err := json.Marshal(decoded)
+	require.NoError(t, err)
+	assert.Equal(t, string(stored), string(encoded))
 }

@@ -120,10 +120,9 @@ func (r *BeginRequest) flags() string {
 //
 // A session costs money, so the call is retried only when the service certainly began none. If
 // [MaybeProcessed] is true for an error, a session may exist whose token is lost. ClientUserID
-// links it to your customer; how to find it by that in the dashboard is not documented.
+// links it to your customer; how to search the dashboard for it is not documented.
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey], [ErrWrongParameters],
-// [ErrRateLimited], [ErrUnexpectedResponse]. An error code is never taken for a token.
+// Errors: [ErrWrongParameters]. An error code is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
 	params := beginParams{BeginRequest: req}
 	if flags := req.flags(); flags != "{}" {
@@ -141,7 +140,7 @@ func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session
 
 // sessionParams are the parameters of the endpoints that take nothing but a session.
 type sessionParams struct {
-	// Token is not a Token, of which go-querystring would print the mask.
+	// Token is a string because go-querystring would encode the mask of a Token.
 	Token string `json:"sessionId" url:"session_token"`
 }
 
@@ -154,8 +153,7 @@ func (s sessionParams) validate(op *operation.Operation, p *problems) {
 // Result returns the current result of a session with POST result/, also while the session is
 // in progress. (API reference, Session results.) Use [Result.Approved] to let a customer in.
 //
-// Errors: [ValidationError] for an empty token; [ErrSessionNotFound], [ErrInvalidKey],
-// [ErrUnexpectedResponse].
+// Errors: [ErrSessionNotFound].
 func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, error) {
 	return do[*Result](ctx, s.client, operation.SessionResult, ofSession(token))
 }
@@ -166,8 +164,7 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 // The call is retried after a lost response. If the lost attempt erased the session, the retry
 // finds none: the error is [ErrSessionNotFound], and its MaybeProcessed is true.
 //
-// Errors: [ValidationError] for an empty token; [ErrSessionNotFound], [ErrSessionInvalid],
-// [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrSessionNotFound], [ErrSessionInvalid].
 func (s *SessionsService) Delete(ctx context.Context, token Token) error {
 	return exec(ctx, s.client, operation.SessionDelete, ofSession(token))
 }
@@ -196,8 +193,8 @@ const (
 // polls from a job queue or waits for the callback instead.
 func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error) {
 	var last *Result
-	// The first interval is twice the shortest one, so that its random half spreads sessions
-	// that began together.
+	// The first interval is twice the shortest one: half of it is random, which spreads the
+	// polls of sessions that began together.
 	interval, failed := 2*minPoll, 0
 	for {
 		result, err := s.Result(ctx, token)

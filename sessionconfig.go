@@ -2,10 +2,8 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/identomat-go/identomat/internal/operation"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // SessionConfig is a configuration of the dashboard that sessions can be begun with. fmt and
@@ -21,7 +19,7 @@ import (
 //	}
 //	session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{ConfigID: config.ID, Steps: config.Steps})
 type SessionConfig struct {
-	private
+	record
 
 	// ID is for [BeginRequest.ConfigID].
 	ID string `json:"id" wire:"required"`
@@ -31,47 +29,26 @@ type SessionConfig struct {
 	General GeneralConfig `json:"general"`
 	// Steps keep all members, including those that this SDK does not know.
 	Steps Steps `json:"steps" wire:"strict"`
-
-	raw json.RawMessage
 }
 
 // GeneralConfig is the part of a configuration that applies to the whole session.
 type GeneralConfig struct {
-	private
+	record
 
 	// Language is that of the user interface; "" if the configuration does not set it.
 	Language Language `json:"language"`
 	// SessionLifetime is how long a session can be used, in minutes. 0 means that the
 	// configuration does not set it; the service's default is 15.
 	SessionLifetime int `json:"sessionLifetime"`
-
-	raw json.RawMessage
 }
-
-// Raw returns the part of the configuration as JSON. The caller must not modify it.
-func (g *GeneralConfig) Raw() json.RawMessage { return g.raw }
-
-func (g *GeneralConfig) decoded(raw json.RawMessage) error {
-	g.raw = raw
-	return nil
-}
-
-// Raw returns the configuration as JSON. The caller must not modify it.
-func (c *SessionConfig) Raw() json.RawMessage { return c.raw }
 
 // UnmarshalJSON decodes a configuration, such as a recorded one.
-func (c *SessionConfig) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, c) }
-
-func (c *SessionConfig) decoded(raw json.RawMessage) error {
-	c.raw = raw
-	return nil
-}
+func (c *SessionConfig) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
 // Config returns a configuration of the dashboard with get-session-config, by the id for
 // [BeginRequest.ConfigID]. (API reference, Other methods, get-session-config.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrWrongParameters], the only one
-// that the reference lists; [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrWrongParameters], the only one that the reference lists.
 func (s *SessionsService) Config(ctx context.Context, configID string) (*SessionConfig, error) {
 	return do[*SessionConfig](ctx, s.client, operation.SessionConfig, configParams{configID})
 }

@@ -14,7 +14,7 @@ import (
 
 const configID = "679c74e4d9725987e3879265"
 
-func TestAConfigurationOnTheWire(t *testing.T) {
+func TestSessionConfigRequestAndResponse(t *testing.T) {
 	client, mock := mocked(t)
 	const name = "get-session-config-default.repaired.json"
 	expects(t, mock, "get-session-config", body(`"sessionConfigId": "`+configID+`"`), sample(t, name))
@@ -36,7 +36,7 @@ func TestAConfigurationOnTheWire(t *testing.T) {
 	})
 }
 
-func TestTheStepsOfAConfigurationAreEditedAndSentBack(t *testing.T) {
+func TestEditedConfigStepsKeepUnknownMembers(t *testing.T) {
 	client, mock := mocked(t)
 	answers(mock, apiURL+"get-session-config", 200, "application/json", `{"result":{"id":"c1","steps":[
 		{"type":"liveness","key":"l","flags":{"liveness":false,"maxLivenessAttempts":3},"unknown":[1.50]},
@@ -56,7 +56,7 @@ func TestTheStepsOfAConfigurationAreEditedAndSentBack(t *testing.T) {
 		`{"type":"new-step","key":"n","x":{"y":null}}],"config_id":"c1"}`, sent)
 }
 
-func TestWhatIsOddInAConfiguration(t *testing.T) {
+func TestSessionConfigCoercions(t *testing.T) {
 	var config identomat.SessionConfig
 	require.NoError(t, json.Unmarshal([]byte(`{"id":"c","general":{"sessionLifetime":15.0,"language":"xx","new":{"a":1}},"steps":[],"new":2}`), &config))
 	assert.Equal(t, 15, config.General.SessionLifetime)
@@ -75,7 +75,7 @@ func TestWhatIsOddInAConfiguration(t *testing.T) {
 	assert.Zero(t, mock.GetTotalCallCount())
 }
 
-func TestAConfigurationAgainstTheFake(t *testing.T) {
+func TestSessionConfigWithFake(t *testing.T) {
 	server := identomattest.NewServer(t)
 	client, ctx := server.Client(), t.Context()
 	_, err := client.Sessions.Config(ctx, "unknown")

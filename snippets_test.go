@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// documents are the pages with pieces of Go in them.
+// documents returns the pages that contain Go code.
 func documents(t *testing.T) []string {
 	t.Helper()
 	files := []string{"README.md"}
@@ -29,7 +29,7 @@ func documents(t *testing.T) []string {
 	return files
 }
 
-// packages are those that a snippet may use without importing them.
+// packages maps the package names that a snippet may use without an import to their paths.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest", "io": "io",
 	"log": "log", "os": "os", "slog": "log/slog", "strings": "strings", "template": "html/template", "testing": "testing",
@@ -40,7 +40,8 @@ var packages = map[string]string{
 	"idenfy":        "github.com/identomat-go/identomat/idenfy", "idenfytest": "github.com/identomat-go/identomat/idenfy/idenfytest",
 }
 
-// frame holds what a snippet of statements may use as given.
+// frame is the function around a snippet of statements. Its parameters are the variables that a
+// snippet may use without declaring them.
 const frame = `func _(ctx context.Context, client *identomat.Client, session *identomat.Session, result *identomat.Result,
 	token identomat.Token, companyKey, secretKey string, w http.ResponseWriter, r *http.Request, t *testing.T) error {
 	{
@@ -50,7 +51,7 @@ const frame = `func _(ctx context.Context, client *identomat.Client, session *id
 }
 `
 
-// program makes a file of a snippet: a program, declarations, or statements.
+// program turns a snippet into a source file. The snippet is a program, declarations or statements.
 func program(t *testing.T, snippet string) string {
 	t.Helper()
 	files := gotoken.NewFileSet()
@@ -89,8 +90,8 @@ func program(t *testing.T, snippet string) string {
 
 var fenced = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-func TestEverySnippetOfTheDocumentsCompiles(t *testing.T) {
-	// An overlay puts the snippets into this module without a file being written to it.
+func TestSnippetsCompile(t *testing.T) {
+	// With an overlay, the snippets are part of this module although no file is written to it.
 	here, err := os.Getwd()
 	require.NoError(t, err)
 	dir, replace := t.TempDir(), map[string]string{}

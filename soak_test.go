@@ -24,41 +24,41 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// soaking calls are 50,000; the race detector makes each of them many times as dear.
-var soaking = map[bool]int{false: 50_000, true: 3_000}[raceEnabled]
+// soakCalls is the number of calls of the soak.
+var soakCalls = map[bool]int{false: 2_000, true: 50_000}[longTests]
 
-// countedConns counts the connections that are open.
-type countedConns struct{ opened, open atomic.Int64 }
+// countingDialer counts the connections that it opened and those that are still open.
+type countingDialer struct{ opened, open atomic.Int64 }
 
 type countedConn struct {
 	net.Conn
-	closed func()
+	onClose func()
 }
 
 func (c *countedConn) Close() error {
-	c.closed()
+	c.onClose()
 	return c.Conn.Close()
 }
 
-func (c *countedConns) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+func (d *countingDialer) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	c.opened.Add(1)
-	c.open.Add(1)
-	return &countedConn{conn, sync.OnceFunc(func() { c.open.Add(-1) })}, nil
+	d.opened.Add(1)
+	d.open.Add(1)
+	return &countedConn{conn, sync.OnceFunc(func() { d.open.Add(-1) })}, nil
 }
 
-// soak makes calls of every class against the fake while a third of them meets a fault or a
-// caller who goes away, and keeps count of what must hold whatever happened.
+// soak makes calls of every class to the fake. A quarter of them meets a fault, and some have a
+// deadline that is too short.
 type soak struct {
 	t      *testing.T
 	server *identomattest.Server
 	client *identomat.Client
-	conns  countedConns
+	conns  countingDialer
 	dir    string
-	// approved and open are sessions to read.
+	// approved and open are the sessions that are read.
 	approved, open []identomat.Token
 	begun          atomic.Int64
 	photo          [sha256.Size]byte
@@ -100,7 +100,7 @@ func (s *soak) prepare() {
 	s.photo = sha256.Sum256(data)
 }
 
-// soakFaults strike one request each. A slow one ends with the caller's patience.
+// soakFaults are the faults of the soak. Each applies to one request.
 var soakFaults = []func() identomattest.Fault{
 	identomattest.ResetBeforeRead, identomattest.ResetAfterRead,
 	identomattest.EmptyBody, identomattest.EmptyObject, identomattest.Null,
@@ -120,22 +120,25 @@ var soakFaults = []func() identomattest.Fault{
 	func() identomattest.Fault { return identomattest.SlowBody(2 * time.Millisecond) },
 }
 
-// run makes the calls, 16 at a time.
+// run makes the calls in 16 goroutines. Ten times on its way it logs how far it is.
 func (s *soak) run(calls int) {
-	var left atomic.Int64
-	left.Store(int64(calls))
-	var all sync.WaitGroup
+	var started atomic.Int64
+	var workers sync.WaitGroup
 	for worker := range 16 {
-		all.Go(func() {
+		workers.Go(func() {
 			random := rand.New(rand.NewPCG(50_000, uint64(worker)))
-			for left.Add(-1) >= 0 {
+			for n := int(started.Add(1)); n <= calls; n = int(started.Add(1)) {
 				s.call(random)
+				if longTests && n%(calls/10) == 0 {
+					s.t.Logf("%d of %d calls", n, calls)
+				}
 			}
 		})
 	}
-	all.Wait()
+	workers.Wait()
 }
 
+// call makes one call of a random class and counts its outcome.
 func (s *soak) call(random *rand.Rand) {
 	ctx, cancel := s.t.Context(), context.CancelFunc(func() {})
 	switch random.IntN(12) {
@@ -164,27 +167,27 @@ func (s *soak) call(random *rand.Rand) {
 		class = "read, open"
 		var result *identomat.Result
 		if result, err = s.client.Sessions.Result(ctx, pick(s.open)); err == nil {
-			assert.False(s.t, result.Approved(), "an approval that was not one")
+			assert.False(s.t, result.Approved(), "an open session is approved")
 		}
 	default:
 		class = "read, approved"
 		var result *identomat.Result
 		if result, err = s.client.Sessions.Result(ctx, pick(s.approved)); err == nil {
-			assert.True(s.t, result.Approved())
+			assert.True(s.t, result.Approved(), "an approved session is not approved")
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outcomes[class+": "+faultKind(err)]++
+	s.outcomes[class+": "+errorKind(err)]++
 }
 
-// create begins a session for a customer of its own.
+// create begins a session with a ClientUserID of its own.
 func (s *soak) create(ctx context.Context) error {
 	_, err := s.client.Sessions.Begin(ctx, identomat.BeginRequest{ClientUserID: fmt.Sprint("customer-", s.begun.Add(1))})
 	return err
 }
 
-// remove deletes a session that nobody reads.
+// remove deletes a session that no other call reads.
 func (s *soak) remove(ctx context.Context) error {
 	session, err := s.client.Sessions.Begin(s.t.Context(), identomat.BeginRequest{})
 	if err != nil {
@@ -193,26 +196,26 @@ func (s *soak) remove(ctx context.Context) error {
 	return s.client.Sessions.Delete(ctx, session.Token)
 }
 
-// download saves a photo under a name of its own: it is there as it was sent, or not at all.
+// download saves a photo. After a failure there must be no file.
 func (s *soak) download(ctx context.Context, token identomat.Token, name uint64) error {
 	path := filepath.Join(s.dir, fmt.Sprint(name, ".jpg"))
 	media, err := s.client.Media.Face(ctx, token)
 	if err == nil {
 		_, err = media.SaveFile(path)
 	}
-	data, errRead := os.ReadFile(path)
+	data, readErr := os.ReadFile(path)
 	if err != nil {
-		assert.ErrorIs(s.t, errRead, os.ErrNotExist, "a file is left of a download that failed")
+		assert.ErrorIs(s.t, readErr, os.ErrNotExist, "a failed download left a file")
 		return err
 	}
-	assert.NoError(s.t, errRead)
-	assert.Equal(s.t, s.photo, sha256.Sum256(data), "a file that is not the photo")
+	assert.NoError(s.t, readErr)
+	assert.Equal(s.t, s.photo, sha256.Sum256(data), "the saved file is not the photo")
 	assert.NoError(s.t, os.Remove(path))
 	return nil
 }
 
-// archive extracts the photos of a video call, every archive into a folder of its own, in which
-// there are all of its files or none.
+// archive extracts the photos of a video call, each archive into a folder of its own. After a
+// failure the folder must be empty.
 func (s *soak) archive(ctx context.Context, token identomat.Token, name uint64) error {
 	dir := filepath.Join(s.dir, fmt.Sprint(name))
 	assert.NoError(s.t, os.Mkdir(dir, 0o700))
@@ -225,7 +228,7 @@ func (s *soak) archive(ctx context.Context, token identomat.Token, name uint64) 
 		assert.NoError(s.t, err)
 		n, err := archive.ExtractTo(shots)
 		if err != nil {
-			assert.Empty(s.t, filesIn(s.t, shots), "files are left of an archive that failed")
+			assert.Empty(s.t, filesIn(s.t, shots), "a failed extraction left files")
 			return err
 		}
 		assert.Len(s.t, filesIn(s.t, shots), n)
@@ -233,17 +236,17 @@ func (s *soak) archive(ctx context.Context, token identomat.Token, name uint64) 
 	return nil
 }
 
-// atRest is the heap when no call is under way: it forgets what the fake keeps, closes idle
-// connections, and waits until they are gone and no more goroutines are left than there were.
-// What is closing is on its way out; what leaks stays for ever.
-func (s *soak) atRest(goroutines int) uint64 {
+// settle empties the fake, closes idle connections, and waits until no connection is open and no
+// more goroutines run than at the start. It returns the size of the heap. Connections and
+// goroutines that are about to end do so within the minute; a leak never does.
+func (s *soak) settle(goroutines int) (heap uint64) {
 	s.server.ClearFaults()
 	s.server.Reset()
 	s.client.CloseIdleConnections()
 	for deadline := time.Now().Add(time.Minute); s.conns.open.Load() > 0 || runtime.NumGoroutine() > goroutines; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)
-			s.t.Fatalf("%d connections are open, %d goroutines run, at first %d:\n%s",
+			s.t.Fatalf("%d connections are open; %d goroutines run, %d at the start:\n%s",
 				s.conns.open.Load(), runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
@@ -254,46 +257,46 @@ func (s *soak) atRest(goroutines int) uint64 {
 	return m.HeapAlloc
 }
 
-// TestSoakFiftyThousandCallsWithFaultsLeaveNothingBehind ends with the goroutines, the
-// connections, the heap and the files that it began with.
-func TestSoakFiftyThousandCallsWithFaultsLeaveNothingBehind(t *testing.T) {
+// TestSoak makes many concurrent calls with faults. It must leave no goroutine, connection,
+// memory or file behind, and begin no session twice. It makes 50,000 calls if longTests is set.
+func TestSoak(t *testing.T) {
 	s := newSoak(t)
 	goroutines := runtime.NumGoroutine()
 	s.prepare()
-	s.run(soaking / 10) // whatever is made once is made here
-	before := s.atRest(goroutines)
+	s.run(soakCalls / 10) // fills the pools and caches that live as long as the process
+	before := s.settle(goroutines)
 
 	s.prepare()
 	clear(s.outcomes)
 	start, opened := time.Now(), s.conns.opened.Load()
-	s.run(soaking)
+	s.run(soakCalls)
 	took := time.Since(start).Round(time.Second)
 
 	customers := map[string]bool{}
 	for _, session := range s.server.Sessions() {
 		if strings.HasPrefix(session.ClientUserID, "customer-") {
-			assert.False(t, customers[session.ClientUserID], "%s was sent twice", session.ClientUserID)
+			assert.False(t, customers[session.ClientUserID], "%s has two sessions", session.ClientUserID)
 			customers[session.ClientUserID] = true
 		}
 	}
 	assert.GreaterOrEqual(t, len(customers), s.outcomes["create: ok"])
 	assert.Empty(t, filesIn(t, s.dir))
-	after := s.atRest(goroutines)
-	assert.Less(t, after, before+1<<20)
+	after := s.settle(goroutines)
+	assert.Less(t, after, before+1<<20, "bytes of heap")
 
 	total, failed := 0, 0
-	var list []string
+	var lines []string
 	for outcome, n := range s.outcomes {
 		total += n
 		if !strings.HasSuffix(outcome, ": ok") {
 			failed += n
-			assert.NotContains(t, outcome, "*", "an error that no caller could tell")
+			assert.NotContains(t, outcome, "*", "a caller cannot tell the kind of this error")
 		}
-		list = append(list, fmt.Sprintf("\n  %6d %s", n, outcome))
+		lines = append(lines, fmt.Sprintf("\n  %6d %s", n, outcome))
 	}
-	slices.SortFunc(list, func(a, b string) int { return strings.Compare(a[9:], b[9:]) })
-	assert.Equal(t, soaking, total)
-	assert.Greater(t, failed, total/20, "the faults struck")
-	t.Logf("%d calls in %s, %d failed; goroutines %d, then %d; heap %d kB, then %d kB; connections opened %d, left open %d%s",
-		total, took, failed, goroutines, runtime.NumGoroutine(), before>>10, after>>10, s.conns.opened.Load()-opened, s.conns.open.Load(), strings.Join(list, ""))
+	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[9:], b[9:]) })
+	assert.Equal(t, soakCalls, total)
+	assert.Greater(t, failed, total/20, "too few calls met a fault")
+	t.Logf("%d calls in %s, %d failed; goroutines: %d before, %d after; heap: %d kB before, %d kB after; connections: %d opened, %d left open%s",
+		total, took, failed, goroutines, runtime.NumGoroutine(), before>>10, after>>10, s.conns.opened.Load()-opened, s.conns.open.Load(), strings.Join(lines, ""))
 }

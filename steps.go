@@ -30,21 +30,21 @@ type AnyStep interface {
 type Step struct{ object }
 
 // Key replaces the step's key. Keys must be unique in the session, steps inside a video call included.
-func (s Step) Key(key string) Step { return Step{s.setString("key", key)} }
+func (s Step) Key(key string) Step { return Step{setString(s.object, "key", key)} }
 
 // Title is what the customer reads above the step. Default a text of the service.
-func (s Step) Title(title Text) Step { return Step{s.setText("title", title)} }
+func (s Step) Title(title Text) Step { return Step{setText(s.object, "title", title)} }
 
 // Description is the text below the title. Questionnaires and the steps of companies have one; in a user
 // questionnaire the System manual allows Markdown. Default none, or a text of the service.
-func (s Step) Description(text Text) Step { return Step{s.setText("description", text)} }
+func (s Step) Description(text Text) Step { return Step{setText(s.object, "description", text)} }
 
 // Flag sets any flag of the step, also one that this SDK has no method for.
-func (s Step) Flag(name string, value any) Step { return s.flag(name, []byte(encodeValue(value))) }
+func (s Step) Flag(name string, value any) Step { return setFlag(s, name, []byte(encodeValue(value))) }
 
 // Set sets any parameter of the step by its wire name, also one that this SDK has no method for. A value
 // without a JSON form is reported when the request is validated.
-func (s Step) Set(name string, value any) Step { return Step{s.setAny(name, value)} }
+func (s Step) Set(name string, value any) Step { return Step{setAny(s.object, name, value)} }
 
 // StepType is the type on the wire, such as identity-document.
 func (s Step) StepType() string { return getString(s.text(), "type") }
@@ -58,76 +58,81 @@ func (s Step) StepFlags() Flags {
 	return Flags{newObject(wire.Normalize(flags))}
 }
 
-func (s Step) flag(name string, value []byte) Step {
+func setFlag(s Step, name string, value []byte) Step {
 	var buf [512]byte
 	flags, _ := asObject(get(s.text(), "flags"))
-	return Step{s.set("flags", wire.AppendSet(buf[:0], flags, name, value))}
+	return Step{set(s.object, "flags", wire.AppendSet(buf[:0], flags, name, value))}
 }
 
-func (s Step) flagBool(name string, value bool) Step {
-	return s.flag(name, []byte(strconv.FormatBool(value)))
+func flagBool(s Step, name string, value bool) Step {
+	return setFlag(s, name, []byte(strconv.FormatBool(value)))
 }
 
 func flagStrings[S ~string](s Step, name string, list []S) Step {
 	var buf [256]byte
-	return s.flag(name, wire.AppendStrings(buf[:0], list))
+	return setFlag(s, name, wire.AppendStrings(buf[:0], list))
 }
 
-// stepTypes holds, by the type on the wire, the function that gives a step its own type.
-var stepTypes = map[string]func(Step) AnyStep{}
-
-// newType adds a type of steps, and returns the step that its constructor begins with, so that the
-// constructor allocates nothing.
-func newType(typ, key string, as func(Step) AnyStep) Step {
-	stepTypes[typ] = as
-	return CustomStep(typ, key)
+// stepTypes gives a decoded step its own type.
+var stepTypes = map[string]func(Step) AnyStep{
+	"identity-document":      func(s Step) AnyStep { return IdentityDocumentStep{s} },
+	"liveness":               func(s Step) AnyStep { return LivenessStep{s} },
+	"face-document":          func(s Step) AnyStep { return SelfieWithIDStep{s} },
+	"company":                func(s Step) AnyStep { return CompanyStep{s} },
+	"beneficiaries":          func(s Step) AnyStep { return BeneficiariesStep{s} },
+	"video-call":             func(s Step) AnyStep { return VideoCallStep{s} },
+	"phone-number":           func(s Step) AnyStep { return PhoneNumberStep{s} },
+	"email":                  func(s Step) AnyStep { return EmailStep{s} },
+	"geolocation":            func(s Step) AnyStep { return GeolocationStep{s} },
+	"user-questionnaire":     func(s Step) AnyStep { return QuestionnaireStep{s} },
+	"operator-questionnaire": func(s Step) AnyStep { return QuestionnaireStep{s} },
 }
 
-var (
-	stepLanguage      = newType("language", "language", func(s Step) AnyStep { return LanguageSelectionStep{s} })
-	stepDocument      = newType("identity-document", "identity-document", func(s Step) AnyStep { return IdentityDocumentStep{s} })
-	stepLiveness      = newType("liveness", "liveness", func(s Step) AnyStep { return LivenessStep{s} })
-	stepAddress       = newType("general-document", "select_general_document", func(s Step) AnyStep { return ProofOfAddressStep{s} })
-	stepSelfie        = newType("face-document", "capture_face_document", func(s Step) AnyStep { return SelfieWithIDStep{s} })
-	stepCompany       = newType("company", "company", func(s Step) AnyStep { return CompanyStep{s} })
-	stepBeneficiaries = newType("beneficiaries", "beneficiaries", func(s Step) AnyStep { return BeneficiariesStep{s} })
-	stepReview        = newType("kyb-review", "kyb-review", func(s Step) AnyStep { return KYBReviewStep{s} })
-	stepCall          = newType("video-call", "video-call", func(s Step) AnyStep { return VideoCallStep{s} })
-	stepPhone         = newType("phone-number", "phone_number", func(s Step) AnyStep { return PhoneNumberStep{s} })
-	stepEmail         = newType("email", "require_email", func(s Step) AnyStep { return EmailStep{s} })
-	stepGeolocation   = newType("geolocation", "require_geolocation", func(s Step) AnyStep { return GeolocationStep{s} })
-	_                 = newType("user-questionnaire", "", func(s Step) AnyStep { return QuestionnaireStep{s} })
-	_                 = newType("operator-questionnaire", "", func(s Step) AnyStep { return QuestionnaireStep{s} })
-)
-
-// known returns a decoded step as its own type if this SDK has one.
-func (s Step) known() AnyStep {
+func asKnown(s Step) AnyStep {
 	if as := stepTypes[s.StepType()]; as != nil {
 		return as(s)
 	}
 	return s
 }
 
-// The types of steps. Each has the methods of [Step] and its own. LanguageSelectionStep is made by
-// [LanguageSelection], IdentityDocumentStep by [IdentityDocument], LivenessStep by [Liveness],
-// ProofOfAddressStep by [ProofOfAddress], SelfieWithIDStep by [SelfieWithID], CompanyStep by [Company],
-// BeneficiariesStep by [Beneficiaries], KYBReviewStep by [KYBReview], VideoCallStep by [VideoCall],
-// PhoneNumberStep by [PhoneNumber], EmailStep by [Email], GeolocationStep by [Geolocation], and
-// QuestionnaireStep by [UserQuestionnaire] and [OperatorQuestionnaire].
+// The steps that always begin with the same text, so that their constructors allocate nothing.
+var (
+	stepLanguage      = CustomStep("language", "language")
+	stepDocument      = CustomStep("identity-document", "identity-document")
+	stepLiveness      = CustomStep("liveness", "liveness")
+	stepAddress       = CustomStep("general-document", "select_general_document")
+	stepSelfie        = CustomStep("face-document", "capture_face_document")
+	stepCompany       = CustomStep("company", "company")
+	stepBeneficiaries = CustomStep("beneficiaries", "beneficiaries")
+	stepReview        = CustomStep("kyb-review", "kyb-review")
+	stepCall          = CustomStep("video-call", "video-call")
+	stepPhone         = CustomStep("phone-number", "phone_number")
+	stepEmail         = CustomStep("email", "require_email")
+	stepGeolocation   = CustomStep("geolocation", "require_geolocation")
+)
+
+// Steps with methods of their own beside those of [Step].
 type (
-	LanguageSelectionStep struct{ Step }
-	IdentityDocumentStep  struct{ Step }
-	LivenessStep          struct{ Step }
-	ProofOfAddressStep    struct{ Step }
-	SelfieWithIDStep      struct{ Step }
-	CompanyStep           struct{ Step }
-	BeneficiariesStep     struct{ Step }
-	KYBReviewStep         struct{ Step }
-	VideoCallStep         struct{ Step }
-	PhoneNumberStep       struct{ Step }
-	EmailStep             struct{ Step }
-	GeolocationStep       struct{ Step }
-	QuestionnaireStep     struct{ Step }
+	// IdentityDocumentStep is made by [IdentityDocument].
+	IdentityDocumentStep struct{ Step }
+	// LivenessStep is made by [Liveness].
+	LivenessStep struct{ Step }
+	// SelfieWithIDStep is made by [SelfieWithID].
+	SelfieWithIDStep struct{ Step }
+	// CompanyStep is made by [Company].
+	CompanyStep struct{ Step }
+	// BeneficiariesStep is made by [Beneficiaries].
+	BeneficiariesStep struct{ Step }
+	// VideoCallStep is made by [VideoCall].
+	VideoCallStep struct{ Step }
+	// PhoneNumberStep is made by [PhoneNumber].
+	PhoneNumberStep struct{ Step }
+	// EmailStep is made by [Email].
+	EmailStep struct{ Step }
+	// GeolocationStep is made by [Geolocation].
+	GeolocationStep struct{ Step }
+	// QuestionnaireStep is made by [UserQuestionnaire] and [OperatorQuestionnaire].
+	QuestionnaireStep struct{ Step }
 )
 
 // CustomStep is a step of a type that this SDK does not know. Give it parameters with Set and Flag.
@@ -144,11 +149,11 @@ func appendTyped(dst []byte, typ, key string) []byte {
 // LanguageSelection lets the customer choose the language of the user interface at the beginning. Without
 // languages, all are offered. Its key is "language". It cannot be part of a video call. (Developer guide
 // 2025, Language.)
-func LanguageSelection(languages ...Language) LanguageSelectionStep {
+func LanguageSelection(languages ...Language) Step {
 	if len(languages) == 0 {
-		return LanguageSelectionStep{stepLanguage}
+		return stepLanguage
 	}
-	return LanguageSelectionStep{Step{setStrings(stepLanguage.object, "languages", languages)}}
+	return Step{setStrings(stepLanguage.object, "languages", languages)}
 }
 
 // IdentityDocument scans an identity document or takes pictures of one. Its key is "identity-document".
@@ -169,12 +174,12 @@ func (s IdentityDocumentStep) Countries(codes ...string) IdentityDocumentStep {
 
 // AllowUpload offers the upload of a picture beside the scan. Default false.
 func (s IdentityDocumentStep) AllowUpload(on bool) IdentityDocumentStep {
-	return IdentityDocumentStep{s.flagBool("allow_document_upload", on)}
+	return IdentityDocumentStep{flagBool(s.Step, "allow_document_upload", on)}
 }
 
 // DisableCapture disables the scan, which leaves the upload. Default false.
 func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
-	return IdentityDocumentStep{s.flagBool("disable_document_capture", on)}
+	return IdentityDocumentStep{flagBool(s.Step, "disable_document_capture", on)}
 }
 
 // Liveness checks with the camera that the customer is present and alive. Its key is "liveness".
@@ -184,22 +189,22 @@ func Liveness() LivenessStep { return LivenessStep{stepLiveness} }
 // Active asks the customer to perform actions. Default false: the passive check, a video of about two
 // seconds.
 func (s LivenessStep) Active(on bool) LivenessStep {
-	return LivenessStep{s.flagBool("liveness", on)}
+	return LivenessStep{flagBool(s.Step, "liveness", on)}
 }
 
 // AllowUpload lets the customer upload a selfie instead of using the camera. The service ignores it for
 // the active check. Default false.
 func (s LivenessStep) AllowUpload(on bool) LivenessStep {
-	return LivenessStep{s.flagBool("allow_face_upload", on)}
+	return LivenessStep{flagBool(s.Step, "allow_face_upload", on)}
 }
 
 // ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted. Its
 // key is "select_general_document". (Developer guide 2025, Proof of Address; the type is general-document.)
-func ProofOfAddress(types ...GeneralDocumentType) ProofOfAddressStep {
+func ProofOfAddress(types ...GeneralDocumentType) Step {
 	if len(types) == 0 {
-		return ProofOfAddressStep{stepAddress}
+		return stepAddress
 	}
-	return ProofOfAddressStep{flagStrings(stepAddress, "general_document_types", types)}
+	return flagStrings(stepAddress, "general_document_types", types)
 }
 
 // SelfieWithID takes a picture of the customer with the document. Its key is "capture_face_document".
@@ -208,12 +213,12 @@ func SelfieWithID() SelfieWithIDStep { return SelfieWithIDStep{stepSelfie} }
 
 // AllowUpload lets the customer upload the picture. Default false.
 func (s SelfieWithIDStep) AllowUpload(on bool) SelfieWithIDStep {
-	return SelfieWithIDStep{s.flagBool("allow_face_doc_upload", on)}
+	return SelfieWithIDStep{flagBool(s.Step, "allow_face_doc_upload", on)}
 }
 
 // Require requires the picture to be taken live. Default false.
 func (s SelfieWithIDStep) Require(on bool) SelfieWithIDStep {
-	return SelfieWithIDStep{s.flagBool("require_face_document", on)}
+	return SelfieWithIDStep{flagBool(s.Step, "require_face_document", on)}
 }
 
 // VideoCall connects the customer with an operator. Its key is "video-call". (Developer guide 2025, Video
@@ -228,31 +233,31 @@ func (s VideoCallStep) Steps(steps ...AnyStep) VideoCallStep {
 
 // NestedSteps are the steps of the call.
 func (s VideoCallStep) NestedSteps() (steps Steps) {
-	for o := range s.objects("steps") {
-		steps = append(steps, Step{o}.known())
+	for _, o := range objects(s.object, "steps") {
+		steps = append(steps, asKnown(Step{o}))
 	}
 	return steps
 }
 
 // ResetSteps discards the customer's data when they join the call again. Default false.
 func (s VideoCallStep) ResetSteps(on bool) VideoCallStep {
-	return VideoCallStep{Step{s.setBool("resetSteps", on)}}
+	return VideoCallStep{Step{setBool(s.object, "resetSteps", on)}}
 }
 
 // HideCameraOption hides the button that turns the camera off. Default false.
 func (s VideoCallStep) HideCameraOption(on bool) VideoCallStep {
-	return VideoCallStep{Step{s.setBool("hideCameraOption", on)}}
+	return VideoCallStep{Step{setBool(s.object, "hideCameraOption", on)}}
 }
 
 // NameRequired asks customers for their name before they join. Default false.
 func (s VideoCallStep) NameRequired(on bool) VideoCallStep {
-	return VideoCallStep{Step{s.setBool("nameRequired", on)}}
+	return VideoCallStep{Step{setBool(s.object, "nameRequired", on)}}
 }
 
 // MultipleParticipants lets several customers join the call. It is a parameter of the step, not a flag.
 // Default false.
 func (s VideoCallStep) MultipleParticipants(on bool) VideoCallStep {
-	return VideoCallStep{Step{s.setBool("multiple_participants", on)}}
+	return VideoCallStep{Step{setBool(s.object, "multiple_participants", on)}}
 }
 
 // PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Developer guide 2025, Phone
@@ -261,12 +266,12 @@ func PhoneNumber() PhoneNumberStep { return PhoneNumberStep{stepPhone} }
 
 // Verify sends a code to the number and asks for it. Default false.
 func (s PhoneNumberStep) Verify(on bool) PhoneNumberStep {
-	return PhoneNumberStep{s.flagBool("require_phone_number_check", on)}
+	return PhoneNumberStep{flagBool(s.Step, "require_phone_number_check", on)}
 }
 
 // Collect asks for the number without verifying it. Default false.
 func (s PhoneNumberStep) Collect(on bool) PhoneNumberStep {
-	return PhoneNumberStep{s.flagBool("require_phone_number", on)}
+	return PhoneNumberStep{flagBool(s.Step, "require_phone_number", on)}
 }
 
 // Email asks for the customer's email address. Its key is "require_email". (Developer guide 2025, Email.)
@@ -274,12 +279,12 @@ func Email() EmailStep { return EmailStep{stepEmail} }
 
 // Verify sends a code to the address and asks for it. Default false.
 func (s EmailStep) Verify(on bool) EmailStep {
-	return EmailStep{s.flagBool("require_email_check", on)}
+	return EmailStep{flagBool(s.Step, "require_email_check", on)}
 }
 
 // Collect asks for the address without verifying it. Default false.
 func (s EmailStep) Collect(on bool) EmailStep {
-	return EmailStep{s.flagBool("require_email", on)}
+	return EmailStep{flagBool(s.Step, "require_email", on)}
 }
 
 // Geolocation asks the browser for the customer's location. Its key is "require_geolocation". (Developer
@@ -288,7 +293,7 @@ func Geolocation() GeolocationStep { return GeolocationStep{stepGeolocation} }
 
 // Require stops the customer until the location is given. Default true, unlike other flags.
 func (s GeolocationStep) Require(on bool) GeolocationStep {
-	return GeolocationStep{s.flagBool("require_geolocation", on)}
+	return GeolocationStep{flagBool(s.Step, "require_geolocation", on)}
 }
 
 // MarshalJSON returns what is sent, personal data included.
@@ -308,16 +313,13 @@ func (s *Steps) UnmarshalJSON(data []byte) error {
 		if err != nil {
 			return fmt.Errorf("steps[%d]: %w", i, err)
 		}
-		steps[i] = Step{o}.known()
+		steps[i] = asKnown(Step{o})
 	}
 	*s = steps
 	return nil
 }
 
-// Format writes the types and keys of the steps under every verb, and nothing else.
-func (s Steps) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, []AnyStep(s)) }
-
-// LogValue returns what Format writes.
+// LogValue returns the types and keys of the steps, and nothing else.
 func (s Steps) LogValue() slog.Value { return slog.StringValue(fmt.Sprint([]AnyStep(s))) }
 
 func (s Steps) text() string {

@@ -8,8 +8,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// Language is the code of a language of the user interface. Others than the listed ones can be
-// sent: the list of the System manual ends in "etc.". (Developer guide 2025, Flags and Language.)
+// Language is the code of a language of the user interface. Other codes than the listed ones can
+// be sent: the list of the System manual ends in "etc.". (Developer guide 2025, Flags and Language.)
 type Language string
 
 // The languages of all lists in Identomat's API documentation. The codes are the service's own:

@@ -20,8 +20,8 @@ import (
 
 // transfer is a call whose response is streamed.
 type transfer struct {
-	protocol protocol
-	stream   *engine.Stream
+	protocol
+	stream *engine.Stream
 	// unsigned says that a signature is required and missing.
 	unsigned bool
 }
@@ -163,12 +163,6 @@ func (t *transfer) Classify(r *engine.Response, readErr error) engine.Dispositio
 	return d
 }
 
-// Secrets returns the texts that were sent.
-func (t *transfer) Secrets() []string { return t.protocol.Secrets() }
-
-// Public returns the public error of a failure. The end of a stream has one already.
-func (t *transfer) Public(f *engine.Failure) error { return t.protocol.Public(f) }
-
 const byteOrderMark = "\xef\xbb\xbf"
 
 // Streams accepts the head of a response as media, or as the beginning of data URIs in JSON.
@@ -177,9 +171,9 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 		return false // compression was not requested
 	}
 	if r.StatusCode == http.StatusPartialContent {
-		return false // neither was a range
+		return false // a range was not requested
 	}
-	if t.protocol.client.requireSigned {
+	if t.client.requireSigned {
 		// The first of several files would be handed out before the missing signature shows at
 		// the end.
 		if _, signed := signature.Parse(r.Header["Authorization"]); !signed {
@@ -187,7 +181,7 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 			return false
 		}
 	}
-	if t.protocol.op.Shape == operation.Binary {
+	if t.op.Shape == operation.Binary {
 		return response.IsMedia(r.Body, sniff.MediaType(r.Header.Get("Content-Type")))
 	}
 	head := wire.Trim(bytes.TrimPrefix(r.Body, []byte(byteOrderMark)))
@@ -196,7 +190,7 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 
 // public returns the public error for an error of reading the stream.
 func (t *transfer) public(err error) error {
-	api := &APIError{Operation: t.protocol.op.Name, StatusCode: http.StatusOK, Attempts: t.stream.Attempts, MaybeProcessed: true}
+	api := &APIError{Operation: t.op.Name, StatusCode: http.StatusOK, Attempts: t.stream.Attempts, MaybeProcessed: true}
 	var (
 		known    *APIError
 		broken   *TransportError
@@ -222,7 +216,7 @@ func (t *transfer) public(err error) error {
 		}
 		api.Attempts = t.stream.Attempts
 	default:
-		return &TransportError{Operation: t.protocol.op.Name, Attempts: t.stream.Attempts, MaybeProcessed: true, Err: err}
+		return &TransportError{Operation: t.op.Name, Attempts: t.stream.Attempts, MaybeProcessed: true, Err: err}
 	}
 	return api
 }

@@ -29,34 +29,10 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// These tests speak HTTP over real connections; the replies are literal.
+// These tests check what surrounds a call: retries, timeouts, redirects, connections, options and
+// observers. Responses are literal.
 
-const tokenReply = `"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"`
-
-// quick repeats without a noticeable wait.
-var quick = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 3, BaseDelay: 1})
-
-func clientFor(t *testing.T, url string, opts ...identomat.Option) *identomat.Client {
-	t.Helper()
-	client, err := identomat.NewClient(companyKey, append([]identomat.Option{
-		identomat.WithWidgetURL(url), identomat.WithAPIURL(url), quick,
-	}, opts...)...)
-	require.NoError(t, err)
-	t.Cleanup(client.CloseIdleConnections)
-	return client
-}
-
-// hangUp reads the whole request and then breaks the connection instead of replying.
-func hangUp(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err == nil {
-		_ = conn.(*net.TCPConn).SetLinger(0)
-		_ = conn.Close()
-	}
-}
-
-func TestABeginWhoseReplyIsLostIsSentExactlyOnce(t *testing.T) {
+func TestBeginLostResponseSentOnce(t *testing.T) {
 	var sent atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent.Add(1)
@@ -72,13 +48,13 @@ func TestABeginWhoseReplyIsLostIsSentExactlyOnce(t *testing.T) {
 	assert.EqualValues(t, 1, sent.Load())
 }
 
-func TestAResultWhoseReplyIsLostIsSentAgain(t *testing.T) {
+func TestResultLostResponseRetried(t *testing.T) {
 	var sent atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch sent.Add(1) {
 		case 1:
 			hangUp(w, r)
-		case 2: // a reply that ends too early
+		case 2: // a truncated response
 			w.Header().Set("Content-Length", "100")
 			_, _ = io.WriteString(w, `{"result":"appr`)
 		default:
@@ -92,7 +68,8 @@ func TestAResultWhoseReplyIsLostIsSentAgain(t *testing.T) {
 	assert.EqualValues(t, 3, sent.Load())
 }
 
-func TestADeleteThatWasCarriedOutBeforeItsReplyWasLostSaysSo(t *testing.T) {
+// The first attempt deletes the session, so the second does not find it.
+func TestDeleteLostResponseMaybeProcessed(t *testing.T) {
 	var sent atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if sent.Add(1) == 1 {
@@ -110,13 +87,13 @@ func TestADeleteThatWasCarriedOutBeforeItsReplyWasLostSaysSo(t *testing.T) {
 	assert.True(t, api.MaybeProcessed)
 }
 
-func TestWhatNeverReachedTheServiceIsSentAgainAndKnownNotToBeProcessed(t *testing.T) {
-	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("was called") }))
+func TestBeginNotSentRetried(t *testing.T) {
+	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("unexpected request") }))
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	untrusted.StartTLS()
 	defer untrusted.Close()
 
-	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("was called") }))
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("unexpected request") }))
 	defer plain.Close()
 
 	for name, url := range map[string]string{
@@ -132,10 +109,10 @@ func TestWhatNeverReachedTheServiceIsSentAgainAndKnownNotToBeProcessed(t *testin
 	}
 }
 
-func TestARetryAfterBeyondTheDeadlineReturnsAtOnce(t *testing.T) {
+func TestRetryAfterBeyondDeadlineReturnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for i, call := range []func(*identomat.Client, context.Context) error{begin, getResult, remove, getResult, begin} {
-			// The last two are within the cap, and the deadline alone stands against them.
+			// The last two delays are below the cap, so that only the deadline rules them out.
 			wait, limit, after := "3600", time.Duration(0), time.Hour
 			if i >= 3 {
 				wait, limit, after = "10", time.Minute, 10*time.Second
@@ -162,9 +139,9 @@ func TestARetryAfterBeyondTheDeadlineReturnsAtOnce(t *testing.T) {
 	})
 }
 
-func TestARetryAfterIsHonoured(t *testing.T) {
+func TestRetryAfterHonored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, form := range []func() string{
+		for _, header := range []func() string{
 			func() string { return "7" },
 			func() string { return time.Now().Add(7 * time.Second).UTC().Format(http.TimeFormat) },
 		} {
@@ -172,7 +149,7 @@ func TestARetryAfterIsHonoured(t *testing.T) {
 			var sent int
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
 				if sent++; sent == 1 {
-					return reply(429, "", "Retry-After", form()), nil
+					return reply(429, "", "Retry-After", header()), nil
 				}
 				return reply(200, tokenReply), nil
 			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: 10 * time.Second, BaseDelay: time.Millisecond}))
@@ -183,7 +160,7 @@ func TestARetryAfterIsHonoured(t *testing.T) {
 	})
 }
 
-func TestARetryAfterOverTheCapOrNonsenseIsNotSlept(t *testing.T) {
+func TestRetryAfterOverCapOrInvalid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for header, want := range map[string]int{
 			"11": 1, "99999999999999999999999": 1, "18446744073709551615": 1,
@@ -202,7 +179,7 @@ func TestARetryAfterOverTheCapOrNonsenseIsNotSlept(t *testing.T) {
 	})
 }
 
-func TestTheWaitsDoubleAreRandomAndBounded(t *testing.T) {
+func TestBackoffDoublesWithJitterUpToCap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		waits := func(policy identomat.RetryPolicy, header ...string) (waits []time.Duration) {
 			var last time.Time
@@ -227,10 +204,10 @@ func TestTheWaitsDoubleAreRandomAndBounded(t *testing.T) {
 		assert.Greater(t, len(distinct), 250)
 		for i, ceiling := range []time.Duration{1, 2, 4, 8, 10, 10} {
 			assert.LessOrEqual(t, longest[i], ceiling*time.Second)
-			assert.Greater(t, longest[i], ceiling*time.Second*6/10, "60 draws come close to the ceiling")
+			assert.Greater(t, longest[i], ceiling*time.Second*6/10, "the longest of 60 random delays is close to the ceiling")
 		}
 		for _, wait := range waits(identomat.RetryPolicy{MaxAttempts: 5, MaxDelay: 10 * time.Second}, "Retry-After", "9") {
-			assert.Greater(t, wait, 9*time.Second, "with a random part of its own")
+			assert.Greater(t, wait, 9*time.Second, "jitter is added to Retry-After")
 			assert.LessOrEqual(t, wait, 10*time.Second)
 		}
 		for _, wait := range waits(identomat.RetryPolicy{MaxAttempts: 40, BaseDelay: 1, MaxDelay: 1<<63 - 1}) {
@@ -239,9 +216,9 @@ func TestTheWaitsDoubleAreRandomAndBounded(t *testing.T) {
 	})
 }
 
-func TestATimeoutOfTheCallersHTTPClientIsNoDeadlineOfTheContext(t *testing.T) {
+func TestHTTPClientTimeoutIsNotContextDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := &memoryNetwork{answers: func(url.Values) string { time.Sleep(time.Minute); return "" }}
+		network := &memoryNetwork{respond: func(url.Values) string { time.Sleep(time.Minute); return "" }}
 		impatient := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: network.dial}}
 		start := time.Now()
 		err := begin(clientFor(t, "http://localhost", identomat.WithHTTPClient(impatient)), t.Context())
@@ -251,11 +228,11 @@ func TestATimeoutOfTheCallersHTTPClientIsNoDeadlineOfTheContext(t *testing.T) {
 		assert.True(t, timeout.Timeout())
 		assert.True(t, timeout.MaybeProcessed)
 		assert.NotErrorIs(t, err, context.DeadlineExceeded)
-		time.Sleep(time.Minute) // the service's side comes to an end
+		time.Sleep(time.Minute) // until the server's goroutine has ended
 	})
 }
 
-// trickle is a body of a KiB a second, as long as the request lives.
+// trickle is a body that sends 1 KiB a second until the request ends.
 type trickle struct{ ctx context.Context }
 
 func (b trickle) Read(p []byte) (int, error) {
@@ -269,8 +246,8 @@ func (b trickle) Read(p []byte) (int, error) {
 
 func (trickle) Close() error { return nil }
 
-// The attempt timeout is for a body that stands still. This one does not, and never ends.
-func TestATimeoutOfTheCallersHTTPClientBoundsTheReadingOfMedia(t *testing.T) {
+// The body never stalls, so the attempt timeout does not apply, and it never ends.
+func TestHTTPClientTimeoutBoundsMediaRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, err := identomat.NewClient(companyKey, identomat.WithAttemptTimeout(5*time.Second), identomat.WithHTTPClient(&http.Client{
 			Timeout: time.Minute,
@@ -293,32 +270,32 @@ func TestATimeoutOfTheCallersHTTPClientBoundsTheReadingOfMedia(t *testing.T) {
 	})
 }
 
-// following counts the contexts that were derived from it and not yet released.
-type following struct {
+// parentContext counts the contexts that are derived from it and not yet released.
+type parentContext struct {
 	context.Context
 	mu   sync.Mutex
 	open int
 }
 
-func (*following) Done() <-chan struct{} { return forever }
-func (*following) Value(any) any         { return nil }
+func (*parentContext) Done() <-chan struct{} { return neverDone }
+func (*parentContext) Value(any) any         { return nil }
 
-var forever = make(chan struct{})
+var neverDone = make(chan struct{})
 
-func (c *following) AfterFunc(func()) func() bool {
+func (c *parentContext) AfterFunc(func()) func() bool {
 	c.count(1)
 	return sync.OnceValue(func() bool { c.count(-1); return true })
 }
 
-func (c *following) count(n int) { c.mu.Lock(); c.open += n; c.mu.Unlock() }
+func (c *parentContext) count(n int) { c.mu.Lock(); c.open += n; c.mu.Unlock() }
 
-func TestNoContextOfACallOutlivesIt(t *testing.T) {
+func TestCallReleasesItsContexts(t *testing.T) {
 	calls := map[string]func(context.Context, *identomat.Client){
 		"begin":  func(ctx context.Context, c *identomat.Client) { _ = begin(c, ctx) },
 		"upload": func(ctx context.Context, c *identomat.Client) { _, _ = c.Documents.Passport(ctx, image()) },
 		"media": func(ctx context.Context, c *identomat.Client) {
 			if media, err := c.Media.FaceVideo(ctx, token); err == nil {
-				_, _ = io.Copy(io.Discard, media) // to its end, and not closed
+				_, _ = io.Copy(io.Discard, media) // to its end, without Close
 			}
 		},
 		"closed early": func(ctx context.Context, c *identomat.Client) {
@@ -334,44 +311,45 @@ func TestNoContextOfACallOutlivesIt(t *testing.T) {
 			}
 		},
 	}
-	replies := map[string]roundTrip{
-		"a picture": func(*http.Request) (*http.Response, error) {
+	responses := map[string]roundTrip{
+		"picture": func(*http.Request) (*http.Response, error) {
 			return reply(200, picture(100_000), "Content-Type", "image/jpeg"), nil
 		},
-		"an archive": func(*http.Request) (*http.Response, error) {
+		"archive": func(*http.Request) (*http.Response, error) {
 			return reply(200, entries(t, file("one.jpg"), file("two.jpg")), "Content-Type", "application/x-tar"), nil
 		},
-		"JSON":     func(*http.Request) (*http.Response, error) { return reply(200, tokenReply), nil },
-		"an error": func(*http.Request) (*http.Response, error) { return reply(500, "<html>"), nil },
-		"nothing":  func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
-		"a cut picture": func(*http.Request) (*http.Response, error) {
+		"JSON":            func(*http.Request) (*http.Response, error) { return reply(200, tokenReply), nil },
+		"error status":    func(*http.Request) (*http.Response, error) { return reply(500, "<html>"), nil },
+		"transport error": func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
+		"truncated picture": func(*http.Request) (*http.Response, error) {
 			resp := reply(200, picture(100_000), "Content-Type", "image/jpeg")
 			resp.ContentLength++
 			return resp, nil
 		},
 	}
-	for replied, rt := range replies {
-		for called, call := range calls {
+	for response, rt := range responses {
+		for name, call := range calls {
 			client, err := identomat.NewClient(companyKey, quick, identomat.WithHTTPClient(&http.Client{Timeout: time.Hour, Transport: rt}))
 			require.NoError(t, err)
-			ctx := &following{Context: context.Background()}
+			ctx := &parentContext{Context: context.Background()}
 			call(ctx, client)
-			assert.Zero(t, ctx.open, "%s and %s", called, replied)
+			assert.Zero(t, ctx.open, "%s, response: %s", name, response)
 		}
 	}
 }
 
-func TestAServerWithoutTLSIsNamed(t *testing.T) {
+func TestServerWithoutTLSIsSchemeMismatch(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	err := begin(clientFor(t, "https"+strings.TrimPrefix(plain.URL, "http"), quick), t.Context())
 	require.ErrorIs(t, err, http.ErrSchemeMismatch)
-	assert.NotErrorAs(t, err, new(tls.RecordHeaderError), "it holds the connection")
+	assert.NotErrorAs(t, err, new(tls.RecordHeaderError), "a RecordHeaderError holds the connection")
 	assert.False(t, identomat.MaybeProcessed(err))
 }
 
-// net/http allows it: whoever gave up may still read.
-func TestABodyThatIsStillReadIsNotLookedAt(t *testing.T) {
+// A RoundTripper may read the request body after it has returned. The race detector finds a client
+// that touches the body then.
+func TestRequestBodyReadAfterRoundTrip(t *testing.T) {
 	done := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
 	err := begin(stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -386,11 +364,11 @@ func TestABodyThatIsStillReadIsNotLookedAt(t *testing.T) {
 	assert.True(t, identomat.MaybeProcessed(err))
 }
 
-func TestARoundTripperThatReturnsNothingIsNoReply(t *testing.T) {
+func TestRoundTripperWithoutResponse(t *testing.T) {
 	err := begin(stubbed(t, func(*http.Request) (*http.Response, error) { return nil, nil }, quick), t.Context())
 	var lost *identomat.TransportError
 	require.ErrorAs(t, err, &lost)
-	assert.True(t, lost.MaybeProcessed, "it may have sent what it lost")
+	assert.True(t, lost.MaybeProcessed, "the RoundTripper may have sent the request")
 	assert.Equal(t, 1, lost.Attempts)
 
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil }, quick)
@@ -399,7 +377,7 @@ func TestARoundTripperThatReturnsNothingIsNoReply(t *testing.T) {
 	assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 }
 
-func TestCookiesAreNeitherKeptNorSent(t *testing.T) {
+func TestCookieJarUnused(t *testing.T) {
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	var sent []string
@@ -416,10 +394,10 @@ func TestCookiesAreNeitherKeptNorSent(t *testing.T) {
 	assert.Equal(t, []string{"", ""}, sent)
 }
 
-func TestNetHTTPDoesNotSendARequestAgainByItself(t *testing.T) {
-	// What HTTP/2 does after a reset stream, and a RoundTripper of one's own may do: ask
-	// for the body once more. It gets one as long as nothing was written.
-	for wrote, again := range map[bool]bool{false: true, true: false} {
+// HTTP/2 calls GetBody to retry a request after a reset stream, and so may a RoundTripper of the
+// caller. GetBody must fail as soon as headers were written.
+func TestGetBodyFailsAfterWrite(t *testing.T) {
+	for wrote, allowed := range map[bool]bool{false: true, true: false} {
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 			trace := httptrace.ContextClientTrace(r.Context())
 			trace.GetConn("x:443")
@@ -430,16 +408,18 @@ func TestNetHTTPDoesNotSendARequestAgainByItself(t *testing.T) {
 				trace.WroteHeaders()
 			}
 			_, err = r.GetBody()
-			assert.Equal(t, again, err == nil)
+			assert.Equal(t, allowed, err == nil)
 			return nil, io.ErrUnexpectedEOF
 		})
 		require.Error(t, begin(client, t.Context()))
 	}
 }
 
-func TestWhatARoundTripperSentBeforeItsLastDialIsNotForgotten(t *testing.T) {
+// A RoundTripper with a fallback may lose the response on one transport and fail to connect on the
+// next. Its dial error does not prove that nothing was sent.
+func TestDialErrorAfterBodyReadIsMaybeProcessed(t *testing.T) {
 	sent := 0
-	fallback := func(r *http.Request) (*http.Response, error) { // one transport loses the reply, the next cannot connect
+	fallback := func(r *http.Request) (*http.Response, error) {
 		sent++
 		_, _ = io.Copy(io.Discard, r.Body)
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
@@ -452,7 +432,7 @@ func TestWhatARoundTripperSentBeforeItsLastDialIsNotForgotten(t *testing.T) {
 	_, err = stubbed(t, fallback, quick).Documents.Passport(t.Context(), image())
 	require.ErrorAs(t, err, &lost)
 	assert.True(t, lost.MaybeProcessed)
-	assert.Equal(t, 2, sent, "an upload is sent once, too")
+	assert.Equal(t, 2, sent, "requests of begin and of the upload")
 
 	sent = 0
 	refused := func(*http.Request) (*http.Response, error) {
@@ -472,7 +452,7 @@ func TestWhatARoundTripperSentBeforeItsLastDialIsNotForgotten(t *testing.T) {
 	assert.Equal(t, 1, lost.Attempts)
 }
 
-func TestARoundTripperThatRewritesTheURLRedirectsNoOtherCall(t *testing.T) {
+func TestURLRewriteOfRoundTripperAffectsOneCall(t *testing.T) {
 	var hosts []string
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 		hosts = append(hosts, r.URL.Host)
@@ -484,7 +464,7 @@ func TestARoundTripperThatRewritesTheURLRedirectsNoOtherCall(t *testing.T) {
 	assert.Equal(t, []string{"widget.identomat.com", "widget.identomat.com"}, hosts)
 }
 
-func TestWhatIsNotHTTPIsNotQuoted(t *testing.T) {
+func TestMalformedHTTPNotQuoted(t *testing.T) {
 	for _, raw := range []string{
 		`{"person":{"first_name":"Wilhelmina"}}` + "\n", "HTTP/1.1 200 OK\r\n{\"person\":\"Wilhelmina\"}\r\n\r\n", "HTTP/1.1 Wilhelmina OK\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: Wilhelmina\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: Wilhelmina\r\n\r\n",
@@ -512,8 +492,8 @@ func TestWhatIsNotHTTPIsNotQuoted(t *testing.T) {
 	}
 }
 
-func TestEveryCallOfAClientHasItsOwnReply(t *testing.T) {
-	// Replies of unknown length are read into shared buffers.
+// Responses of unknown length are read into pooled buffers, which a Result must not share.
+func TestResultsDoNotShareBuffers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		w.(http.Flusher).Flush()
@@ -530,7 +510,7 @@ func TestEveryCallOfAClientHasItsOwnReply(t *testing.T) {
 	assert.Contains(t, raw, "first")
 }
 
-func TestOptionsDoWhatTheySay(t *testing.T) {
+func TestOptionsTakeEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
@@ -556,11 +536,11 @@ func TestOptionsDoWhatTheySay(t *testing.T) {
 		sent := 0
 		fail := func(*http.Request) (*http.Response, error) { sent++; return reply(500, ""), nil }
 		require.Error(t, getResult(stubbed(t, fail), t.Context()))
-		assert.Equal(t, 3, sent, "the default of MaxAttempts")
+		assert.Equal(t, 3, sent, "default of MaxAttempts")
 	})
 }
 
-func TestAnErrorOfTheLimiterOrACauseShowsNoSecret(t *testing.T) {
+func TestLimiterErrorAndCauseShowNoSecret(t *testing.T) {
 	leak := fmt.Errorf("limiter of %s", companyKey)
 	_, err := mustClient(t, identomat.WithRateLimiter(&limiter{err: leak})).Sessions.Result(t.Context(), token)
 	require.ErrorIs(t, err, leak)
@@ -583,7 +563,7 @@ func mustClient(t *testing.T, opts ...identomat.Option) *identomat.Client {
 	return client
 }
 
-func TestStatusesAreRepeatedByTheTable(t *testing.T) {
+func TestStatusRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type sends struct{ begin, result, delete int }
 		for status, want := range map[int]sends{
@@ -603,7 +583,7 @@ func TestStatusesAreRepeatedByTheTable(t *testing.T) {
 	})
 }
 
-func TestAnAttemptThatTimesOutIsRepeatedOnlyWhereThatIsHarmless(t *testing.T) {
+func TestAttemptTimeoutRetriedIfSafe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, c := range map[string]struct {
 			call func(*identomat.Client, context.Context) error
@@ -621,14 +601,14 @@ func TestAnAttemptThatTimesOutIsRepeatedOnlyWhereThatIsHarmless(t *testing.T) {
 			require.ErrorAs(t, err, &timeout, name)
 			assert.True(t, timeout.Timeout())
 			assert.True(t, timeout.MaybeProcessed)
-			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has no deadline")
+			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the context of the caller has no deadline")
 			assert.Equal(t, c.want, sent)
 			assert.GreaterOrEqual(t, time.Since(start), time.Duration(c.want)*5*time.Second)
 		}
 	})
 }
 
-func TestTheEndOfTheCallersContextEndsTheCall(t *testing.T) {
+func TestContextEndsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
@@ -641,26 +621,26 @@ func TestTheEndOfTheCallersContextEndsTheCall(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 3*time.Second, time.Since(start))
 
-		// Over before the first send.
+		// A context that has ended before the call.
 		sent := false
 		err = begin(stubbed(t, func(*http.Request) (*http.Response, error) { sent = true; return nil, io.EOF }), ctx)
-		var never *identomat.TransportError
-		require.ErrorAs(t, err, &never)
+		var notSent *identomat.TransportError
+		require.ErrorAs(t, err, &notSent)
 		assert.False(t, sent)
-		assert.Zero(t, never.Attempts)
-		assert.False(t, never.MaybeProcessed)
+		assert.Zero(t, notSent.Attempts)
+		assert.False(t, notSent.MaybeProcessed)
 
-		// A cause of the caller's own is found beside context.Canceled.
-		mine := errors.New("shutting down")
+		// The error wraps the cause and context.Canceled.
+		cause := errors.New("shutting down")
 		ctx2, cancel2 := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Second, func() { cancel2(mine) })
+		time.AfterFunc(time.Second, func() { cancel2(cause) })
 		err = getResult(stubbed(t, hang), ctx2)
-		require.ErrorIs(t, err, mine)
+		require.ErrorIs(t, err, cause)
 		require.ErrorIs(t, err, context.Canceled)
 	})
 }
 
-func TestAWaitBetweenAttemptsEndsWithTheContextAndKeepsTheLastError(t *testing.T) {
+func TestContextEndsBackoffAndKeepsLastError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Second, cancel)
@@ -680,7 +660,7 @@ func TestAWaitBetweenAttemptsEndsWithTheContextAndKeepsTheLastError(t *testing.T
 	})
 }
 
-func TestAFailingServiceIsNotSentAMultipleOfTheLoad(t *testing.T) {
+func TestTokenBucketBoundsRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent atomic.Int64
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
@@ -696,12 +676,12 @@ func TestAFailingServiceIsNotSentAMultipleOfTheLoad(t *testing.T) {
 	})
 }
 
-func TestRedirectsCarryNeitherKeyNorBodyAnywhere(t *testing.T) {
+func TestRedirectsNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		for _, secret := range []bool{false, true} {
+		for _, signed := range []bool{false, true} {
 			elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
-				t.Errorf("%d: %s %s arrived elsewhere: %s", status, r.Method, r.URL, body)
+				t.Errorf("%d: the target of the redirect received %s %s: %s", status, r.Method, r.URL, body)
 			}))
 			var sent atomic.Int32
 			var server *httptest.Server
@@ -709,12 +689,12 @@ func TestRedirectsCarryNeitherKeyNorBodyAnywhere(t *testing.T) {
 				sent.Add(1)
 				to := elsewhere.URL
 				if r.URL.Path == "/external-api/delete/" {
-					to = server.URL // the same origin is no exception
+					to = server.URL // redirects to the same origin are not followed either
 				}
 				http.Redirect(w, r, to+"/x", status)
 			}))
 			opts := []identomat.Option{identomat.WithHTTPClient(&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }})}
-			if secret {
+			if signed {
 				opts = append(opts, identomat.WithHMAC(secretKey))
 			}
 			client := clientFor(t, server.URL, opts...)
@@ -733,10 +713,11 @@ func TestRedirectsCarryNeitherKeyNorBodyAnywhere(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreUsedAgainAfterErrors(t *testing.T) {
-	// In virtual time: net/http gives a connection up whose writer is kept from running for 50 ms.
+func TestConnectionReusedAfterErrors(t *testing.T) {
+	// With the real clock the test would be flaky: net/http closes a connection whose writing
+	// goroutine does not run for 50 ms.
 	synctest.Test(t, func(t *testing.T) {
-		replies := []string{
+		responses := []string{
 			literal("502 Bad Gateway", "", strings.Repeat("x", 40_000)),
 			literal("200 OK", "", `{"argumentError":"session-not-found"}`),
 			literal("404 Not Found", "", ""),
@@ -745,18 +726,18 @@ func TestConnectionsAreUsedAgainAfterErrors(t *testing.T) {
 			literalChunked("", `{"result":"approved"}`),
 		}
 		var next atomic.Int32
-		network := &memoryNetwork{answers: func(url.Values) string { return replies[int(next.Add(1)-1)%len(replies)] }}
+		network := &memoryNetwork{respond: func(url.Values) string { return responses[int(next.Add(1)-1)%len(responses)] }}
 		client := clientFor(t, "http://localhost", identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}),
 			identomat.WithHTTPClient(&http.Client{Transport: &http.Transport{DialContext: network.dial}}))
-		for range 3 * len(replies) {
+		for range 3 * len(responses) {
 			_ = getResult(client, t.Context())
 		}
-		assert.EqualValues(t, 3*len(replies), next.Load())
+		assert.EqualValues(t, 3*len(responses), next.Load())
 		assert.Len(t, network.conns, 1)
 	})
 }
 
-func TestTheObserverAndTheLoggerSeeEveryAttempt(t *testing.T) {
+func TestObserverAndLoggerSeeEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
 		var events []identomat.Event
@@ -796,14 +777,7 @@ func TestTheObserverAndTheLoggerSeeEveryAttempt(t *testing.T) {
 	})
 }
 
-type limiter struct {
-	waits int
-	err   error
-}
-
-func (l *limiter) Wait(context.Context) error { l.waits++; return l.err }
-
-func TestTheRateLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
+func TestRateLimiterCalledBeforeEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, sent := &limiter{}, 0
 		client := stubbed(t, func(*http.Request) (*http.Response, error) { sent++; return reply(500, ""), nil }, identomat.WithRateLimiter(l))
@@ -815,13 +789,13 @@ func TestTheRateLimiterIsAskedBeforeEveryAttempt(t *testing.T) {
 		err := begin(client, t.Context())
 		require.ErrorIs(t, err, l.err)
 		assert.Equal(t, 3, sent)
-		var never *identomat.TransportError
-		require.ErrorAs(t, err, &never)
-		assert.Zero(t, never.Attempts)
+		var notSent *identomat.TransportError
+		require.ErrorAs(t, err, &notSent)
+		assert.Zero(t, notSent.Attempts)
 	})
 }
 
-func TestAClientIsSafeForManyGoroutines(t *testing.T) {
+func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := r.ParseForm(); err != nil || r.Form.Get("session_token") == "" {
 			w.WriteHeader(400)
@@ -846,7 +820,7 @@ func TestAClientIsSafeForManyGoroutines(t *testing.T) {
 	group.Wait()
 }
 
-func TestUnencryptedHostsAreRefusedExceptLoopback(t *testing.T) {
+func TestUnencryptedURLRequiresLoopback(t *testing.T) {
 	for base, ok := range map[string]bool{
 		"https://widget.identomat.com": true, "https://x.example:8443/": true, "http://127.0.0.1:1": true,
 		"http://localhost": true, "http://[::1]:8080": true, "http://127.9.9.9": true,
@@ -865,7 +839,7 @@ func TestUnencryptedHostsAreRefusedExceptLoopback(t *testing.T) {
 	}
 }
 
-func TestEveryOptionChecksItsValue(t *testing.T) {
+func TestOptionsCheckTheirValues(t *testing.T) {
 	for name, opt := range map[string]identomat.Option{
 		"nil option": nil, "empty secret": identomat.WithHMAC(""), "secret with a newline": identomat.WithHMAC("abc\n"),
 		"nil client": identomat.WithHTTPClient(nil), "attempts": identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: -1}),
@@ -884,7 +858,7 @@ func TestEveryOptionChecksItsValue(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-func TestNewClientFromEnvReadsTheEnvironmentAndOptionsWin(t *testing.T) {
+func TestNewClientFromEnvOptionsOverrideEnvironment(t *testing.T) {
 	t.Setenv("IDENTOMAT_COMPANY_KEY", "")
 	_, err := identomat.NewClientFromEnv()
 	require.ErrorContains(t, err, "IDENTOMAT_COMPANY_KEY")
@@ -915,7 +889,7 @@ func TestNewClientFromEnvReadsTheEnvironmentAndOptionsWin(t *testing.T) {
 	client.CloseIdleConnections()
 }
 
-func TestTheWidgetsOriginIsKnownBeforeASessionIsBegun(t *testing.T) {
+func TestClientWidgetURL(t *testing.T) {
 	for option, want := range map[string]string{
 		"":                             "https://widget.identomat.com",
 		"https://widget.example":       "https://widget.example",
@@ -932,7 +906,7 @@ func TestTheWidgetsOriginIsKnownBeforeASessionIsBegun(t *testing.T) {
 	}
 }
 
-func TestATLSServerIsReachedThroughTheCallersHTTPClient(t *testing.T) {
+func TestHTTPClientTLSConfigUsed(t *testing.T) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tokenReply) }))
 	defer server.Close()
 	own := server.Client()
@@ -940,40 +914,8 @@ func TestATLSServerIsReachedThroughTheCallersHTTPClient(t *testing.T) {
 	require.NoError(t, begin(clientFor(t, server.URL, identomat.WithHTTPClient(own)), t.Context()))
 }
 
-// roundTrip is a RoundTripper for virtual time, in which real connections do not work.
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func stubbed(t *testing.T, f roundTrip, opts ...identomat.Option) *identomat.Client {
-	t.Helper()
-	client, err := identomat.NewClient(companyKey, append([]identomat.Option{identomat.WithHTTPClient(&http.Client{Transport: f})}, opts...)...)
-	require.NoError(t, err)
-	return client
-}
-
-func reply(status int, body string, header ...string) *http.Response {
-	resp := &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader([]byte(body)))}
-	for i := 0; i+1 < len(header); i += 2 {
-		resp.Header.Set(header[i], header[i+1])
-	}
-	return resp
-}
-
-func begin(c *identomat.Client, ctx context.Context) error {
-	_, err := c.Sessions.Begin(ctx, identomat.BeginRequest{})
-	return err
-}
-
-func getResult(c *identomat.Client, ctx context.Context) error {
-	_, err := c.Sessions.Result(ctx, token)
-	return err
-}
-
-func remove(c *identomat.Client, ctx context.Context) error { return c.Sessions.Delete(ctx, token) }
-
-// A stub that one writes in a hurry has a body and no length.
-func TestAStubNeedNotTellTheLengthOfItsReply(t *testing.T) {
+// A response that a stub builds by hand often has no ContentLength.
+func TestStubWithoutContentLength(t *testing.T) {
 	for body, call := range map[string]func(*identomat.Client) error{
 		`{"result":"approved"}`: func(c *identomat.Client) error { return getResult(c, t.Context()) },
 		"\xff\xd8\xff\xe0\x00\x10JFIF": func(c *identomat.Client) error {

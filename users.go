@@ -2,7 +2,6 @@ package identomat
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other
@@ -30,10 +28,9 @@ const (
 	RightAdministrator      UserRight = "administrator"
 )
 
-// User is a user of the dashboard. fmt and slog show a
-// mask.
+// User is a user of the dashboard. fmt and slog show a mask.
 type User struct {
-	private
+	record
 
 	// ID is the id of a member in [CreateGroupRequest] and [UpdateGroupRequest].
 	ID string `json:"id" wire:"required"`
@@ -41,25 +38,15 @@ type User struct {
 	Username string `json:"username"`
 	// Roles are the permissions of the user.
 	Roles []UserRight `json:"roles"`
-
-	raw json.RawMessage
 }
-
-// Raw returns the user as JSON. The caller must not modify it.
-func (u *User) Raw() json.RawMessage { return u.raw }
 
 // UnmarshalJSON decodes a user, such as a recorded one.
-func (u *User) UnmarshalJSON(data []byte) error { return wire.Unmarshal(codec, data, u) }
-
-func (u *User) decoded(raw json.RawMessage) error {
-	u.raw = raw
-	return nil
-}
+func (u *User) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, u) }
 
 // List lists all users of the company with list-users. There are no pages. (API
 // reference, Other methods, list-users.)
 //
-// Errors: [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrWrongParameters].
 func (s *UsersService) List(ctx context.Context) ([]User, error) {
 	return do[[]User](ctx, s.client, operation.UsersList, nil)
 }
@@ -79,12 +66,14 @@ func (Password) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText returns an error, because loggers encode their arguments.
 func (Password) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 
-// CreateUserRequest describes a new user. fmt and slog show a
-// mask.
+// GobEncode returns an error, like MarshalText.
+func (Password) GobEncode() ([]byte, error) { return nil, redact.ErrEncode }
+
+// CreateUserRequest describes a new user. fmt and slog show a mask.
 type CreateUserRequest struct {
 	private
 
-	// Email is required, an address alone: johndoe@email.com.
+	// Email is required: the bare address, such as johndoe@email.com.
 	Email string `json:"email"`
 	// EmailVerified marks the address as verified. The service's default is false.
 	EmailVerified *bool `json:"emailVerified,omitzero"`
@@ -121,9 +110,8 @@ func (u *CreateUserRequest) validate(_ *operation.Operation, p *problems) {
 // true for an error, call Create again: [ErrUserAlreadyExists] means that the first call
 // succeeded.
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidEmailFormat],
-// [ErrPasswordTooShort], [ErrInvalidRights], [ErrUserAlreadyExists],
-// [ErrWrongParameters], [ErrInvalidKey], [ErrUnexpectedResponse].
+// Errors: [ErrInvalidEmailFormat], [ErrPasswordTooShort], [ErrInvalidRights],
+// [ErrUserAlreadyExists], [ErrWrongParameters].
 func (s *UsersService) Create(ctx context.Context, user CreateUserRequest) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.UserCreate, &user)
 	return string(id), err

@@ -17,7 +17,7 @@ type Problem struct {
 }
 
 // ValidationError reports every problem of a request that was refused before anything was
-// sent. [WithoutValidation] turns off the checks that the API documentation is the reason for.
+// sent. [WithoutValidation] turns off the checks that follow from the API documentation.
 type ValidationError struct {
 	// Operation is the endpoint that was not called, such as begin/.
 	Operation string

@@ -14,8 +14,7 @@ type VideoCallsService struct{ client *Client }
 // [Media.Files]), with POST get-video-call-shots. (API reference, Video call.) They arrive one
 // after the other, like those of [MediaService.VisualMarkers].
 //
-// Errors: [ValidationError] before anything is sent; [ErrSessionNotFound],
-// [ErrInvalidKey].
+// Errors: [ErrSessionNotFound].
 func (s *VideoCallsService) Shots(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return items(ctx, s.client, operation.VideoCallShots, ofSession(token))
 }
@@ -23,8 +22,7 @@ func (s *VideoCallsService) Shots(ctx context.Context, token Token) iter.Seq2[*M
 // Videos fetches the recordings of a session's video calls, as a tar archive (see
 // [Media.Files]), with POST get-video-call-videos. (API reference, Video call.)
 //
-// Errors: [ValidationError] before anything is sent; [ErrSessionNotFound], [ErrNotFound] if
-// there is no recording, [ErrInvalidKey].
+// Errors: [ErrSessionNotFound], [ErrNotFound] if there is no recording.
 func (s *VideoCallsService) Videos(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.VideoCallVideos, ofSession(token))
 }
@@ -32,7 +30,6 @@ func (s *VideoCallsService) Videos(ctx context.Context, token Token) (*Media, er
 // End ends the video call of a session for the connected user, with POST end-video-call. (API
 // reference, Video call, end-video-call.) The call is retried after a lost response.
 //
-// Errors: [ValidationError] before anything is sent; [ErrInvalidKey], [ErrUnexpectedResponse].
 // The response for a session without a call is not documented.
 func (s *VideoCallsService) End(ctx context.Context, token Token) error {
 	return exec(ctx, s.client, operation.VideoCallEnd, ofSession(token))

@@ -77,10 +77,9 @@ func Open(t *testing.T) Tab {
 	t.Cleanup(cancel)
 
 	pictures := os.Getenv("IDENTOMAT_PICTURES")
-	if pictures == "" {
-		pictures = t.ArtifactDir()
+	if pictures != "" {
+		require.NoError(t, os.MkdirAll(pictures, 0o755))
 	}
-	require.NoError(t, os.MkdirAll(pictures, 0o755))
 
 	// The console reports violations of the Content-Security-Policy and script errors.
 	var mu sync.Mutex
@@ -179,28 +178,32 @@ func (b Tab) Poll(condition string) {
 	query(b, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(timeout)))
 }
 
-// Look takes screenshots at the size of a phone and of a desktop, in the light and the dark scheme,
-// and checks that the page is not wider than the screen.
+// Look checks that the page is not wider than the screen of a phone or of a desktop. If
+// IDENTOMAT_PICTURES is set, it also takes screenshots of both, in the light and the dark scheme.
 func (b Tab) Look(name string) {
 	b.Helper()
 	for _, screen := range []struct {
 		width, height int64
 		mobile        bool
-		scheme        string
-	}{{390, 844, true, "light"}, {390, 844, true, "dark"}, {1280, 800, false, "light"}, {1280, 800, false, "dark"}} {
+	}{{390, 844, true}, {1280, 800, false}} {
 		b.resize(screen.width, screen.height, screen.mobile)
-		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: screen.scheme}},
-		})
-		// Make the window as high as the page. Chromium's own full-page screenshots shift
-		// right-to-left pages.
-		b.resize(screen.width, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`)), screen.mobile)
-		screenshot := query(b, chromedp.CaptureScreenshot())
-		file := filepath.Join(b.pictures, fmt.Sprintf("%s-%d-%s.png", name, screen.width, screen.scheme))
-		require.NoError(b, os.WriteFile(file, screenshot, 0o644))
 		// Compare with the width of the screen: a phone zooms out to fit a wide page, and
 		// innerWidth grows.
 		assert.LessOrEqual(b, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)), screen.width, "%s is wider than the screen", name)
+		if b.pictures == "" {
+			continue
+		}
+		// Make the window as high as the page. Chromium's own full-page screenshots shift
+		// right-to-left pages.
+		b.resize(screen.width, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`)), screen.mobile)
+		for _, scheme := range []string{"light", "dark"} {
+			call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			})
+			screenshot := query(b, chromedp.CaptureScreenshot())
+			file := filepath.Join(b.pictures, fmt.Sprintf("%s-%d-%s.png", name, screen.width, scheme))
+			require.NoError(b, os.WriteFile(file, screenshot, 0o644))
+		}
 	}
 }
 

@@ -1,37 +1,39 @@
-// Package idenfy creates verification sessions of iDenfy and checks its webhooks.
+// Package idenfy creates verification sessions of iDenfy and verifies its webhooks.
 //
-// It implements iDenfy's page "Create verification session" completely. What that page does
-// not describe, which is the shape of errors, the addresses that take a token, and webhooks,
-// follows iDenfy's other public documentation, and the comments say so.
+// It implements everything on the page "Create verification session" of iDenfy's API
+// documentation. The comments of this package call it the page, and documented means described
+// there. The form of errors, the URLs that contain a token, and webhooks are described only in
+// iDenfy's other public documentation; the comments say where that is the source.
 //
 // # A verification
 //
 // Make one [Client] with [NewClient] or [NewClientFromEnv] and share it. Create a session with
-// [Client.CreateSession] and send the customer's browser to [Session.RedirectURL], or show
-// [Session.IframeURL] in your own page. Store [Session.ScanRef]. The outcome arrives as
-// webhooks, which [ParseWebhook] checks; [Webhook.Approved] is true only for a final approval.
+// [Client.CreateSession], store [Session.ScanRef], and send the customer's browser to
+// [Session.RedirectURL], or show [Session.IframeURL] in a page of yours. The outcome arrives in
+// webhooks, which [ParseWebhook] verifies. [Webhook.Approved] is true only for a final approval.
 //
 // # Credits
 //
-// A session can cost credits, and so can every further one for the same client id before
-// the final webhook of the first. CreateSession sends again only what was certainly not
-// processed. If [MaybeProcessed] is true of an error, wait for a webhook before you repeat, or
-// until the expiry time has passed: nobody has the token. [WithGuard] asks code of yours
-// before every session.
+// A session can cost credits, and so can another one for the same client id before the final
+// webhook of the first. CreateSession retries only if iDenfy certainly created no session. If
+// [MaybeProcessed] is true for an error, a session may exist whose token is lost: before you
+// create another one, wait for a webhook or until the expiry time has passed. [WithGuard] calls
+// a function of yours before every session.
 //
 // # What is shared with package identomat
 //
-// The engine is that of package identomat, and so are the types of what both report:
-// [identomat.ValidationError] before anything is sent, [identomat.TransportError] when no
-// usable reply came, [identomat.Event] for observers. Replies that are not what was asked
-// for are an [APIError] of this package.
+// The options of package identomat, such as [identomat.WithRetry] and [identomat.WithLogger],
+// configure a client of this package, too, except for those about signing, URLs and media. The
+// two packages also share [identomat.ValidationError] for a request that was not sent,
+// [identomat.TransportError] for a call without a usable response, and [identomat.Event] for
+// observers. A response other than a session is an [APIError] of this package.
 //
 // # Secrecy
 //
-// fmt, slog and encoding/json show a mask in place of keys, tokens, requests, sessions and
-// webhooks, and the texts of errors hold no value that was sent or received. A program that
-// wants to show a name names the field. fmt reaches past every mask into unexported fields of
-// structs: hold pointers there.
+// fmt and slog show a mask instead of keys, tokens, requests, sessions and webhooks, and
+// encoders refuse them with an error. The texts of errors contain no value that was sent or
+// received. To show a name, use its field. fmt reaches past every method into an unexported
+// field of a struct, so hold a pointer there.
 //
 // # Testing
 //

@@ -1,6 +1,7 @@
 package idenfy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,17 +11,18 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// What iDenfy can answer, for [errors.Is]. The page names "a standard iDenfy API error
-// response" without its form. Identifiers and statuses are those of iDenfy's public
+// Causes of an [APIError], for [errors.Is]. The documented page names "a standard iDenfy API
+// error response" without its form. Identifiers and statuses are those of iDenfy's public
 // documentation on errors.
 var (
 	// ErrOutOfCredits: HTTP 402, or PERMISSIONS_ERROR with the message "Partner reached token
-	// limit." Nothing is sent again; it is no rate limit, and waiting does not help.
+	// limit." Neither retrying nor waiting helps.
 	ErrOutOfCredits = errors.New("idenfy: out of credits")
-	// ErrRateLimited: TOO_MANY_REQUESTS or HTTP 429. [APIError.RetryAfter] tells how long to
-	// wait, if the service did.
+	// ErrRateLimited: TOO_MANY_REQUESTS or HTTP 429. [APIError.RetryAfter] holds the wait that
+	// the service asked for, if it did.
 	ErrRateLimited = errors.New("idenfy: rate limited")
 	// ErrUnauthorized: UNAUTHORIZED or HTTP 401. The API key or secret is wrong.
 	ErrUnauthorized = errors.New("idenfy: unauthorized")
@@ -30,7 +32,7 @@ var (
 	ErrNotFound = errors.New("idenfy: not found")
 	// ErrConflict: HTTP 409. The client id has a session that is still active.
 	ErrConflict = errors.New("idenfy: conflict")
-	// ErrInternal: INTERNAL_ERROR. The session may exist.
+	// ErrInternal: INTERNAL_ERROR. A session may exist.
 	ErrInternal = errors.New("idenfy: internal error of the service")
 	// ErrBadValue: BAD_VALUE. [APIError.Message] names the parameter.
 	ErrBadValue = errors.New("idenfy: bad value")
@@ -44,28 +46,27 @@ var (
 	ErrJSON = errors.New("idenfy: JSON error")
 	// ErrTokenNotValid: TOKEN_NOT_VALID.
 	ErrTokenNotValid = errors.New("idenfy: token not valid")
-	// ErrPartnerContract: PARTNER_CONTRACT_ERROR. The contract does not have what was asked
-	// for.
+	// ErrPartnerContract: PARTNER_CONTRACT_ERROR. The contract does not include what the request
+	// asked for.
 	ErrPartnerContract = errors.New("idenfy: not in the contract")
 	// ErrPartner: PARTNER_ERROR.
 	ErrPartner = errors.New("idenfy: partner error")
-	// ErrPermissions: PERMISSIONS_ERROR, but not that of [ErrOutOfCredits].
+	// ErrPermissions: PERMISSIONS_ERROR, except that of [ErrOutOfCredits].
 	ErrPermissions = errors.New("idenfy: no permission")
 	// ErrMethodNotAllowed: METHOD_NOT_ALLOWED or HTTP 405.
 	ErrMethodNotAllowed = errors.New("idenfy: method not allowed")
 
-	// ErrUnexpectedResponse: the reply is neither a session nor an error of iDenfy's form: a
-	// login or proxy page, a truncated document, a session without its token, a redirect.
-	ErrUnexpectedResponse = errors.New("idenfy: unexpected reply")
-	// ErrTooLarge: the reply is larger than [WithMaxResponseSize] allows, or the webhook is
-	// larger than [MaxWebhookSize].
+	// ErrUnexpectedResponse: the response is neither a session nor an error in iDenfy's form. It
+	// is a login or proxy page, a truncated document, a session without a token, or a redirect.
+	ErrUnexpectedResponse = errors.New("idenfy: unexpected response")
+	// ErrTooLarge: the response exceeds [identomat.WithMaxResponseSize] or has more than 10,000
+	// values, or the webhook exceeds [MaxWebhookSize].
 	ErrTooLarge = errors.New("idenfy: too large")
-	// ErrSignatureMismatch: a webhook's signature is wrong or missing. Nothing of it can be
-	// trusted.
+	// ErrSignatureMismatch: the signature of a webhook is wrong or missing. Nothing in the
+	// webhook can be trusted.
 	ErrSignatureMismatch = errors.New("idenfy: webhook signature does not match")
 )
 
-// identifiers are those of the public documentation.
 var identifiers = map[string]error{
 	"INTERNAL_ERROR":         ErrInternal,
 	"BAD_VALUE":              ErrBadValue,
@@ -92,54 +93,52 @@ var statuses = map[int]error{
 	http.StatusTooManyRequests:  ErrRateLimited,
 }
 
-// APIError is a reply that is not a session: an error of iDenfy's, or something that is no
-// reply of iDenfy's at all. Test for the cause with [errors.Is] and the Err variables.
+// APIError is a response other than a session: an error that iDenfy reported, or content that
+// does not come from iDenfy at all. Test for the cause with [errors.Is] and the Err variables.
 type APIError struct {
-	// Operation is the operation: idenfy/token.
+	// Operation is idenfy/token.
 	Operation string
 	// StatusCode is the HTTP status.
 	StatusCode int
-	// Identifier is iDenfy's constant, such as BAD_VALUE, or "": errors before the processing
-	// have none. The list is open.
+	// Identifier is iDenfy's constant, such as BAD_VALUE. It is "" for an error that occurred
+	// before processing. The list is open.
 	Identifier string
-	// Message is iDenfy's text for a developer. It can repeat what was sent, so no formatter,
-	// logger or encoder shows it.
-	Message string
-	// ContentType and Sample describe a reply that was not understood. The sample shows the
-	// reply's structure and known words, never its values.
+	// ContentType and Sample describe a response that was not understood. The sample shows the
+	// structure and known words of the response, never its values.
 	ContentType string
 	Sample      string
-	// RetryAfter is what the reply asked for in its Retry-After header, or 0. iDenfy does not
+	// RetryAfter is the wait that the Retry-After header asked for, or 0. iDenfy does not
 	// document the header.
 	RetryAfter time.Duration
 	// Attempts counts the requests that were sent.
 	Attempts int
-	// MaybeProcessed is false only if it is certain that iDenfy created no session, in no
-	// attempt.
+	// MaybeProcessed is false only if iDenfy certainly created no session in any attempt.
 	MaybeProcessed bool
 
-	kind error
+	kind    error
+	message redact.Secret
 }
 
-// MaybeProcessed reports whether iDenfy may have created a session in spite of err: the
-// MaybeProcessed of the [APIError] or [identomat.TransportError] in its tree. It is false for
-// nil, for an [identomat.ValidationError], and for errors of anybody else.
+// Message returns iDenfy's text for developers. It can repeat the request, so no formatter,
+// logger or encoder shows it.
+func (e *APIError) Message() string { return e.message.Reveal() }
+
+// MaybeProcessed reports whether iDenfy may have created a session although err was returned: it
+// returns MaybeProcessed of the [APIError] or [identomat.TransportError] in err's tree. It is
+// false for nil, for an [identomat.ValidationError], and for errors from elsewhere.
 func MaybeProcessed(err error) bool {
 	var api *APIError
 	return identomat.MaybeProcessed(err) || errors.As(err, &api) && api.MaybeProcessed
 }
 
-// Error names the cause and the status, and no value of the request or of the reply.
+// Error names the cause and the status. It contains no value of the request or the response.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	b.WriteString("idenfy: " + strings.TrimPrefix(e.Operation, "idenfy/") + ": ")
-	switch cause := e.cause(); {
-	case cause != nil:
+	if cause := e.cause(); cause != nil {
 		b.WriteString(strings.TrimPrefix(cause.Error(), "idenfy: "))
-	case e.Identifier != "":
-		b.WriteString(e.Identifier)
-	default:
-		b.WriteString("error of the service")
+	} else {
+		b.WriteString(cmp.Or(e.Identifier, "error of the service"))
 	}
 	fmt.Fprintf(&b, " (HTTP %d", e.StatusCode)
 	if e.Identifier != "" && e.cause() != nil {
@@ -164,17 +163,11 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// cause is the most telling of the Err variables that the error is, or nil.
-func (e *APIError) cause() error {
-	for _, cause := range e.causes() {
-		if cause != nil {
-			return cause
-		}
-	}
-	return nil
-}
+// cause returns the most specific of the Err variables that the error matches, or nil.
+func (e *APIError) cause() error { return cmp.Or(e.causes()...) }
 
-// causes are the Err variables that the error is, the most telling first. Some may be nil.
+// causes returns the Err variables that the error matches, the most specific first. Some may be
+// nil.
 func (e *APIError) causes() []error {
 	if e.outOfCredits() {
 		return []error{ErrOutOfCredits, e.kind}
@@ -182,23 +175,23 @@ func (e *APIError) causes() []error {
 	return []error{identifiers[e.Identifier], statuses[e.StatusCode], e.kind}
 }
 
-// outOfCredits tells the end of the credits from a missing permission: the identifier is
-// the same.
+// outOfCredits tells the end of the credits from a missing permission, which has the same
+// identifier.
 func (e *APIError) outOfCredits() bool {
 	return e.StatusCode == http.StatusPaymentRequired ||
-		e.Identifier == "PERMISSIONS_ERROR" && strings.Contains(strings.ToLower(e.Message), "reached token limit")
+		e.Identifier == "PERMISSIONS_ERROR" && strings.Contains(strings.ToLower(e.Message()), "reached token limit")
 }
 
-// Is matches the Err variables, also for errors that were made in a test.
+// Is matches the Err variables. An error built in a test matches by its Identifier and StatusCode.
 func (e *APIError) Is(target error) bool { return target != nil && slices.Contains(e.causes(), target) }
 
-// Format writes Error under every verb, for a copy of the error, too.
+// Format writes Error under every verb.
 func (e APIError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
 
-// MarshalText is Error, for encoders.
+// MarshalText returns Error, for encoders.
 func (e APIError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// LogValue is a group of the fields that are safe to log.
+// LogValue returns a group of the fields that are safe to log.
 func (e APIError) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("operation", e.Operation), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts),
 		slog.Bool("maybe_processed", e.MaybeProcessed)}

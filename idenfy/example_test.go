@@ -16,14 +16,14 @@ import (
 	"github.com/identomat-go/identomat/idenfy/idenfytest"
 )
 
-// A whole verification, against the fake.
+// A whole verification against the fake.
 func Example() {
 	server, err := idenfytest.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	client := server.Client() // for the service: idenfy.NewClientFromEnv()
+	client := server.Client() // for iDenfy: idenfy.NewClientFromEnv()
 
 	outcome := make(chan bool, 1)
 	webhooks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +46,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	// http.Redirect(w, r, session.RedirectURL(), http.StatusSeeOther)
-	if _, err := server.SendWebhook(ctx, webhooks.URL, idenfytest.Approved(session.ScanRef)); err != nil { // the customer's part
+	if _, err := server.SendWebhook(ctx, webhooks.URL, idenfytest.Approved(session.ScanRef)); err != nil { // what the customer causes
 		log.Fatal(err)
 	}
 	fmt.Println(session)
@@ -58,8 +58,8 @@ func Example() {
 
 func ExampleNewClient() {
 	client, err := idenfy.NewClient("your-api-key", "your-api-secret",
-		idenfy.WithRetry(identomat.RetryPolicy{MaxAttempts: 4, MaxDelay: 10 * time.Second}),
-		idenfy.WithObserver(func(e identomat.Event) { log.Println(e.Operation, e.StatusCode, e.Duration) }),
+		identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 4, MaxDelay: 10 * time.Second}),
+		identomat.WithObserver(func(e identomat.Event) { log.Println(e.Operation, e.StatusCode, e.Duration) }),
 	)
 	fmt.Println(client, err)
 	_, err = idenfy.NewClient("your-api-key", "your-api-secret", idenfy.WithBaseURL("http://unencrypted.example"))
@@ -84,8 +84,8 @@ func ExampleClient_CreateSession() {
 		Documents:     []idenfy.DocumentType{idenfy.Passport, idenfy.IDCard},
 		ExpiryTime:    new(3600),
 		SuccessURL:    "https://bank.example/kyc/done",
-		CheckLiveness: new(true),  // asked for
-		ReviewFailed:  new(false), // turned off, though the environment may have it on
+		CheckLiveness: new(true),
+		ReviewFailed:  new(false), // even if the environment has it on
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -99,7 +99,7 @@ func ExampleClient_CreateSession() {
 	// idenfy: token: invalid request: sessionLength: must be 60 to 3600 seconds; country: must be a country code of two letters
 }
 
-// What to do about the ways in which a session is not created.
+// How to handle the errors of CreateSession.
 func ExampleClient_CreateSession_errors() {
 	server, err := idenfytest.Start(idenfytest.WithCredits(1))
 	if err != nil {
@@ -113,7 +113,7 @@ func ExampleClient_CreateSession_errors() {
 		_, err = client.CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
 		switch {
 		case idenfy.MaybeProcessed(err):
-			fmt.Println("a session may exist: wait before you repeat")
+			fmt.Println("a session may exist: wait before you create another one")
 		case errors.Is(err, idenfy.ErrOutOfCredits):
 			fmt.Println("buy credits")
 		case errors.Is(err, idenfy.ErrUnauthorized):
@@ -122,8 +122,8 @@ func ExampleClient_CreateSession_errors() {
 		fmt.Println(err)
 	}
 	// Output:
-	// a session may exist: wait before you repeat
-	// idenfy: token: unexpected reply (HTTP 502, text/html, a session may exist): 109 bytes: html bad gateway bad gateway html
+	// a session may exist: wait before you create another one
+	// idenfy: token: unexpected response (HTTP 502, text/html, a session may exist): 109 bytes: html bad gateway bad gateway html
 	// buy credits
 	// idenfy: token: out of credits (HTTP 400, PERMISSIONS_ERROR)
 }
@@ -195,7 +195,7 @@ func ExampleWithGuard() {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	var open sync.Map // in a database; the final webhook clears it, and an error that is certain
+	var open sync.Map // a database in production; delete the id at the final webhook, and at an error without MaybeProcessed
 	client := server.Client(idenfy.WithGuard(func(_ context.Context, clientID string) error {
 		if _, already := open.LoadOrStore(clientID, true); already {
 			return errors.New("a session is open")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/gob"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -27,9 +28,10 @@ import (
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/idenfy"
+	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// secret are the values that nothing may show: the keys, a token and a person.
+// secret holds the values that nothing may show: the keys, a token and a person.
 var secret = []string{
 	apiKey, apiSecret, base64.StdEncoding.EncodeToString([]byte(apiKey + ":" + apiSecret)), vectorKey, authToken,
 	"Wilhelmina", "Featherstone", "F00-AB-77", "1984-02-29", "Rustaveli", "415-22-9981", "8846201937", "7719305526", "customer-4711",
@@ -37,8 +39,8 @@ var secret = []string{
 
 const authToken = "q7x0token0that0must0not0be0seen0anywhere"
 
-// privateReply repeats what privateRequest holds.
-const privateReply = `{"message":"for Wilhelmina","authToken":"` + authToken + `","scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac","clientId":"customer-4711",
+// privateResponse repeats the values of privateRequest.
+const privateResponse = `{"message":"for Wilhelmina","authToken":"` + authToken + `","scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac","clientId":"customer-4711",
 	"firstName":"WILHELMINA","lastName":"FEATHERSTONE","dateOfBirth":"1984-02-29","personalNumber":"F00-AB-77","documentNumber":"8846201937",
 	"address":"Rustaveli 1","additionalData":{"UTILITY_BILL":{"ssn":"415-22-9981","account":7719305526}},"digitString":"8846201937","personScanRef":"customer-4711"}`
 
@@ -51,8 +53,8 @@ func privateRequest() idenfy.SessionRequest {
 	}
 }
 
-// printings is everything that formatters, loggers and encoders make of v, of a pointer to
-// it, and of a struct and a slice around it.
+// printings returns everything that formatters, loggers and encoders make of v, of a pointer to
+// v, and of a struct and a slice that contain v.
 func printings(t *testing.T, v any) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -92,12 +94,12 @@ func assertSecret(t *testing.T, text, what string) {
 	}
 }
 
-// shown are values of every exported type that can hold a secret or a person.
+// shown returns values of every exported type that can hold a secret or a person.
 func shown(t *testing.T) map[string]any {
 	t.Helper()
 	client, err := idenfy.NewClient(apiKey, apiSecret)
 	require.NoError(t, err)
-	session, err := answering(t, 200, privateReply).CreateSession(t.Context(), privateRequest())
+	session, err := answering(t, 200, privateResponse).CreateSession(t.Context(), privateRequest())
 	require.NoError(t, err)
 	require.Equal(t, authToken, string(session.AuthToken))
 	require.Equal(t, "8846201937", session.DocumentNumber)
@@ -106,30 +108,43 @@ func shown(t *testing.T) map[string]any {
 	_, refused := idenfy.ParseWebhook(webhook(`{"data":{"docFirstName":"WILHELMINA"}}`, vectorSignature), vectorKey)
 	var hookErr *idenfy.WebhookError
 	require.ErrorAs(t, refused, &hookErr)
+	_, refusal := answering(t, 400, `{"identifier":"BAD_VALUE","message":"Field 'firstName' is Wilhelmina"}`).CreateSession(t.Context(), privateRequest())
+	var api *idenfy.APIError
+	require.ErrorAs(t, refusal, &api)
+	require.Equal(t, "Field 'firstName' is Wilhelmina", api.Message())
 	return map[string]any{
 		"Client": client, "SessionRequest": privateRequest(), "Session": *session, "AuthToken": session.AuthToken, "Webhook": *hook,
-		"WebhookError": *hookErr, "APIError": idenfy.APIError{Operation: "idenfy/token", StatusCode: 400, Identifier: "BAD_VALUE", Message: "Field 'firstName' is Wilhelmina"},
+		"WebhookError": *hookErr, "APIError": *api,
 	}
 }
 
-func TestNothingExportedPrintsASecret(t *testing.T) {
+func TestExportedTypesPrintNoSecret(t *testing.T) {
 	for name, v := range shown(t) {
 		assertSecret(t, printings(t, v), name)
 	}
-	assertSecret(t, printings(t, []any{idenfy.WithBaseURL("https://x.example"), idenfy.WithHTTPClient(&http.Client{})}), "options")
+	assertSecret(t, printings(t, []any{idenfy.WithBaseURL("https://x.example"), identomat.WithHTTPClient(&http.Client{})}), "options")
+	hidden := struct{ err idenfy.APIError }{shown(t)["APIError"].(idenfy.APIError)}
+	assertSecret(t, fmt.Sprintf("%v %+v %#v", hidden, hidden, hidden), "unexported field")
 	client := shown(t)["Client"]
 	assert.Equal(t, "idenfy.Client idenfy.Client idenfy.Client", fmt.Sprintf("%v %+v %#v", client, client, client))
 	assert.Equal(t, "idenfy.Client", client.(slog.LogValuer).LogValue().String())
-	stored, err := json.Marshal(struct{ T idenfy.AuthToken }{authToken})
-	require.NoError(t, err)
-	assert.JSONEq(t, `{"T":"[redacted]"}`, string(stored))
+	for name, v := range shown(t) {
+		switch v.(type) {
+		case idenfy.SessionRequest, idenfy.Session, idenfy.AuthToken, idenfy.Webhook:
+			for _, wrapped := range []any{v, []any{v}, map[string]any{"v": v}} {
+				_, err := json.Marshal(wrapped)
+				require.ErrorIs(t, err, redact.ErrEncode, name)
+			}
+			require.ErrorIs(t, gob.NewEncoder(io.Discard).Encode(v), redact.ErrEncode, name)
+		}
+	}
 }
 
-// TestEveryExportedTypeIsSearched fails for a new type that is neither searched above nor
-// known to hold nothing private.
-func TestEveryExportedTypeIsSearched(t *testing.T) {
+// TestExportedTypesAreSearched fails for a new type that is neither searched above nor known to
+// hold nothing private.
+func TestExportedTypesAreSearched(t *testing.T) {
 	harmless := map[string]string{
-		"Option": "interface", "Locale": "enumeration", "DocumentType": "enumeration", "TokenType": "enumeration", "Sex": "enumeration",
+		"Option": "function", "Locale": "enumeration", "DocumentType": "enumeration", "TokenType": "enumeration", "Sex": "enumeration",
 		"FraudService": "enumeration", "DetectionType": "enumeration", "Overall": "enumeration",
 		"WebhookStatus": "codes of the service",
 	}
@@ -160,8 +175,8 @@ func TestEveryExportedTypeIsSearched(t *testing.T) {
 	assert.Equal(t, len(values)+len(harmless), found)
 }
 
-// TestAPanicPrintsNoToken panics in a process of its own: the runtime asks neither fmt nor slog.
-func TestAPanicPrintsNoToken(t *testing.T) {
+// TestPanicPrintsNoToken panics in another process, because the runtime does not print with fmt.
+func TestPanicPrintsNoToken(t *testing.T) {
 	const child = "IDENFY_PANICS"
 	if os.Getenv(child) != "" {
 		panic(idenfy.AuthToken(authToken))
@@ -176,16 +191,16 @@ func TestAPanicPrintsNoToken(t *testing.T) {
 	assertSecret(t, string(printed), "the panic")
 }
 
-// dumpError is the worst that a RoundTripper or a proxy can do.
+// dumpError is an error of a RoundTripper that contains the whole request.
 type dumpError struct{ Request, Body string }
 
 func (e *dumpError) Error() string { return "sending " + e.Request + ": " + e.Body }
 
-func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
+func TestErrorsLogsAndEventsShowNoSecret(t *testing.T) {
 	echo := func(status int, format string, header ...string) roundTrip {
 		return func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
-			return reply(status, strings.ReplaceAll(format, "%s", string(body)), header...), nil
+			return response(status, strings.ReplaceAll(format, "%s", string(body)), header...), nil
 		}
 	}
 	faults := map[string]roundTrip{
@@ -198,29 +213,29 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 			key, password, _ := r.BasicAuth()
 			return nil, fmt.Errorf("proxy: %w", &url.Error{Op: "Post", URL: "https://" + key + ":" + url.QueryEscape(password) + "@x", Err: io.EOF})
 		},
-		"the key is dumped":            func(*http.Request) (*http.Response, error) { return nil, errors.New("proxy: user " + apiKey) },
-		"the secret is dumped":         func(*http.Request) (*http.Response, error) { return nil, errors.New("proxy: password " + apiSecret) },
-		"a number is dumped":           func(r *http.Request) (*http.Response, error) { return nil, errors.New("7719305526 is closed") },
-		"the request is echoed":        echo(500, "%s"),
-		"it is echoed with 200":        echo(200, "%s"),
-		"it is echoed in HTML":         echo(200, "<p>%s</p>", "Content-Type", "text/html"),
-		"it is echoed as a message":    echo(400, `{"identifier":"BAD_VALUE","message":"Wilhelmina"}`),
-		"it is echoed as identifier":   echo(400, `{"identifier":"WILHELMINA","message":"x"}`),
-		"it is the content type":       echo(200, "{}", "Content-Type", "Wilhelmina Featherstone"),
-		"it is a part of a subtype":    echo(502, "{}", "Content-Type", "text/Featherstone"),
-		"it is the location":           echo(302, "", "Location", "://\x7f"+apiKey),
-		"the session is cut":           echo(200, privateReply[:300]),
-		"the session lacks a token":    echo(200, strings.Replace(privateReply, `"scanRef"`, `"ref"`, 1)),
-		"the session is a list":        echo(200, "["+privateReply+"]"),
-		"the reply is too large":       echo(200, privateReply+strings.Repeat(" ", 2000)),
-		"a refusal is full of persons": echo(402, privateReply),
-		"the status is unauthorized":   echo(401, `{"message":"no such key: `+apiKey+`"}`),
-		"the token is the header":      echo(200, `{"authToken":"`+base64.StdEncoding.EncodeToString([]byte(apiKey+":"+apiSecret))+`","scanRef":"s"}`),
-		"the token is an echo":         echo(200, `{"authToken":"`+apiKey+`","scanRef":"s"}`),
+		"the key is dumped":           func(*http.Request) (*http.Response, error) { return nil, errors.New("proxy: user " + apiKey) },
+		"the secret is dumped":        func(*http.Request) (*http.Response, error) { return nil, errors.New("proxy: password " + apiSecret) },
+		"a number is dumped":          func(r *http.Request) (*http.Response, error) { return nil, errors.New("7719305526 is closed") },
+		"the request is echoed":       echo(500, "%s"),
+		"echoed with 200":             echo(200, "%s"),
+		"echoed in HTML":              echo(200, "<p>%s</p>", "Content-Type", "text/html"),
+		"echoed as a message":         echo(400, `{"identifier":"BAD_VALUE","message":"Wilhelmina"}`),
+		"echoed as identifier":        echo(400, `{"identifier":"WILHELMINA","message":"x"}`),
+		"echoed as content type":      echo(200, "{}", "Content-Type", "Wilhelmina Featherstone"),
+		"echoed in a subtype":         echo(502, "{}", "Content-Type", "text/Featherstone"),
+		"echoed as location":          echo(302, "", "Location", "://\x7f"+apiKey),
+		"the session is truncated":    echo(200, privateResponse[:300]),
+		"the session lacks a token":   echo(200, strings.Replace(privateResponse, `"scanRef"`, `"ref"`, 1)),
+		"the session is a list":       echo(200, "["+privateResponse+"]"),
+		"the response is too large":   echo(200, privateResponse+strings.Repeat(" ", 2000)),
+		"a refusal has personal data": echo(402, privateResponse),
+		"the status is unauthorized":  echo(401, `{"message":"no such key: `+apiKey+`"}`),
+		"the header is the token":     echo(200, `{"authToken":"`+base64.StdEncoding.EncodeToString([]byte(apiKey+":"+apiSecret))+`","scanRef":"s"}`),
+		"the key is the token":        echo(200, `{"authToken":"`+apiKey+`","scanRef":"s"}`),
 		"the reading fails": func(*http.Request) (*http.Response, error) {
-			resp := reply(200, privateReply)
+			resp := response(200, privateResponse)
 			resp.ContentLength = -1
-			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(privateReply), failing{&dumpError{"reply", apiKey + " Wilhelmina"}}))
+			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(privateResponse), failing{&dumpError{"response", apiKey + " Wilhelmina"}}))
 			return resp, nil
 		},
 	}
@@ -228,10 +243,10 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var log bytes.Buffer
 			options := &slog.HandlerOptions{Level: slog.LevelDebug}
-			client := stubbed(t, fault, idenfy.WithMaxResponseSize(1900),
-				idenfy.WithLogger(slog.New(slog.NewTextHandler(&log, options))),
-				idenfy.WithLogger(slog.New(slog.NewJSONHandler(&log, options))),
-				idenfy.WithObserver(func(e identomat.Event) { fmt.Fprintf(&log, "%v %+v %#v %s\n", e, e, e, e.Err) }))
+			client := stubbed(t, fault, identomat.WithMaxResponseSize(1900),
+				identomat.WithLogger(slog.New(slog.NewTextHandler(&log, options))),
+				identomat.WithLogger(slog.New(slog.NewJSONHandler(&log, options))),
+				identomat.WithObserver(func(e identomat.Event) { fmt.Fprintf(&log, "%v %+v %#v %s\n", e, e, e, e.Err) }))
 			session, err := client.CreateSession(t.Context(), privateRequest())
 			require.Error(t, err, name)
 			assert.Nil(t, session)
@@ -239,14 +254,14 @@ func TestNoErrorLogLineOrEventShowsASecret(t *testing.T) {
 				assertSecret(t, fmt.Sprintf("%s %v %+v %#v %q", e, e, e, e, e)+printings(t, e), name)
 			}
 			var dump *dumpError
-			assert.NotErrorAs(t, err, &dump, "the dump is handed out")
+			assert.NotErrorAs(t, err, &dump, "the dump is exposed")
 			assert.NotEmpty(t, log.String())
 			assertSecret(t, log.String(), "the log")
 		})
 	}
 }
 
-func TestAnIdentifierThatRepeatsANameInCapitalsIsNotShown(t *testing.T) {
+func TestIdentifierThatRepeatsRequestIsNotShown(t *testing.T) {
 	for identifier, shown := range map[string]string{
 		"WILHELMINA": "", "FEATHERSTONE": "", "WILHELMINA_FEATHERSTONE": "", "NO_RUSTAVELI_STREET": "", "MARIA_IS_UNKNOWN": "", "NO_ANNA": "",
 		"BRAND_NEW": "BRAND_NEW", "BRAND_NEW_ERROR": "BRAND_NEW_ERROR", "BAD_VALUE": "BAD_VALUE",
@@ -267,7 +282,7 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-func TestAValidationErrorRepeatsNoValue(t *testing.T) {
+func TestValidationErrorRepeatsNoValue(t *testing.T) {
 	req := privateRequest()
 	req.FirstName, req.Country, req.Locale, req.CallbackURL = "Wilhelmina 2", "Featherstone", "Wilhelmina", "http://Wilhelmina"
 	req.DateOfBirth, req.PersonalNumber, req.Sex, req.UtilityBill = "1984-02-29T00", strings.Repeat("F00-AB-77", 6), "Wilhelmina", new(true)
@@ -280,7 +295,7 @@ func TestAValidationErrorRepeatsNoValue(t *testing.T) {
 	assertSecret(t, printings(t, *invalid)+err.Error(), "the validation error")
 }
 
-func TestTheErrorOfAGuardShowsNoSecret(t *testing.T) {
+func TestGuardErrorShowsNoSecret(t *testing.T) {
 	leak := errors.New("customer-4711 of " + apiKey)
 	_, err := silent(t, idenfy.WithGuard(func(context.Context, string) error { return leak })).CreateSession(t.Context(), privateRequest())
 	require.ErrorIs(t, err, leak)

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,19 +25,19 @@ const (
 	apiSecret = "unit-test-api-secret-äé"
 )
 
-// roundTrip is a RoundTripper for tests without a network.
+// roundTrip is a RoundTripper that needs no network.
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func stubbed(t testing.TB, f roundTrip, opts ...idenfy.Option) *idenfy.Client {
 	t.Helper()
-	client, err := idenfy.NewClient(apiKey, apiSecret, append([]idenfy.Option{idenfy.WithHTTPClient(&http.Client{Transport: f})}, opts...)...)
+	client, err := idenfy.NewClient(apiKey, apiSecret, append([]idenfy.Option{identomat.WithHTTPClient(&http.Client{Transport: f})}, opts...)...)
 	require.NoError(t, err)
 	return client
 }
 
-func reply(status int, body string, header ...string) *http.Response {
+func response(status int, body string, header ...string) *http.Response {
 	resp := &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body))}
 	for i := 0; i+1 < len(header); i += 2 {
 		resp.Header.Set(header[i], header[i+1])
@@ -43,9 +45,9 @@ func reply(status int, body string, header ...string) *http.Response {
 	return resp
 }
 
-// answering answers every request with one body.
+// answering returns a client that gets the same response to every request.
 func answering(t testing.TB, status int, body string, opts ...idenfy.Option) *idenfy.Client {
-	return stubbed(t, func(*http.Request) (*http.Response, error) { return reply(status, body), nil }, opts...)
+	return stubbed(t, func(*http.Request) (*http.Response, error) { return response(status, body), nil }, opts...)
 }
 
 func page(t testing.TB, name string) string {
@@ -55,22 +57,22 @@ func page(t testing.TB, name string) string {
 	return string(data)
 }
 
-const tokenReply = `{"authToken":"pgYQX0z2T8mtcpNj9I20uWVCLKNuG0vgr12f0wAC","scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac"}`
+const tokenResponse = `{"authToken":"pgYQX0z2T8mtcpNj9I20uWVCLKNuG0vgr12f0wAC","scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac"}`
 
-// sent is the body of the one request that req makes.
+// sent returns the body that is sent for req.
 func sent(t testing.TB, req idenfy.SessionRequest, opts ...idenfy.Option) string {
 	t.Helper()
 	var body []byte
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 		body, _ = io.ReadAll(r.Body)
-		return reply(201, tokenReply), nil
+		return response(201, tokenResponse), nil
 	}, opts...)
 	_, err := client.CreateSession(context.Background(), req)
 	require.NoError(t, err)
 	return string(body)
 }
 
-func TestTheCallIsThatOfThePage(t *testing.T) {
+func TestCreateSessionSendsDocumentedCall(t *testing.T) {
 	calls := 0
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 		calls++
@@ -82,8 +84,8 @@ func TestTheCallIsThatOfThePage(t *testing.T) {
 		assert.Equal(t, apiKey, key)
 		assert.Equal(t, apiSecret, secret)
 		assert.Equal(t, "bank/1 identomat-go/"+identomat.Version, r.Header.Get("User-Agent"))
-		return reply(200, tokenReply), nil
-	}, idenfy.WithUserAgent("bank/1"))
+		return response(200, tokenResponse), nil
+	}, identomat.WithUserAgent("bank/1"))
 	_, err := client.CreateSession(t.Context(), idenfy.SessionRequest{ClientID: "100000"})
 	require.NoError(t, err)
 	assert.Equal(t, 1, calls)
@@ -102,16 +104,16 @@ func pageRequest() idenfy.SessionRequest {
 	}
 }
 
-func TestTheRequestsOfThePageCanBeSent(t *testing.T) {
+func TestDocumentedRequestsCanBeSent(t *testing.T) {
 	assert.JSONEq(t, page(t, "request-minimal.json"), sent(t, idenfy.SessionRequest{ClientID: "100000"}))
 	assert.JSONEq(t, page(t, "request-name.json"), sent(t, idenfy.SessionRequest{ClientID: "100000", FirstName: "John Tom", LastName: "Smith"}))
 	assert.JSONEq(t, page(t, "request-full.repaired.json"), sent(t, pageRequest()))
 }
 
-func TestTheRepairedSamplesAreThoseOfThePage(t *testing.T) {
+func TestRepairedSamplesMatchDocumentedSamples(t *testing.T) {
 	squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
 	broken := squeeze(page(t, "request-full.txt"))
-	assert.False(t, json.Valid([]byte(broken)), "the page's trailing comma")
+	assert.False(t, json.Valid([]byte(broken)), "the page has a trailing comma")
 	assert.Equal(t, strings.Replace(broken, ",}", "}", 1), squeeze(page(t, "request-full.repaired.json")))
 	twice := squeeze(page(t, "response-all-fields.txt"))
 	second := `,"callbackUrl":"https://mywebsite.com/idenfy/webhookendpoint"}`
@@ -119,7 +121,7 @@ func TestTheRepairedSamplesAreThoseOfThePage(t *testing.T) {
 	assert.Equal(t, strings.TrimSuffix(twice, second)+"}", squeeze(page(t, "response-all-fields.repaired.json")))
 }
 
-// everything has a value other than zero in every field.
+// everything returns a request in which no field is zero.
 func everything() idenfy.SessionRequest {
 	return idenfy.SessionRequest{
 		ClientID: "c-1", FirstName: "Ana María", LastName: "O'Neill-Žukauskas", SuccessURL: "https://a.example/s?x=1&y=<2>",
@@ -156,14 +158,14 @@ const everythingOnTheWire = `{
 	"levenshteinTextMatchRatio": 0.8, "levenshteinMrzMatchRatio": 1, "detectionTypes": ["EYES", "FACE"],
 	"ageLimit": 18, "theme": {"dark": null}}`
 
-func TestAll44KeysAreSentAsThePageNamesThem(t *testing.T) {
+func TestAllDocumentedParametersAreSent(t *testing.T) {
 	assert.JSONEq(t, everythingOnTheWire, sent(t, everything()))
 	var keys map[string]any
 	require.NoError(t, json.Unmarshal([]byte(everythingOnTheWire), &keys))
 	assert.Len(t, keys, 44+2)
 }
 
-func TestWhatIsUnsetIsNotSentAndFalseAndEmptyListsAre(t *testing.T) {
+func TestOnlyZeroFieldsAreOmitted(t *testing.T) {
 	assert.JSONEq(t, `{"clientId":"1"}`, sent(t, idenfy.SessionRequest{ClientID: "1"}))
 	assert.JSONEq(t, `{"clientId":"1"}`, sent(t, idenfy.SessionRequest{ClientID: "1", AdditionalSteps: json.RawMessage{}, Extra: map[string]any{}}))
 	for name, set := range map[string]func(*idenfy.SessionRequest, *bool){
@@ -202,7 +204,7 @@ func decoded(t testing.TB, status int, body string) *idenfy.Session {
 	return session
 }
 
-func TestTheReplyWithAllFieldsIsReadAlsoWithItsDuplicateKey(t *testing.T) {
+func TestResponseWithAllFieldsIsDecoded(t *testing.T) {
 	for _, name := range []string{"response-all-fields.txt", "response-all-fields.repaired.json"} {
 		s := decoded(t, 200, page(t, name))
 		assert.Equal(t, "Token created successfully", s.Message)
@@ -232,7 +234,7 @@ func TestTheReplyWithAllFieldsIsReadAlsoWithItsDuplicateKey(t *testing.T) {
 	}
 }
 
-func TestTheReplyWithoutFieldsIsRead(t *testing.T) {
+func TestResponseWithoutFieldsIsDecoded(t *testing.T) {
 	s := decoded(t, 201, page(t, "response-no-fields.json"))
 	assert.Equal(t, "LEWCd6xHTW2auHrst9MEqZN8tUgKsUQ8hSMNYoLI", string(s.AuthToken))
 	assert.Equal(t, "9b11acb2-8c27-11e9-9758-309c231b1bac", s.ScanRef)
@@ -240,30 +242,21 @@ func TestTheReplyWithoutFieldsIsRead(t *testing.T) {
 	assert.Equal(t, []string{"", "", "", "", "", "", "", "", "", "", ""}, []string{
 		s.FirstName, s.LastName, s.SuccessURL, s.ErrorURL, s.UnverifiedURL, s.Country, string(s.DateOfBirth), string(s.Sex), s.Address, s.CallbackURL, s.RiskAssessmentProfile,
 	})
-	assert.Equal(t, []*int{new(3600), new(300)}, []*int{s.ExpiryTime, s.SessionLength}, "the defaults are the environment's")
+	assert.Equal(t, []*int{new(3600), new(300)}, []*int{s.ExpiryTime, s.SessionLength}, "the defaults of the environment")
 	assert.Equal(t, []idenfy.DocumentType{idenfy.IDCard, idenfy.Passport, idenfy.ResidencePermit, idenfy.DriverLicense}, s.Documents)
 }
 
-func TestEveryKeyOfTheRequestIsReadFromTheReply(t *testing.T) {
+func TestResponseContainsRequest(t *testing.T) {
 	body := strings.Replace(everythingOnTheWire, "{", `{"authToken":"t","scanRef":"s",`, 1)
 	s := decoded(t, 200, body)
 	want := everything()
-	assert.Equal(t, idenfy.SessionRequest{
-		ClientID: s.ClientID, FirstName: s.FirstName, LastName: s.LastName, SuccessURL: s.SuccessURL, ErrorURL: s.ErrorURL, UnverifiedURL: s.UnverifiedURL,
-		Locale: s.Locale, ShowInstructions: s.ShowInstructions, ExpiryTime: s.ExpiryTime, SessionLength: s.SessionLength, Country: s.Country,
-		Documents: s.Documents, DateOfBirth: s.DateOfBirth, DateOfExpiry: s.DateOfExpiry, DateOfIssue: s.DateOfIssue, Nationality: s.Nationality,
-		PersonalNumber: s.PersonalNumber, DocumentNumber: s.DocumentNumber, Sex: s.Sex, GenerateDigitString: s.GenerateDigitString, Address: s.Address,
-		TokenType: s.TokenType, ExternalRef: s.ExternalRef, UtilityBill: s.UtilityBill, AdditionalSteps: s.AdditionalSteps, AdditionalData: s.AdditionalData,
-		CallbackURL: s.CallbackURL, Questionnaire: s.Questionnaire, RiskAssessmentProfile: s.RiskAssessmentProfile, CheckLiveness: s.CheckLiveness,
-		ReviewSuccessful: s.ReviewSuccessful, ReviewFailed: s.ReviewFailed, DriverLicenseBack: s.DriverLicenseBack, AutoAMLMonitoring: s.AutoAMLMonitoring,
-		FraudServices: s.FraudServices, CheckIPProxy: s.CheckIPProxy, CheckFaceBlacklist: s.CheckFaceBlacklist, CheckDocFaceBlacklist: s.CheckDocFaceBlacklist,
-		CheckDuplicateFaces: s.CheckDuplicateFaces, CheckDuplicateDocFaces: s.CheckDuplicateDocFaces, NFCRequired: s.NFCRequired,
-		LevenshteinTextMatchRatio: s.LevenshteinTextMatchRatio, LevenshteinMRZMatchRatio: s.LevenshteinMRZMatchRatio, DetectionTypes: s.DetectionTypes,
-		Extra: want.Extra,
-	}, want)
+	want.Extra = nil
+	assert.Equal(t, want, s.SessionRequest)
+	assert.JSONEq(t, "18", string(s.Extra()["ageLimit"]))
+	assert.Len(t, s.Extra(), 2)
 }
 
-func TestAnOddEchoDoesNotHideASessionThatWasPaidFor(t *testing.T) {
+func TestUnexpectedValuesDoNotHideSession(t *testing.T) {
 	s := decoded(t, 200, `{"authToken":"t","scanRef":"s","country":["lt","lv"],"expiryTime":"soon","showInstructions":"yes","documents":["A",1],
 		"allowedDocuments":[],"digitString":4823657,"clientId":7,"sessionLength":600.5,"checkLiveness":1,"unheardOf":{"a":[]},"redirectUrl":null,
 		"message":{"text":"x"},"additionalSteps":[],"levenshteinTextMatchRatio":"0.8"}`)
@@ -272,19 +265,21 @@ func TestAnOddEchoDoesNotHideASessionThatWasPaidFor(t *testing.T) {
 	assert.Nil(t, s.SessionLength)
 	assert.Nil(t, s.ShowInstructions)
 	assert.Nil(t, s.CheckLiveness)
-	assert.Nil(t, s.Documents)
-	assert.Nil(t, s.AllowedDocuments)
-	assert.Nil(t, s.LevenshteinTextMatchRatio)
-	assert.Contains(t, string(s.Raw()), `["lt","lv"]`)
+	assert.Equal(t, []idenfy.DocumentType{"A", "1"}, s.Documents)
+	assert.Empty(t, s.AllowedDocuments)
+	assert.Equal(t, new(0.8), s.LevenshteinTextMatchRatio)
+	assert.JSONEq(t, `["lt","lv"]`, string(s.Extra()["country"]))
+	assert.ElementsMatch(t, []string{"country", "expiryTime", "showInstructions", "sessionLength", "checkLiveness", "unheardOf", "redirectUrl", "message"},
+		slices.Collect(maps.Keys(s.Extra())))
 }
 
-func TestAReplyWithoutTheTwoReferencesIsNoSession(t *testing.T) {
+func TestResponseWithoutReferencesIsRefused(t *testing.T) {
 	long := strings.Repeat("x", 257)
 	for _, body := range []string{
 		`{}`, `{"authToken":"t"}`, `{"scanRef":"s"}`, `{"authToken":"","scanRef":"s"}`, `{"authToken":"t","scanRef":""}`, `{"authToken":null,"scanRef":"s"}`,
 		`{"authToken":"t","scanRef":null}`, `{"authToken":7,"scanRef":"s"}`, `{"authToken":"t","scanRef":["s"]}`, `{"authToken":"no such thing","scanRef":"s"}`,
-		`{"AuthToken":"t","ScanRef":"s"}`, `{"authtoken":"t","scanref":"s"}`, `{"data":` + tokenReply + `}`, `[` + tokenReply + `]`, `"` + "token" + `"`,
-		tokenReply + tokenReply, tokenReply + "x", tokenReply[:60], "", "null", "true", "7", `<html><body>Sign in</body></html>`, "\ufeff" + tokenReply,
+		`{"AuthToken":"t","ScanRef":"s"}`, `{"authtoken":"t","scanref":"s"}`, `{"data":` + tokenResponse + `}`, `[` + tokenResponse + `]`, `"` + "token" + `"`,
+		tokenResponse + tokenResponse, tokenResponse + "x", tokenResponse[:60], "", "null", "true", "7", `<html><body>Sign in</body></html>`, "\ufeff" + tokenResponse,
 		`{"authToken":"t","scanRef":"s","authToken":"u"}`, `{"authToken":"t","scanRef":"s","scanRef":"r"}`, `{"authToken":"t","scanRef":"s",}`,
 		`{"authToken":"` + long + `","scanRef":"s"}`, `{"authToken":"t","scanRef":"` + long + `"}`, `{"authToken":"\u0000","scanRef":"s"}`,
 		"{\"authToken\":\"t\xff\",\"scanRef\":\"s\"}", `{"authToken":"` + apiKey + `","scanRef":"s"}`, `{"authToken":"t","scanRef":"` + apiKey + `"}`,
@@ -299,24 +294,24 @@ func TestAReplyWithoutTheTwoReferencesIsNoSession(t *testing.T) {
 			assert.Equal(t, 1, api.Attempts)
 		}
 	}
-	assert.Equal(t, "t", string(decoded(t, 299, `{"authToken":"t","scanRef":"s","authToken":"t"}`).AuthToken), "the same value twice is no contradiction")
+	assert.Equal(t, "t", string(decoded(t, 299, `{"authToken":"t","scanRef":"s","authToken":"t"}`).AuthToken), "the same value twice is not ambiguous")
 	assert.Len(t, decoded(t, 299, `{"authToken":"`+long[1:]+`","scanRef":"s"}`).AuthToken, 256)
 }
 
-func TestASessionCanBeReadFromItsRawForm(t *testing.T) {
+func TestSessionIsDecodedFromRaw(t *testing.T) {
 	s := decoded(t, 200, page(t, "response-no-fields.json"))
-	var again idenfy.Session
-	require.NoError(t, json.Unmarshal(s.Raw(), &again))
-	assert.Equal(t, s.ScanRef, again.ScanRef)
-	assert.Equal(t, s.RedirectURL(), again.RedirectURL())
-	assert.Error(t, json.Unmarshal([]byte(`{"scanRef":"s"}`), &again))
+	var decoded idenfy.Session
+	require.NoError(t, json.Unmarshal(s.Raw(), &decoded))
+	assert.Equal(t, s.ScanRef, decoded.ScanRef)
+	assert.Equal(t, s.RedirectURL(), decoded.RedirectURL())
+	assert.Error(t, json.Unmarshal([]byte(`{"scanRef":"s"}`), &decoded))
 	data := bytes.Clone(s.Raw())
-	require.NoError(t, again.UnmarshalJSON(data))
+	require.NoError(t, decoded.UnmarshalJSON(data))
 	clear(data)
-	assert.Equal(t, string(s.Raw()), string(again.Raw()), "the session has a copy of its own")
+	assert.Equal(t, string(s.Raw()), string(decoded.Raw()), "the session keeps a copy")
 }
 
-func TestTheURLsCarryTheTokenEscaped(t *testing.T) {
+func TestURLsContainEscapedToken(t *testing.T) {
 	s := decoded(t, 200, `{"authToken":"a&b=c/d?e%20+#","scanRef":"s"}`)
 	assert.Equal(t, "https://ivs.idenfy.com/api/v2/redirect?authToken=a%26b%3Dc%2Fd%3Fe%2520%2B%23", s.RedirectURL())
 	iframe, err := s.IframeURL("")
@@ -329,19 +324,19 @@ func TestTheURLsCarryTheTokenEscaped(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, strings.HasSuffix(iframe, "&lang=lt"))
 
-	client := answering(t, 200, tokenReply, idenfy.WithBaseURL("https://proxy.example:8443/"))
+	client := answering(t, 200, tokenResponse, idenfy.WithBaseURL("https://proxy.example:8443/"))
 	s, err = client.CreateSession(t.Context(), idenfy.SessionRequest{ClientID: "1"})
 	require.NoError(t, err)
 	assert.Equal(t, "https://proxy.example:8443/api/v2/redirect?authToken=pgYQX0z2T8mtcpNj9I20uWVCLKNuG0vgr12f0wAC", s.RedirectURL())
 }
 
-func TestASessionWithAURLToRedirectToIsNotForAnIframe(t *testing.T) {
+func TestIframeURLRefusesSessionThatRedirects(t *testing.T) {
 	const to = "https://bank.example/"
 	for _, req := range []idenfy.SessionRequest{
 		{ClientID: "1", SuccessURL: to}, {ClientID: "1", ErrorURL: to}, {ClientID: "1", UnverifiedURL: to},
 		{ClientID: "1", SuccessURL: "https://ui.idenfy.com/result?status=success"},
 	} {
-		s, err := answering(t, 200, tokenReply).CreateSession(t.Context(), req) // a reply that does not tell
+		s, err := answering(t, 200, tokenResponse).CreateSession(t.Context(), req) // a response without the URL
 		require.NoError(t, err)
 		url, err := s.IframeURL(idenfy.English)
 		require.ErrorIs(t, err, idenfy.ErrNotForIframe)
@@ -349,8 +344,8 @@ func TestASessionWithAURLToRedirectToIsNotForAnIframe(t *testing.T) {
 	}
 	for _, name := range []string{"successUrl", "errorUrl", "unverifiedUrl"} {
 		_, err := decoded(t, 200, `{"authToken":"t","scanRef":"s","`+name+`":"`+to+`"}`).IframeURL("")
-		require.ErrorIs(t, err, idenfy.ErrNotForIframe, "one of the environment's")
+		require.ErrorIs(t, err, idenfy.ErrNotForIframe, "a URL of the environment")
 		_, err = decoded(t, 200, `{"authToken":"t","scanRef":"s","`+name+`":"https://ui.idenfy.com/result?status=fail"}`).IframeURL("")
-		require.NoError(t, err, "the page's default")
+		require.NoError(t, err, "the documented default")
 	}
 }

@@ -27,8 +27,8 @@ import (
 	"github.com/identomat-go/identomat/idenfy"
 )
 
-// quick repeats without a noticeable wait.
-var quick = idenfy.WithRetry(identomat.RetryPolicy{MaxAttempts: 3, BaseDelay: 1})
+// quick retries without a noticeable wait.
+var quick = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 3, BaseDelay: 1})
 
 var request = idenfy.SessionRequest{ClientID: "100000"}
 
@@ -40,7 +40,7 @@ func clientFor(t *testing.T, url string, opts ...idenfy.Option) *idenfy.Client {
 	return client
 }
 
-func TestNewClientFromEnvReadsTheEnvironmentAndOptionsWin(t *testing.T) {
+func TestNewClientFromEnv(t *testing.T) {
 	t.Setenv("IDENFY_API_KEY", "")
 	t.Setenv("IDENFY_API_SECRET", apiSecret)
 	_, err := idenfy.NewClientFromEnv()
@@ -76,7 +76,7 @@ func TestNewClientFromEnvReadsTheEnvironmentAndOptionsWin(t *testing.T) {
 	assert.EqualValues(t, 2, count.Load())
 }
 
-// serving answers with f over real connections and counts the requests.
+// serving serves f over real connections and counts the requests.
 func serving(t *testing.T, f http.HandlerFunc) (url string, count *atomic.Int32) {
 	t.Helper()
 	count = new(atomic.Int32)
@@ -89,7 +89,7 @@ func serving(t *testing.T, f http.HandlerFunc) (url string, count *atomic.Int32)
 	return server.URL, count
 }
 
-// hangUp breaks the connection instead of replying.
+// hangUp resets the connection instead of responding.
 func hangUp(w http.ResponseWriter, _ *http.Request) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		_ = conn.(*net.TCPConn).SetLinger(0)
@@ -97,7 +97,7 @@ func hangUp(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// cut sends what was written and breaks the connection.
+// cut sends what was written and aborts the connection.
 func cut(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
@@ -124,9 +124,9 @@ func apiError(t *testing.T, err error) *idenfy.APIError {
 	return api
 }
 
-func TestACallWhoseReplyIsLostIsSentExactlyOnce(t *testing.T) {
+func TestLostResponseIsNotRetried(t *testing.T) {
 	for name, lose := range map[string]http.HandlerFunc{
-		"no reply": hangUp,
+		"no response": hangUp,
 		"half a header": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if assert.NoError(t, err) {
@@ -136,17 +136,17 @@ func TestACallWhoseReplyIsLostIsSentExactlyOnce(t *testing.T) {
 		},
 		"half a body": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
-			_, _ = io.WriteString(w, tokenReply[:40])
+			_, _ = io.WriteString(w, tokenResponse[:40])
 			cut(w)
 		},
 		"a whole session in half a body": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
-			_, _ = io.WriteString(w, tokenReply)
+			_, _ = io.WriteString(w, tokenResponse)
 			cut(w)
 		},
 		"a broken chunk": func(w http.ResponseWriter, _ *http.Request) {
 			_ = http.NewResponseController(w).Flush()
-			_, _ = io.WriteString(w, tokenReply[:40])
+			_, _ = io.WriteString(w, tokenResponse[:40])
 			cut(w)
 		},
 	} {
@@ -161,14 +161,14 @@ func TestACallWhoseReplyIsLostIsSentExactlyOnce(t *testing.T) {
 	}
 }
 
-func TestATimeoutIsSentExactlyOnce(t *testing.T) {
+func TestTimeoutIsNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 			sent++
 			<-r.Context().Done()
 			return nil, r.Context().Err()
-		}, idenfy.WithAttemptTimeout(5*time.Second))
+		}, identomat.WithAttemptTimeout(5*time.Second))
 		start := time.Now()
 		lost := transportError(t, create(client, t.Context()))
 		assert.True(t, lost.Timeout())
@@ -179,12 +179,12 @@ func TestATimeoutIsSentExactlyOnce(t *testing.T) {
 	})
 }
 
-func TestWhatNeverReachedTheServiceIsSentAgain(t *testing.T) {
+func TestFailedConnectionIsRetried(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	refusing := "http://" + closed.Addr().String()
 	require.NoError(t, closed.Close())
-	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("was called") }))
+	untrusted := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request arrived") }))
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	untrusted.StartTLS()
 	defer untrusted.Close()
@@ -195,7 +195,7 @@ func TestWhatNeverReachedTheServiceIsSentAgain(t *testing.T) {
 	}
 }
 
-func TestStatusesAreSentAgainOnlyForTheRateLimit(t *testing.T) {
+func TestOnlyRateLimitIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, status := range []int{200, 204, 301, 302, 307, 400, 401, 402, 403, 404, 405, 408, 409, 422, 425, 429, 500, 501, 502, 503, 504, 599} {
 			for _, body := range []string{`{}`, `<html>`, ``, `{"identifier":"INTERNAL_ERROR","message":"x"}`, `{"message":"x"}`} {
@@ -205,7 +205,7 @@ func TestStatusesAreSentAgainOnlyForTheRateLimit(t *testing.T) {
 				}
 				client := stubbed(t, func(*http.Request) (*http.Response, error) {
 					sent++
-					return reply(status, body, "Retry-After", "1"), nil
+					return response(status, body, "Retry-After", "1"), nil
 				})
 				api := apiError(t, create(client, t.Context()))
 				assert.Equal(t, want, sent, "%d %s", status, body)
@@ -216,7 +216,7 @@ func TestStatusesAreSentAgainOnlyForTheRateLimit(t *testing.T) {
 	})
 }
 
-func TestAfterTheRateLimitComesTheSession(t *testing.T) {
+func TestRetryAfterRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent, start := 0, time.Now()
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -224,29 +224,29 @@ func TestAfterTheRateLimitComesTheSession(t *testing.T) {
 			assert.JSONEq(t, `{"clientId":"100000"}`, string(body))
 			assert.NotEmpty(t, r.Header.Get("Authorization"))
 			if sent++; sent == 1 {
-				return reply(429, `{"identifier":"TOO_MANY_REQUESTS"}`, "Retry-After", "7"), nil
+				return response(429, `{"identifier":"TOO_MANY_REQUESTS"}`, "Retry-After", "7"), nil
 			}
-			return reply(201, tokenReply), nil
-		}, idenfy.WithRetry(identomat.RetryPolicy{BaseDelay: time.Millisecond}))
+			return response(201, tokenResponse), nil
+		}, identomat.WithRetry(identomat.RetryPolicy{BaseDelay: time.Millisecond}))
 		require.NoError(t, create(client, t.Context()))
 		assert.Equal(t, 2, sent)
 		assert.InDelta(t, 7, time.Since(start).Seconds(), 0.01)
 	})
 }
 
-func TestErrorsHaveTheirSentinels(t *testing.T) {
+func TestErrorsMatchTheirCauses(t *testing.T) {
 	all := map[string]error{
 		"OutOfCredits": idenfy.ErrOutOfCredits, "RateLimited": idenfy.ErrRateLimited, "Unauthorized": idenfy.ErrUnauthorized, "Forbidden": idenfy.ErrForbidden,
 		"NotFound": idenfy.ErrNotFound, "Conflict": idenfy.ErrConflict, "Internal": idenfy.ErrInternal, "BadValue": idenfy.ErrBadValue,
 		"MissingValue": idenfy.ErrMissingValue, "Validation": idenfy.ErrValidation, "Encoding": idenfy.ErrEncoding, "JSON": idenfy.ErrJSON,
 		"TokenNotValid": idenfy.ErrTokenNotValid, "PartnerContract": idenfy.ErrPartnerContract, "Partner": idenfy.ErrPartner,
-		"Permissions": idenfy.ErrPermissions, "MethodNotAllowed": idenfy.ErrMethodNotAllowed, "UnexpectedReply": idenfy.ErrUnexpectedResponse,
+		"Permissions": idenfy.ErrPermissions, "MethodNotAllowed": idenfy.ErrMethodNotAllowed, "UnexpectedResponse": idenfy.ErrUnexpectedResponse,
 		"TooLarge": idenfy.ErrTooLarge, "SignatureMismatch": idenfy.ErrSignatureMismatch,
 	}
 	for _, c := range []struct {
 		status         int
 		body           string
-		is             string // the sentinels
+		is             string // names of error variables
 		identifier     string
 		message        string
 		maybeProcessed bool
@@ -265,7 +265,7 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		{405, `{"identifier":"METHOD_NOT_ALLOWED","message":"m"}`, "MethodNotAllowed", "METHOD_NOT_ALLOWED", "m", false, "method not allowed (HTTP 405, METHOD_NOT_ALLOWED)"},
 		{403, `{"identifier":"PERMISSIONS_ERROR","message":"m"}`, "Permissions Forbidden", "PERMISSIONS_ERROR", "m", false, "no permission (HTTP 403, PERMISSIONS_ERROR)"},
 		{400, `{"identifier":"TOO_MANY_REQUESTS","message":"m"}`, "RateLimited", "TOO_MANY_REQUESTS", "m", false, "rate limited (HTTP 400, TOO_MANY_REQUESTS)"},
-		{429, ``, "RateLimited UnexpectedReply", "", "", false, "rate limited (HTTP 429, text/html, 3 attempts): empty reply"},
+		{429, ``, "RateLimited UnexpectedResponse", "", "", false, "rate limited (HTTP 429, text/html, 3 attempts): empty response"},
 		{400, `{"identifier":"VALIDATION_ERROR","message":"m"}`, "Validation", "VALIDATION_ERROR", "m", false, "validation error of the service (HTTP 400, VALIDATION_ERROR)"},
 
 		{400, `{"identifier":"PERMISSIONS_ERROR","message":"Partner reached token limit."}`, "OutOfCredits", "PERMISSIONS_ERROR", "Partner reached token limit.", false, "out of credits (HTTP 400, PERMISSIONS_ERROR)"},
@@ -283,18 +283,18 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		{500, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 500, BAD_VALUE, a session may exist)"},
 		{408, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 408, BAD_VALUE, a session may exist)"},
 
-		{402, `<html>payment</html>`, "OutOfCredits UnexpectedReply", "", "", true, "out of credits (HTTP 402, text/html, a session may exist): 20 bytes: html"},
-		{403, `<html>Access denied | cloudflare</html>`, "Forbidden UnexpectedReply", "", "", true, "forbidden (HTTP 403, text/html, a session may exist): 39 bytes: html access denied cloudflare html"},
-		{502, `<html>Bad Gateway</html>`, "UnexpectedReply", "", "", true, "unexpected reply (HTTP 502, text/html, a session may exist): 24 bytes: html bad gateway html"},
-		{400, ``, "UnexpectedReply", "", "", true, "unexpected reply (HTTP 400, text/html, a session may exist): empty reply"},
-		{400, `{"identifier":7}`, "UnexpectedReply", "", "", true, `unexpected reply (HTTP 400, text/html, a session may exist): 16 bytes: {"identifier":…}`},
-		{400, `{"identifier":"BAD_VALUE"`, "UnexpectedReply", "", "", true, `unexpected reply (HTTP 400, text/html, a session may exist): 25 bytes: {"identifier":"…"`},
-		{400, `[{"identifier":"BAD_VALUE"}]`, "UnexpectedReply", "", "", true, `unexpected reply (HTTP 400, text/html, a session may exist): 28 bytes: [{"identifier":"…"}]`},
-		{302, ``, "UnexpectedReply", "", "", true, "unexpected reply (HTTP 302, text/html, a session may exist): empty reply"},
-		{200, `{"message":"Token created successfully"}`, "UnexpectedReply", "", "", true, `unexpected reply (HTTP 200, text/html, a session may exist): 40 bytes: {"message":"…"}`},
+		{402, `<html>payment</html>`, "OutOfCredits UnexpectedResponse", "", "", true, "out of credits (HTTP 402, text/html, a session may exist): 20 bytes: html"},
+		{403, `<html>Access denied | cloudflare</html>`, "Forbidden UnexpectedResponse", "", "", true, "forbidden (HTTP 403, text/html, a session may exist): 39 bytes: html access denied cloudflare html"},
+		{502, `<html>Bad Gateway</html>`, "UnexpectedResponse", "", "", true, "unexpected response (HTTP 502, text/html, a session may exist): 24 bytes: html bad gateway html"},
+		{400, ``, "UnexpectedResponse", "", "", true, "unexpected response (HTTP 400, text/html, a session may exist): empty response"},
+		{400, `{"identifier":7}`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 400, text/html, a session may exist): 16 bytes: {"identifier":…}`},
+		{400, `{"identifier":"BAD_VALUE"`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 400, text/html, a session may exist): 25 bytes: {"identifier":"…"`},
+		{400, `[{"identifier":"BAD_VALUE"}]`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 400, text/html, a session may exist): 28 bytes: [{"identifier":"…"}]`},
+		{302, ``, "UnexpectedResponse", "", "", true, "unexpected response (HTTP 302, text/html, a session may exist): empty response"},
+		{200, `{"message":"Token created successfully"}`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 200, text/html, a session may exist): 40 bytes: {"message":"…"}`},
 	} {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
-			return reply(c.status, c.body, "Content-Type", "text/html; charset=utf-8"), nil
+			return response(c.status, c.body, "Content-Type", "text/html; charset=utf-8"), nil
 		}, quick)
 		err := create(client, t.Context())
 		api := apiError(t, err)
@@ -304,19 +304,19 @@ func TestErrorsHaveTheirSentinels(t *testing.T) {
 		assert.NotErrorIs(t, err, nil)
 		assert.Equal(t, c.status, api.StatusCode)
 		assert.Equal(t, c.identifier, api.Identifier)
-		assert.Equal(t, c.message, api.Message)
+		assert.Equal(t, c.message, api.Message())
 		assert.Equal(t, c.maybeProcessed, idenfy.MaybeProcessed(fmt.Errorf("no session: %w", err)), c.body)
 		assert.Equal(t, "idenfy: token: "+c.text, err.Error())
 	}
 	var line bytes.Buffer
 	slog.New(slog.NewTextHandler(&line, nil)).Info("x", "err", idenfy.APIError{Operation: "idenfy/token", StatusCode: 403, Identifier: "NEW", Attempts: 2, MaybeProcessed: true})
 	assert.Contains(t, line.String(), `err.operation=idenfy/token err.status=403 err.attempts=2 err.maybe_processed=true err.identifier=NEW err.error="idenfy: token: forbidden (HTTP 403`)
-	made := &idenfy.APIError{StatusCode: 400, Identifier: "PERMISSIONS_ERROR", Message: "partner reached token limit"}
-	assert.ErrorIs(t, made, idenfy.ErrOutOfCredits, "an error made in a test")
+	made := &idenfy.APIError{StatusCode: 400, Identifier: "PERMISSIONS_ERROR"}
+	assert.ErrorIs(t, made, idenfy.ErrPermissions, "an error made in a test")
 	assert.NotErrorIs(t, made, idenfy.ErrRateLimited)
 }
 
-func TestTheStatusOfARefusalThatWasCutOffStillCounts(t *testing.T) {
+func TestStatusOfTruncatedRefusalCounts(t *testing.T) {
 	url, sent := serving(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
 		w.WriteHeader(402)
@@ -329,24 +329,24 @@ func TestTheStatusOfARefusalThatWasCutOffStillCounts(t *testing.T) {
 	assert.EqualValues(t, 1, sent.Load())
 }
 
-func TestASessionWithAnotherStatusThan2xxIsNoSession(t *testing.T) {
-	for _, body := range []string{tokenReply, page(t, "response-no-fields.json")} {
+func TestSessionNeedsStatus2xx(t *testing.T) {
+	for _, body := range []string{tokenResponse, page(t, "response-no-fields.json")} {
 		for _, status := range []int{300, 302, 304, 399, 400, 404, 500, 503, 599} {
 			session, err := answering(t, status, body).CreateSession(t.Context(), request)
 			api := apiError(t, err)
 			assert.Nil(t, session)
 			assert.Equal(t, status, api.StatusCode)
-			assert.True(t, body != tokenReply || api.MaybeProcessed, "%d: it is no error of iDenfy's form", status)
+			assert.True(t, body != tokenResponse || api.MaybeProcessed, "%d: not an error in iDenfy's form", status)
 		}
 	}
 }
 
-func TestARedirectIsNeverFollowed(t *testing.T) {
+func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere, arrived := serving(t, func(http.ResponseWriter, *http.Request) {})
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, path := range []string{elsewhere + "/x", "/api/v2/token"} {
 			url, sent := serving(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, path, status) })
-			err := create(clientFor(t, url, idenfy.WithHTTPClient(&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }})), t.Context())
+			err := create(clientFor(t, url, identomat.WithHTTPClient(&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }})), t.Context())
 			require.ErrorIs(t, err, idenfy.ErrUnexpectedResponse)
 			assert.Equal(t, status, apiError(t, err).StatusCode)
 			assert.EqualValues(t, 1, sent.Load())
@@ -355,8 +355,8 @@ func TestARedirectIsNeverFollowed(t *testing.T) {
 	}
 }
 
-func TestAReplyIsBounded(t *testing.T) {
-	padded := func(n int) string { return tokenReply + strings.Repeat(" ", n-len(tokenReply)) }
+func TestResponseSizeIsLimited(t *testing.T) {
+	padded := func(n int) string { return tokenResponse + strings.Repeat(" ", n-len(tokenResponse)) }
 	for _, chunked := range []bool{false, true} {
 		for size, ok := range map[int]bool{1000: true, 1001: false} {
 			url, sent := serving(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -365,7 +365,7 @@ func TestAReplyIsBounded(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, padded(size))
 			})
-			err := create(clientFor(t, url, idenfy.WithMaxResponseSize(1000)), t.Context())
+			err := create(clientFor(t, url, identomat.WithMaxResponseSize(1000)), t.Context())
 			assert.EqualValues(t, 1, sent.Load())
 			if ok {
 				require.NoError(t, err)
@@ -377,15 +377,15 @@ func TestAReplyIsBounded(t *testing.T) {
 	}
 	require.NoError(t, create(answering(t, 200, padded(1<<20)), t.Context()))
 	require.ErrorIs(t, create(answering(t, 200, padded(1<<20+1)), t.Context()), idenfy.ErrTooLarge)
-	many := strings.Replace(tokenReply, "{", "{"+strings.Repeat(`"a":{},`, 10_001), 1)
+	many := strings.Replace(tokenResponse, "{", "{"+strings.Repeat(`"a":{},`, 10_001), 1)
 	require.ErrorIs(t, create(answering(t, 200, many), t.Context()), idenfy.ErrTooLarge)
-	many = strings.Replace(tokenReply, "{", "{"+strings.Repeat(`"a":{},`, 9_999), 1)
+	many = strings.Replace(tokenResponse, "{", "{"+strings.Repeat(`"a":{},`, 9_999), 1)
 	require.NoError(t, create(answering(t, 200, many), t.Context()))
-	deep := strings.Replace(tokenReply, "{", `{"a":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+",", 1)
+	deep := strings.Replace(tokenResponse, "{", `{"a":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+",", 1)
 	require.ErrorIs(t, create(answering(t, 200, deep), t.Context()), idenfy.ErrUnexpectedResponse)
 }
 
-func TestAGzipBombIsBounded(t *testing.T) {
+func TestGzipBombIsLimited(t *testing.T) {
 	var bomb bytes.Buffer
 	zip := gzip.NewWriter(&bomb)
 	_, err := io.Copy(zip, io.LimitReader(zeros{}, 8<<20))
@@ -403,7 +403,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-func TestTheGuardIsAskedBeforeAnythingIsSent(t *testing.T) {
+func TestGuardIsCalledBeforeSending(t *testing.T) {
 	mine := errors.New("client 100000 has an open session")
 	type key struct{}
 	var asked []string
@@ -421,14 +421,14 @@ func TestTheGuardIsAskedBeforeAnythingIsSent(t *testing.T) {
 	assert.Zero(t, lost.Attempts)
 	assert.False(t, lost.MaybeProcessed)
 	assert.NotContains(t, err.Error(), "100000")
-	_, err = answering(t, 200, tokenReply, guard).CreateSession(ctx, idenfy.SessionRequest{ClientID: "200000"})
+	_, err = answering(t, 200, tokenResponse, guard).CreateSession(ctx, idenfy.SessionRequest{ClientID: "200000"})
 	require.NoError(t, err)
 	_, err = silent(t, guard).CreateSession(ctx, idenfy.SessionRequest{})
 	require.Error(t, err)
-	assert.Equal(t, []string{"100000", "200000"}, asked, "an invalid request is not asked about")
+	assert.Equal(t, []string{"100000", "200000"}, asked, "not called for an invalid request")
 }
 
-func TestTheCallersContextEndsTheCall(t *testing.T) {
+func TestCallerContextEndsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -447,7 +447,7 @@ func TestTheCallersContextEndsTheCall(t *testing.T) {
 		err = create(client, later)
 		require.NotErrorIs(t, err, context.DeadlineExceeded)
 		assert.True(t, transportError(t, err).Timeout())
-		assert.Equal(t, idenfy.DefaultAttemptTimeout, time.Since(start), "a later deadline does not lift the bound of an attempt")
+		assert.Equal(t, idenfy.DefaultAttemptTimeout, time.Since(start), "a later deadline does not extend the attempt")
 		err = create(silent(t), ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.False(t, transportError(t, err).MaybeProcessed)
@@ -465,18 +465,18 @@ func TestObserversLoggersAndLimitersSeeEveryAttempt(t *testing.T) {
 		limit, sent := &limiter{}, 0
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
 			if sent++; sent == 1 {
-				return reply(429, `{"identifier":"TOO_MANY_REQUESTS","message":"m"}`), nil
+				return response(429, `{"identifier":"TOO_MANY_REQUESTS","message":"m"}`), nil
 			}
-			return reply(201, tokenReply), nil
-		}, idenfy.WithObserver(func(e identomat.Event) { events = append(events, e) }), idenfy.WithRateLimiter(limit),
-			idenfy.WithLogger(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+			return response(201, tokenResponse), nil
+		}, identomat.WithObserver(func(e identomat.Event) { events = append(events, e) }), identomat.WithRateLimiter(limit),
+			identomat.WithLogger(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		require.NoError(t, create(client, t.Context()))
 		assert.Equal(t, 2, limit.waits)
 		require.Len(t, events, 2)
 		assert.Equal(t, []string{"idenfy/token", "idenfy/token"}, []string{events[0].Operation, events[1].Operation})
 		assert.Equal(t, []int{1, 429, 2, 201}, []int{events[0].Attempt, events[0].StatusCode, events[1].Attempt, events[1].StatusCode})
 		assert.EqualValues(t, len(`{"clientId":"100000"}`), events[0].BytesSent)
-		assert.EqualValues(t, len(tokenReply), events[1].BytesReceived)
+		assert.EqualValues(t, len(tokenResponse), events[1].BytesReceived)
 		require.ErrorIs(t, events[0].Err, idenfy.ErrRateLimited)
 		assert.True(t, events[0].WillRetry)
 		require.NoError(t, events[1].Err)
@@ -491,7 +491,7 @@ func TestObserversLoggersAndLimitersSeeEveryAttempt(t *testing.T) {
 	})
 }
 
-func TestAClientIsSafeForManyGoroutines(t *testing.T) {
+func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var req struct{ ClientID string }
 		_ = json.NewDecoder(r.Body).Decode(&req)
@@ -513,7 +513,7 @@ func TestAClientIsSafeForManyGoroutines(t *testing.T) {
 	group.Wait()
 }
 
-func TestEveryOptionAndKeyIsChecked(t *testing.T) {
+func TestOptionsAndKeysAreChecked(t *testing.T) {
 	for base, ok := range map[string]bool{
 		"https://ivs.idenfy.com": true, "https://x.example:8443/": true, "http://127.0.0.1:1": true, "http://localhost": true, "http://[::1]:8080": true,
 		"http://ivs.idenfy.com": false, "http://10.0.0.1": false, "ftp://127.0.0.1": false, "": false, "ivs.idenfy.com": false, "https://": false,
@@ -528,9 +528,9 @@ func TestEveryOptionAndKeyIsChecked(t *testing.T) {
 		}
 	}
 	for name, opt := range map[string]idenfy.Option{
-		"nil option": nil, "client": idenfy.WithHTTPClient(nil), "attempts": idenfy.WithRetry(identomat.RetryPolicy{MaxAttempts: -1}),
-		"timeout": idenfy.WithAttemptTimeout(0), "size": idenfy.WithMaxResponseSize(0), "limiter": idenfy.WithRateLimiter(nil), "logger": idenfy.WithLogger(nil),
-		"observer": idenfy.WithObserver(nil), "agent": idenfy.WithUserAgent("a\r\nX: y"), "no agent": idenfy.WithUserAgent(""), "guard": idenfy.WithGuard(nil),
+		"nil option": nil, "client": identomat.WithHTTPClient(nil), "attempts": identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: -1}),
+		"timeout": identomat.WithAttemptTimeout(0), "size": identomat.WithMaxResponseSize(0), "limiter": identomat.WithRateLimiter(nil), "logger": identomat.WithLogger(nil),
+		"observer": identomat.WithObserver(nil), "agent": identomat.WithUserAgent("a\r\nX: y"), "no agent": identomat.WithUserAgent(""), "guard": idenfy.WithGuard(nil),
 		"digits": idenfy.WithMaxDigitStringExpiry(0),
 	} {
 		_, err := idenfy.NewClient(apiKey, apiSecret, opt)
@@ -545,23 +545,40 @@ func TestEveryOptionAndKeyIsChecked(t *testing.T) {
 		assert.NotContains(t, err.Error(), "hunter2")
 	}
 	_, err := idenfy.NewClient("a:b", apiSecret)
-	require.Error(t, err, "the colon would begin the secret")
+	require.Error(t, err, "the colon would separate the secret")
 	_, err = idenfy.NewClient(apiKey, "a:b")
 	require.NoError(t, err)
 }
 
-func TestTheCallersHTTPClientIsNotChanged(t *testing.T) {
-	own := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) { return reply(200, tokenReply), nil })}
-	client, err := idenfy.NewClient(apiKey, apiSecret, idenfy.WithHTTPClient(own))
+func TestOptionsOfOtherClientAreRefused(t *testing.T) {
+	for name, opt := range map[string]idenfy.Option{
+		"WithHMAC": identomat.WithHMAC("k"), "WithWidgetURL": identomat.WithWidgetURL("https://x.example"),
+		"WithAPIURL": identomat.WithAPIURL("https://x.example"), "WithMaxMediaSize": identomat.WithMaxMediaSize(1),
+	} {
+		_, err := idenfy.NewClient(apiKey, apiSecret, opt)
+		require.EqualError(t, err, "idenfy: identomat."+name+" is not an option of this client")
+	}
+	for name, opt := range map[string]identomat.Option{
+		"WithBaseURL": idenfy.WithBaseURL("https://x.example"), "WithGuard": idenfy.WithGuard(func(context.Context, string) error { return nil }),
+		"WithMaxDigitStringExpiry": idenfy.WithMaxDigitStringExpiry(1), "WithUnknownValues": idenfy.WithUnknownValues(),
+	} {
+		_, err := identomat.NewClient("k", opt)
+		require.EqualError(t, err, "identomat: idenfy."+name+" is not an option of this client")
+	}
+}
+
+func TestHTTPClientIsNotModified(t *testing.T) {
+	own := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) { return response(200, tokenResponse), nil })}
+	client, err := idenfy.NewClient(apiKey, apiSecret, identomat.WithHTTPClient(own))
 	require.NoError(t, err)
 	require.NoError(t, create(client, t.Context()))
 	assert.IsType(t, roundTrip(nil), own.Transport)
-	client, err = idenfy.NewClient(apiKey, apiSecret, idenfy.WithHTTPClient(&http.Client{}), idenfy.WithBaseURL("http://127.0.0.1:1"), quick)
+	client, err = idenfy.NewClient(apiKey, apiSecret, identomat.WithHTTPClient(&http.Client{}), idenfy.WithBaseURL("http://127.0.0.1:1"), quick)
 	require.NoError(t, err)
 	require.Error(t, create(client, t.Context()), "a client without a transport uses the default one")
 }
 
-func TestIdleConnectionsOfTheDefaultTransportAreClosed(t *testing.T) {
+func TestCloseIdleConnectionsOfDefaultTransport(t *testing.T) {
 	var opened atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) }))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -571,7 +588,7 @@ func TestIdleConnectionsOfTheDefaultTransportAreClosed(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	client := clientFor(t, server.URL, idenfy.WithHTTPClient(&http.Client{}))
+	client := clientFor(t, server.URL, identomat.WithHTTPClient(&http.Client{}))
 	for range 2 {
 		_, err := client.CreateSession(t.Context(), request)
 		require.ErrorIs(t, err, idenfy.ErrUnexpectedResponse)

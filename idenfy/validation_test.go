@@ -14,11 +14,11 @@ import (
 	"github.com/identomat-go/identomat/idenfy"
 )
 
-// silent fails the test when something is sent.
+// silent returns a client that fails the test if it sends anything.
 func silent(t *testing.T, opts ...idenfy.Option) *idenfy.Client {
 	return stubbed(t, func(*http.Request) (*http.Response, error) {
-		t.Error("something was sent")
-		return reply(200, tokenReply), nil
+		t.Error("a request was sent")
+		return response(200, tokenResponse), nil
 	}, opts...)
 }
 
@@ -36,8 +36,8 @@ func problems(t *testing.T, client *idenfy.Client, req idenfy.SessionRequest) []
 
 func times(n int, s string) string { return strings.Repeat(s, n) }
 
-// constraints are the rules of the page: values just inside, values just outside, and what
-// is said about those. é and 日 are one character and several bytes.
+// constraints are the documented rules, with values just inside, values just outside, and the
+// message for the latter. é and 日 are one character and several bytes.
 var constraints = []struct {
 	path    string
 	set     func(*idenfy.SessionRequest, string)
@@ -105,7 +105,7 @@ var constraints = []struct {
 	{"additionalSteps", func(r *idenfy.SessionRequest, s string) { r.AdditionalSteps = json.RawMessage(s) },
 		[]string{"{}", " \n{\"a\":[]}", "null"}, []string{"[]", `"{}"`, "1", "true", " [{}]"}, "must be a JSON object"},
 	{"additionalSteps", func(r *idenfy.SessionRequest, s string) { r.AdditionalSteps = json.RawMessage(s) },
-		[]string{"{}"}, []string{"{", "{}{}", "x", " ", "{'a':1}", "nul"}, "has no JSON form"},
+		[]string{"{}"}, []string{"{", "{}{}", "x", " ", "{'a':1}", "nul"}, "cannot be encoded as JSON"},
 	{"additionalSteps", func(r *idenfy.SessionRequest, s string) { r.AdditionalSteps = json.RawMessage(s) },
 		[]string{`{"a":"é"}`}, []string{"{\"a\":\"\xff\"}"}, "is not UTF-8"},
 	{"additionalData", func(r *idenfy.SessionRequest, s string) {
@@ -139,7 +139,7 @@ func forbiddenInNames() (names []string) {
 	return names
 }
 
-func TestEveryConstraintHoldsToTheCharacter(t *testing.T) {
+func TestConstraintsHoldToTheCharacter(t *testing.T) {
 	for _, c := range constraints {
 		for _, value := range c.inside {
 			req := idenfy.SessionRequest{ClientID: "1"}
@@ -154,7 +154,7 @@ func TestEveryConstraintHoldsToTheCharacter(t *testing.T) {
 	}
 }
 
-func TestEveryNumberIsBounded(t *testing.T) {
+func TestNumbersAreBounded(t *testing.T) {
 	for _, c := range []struct {
 		path            string
 		set             func(*idenfy.SessionRequest, *int)
@@ -162,7 +162,7 @@ func TestEveryNumberIsBounded(t *testing.T) {
 		message         string
 	}{
 		{"expiryTime", func(r *idenfy.SessionRequest, n *int) { r.ExpiryTime = n }, []int{1, 2592000}, []int{0, -1, 2592001}, "must be 1 to 2592000 seconds"},
-		// The page excludes 60 and 3600, the OpenAPI document does not: the service decides.
+		// The page excludes 60 and 3600, but the OpenAPI document does not.
 		{"sessionLength", func(r *idenfy.SessionRequest, n *int) { r.SessionLength = n }, []int{60, 61, 3599, 3600}, []int{0, 59, 3601, -60}, "must be 60 to 3600 seconds"},
 		{"expiryTime", func(r *idenfy.SessionRequest, n *int) { r.ExpiryTime, r.GenerateDigitString = n, new(true) }, []int{1, 86400}, []int{86401, 2592000}, "must be at most 86400 with generateDigitString"},
 	} {
@@ -178,13 +178,13 @@ func TestEveryNumberIsBounded(t *testing.T) {
 		}
 	}
 	for _, r := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		assert.Equal(t, []identomat.Problem{{Path: "levenshteinTextMatchRatio", Message: "has no JSON form"}, {Path: "levenshteinMrzMatchRatio", Message: "has no JSON form"}},
-			problems(t, silent(t, idenfy.WithoutValidation()), idenfy.SessionRequest{ClientID: "1", LevenshteinTextMatchRatio: &r, LevenshteinMRZMatchRatio: &r}))
+		assert.Equal(t, []identomat.Problem{{Path: "levenshteinTextMatchRatio", Message: "cannot be encoded as JSON"}, {Path: "levenshteinMrzMatchRatio", Message: "cannot be encoded as JSON"}},
+			problems(t, silent(t, identomat.WithoutValidation()), idenfy.SessionRequest{ClientID: "1", LevenshteinTextMatchRatio: &r, LevenshteinMRZMatchRatio: &r}))
 	}
-	sent(t, idenfy.SessionRequest{ClientID: "1", LevenshteinTextMatchRatio: new(-1.5), LevenshteinMRZMatchRatio: new(7.0)}) // no range is given
+	sent(t, idenfy.SessionRequest{ClientID: "1", LevenshteinTextMatchRatio: new(-1.5), LevenshteinMRZMatchRatio: new(7.0)}) // no range is documented
 }
 
-func TestADigitStringMayLiveLongerOnlyByContract(t *testing.T) {
+func TestMaxDigitStringExpiryCanBeRaised(t *testing.T) {
 	req := idenfy.SessionRequest{ClientID: "1", GenerateDigitString: new(true), ExpiryTime: new(172800)}
 	raised := idenfy.WithMaxDigitStringExpiry(172800)
 	sent(t, req, raised)
@@ -221,7 +221,7 @@ func TestParametersThatExcludeOrNeedEachOther(t *testing.T) {
 	}
 }
 
-func TestAllProblemsComeAtOnceInTheOrderOfThePage(t *testing.T) {
+func TestAllProblemsAreReportedInFieldOrder(t *testing.T) {
 	_, err := silent(t).CreateSession(t.Context(), idenfy.SessionRequest{
 		FirstName: "J0hn", ErrorURL: "x", Locale: "xx", ExpiryTime: new(90000000), Country: "LTU", Documents: []idenfy.DocumentType{"A", "PASSPORT", "B"},
 		DateOfBirth: "1.1.1990", GenerateDigitString: new(true), CallbackURL: "http://a", UtilityBill: new(true), AdditionalSteps: json.RawMessage("[]"),
@@ -240,7 +240,7 @@ func TestAllProblemsComeAtOnceInTheOrderOfThePage(t *testing.T) {
 	assert.True(t, strings.HasPrefix(err.Error(), "idenfy: token: invalid request: clientId: is required; firstName: must have no digit"), err.Error())
 }
 
-func TestExtraCannotOverrideATypedKey(t *testing.T) {
+func TestExtraCannotOverrideField(t *testing.T) {
 	var keys map[string]any
 	require.NoError(t, json.Unmarshal([]byte(everythingOnTheWire), &keys))
 	delete(keys, "ageLimit")
@@ -248,7 +248,7 @@ func TestExtraCannotOverrideATypedKey(t *testing.T) {
 	require.Len(t, keys, 44)
 	for key := range keys {
 		for _, name := range []string{key, strings.ToUpper(key)} {
-			for _, opts := range [][]idenfy.Option{nil, {idenfy.WithoutValidation()}, {idenfy.WithUnknownValues()}} {
+			for _, opts := range [][]idenfy.Option{nil, {identomat.WithoutValidation()}, {idenfy.WithUnknownValues()}} {
 				req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{name: "x"}}
 				assert.Equal(t, []identomat.Problem{{Path: "Extra." + name, Message: "has a field of its own"}}, problems(t, silent(t, opts...), req))
 			}
@@ -256,70 +256,71 @@ func TestExtraCannotOverrideATypedKey(t *testing.T) {
 	}
 	for name, value := range map[string]any{"f": func() {}, "c": make(chan int), "n": math.NaN(), "r": json.RawMessage("{")} {
 		req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{name: value}}
-		assert.Equal(t, []identomat.Problem{{Path: "Extra." + name, Message: "has no JSON form"}}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+		assert.Equal(t, []identomat.Problem{{Path: "Extra." + name, Message: "cannot be encoded as JSON"}}, problems(t, silent(t, identomat.WithoutValidation()), req))
 	}
-	assert.NotEmpty(t, problems(t, silent(t), idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"a\xff": 1}}))
+	assert.Equal(t, []identomat.Problem{{Path: "Extra", Message: "has a name that is not UTF-8"}},
+		problems(t, silent(t), idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"a\xff": 1}}))
 	assert.JSONEq(t, `{"clientId":"1","dummyStatus":"APPROVED","x":null}`, sent(t, idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"dummyStatus": "APPROVED", "x": nil}}))
 }
 
-func TestExtraCannotOverrideATypedKeyInAnySpelling(t *testing.T) {
+func TestExtraCannotOverrideFieldInAnySpelling(t *testing.T) {
 	for _, name := range []string{
 		"client_id", "CLIENT_ID", "client-id", "client.id", "client id", "clientId ", " clientId", "\tclientId", "clientId\n", "clientId\x00", "client\u200bId",
 		"\ufeffclientId", "\u017fex", "check_liveness", "levenshtein_mrz_match_ratio",
 	} {
 		req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{name: "x"}}
-		assert.Equal(t, []identomat.Problem{{Path: "Extra." + name, Message: "has a field of its own"}}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+		assert.Equal(t, []identomat.Problem{{Path: "Extra." + name, Message: "has a field of its own"}}, problems(t, silent(t, identomat.WithoutValidation()), req))
 	}
 	req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"ageLimit": 18, "AgeLimit": 21, "age_limit": 16}}
 	assert.Equal(t, []identomat.Problem{
-		{Path: "Extra.ageLimit", Message: "stands there in another spelling, too"}, {Path: "Extra.age_limit", Message: "stands there in another spelling, too"},
-	}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+		{Path: "Extra.ageLimit", Message: "is a duplicate in another spelling"}, {Path: "Extra.age_limit", Message: "is a duplicate in another spelling"},
+	}, problems(t, silent(t, identomat.WithoutValidation()), req))
 	assert.JSONEq(t, `{"clientId":"1","clientIds":1,"client":2,"id":3,"ageLimit":18,"ageMax":99,"日":4}`, sent(t, idenfy.SessionRequest{
 		ClientID: "1", Extra: map[string]any{"clientIds": 1, "client": 2, "id": 3, "ageLimit": 18, "ageMax": 99, "日": 4},
 	}))
 }
 
-func TestWhatIsNotUTF8IsNeverSent(t *testing.T) {
+func TestInvalidUTF8IsNeverSent(t *testing.T) {
 	req := idenfy.SessionRequest{ClientID: "1\xff", Locale: "\xff", Documents: []idenfy.DocumentType{"PASSPORT", "\xff"}}
 	assert.Equal(t, []identomat.Problem{
 		{Path: "clientId", Message: "is not UTF-8"}, {Path: "locale", Message: "is not UTF-8"}, {Path: "documents[1]", Message: "is not UTF-8"},
-	}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+	}, problems(t, silent(t, identomat.WithoutValidation()), req))
 }
 
-func TestAnExtraValueThatIsNotUTF8IsNeverSent(t *testing.T) {
+func TestInvalidUTF8InExtraIsNeverSent(t *testing.T) {
 	for _, value := range []any{
 		"a\xff", []string{"a", "\xff"}, []any{1, "\xff"}, map[string]any{"k": "\xff"}, map[string]any{"k\xff": 1}, map[string]any{"k": []any{map[string]any{"k": "\xff"}}},
 		json.RawMessage("\"\xff\""),
 	} {
 		req := idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"note": value}}
-		assert.Equal(t, []identomat.Problem{{Path: "Extra.note", Message: "is not UTF-8"}}, problems(t, silent(t, idenfy.WithoutValidation()), req))
+		assert.Equal(t, []identomat.Problem{{Path: "Extra.note", Message: "is not UTF-8"}}, problems(t, silent(t, identomat.WithoutValidation()), req))
 	}
 	loop := map[string]any{}
 	loop["loop"] = loop
-	assert.Equal(t, []identomat.Problem{{Path: "Extra.note", Message: "has no JSON form"}},
+	assert.Equal(t, []identomat.Problem{{Path: "Extra.note", Message: "cannot be encoded as JSON"}},
 		problems(t, silent(t), idenfy.SessionRequest{ClientID: "1", Extra: map[string]any{"note": loop}}))
 	assert.JSONEq(t, `{"clientId":"1","note":{"k":["é","\ufffd",null]}}`, sent(t, idenfy.SessionRequest{
 		ClientID: "1", Extra: map[string]any{"note": map[string]any{"k": []any{"é", "\ufffd", nil}}},
 	}))
 }
 
-func TestValidationCanBeLoosened(t *testing.T) {
-	odd := idenfy.SessionRequest{
+func TestValidationCanBeRelaxed(t *testing.T) {
+	undocumented := idenfy.SessionRequest{
 		ClientID: "1", Locale: "ka", Documents: []idenfy.DocumentType{"OTHER"}, TokenType: "NEW", Sex: "X",
 		FraudServices: []idenfy.FraudService{"NEW"}, DetectionTypes: []idenfy.DetectionType{"NEW"},
 	}
 	wire := `{"clientId":"1","locale":"ka","documents":["OTHER"],"tokenType":"NEW","sex":"X","fraudServices":["NEW"],"detectionTypes":["NEW"]}`
-	assert.Len(t, problems(t, silent(t), odd), 6)
-	assert.JSONEq(t, wire, sent(t, odd, idenfy.WithUnknownValues()))
-	assert.JSONEq(t, wire, sent(t, odd, idenfy.WithoutValidation()))
-	odd.Country = "LTU"
-	assert.Len(t, problems(t, silent(t, idenfy.WithUnknownValues()), odd), 1, "all else is checked")
+	assert.Len(t, problems(t, silent(t), undocumented), 6)
+	assert.JSONEq(t, wire, sent(t, undocumented, idenfy.WithUnknownValues()))
+	assert.JSONEq(t, wire, sent(t, undocumented, identomat.WithoutValidation()))
+	undocumented.Country = "LTU"
+	assert.Len(t, problems(t, silent(t, idenfy.WithUnknownValues()), undocumented), 1, "everything else is validated")
 	assert.JSONEq(t, `{"firstName":"4","sessionLength":7,"utilityBill":true,"additionalSteps":[]}`, sent(t, idenfy.SessionRequest{
 		FirstName: "4", SessionLength: new(7), UtilityBill: new(true), AdditionalSteps: json.RawMessage("[]"),
-	}, idenfy.WithoutValidation()))
+	}, identomat.WithoutValidation()))
 }
 
-func TestTheRequestIsNotWrittenTo(t *testing.T) {
+func TestRequestIsNotModified(t *testing.T) {
 	req, want := everything(), everything()
 	sent(t, req)
 	assert.Equal(t, want, req)

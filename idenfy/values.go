@@ -1,13 +1,13 @@
 package idenfy
 
-// The lists of the page. All are open: with [WithUnknownValues] any value can be sent, and
-// replies may hold others.
+// All lists of values are open: with [WithUnknownValues] any value can be sent, and responses may
+// contain others.
 
-// Locale is the language in which the customer sees the verification. The page calls it a
-// country code; the codes are those of languages, in ISO 639-1.
+// Locale is the language in which the customer sees the verification. The page calls it a country
+// code, but the codes are language codes of ISO 639-1.
 type Locale string
 
-// The 24 locales of the page. In place of one that it does not support iDenfy shows English.
+// The 24 documented locales. iDenfy shows English for a locale that it does not support.
 const (
 	Lithuanian Locale = "lt"
 	English    Locale = "en" // the default
@@ -40,10 +40,10 @@ var locales = []Locale{
 	Hungarian, Japanese, Bulgarian, Czech, Dutch, Portuguese, Ukrainian, Vietnamese, Slovak, Thai, Hindi, Indonesian,
 }
 
-// DocumentType is a kind of document.
+// DocumentType is a type of document.
 type DocumentType string
 
-// The 17 types of documents of the page.
+// The 17 documented types of documents.
 const (
 	IDCard           DocumentType = "ID_CARD"
 	Passport         DocumentType = "PASSPORT"
@@ -69,13 +69,13 @@ var documentTypes = []DocumentType{
 	VoterCard, OldIDCard, TravelCard, PhotoCard, MilitaryCard, ProofOfAgeCard, DiplomaticID,
 }
 
-// TokenType says what a customer goes through.
+// TokenType is the kind of verification that a customer goes through.
 type TokenType string
 
-// The 5 types of tokens of the page, which does not explain those of video calls.
+// The 5 documented types of tokens. The page does not explain those of video calls.
 const (
-	// TokenDocument asks for a document alone. There is no selfie, so settings about faces
-	// and liveness have nothing to act on.
+	// TokenDocument asks for a document without a selfie, so settings about faces and liveness
+	// have no effect.
 	TokenDocument TokenType = "DOCUMENT"
 	// TokenIdentification asks for a document and a selfie. It is the default.
 	TokenIdentification          TokenType = "IDENTIFICATION"
@@ -86,10 +86,10 @@ const (
 
 var tokenTypes = []TokenType{TokenDocument, TokenIdentification, TokenVideoCall, TokenVideoCallPhotos, TokenVideoCallIdentification}
 
-// Sex is the sex of a person as documents state it.
+// Sex is the sex of a person as a document states it.
 type Sex string
 
-// The sexes of the page.
+// The documented sexes.
 const (
 	Male   Sex = "M"
 	Female Sex = "F"
@@ -97,10 +97,10 @@ const (
 
 var sexes = []Sex{Male, Female}
 
-// FraudService is a check beside that of the document.
+// FraudService is a check in addition to the check of the document.
 type FraudService string
 
-// The fraud services of the page.
+// The documented fraud services.
 const (
 	AMLNamesCheck FraudService = "AML_NAMES_CHECK"
 	LID           FraudService = "LID"
@@ -109,10 +109,10 @@ const (
 
 var fraudServices = []FraudService{AMLNamesCheck, LID, AMLNews}
 
-// DetectionType is what the selfie step looks for on mobile devices.
+// DetectionType is what the selfie step detects on mobile devices.
 type DetectionType string
 
-// The detection types of the page.
+// The documented detection types.
 const (
 	DetectFace DetectionType = "FACE"
 	DetectEyes DetectionType = "EYES"

@@ -18,7 +18,7 @@ import (
 	"github.com/identomat-go/identomat/idenfy/idenfytest"
 )
 
-// The vector of the facts, which was not made with this SDK.
+// A test vector that was not computed with this SDK.
 const (
 	vectorKey       = "unit-test-signing-key"
 	vectorBody      = `{"final":true,"scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac"}`
@@ -33,12 +33,12 @@ func webhook(body string, signatures ...string) *http.Request {
 	return r
 }
 
-// signed is a webhook with the right signature.
+// signed returns a webhook with the right signature.
 func signed(body string) *http.Request {
 	return webhook(body, idenfytest.Sign(vectorKey, []byte(body)))
 }
 
-func TestTheVectorOfTheFactsIsVerified(t *testing.T) {
+func TestParseWebhookVerifiesVector(t *testing.T) {
 	w, err := idenfy.ParseWebhook(webhook(vectorBody, vectorSignature), vectorKey)
 	require.NoError(t, err)
 	assert.True(t, w.Final)
@@ -48,7 +48,7 @@ func TestTheVectorOfTheFactsIsVerified(t *testing.T) {
 	assert.Equal(t, vectorSignature, idenfytest.Sign(vectorKey, []byte(vectorBody)))
 }
 
-func TestAWebhookIsReadWithAnyOfSeveralKeys(t *testing.T) {
+func TestParseWebhookAcceptsAnyOfSeveralKeys(t *testing.T) {
 	for _, keys := range [][]string{{vectorKey}, {vectorKey, "new"}, {"new", vectorKey}, {"a", "b", vectorKey, "c"}} {
 		_, err := idenfy.ParseWebhook(webhook(vectorBody, vectorSignature), keys...)
 		assert.NoError(t, err, keys)
@@ -58,39 +58,39 @@ func TestAWebhookIsReadWithAnyOfSeveralKeys(t *testing.T) {
 	assert.Nil(t, w)
 }
 
-func TestWithoutAUsableKeyNothingIsRead(t *testing.T) {
+func TestParseWebhookNeedsUsableKeys(t *testing.T) {
 	empty := webhook(vectorBody, idenfytest.Sign("", []byte(vectorBody)))
 	for _, keys := range [][]string{nil, {""}, {"", vectorKey}, {vectorKey, ""}, {" "}, {vectorKey + "\n"}} {
 		w, err := idenfy.ParseWebhook(empty, keys...)
 		require.Error(t, err)
 		assert.Nil(t, w)
 		var refused *idenfy.WebhookError
-		assert.NotErrorAs(t, err, &refused, "it is no fault of the sender")
+		assert.NotErrorAs(t, err, &refused, "not the fault of the sender")
 		assert.NotContains(t, err.Error(), vectorKey)
 	}
 }
 
-func TestAWebhookWithoutTheRightSignatureIsRefused(t *testing.T) {
+func TestParseWebhookRefusesWrongSignatures(t *testing.T) {
 	flipped := "3" + vectorSignature[1:]
 	for name, r := range map[string]*http.Request{
 		"no header":         webhook(vectorBody),
-		"an empty one":      webhook(vectorBody, ""),
-		"another":           webhook(vectorBody, flipped),
-		"a part":            webhook(vectorBody, vectorSignature[:62]),
-		"more":              webhook(vectorBody, vectorSignature+"00"),
-		"twice":             webhook(vectorBody, vectorSignature, vectorSignature),
-		"a list":            webhook(vectorBody, vectorSignature+","+vectorSignature),
-		"a scheme":          webhook(vectorBody, "sha256="+vectorSignature),
-		"no digits":         webhook(vectorBody, strings.Repeat("g", 64)),
+		"empty":             webhook(vectorBody, ""),
+		"another signature": webhook(vectorBody, flipped),
+		"truncated":         webhook(vectorBody, vectorSignature[:62]),
+		"too long":          webhook(vectorBody, vectorSignature+"00"),
+		"two headers":       webhook(vectorBody, vectorSignature, vectorSignature),
+		"list":              webhook(vectorBody, vectorSignature+","+vectorSignature),
+		"scheme":            webhook(vectorBody, "sha256="+vectorSignature),
+		"not hexadecimal":   webhook(vectorBody, strings.Repeat("g", 64)),
 		"white space":       webhook(vectorBody, " "+vectorSignature),
-		"a byte more":       webhook(vectorBody+"\n", vectorSignature),
-		"a byte less":       webhook(vectorBody[:len(vectorBody)-1], vectorSignature),
+		"body one longer":   webhook(vectorBody+"\n", vectorSignature),
+		"body one shorter":  webhook(vectorBody[:len(vectorBody)-1], vectorSignature),
 		"trailing data":     webhook(vectorBody+`{"final":true}`, vectorSignature),
-		"another key order": webhook(`{"scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac","final":true}`, vectorSignature),
-		"another value":     webhook(strings.Replace(vectorBody, "true", "false", 1), vectorSignature),
-		"an empty body":     webhook("", vectorSignature),
+		"other key order":   webhook(`{"scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac","final":true}`, vectorSignature),
+		"other value":       webhook(strings.Replace(vectorBody, "true", "false", 1), vectorSignature),
+		"empty body":        webhook("", vectorSignature),
 		"no body":           {Method: "POST", Header: http.Header{"Idenfy-Signature": {vectorSignature}}},
-		"no header at all":  {Method: "POST"},
+		"nil header":        {Method: "POST"},
 	} {
 		w, err := idenfy.ParseWebhook(r, vectorKey)
 		require.ErrorIs(t, err, idenfy.ErrSignatureMismatch, name)
@@ -100,11 +100,11 @@ func TestAWebhookWithoutTheRightSignatureIsRefused(t *testing.T) {
 		assert.Equal(t, 403, refused.StatusCode)
 	}
 	upper, err := idenfy.ParseWebhook(webhook(vectorBody, strings.ToUpper(vectorSignature)), vectorKey)
-	require.NoError(t, err, "the same digits")
+	require.NoError(t, err, "digits may have either case")
 	assert.True(t, upper.Final)
 }
 
-func TestTheWholeBodyIsVerifiedHoweverItArrives(t *testing.T) {
+func TestParseWebhookVerifiesWholeBody(t *testing.T) {
 	for _, slow := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader} {
 		r := webhook(vectorBody, vectorSignature)
 		r.Body = io.NopCloser(slow(strings.NewReader(vectorBody)))
@@ -117,21 +117,21 @@ func TestTheWholeBodyIsVerifiedHoweverItArrives(t *testing.T) {
 	r := webhook("", vectorSignature)
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(vectorBody), iotest.ErrReader(errors.New("Featherstone"))))
 	w, err := idenfy.ParseWebhook(r, vectorKey)
-	require.EqualError(t, err, "idenfy: webhook refused: the body did not arrive")
+	require.EqualError(t, err, "idenfy: webhook refused: the body is truncated")
 	assert.Nil(t, w)
 }
 
-func TestABodyThatWasReadBeforeIsNamedAsTheReason(t *testing.T) {
+func TestParseWebhookHintsAtBodyReadBefore(t *testing.T) {
 	r := webhook(vectorBody, vectorSignature)
 	_, err := idenfy.ParseWebhook(r, vectorKey)
 	require.NoError(t, err)
 	w, err := idenfy.ParseWebhook(r, vectorKey)
 	require.ErrorIs(t, err, idenfy.ErrSignatureMismatch)
-	require.EqualError(t, err, "idenfy: webhook refused: the signature does not match an empty body; was it read before?")
+	require.EqualError(t, err, "idenfy: webhook refused: the signature does not match an empty body; was the body read before?")
 	assert.Nil(t, w)
 }
 
-func TestAWebhookIsBounded(t *testing.T) {
+func TestParseWebhookLimitsSize(t *testing.T) {
 	fits := vectorBody[:len(vectorBody)-1] + strings.Repeat(" ", idenfy.MaxWebhookSize-len(vectorBody)) + "}"
 	w, err := idenfy.ParseWebhook(signed(fits), vectorKey)
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestAWebhookIsBounded(t *testing.T) {
 	bounded := signed(vectorBody)
 	bounded.Body = http.MaxBytesReader(nil, bounded.Body, int64(len(vectorBody)-1))
 	_, err = idenfy.ParseWebhook(bounded, vectorKey)
-	require.ErrorIs(t, err, idenfy.ErrTooLarge, "a smaller limit of the server's")
+	require.ErrorIs(t, err, idenfy.ErrTooLarge, "a smaller limit of the server")
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, 413, refused.StatusCode)
 	endless := webhook("", vectorSignature)
@@ -153,10 +153,10 @@ func TestAWebhookIsBounded(t *testing.T) {
 	require.ErrorIs(t, err, idenfy.ErrTooLarge)
 }
 
-func TestASignedBodyThatIsNotOneObjectIsRefused(t *testing.T) {
+func TestParseWebhookRefusesMalformedOrAmbiguousBodies(t *testing.T) {
 	for _, body := range []string{
 		"", "null", "[]", `"x"`, "7", "{", `{"final":true}{"final":true}`, `{"final":true}x`, `{"final":true,}`, "<html>", "\ufeff{}",
-		`{"status":7}`, `{"status":[]}`, `{"status":"APPROVED"}`,
+		`{"status":7}`, `{"status":"APPROVED"}`,
 		`{"final":true,"final":false}`, `{"scanRef":"a","scanRef":"b"}`, `{"clientId":"a","clientId":"b"}`, `{"externalRef":"a","externalRef":null}`, `{"status":{"overall":"DENIED"},"status":{"overall":"APPROVED"}}`,
 		`{"final":true,"status":{"overall":"DENIED","overall":"APPROVED"}}`,
 	} {
@@ -175,13 +175,14 @@ func TestASignedBodyThatIsNotOneObjectIsRefused(t *testing.T) {
 	assert.Equal(t, 405, refused.StatusCode)
 }
 
-func TestOnlyAFinalApprovalApproves(t *testing.T) {
+func TestApprovedNeedsFinalApproval(t *testing.T) {
 	for body, want := range map[string]bool{
 		`{"final":true,"status":{"overall":"APPROVED"}}`: true, `{"status":{"overall":"APPROVED"},"final":true,"scanRef":"s"}`: true,
-		`{"final":false,"status":{"overall":"APPROVED"}}`: false, `{"status":{"overall":"APPROVED"}}`: false, `{"final":null,"status":{"overall":"APPROVED"}}`: false,
-		`{"final":"true","status":{"overall":"APPROVED"}}`: false, `{"final":1,"status":{"overall":"APPROVED"}}`: false, `{"Final":true,"status":{"overall":"APPROVED"}}`: false,
+		`{"final":"true","status":{"overall":"APPROVED"}}`: true,
+		`{"final":false,"status":{"overall":"APPROVED"}}`:  false, `{"status":{"overall":"APPROVED"}}`: false, `{"final":null,"status":{"overall":"APPROVED"}}`: false,
+		`{"final":"yes","status":{"overall":"APPROVED"}}`: false, `{"final":"TRUE","status":{"overall":"APPROVED"}}`: false, `{"final":1,"status":{"overall":"APPROVED"}}`: false, `{"Final":true,"status":{"overall":"APPROVED"}}`: false,
 		`{"final":true,"status":{"overall":"approved"}}`: false, `{"final":true,"status":{"overall":" APPROVED"}}`: false, `{"final":true,"status":{"Overall":"APPROVED"}}`: false,
-		`{"final":true,"status":{"overall":["APPROVED"]}}`: false, `{"final":true,"status":{}}`: false, `{"final":true,"status":null}`: false, `{"final":true}`: false, `{}`: false,
+		`{"final":true,"status":{"overall":["APPROVED"]}}`: false, `{"final":true,"status":{}}`: false, `{"final":true,"status":null}`: false, `{"final":true,"status":[]}`: false, `{"final":true}`: false, `{}`: false,
 		`{"final":true,"overall":"APPROVED"}`: false, `{"final":true,"status":{"overall":"DENIED"}}`: false, `{"final":true,"status":{"overall":"SUSPECTED"}}`: false,
 		`{"final":true,"status":{"overall":"REVIEWING"}}`: false, `{"final":true,"status":{"overall":"EXPIRED"}}`: false, `{"final":true,"status":{"overall":"ACTIVE"}}`: false,
 		`{"final":true,"status":{"overall":"DELETED"}}`: false, `{"final":true,"status":{"overall":"ARCHIVED"}}`: false, `{"final":true,"status":{"overall":"APPROVED_LATER"}}`: false,
@@ -194,7 +195,7 @@ func TestOnlyAFinalApprovalApproves(t *testing.T) {
 	assert.False(t, new(idenfy.Webhook).Approved())
 }
 
-func TestTheFieldsOfAWebhookAreRead(t *testing.T) {
+func TestParseWebhookDecodesFields(t *testing.T) {
 	w, err := idenfy.ParseWebhook(signed(`{"final":true,"platform":"MOBILE_SDK","status":{"overall":"SUSPECTED","fraudTags":["FACE_SUSPECTED"],
 		"mismatchTags":["NAME","SURNAME"],"autoFace":"a","manualFace":"b","autoDocument":"c","manualDocument":"d","additionalSteps":"VALID"},
 		"scanRef":"s","externalRef":"e","clientId":"c","startTime":1554726960,"finishTime":1554727002,"data":{"docFirstName":"X"},"new":[1]}`), vectorKey)
@@ -207,9 +208,11 @@ func TestTheFieldsOfAWebhookAreRead(t *testing.T) {
 	assert.Equal(t, time.Date(2019, 4, 8, 12, 36, 0, 0, time.UTC), w.StartTime)
 	assert.Equal(t, 42*time.Second, w.FinishTime.Sub(w.StartTime))
 	assert.True(t, json.Valid(w.Raw()))
+	assert.Equal(t, map[string]json.RawMessage{"data": json.RawMessage(`{"docFirstName":"X"}`), "new": json.RawMessage("[1]")}, w.Extra())
 	w, err = idenfy.ParseWebhook(signed(`{"final":true,"scanRef":null,"status":{"overall":null,"fraudTags":null,"mismatchTags":[1],"additionalSteps":null},"startTime":"x","finishTime":null,"clientId":7}`), vectorKey)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"", "", "7"}, []string{w.ScanRef, string(w.Status.Overall), w.ClientID})
-	assert.Nil(t, w.Status.MismatchTags)
+	assert.Equal(t, []string{"1"}, w.Status.MismatchTags)
+	assert.Equal(t, map[string]json.RawMessage{"startTime": json.RawMessage(`"x"`)}, w.Extra())
 	assert.True(t, w.StartTime.IsZero() && w.FinishTime.IsZero())
 }

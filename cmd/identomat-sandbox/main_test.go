@@ -43,7 +43,8 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append(os.Environ(), "IDENTOMAT_SANDBOX_RUN=1")
+	// By default the race detector delays the end of a process by a second.
+	cmd.Env = append(os.Environ(), "IDENTOMAT_SANDBOX_RUN=1", "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 

@@ -693,7 +693,7 @@ func TestBrokenImageAndPDF(t *testing.T) {
 	b, reviewer, token := newReview(t)
 	for name, fault := range map[string]identomattest.Fault{
 		"truncated": identomattest.Truncated(700), "reset": identomattest.ResetAfterRead(),
-		"error page": identomattest.HTMLPage(502), "no such media": identomattest.Reply(404, "application/json", `{"argumentError":"not-found"}`),
+		"error page": identomattest.HTMLPage(502), "no such media": identomattest.Response(404, "application/json", `{"argumentError":"not-found"}`),
 	} {
 		b.fake.Fault("result/face/", fault, 0)
 		got := reviewer.get("/review/1/image/face")

@@ -71,6 +71,7 @@ func (i *installation) start() {
 		"WEBAPP_RUN=1", "ADDR=" + i.addr, "PUBLIC_URL=http://" + i.addr, "DATABASE=" + i.database, "SIGN_IN_PASSWORD=" + password,
 		"IDENTOMAT_COMPANY_KEY=" + i.fake.CompanyKey, "IDENTOMAT_CALLBACK_KEYS=a-key-that-is-being-replaced," + i.fake.CallbackKey,
 		"IDENTOMAT_WIDGET_URL=" + i.widget, "IDENTOMAT_API_URL=" + i.fake.APIURL,
+		"GORACE=atexit_sleep_ms=0", // by default the race detector delays the end of a process by a second
 	}
 	stderr := &bytes.Buffer{}
 	i.cmd.Stderr = stderr

@@ -211,7 +211,7 @@ func TestClientSendsAllParameters(t *testing.T) {
 }
 
 func create(s *idenfytest.Server, opts ...idenfy.Option) error {
-	quick := idenfy.WithRetry(identomat.RetryPolicy{BaseDelay: 1})
+	quick := identomat.WithRetry(identomat.RetryPolicy{BaseDelay: 1})
 	client := s.Client(append([]idenfy.Option{quick}, opts...)...)
 	defer client.CloseIdleConnections()
 	_, err := client.CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "1"})
@@ -295,7 +295,7 @@ func TestSlowHeaders(t *testing.T) {
 	require.NoError(t, create(s))
 	s.Fault(idenfytest.SlowHeaders(0), 1)
 	var transportErr *identomat.TransportError
-	require.ErrorAs(t, create(s, idenfy.WithAttemptTimeout(2*time.Second)), &transportErr)
+	require.ErrorAs(t, create(s, identomat.WithAttemptTimeout(2*time.Second)), &transportErr)
 	assert.True(t, transportErr.Timeout())
 	assert.Len(t, s.Sessions(), 3, "the session was created")
 	s.Fault(idenfytest.SlowHeaders(0), 1)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -226,17 +227,11 @@ func (f Failure) escape() *Failure { return &f }
 func (f Failure) endedBy(err error, secrets []string) *Failure {
 	err = redact.Error(err, secrets...)
 	if f.Err != nil {
-		err = &interruptedError{by: err, last: f.Err}
+		err = fmt.Errorf("%w; last attempt: %w", err, f.Err)
 	}
 	f.Err, f.FromResponse = err, false
 	return &f
 }
-
-// interruptedError answers errors.Is and errors.As for both of its causes.
-type interruptedError struct{ by, last error }
-
-func (e *interruptedError) Error() string   { return e.by.Error() + "; last attempt: " + e.last.Error() }
-func (e *interruptedError) Unwrap() []error { return []error{e.by, e.last} }
 
 // ready waits for the limiter and checks the caller's context.
 func (e *Engine) ready(ctx context.Context) error {

@@ -67,15 +67,10 @@ type Operation struct {
 	Shape     Shape
 	// Section is the heading in Identomat's API reference.
 	Section string
-
-	path string // of a row
 }
 
 // Path returns the path of the endpoint on its host.
 func (o *Operation) Path() string {
-	if o.path != "" {
-		return o.path
-	}
 	if o.Host == Widget {
 		return "/external-api/" + o.Name
 	}
@@ -116,66 +111,67 @@ const (
 
 // The rows, in the order of the API reference.
 var (
-	SessionBegin     = add("begin/", Widget, JSON, once, Token, sessions)
-	SessionResult    = add("result/", Widget, Form, retryable, Outcome, sessions)
-	SessionDelete    = add("delete/", Widget, Form, retryable, Done, sessions)
-	ExportSessionPDF = add("export-session-as-pdf", API, JSON, retryable, Binary, sessions)
+	SessionBegin     = &Operation{"begin/", Widget, JSON, once, Token, sessions}
+	SessionResult    = &Operation{"result/", Widget, Form, retryable, Outcome, sessions}
+	SessionDelete    = &Operation{"delete/", Widget, Form, retryable, Done, sessions}
+	ExportSessionPDF = &Operation{"export-session-as-pdf", API, JSON, retryable, Binary, sessions}
 
-	ResultCardFront       = add("result/card-front/", Widget, Form, retryable, Binary, accessing)
-	ResultCardBack        = add("result/card-back/", Widget, Form, retryable, Binary, accessing)
-	ResultPassport        = add("result/passport/", Widget, Form, retryable, Binary, accessing)
-	ResultFace            = add("result/face/", Widget, Form, retryable, Binary, accessing)
-	ResultFaceVideo       = add("result/face-video/", Widget, Form, retryable, Binary, accessing)
-	ResultFaceDocument    = add("result/face-document/", Widget, Form, retryable, Binary, accessing)
-	ResultGeneralDocument = add("result/general-document/", Widget, Form, retryable, Binary, accessing)
-	DocumentFacePhoto     = add("get-session-main-document-face-photo", API, JSON, retryable, DataURI, accessing)
-	SessionActivities     = add("list-session-activities", API, JSON, retryable, Result, accessing)
-	SessionStatistics     = add("get-session-statistical-summary", API, JSON, retryable, Result, accessing)
-	VisualMarkers         = add("get-visual-markers", API, JSON, retryable, DataURI, accessing)
-	QuestionFile          = add("get-question-file", API, JSON, retryable, DataURI, accessing)
+	ResultCardFront       = &Operation{"result/card-front/", Widget, Form, retryable, Binary, accessing}
+	ResultCardBack        = &Operation{"result/card-back/", Widget, Form, retryable, Binary, accessing}
+	ResultPassport        = &Operation{"result/passport/", Widget, Form, retryable, Binary, accessing}
+	ResultFace            = &Operation{"result/face/", Widget, Form, retryable, Binary, accessing}
+	ResultFaceVideo       = &Operation{"result/face-video/", Widget, Form, retryable, Binary, accessing}
+	ResultFaceDocument    = &Operation{"result/face-document/", Widget, Form, retryable, Binary, accessing}
+	ResultGeneralDocument = &Operation{"result/general-document/", Widget, Form, retryable, Binary, accessing}
+	DocumentFacePhoto     = &Operation{"get-session-main-document-face-photo", API, JSON, retryable, DataURI, accessing}
+	SessionActivities     = &Operation{"list-session-activities", API, JSON, retryable, Result, accessing}
+	SessionStatistics     = &Operation{"get-session-statistical-summary", API, JSON, retryable, Result, accessing}
+	VisualMarkers         = &Operation{"get-visual-markers", API, JSON, retryable, DataURI, accessing}
+	QuestionFile          = &Operation{"get-question-file", API, JSON, retryable, DataURI, accessing}
 
-	ScreeningSearch    = add("search-screening-person", API, JSON, retryable, Result, screening)
-	ScreeningPerson    = add("get-screening-person-details", API, JSON, retryable, Result, screening)
-	ScreeningMonitor   = add("monitor-screening-query", API, JSON, once, Result, screening)
-	ScreeningUnmonitor = add("remove-screening-query-from-monitoring", API, JSON, retryable, Empty, screening)
-	ScreeningMonitored = add("list-screening-monitoring-records", API, JSON, retryable, Result, screening)
+	ScreeningSearch    = &Operation{"search-screening-person", API, JSON, retryable, Result, screening}
+	ScreeningPerson    = &Operation{"get-screening-person-details", API, JSON, retryable, Result, screening}
+	ScreeningMonitor   = &Operation{"monitor-screening-query", API, JSON, once, Result, screening}
+	ScreeningUnmonitor = &Operation{"remove-screening-query-from-monitoring", API, JSON, retryable, Empty, screening}
+	ScreeningMonitored = &Operation{"list-screening-monitoring-records", API, JSON, retryable, Result, screening}
 
-	BlacklistAdd    = add("add-blacklist-record", API, JSON, once, Result, blacklist)
-	BlacklistRemove = add("remove-blacklist-record", API, JSON, retryable, True, blacklist)
-	BlacklistList   = add("list-blacklist-records", API, JSON, retryable, Result, blacklist)
+	BlacklistAdd    = &Operation{"add-blacklist-record", API, JSON, once, Result, blacklist}
+	BlacklistRemove = &Operation{"remove-blacklist-record", API, JSON, retryable, True, blacklist}
+	BlacklistList   = &Operation{"list-blacklist-records", API, JSON, retryable, Result, blacklist}
 
-	VideoCallShots  = add("get-video-call-shots", API, JSON, retryable, DataURI, videoCall)
-	VideoCallVideos = add("get-video-call-videos", API, JSON, retryable, Binary, videoCall)
-	VideoCallEnd    = add("end-video-call", API, JSON, retryable, Empty, videoCall)
+	VideoCallShots  = &Operation{"get-video-call-shots", API, JSON, retryable, DataURI, videoCall}
+	VideoCallVideos = &Operation{"get-video-call-videos", API, JSON, retryable, Binary, videoCall}
+	VideoCallEnd    = &Operation{"end-video-call", API, JSON, retryable, Empty, videoCall}
 
-	GroupsList    = add("list-groups", API, JSON, retryable, Result, other)
-	GroupCreate   = add("make-group", API, JSON, once, Result, other)
-	GroupUpdate   = add("change-group", API, JSON, retryable, Empty, other)
-	GroupDelete   = add("delete-group", API, JSON, retryable, Empty, other)
-	UsersList     = add("list-users", API, JSON, retryable, Result, other)
-	UserCreate    = add("create-user", API, JSON, once, Result, other)
-	SessionConfig = add("get-session-config", API, JSON, retryable, Result, other)
+	GroupsList    = &Operation{"list-groups", API, JSON, retryable, Result, other}
+	GroupCreate   = &Operation{"make-group", API, JSON, once, Result, other}
+	GroupUpdate   = &Operation{"change-group", API, JSON, retryable, Empty, other}
+	GroupDelete   = &Operation{"delete-group", API, JSON, retryable, Empty, other}
+	UsersList     = &Operation{"list-users", API, JSON, retryable, Result, other}
+	UserCreate    = &Operation{"create-user", API, JSON, once, Result, other}
+	SessionConfig = &Operation{"get-session-config", API, JSON, retryable, Result, other}
 
-	CardFront      = add("card/front/", Widget, Multipart, once, Object, images)
-	CardBack       = add("card/back/", Widget, Multipart, once, Object, images)
-	LicenseFront   = add("license/front/", Widget, Multipart, once, Object, images)
-	LicenseBack    = add("license/back/", Widget, Multipart, once, Object, images)
-	ResidenceFront = add("residence/front/", Widget, Multipart, once, Object, images)
-	ResidenceBack  = add("residence/back/", Widget, Multipart, once, Object, images)
-	Passport       = add("passport/", Widget, Multipart, once, Object, images)
+	CardFront      = &Operation{"card/front/", Widget, Multipart, once, Object, images}
+	CardBack       = &Operation{"card/back/", Widget, Multipart, once, Object, images}
+	LicenseFront   = &Operation{"license/front/", Widget, Multipart, once, Object, images}
+	LicenseBack    = &Operation{"license/back/", Widget, Multipart, once, Object, images}
+	ResidenceFront = &Operation{"residence/front/", Widget, Multipart, once, Object, images}
+	ResidenceBack  = &Operation{"residence/back/", Widget, Multipart, once, Object, images}
+	Passport       = &Operation{"passport/", Widget, Multipart, once, Object, images}
 
 	// The reference titles this row compare-faces/ and prints its URL without the slash.
-	CompareFaces = add("compare-faces", API, Multipart, once, Result, faces)
+	CompareFaces = &Operation{"compare-faces", API, Multipart, once, Result, faces}
 )
-
-var all []*Operation
 
 // All returns all rows in the order of the API reference.
 func All() []*Operation { return all }
 
-func add(name string, host Host, enc Encoding, retryable bool, shape Shape, section string) *Operation {
-	op := &Operation{Name: name, Host: host, Encoding: enc, Retryable: retryable, Shape: shape, Section: section}
-	op.path = op.Path()
-	all = append(all, op)
-	return op
+var all = []*Operation{
+	SessionBegin, SessionResult, SessionDelete, ExportSessionPDF, ResultCardFront, ResultCardBack, ResultPassport,
+	ResultFace, ResultFaceVideo, ResultFaceDocument, ResultGeneralDocument, DocumentFacePhoto, SessionActivities,
+	SessionStatistics, VisualMarkers, QuestionFile, ScreeningSearch, ScreeningPerson, ScreeningMonitor,
+	ScreeningUnmonitor, ScreeningMonitored, BlacklistAdd, BlacklistRemove, BlacklistList, VideoCallShots,
+	VideoCallVideos, VideoCallEnd, GroupsList, GroupCreate, GroupUpdate, GroupDelete, UsersList, UserCreate,
+	SessionConfig, CardFront, CardBack, LicenseFront, LicenseBack, ResidenceFront, ResidenceBack, Passport,
+	CompareFaces,
 }

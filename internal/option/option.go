@@ -21,9 +21,9 @@ type Settings struct {
 	Service string
 	engine.Config
 	// Product precedes the SDK in the User-Agent header.
-	Product               string
-	MaxResponse, MaxMedia int64
-	Validate              bool
+	Product     string
+	MaxResponse int64
+	Validate    bool
 	// Own points to the settings that only one service has.
 	Own any
 }

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // A Codec decodes responses into structs with json tags. Production varies in how it writes
@@ -23,35 +24,29 @@ import (
 //     writes some lists, for a list,
 //   - [] stands for an empty object.
 //
+// A [time.Time] is seconds since 1970.
+//
 // Two tags make a field strict. wire:"required" refuses a response in which the field is
 // absent, does not fit, or is an empty string; wire:"strict" refuses one in which it is
 // present and does not fit.
 //
 // Names match exactly. Of several members with the same name the last wins.
 type Codec struct {
-	after map[reflect.Type]func(v any, raw json.RawMessage) error
-	types sync.Map // of reflect.Type to decodeFunc
+	isRecord func(reflect.Type) bool
+	after    func(record any, raw json.RawMessage) error
+	types    cache[decodeFunc]
 }
 
-// A Hook is called with each decoded value of one struct type. See [After].
-type Hook struct {
-	of  reflect.Type
-	run func(v any, raw json.RawMessage) error
+// NewCodec returns a codec. After is called with a pointer to each decoded value of a struct type
+// that isRecord accepts, and with its JSON. An error refuses the whole response.
+func NewCodec(isRecord func(reflect.Type) bool, after func(record any, raw json.RawMessage) error) *Codec {
+	return &Codec{isRecord: isRecord, after: after}
 }
 
-// After returns a hook that completes or checks a value of type T, and may keep the JSON that
-// the value was decoded from. An error refuses the whole response.
-func After[T any](hook func(v *T, raw json.RawMessage) error) Hook {
-	return Hook{of: reflect.TypeFor[T](), run: func(v any, raw json.RawMessage) error { return hook(v.(*T), raw) }}
-}
-
-// NewCodec returns a codec with these hooks.
-func NewCodec(hooks ...Hook) *Codec {
-	c := &Codec{after: map[reflect.Type]func(any, json.RawMessage) error{}}
-	for _, h := range hooks {
-		c.after[h.of] = h.run
-	}
-	return c
+// Implementing returns a function that accepts the types to which a pointer implements the
+// interface I.
+func Implementing[I any]() func(reflect.Type) bool {
+	return func(t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[I]()) }
 }
 
 // errMisfit leaves out what did not fit: it may be personal data.
@@ -69,14 +64,17 @@ func (c *Codec) Decode(data []byte, v any) error {
 	return d.err
 }
 
-// Unmarshal is Decode for methods named UnmarshalJSON: it replaces *v, and keeps a copy of the
-// data.
-func Unmarshal[T any](c *Codec, data []byte, v *T) error {
-	var fresh T
-	if err := c.Decode([]byte(string(data)), &fresh); err != nil {
-		return fmt.Errorf("identomat: %w", err)
+// Unmarshal is Decode for methods named UnmarshalJSON: it replaces what v points to, and keeps
+// a copy of the data.
+func (c *Codec) Unmarshal(data []byte, v any) error {
+	if !json.Valid(data) {
+		return errors.New("malformed JSON")
 	}
-	*v = fresh
+	fresh := reflect.New(reflect.TypeOf(v).Elem())
+	if err := c.Decode(bytes.Clone(data), fresh.Interface()); err != nil {
+		return err
+	}
+	reflect.ValueOf(v).Elem().Set(fresh.Elem())
 	return nil
 }
 
@@ -106,11 +104,31 @@ type decodeFunc func(d *decoding, v reflect.Value, i int) (end int, fits bool)
 
 // decoder returns the function for a type. Functions are made once.
 func (c *Codec) decoder(t reflect.Type) decodeFunc {
-	if f, ok := c.types.Load(t); ok {
-		return f.(decodeFunc)
+	return c.types.get(t, c.newDecoder)
+}
+
+// cache holds what was made for each type. It is smaller than a [sync.Map], of which every
+// importing package would compile an instance.
+type cache[V any] struct {
+	mu     sync.RWMutex
+	values map[reflect.Type]V
+}
+
+func (c *cache[V]) get(t reflect.Type, make func(reflect.Type) V) V {
+	c.mu.RLock()
+	v, ok := c.values[t]
+	c.mu.RUnlock()
+	if ok {
+		return v
 	}
-	f, _ := c.types.LoadOrStore(t, c.newDecoder(t))
-	return f.(decodeFunc)
+	v = make(t) // may be made twice, and makes others
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.values == nil {
+		c.values = map[reflect.Type]V{}
+	}
+	c.values[t] = v
+	return v
 }
 
 var (
@@ -119,11 +137,12 @@ var (
 )
 
 func (c *Codec) newDecoder(t reflect.Type) decodeFunc {
-	_, hooked := c.after[t]
 	switch {
 	case t == rawType:
 		return decodeRaw
-	case !hooked && reflect.PointerTo(t).Implements(unmarshaler):
+	case t == timeType:
+		return decodeUnixTime
+	case !c.isRecord(t) && reflect.PointerTo(t).Implements(unmarshaler):
 		return decodeUnmarshaler
 	}
 	switch t.Kind() {
@@ -211,17 +230,30 @@ func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
 		return end, true
 	}
 	number := d.number(i, end)
-	if n, err := strconv.ParseInt(string(number), 10, 64); err == nil {
-		v.SetInt(n)
-		return end, true
+	n, err := strconv.ParseInt(string(number), 10, 64)
+	if err != nil {
+		// A float64 holds every integer below 1<<53, and rounds the first that it does not
+		// hold to 1<<53.
+		f, err := strconv.ParseFloat(string(number), 64)
+		if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
+			return end, false
+		}
+		n = int64(f)
 	}
-	// A float64 holds integers up to 1<<53 exactly.
-	f, err := strconv.ParseFloat(string(number), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	if v.OverflowInt(n) { // on a machine of 32 bits
 		return end, false
 	}
-	v.SetInt(int64(f))
+	v.SetInt(n)
 	return end, true
+}
+
+func decodeUnixTime(d *decoding, v reflect.Value, i int) (int, bool) {
+	var seconds int64
+	end, fits := decodeInt(d, reflect.ValueOf(&seconds).Elem(), i)
+	if seconds > 0 {
+		v.Set(reflect.ValueOf(time.Unix(seconds, 0).UTC()))
+	}
+	return end, fits && seconds >= 0
 }
 
 func decodeFloat(d *decoding, v reflect.Value, i int) (int, bool) {
@@ -265,10 +297,10 @@ func (c *Codec) pointerDecoder(t reflect.Type) decodeFunc {
 
 func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 	list := listDecoder{elem: c.decoder(t.Elem())}
-	_, list.records = c.after[t.Elem()]
+	list.records = c.isRecord(t.Elem())
 	list.texts = t.Elem().Kind() == reflect.String && !reflect.PointerTo(t.Elem()).Implements(unmarshaler)
 	return func(d *decoding, v reflect.Value, i int) (int, bool) {
-		end := i
+		var end int
 		switch {
 		case d.isNull(i):
 			return skip(d.data, i), !list.records
@@ -312,8 +344,8 @@ func notNil(list reflect.Value) {
 // hasNumericKeys reports whether an object is a list of PHP's; empty is the answer for {}.
 func hasNumericKeys(object []byte, empty bool) bool {
 	end := skip(object, 0)
-	for name := range Members(object[:end]) {
-		if len(name) == 2 || strings.Trim(string(name[1:len(name)-1]), "0123456789") != "" {
+	for m := Members(object[:end]); m.Next(); {
+		if name := m.Name; len(name) == 2 || strings.Trim(string(name[1:len(name)-1]), "0123456789") != "" {
 			return false
 		}
 		empty = true
@@ -377,9 +409,10 @@ func (d *decoding) refuse() {
 	}
 }
 
-// keep collects the value from i to end, which no field holds.
+// keep collects the value from i to end, which no field holds. After an error, end may lie
+// within the value.
 func (d *decoding) keep(i, end int) {
-	if d.extra != nil {
+	if d.extra != nil && d.err == nil {
 		d.extra[strings.TrimPrefix(string(d.path), ".")] = d.data[i:end:end]
 	}
 }
@@ -401,7 +434,10 @@ type fieldPlan struct {
 }
 
 func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
-	plan := &structPlan{fields: map[string]*fieldPlan{}, after: c.after[t]}
+	plan := &structPlan{fields: map[string]*fieldPlan{}}
+	if c.isRecord(t) {
+		plan.after = c.after
+	}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || name == "" || name == "-" {
@@ -460,7 +496,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 			return i, false
 		}
 	}
-	for _, alias := range pending {
+	for _, alias := range slices.Backward(pending) { // the last wins
 		if to := v.FieldByIndex(alias.field.index); to.IsZero() || to.Kind() == reflect.Slice && to.Len() == 0 {
 			p.member(d, v, alias.field, alias.quoted, alias.at)
 		}
@@ -505,7 +541,9 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 		end = skip(d.data, i)
 		d.keep(i, end)
 	} else {
-		to, fits := v.FieldByIndex(field.index), false
+		to := v.FieldByIndex(field.index)
+		to.SetZero() // nothing of an earlier member with the same name remains
+		var fits bool
 		if end, fits = field.decode(d, to, i); !fits {
 			to.SetZero()
 			if field.strict || field.required {
@@ -518,12 +556,17 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 	return end
 }
 
-// has reports whether an object has a value for the field other than null.
+// has reports whether an object has a value for the field other than null. Of several with the
+// same name the last counts.
 func (p *structPlan) has(object []byte, field *fieldPlan) bool {
-	for quoted, value := range Members(object) {
-		if p.named(quoted) == field && value[0] != 'n' {
-			return true
+	own, alias := false, false
+	for m := Members(object); m.Next(); {
+		switch named := p.named(m.Name); {
+		case named == field:
+			own = m.Value[0] != 'n'
+		case named != nil && named.alias == field:
+			alias = m.Value[0] != 'n'
 		}
 	}
-	return false
+	return own || alias
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -17,30 +16,45 @@ import (
 // A Problem keeps a parameter from being sent. It contains no value.
 type Problem struct{ Path, Message string }
 
-// Form encodes a struct with url tags as an urlencoded form, behind the company key.
-func Form(keyName, key string, params any) ([]byte, error) {
+// The messages of problems with invalid UTF-8, which encoders would replace silently.
+const (
+	notUTF8     = "is not UTF-8"
+	nameNotUTF8 = "has a name that is not UTF-8"
+)
+
+// Form encodes a struct with url tags as an urlencoded form, behind the company key. The body
+// must not be sent if there are problems.
+func Form(keyName, key string, params any) (body []byte, problems []Problem, err error) {
 	values, err := query.Values(params)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	values.Set(keyName, key)
-	return []byte(values.Encode()), nil
+	for name, texts := range values {
+		if slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
+			problems = append(problems, Problem{name, notUTF8})
+		}
+	}
+	slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
+	return []byte(values.Encode()), problems, nil
 }
 
-// JSON encodes a struct with json tags as an object, behind the company key. Unlike
-// encoding/json it reads request types, which refuse to be marshaled because they hold
-// personal data, and it knows the service's format of times. A field that is tagged
-// json:",inline" holds further members by their names. Params may be a map, or nil. The body
-// must not be sent if there are problems.
+// JSON encodes a struct with json tags as an object, behind the company key unless its name is
+// empty. Unlike encoding/json it reads request types, which refuse to be marshaled because
+// they hold personal data, it knows the service's format of times, and it reports invalid
+// UTF-8. A field that is tagged json:",inline" holds further members by their names. Params
+// may be a [Text], or nil. The body must not be sent if there are problems.
 func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
 	e := encoding{dst: make([]byte, 0, 1024), keyName: keyName}
 	e.dst = append(e.dst, '{')
-	e.name(keyName)
-	e.dst = AppendString(e.dst, key)
+	if keyName != "" {
+		e.name(keyName)
+		e.string(key, keyName)
+	}
 	switch params := params.(type) {
 	case nil:
-	case map[string]any:
-		e.extra(params, nil)
+	case Text:
+		e.object(string(params))
 	default:
 		e.members(reflect.Indirect(reflect.ValueOf(params)), "")
 	}
@@ -72,11 +86,33 @@ func (e *encoding) members(v reflect.Value, prefix string) {
 		switch {
 		case f.inline:
 			e.extra(value.Interface().(map[string]any), fields)
-		case f.omit && value.IsZero(): // an empty list that is not nil is sent
+		case f.omit && (value.IsZero() || value.Type() == rawType && value.Len() == 0):
+			// An empty list that is not nil is sent.
 		default:
 			e.name(f.name)
 			e.value(value, prefix+f.name)
 		}
+	}
+}
+
+// object adds the members of an object that is JSON text already.
+func (e *encoding) object(text string) {
+	switch problems := Unsendable("params", text); {
+	case strings.HasPrefix(text, "{"):
+	case problems != nil:
+		e.problems = append(e.problems, problems...)
+		return
+	default:
+		e.add("params", "must be a JSON object")
+		return
+	}
+	for m := Members(text); m.Next(); {
+		name := Unquote(m.Name)
+		if name == e.keyName {
+			e.add("params."+name, "is the company key, which the client adds")
+		}
+		e.name(name)
+		e.text(m.Value, "params."+name)
 	}
 }
 
@@ -91,6 +127,8 @@ func (e *encoding) extra(members map[string]any, fields []requestField) {
 		switch {
 		case name == "":
 			e.add("Extra", "has a parameter without a name")
+		case !utf8.ValidString(name):
+			e.add("Extra", nameNotUTF8)
 		case isOwn:
 			e.add("Extra."+name, "has a field of its own")
 		default:
@@ -104,9 +142,10 @@ func (e *encoding) extra(members map[string]any, fields []requestField) {
 type Text string
 
 var (
-	textType  = reflect.TypeFor[Text]()
-	timeType  = reflect.TypeFor[time.Time]()
-	marshaler = reflect.TypeFor[json.Marshaler]()
+	textType      = reflect.TypeFor[Text]()
+	timeType      = reflect.TypeFor[time.Time]()
+	marshaler     = reflect.TypeFor[json.Marshaler]()
+	textMarshaler = reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()
 )
 
 func (e *encoding) value(v reflect.Value, path string) {
@@ -123,8 +162,17 @@ func (e *encoding) value(v reflect.Value, path string) {
 		e.dst = append(e.dst, '}')
 	case v.Kind() == reflect.Pointer:
 		e.value(v.Elem(), path)
+	case v.Kind() == reflect.Slice && !v.IsNil() && v.Type().Elem().Kind() == reflect.String:
+		e.dst = append(e.dst, '[')
+		for i := range v.Len() {
+			if i > 0 {
+				e.dst = append(e.dst, ',')
+			}
+			e.string(v.Index(i).String(), path+"["+strconv.Itoa(i)+"]")
+		}
+		e.dst = append(e.dst, ']')
 	case v.Kind() == reflect.String:
-		e.dst = AppendString(e.dst, v.String())
+		e.string(v.String(), path)
 	case v.Kind() == reflect.Bool:
 		e.dst = strconv.AppendBool(e.dst, v.Bool())
 	case v.Kind() == reflect.Int:
@@ -134,8 +182,19 @@ func (e *encoding) value(v reflect.Value, path string) {
 	}
 }
 
+func (e *encoding) string(s, path string) {
+	if !utf8.ValidString(s) {
+		e.add(path, notUTF8)
+	}
+	e.dst = AppendString(e.dst, s)
+}
+
 func (e *encoding) text(json, path string) {
-	e.problems = append(e.problems, Unsendable(path, json)...)
+	if problems := Unsendable(path, json); len(problems) > 0 {
+		e.problems = append(e.problems, problems...)
+	} else if !utf8.ValidString(json) {
+		e.add(path, notUTF8)
+	}
 	e.dst = append(e.dst, json...)
 }
 
@@ -150,14 +209,24 @@ type requestField struct {
 	omit, inline bool
 }
 
-var requestPlans sync.Map // of reflect.Type to []requestField
+// Names returns the names that the fields of a struct of parameters have on the wire.
+func Names(params any) (names []string) {
+	for _, f := range requestFields(reflect.Indirect(reflect.ValueOf(params)).Type()) {
+		if !f.inline {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+var requestPlans cache[[]requestField]
 
 // requestFields returns the fields in their order.
 func requestFields(t reflect.Type) []requestField {
-	if plan, ok := requestPlans.Load(t); ok {
-		return plan.([]requestField)
-	}
-	var fields []requestField
+	return requestPlans.get(t, newRequestFields)
+}
+
+func newRequestFields(t reflect.Type) (fields []requestField) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous || !f.IsExported() || name == "-" {
@@ -167,29 +236,28 @@ func requestFields(t reflect.Type) []requestField {
 			name: name, index: f.Index, inline: options == "inline", omit: options == "omitzero",
 		})
 	}
-	plan, _ := requestPlans.LoadOrStore(t, fields)
-	return plan.([]requestField)
+	return fields
 }
 
-// AppendString appends s as a JSON string. Georgian or Arabic text is not escaped, and
-// neither is HTML.
+// AppendString appends s as a JSON string, or [NotUTF8]. Georgian or Arabic text is not
+// escaped, and neither is HTML.
 func AppendString(dst []byte, s string) []byte {
 	if isPlain(s) {
 		dst = append(dst, '"')
 		dst = append(dst, s...)
 		return append(dst, '"')
 	}
-	quoted, err := json.Marshal(s)
-	if err != nil { // a string always has a JSON form
-		return append(dst, `""`...)
+	if !utf8.ValidString(s) {
+		return append(dst, NotUTF8...)
 	}
+	quoted, _ := json.Marshal(s) // a string always has a JSON form
 	return append(dst, quoted...)
 }
 
 // isPlain reports whether s needs no escape in JSON.
 func isPlain(s string) bool {
 	ascii := true
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; {
 		case c < ' ' || c == '"' || c == '\\':
 			return false
@@ -212,7 +280,8 @@ func AppendStrings[S ~string](dst []byte, list []S) []byte {
 	return append(dst, ']')
 }
 
-// Value returns any value as JSON text, [Unencodable] if it has none.
+// Value returns any value as JSON text. It returns [Unencodable] for a value without a JSON
+// form, and [NotUTF8] for a value with a string that is not valid UTF-8.
 func Value(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -223,8 +292,44 @@ func Value(v any) string {
 		return strconv.Itoa(v)
 	}
 	data, err := json.Marshal(v)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Unencodable
+	case !utf8.Valid(data), !isUTF8(reflect.ValueOf(v)):
+		return NotUTF8
 	}
 	return string(data)
+}
+
+// isUTF8 reports whether the strings in a value are valid UTF-8. The value has a JSON form, so
+// it has no cycles. Types that encode themselves are not searched.
+func isUTF8(v reflect.Value) bool {
+	switch kind := v.Kind(); {
+	case kind == reflect.Invalid:
+	case kind == reflect.String:
+		return utf8.ValidString(v.String())
+	case v.Type().Implements(marshaler), v.Type().Implements(textMarshaler):
+	case kind == reflect.Interface, kind == reflect.Pointer:
+		return isUTF8(v.Elem())
+	case kind == reflect.Slice, kind == reflect.Array:
+		for i := range v.Len() {
+			if !isUTF8(v.Index(i)) {
+				return false
+			}
+		}
+	case kind == reflect.Map:
+		for name, value := range v.Seq2() {
+			if !isUTF8(name) || !isUTF8(value) {
+				return false
+			}
+		}
+	case kind == reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if (f.IsExported() || f.Anonymous) && f.Tag.Get("json") != "-" && !isUTF8(v.Field(i)) {
+				return false
+			}
+		}
+	}
+	return true
 }

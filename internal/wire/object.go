@@ -9,12 +9,13 @@ import (
 // another one. So order and unknown members survive, a value can be shared between
 // goroutines, and sending it is copying it.
 
-// Unencodable stands in such a text for a value that has no JSON form, and Nil for a nil
-// step or question. JSON contains neither byte. [IsSendable] finds them before anything is
-// sent.
+// Unencodable stands in such a text for a value that has no JSON form, Nil for a nil step or
+// question, and NotUTF8 for a string that is not valid UTF-8. JSON contains neither control
+// character. [IsSendable] finds them before anything is sent.
 const (
 	Unencodable = "\x00"
 	Nil         = "\x01"
+	NotUTF8     = `"` + Unencodable + `"`
 )
 
 // IsSendable reports whether a text of builders is JSON.
@@ -22,8 +23,8 @@ func IsSendable(text string) bool {
 	return strings.IndexByte(text, Unencodable[0]) < 0 && strings.IndexByte(text, Nil[0]) < 0
 }
 
-// Unsendable returns a problem for every part of a text that stands for a value without a JSON
-// form.
+// Unsendable returns a problem for every part of a text that stands for something that cannot
+// be sent.
 func Unsendable(path, text string) (problems []Problem) {
 	switch {
 	case IsSendable(text):
@@ -32,14 +33,18 @@ func Unsendable(path, text string) (problems []Problem) {
 		return []Problem{{path, "cannot be encoded as JSON"}}
 	case text == Nil:
 		return []Problem{{path, "must not be nil"}}
+	case text == NotUTF8:
+		return []Problem{{path, notUTF8}}
 	}
-	for quoted, value := range Members(text) {
-		problems = append(problems, Unsendable(strings.TrimPrefix(path+"."+Unquote(quoted), "."), value)...)
+	for m := Members(text); m.Next(); {
+		if m.Name == NotUTF8 {
+			problems = append(problems, Problem{path, nameNotUTF8})
+			continue
+		}
+		problems = append(problems, Unsendable(strings.TrimPrefix(path+"."+Unquote(m.Name), "."), m.Value)...)
 	}
-	i := 0
-	for element := range Elements(text) {
-		problems = append(problems, Unsendable(path+"["+strconv.Itoa(i)+"]", element)...)
-		i++
+	for i, e := 0, Elements(text); e.Next(); i++ {
+		problems = append(problems, Unsendable(path+"["+strconv.Itoa(i)+"]", e.Value)...)
 	}
 	return problems
 }
@@ -55,12 +60,12 @@ func Set(object, name string, value []byte) string {
 func AppendSet(dst []byte, object, name string, value []byte) []byte {
 	dst = append(dst, '{')
 	found := false
-	for quoted, old := range Members(object) {
+	for m := Members(object); m.Next(); {
 		switch {
-		case !isName(quoted, name):
-			dst = appendMember(dst, quoted, old)
+		case !isName(m.Name, name):
+			dst = appendMember(dst, m.Name, m.Value)
 		case !found: // else a duplicate
-			dst = appendMember(dst, quoted, value)
+			dst = appendMember(dst, m.Name, value)
 			found = true
 		}
 	}
@@ -74,14 +79,14 @@ func AppendSet(dst []byte, object, name string, value []byte) []byte {
 // several members with the same name, the last value wins in the position of the first.
 func Normalize(object string) string {
 	last := map[string]string{}
-	for quoted, value := range Members(object) {
-		last[Unquote(quoted)] = value
+	for m := Members(object); m.Next(); {
+		last[Unquote(m.Name)] = m.Value
 	}
 	dst := append(make([]byte, 0, len(object)), '{')
-	for quoted := range Members(object) {
-		name := Unquote(quoted)
-		if value, found := last[name]; found {
-			dst = appendMember(dst, quoted, value)
+	for m := Members(object); m.Next(); {
+		name := Unquote(m.Name)
+		if value, first := last[name]; first {
+			dst = appendMember(dst, m.Name, value)
 			delete(last, name)
 		}
 	}

@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"iter"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -97,54 +96,89 @@ func next[T text](s T, i int) (value T, after int, ok bool) {
 	return value, i, true
 }
 
-// Members yields the names, still quoted, and the values of an object in their order.
-// Anything else has none.
-func Members[T text](object T) iter.Seq2[T, T] {
-	return func(yield func(name, value T) bool) {
-		object = Trim(object)
-		if len(object) == 0 || object[0] != '{' {
-			return
-		}
-		for i := 1; ; {
-			name, at, ok := next(object, i)
-			if !ok {
-				return
-			}
-			value, after, ok := next(object, at)
-			if !ok || !yield(name, value) {
-				return
-			}
-			i = after
-		}
-	}
+// Walk visits the members of an object, or the elements of an array:
+//
+//	for m := wire.Members(object); m.Next(); {
+//		… m.Name, m.Value …
+//	}
+type Walk[T text] struct {
+	Name  T // of a member, with its quotes
+	Value T
+
+	text  T
+	at    int
+	named bool
 }
 
-// Elements yields the elements of an array in their order. Anything else has none.
-func Elements[T text](array T) iter.Seq[T] {
-	return func(yield func(element T) bool) {
-		array = Trim(array)
-		if len(array) == 0 || array[0] != '[' {
-			return
-		}
-		for i := 1; ; {
-			element, after, ok := next(array, i)
-			if !ok || !yield(element) {
-				return
-			}
-			i = after
+// Members returns a walk over the members of an object in their order. Anything else has none.
+func Members[T text](object T) Walk[T] { return walk(object, '{') }
+
+// Elements returns a walk over the elements of an array in their order. Anything else has none.
+func Elements[T text](array T) Walk[T] { return walk(array, '[') }
+
+func walk[T text](s T, open byte) Walk[T] {
+	w := Walk[T]{text: Trim(s), named: open == '{'}
+	if w.at = len(w.text); w.at > 0 && w.text[0] == open {
+		w.at = 1
+	}
+	return w
+}
+
+// Next moves to the next member or element. It reports false at the end.
+func (w *Walk[T]) Next() (ok bool) {
+	if w.named {
+		if w.Name, w.at, ok = next(w.text, w.at); !ok {
+			return false
 		}
 	}
+	w.Value, w.at, ok = next(w.text, w.at)
+	return ok
 }
 
 // Get returns the value of the named member of an object. Of several with the same name it
 // returns the last, as encoding/json does.
 func Get[T text](object T, name string) (value T, found bool) {
-	for quoted, v := range Members(object) {
-		if isName(quoted, name) {
-			value, found = v, true
+	for m := Members(object); m.Next(); {
+		if isName(m.Name, name) {
+			value, found = m.Value, true
 		}
 	}
 	return value, found
+}
+
+// Ambiguous reports whether an object has two different values for one of the names, so that
+// two parsers could read two different things.
+func Ambiguous[T text](object T, names ...string) bool {
+	for _, name := range names {
+		last, found := Get(object, name)
+		for m := Members(object); m.Next(); {
+			if found && isName(m.Name, name) && string(m.Value) != string(last) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// AppendTexts appends the strings in a value, and the numbers that are long enough to identify
+// somebody.
+func AppendTexts[T text](texts []string, value T) []string {
+	switch value = Trim(value); {
+	case len(value) == 0:
+	case value[0] == '"':
+		texts = append(texts, Unquote(value))
+	case value[0] == '{':
+		for m := Members(value); m.Next(); {
+			texts = AppendTexts(texts, m.Value)
+		}
+	case value[0] == '[':
+		for e := Elements(value); e.Next(); {
+			texts = AppendTexts(texts, e.Value)
+		}
+	case len(value) > len("false"):
+		texts = append(texts, string(value))
+	}
+	return texts
 }
 
 // isName reports whether a quoted name is name.

@@ -120,8 +120,9 @@ func declarations(p *types.Package) (lines []string) {
 	return lines
 }
 
-// typeLines lists a type with its exported fields and all its exported methods, promoted methods
-// included.
+// typeLines lists a type with its exported fields and methods. The methods that embedded fields
+// promote stand behind the type, with an asterisk if only a pointer has them: they are not
+// declared here, but a change of them changes the API of the type.
 func typeLines(o *types.TypeName, local types.Qualifier) []string {
 	if o.IsAlias() {
 		return []string{types.ObjectString(o, local)}
@@ -135,7 +136,7 @@ func typeLines(o *types.TypeName, local types.Qualifier) []string {
 		lines = append(lines, "type "+name+" interface")
 		for m := range u.Methods() {
 			if !m.Exported() {
-				lines = append(lines, "type "+name+" interface, with unexported methods")
+				lines[0] += ", with unexported methods"
 				break
 			}
 		}
@@ -147,17 +148,26 @@ func typeLines(o *types.TypeName, local types.Qualifier) []string {
 	if !types.IsInterface(full) {
 		full = types.NewPointer(full)
 	}
+	var promoted []string
 	for selection := range types.NewMethodSet(full).Methods() {
 		m := selection.Obj()
 		if !m.Exported() {
 			continue
 		}
-		receiver := o.Name()
+		pointer := ""
 		if value.Lookup(m.Pkg(), m.Name()) == nil {
-			receiver = "*" + receiver
+			pointer = "*"
 		}
+		if len(selection.Index()) > 1 && !types.IsInterface(o.Type()) {
+			promoted = append(promoted, pointer+m.Name())
+			continue
+		}
+		receiver := pointer + o.Name()
 		signature := strings.TrimPrefix(types.TypeString(selection.Type(), local), "func")
 		lines = append(lines, "func ("+receiver+") "+m.Name()+signature)
+	}
+	if promoted != nil {
+		lines[0] += ", promotes " + strings.Join(promoted, ", ")
 	}
 	return lines
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,48 +18,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-const (
-	companyKey = "company-key-0123456789-unprintable"
-	secretKey  = "secret-key-0123456789-unprintable"
-	token      = identomat.Token("47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc")
-
-	beginURL  = "https://widget.identomat.com/external-api/begin/"
-	resultURL = "https://widget.identomat.com/external-api/result/"
-	deleteURL = "https://widget.identomat.com/external-api/delete/"
-)
-
-// mocked returns a client whose requests are answered by responders alone, and which
-// sends every request once.
-func mocked(t *testing.T, opts ...identomat.Option) (*identomat.Client, *httpmock.MockTransport) {
-	t.Helper()
-	mock := httpmock.NewMockTransport()
-	opts = append([]identomat.Option{
-		identomat.WithHTTPClient(&http.Client{Transport: mock}),
-		identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}),
-	}, opts...)
-	client, err := identomat.NewClient(companyKey, opts...)
-	require.NoError(t, err)
-	return client, mock
-}
-
-// answers makes the endpoint at url answer with a status and a literal body.
-func answers(mock *httpmock.MockTransport, url string, status int, contentType, body string) {
-	mock.RegisterResponder(http.MethodPost, url, func(req *http.Request) (*http.Response, error) {
-		resp := httpmock.NewStringResponse(status, body)
-		resp.Header.Set("Content-Type", contentType)
-		resp.Request = req
-		return resp, nil
-	})
-}
-
-func sample(t testing.TB, name string) string {
-	t.Helper()
-	data, err := os.ReadFile("testdata/samples/" + name)
-	require.NoError(t, err)
-	return string(data)
-}
-
-func TestBeginSendsOneJSONObjectAndReturnsTheWidget(t *testing.T) {
+func TestBeginRequestAndResponse(t *testing.T) {
 	client, mock := mocked(t)
 	mock.RegisterResponder(http.MethodPost, beginURL, func(req *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(req.Body)
@@ -96,19 +54,19 @@ func TestBeginSendsOneJSONObjectAndReturnsTheWidget(t *testing.T) {
 	assert.Equal(t, "https://widget.identomat.com/?session_token=47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc", session.URL)
 }
 
-func TestBeginSkipsTheServicesOwnStepsOnlyBesideStepsOfItsOwn(t *testing.T) {
+func TestBeginSkipFlags(t *testing.T) {
 	steps := identomat.Steps{identomat.Liveness()}
 	const step = `"steps":[{"type":"liveness","key":"liveness"}]`
 	for name, c := range map[string]struct {
 		req  identomat.BeginRequest
 		want string
 	}{
-		"nothing":            {identomat.BeginRequest{}, `{}`},
-		"configuration":      {identomat.BeginRequest{ConfigID: "c"}, `{"config_id":"c"}`},
-		"steps":              {identomat.BeginRequest{Steps: steps}, `{"flags":{"skip_face":true,"skip_document":true},` + step + `}`},
-		"steps and a flag":   {identomat.BeginRequest{Steps: steps, Flags: identomat.NewFlags().SkipFace(false)}, `{"flags":{"skip_face":false,"skip_document":true},` + step + `}`},
-		"configured steps":   {identomat.BeginRequest{Steps: steps, ConfigID: "c"}, `{"config_id":"c",` + step + `}`},
-		"no steps but flags": {identomat.BeginRequest{Steps: identomat.Steps{}, Flags: identomat.NewFlags().SkipDesktop(false)}, `{"flags":{"skip_desktop":false}}`},
+		"empty request":     {identomat.BeginRequest{}, `{}`},
+		"configuration":     {identomat.BeginRequest{ConfigID: "c"}, `{"config_id":"c"}`},
+		"steps":             {identomat.BeginRequest{Steps: steps}, `{"flags":{"skip_face":true,"skip_document":true},` + step + `}`},
+		"steps and flags":   {identomat.BeginRequest{Steps: steps, Flags: identomat.NewFlags().SkipFace(false)}, `{"flags":{"skip_face":false,"skip_document":true},` + step + `}`},
+		"steps with config": {identomat.BeginRequest{Steps: steps, ConfigID: "c"}, `{"config_id":"c",` + step + `}`},
+		"flags only":        {identomat.BeginRequest{Steps: identomat.Steps{}, Flags: identomat.NewFlags().SkipDesktop(false)}, `{"flags":{"skip_desktop":false}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, mock := mocked(t)
@@ -125,9 +83,9 @@ func TestBeginSkipsTheServicesOwnStepsOnlyBesideStepsOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestResultAndDeleteSendTheSessionAsAForm(t *testing.T) {
+func TestResultAndDeleteSendForm(t *testing.T) {
 	client, mock := mocked(t)
-	form := func(reply string) httpmock.Responder {
+	respond := func(text string) httpmock.Responder {
 		return func(req *http.Request) (*http.Response, error) {
 			body, err := io.ReadAll(req.Body)
 			require.NoError(t, err)
@@ -136,11 +94,11 @@ func TestResultAndDeleteSendTheSessionAsAForm(t *testing.T) {
 			assert.Equal(t, url.Values{"company_key": {companyKey}, "session_token": {string(token)}}, got)
 			assert.Equal(t, "application/x-www-form-urlencoded", req.Header.Get("Content-Type"))
 			assert.Empty(t, req.URL.RawQuery)
-			return httpmock.NewStringResponse(200, reply), nil
+			return httpmock.NewStringResponse(200, text), nil
 		}
 	}
-	mock.RegisterResponder(http.MethodPost, resultURL, form(sample(t, "result-sessionapproved.json")))
-	mock.RegisterResponder(http.MethodPost, deleteURL, form(sample(t, "delete-default.json")))
+	mock.RegisterResponder(http.MethodPost, resultURL, respond(sample(t, "result-sessionapproved.json")))
+	mock.RegisterResponder(http.MethodPost, deleteURL, respond(sample(t, "delete-default.json")))
 
 	result, err := client.Sessions.Result(t.Context(), token)
 	require.NoError(t, err)
@@ -149,7 +107,7 @@ func TestResultAndDeleteSendTheSessionAsAForm(t *testing.T) {
 	assert.Equal(t, 2, mock.GetTotalCallCount())
 }
 
-func TestEveryErrorOfTheServiceMatchesItsSentinel(t *testing.T) {
+func TestErrorCodesMatchSentinels(t *testing.T) {
 	sentinels := map[string]error{
 		"SESSION_NOT_FOUND": identomat.ErrSessionNotFound, "session-not-found": identomat.ErrSessionNotFound,
 		"Session_Not-Found": identomat.ErrSessionNotFound,
@@ -189,7 +147,7 @@ func TestEveryErrorOfTheServiceMatchesItsSentinel(t *testing.T) {
 	}
 }
 
-func TestAnUnknownCodeIsAnErrorInEveryForm(t *testing.T) {
+func TestUnknownErrorCode(t *testing.T) {
 	for form, code := range map[string]string{
 		`"NEW_CODE"`: "NEW_CODE", `"NEWCODE"`: "NEWCODE", `"CODE_42"`: "CODE_42", `"some-new-code"`: "some-new-code", `"some_new_code"`: "some_new_code",
 		`{"argumentError":"some-new-code"}`: "some-new-code", `{"argumentError":"NEW_CODE","errorSourceGroup":"two words"}`: "NEW_CODE",
@@ -207,12 +165,12 @@ func TestAnUnknownCodeIsAnErrorInEveryForm(t *testing.T) {
 		if code != "" {
 			assert.Contains(t, err.Error(), code)
 		} else {
-			assert.NotEmpty(t, api.Message(), "what is no code is still there to be read")
+			assert.NotEmpty(t, api.Message(), "Message must return a text that is not a code")
 		}
 	}
 }
 
-func TestAReplyThatRepeatsTheRequestShowsNothingOfIt(t *testing.T) {
+func TestEchoedCompanyKeyIsNotShown(t *testing.T) {
 	for _, c := range [][2]string{
 		{"application/json", `{"argumentError":"COMPANY-KEY-IN-CAPITALS"}`}, {"application/json", `{"argumentError":"x-y","errorSourceGroup":"COMPANY-KEY-IN-CAPITALS"}`},
 		{"COMPANY-KEY-IN-CAPITALS", `<html>`}, {"application/company-key-in-capitals", `<html>`}, {"application/json", `{"COMPANY-KEY-IN-CAPITALS":{"first_name":1}}`},
@@ -228,14 +186,14 @@ func TestAReplyThatRepeatsTheRequestShowsNothingOfIt(t *testing.T) {
 	}
 }
 
-func TestAnErrorMadeInATestMatchesItsSentinel(t *testing.T) {
+func TestConstructedAPIErrorMatchesSentinel(t *testing.T) {
 	require.ErrorIs(t, &identomat.APIError{Code: "SESSION_NOT_FOUND"}, identomat.ErrSessionNotFound)
 	require.ErrorIs(t, &identomat.APIError{StatusCode: 429}, identomat.ErrRateLimited)
 	require.NotErrorIs(t, &identomat.APIError{}, identomat.ErrSessionNotFound)
 	assert.True(t, (&identomat.Result{Outcome: "APPROVED"}).Approved())
 }
 
-func TestAnInternalErrorKeepsItsTextOutOfItsMessage(t *testing.T) {
+func TestInternalErrorTextOnlyInMessage(t *testing.T) {
 	client, mock := mocked(t)
 	answers(mock, resultURL, 200, "application/json", `{"internalError": "Illegal arguments: John Smith"}`)
 	_, err := client.Sessions.Result(t.Context(), token)
@@ -247,7 +205,7 @@ func TestAnInternalErrorKeepsItsTextOutOfItsMessage(t *testing.T) {
 	assert.NotContains(t, fmt.Sprintf("%+v %#v %+v", err, err, *api), "Smith")
 }
 
-func TestWhatIsNeitherTheShapeNorAKnownErrorIsRefused(t *testing.T) {
+func TestUnexpectedResponse(t *testing.T) {
 	page := "<html><head><title>502 Bad Gateway</title></head><body>John Smith</body></html>"
 	cases := map[string]struct {
 		status      int
@@ -263,8 +221,8 @@ func TestWhatIsNeitherTheShapeNorAKnownErrorIsRefused(t *testing.T) {
 		"false":            {200, "application/json", "false", "false"},
 		"number":           {200, "application/json", "17", "2 bytes"},
 		"truncated object": {200, "application/json", `{"result":"approved","person":{"first_name":"John`, `{"result":"…","person":{"…":"…"`},
-		"trailing garbage": {200, "application/json", `{"result":"approved"} {"x":1}`, `{"result":"…"}{"…":…}`},
-		"a sentence":       {200, "application/json", `"John Smith is fine"`, `20 bytes: "…"`},
+		"trailing data":    {200, "application/json", `{"result":"approved"} {"x":1}`, `{"result":"…"}{"…":…}`},
+		"sentence":         {200, "application/json", `"John Smith is fine"`, `20 bytes: "…"`},
 		"list":             {200, "application/json", `["John"]`, `["…"]`},
 		"redirect":         {302, "text/html", "", "HTTP 302"},
 	}
@@ -290,7 +248,7 @@ func TestWhatIsNeitherTheShapeNorAKnownErrorIsRefused(t *testing.T) {
 	}
 }
 
-func TestAShapeThatOnlyAnotherEndpointAnswersWithIsRefused(t *testing.T) {
+func TestShapeOfAnotherEndpointIsRefused(t *testing.T) {
 	for url, bodies := range map[string][]string{
 		beginURL:  {`true`, `{}`, `[]`, `{"result":"approved"}`, `{"result":"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"}`, `""`},
 		resultURL: {`true`, `{}`, `[]`, `"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"`, `{"result":""}`, `{"result":null}`, `{"person":{}}`, `{"result":{"result":"approved"}}`, `{"result":["approved"]}`},
@@ -313,7 +271,7 @@ func TestAShapeThatOnlyAnotherEndpointAnswersWithIsRefused(t *testing.T) {
 	}
 }
 
-func TestDeleteTakesAnyDocumentThatIsNoError(t *testing.T) {
+func TestDeleteResponses(t *testing.T) {
 	for _, body := range []string{"true", " true\n", "{}", "[]", "[ ]", `{"result":"rejected","errors":["X"]}`, `{"result":true}`} {
 		client, mock := mocked(t)
 		answers(mock, deleteURL, 200, "text/html", body)
@@ -330,24 +288,24 @@ func TestDeleteTakesAnyDocumentThatIsNoError(t *testing.T) {
 	}
 }
 
-func TestANullErrorIsNoErrorAndOneOfAnotherTypeIs(t *testing.T) {
+func TestArgumentErrorOfAnyTypeButNull(t *testing.T) {
 	client, mock := mocked(t)
 	answers(mock, resultURL, 200, "application/json", `{"result":"approved","argumentError":null,"errors":["argumentError"]}`)
 	result, err := client.Sessions.Result(t.Context(), token)
 	require.NoError(t, err)
 	assert.True(t, result.Approved())
 
-	for _, odd := range []string{`{"code":1}`, `17`, `true`, `"two words of John"`, `[]`, `""`} {
-		answers(mock, resultURL, 200, "application/json", `{"result":"approved","argumentError":`+odd+`}`)
+	for _, value := range []string{`{"code":1}`, `17`, `true`, `"two words of John"`, `[]`, `""`} {
+		answers(mock, resultURL, 200, "application/json", `{"result":"approved","argumentError":`+value+`}`)
 		_, err = client.Sessions.Result(t.Context(), token)
 		var api *identomat.APIError
-		require.ErrorAs(t, err, &api, odd)
+		require.ErrorAs(t, err, &api, value)
 		assert.Empty(t, api.Code)
 		assert.NotContains(t, err.Error(), "John")
 	}
 }
 
-func TestNobodyIsApprovedByASecondOpinion(t *testing.T) {
+func TestAmbiguousKeysNeverApprove(t *testing.T) {
 	for _, body := range []string{
 		`{"result":"rejected","result":"approved"}`, `{"result":"rejected","RESULT":"approved"}`, `{"result":"rejected","reſult":"approved"}`,
 		`{"Result":"approved"}`, `{"result":"approved","result":null}`, `{"result":["x"],"result":"approved"}`,
@@ -377,8 +335,8 @@ func TestNobodyIsApprovedByASecondOpinion(t *testing.T) {
 	}
 }
 
-func TestNoErrorIsTakenBackByASecondOpinion(t *testing.T) {
-	for _, twice := range []string{
+func TestDuplicateKeyNeverHidesError(t *testing.T) {
+	for _, duplicate := range []string{
 		`"argumentError":"session-not-found","argumentError":null`, `"internalError":"x","internalError":null`,
 		`"argumentE\u0072ror":"session-not-found","argumentError":null`,
 	} {
@@ -386,21 +344,21 @@ func TestNoErrorIsTakenBackByASecondOpinion(t *testing.T) {
 			rest string
 			call func(*identomat.Client) error
 		}{
-			"a wrapped reply": {`"result":{"id":"x"}`, func(c *identomat.Client) error { _, err := c.Sessions.Config(t.Context(), "x"); return err }},
-			"an object":       {`"person":{"first_name":"JOHN"}`, func(c *identomat.Client) error { _, err := c.Documents.Passport(t.Context(), image()); return err }},
-			"a delete":        {`"result":"approved"`, func(c *identomat.Client) error { return remove(c, t.Context()) }},
-			"a change":        {`"result":true`, func(c *identomat.Client) error { return c.Groups.Delete(t.Context(), "g1") }},
+			"wrapped": {`"result":{"id":"x"}`, func(c *identomat.Client) error { _, err := c.Sessions.Config(t.Context(), "x"); return err }},
+			"object":  {`"person":{"first_name":"JOHN"}`, func(c *identomat.Client) error { _, err := c.Documents.Passport(t.Context(), image()); return err }},
+			"delete":  {`"result":"approved"`, func(c *identomat.Client) error { return remove(c, t.Context()) }},
+			"change":  {`"result":true`, func(c *identomat.Client) error { return c.Groups.Delete(t.Context(), "g1") }},
 		} {
-			answer := func(body string) error {
+			respond := func(body string) error {
 				return c.call(stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil }))
 			}
-			require.ErrorIs(t, answer(`{`+twice+`,`+c.rest+`}`), identomat.ErrUnexpectedResponse, "%s, %s", name, twice)
-			require.NoError(t, answer(`{"argumentError":null,`+c.rest+`}`), name)
+			require.ErrorIs(t, respond(`{`+duplicate+`,`+c.rest+`}`), identomat.ErrUnexpectedResponse, "%s, %s", name, duplicate)
+			require.NoError(t, respond(`{"argumentError":null,`+c.rest+`}`), name)
 		}
 	}
 }
 
-func TestNoWordIsTakenForAToken(t *testing.T) {
+func TestBeginRefusesWordsAsTokens(t *testing.T) {
 	for _, text := range []string{
 		"error", "internalError", "unauthorized", "Forbidden", "null", "undefined", "true", "ok", "0", "404", ".", "error-500", "session-not-found-2",
 		"invalid.company.key", "COMPANY_KEY_INVALID.", strings.Repeat("A_", 40), "A1B2C3D4E5F6G7H8I9J0", "too many requests 123", "<html>1234567890</html>",
@@ -422,33 +380,33 @@ func TestNoWordIsTakenForAToken(t *testing.T) {
 	}
 }
 
-func TestOnlyAKnownRefusalIsCertainNotToHaveBeenProcessed(t *testing.T) {
-	for body, maybe := range map[string]bool{
+func TestMaybeProcessedAfterRefusal(t *testing.T) {
+	for body, maybeProcessed := range map[string]bool{
 		`{"argumentError":"wrong-parameters"}`: false, `"COMPANY_KEY_INVALID"`: false,
 		`{"argumentError":"something-new"}`: true, `"PROCESSING"`: true, `{"internalError":"connection lost while saving"}`: true,
 		`{"argumentError":"wrong-parameters","internalError":"x"}`: true,
 	} {
-		var seen []error
-		client, mock := mocked(t, identomat.WithObserver(func(e identomat.Event) { seen = append(seen, e.Err) }))
+		var observed []error
+		client, mock := mocked(t, identomat.WithObserver(func(e identomat.Event) { observed = append(observed, e.Err) }))
 		answers(mock, beginURL, 200, "application/json", body)
 		_, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
-		for _, err := range append(seen, err) {
+		for _, err := range append(observed, err) {
 			var api *identomat.APIError
 			require.ErrorAs(t, err, &api)
-			assert.Equal(t, maybe, api.MaybeProcessed, body)
+			assert.Equal(t, maybeProcessed, api.MaybeProcessed, body)
 			assert.Equal(t, 1, api.Attempts)
 		}
 	}
 }
 
-func TestAReplyThatGrowsInMemoryIsRefused(t *testing.T) {
+func TestResponseWithTooManyValuesIsRefused(t *testing.T) {
 	client, mock := mocked(t)
 	answers(mock, resultURL, 200, "application/json", `{"result":"approved","generalDocuments":[{"pages":[{}`+strings.Repeat(",{}", 300_000)+`]}]}`)
 	_, err := client.Sessions.Result(t.Context(), token)
 	require.ErrorIs(t, err, identomat.ErrTooLarge)
 }
 
-func TestAReplyOverTheLimitIsRefused(t *testing.T) {
+func TestMaxResponseSize(t *testing.T) {
 	client, mock := mocked(t, identomat.WithMaxResponseSize(21))
 	answers(mock, resultURL, 200, "application/json", `{"result":"approved"}`)
 	_, err := client.Sessions.Result(t.Context(), token)
@@ -459,7 +417,7 @@ func TestAReplyOverTheLimitIsRefused(t *testing.T) {
 	assert.NotErrorIs(t, err, identomat.ErrUnexpectedResponse)
 }
 
-func TestRateLimitIsToldWhateverTheBody(t *testing.T) {
+func TestRateLimitWithAnyBody(t *testing.T) {
 	for _, body := range []string{"", "<html>", `{"argumentError":"too-many-requests"}`} {
 		client, mock := mocked(t)
 		answers(mock, beginURL, 429, "text/html", body)

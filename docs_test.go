@@ -1,0 +1,154 @@
+package identomat_test
+
+import (
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// walkItem is one item of the walks in docs/architecture.md.
+type walkItem struct {
+	file, function string
+	calledAs       string // the name in the caller, or ""
+	calls          []walkItem
+}
+
+// item matches an item of a walk: its indentation, file, function, and name in the caller.
+var item = regexp.MustCompile("^( *)- `([^`]+)` `([^`]+)`(?:, called as `([^`]+)`)?: [^ ]")
+
+// readWalks returns the entry points of each walk by its heading.
+func readWalks(t *testing.T) map[string][]walkItem {
+	t.Helper()
+	text, err := os.ReadFile("docs/architecture.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(text), "\n## Three calls, function by function\n")
+	require.True(t, found)
+	section, _, _ := strings.Cut(rest, "\n## ")
+	walks := map[string][]walkItem{}
+	for _, walk := range strings.Split(section, "\n### ")[1:] {
+		heading, list, _ := strings.Cut(walk, "\n")
+		var items []walkItem
+		levels := []*[]walkItem{&items} // the list of each level at the current item
+		for line := range strings.Lines(list) {
+			if !strings.HasPrefix(strings.TrimLeft(line, " "), "- ") {
+				continue
+			}
+			match := item.FindStringSubmatch(line)
+			require.NotNil(t, match, "%s: %s", heading, line)
+			level := len(match[1]) / 2
+			require.True(t, len(match[1])%2 == 0 && level < len(levels), "%s: wrong indentation: %s", heading, line)
+			siblings := levels[level]
+			*siblings = append(*siblings, walkItem{file: match[2], function: match[3], calledAs: match[4]})
+			levels = append(levels[:level+1], &(*siblings)[len(*siblings)-1].calls)
+		}
+		walks[heading] = items
+	}
+	return walks
+}
+
+// TestArchitectureWalks requires every function that docs/architecture.md names to exist in the named
+// file, and to be called by the function that its item is indented under.
+func TestArchitectureWalks(t *testing.T) {
+	walks := readWalks(t)
+	require.Len(t, walks, 3)
+	parsed := map[string]*ast.File{}
+	find := func(item walkItem) *ast.FuncDecl {
+		if parsed[item.file] == nil {
+			file, err := parser.ParseFile(gotoken.NewFileSet(), item.file, nil, 0)
+			require.NoError(t, err)
+			parsed[item.file] = file
+		}
+		for _, decl := range parsed[item.file].Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && nameOf(fn) == item.function {
+				return fn
+			}
+		}
+		return nil
+	}
+	functions := 0
+	var check func(heading string, items []walkItem, caller *ast.FuncDecl, callerFile string)
+	check = func(heading string, items []walkItem, caller *ast.FuncDecl, callerFile string) {
+		for _, item := range items {
+			functions++
+			fn := find(item)
+			if !assert.NotNil(t, fn, "%s: %s has no function %s", heading, item.file, item.function) {
+				continue
+			}
+			if caller != nil {
+				assert.True(t, callsTo(caller)[item.spelling(callerFile)], "%s: %s does not call %s (%s)",
+					heading, nameOf(caller), item.function, item.spelling(callerFile))
+			}
+			check(heading, item.calls, fn, item.file)
+		}
+	}
+	for heading, items := range walks {
+		require.NotEmpty(t, items, heading)
+		check(heading, items, nil, "")
+	}
+	t.Logf("%d functions", functions)
+}
+
+// spelling returns how a function of the caller's file spells a call of the item: name for a function
+// of the same package, package.name for a function of another one, and .name for a method.
+func (w walkItem) spelling(callerFile string) string {
+	_, name, isMethod := strings.Cut(w.function, ".")
+	switch {
+	case w.calledAs != "":
+		return "?" + w.calledAs
+	case isMethod:
+		return "." + name
+	case path.Dir(w.file) == path.Dir(callerFile):
+		return w.function
+	}
+	return path.Base(path.Dir(w.file)) + "." + w.function
+}
+
+// callsTo returns the spellings of all calls in a function and in the closures inside of it. The spelling
+// "?name" stands for a call of anything with this name.
+func callsTo(fn *ast.FuncDecl) map[string]bool {
+	calls := map[string]bool{}
+	ast.Inspect(fn.Body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		called := call.Fun
+		if generic, ok := called.(*ast.IndexExpr); ok { // do[Token]
+			called = generic.X
+		}
+		switch called := called.(type) {
+		case *ast.Ident:
+			calls[called.Name], calls["?"+called.Name] = true, true
+		case *ast.SelectorExpr:
+			calls["."+called.Sel.Name], calls["?"+called.Sel.Name] = true, true
+			if pkg, ok := called.X.(*ast.Ident); ok {
+				calls[pkg.Name+"."+called.Sel.Name] = true
+			}
+		}
+		return true
+	})
+	return calls
+}
+
+// nameOf returns the name of a function, or Type.Name for a method.
+func nameOf(fn *ast.FuncDecl) string {
+	if fn.Recv == nil {
+		return fn.Name.Name
+	}
+	typ := fn.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	if generic, ok := typ.(*ast.IndexExpr); ok {
+		typ = generic.X
+	}
+	return typ.(*ast.Ident).Name + "." + fn.Name.Name
+}

@@ -1,0 +1,88 @@
+package idenfy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/option"
+)
+
+// An Option configures a client in [NewClient]. The options of package identomat are options of
+// this package, too, except for WithHMAC, WithWidgetURL, WithAPIURL and WithMaxMediaSize. If two
+// options set the same thing, the later one wins.
+type Option = identomat.Option
+
+// settings are those that only a client of iDenfy has.
+type settings struct {
+	baseURL   url.URL
+	guard     func(ctx context.Context, clientID string) error
+	maxDigits int // seconds
+	unknown   bool
+}
+
+// own returns an option that package identomat refuses.
+func own(name string, set func(*settings) error) Option {
+	return func(s *option.Settings) error {
+		of, ok := s.Own.(*settings)
+		if !ok {
+			return errors.New(s.Service + ": idenfy." + name + " is not an option of this client")
+		}
+		return prefixed(set(of))
+	}
+}
+
+// prefixed puts the package's name in front of an error; nil stays nil.
+func prefixed(err error) error {
+	if err != nil {
+		err = fmt.Errorf("idenfy: %w", err)
+	}
+	return err
+}
+
+// WithBaseURL replaces [DefaultBaseURL]: a scheme and a host without a path. The scheme must be
+// https, except for a loopback host.
+func WithBaseURL(baseURL string) Option {
+	return own("WithBaseURL", func(s *settings) (err error) {
+		s.baseURL, err = option.CheckBaseURL("base URL", baseURL)
+		return err
+	})
+}
+
+// WithGuard calls guard before every session, after validation and before anything is sent. An
+// error ends the call with an [identomat.TransportError] that counts no attempt. Another session
+// for a client id before the final webhook of the first can cost credits, so a guard may refuse
+// a client id that has an open session. It must be safe for concurrent use.
+//
+// What a guard has reserved stays reserved if the call fails. If [MaybeProcessed] is false for
+// the error, no webhook will arrive to release it, so release it when the call returns. An error
+// of the guard that shows a value of the request loses its text, and errors.As does not find it.
+func WithGuard(guard func(ctx context.Context, clientID string) error) Option {
+	return own("WithGuard", func(s *settings) error {
+		s.guard = guard
+		if guard == nil {
+			return errors.New("WithGuard: the function is nil")
+		}
+		return nil
+	})
+}
+
+// WithMaxDigitStringExpiry sets the longest ExpiryTime, in seconds, of a request with
+// GenerateDigitString, for contracts that allow more than [DefaultMaxDigitStringExpiry].
+func WithMaxDigitStringExpiry(seconds int) Option {
+	return own("WithMaxDigitStringExpiry", func(s *settings) error {
+		s.maxDigits = seconds
+		if seconds <= 0 {
+			return errors.New("WithMaxDigitStringExpiry: the time must be positive")
+		}
+		return nil
+	})
+}
+
+// WithUnknownValues sends locales, documents, sexes, token types, fraud services and detection
+// types that are not documented. Everything else is still validated.
+func WithUnknownValues() Option {
+	return own("WithUnknownValues", func(s *settings) error { s.unknown = true; return nil })
+}

@@ -1,0 +1,134 @@
+package idenfy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/redact"
+	"github.com/identomat-go/identomat/internal/response"
+	"github.com/identomat-go/identomat/internal/sniff"
+	"github.com/identomat-go/identomat/internal/wire"
+)
+
+// codec decodes sessions and webhooks, which check themselves and keep their JSON.
+var codec = wire.NewCodec(wire.Implementing[record](), func(v any, raw json.RawMessage) error { return v.(record).decoded(raw) })
+
+type record interface {
+	decoded(raw json.RawMessage) error
+}
+
+// protocol gives the responses of one call their meaning. See [engine.Protocol].
+type protocol struct {
+	client  *Client
+	sent    []byte
+	session Session // after a success
+}
+
+// maxValues bounds the memory of a decoded response. The documented ones have about 40 values.
+const maxValues = 10_000
+
+// Classify decodes a session, or returns the error that a response amounts to. It fails closed:
+// a response that is neither a session nor an error of iDenfy is [ErrUnexpectedResponse].
+func (p *protocol) Classify(r *engine.Response, readErr error) engine.Disposition {
+	success := engine.IsSuccess(r.StatusCode)
+	switch {
+	case success && errors.Is(readErr, engine.ErrTooLarge), bytes.Count(r.Body, []byte(",")) > maxValues:
+		return engine.Disposition{Err: unexpected(r, ErrTooLarge)}
+	case success && readErr != nil:
+		return engine.Disposition{} // the error of the network stands
+	case success && p.session.UnmarshalJSON(r.Body) == nil && !p.isEcho():
+		return engine.Disposition{}
+	}
+	// The status of a refusal says enough even if its body is truncated.
+	e := p.apiError(r)
+	return engine.Disposition{Err: e, NotProcessed: isRefusal(e), Final: e.outOfCredits()}
+}
+
+// isEcho reports a key that came back as a token.
+func (p *protocol) isEcho() bool {
+	return slices.ContainsFunc(p.client.keys, func(key redact.Secret) bool {
+		return string(p.session.AuthToken) == key.Reveal() || p.session.ScanRef == key.Reveal()
+	})
+}
+
+// Secrets returns the texts that were sent.
+func (p *protocol) Secrets() []string { return wire.AppendTexts(nil, p.sent) }
+
+// Public returns an [APIError] for a response, or else an [identomat.TransportError].
+func (p *protocol) Public(f *engine.Failure) error {
+	var api *APIError
+	if f.FromResponse && errors.As(f.Err, &api) {
+		e := *api // observers hold the original
+		e.Attempts, e.MaybeProcessed, e.RetryAfter = f.Attempts, f.MaybeProcessed, f.RetryAfter
+		return &e
+	}
+	return &identomat.TransportError{Operation: operation, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
+}
+
+// unexpected returns the error for a response that was not understood.
+func unexpected(r *engine.Response, kind error) *APIError {
+	return &APIError{
+		Operation: operation, StatusCode: r.StatusCode, kind: kind,
+		ContentType: sniff.Label(r.Header.Get("Content-Type")), Sample: response.Sample(r.Body),
+	}
+}
+
+// apiError decodes {"identifier": …, "message": …}. An error that occurred before processing has
+// no identifier.
+func (p *protocol) apiError(r *engine.Response) *APIError {
+	var identifier, message string
+	if json.Valid(r.Body) {
+		value, _ := wire.Get(r.Body, "identifier")
+		identifier = wire.Unquote(value)
+		value, _ = wire.Get(r.Body, "message")
+		message = wire.Unquote(value)
+	}
+	if identifier == "" && (message == "" || engine.IsSuccess(r.StatusCode)) {
+		return unexpected(r, ErrUnexpectedResponse)
+	}
+	if identifiers[identifier] == nil && (!isIdentifier(identifier) || repeats(identifier, p.client.engine.Secrets(p))) {
+		identifier = "" // a sentence or a name can stand where a constant is expected
+	}
+	return &APIError{Operation: operation, StatusCode: r.StatusCode, Identifier: identifier, message: redact.NewSecret(message)}
+}
+
+func isIdentifier(s string) bool {
+	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool { return c != '_' && (c < 'A' || c > 'Z') })
+}
+
+// repeats reports whether an identifier contains a word that was sent: iDenfy returns names in
+// capitals. The words of a URL do not count, because they are not a person's, and error is often
+// one of them.
+func repeats(identifier string, sent []string) bool {
+	for _, text := range sent {
+		text = strings.ToUpper(text)
+		if strings.Contains(identifier, text) {
+			return true
+		}
+		if strings.Contains(text, "://") {
+			continue
+		}
+		for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r < 'A' || r > 'Z' }) {
+			if len(word) >= engine.MinSecret && strings.Contains(identifier, word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isRefusal reports whether iDenfy certainly created no session: it reported a reason that it
+// checks before it does anything.
+func isRefusal(e *APIError) bool {
+	if e.kind != nil || e.StatusCode < 400 || e.StatusCode >= 500 || e.StatusCode == http.StatusRequestTimeout {
+		return false
+	}
+	cause := e.cause()
+	return cause != nil && cause != ErrInternal
+}

@@ -1,0 +1,195 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSet(t *testing.T) {
+	for _, c := range []struct{ object, name, value, want string }{
+		{`{}`, "a", `1`, `{"a":1}`},
+		{`{ }`, "a", `1`, `{"a":1}`},
+		{`{"b":true,"a":"x","c":3}`, "a", `"y"`, `{"b":true,"a":"y","c":3}`},
+		{`{"b":true,"a":"x","c":3}`, "b", `{}`, `{"b":{},"a":"x","c":3}`},
+		{`{"b":true,"a":"x","c":3}`, "c", `[]`, `{"b":true,"a":"x","c":[]}`},
+		{`{"b":true}`, "d", `null`, `{"b":true,"d":null}`},
+		{` { "a" : { "b" : [ 1 ] } , "c":2 } `, "c", `3`, `{"a":{ "b" : [ 1 ] },"c":3}`},
+		{`{"a":{"c":1}}`, "c", `2`, `{"a":{"c":1},"c":2}`},
+		{`{"a":1,"b":2,"a":3}`, "a", `4`, `{"a":4,"b":2}`},
+		{`{"\u0061":1}`, "a", `2`, `{"\u0061":2}`},
+		{`{"x":"}\",\"a\":0"}`, "a", `1`, `{"x":"}\",\"a\":0","a":1}`},
+		{`{}`, "a\"\n", `1`, `{"a\"\n":1}`},
+		{`{"":0}`, "", `1`, `{"":1}`},
+		{`{"a":` + Unencodable + `,"b":` + Nil + `}`, "a", `1`, `{"a":1,"b":` + Nil + `}`},
+	} {
+		assert.Equal(t, c.want, Set(c.object, c.name, []byte(c.value)), "%s %s", c.object, c.name)
+		assert.Equal(t, "x"+c.want, string(AppendSet([]byte("x"), c.object, c.name, []byte(c.value))))
+	}
+}
+
+func TestSetAllocatesOnce(t *testing.T) {
+	object, value := `{"type":"liveness","key":"liveness","flags":{"liveness":true}}`, []byte(`"x"`)
+	var set string
+	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { set = Set(object, "title", value) }))
+	assert.Contains(t, set, `"title":"x"`)
+}
+
+func TestNormalize(t *testing.T) {
+	for object, want := range map[string]string{
+		`{}`:                                     `{}`,
+		` { } `:                                  `{}`,
+		`{"a":1}`:                                `{"a":1}`,
+		`{"b":12345678901234567890.10,"a":1E+2}`: `{"b":12345678901234567890.10,"a":1E+2}`,
+		`{"u":"\u10d0\/","n":null}`:              `{"u":"\u10d0\/","n":null}`,
+		`{ "x" : { "deep" : [ 1 , {} ] } , "y":2 }`: `{"x":{ "deep" : [ 1 , {} ] },"y":2}`,
+		`{"a":1,"b":2,"a":3}`:                       `{"a":3,"b":2}`,
+		`{"a":1,"b":2,"\u0061":3}`:                  `{"a":3,"b":2}`,
+		`{"":0}`:                                    `{"":0}`,
+		`{"\u0061\n":0}`:                            `{"\u0061\n":0}`,
+	} {
+		assert.Equal(t, want, Normalize(object), object)
+	}
+}
+
+func TestIsSendable(t *testing.T) {
+	for text, want := range map[string]bool{
+		``: true, `{"a":"\u0000\u0001"}`: true, `{"a":` + Unencodable + `}`: false, `[` + Nil + `]`: false,
+	} {
+		assert.Equal(t, want, IsSendable(text), "%q", text)
+	}
+}
+
+func TestAppendString(t *testing.T) {
+	for value, want := range map[string]string{
+		"":                       `""`,
+		"plain <a> & b":          `"plain <a> & b"`,
+		"დასაქმება ქ":            `"დასაქმება ქ"`,
+		`a"b`:                    `"a\"b"`,
+		`a\b`:                    `"a\\b"`,
+		"line\nbreak":            `"line\nbreak"`,
+		Unencodable + Nil:        `"\u0000\u0001"`,
+		"bad \xff byte":          NotUTF8,
+		"\u2028":                 "\"\u2028\"",
+		"\"\u10d0 and an escape": "\"\\\"\u10d0 and an escape\"",
+	} {
+		assert.Equal(t, want, string(AppendString(nil, value)), "%q", value)
+	}
+	assert.Equal(t, `[]`, string(AppendStrings[string](nil, nil)))
+	assert.Equal(t, `x["a","\""]`, string(AppendStrings([]byte("x"), []string{"a", `"`})))
+}
+
+func TestValue(t *testing.T) {
+	for _, c := range []struct {
+		value any
+		want  string
+	}{
+		{nil, `null`}, {true, `true`}, {-7, `-7`}, {"a<b", `"a<b"`}, {0.5, `0.5`}, {[]any{1, "a"}, `[1,"a"]`},
+		{json.RawMessage(`{"z":1,"a":12345678901234567890}`), `{"z":1,"a":12345678901234567890}`},
+		{make(chan int), Unencodable}, {math.NaN(), Unencodable}, {json.RawMessage(`{`), Unencodable},
+	} {
+		assert.Equal(t, c.want, Value(c.value), "%T", c.value)
+	}
+}
+
+func TestGet(t *testing.T) {
+	const object = ` {"a":1, "b" : {"a":[2]} ,"c\n":"x","a": 3 } `
+	for name, want := range map[string]string{"a": `3`, "b": `{"a":[2]}`, "c\n": `"x"`} {
+		value, found := Get(object, name)
+		assert.True(t, found)
+		assert.Equal(t, want, value)
+	}
+	for _, text := range []string{object, `[]`, `["d",1]`, `"d"`, `null`, ``} {
+		_, found := Get(text, "d")
+		assert.False(t, found, text)
+	}
+}
+
+func TestMembersAndElements(t *testing.T) {
+	var found []string
+	for m := Members(` {"a" : "}" ,"b":[1,{"c":2}],"":null} `); m.Next(); {
+		found = append(found, m.Name+m.Value)
+	}
+	assert.Equal(t, []string{`"a""}"`, `"b"[1,{"c":2}]`, `""null`}, found)
+	found = nil
+	for e := Elements(` [1 , "]" ,{"a":[2]},[ ] ]`); e.Next(); {
+		found = append(found, e.Value)
+	}
+	assert.Equal(t, []string{`1`, `"]"`, `{"a":[2]}`, `[ ]`}, found)
+	for _, text := range []string{``, ` `, `{}`, `[]`, `1`, `"[1]"`, `null`} {
+		if m := Members(text); m.Next() {
+			t.Errorf("%q has a member", text)
+		}
+		if e := Elements(text); e.Next() {
+			t.Errorf("%q has an element", text)
+		}
+	}
+}
+
+// FuzzObject compares the functions on JSON text with encoding/json.
+func FuzzObject(f *testing.F) {
+	f.Add(`{"type":"liveness","key":"l","flags":{"liveness":true}}`, "key", "x")
+	f.Add(` { "a" : [ 1 , {"b":"}"} ] , "\u0061":2, "":null } `, "a", "\xff")
+	f.Add(`{"a":1e400,"s":"\ud800\u2028<"}`, "s", "\u2028\"")
+	f.Add(`{"a\n":[],"a\n":{}}`, "a\n", "\x00\x01")
+	f.Add(`{"\ufffd":1}`, "\xff", "")
+	f.Fuzz(func(t *testing.T, text, name, value string) {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return // refused before anything is sent
+		}
+		var want map[string]any
+		if decode(text, &want) != nil || want == nil {
+			// Any text at all must not cause a panic or an endless loop.
+			_, _ = Normalize(text), Set(text, name, []byte(value))
+			return
+		}
+		normal := Normalize(text)
+		var got map[string]any
+		require.NoError(t, decode(normal, &got), normal)
+		require.Equal(t, want, got)
+		require.Equal(t, normal, Normalize(normal))
+
+		set := Set(normal, name, AppendString(nil, value))
+		require.NoError(t, decode(set, &got), set)
+		s := decoded(t, value)
+		want[decoded(t, name)] = s
+		require.Equal(t, want, got)
+		require.True(t, IsSendable(set))
+		found, ok := Get(set, name)
+		require.True(t, ok)
+		require.Equal(t, s, Unquote(found))
+		n := 0
+		for m := Members(set); m.Next(); {
+			var v any
+			require.NoError(t, decode(m.Value, &v))
+			require.Equal(t, fmt.Sprint(want[Unquote(m.Name)]), fmt.Sprint(v))
+			n++
+		}
+		require.Len(t, want, n)
+	})
+}
+
+// decode keeps the digits of numbers.
+func decode[T any](text string, into *T) error {
+	*into = *new(T)
+	if !json.Valid([]byte(text)) { // a decoder ignores what follows the first value
+		return errors.New("not JSON")
+	}
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	return dec.Decode(into)
+}
+
+// decoded is s with U+FFFD for invalid UTF-8.
+func decoded(t *testing.T, s string) (out string) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(AppendString(nil, s), &out))
+	return out
+}

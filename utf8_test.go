@@ -1,0 +1,73 @@
+package identomat_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// Encoders replace invalid UTF-8 silently, so that a name in another encoding would be stored
+// mangled. The SDK refuses the request instead, also without validation.
+func TestInvalidUTF8IsRefused(t *testing.T) {
+	const bad = "M\xfcller" // ISO 8859-1
+	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+		t.Errorf("%s was sent", r.URL.Path)
+		return nil, io.EOF
+	}, identomat.WithoutValidation())
+	ctx := t.Context()
+	begin := func(req identomat.BeginRequest) error { _, err := client.Sessions.Begin(ctx, req); return err }
+	for _, c := range []struct {
+		err           error
+		path, message string
+	}{
+		{begin(identomat.BeginRequest{Name: bad}), "name", "is not UTF-8"},
+		{begin(identomat.BeginRequest{ParentSessionID: bad}), "parent_session_id", "is not UTF-8"},
+		{begin(identomat.BeginRequest{Flags: identomat.NewFlags().ReturnURL(bad)}), "flags.return_url", "is not UTF-8"},
+		{begin(identomat.BeginRequest{Flags: identomat.NewFlags().Set(bad, true)}), "flags", "has a name that is not UTF-8"},
+		{
+			begin(identomat.BeginRequest{Steps: identomat.Steps{
+				identomat.Liveness(), identomat.UserQuestionnaire("q").Ask(identomat.TextQuestion("k", identomat.Text{"en": bad})),
+			}}),
+			"steps[1].questions[0].title.en", "is not UTF-8",
+		},
+		{begin(identomat.BeginRequest{Extra: map[string]any{"note": bad}}), "Extra.note", "is not UTF-8"},
+		{begin(identomat.BeginRequest{Extra: map[string]any{"note": []any{map[string]any{"by": bad}}}}), "Extra.note", "is not UTF-8"},
+		{begin(identomat.BeginRequest{Extra: map[string]any{"note": map[string]any{bad: 1}}}), "Extra.note", "is not UTF-8"},
+		{begin(identomat.BeginRequest{Extra: map[string]any{bad: "x"}}), "Extra", "has a name that is not UTF-8"},
+		{client.Sessions.Delete(ctx, bad), "session_token", "is not UTF-8"},
+		{client.VideoCalls.End(ctx, bad), "sessionId", "is not UTF-8"},
+		{second(client.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: bad}, 0, 10)), "query.fullName", "is not UTF-8"},
+		{second(client.Blacklist.Add(ctx, identomat.BlacklistEntry{LastName: bad})), "query.lastName", "is not UTF-8"},
+		{second(client.Groups.Create(ctx, identomat.CreateGroupRequest{Name: "g", MemberIDs: []string{"a", bad}})), "memberIds[1]", "is not UTF-8"},
+		{second(client.Call(ctx, identomat.Endpoint{Name: "new"}, map[string]any{"a": bad})), "params", "is not UTF-8"},
+	} {
+		var invalid *identomat.ValidationError
+		require.ErrorAs(t, c.err, &invalid, c.path)
+		assert.Equal(t, []identomat.Problem{{Path: c.path, Message: c.message}}, invalid.Problems)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestValidUTF8IsSentUnchanged(t *testing.T) {
+	const text = "Müller \ufffd \\ufffd ჟ"
+	var sent []byte
+	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+		sent, _ = io.ReadAll(r.Body)
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(tokenReply))}, nil
+	})
+	_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{
+		Name: text, Flags: identomat.NewFlags().Set("note", text), Extra: map[string]any{"a": []string{text}, "b": json.RawMessage(`"\ufffd"`)},
+	})
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"company_key":"`+companyKey+`","name":"Müller `+"\ufffd"+` \\ufffd ჟ","flags":{"note":"Müller `+"\ufffd"+` \\ufffd ჟ"},
+		"a":["Müller `+"\ufffd"+` \\ufffd ჟ"],"b":"`+"\ufffd"+`"}`, string(sent))
+}
