@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/identomat-go/identomat/internal/engine"
-	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
 	"github.com/identomat-go/identomat/internal/response"
@@ -64,10 +63,7 @@ func (c *Client) newCall(ctx context.Context, op *operation.Operation, params an
 		call.ContentType = "application/x-www-form-urlencoded"
 		call.Body, unsendable, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
 	case operation.Multipart:
-		var source *form.Form
-		if source, err = c.form(ctx, op, params.(upload), &p); source != nil {
-			call.ContentType, call.Source = source.ContentType(), source
-		}
+		err = params.(multipartForm).fill(ctx, c, op, call, &p)
 	}
 	for _, problem := range unsendable {
 		p.add(problem.Path, problem.Message)

@@ -82,20 +82,16 @@ func NewClient(companyKey string, opts ...Option) (*Client, error) {
 	}
 	s.UserAgent = s.Product + "identomat-go/" + Version
 	s.Secrets = []redact.Secret{redact.NewSecret(companyKey)}
-	var rules hmacRules
-	if secret := own.secretKey.Reveal(); secret != "" {
+	if own.sign != nil {
 		s.Secrets = append(s.Secrets, own.secretKey)
-		for _, o := range own.hmac {
-			o(&rules)
-		}
 		signing := *s.HTTPClient
-		signing.Transport = NewHMACTransport(secret, signing.Transport, own.hmac...)
+		signing.Transport = own.sign(signing.Transport)
 		s.HTTPClient = &signing
 	}
 	c := &Client{
 		key:           s.Secrets[0],
 		secret:        own.secretKey,
-		requireSigned: rules.requireSigned,
+		requireSigned: own.requireSigned,
 		engine:        engine.New(s.Config),
 		hosts:         [...]url.URL{operation.Widget: own.widgetURL, operation.API: own.apiURL},
 		widgetURL:     own.widgetURL.String(),

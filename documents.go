@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/wire"
@@ -164,8 +165,14 @@ type namedFile struct {
 	file File
 }
 
-// form lays out the body of an upload. It returns nil if there are problems.
-func (c *Client) form(ctx context.Context, op *operation.Operation, files upload, p *problems) (*form.Form, error) {
+// multipartForm is [upload] behind an interface, so that a program without uploads does not link
+// their code.
+type multipartForm interface {
+	fill(ctx context.Context, c *Client, op *operation.Operation, call *engine.Call, p *problems) error
+}
+
+// fill lays out the body of the call unless there are problems.
+func (files upload) fill(ctx context.Context, c *Client, op *operation.Operation, call *engine.Call, p *problems) error {
 	for _, f := range files { // before any file is opened, because some can be read only once
 		switch {
 		case f.file.open == nil:
@@ -175,13 +182,13 @@ func (c *Client) form(ctx context.Context, op *operation.Operation, files upload
 		}
 	}
 	if len(*p) > 0 {
-		return nil, nil
+		return nil
 	}
 	var parts []form.File
 	for _, f := range files {
 		part, err := f.file.part(ctx, f.name)
 		if unreadable, ok := errors.AsType[*form.SourceError](err); ok {
-			return nil, &TransportError{Operation: op.Name, Err: unreadable}
+			return &TransportError{Operation: op.Name, Err: unreadable}
 		}
 		if err != nil {
 			p.add(f.name, err.Error())
@@ -189,7 +196,9 @@ func (c *Client) form(ctx context.Context, op *operation.Operation, files upload
 		parts = append(parts, part)
 	}
 	if len(*p) > 0 {
-		return nil, nil
+		return nil
 	}
-	return form.New([]form.Field{{Name: op.KeyName(), Value: c.key.Reveal()}}, parts), nil
+	body := form.New([]form.Field{{Name: op.KeyName(), Value: c.key.Reveal()}}, parts)
+	call.ContentType, call.Source = body.ContentType(), body
+	return nil
 }

@@ -51,9 +51,13 @@ func WithMultipartDigest(digest MultipartDigest) HMACOption {
 // [io.EOF]; discard everything that was read before. A request that follows a redirect to
 // another origin fails, and nothing is sent there.
 func NewHMACTransport(secretKey string, base http.RoundTripper, opts ...HMACOption) http.RoundTripper {
-	var rules hmacRules
+	rules := rulesOf(opts)
+	return signature.NewTransport(secretKey, base, rules.requireSigned, rules.multipart)
+}
+
+func rulesOf(opts []HMACOption) (rules hmacRules) {
 	for _, o := range opts {
 		o(&rules)
 	}
-	return signature.NewTransport(secretKey, base, rules.requireSigned, rules.multipart)
+	return rules
 }

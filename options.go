@@ -20,9 +20,12 @@ type Option func(*option.Settings) error
 // settings are those that only a client of Identomat has.
 type settings struct {
 	widgetURL, apiURL url.URL
-	secretKey         redact.Secret
-	hmac              []HMACOption
 	maxMedia          int64
+
+	secretKey     redact.Secret
+	requireSigned bool
+	// sign is a function so that a program that does not sign does not link the code that does.
+	sign func(base http.RoundTripper) http.RoundTripper
 }
 
 // own returns an option that package idenfy refuses.
@@ -60,7 +63,8 @@ func prefixed(err error) error {
 // and [RequireSignedResponses] for responses that must be signed.
 func WithHMAC(secretKey string, opts ...HMACOption) Option {
 	return own("WithHMAC", func(s *settings) error {
-		s.secretKey, s.hmac = redact.NewSecret(secretKey), opts
+		s.secretKey, s.requireSigned = redact.NewSecret(secretKey), rulesOf(opts).requireSigned
+		s.sign = func(base http.RoundTripper) http.RoundTripper { return NewHMACTransport(secretKey, base, opts...) }
 		return option.CheckKey("secret key", secretKey)
 	})
 }

@@ -30,12 +30,11 @@ func Form(keyName, key string, params any) (body []byte, problems []Problem, err
 		return nil, nil, err
 	}
 	values.Set(keyName, key)
-	for name, texts := range values {
-		if slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
+	for _, name := range slices.Sorted(maps.Keys(map[string][]string(values))) {
+		if slices.ContainsFunc(values[name], func(s string) bool { return !utf8.ValidString(s) }) {
 			problems = append(problems, Problem{name, notUTF8})
 		}
 	}
-	slices.SortFunc(problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 	return []byte(values.Encode()), problems, nil
 }
 
@@ -318,8 +317,8 @@ func isUTF8(v reflect.Value) bool {
 			}
 		}
 	case kind == reflect.Map:
-		for name, value := range v.Seq2() {
-			if !isUTF8(name) || !isUTF8(value) {
+		for m := v.MapRange(); m.Next(); { // Seq2 would link reflect.MakeFunc
+			if !isUTF8(m.Key()) || !isUTF8(m.Value()) {
 				return false
 			}
 		}
