@@ -177,7 +177,7 @@ func (s IdentityDocumentStep) AllowUpload(on bool) IdentityDocumentStep {
 	return IdentityDocumentStep{flagBool(s.Step, "allow_document_upload", on)}
 }
 
-// DisableCapture disables the scan, which leaves the upload. Default false.
+// DisableCapture disables the scan, so that only uploads remain. Default false.
 func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
 	return IdentityDocumentStep{flagBool(s.Step, "disable_document_capture", on)}
 }
