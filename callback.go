@@ -336,11 +336,8 @@ func stack() string {
 	pcs := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
 	var text strings.Builder
-	for {
-		frame, more := frames.Next()
+	for frame, more := frames.Next(); more; frame, more = frames.Next() {
 		fmt.Fprintf(&text, "\n%s\n\t%s:%d", frame.Function, frame.File, frame.Line)
-		if !more {
-			return text.String()
-		}
 	}
+	return text.String()
 }
