@@ -75,10 +75,10 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 				len(header.Name) > maxArchiveName || strings.Count(header.Name, "/") > maxArchiveDepth:
 				err = m.refuse(engine.ErrTooLarge)
 			}
-			if err != nil {
-				yield(nil, err)
-			}
-			if err != nil || ended {
+			if ended || err != nil {
+				if err != nil {
+					yield(nil, err)
+				}
 				return
 			}
 			end = m.done

@@ -197,21 +197,19 @@ func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) er
 		return nil, errors.New("identomat: CallbackHandler: handle is nil")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusInternalServerError
 		callback, err := s.parse(w, r)
-		if err != nil {
-			s.observe(r.Context(), err)
-			if err.StatusCode == http.StatusMethodNotAllowed {
-				w.Header().Set("Allow", http.MethodPost)
-			}
-			http.Error(w, http.StatusText(err.StatusCode), err.StatusCode)
+		if rejection, rejected := err.(*CallbackError); rejected {
+			status = rejection.StatusCode
+		} else if err = s.callRecovering(r.Context(), callback, handle); err == nil {
+			w.WriteHeader(http.StatusOK)
 			return
 		}
-		if err := s.callRecovering(r.Context(), callback, handle); err != nil {
-			s.observe(r.Context(), err)
-			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
-			return
+		s.observe(r.Context(), err)
+		if status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", http.MethodPost)
 		}
-		w.WriteHeader(http.StatusOK)
+		http.Error(w, http.StatusText(status), status)
 	}), nil
 }
 
@@ -224,18 +222,15 @@ func ParseCallback(r *http.Request, apiKeys []string, opts ...CallbackOption) (C
 	if err != nil {
 		return Callback{}, err
 	}
-	callback, rejection := s.parse(nil, r)
-	if rejection != nil { // a nil *CallbackError would be a non-nil error
-		return Callback{}, rejection
-	}
-	return callback, nil
+	return s.parse(nil, r)
 }
 
 // paramCallbackKey is the member of the body that authenticates it.
 const paramCallbackKey = "callbackApiKey"
 
-func (s *callbackSettings) parse(w http.ResponseWriter, r *http.Request) (Callback, *CallbackError) {
-	reject := func(status int, reason string) (Callback, *CallbackError) {
+// parse returns a callback or a [*CallbackError].
+func (s *callbackSettings) parse(w http.ResponseWriter, r *http.Request) (Callback, error) {
+	reject := func(status int, reason string) (Callback, error) {
 		return Callback{}, &CallbackError{StatusCode: status, reason: reason}
 	}
 	if r.Method != http.MethodPost {
@@ -341,11 +336,8 @@ func stack() string {
 	pcs := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
 	var text strings.Builder
-	for {
-		frame, more := frames.Next()
+	for frame, more := frames.Next(); more; frame, more = frames.Next() {
 		fmt.Fprintf(&text, "\n%s\n\t%s:%d", frame.Function, frame.File, frame.Line)
-		if !more {
-			return text.String()
-		}
 	}
+	return text.String()
 }

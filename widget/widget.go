@@ -164,8 +164,6 @@ func browserOrigin(sessionURL string) (string, error) {
 // isLocalPath rejects everything that a browser may resolve to another site. Browsers drop
 // tabs and line breaks from URLs and treat a backslash as a slash.
 func isLocalPath(path string) bool {
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") {
-		return false
-	}
-	return !strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' })
+	isUnsafe := func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }
+	return strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && !strings.ContainsFunc(path, isUnsafe)
 }

@@ -101,7 +101,13 @@ func (r *Reader) member() {
 	}
 	c := r.token()
 	if c == '}' && r.separator == ',' {
-		r.finish()
+		r.complete = true
+		if !r.hasResult {
+			r.malformed("no result")
+		}
+		if r.token(); r.err == nil { // reading the end of src also verifies a signature
+			r.malformed("data after the end of the document")
+		}
 		return
 	}
 	if c != r.separator {
@@ -129,17 +135,6 @@ func (r *Reader) member() {
 	if isError && string(bytes.TrimSpace(value)) != "null" {
 		response, _ := json.Marshal(map[string]json.RawMessage{name: value})
 		r.fail(&ServiceError{Response: response})
-	}
-}
-
-// finish checks that the document ends. Reading the end of src also verifies a signature.
-func (r *Reader) finish() {
-	r.complete = true
-	if !r.hasResult {
-		r.malformed("no result")
-	}
-	if r.token(); r.err == nil {
-		r.malformed("data after the end of the document")
 	}
 }
 

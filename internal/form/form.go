@@ -51,20 +51,19 @@ var escape = func() *strings.Replacer {
 // New returns a form with the given parts.
 func New(fields []Field, files []File) *Form {
 	f := &Form{fields: fields, files: files, boundary: rand.Text(), texts: make([]string, 0, len(files)+1)}
-	delimiter := "--" + f.boundary
-	disposition := delimiter + "\r\nContent-Disposition: form-data; name=\""
+	const disposition = "\r\nContent-Disposition: form-data; name=\""
 	text := ""
 	for _, field := range fields {
-		text += disposition + escape.Replace(field.Name) + "\"\r\n\r\n" + field.Value + "\r\n"
+		text += "--" + f.boundary + disposition + escape.Replace(field.Name) + "\"\r\n\r\n" + field.Value + "\r\n"
 	}
 	for _, file := range files {
-		text += disposition + escape.Replace(file.Name) + "\"; filename=\"" + escape.Replace(file.FileName) +
+		text += "--" + f.boundary + disposition + escape.Replace(file.Name) + "\"; filename=\"" + escape.Replace(file.FileName) +
 			"\"\r\nContent-Type: " + file.ContentType + "\r\n\r\n"
 		f.texts = append(f.texts, text)
 		f.length += int64(len(text)) + file.Size
 		text = "\r\n"
 	}
-	text += delimiter + "--\r\n"
+	text += "--" + f.boundary + "--\r\n"
 	f.texts = append(f.texts, text)
 	f.length += int64(len(text))
 	return f
@@ -195,26 +194,20 @@ func (p *part) readFile(buf []byte) (n int, err error) {
 		}
 	}()
 	if p.src == nil {
-		if err := p.open(); err != nil {
+		src, err := p.file.Open()
+		if err != nil {
 			return 0, err
+		}
+		p.mu.Lock()
+		p.src = src
+		closed := p.closed
+		p.mu.Unlock()
+		if closed {
+			_ = src.Close()
+			return 0, errors.New("the request body is closed")
 		}
 	}
 	return p.src.Read(buf)
-}
-
-func (p *part) open() error {
-	src, err := p.file.Open()
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		_ = src.Close()
-		return errors.New("the request body is closed")
-	}
-	p.src = src
-	return nil
 }
 
 func (p *part) close() {

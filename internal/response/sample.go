@@ -3,6 +3,7 @@ package response
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/identomat-go/identomat/internal/wire"
@@ -33,31 +34,30 @@ func Sample(body []byte) string {
 // else. It takes malformed and truncated text, and stops at maxSample.
 func skeleton(src []byte) string {
 	var out strings.Builder
-	for i := 0; i < len(src) && out.Len() < maxSample; {
-		switch c := src[i]; {
+	for len(src) > 0 && out.Len() < maxSample {
+		switch c := src[0]; {
 		case c == '"':
-			begin := i
-			for i++; i < len(src) && src[i] != '"'; i++ {
-				if src[i] == '\\' {
-					i++
+			end := 1
+			for ; end < len(src) && src[end] != '"'; end++ {
+				if src[end] == '\\' {
+					end++
 				}
 			}
-			i = min(i+1, len(src))
-			text, shown := string(src[begin:i]), `"…"`
-			if bytes.HasPrefix(wire.Trim(src[i:]), []byte(":")) && shownNames[strings.Trim(text, `"`)] {
+			end = min(end+1, len(src))
+			text, shown := string(src[:end]), `"…"`
+			src = wire.Trim(src[end:])
+			if bytes.HasPrefix(src, []byte(":")) && slices.Contains(shownNames, strings.Trim(text, `"`)) {
 				shown = text
 			}
 			out.WriteString(shown)
 		case strings.IndexByte("{}[]:,", c) >= 0:
 			out.WriteByte(c)
-			i++
-		case isWordByte(c) || c == '-' || c == '+' || c == '.':
-			for i < len(src) && (isWordByte(src[i]) || strings.IndexByte("+-.", src[i]) >= 0) {
-				i++
-			}
+			src = src[1:]
+		case strings.IndexByte(wordBytes+"+-.", c) >= 0:
 			out.WriteString("…")
+			src = bytes.TrimLeft(src, wordBytes+"+-.")
 		case strings.IndexByte(" \t\r\n", c) >= 0:
-			i++
+			src = src[1:]
 		default: // not JSON, so a text before a colon may be anything
 			out.WriteString(" … not JSON")
 			return out.String()
@@ -69,21 +69,17 @@ func skeleton(src []byte) string {
 	return out.String()
 }
 
+const wordBytes = "_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+func isWordByte(c byte) bool { return strings.IndexByte(wordBytes, c) >= 0 }
+
 // shownNames are the field names that tell what kind of response it is.
-var shownNames = words(`result argumentError internalError errorSourceGroup error errors message code status
+var shownNames = strings.Fields(`result argumentError internalError errorSourceGroup error errors message code status
 	statusCode success detail details title type reason data person requestId timestamp path
 	identifier severity documentation`)
 
-func words(list string) map[string]bool {
-	set := map[string]bool{}
-	for w := range strings.FieldsSeq(list) {
-		set[w] = true
-	}
-	return set
-}
-
 // pageWords are the words of the error pages of servers and proxies.
-var pageWords = words(`access bad before cloudflare connect connection denied disconnect
+var pageWords = strings.Fields(`access bad before cloudflare connect connection denied disconnect
 	error expired failed failure forbidden found gateway html http idenfy identomat internal invalid limit login
 	maintenance many method moved nginx no not overflow page permanently please refused request requests
 	required reset server service sign sorry temporarily timed timeout too try unauthorized
@@ -91,9 +87,9 @@ var pageWords = words(`access bad before cloudflare connect connection denied di
 
 func knownWords(page []byte) string {
 	var out []string
-	for word := range bytes.FieldsFuncSeq(page, func(c rune) bool { return c > 127 || !isWordByte(byte(c)) }) {
+	for word := range bytes.FieldsFuncSeq(page, func(c rune) bool { return !strings.ContainsRune(wordBytes, c) }) {
 		w := strings.ToLower(string(word))
-		if !pageWords[w] || len(out) > 0 && out[len(out)-1] == w {
+		if !slices.Contains(pageWords, w) || len(out) > 0 && out[len(out)-1] == w {
 			continue
 		}
 		if out = append(out, w); len(out) == 12 {
@@ -101,8 +97,4 @@ func knownWords(page []byte) string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-func isWordByte(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }

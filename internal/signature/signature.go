@@ -78,10 +78,7 @@ func (k *Key) mac() hash.Hash {
 func (k *Key) Sum(body io.Reader) ([]byte, error) {
 	mac := k.mac()
 	defer k.macs.Put(mac)
-	if err := write(mac, body); err != nil {
-		return nil, err
-	}
-	return mac.Sum(nil), nil
+	return sum(mac, body)
 }
 
 // SumParts returns the digest of a multipart body, of which next returns the content of every
@@ -101,9 +98,7 @@ func (k *Key) SumParts(next func() (io.Reader, error)) ([]byte, error) {
 		case digest == nil:
 			digest, err = k.Sum(content)
 		default:
-			mac := hmac.New(sha256.New, digest)
-			err = write(mac, content)
-			digest = mac.Sum(digest[:0])
+			digest, err = sum(hmac.New(sha256.New, digest), content)
 		}
 		if err != nil {
 			return nil, err
@@ -113,12 +108,14 @@ func (k *Key) SumParts(next func() (io.Reader, error)) ([]byte, error) {
 
 var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
-// write hashes src through a pooled buffer; io.Copy would allocate one.
-func write(mac hash.Hash, src io.Reader) error {
+// sum hashes src through a pooled buffer; io.Copy would allocate one.
+func sum(mac hash.Hash, src io.Reader) ([]byte, error) {
 	buf := buffers.Get().(*[16 << 10]byte)
 	defer buffers.Put(buf)
-	_, err := io.CopyBuffer(mac, src, buf[:])
-	return err
+	if _, err := io.CopyBuffer(mac, src, buf[:]); err != nil {
+		return nil, err
+	}
+	return mac.Sum(nil), nil
 }
 
 // Verify returns body, except that reading it ends with an [*Error] instead of io.EOF if the

@@ -102,34 +102,29 @@ func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b
 
 // digest returns the digest of the body. It may replace the body with an equal one.
 func (t *Transport) digest(req *http.Request) ([]byte, error) {
-	boundary, isMultipart := multipartBoundary(req.Header.Get("Content-Type"))
+	contentType := req.Header.Get("Content-Type")
+	isMultipart := strings.HasPrefix(strings.ToLower(strings.TrimSpace(contentType)), "multipart/")
 	body, err := copyBody(req, isMultipart)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	// The SDK's own forms know their parts and need no parsing.
-	form, isForm := body.(interface{ NextPart() (io.Reader, error) })
-	switch {
-	case isMultipart && t.sumMultipart != nil:
-		return t.sumMultipart([]byte(t.key.secret.Reveal()), multipart.NewReader(body, boundary))
-	case isForm:
-		return t.key.SumParts(form.NextPart)
-	case isMultipart:
-		parts := multipart.NewReader(body, boundary)
-		return t.key.SumParts(func() (io.Reader, error) { return parts.NextRawPart() })
+	if !isMultipart {
+		return t.key.Sum(body)
 	}
-	return t.key.Sum(body)
-}
-
-func multipartBoundary(contentType string) (boundary string, isMultipart bool) {
-	const prefix = "multipart/"
-	// Most requests are not multipart and need no parsing.
-	if t := strings.TrimSpace(contentType); len(t) < len(prefix) || !strings.EqualFold(t[:len(prefix)], prefix) {
-		return "", false
+	// The SDK's own forms know their parts and need no parsing.
+	if form, ok := body.(interface{ NextPart() (io.Reader, error) }); ok && t.sumMultipart == nil {
+		return t.key.SumParts(form.NextPart)
 	}
 	_, params, err := mime.ParseMediaType(contentType)
-	return params["boundary"], err == nil
+	if err != nil {
+		return nil, err
+	}
+	parts := multipart.NewReader(body, params["boundary"])
+	if t.sumMultipart != nil {
+		return t.sumMultipart([]byte(t.key.secret.Reveal()), parts)
+	}
+	return t.key.SumParts(func() (io.Reader, error) { return parts.NextRawPart() })
 }
 
 // maxBuffered limits a body that has no GetBody. The SDK's own bodies have one.

@@ -50,14 +50,10 @@ func Detect(head []byte) string {
 	return MediaType(http.DetectContentType(head))
 }
 
+var vague = []string{"", "text/plain", "application/octet-stream", "binary/octet-stream", Malformed, Unknown}
+
 // IsVague reports whether a content type says nothing about the format.
-func IsVague(contentType string) bool {
-	switch contentType {
-	case "", "text/plain", "application/octet-stream", "binary/octet-stream", Malformed, Unknown:
-		return true
-	}
-	return false
-}
+func IsVague(contentType string) bool { return slices.Contains(vague, contentType) }
 
 // IsText reports whether the first 512 bytes are readable text.
 func IsText(head []byte) bool {
