@@ -2,6 +2,7 @@ package identomat
 
 import (
 	"archive/tar"
+	"cmp"
 	"errors"
 	"io"
 	"iter"
@@ -38,11 +39,11 @@ type ArchiveFile struct {
 	// ModTime is the modification time in the archive.
 	ModTime time.Time
 
-	src *archiveSource
+	read func(p []byte) (int, error)
 }
 
 // Read reads the next bytes of the file.
-func (f *ArchiveFile) Read(p []byte) (int, error) { return f.src.Read(p) }
+func (f *ArchiveFile) Read(p []byte) (int, error) { return f.read(p) }
 
 // Files iterates over the regular files of a tar archive, in constant memory, and closes the
 // media. It skips links, devices, sparse files and directories, and cleans names. If the
@@ -59,49 +60,54 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 		var end int64 // offset of the end of the last entry
 		for n := 0; ; n++ {
 			header, err := archive.Next()
+			ended := err == io.EOF
 			switch {
-			case err == io.EOF:
+			case ended:
 				// Read to the end of the media, which may still fail, for example with a
 				// wrong signature. archive/tar does not require the end marker, two blocks of
 				// zeros; without it, the archive was truncated between two entries.
-				err := copyTo(io.Discard, m)
-				if err == nil && m.done < end+2*tarBlock {
+				if _, err = copyCounted(io.Discard, m); err == nil && m.done < end+2*tarBlock {
 					err = m.refuse(&datauri.FormatError{Problem: "truncated tar archive"})
 				}
-				if err != nil {
-					yield(nil, err)
-				}
-				return
 			case err != nil:
-				yield(nil, m.archiveError(err))
-				return
+				err = m.archiveError(err)
 			case n == maxArchiveFiles || header.Size > maxArchiveFileSize,
 				len(header.Name) > maxArchiveName || strings.Count(header.Name, "/") > maxArchiveDepth:
-				yield(nil, m.refuse(engine.ErrTooLarge))
+				err = m.refuse(engine.ErrTooLarge)
+			}
+			if err != nil {
+				yield(nil, err)
+			}
+			if err != nil || ended {
 				return
 			}
-			end = m.done + contentSize(header)
+			end = m.done
+			if header.Typeflag != tar.TypeReg || isSparse(header) {
+				continue // the stored size of a sparse file is unknown
+			}
+			end += (header.Size + tarBlock - 1) / tarBlock * tarBlock
 			name := cleanName(header.Name)
-			if header.Typeflag != tar.TypeReg || isSparse(header) || name == "" {
+			if name == "" {
 				continue
 			}
-			src := &archiveSource{media: m, archive: archive}
-			proceed := yield(&ArchiveFile{Name: name, Size: header.Size, ModTime: header.ModTime, src: src}, nil)
-			src.archive = nil
+			current := true // shared by copies of the ArchiveFile
+			read := func(p []byte) (int, error) {
+				if !current {
+					return 0, os.ErrClosed
+				}
+				n, err := archive.Read(p)
+				if err != nil && err != io.EOF {
+					err = m.archiveError(err)
+				}
+				return n, err
+			}
+			proceed := yield(&ArchiveFile{Name: name, Size: header.Size, ModTime: header.ModTime, read: read}, nil)
+			current = false
 			if !proceed {
 				return
 			}
 		}
 	}
-}
-
-// contentSize returns how many bytes of the archive the content of an entry takes, which is a
-// multiple of the block size. It returns 0 for a sparse file, whose stored size is unknown.
-func contentSize(header *tar.Header) int64 {
-	if header.Typeflag != tar.TypeReg || isSparse(header) {
-		return 0
-	}
-	return (header.Size + tarBlock - 1) / tarBlock * tarBlock
 }
 
 // isSparse reports whether a file has holes that are not stored in the archive. A few bytes
@@ -124,24 +130,6 @@ func (m *Media) archiveError(err error) error {
 		return err
 	}
 	return m.refuse(&datauri.FormatError{Problem: "not a tar archive"})
-}
-
-// archiveSource reads the current file of an archive. Copies of an ArchiveFile share it, so
-// none of them can be read after the iteration has moved on.
-type archiveSource struct {
-	media   *Media
-	archive *tar.Reader // nil once the iteration has moved on
-}
-
-func (s *archiveSource) Read(p []byte) (int, error) {
-	if s.archive == nil {
-		return 0, os.ErrClosed
-	}
-	n, err := s.archive.Read(p)
-	if err != nil && err != io.EOF {
-		err = s.media.archiveError(err)
-	}
-	return n, err
 }
 
 // cleanName returns a relative path that cannot leave the folder it is joined to, or "" if
@@ -169,20 +157,18 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 	var undo []func()
 	extracted := false
 	defer func() { // deferred so that it also runs after a panic
-		if extracted {
-			return
-		}
-		n = 0
-		for _, f := range slices.Backward(undo) {
-			f()
+		if !extracted {
+			n = 0
+			for _, f := range slices.Backward(undo) {
+				f()
+			}
 		}
 	}()
-	missing := missingFolders(dir)
+	for _, folder := range missingFolders(dir) {
+		undo = append(undo, func() { _ = os.Remove(folder) })
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, err
-	}
-	for _, folder := range missing {
-		undo = append(undo, func() { _ = os.Remove(folder) })
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -210,10 +196,8 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 			return 0, err
 		}
 		undo = append(undo, remove(file.Name), func() { _ = out.Close() })
-		if err := copyTo(out, file); err != nil {
-			return 0, err
-		}
-		if err := out.Close(); err != nil {
+		_, err = copyCounted(out, file)
+		if err := cmp.Or(err, out.Close()); err != nil {
 			return 0, err
 		}
 		n++
@@ -223,12 +207,10 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 }
 
 // missingFolders returns dir and those of its parents that do not exist, outermost first.
-func missingFolders(dir string) (missing []string) {
-	for dir = filepath.Clean(dir); ; dir = filepath.Dir(dir) {
-		if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
-			slices.Reverse(missing)
-			return missing
-		}
-		missing = append(missing, dir)
+func missingFolders(dir string) []string {
+	dir = filepath.Clean(dir)
+	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
+	return append(missingFolders(filepath.Dir(dir)), dir)
 }

@@ -58,7 +58,8 @@ func isISO(d Date) bool {
 // record. (API reference, Blacklist management, add-blacklist-record.)
 //
 // The call is retried only when the service certainly made no record. If MaybeProcessed is
-// true for an error, call Add again: [ErrAlreadyExists] means that the first call succeeded.
+// true for an error, call Add again: [ErrAlreadyExists] means that an equal record exists, from
+// this call or an earlier one. Find its id with [BlacklistService.List].
 //
 // Errors: [ErrAlreadyExists], [ErrWrongParameters].
 func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (string, error) {
@@ -114,7 +115,7 @@ type BlacklistRecord struct {
 
 	// ID is for [BlacklistService.Remove].
 	ID string `json:"id" wire:"required"`
-	// FirstName, LastName, PersonalNumber, DocumentNumber and Reason are those of the
+	// FirstName, LastName, PersonalNumber, DocumentNumber and Reason are as given in the
 	// [BlacklistEntry].
 	FirstName      string `json:"firstName"`
 	LastName       string `json:"lastName"`

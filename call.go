@@ -141,7 +141,8 @@ func (p *protocol) Secrets() []string {
 	return slices.Concat(slices.Collect(maps.Values(form))...)
 }
 
-// Public returns an [APIError] for a response, or else a [TransportError].
+// Public returns an [APIError] if the failure came from a response, and a [TransportError]
+// otherwise.
 func (p *protocol) Public(f *engine.Failure) error {
 	var api *APIError
 	if f.FromResponse && errors.As(f.Err, &api) {
@@ -217,7 +218,8 @@ func (c *Client) Call(ctx context.Context, endpoint Endpoint, params any) (json.
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-/"
 	if strings.Trim(op.Name, letters) != "" || strings.Contains("/"+op.Name, "//") || op.Name == "" ||
 		isWidget != strings.Contains(op.Name, "/") || isWidget != strings.HasSuffix(op.Name, "/") {
-		return nil, problems{{Path: "Endpoint.Name", Message: "must be a path such as list-groups on APIHost or result/ on WidgetHost"}}.err(op)
+		const rule = "must be lowercase letters, digits and hyphens: a single word on APIHost, segments that end in a slash on WidgetHost"
+		return nil, problems{{Path: "Endpoint.Name", Message: rule}}.err(&operation.Operation{Name: "Call"})
 	}
 	if params != nil {
 		params = wire.Text(wire.Value(params))

@@ -211,7 +211,7 @@ func TestCallRefusesMalformedName(t *testing.T) {
 			for _, opts := range [][]identomat.Option{nil, {identomat.WithoutValidation()}} {
 				client, mock := mocked(t, opts...)
 				_, err := client.Call(t.Context(), identomat.Endpoint{Name: name, Host: host}, nil)
-				assertProblems(t, err, name, "Endpoint.Name")
+				assertProblems(t, err, "Call", "Endpoint.Name")
 				assert.Zero(t, mock.GetTotalCallCount())
 			}
 		}

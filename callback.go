@@ -10,13 +10,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/identomat-go/identomat/internal/option"
 	"github.com/identomat-go/identomat/internal/redact"
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // CallbackType is the kind of a callback. The list is open, because Identomat's API
@@ -69,17 +72,12 @@ func (c Callback) SMS() (SMS, bool) {
 	if c.Type != CallbackOneTimePassword && c.Type != CallbackSessionLinkSMS {
 		return SMS{}, false
 	}
-	m := SMS{PhoneNumber: c.text("phoneNumber"), Text: c.text("text"), SessionLink: c.text("sessionLink")}
-	return m, m.PhoneNumber != "" && m.Text != ""
-}
-
-// text returns a string member of the body, or "" if there is no such string.
-func (c Callback) text(name string) string {
-	var s string
-	if json.Unmarshal(c.members[name], &s) != nil {
-		return ""
+	m := SMS{
+		PhoneNumber: wire.Unquote(c.members["phoneNumber"]),
+		Text:        wire.Unquote(c.members["text"]),
+		SessionLink: wire.Unquote(c.members["sessionLink"]),
 	}
-	return s
+	return m, m.PhoneNumber != "" && m.Text != ""
 }
 
 // Raw returns the callback as a JSON object without callbackApiKey, with its members sorted
@@ -114,8 +112,7 @@ const DefaultMaxCallbackSize = 1 << 20
 type CallbackOption func(*callbackSettings) error
 
 type callbackSettings struct {
-	keys    [][sha256.Size]byte
-	secrets []string
+	keys    []string
 	maxSize int64
 	observe func(context.Context, error)
 }
@@ -149,6 +146,7 @@ func WithCallbackErrors(observe func(context.Context, error)) CallbackOption {
 
 func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callbackSettings, error) {
 	s := &callbackSettings{
+		keys:    slices.Clone(apiKeys),
 		maxSize: DefaultMaxCallbackSize,
 		observe: func(ctx context.Context, err error) {
 			slog.WarnContext(ctx, "identomat callback failed", "error", err)
@@ -161,8 +159,6 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callbackSett
 		if err := option.CheckKey("callback API key", key); err != nil {
 			return nil, prefixed(err)
 		}
-		s.keys = append(s.keys, sha256.Sum256([]byte(key)))
-		s.secrets = append(s.secrets, key)
 	}
 	for _, opt := range opts {
 		if opt == nil {
@@ -250,26 +246,24 @@ func (s *callbackSettings) parse(w http.ResponseWriter, r *http.Request) (Callba
 		return reject(http.StatusUnsupportedMediaType, "the body is not plain application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxSize))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return reject(http.StatusRequestEntityTooLarge, "the body is too large")
 	}
 	if err != nil {
 		return reject(http.StatusBadRequest, "the body could not be read")
 	}
-	callback := Callback{}
+	var callback Callback
 	if json.Unmarshal(body, &callback.members) != nil || callback.members == nil {
 		return reject(http.StatusBadRequest, "the body is not a JSON object")
 	}
-	if !s.hasKey(callback.text(paramCallbackKey)) {
+	if !s.hasKey(wire.Unquote(callback.members[paramCallbackKey])) {
 		return reject(http.StatusForbidden, paramCallbackKey+" is missing or wrong")
 	}
-	for name := range callback.members {
-		if strings.EqualFold(name, paramCallbackKey) {
-			delete(callback.members, name)
-		}
-	}
-	callback.Type = CallbackType(callback.text("type"))
-	callback.SessionID = Token(callback.text("sessionId"))
+	maps.DeleteFunc(callback.members, func(name string, _ json.RawMessage) bool {
+		return strings.EqualFold(name, paramCallbackKey)
+	})
+	callback.Type = CallbackType(wire.Unquote(callback.members["type"]))
+	callback.SessionID = Token(wire.Unquote(callback.members["sessionId"]))
 	return callback, nil
 }
 
@@ -277,8 +271,9 @@ func (s *callbackSettings) parse(w http.ResponseWriter, r *http.Request) (Callba
 // that of every key, so the time it takes reveals nothing about the keys.
 func (s *callbackSettings) hasKey(key string) bool {
 	digest, found := sha256.Sum256([]byte(key)), 0
-	for _, k := range s.keys {
-		found |= subtle.ConstantTimeCompare(k[:], digest[:])
+	for _, accepted := range s.keys {
+		want := sha256.Sum256([]byte(accepted))
+		found |= subtle.ConstantTimeCompare(want[:], digest[:])
 	}
 	return found == 1
 }
@@ -309,16 +304,12 @@ func (c Callback) secrets() (secrets []string) {
 			}
 		}
 	}
-	for name, member := range c.members {
-		if name == "type" {
-			continue
-		}
-		var value any
-		d := json.NewDecoder(bytes.NewReader(member))
-		d.UseNumber()
-		_ = d.Decode(&value) // cannot fail: the body was valid JSON
-		collect(value)
-	}
+	var members map[string]any
+	d := json.NewDecoder(bytes.NewReader(c.Raw()))
+	d.UseNumber()
+	_ = d.Decode(&members) // cannot fail: the body was valid JSON
+	delete(members, "type")
+	collect(members)
 	return secrets
 }
 
@@ -327,7 +318,7 @@ func (c Callback) secrets() (secrets []string) {
 // the callback, so only a runtime error is part of the text.
 func (s *callbackSettings) callRecovering(ctx context.Context, callback Callback, handle func(context.Context, Callback) error) (err error) {
 	withhold := func(err error) error {
-		return redact.Error(err, append(callback.secrets(), s.secrets...)...)
+		return redact.Error(err, append(callback.secrets(), s.keys...)...)
 	}
 	defer func() {
 		switch p := recover().(type) {

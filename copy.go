@@ -5,37 +5,22 @@ import (
 	"sync"
 )
 
-// copyBuffers are large enough that the cost of system calls does not matter, and pooled so
-// that streams do not allocate.
-var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
-
-// copyTo copies src to dst through a pooled buffer, where io.Copy would allocate one.
-func copyTo(dst io.Writer, src io.Reader) error {
-	_, err := copyCounted(dst, src)
-	return err
+// copier hides the methods ReadFrom and WriteTo of what it embeds, so that a copy uses buf. The
+// buffer is large enough that the cost of system calls does not matter.
+type copier struct {
+	io.Reader
+	io.Writer
+	buf [64 << 10]byte
 }
 
-// copyCounted is copyTo, and returns how many bytes were written.
-func copyCounted(dst io.Writer, src io.Reader) (written int64, err error) {
-	buf := copyBuffers.Get().(*[64 << 10]byte)
-	defer copyBuffers.Put(buf)
-	for {
-		n, err := src.Read(buf[:])
-		if n > 0 {
-			m, err := dst.Write(buf[:n])
-			written += int64(m)
-			if err == nil && m < n {
-				err = io.ErrShortWrite
-			}
-			if err != nil {
-				return written, err
-			}
-		}
-		if err == io.EOF {
-			return written, nil
-		}
-		if err != nil {
-			return written, err
-		}
-	}
+var copiers = sync.Pool{New: func() any { return new(copier) }}
+
+// copyCounted is io.Copy through a pooled buffer, where io.Copy would allocate one.
+func copyCounted(dst io.Writer, src io.Reader) (int64, error) {
+	c := copiers.Get().(*copier)
+	defer copiers.Put(c)
+	c.Reader, c.Writer = src, dst
+	n, err := io.CopyBuffer(c, c, c.buf[:])
+	c.Reader, c.Writer = nil, nil // do not keep them alive in the pool
+	return n, err
 }

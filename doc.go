@@ -39,8 +39,9 @@
 // instead of keys, results, persons, documents and requests, and error texts contain no value
 // that was sent or received. Encoders such as encoding/json return an error for personal data,
 // because a mask in a database would be silent data loss: to store a result, store
-// [Result.Raw]. [Flags], [Steps], [Token] and [Session] have a real JSON form. fmt reaches past
-// the methods of a value in an unexported field of a struct; hold a pointer there.
+// [Result.Raw]. [Flags], [Steps], [Token] and [Session] have a real JSON form, which
+// slog.JSONHandler prints if one is inside a struct, slice or map of yours. fmt reaches past the
+// methods of a value in an unexported field of a struct; hold a pointer there.
 //
 // # Builders
 //

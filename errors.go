@@ -166,7 +166,8 @@ func (e APIError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil 
 
 // LogValue returns a group of the fields that are safe to log.
 func (e APIError) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("operation", e.Operation), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts)}
+	attrs := []slog.Attr{slog.String("operation", e.Operation), slog.Int("status", e.StatusCode),
+		slog.Int("attempts", e.Attempts), slog.Bool("maybe_processed", e.MaybeProcessed)}
 	if e.Code != "" {
 		attrs = append(attrs, slog.String("code", e.Code))
 	}
@@ -180,8 +181,8 @@ type TransportError struct {
 	// Operation is the endpoint, such as begin/.
 	Operation string
 	// Attempts counts the requests that were started. It is 0 if the context or the rate
-	// limiter ended the call before the first, and in [SessionsService.Wait] if the context
-	// ended between two polls.
+	// limiter ended the call before the first attempt, or if the context ended between two
+	// polls of [SessionsService.Wait].
 	Attempts int
 	// MaybeProcessed is false only if the service certainly did not process any attempt. A
 	// begin/ that may have been processed may have created a session, which costs money and
@@ -248,7 +249,8 @@ func MaybeProcessed(err error) bool {
 
 // IsTemporary reports whether a read that failed with err may succeed later: after a
 // [TransportError], and after HTTP 408, 429 and 5xx except 501, unless the caller's own context
-// ended. It says nothing about calls that create something; see [MaybeProcessed].
+// ended. It is false for an [ErrInternal] with status 200. It says nothing about calls that
+// create something; see [MaybeProcessed].
 func IsTemporary(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false

@@ -30,17 +30,13 @@ func (File) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // FileFromPath returns the file at path. The file is opened during the call, possibly more
 // than once. Errors do not contain the path.
-func FileFromPath(path string) File {
-	return File{open: func() (io.ReadCloser, int64, error) {
-		// Opening a named pipe would block until its other end is opened.
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-			return nil, 0, errNotRegular
-		}
-		return sized(os.Open(path))
-	}}
-}
+func FileFromPath(path string) File { return FileFromFS(hostFS{}, path) }
 
-var errNotRegular = errors.New("not a regular file")
+// hostFS is the file system of the operating system. Unlike [os.DirFS], it accepts any path.
+type hostFS struct{}
+
+func (hostFS) Open(name string) (fs.File, error)     { return os.Open(name) }
+func (hostFS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
 
 // FileFromFS returns a file of a file system such as [embed.FS] or [os.Root.FS].
 func FileFromFS(fsys fs.FS, name string) File {
@@ -48,14 +44,29 @@ func FileFromFS(fsys fs.FS, name string) File {
 		return File{}
 	}
 	return File{open: func() (io.ReadCloser, int64, error) {
+		// Opening a named pipe would block until its other end is opened.
 		if stat, ok := fsys.(fs.StatFS); ok {
 			if info, err := stat.Stat(name); err == nil && !info.Mode().IsRegular() {
 				return nil, 0, errNotRegular
 			}
 		}
-		return sized(fsys.Open(name))
+		f, err := fsys.Open(name)
+		if err != nil {
+			return nil, 0, withoutPath(err)
+		}
+		info, err := f.Stat()
+		if err == nil && !info.Mode().IsRegular() {
+			err = errNotRegular
+		}
+		if err != nil {
+			_ = f.Close()
+			return nil, 0, withoutPath(err)
+		}
+		return pathless{f}, info.Size(), nil
 	}}
 }
+
+var errNotRegular = errors.New("not a regular file")
 
 // FileFromBytes returns a file whose content is data. Do not modify data during the call.
 func FileFromBytes(data []byte) File {
@@ -75,43 +86,20 @@ func FileFromReader(r io.Reader, size int64) File {
 		return File{}
 	}
 	at, rereadable := r.(io.ReaderAt)
-	seeker, seekable := r.(io.Seeker)
-	if seekable {
-		_, err := seeker.Seek(0, io.SeekCurrent)
+	var offset int64
+	if seeker, ok := r.(io.Seeker); ok {
+		var err error
+		offset, err = seeker.Seek(0, io.SeekCurrent)
 		rereadable = rereadable && err == nil // an os.File may be a pipe
 	}
-	if !rereadable {
-		return File{once: true, open: func() (io.ReadCloser, int64, error) {
-			return pathless{io.NopCloser(r)}, size, nil
-		}}
-	}
-	return File{open: func() (io.ReadCloser, int64, error) {
-		var offset int64
-		if seekable {
-			var err error
-			if offset, err = seeker.Seek(0, io.SeekCurrent); err != nil {
-				return nil, 0, withoutPath(err)
-			}
+	return File{once: !rereadable, open: func() (io.ReadCloser, int64, error) {
+		src := r
+		if rereadable {
+			// One more byte than size, to detect a reader that is longer than announced.
+			src = io.NewSectionReader(at, offset, size+1)
 		}
-		// One more byte than size, to detect a reader that is longer than announced.
-		return pathless{io.NopCloser(io.NewSectionReader(at, offset, size+1))}, size, nil
+		return pathless{io.NopCloser(src)}, size, nil
 	}}
-}
-
-// sized returns the result of opening a regular file, with its size.
-func sized(f fs.File, err error) (io.ReadCloser, int64, error) {
-	if err != nil {
-		return nil, 0, withoutPath(err)
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errNotRegular
-	}
-	if err != nil {
-		_ = f.Close()
-		return nil, 0, withoutPath(err)
-	}
-	return pathless{f}, info.Size(), nil
 }
 
 // pathless removes the path of a file from read errors.
@@ -119,10 +107,7 @@ type pathless struct{ io.ReadCloser }
 
 func (f pathless) Read(p []byte) (int, error) {
 	n, err := f.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = withoutPath(err)
-	}
-	return n, err
+	return n, withoutPath(err)
 }
 
 func withoutPath(err error) error {
@@ -141,33 +126,27 @@ const sniffSize = 512
 // part opens the file to learn its size and type, and returns it as part of a form. It
 // detects as many problems as possible before anything is sent.
 func (f File) part(ctx context.Context, name string) (form.File, error) {
-	type result struct {
-		part form.File
-		err  error
-	}
-	done := make(chan result, 1)
+	var part form.File
+	var err error
+	done := make(chan struct{})
 	go func() { // the caller's reader may block
-		part, err := f.inspect(name)
-		done <- result{part, err}
+		part, err = f.inspect(name)
+		close(done)
 	}()
 	select {
-	case r := <-done:
-		return r.part, r.err
+	case <-done:
+		return part, err
 	case <-ctx.Done():
 		return form.File{}, &form.SourceError{Err: engine.Ended(ctx)}
 	}
 }
 
-func (f File) inspect(name string) (part form.File, err error) {
+func (f File) inspect(name string) (form.File, error) {
 	r, size, err := f.open()
 	if err != nil {
 		return form.File{}, &form.SourceError{Err: err}
 	}
-	defer func() {
-		if err != nil || !f.once {
-			_ = r.Close()
-		}
-	}()
+	defer r.Close() // closes no reader of the caller
 	switch {
 	case size < 0:
 		return form.File{}, errors.New("has a negative size")
@@ -184,18 +163,14 @@ func (f File) inspect(name string) (part form.File, err error) {
 		return form.File{}, &form.SourceError{Err: err}
 	}
 	contentType := sniff.ContentType(head, "")
-	part = form.File{Name: name, FileName: name + sniff.Extension(contentType), ContentType: contentType, Size: size, Once: f.once}
-	if f.once {
-		rest := struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(bytes.NewReader(head), r), r}
-		part.Open = func() (io.ReadCloser, error) { return rest, nil }
-		return part, nil
-	}
-	part.Open = func() (io.ReadCloser, error) {
+	open := func() (io.ReadCloser, error) {
+		if f.once {
+			return io.NopCloser(io.MultiReader(bytes.NewReader(head), r)), nil
+		}
 		r, _, err := f.open()
 		return r, err
 	}
-	return part, nil
+	return form.File{
+		Name: name, FileName: name + sniff.Extension(contentType), ContentType: contentType, Size: size, Open: open, Once: f.once,
+	}, nil
 }

@@ -40,9 +40,9 @@ const (
 // Printing or logging flags shows their names only.
 //
 // A flag that is not set is not sent, and has the service's default. A flag that is set to false is sent.
-// The flags from [Flags.Liveness] on are documented in the System manual, the others in the Developer
-// guide 2025, Flags. Several flags of the manual have become flags of one step: with custom steps, prefer
-// the method of the step that the comment names.
+// The flags about liveness, documents, faces, email addresses, phone numbers and cascading are documented
+// in the System manual, the others in the Developer guide 2025, Flags. Several flags of the manual have
+// become flags of one step. "For steps" names the method to prefer in a session with steps.
 type Flags struct{ object }
 
 // NewFlags returns no flags, to be extended with the methods of [Flags].
@@ -69,8 +69,8 @@ func (f Flags) SkipFace(on bool) Flags { return flag(f, "skip_face", on) }
 // identity-document step or want none. Default false. (Developer guide 2025, Flags; System manual.)
 func (f Flags) SkipDocument(on bool) Flags { return flag(f, "skip_document", on) }
 
-// ReturnURL is where the browser goes when the customer is done; the service appends session_token to its
-// query. Default none, for a widget that is embedded in an iframe.
+// ReturnURL is the absolute URL where the browser goes when the customer is done; the service appends
+// session_token to its query. Default none, for a widget that is embedded in an iframe.
 func (f Flags) ReturnURL(url string) Flags { return Flags{setString(f.object, "return_url", url)} }
 
 // Language is the language of the user interface. Default [English].
@@ -150,7 +150,7 @@ func (f Flags) AllowFaceDocUpload(on bool) Flags { return flag(f, "allow_face_do
 // [SelfieWithIDStep.Require].
 func (f Flags) RequireFaceDocument(on bool) Flags { return flag(f, "require_face_document", on) }
 
-// DisableDocumentCapture disables the camera for identity documents, which leaves the upload. Default
+// DisableDocumentCapture disables the camera for identity documents, so that only uploads remain. Default
 // false. For steps: [IdentityDocumentStep.DisableCapture].
 func (f Flags) DisableDocumentCapture(on bool) Flags { return flag(f, "disable_document_capture", on) }
 

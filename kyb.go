@@ -54,7 +54,7 @@ func addFields(o object, fields []KYBField, mandatory bool) object {
 // 2025, Beneficiaries step.)
 func Beneficiaries() BeneficiariesStep { return BeneficiariesStep{stepBeneficiaries} }
 
-// Roles adds roles to be filled. It replaces a role that the step already has.
+// Roles adds roles to be filled. A role that the step already has is replaced.
 func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	all, _ := asObject(get(s.text(), "roles"))
 	for _, role := range roles {

@@ -261,7 +261,8 @@ func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Med
 // as tar archives (see [Media.Files]). They are decoded while they arrive, one after the
 // other. Continuing skips what was not read of an archive; stopping early closes the
 // connection. An error ends the iteration. Only an iteration that ends without one has
-// verified the signature of the response. (API reference, Get document visual markers.)
+// verified the signature of the response. A response without markers yields nothing and no
+// error. (API reference, Get document visual markers.)
 // Errors: as for [MediaService.CardFront], and [ErrWrongParameters].
 func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return items(ctx, s.client, operation.VisualMarkers, ofSession(token))

@@ -73,7 +73,8 @@ func WithObserver(observe func(Event)) Option {
 }
 
 // WithLogger logs every attempt: successes at the debug level, failures as warnings. A record
-// has the fields of [Event] without the context.
+// has the attributes operation, attempt, status, duration, sent and received (bytes), after a
+// failure error, and before a retry retry_in. A JSON handler writes durations in nanoseconds.
 func WithLogger(l *slog.Logger) Option {
 	return checked(l != nil, "WithLogger: the logger is nil", func(s *option.Settings) {
 		service := s.Service

@@ -65,8 +65,8 @@ func WithHMAC(secretKey string, opts ...HMACOption) Option {
 	})
 }
 
-// WithWidgetURL replaces [DefaultWidgetURL]: a scheme and a host without a path. The scheme
-// must be https, except for a loopback host.
+// WithWidgetURL replaces [DefaultWidgetURL]. The baseURL is a scheme and a host, without a path.
+// The scheme must be https, except for a loopback host.
 func WithWidgetURL(baseURL string) Option {
 	return own("WithWidgetURL", func(s *settings) (err error) {
 		s.widgetURL, err = option.CheckBaseURL("widget URL", baseURL)

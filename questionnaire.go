@@ -2,8 +2,6 @@ package identomat
 
 import (
 	"encoding/json"
-	"fmt"
-	"log/slog"
 
 	"github.com/identomat-go/identomat/internal/wire"
 )
@@ -56,14 +54,18 @@ type AnyQuestion interface {
 // only, because a preset answer may be personal. (Developer guide 2025, User questionnaire.)
 type Question struct{ object }
 
-// The types of questions. Each has the methods of [Question] and its own, and is made by the constructor
-// whose name begins alike, such as [TextQuestion].
+// Questions with methods of their own beside those of [Question].
 type (
-	TextInput     struct{ Question }
+	// TextInput is made by [TextQuestion].
+	TextInput struct{ Question }
+	// CheckboxInput is made by [CheckboxQuestion].
 	CheckboxInput struct{ Question }
-	RadioInput    struct{ Question }
+	// RadioInput is made by [RadioQuestion].
+	RadioInput struct{ Question }
+	// DropdownInput is made by [DropdownQuestion].
 	DropdownInput struct{ Question }
-	FileInput     struct{ Question }
+	// FileInput is made by [FileQuestion].
+	FileInput struct{ Question }
 )
 
 // Title replaces the text of the question.
@@ -93,18 +95,6 @@ func (q Question) QuestionType() string { return getString(q.text(), "type") }
 
 // QuestionKey is the key, unique in the questionnaire.
 func (q Question) QuestionKey() string { return getString(q.text(), "key") }
-
-// Get returns the named member as it is sent; false if it is absent or has no JSON form.
-func (q Question) Get(name string) (json.RawMessage, bool) { return q.object.Get(name) }
-
-// MarshalJSON returns what is sent, personal data included.
-func (q Question) MarshalJSON() ([]byte, error) { return q.object.MarshalJSON() }
-
-// Format writes the type and key under every verb, and nothing else.
-func (q Question) Format(f fmt.State, verb rune) { q.object.Format(f, verb) }
-
-// LogValue returns the type and key, and nothing else.
-func (q Question) LogValue() slog.Value { return q.object.LogValue() }
 
 // asKnownQuestion returns a decoded question as its own type if it has one.
 func asKnownQuestion(q Question) AnyQuestion {

@@ -44,7 +44,8 @@ type Result struct {
 	Outcome Outcome `json:"result" wire:"required"`
 	// Similarity says how well the face matches the document, from 0 to 1; nil if absent.
 	Similarity *float64 `json:"similarity"`
-	// Live says whether the liveness check passed; nil if absent.
+	// Live says whether the liveness check passed; nil if absent. The reference's approved result
+	// has false: decide by [Result.Approved], not by Live.
 	Live *bool `json:"live"`
 	// DocumentType is the identity document that was used; it may be empty.
 	DocumentType DocumentType `json:"document_type"`
@@ -63,7 +64,7 @@ type Result struct {
 	// IDCardFront and IDCardBack hold what was read from the two sides of the document.
 	IDCardFront DocumentFields `json:"id_card_front"`
 	IDCardBack  DocumentFields `json:"id_card_back"`
-	// Person combines the data of the documents.
+	// Person combines the data of the documents and what the person stated.
 	Person Person `json:"person"`
 	// Questionnaires are the answers, one entry for each questionnaire step; see
 	// [Result.Answer].

@@ -8,9 +8,9 @@ import (
 	"github.com/identomat-go/identomat/internal/response"
 )
 
-// SessionTokenFromReturn reads the session token from the request with which a customer
-// comes back: from the query of the GET with which the widget opens the return_url, or from
-// the form of the POST with which a page leaves an embedded widget (package widget).
+// SessionTokenFromReturn reads the session token when a customer comes back: from the query if
+// the widget opened the return_url (GET), or from the form if the page with an embedded widget
+// posted it (POST; see package widget).
 // (Developer guide 2025, Checking for a result.)
 //
 // The token proves nothing, because anyone can send any token, including someone else's.

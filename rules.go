@@ -73,7 +73,7 @@ func (p *problems) checkQuestions(at fieldPath, questions string) {
 // questionCheck is a walk over the questions of a questionnaire.
 type questionCheck struct {
 	*problems
-	// asked has the questions so far with the keys of their options. The keys are nil for a question with
+	// asked maps the key of each question so far to the keys of its options. They are nil for a question with
 	// free answers, and for a dropdown: the guide does not say what a condition on a dropdown names.
 	asked map[string][]string
 	// optionKeys has the option keys of all questions so far.

@@ -75,7 +75,7 @@ type ScreeningQuery struct {
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the start of the range of birthdays; the zero time is no bound. It
 	// is sent in UTC with milliseconds, so give a birthday as midnight in UTC: another time
-	// zone can move it to the day before. The reference has no end of the range, and does not
+	// zone can move it to the day before. For a [Person] it is BirthdayTime.Time(). The reference has no end of the range, and does not
 	// say whether entries match whose birthday is unknown or only a year. So a search with the
 	// person's birthday can miss a hit that a search by name alone finds.
 	BirthdayTimeFrom time.Time `json:"birthdayTimeFrom,omitzero"`

@@ -140,7 +140,7 @@ func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session
 
 // sessionParams are the parameters of the endpoints that take nothing but a session.
 type sessionParams struct {
-	// Token is a string because go-querystring would encode the mask of a Token.
+	// Token is a string because go-querystring would send the mask of a Token.
 	Token string `json:"sessionId" url:"session_token"`
 }
 
@@ -175,7 +175,7 @@ const (
 	maxPoll = 15 * time.Second
 	// maxPause bounds what a Retry-After can add to an interval.
 	maxPause = 5 * time.Minute
-	// maxFailedPolls ends a wait without a deadline when the service is down.
+	// maxFailedPolls is how many polls may fail in a row before Wait gives up.
 	maxFailedPolls = 5
 )
 

@@ -58,18 +58,6 @@ func (s Step) StepFlags() Flags {
 	return Flags{newObject(wire.Normalize(flags))}
 }
 
-// Get returns the named member as it is sent; false if it is absent or has no JSON form.
-func (s Step) Get(name string) (json.RawMessage, bool) { return s.object.Get(name) }
-
-// MarshalJSON returns what is sent, personal data included.
-func (s Step) MarshalJSON() ([]byte, error) { return s.object.MarshalJSON() }
-
-// Format writes the type and key under every verb, and nothing else.
-func (s Step) Format(f fmt.State, verb rune) { s.object.Format(f, verb) }
-
-// LogValue returns the type and key, and nothing else.
-func (s Step) LogValue() slog.Value { return s.object.LogValue() }
-
 func setFlag(s Step, name string, value []byte) Step {
 	var buf [512]byte
 	flags, _ := asObject(get(s.text(), "flags"))
@@ -85,29 +73,24 @@ func flagStrings[S ~string](s Step, name string, list []S) Step {
 	return setFlag(s, name, wire.AppendStrings(buf[:0], list))
 }
 
-// asKnown returns a decoded step as its own type if it has one.
+// stepTypes gives a decoded step its own type.
+var stepTypes = map[string]func(Step) AnyStep{
+	"identity-document":      func(s Step) AnyStep { return IdentityDocumentStep{s} },
+	"liveness":               func(s Step) AnyStep { return LivenessStep{s} },
+	"face-document":          func(s Step) AnyStep { return SelfieWithIDStep{s} },
+	"company":                func(s Step) AnyStep { return CompanyStep{s} },
+	"beneficiaries":          func(s Step) AnyStep { return BeneficiariesStep{s} },
+	"video-call":             func(s Step) AnyStep { return VideoCallStep{s} },
+	"phone-number":           func(s Step) AnyStep { return PhoneNumberStep{s} },
+	"email":                  func(s Step) AnyStep { return EmailStep{s} },
+	"geolocation":            func(s Step) AnyStep { return GeolocationStep{s} },
+	"user-questionnaire":     func(s Step) AnyStep { return QuestionnaireStep{s} },
+	"operator-questionnaire": func(s Step) AnyStep { return QuestionnaireStep{s} },
+}
+
 func asKnown(s Step) AnyStep {
-	switch s.StepType() {
-	case "identity-document":
-		return IdentityDocumentStep{s}
-	case "liveness":
-		return LivenessStep{s}
-	case "face-document":
-		return SelfieWithIDStep{s}
-	case "company":
-		return CompanyStep{s}
-	case "beneficiaries":
-		return BeneficiariesStep{s}
-	case "video-call":
-		return VideoCallStep{s}
-	case "phone-number":
-		return PhoneNumberStep{s}
-	case "email":
-		return EmailStep{s}
-	case "geolocation":
-		return GeolocationStep{s}
-	case "user-questionnaire", "operator-questionnaire":
-		return QuestionnaireStep{s}
+	if as := stepTypes[s.StepType()]; as != nil {
+		return as(s)
 	}
 	return s
 }
@@ -128,20 +111,28 @@ var (
 	stepGeolocation   = CustomStep("geolocation", "require_geolocation")
 )
 
-// The steps with methods of their own, which they have beside those of [Step]. Each is made by the
-// constructor whose name it begins with, such as [Liveness]; [UserQuestionnaire] and
-// [OperatorQuestionnaire] make a QuestionnaireStep.
+// Steps with methods of their own beside those of [Step].
 type (
+	// IdentityDocumentStep is made by [IdentityDocument].
 	IdentityDocumentStep struct{ Step }
-	LivenessStep         struct{ Step }
-	SelfieWithIDStep     struct{ Step }
-	CompanyStep          struct{ Step }
-	BeneficiariesStep    struct{ Step }
-	VideoCallStep        struct{ Step }
-	PhoneNumberStep      struct{ Step }
-	EmailStep            struct{ Step }
-	GeolocationStep      struct{ Step }
-	QuestionnaireStep    struct{ Step }
+	// LivenessStep is made by [Liveness].
+	LivenessStep struct{ Step }
+	// SelfieWithIDStep is made by [SelfieWithID].
+	SelfieWithIDStep struct{ Step }
+	// CompanyStep is made by [Company].
+	CompanyStep struct{ Step }
+	// BeneficiariesStep is made by [Beneficiaries].
+	BeneficiariesStep struct{ Step }
+	// VideoCallStep is made by [VideoCall].
+	VideoCallStep struct{ Step }
+	// PhoneNumberStep is made by [PhoneNumber].
+	PhoneNumberStep struct{ Step }
+	// EmailStep is made by [Email].
+	EmailStep struct{ Step }
+	// GeolocationStep is made by [Geolocation].
+	GeolocationStep struct{ Step }
+	// QuestionnaireStep is made by [UserQuestionnaire] and [OperatorQuestionnaire].
+	QuestionnaireStep struct{ Step }
 )
 
 // CustomStep is a step of a type that this SDK does not know. Give it parameters with Set and Flag.
@@ -186,7 +177,7 @@ func (s IdentityDocumentStep) AllowUpload(on bool) IdentityDocumentStep {
 	return IdentityDocumentStep{flagBool(s.Step, "allow_document_upload", on)}
 }
 
-// DisableCapture disables the scan, which leaves the upload. Default false.
+// DisableCapture disables the scan, so that only uploads remain. Default false.
 func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
 	return IdentityDocumentStep{flagBool(s.Step, "disable_document_capture", on)}
 }

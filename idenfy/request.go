@@ -129,7 +129,7 @@ type SessionRequest struct {
 	// DetectionTypes is what the selfie step detects on mobile devices, by priority.
 	DetectionTypes []DetectionType `json:"detectionTypes,omitzero"`
 
-	// Extra holds parameters that this SDK does not know, by their wire names. A name of one of
-	// the fields above is refused in every spelling, such as client_id.
+	// Extra holds parameters that this SDK does not know, by their wire names. A name that differs
+	// from a field above only in case or underscores is refused, too, such as client_id.
 	Extra map[string]any `json:",inline"`
 }

@@ -145,8 +145,8 @@ func isGiven(object json.RawMessage) bool {
 
 func isSet(flag *bool) bool { return flag != nil && *flag }
 
-// extra checks the names of parameters that the SDK does not know. A duplicate key could mean
-// two things to two parsers, and some parsers accept any letter case, or client_id for clientId.
+// extra refuses unknown names that some parser could take for a field: any letter case, or
+// client_id for clientId. A duplicate key could mean two things to two parsers.
 // The encoder reports exact duplicates of fields.
 func (v *validation) extra(r *SessionRequest) {
 	if len(r.Extra) == 0 {

@@ -142,7 +142,8 @@ func WithClock(now func() time.Time) Option {
 }
 
 // AllowUnknown makes the server accept the named parameters, flags, step types and question types
-// although Identomat's API documentation does not list them. Without names it accepts any.
+// although Identomat's API documentation does not list them. Without names it accepts any. It adds no
+// endpoints: test [identomat.Client.Call] with a transport of your own.
 func AllowUnknown(names ...string) Option {
 	return func(s *Server) {
 		s.allowAll = s.allowAll || len(names) == 0

@@ -3,6 +3,7 @@
 package widget
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"html/template"
@@ -101,19 +102,15 @@ func Embed(session *identomat.Session, opts Options) (template.HTML, error) {
 	if err != nil {
 		return "", err
 	}
-	if opts.PostTo != "" && !isLocalPath(opts.PostTo) {
+	switch _, hasToken := opts.Fields[tokenField]; {
+	case opts.PostTo != "" && !isLocalPath(opts.PostTo):
 		return "", errors.New("identomat/widget: PostTo must be a path on your own site, such as /kyc/done")
-	}
-	if len(opts.Fields) > 0 && opts.PostTo == "" {
+	case len(opts.Fields) > 0 && opts.PostTo == "":
 		return "", errors.New("identomat/widget: Fields requires PostTo")
-	}
-	if _, exists := opts.Fields[tokenField]; exists {
+	case hasToken:
 		return "", errors.New("identomat/widget: Fields must not contain session_token")
 	}
-	title, allow := opts.Title, "camera; microphone"
-	if title == "" {
-		title = "Identity verification"
-	}
+	title, allow := cmp.Or(opts.Title, "Identity verification"), "camera; microphone"
 	if opts.Geolocation {
 		allow += "; geolocation"
 	}

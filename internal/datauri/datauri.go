@@ -16,7 +16,7 @@ import (
 
 const (
 	readSize   = 64 << 10
-	chunkSize  = 32 << 10 // base64 that is decoded at once
+	chunkSize  = 24 << 10 // base64 that is decoded at once
 	maxPrefix  = 512      // part of a data URI before its data
 	maxValue   = 64 << 10 // name or value of another member
 	maxNesting = 16       // lists inside the result

@@ -84,7 +84,7 @@ func (f *Form) Once() bool {
 
 // Open returns the form as a request body. Every file is opened when its part is reached.
 func (f *Form) Open() io.ReadCloser {
-	b := &body{Form: f, parts: make([]part, len(f.texts))}
+	b := &body{form: f, parts: make([]part, len(f.texts))}
 	for i, text := range f.texts {
 		b.parts[i].text.Reset(text)
 		if i < len(f.files) {
@@ -92,24 +92,6 @@ func (f *Form) Open() io.ReadCloser {
 		}
 	}
 	return b
-}
-
-// EachPart calls visit with the content of every part, in order. Signing uses it.
-func (f *Form) EachPart(visit func(content io.Reader) error) error {
-	for _, field := range f.fields {
-		if err := visit(strings.NewReader(field.Value)); err != nil {
-			return err
-		}
-	}
-	for i := range f.files {
-		p := &part{file: &f.files[i]}
-		err := visit(p)
-		p.close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // String keeps fmt from printing the fields, which contain personal data.
@@ -125,9 +107,8 @@ func (e *SourceError) Unwrap() error { return e.Err }
 // ErrSize reports a file whose length differs from its Size.
 var ErrSize = errors.New("the file has a different size than announced")
 
-// body embeds the form, because signing needs its EachPart.
 type body struct {
-	*Form
+	form  *Form
 	parts []part
 	next  int
 }
@@ -139,6 +120,21 @@ func (b *body) Read(p []byte) (int, error) {
 		}
 	}
 	return 0, io.EOF
+}
+
+// NextPart returns the content of the next part, or io.EOF after the last one. Signing calls it
+// instead of Read, so that it need not parse the form.
+func (b *body) NextPart() (io.Reader, error) {
+	i := b.next
+	b.next++
+	if i < len(b.form.fields) {
+		return strings.NewReader(b.form.fields[i].Value), nil
+	}
+	if i -= len(b.form.fields); i < len(b.form.files) {
+		b.parts[i].text.Reset("")
+		return &b.parts[i], nil
+	}
+	return nil, io.EOF
 }
 
 func (b *body) Close() error {

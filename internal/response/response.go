@@ -95,8 +95,8 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 	switch body[0] {
 	case '"':
 		isToken := IsToken(body[1 : len(body)-1])
-		if code := ""; !isToken {
-			if code = wire.Unquote(body); IsCode(code) {
+		if !isToken {
+			if code := wire.Unquote(body); IsCode(code) {
 				return nil, &Refusal{Kind: KindOf(code), Code: code}
 			}
 		}
@@ -252,7 +252,7 @@ func asCode(s string) string {
 // hyphens, and have few digits.
 func IsToken[T ~string | ~[]byte](s T) bool {
 	digits, lower, alphanumeric := 0, false, true
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; {
 		case c >= '0' && c <= '9':
 			digits++

@@ -19,8 +19,8 @@ func Sample(body []byte) string {
 		return "empty response"
 	}
 	head := body[:min(len(body), 4096)]
-	switch c := head[0]; {
-	case c == '{' || c == '[' || c == '"':
+	switch {
+	case strings.IndexByte("{[\"", head[0]) >= 0:
 		return fmt.Sprintf("%d bytes: %s", len(body), skeleton(head))
 	case string(body) == "null" || string(body) == "true" || string(body) == "false":
 		return string(body)
@@ -36,17 +36,18 @@ func skeleton(src []byte) string {
 	for i := 0; i < len(src) && out.Len() < maxSample; {
 		switch c := src[i]; {
 		case c == '"':
-			end := stringEnd(src, i)
-			rest := wire.Trim(src[end:])
-			text := src[i+1 : max(i+1, end-1)]
-			if len(rest) > 0 && rest[0] == ':' && shownNames[string(text)] {
-				out.WriteByte('"')
-				out.Write(text)
-				out.WriteByte('"')
-			} else {
-				out.WriteString(`"…"`)
+			begin := i
+			for i++; i < len(src) && src[i] != '"'; i++ {
+				if src[i] == '\\' {
+					i++
+				}
 			}
-			i = end
+			i = min(i+1, len(src))
+			text, shown := string(src[begin:i]), `"…"`
+			if bytes.HasPrefix(wire.Trim(src[i:]), []byte(":")) && shownNames[strings.Trim(text, `"`)] {
+				shown = text
+			}
+			out.WriteString(shown)
 		case strings.IndexByte("{}[]:,", c) >= 0:
 			out.WriteByte(c)
 			i++
@@ -66,20 +67,6 @@ func skeleton(src []byte) string {
 		out.WriteString("…")
 	}
 	return out.String()
-}
-
-// stringEnd returns the index after the closing quote of the string that begins at i, or the
-// length of src.
-func stringEnd(src []byte, i int) int {
-	for i++; i < len(src); i++ {
-		switch src[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(src)
 }
 
 // shownNames are the field names that tell what kind of response it is.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"mime/multipart"
 	"strings"
 	"sync"
 
@@ -85,46 +84,29 @@ func (k *Key) Sum(body io.Reader) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// SumParts returns the digest of a multipart body, of which eachPart visits the content of
-// every part in order. The digest of each part is the key for the next part. A body without
-// parts is an error, because its digest would be the secret itself.
-func (k *Key) SumParts(eachPart func(visit func(content io.Reader) error) error) ([]byte, error) {
+// SumParts returns the digest of a multipart body, of which next returns the content of every
+// part in order, and then io.EOF. The digest of each part is the key for the next part. A body
+// without parts is an error, because its digest would be the secret itself.
+func (k *Key) SumParts(next func() (io.Reader, error)) ([]byte, error) {
 	var digest []byte
-	err := eachPart(func(content io.Reader) (err error) {
-		if digest == nil {
+	for {
+		content, err := next()
+		switch {
+		case err == io.EOF && digest == nil:
+			return nil, errors.New("identomat: a multipart body without parts cannot be signed")
+		case err == io.EOF: // an error that wraps io.EOF reports a truncated body
+			return digest, nil
+		case err != nil:
+			return nil, err
+		case digest == nil:
 			digest, err = k.Sum(content)
-			return err
+		default:
+			mac := hmac.New(sha256.New, digest)
+			err = write(mac, content)
+			digest = mac.Sum(digest[:0])
 		}
-		mac := hmac.New(sha256.New, digest)
-		if err := write(mac, content); err != nil {
-			return err
-		}
-		digest = mac.Sum(digest[:0])
-		return nil
-	})
-	if err == nil && digest == nil {
-		err = errors.New("identomat: a multipart body without parts cannot be signed")
-	}
-	if err != nil {
-		return nil, err
-	}
-	return digest, nil
-}
-
-// eachPart returns the iteration over parts that SumParts needs.
-func eachPart(parts *multipart.Reader) func(visit func(content io.Reader) error) error {
-	return func(visit func(io.Reader) error) error {
-		for {
-			part, err := parts.NextRawPart()
-			if err == io.EOF { // an error that wraps io.EOF reports a truncated body
-				return nil
-			}
-			if err == nil {
-				err = visit(part)
-			}
-			if err != nil {
-				return err
-			}
+		if err != nil {
+			return nil, err
 		}
 	}
 }
@@ -135,16 +117,8 @@ var buffers = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 func write(mac hash.Hash, src io.Reader) error {
 	buf := buffers.Get().(*[16 << 10]byte)
 	defer buffers.Put(buf)
-	for {
-		n, err := src.Read(buf[:])
-		mac.Write(buf[:n])
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
+	_, err := io.CopyBuffer(mac, src, buf[:])
+	return err
 }
 
 // Verify returns body, except that reading it ends with an [*Error] instead of io.EOF if the
@@ -173,26 +147,18 @@ func (b *verifiedBody) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	n, err := b.ReadCloser.Read(p)
-	if b.mac != nil {
+	switch {
+	case b.mac == nil && err == io.EOF:
+		err = &Error{Missing: true}
+	case b.mac != nil:
 		b.mac.Write(p[:n])
-	}
-	if err == io.EOF {
-		err = b.verify()
+		if err == io.EOF {
+			if !hmac.Equal(b.mac.Sum(nil), b.want) {
+				err = &Error{}
+			}
+			b.key.macs.Put(b.mac)
+		}
 	}
 	b.err = err
 	return n, err
-}
-
-// verify returns io.EOF if the signature of the whole body is right.
-func (b *verifiedBody) verify() error {
-	if b.mac == nil {
-		return &Error{Missing: true}
-	}
-	matches := hmac.Equal(b.mac.Sum(nil), b.want)
-	b.key.macs.Put(b.mac)
-	b.mac = nil
-	if !matches {
-		return &Error{}
-	}
-	return io.EOF
 }

@@ -33,7 +33,7 @@ func TestSum(t *testing.T) {
 }
 
 func TestSumPartsWithoutParts(t *testing.T) {
-	digest, err := signature.NewKey("key").SumParts(func(func(io.Reader) error) error { return nil })
+	digest, err := signature.NewKey("key").SumParts(func() (io.Reader, error) { return nil, io.EOF })
 	require.ErrorContains(t, err, "without parts")
 	assert.Nil(t, digest)
 }

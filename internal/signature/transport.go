@@ -108,17 +108,16 @@ func (t *Transport) digest(req *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	defer body.Close()
-	if isMultipart && t.sumMultipart != nil {
-		return t.sumMultipart([]byte(t.key.secret.Reveal()), multipart.NewReader(body, boundary))
-	}
 	// The SDK's own forms know their parts and need no parsing.
-	if form, ok := body.(interface {
-		EachPart(visit func(content io.Reader) error) error
-	}); ok {
-		return t.key.SumParts(form.EachPart)
-	}
-	if isMultipart {
-		return t.key.SumParts(eachPart(multipart.NewReader(body, boundary)))
+	form, isForm := body.(interface{ NextPart() (io.Reader, error) })
+	switch {
+	case isMultipart && t.sumMultipart != nil:
+		return t.sumMultipart([]byte(t.key.secret.Reveal()), multipart.NewReader(body, boundary))
+	case isForm:
+		return t.key.SumParts(form.NextPart)
+	case isMultipart:
+		parts := multipart.NewReader(body, boundary)
+		return t.key.SumParts(func() (io.Reader, error) { return parts.NextRawPart() })
 	}
 	return t.key.Sum(body)
 }
@@ -136,23 +135,21 @@ func multipartBoundary(contentType string) (boundary string, isMultipart bool) {
 // maxBuffered limits a body that has no GetBody. The SDK's own bodies have one.
 const maxBuffered = 1 << 20
 
-// copyBody returns a second reader of the body. If the body has no GetBody, it is read into
-// memory and replaced.
+// copyBody returns a second reader of the body. A body that has no GetBody is read into memory
+// and replaced, unless it is multipart.
 func copyBody(req *http.Request, isMultipart bool) (io.ReadCloser, error) {
 	switch {
 	case req.Body == nil || req.Body == http.NoBody:
 		return http.NoBody, nil
 	case req.GetBody != nil:
 		return req.GetBody()
-	case isMultipart:
-		return nil, errors.New("identomat: set Request.GetBody: signing reads a multipart body twice")
 	}
 	data, err := io.ReadAll(io.LimitReader(req.Body, maxBuffered+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxBuffered {
-		return nil, errors.New("identomat: set Request.GetBody: signing reads a body over 1 MiB twice")
+	if isMultipart || len(data) > maxBuffered {
+		return nil, errors.New("identomat: set Request.GetBody: signing reads a multipart body, or one over 1 MiB, twice")
 	}
 	_ = req.Body.Close()
 	req.Body = io.NopCloser(bytes.NewReader(data))

@@ -6,6 +6,7 @@ package sniff
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -73,46 +74,40 @@ func IsText(head []byte) bool {
 	return true
 }
 
-// Extension returns the usual file extension of a content type, or "".
-func Extension(contentType string) string {
-	switch contentType {
-	case "image/jpeg":
-		return ".jpg"
-	case "image/png":
-		return ".png"
-	case "image/webp":
-		return ".webp"
-	case "image/heic":
-		return ".heic"
-	case "image/tiff":
-		return ".tiff"
-	case "application/pdf":
-		return ".pdf"
-	}
-	return ""
+var extensions = map[string]string{
+	"image/jpeg":      ".jpg",
+	"image/png":       ".png",
+	"image/webp":      ".webp",
+	"image/heic":      ".heic",
+	"image/tiff":      ".tiff",
+	"application/pdf": ".pdf",
 }
+
+// Extension returns the usual file extension of a content type, or "".
+func Extension(contentType string) string { return extensions[contentType] }
+
+var (
+	mediaKinds    = strings.Fields("image video audio text")
+	mediaSubtypes = strings.Fields(`avif bmp css csv gif heic heif html javascript jpeg jpg mp4 mpeg ogg plain png
+		quicktime svg+xml tiff wav webm webp x-matroska xml`)
+	otherKinds    = strings.Fields("application binary multipart")
+	otherSubtypes = strings.Fields(`json xml pdf octet-stream x-tar tar zip gzip x-gzip problem+json
+		x-www-form-urlencoded xhtml+xml ogg x-tgz mp4 form-data`)
+)
 
 // MediaType returns a content type in lower case and without parameters if responses are
 // known to use it. A header can hold a secret as well as a body can.
 func MediaType(contentType string) string {
 	t, _, _ := strings.Cut(contentType, ";")
 	t = strings.ToLower(strings.TrimSpace(t))
-	kind, subtype, found := strings.Cut(t, "/")
+	kind, subtype, _ := strings.Cut(t, "/")
 	switch {
 	case t == "":
 		return ""
-	case !found || !isSubtype(subtype):
+	case subtype == "" || len(subtype) > 32 || strings.Trim(subtype, "_+.-0123456789abcdefghijklmnopqrstuvwxyz") != "":
 		return Malformed
-	}
-	switch kind {
-	case "image", "video", "audio", "text":
+	case slices.Contains(mediaKinds, kind), slices.Contains(otherKinds, kind) && slices.Contains(otherSubtypes, subtype):
 		return t
-	case "application", "binary", "multipart":
-		switch subtype {
-		case "json", "xml", "pdf", "octet-stream", "x-tar", "tar", "zip", "gzip", "x-gzip", "problem+json",
-			"x-www-form-urlencoded", "xhtml+xml", "ogg", "x-tgz", "mp4", "form-data":
-			return t
-		}
 	}
 	return Unknown
 }
@@ -122,20 +117,8 @@ func MediaType(contentType string) string {
 func Label(contentType string) string {
 	t := MediaType(contentType)
 	kind, subtype, _ := strings.Cut(t, "/")
-	switch kind {
-	case "image", "video", "audio", "text":
-		switch subtype {
-		case "avif", "bmp", "css", "csv", "gif", "heic", "heif", "html", "javascript", "jpeg", "jpg", "mp4", "mpeg", "ogg",
-			"plain", "png", "quicktime", "svg+xml", "tiff", "wav", "webm", "webp", "x-matroska", "xml":
-		default:
-			return Unknown
-		}
+	if slices.Contains(mediaKinds, kind) && !slices.Contains(mediaSubtypes, subtype) {
+		return Unknown
 	}
 	return t
-}
-
-func isSubtype(s string) bool {
-	return s != "" && len(s) <= 32 && strings.IndexFunc(s, func(c rune) bool {
-		return !(c == '_' || c == '+' || c == '.' || c == '-' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z')
-	}) < 0
 }

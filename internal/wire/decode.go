@@ -300,7 +300,7 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 	list.records = c.isRecord(t.Elem())
 	list.texts = t.Elem().Kind() == reflect.String && !reflect.PointerTo(t.Elem()).Implements(unmarshaler)
 	return func(d *decoding, v reflect.Value, i int) (int, bool) {
-		end := i
+		var end int
 		switch {
 		case d.isNull(i):
 			return skip(d.data, i), !list.records
@@ -541,8 +541,9 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 		end = skip(d.data, i)
 		d.keep(i, end)
 	} else {
-		to, fits := v.FieldByIndex(field.index), false
+		to := v.FieldByIndex(field.index)
 		to.SetZero() // nothing of an earlier member with the same name remains
+		var fits bool
 		if end, fits = field.decode(d, to, i); !fits {
 			to.SetZero()
 			if field.strict || field.required {

@@ -257,7 +257,7 @@ func AppendString(dst []byte, s string) []byte {
 // isPlain reports whether s needs no escape in JSON.
 func isPlain(s string) bool {
 	ascii := true
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; {
 		case c < ' ' || c == '"' || c == '\\':
 			return false

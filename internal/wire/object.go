@@ -75,8 +75,8 @@ func AppendSet(dst []byte, object, name string, value []byte) []byte {
 	return append(dst, '}')
 }
 
-// Normalize returns an object of any source without white space between its members. Of
-// several members with the same name, the last value wins in the position of the first.
+// Normalize strips the white space between the members of an object. Of several members with
+// the same name, the last value wins in the position of the first.
 func Normalize(object string) string {
 	last := map[string]string{}
 	for m := Members(object); m.Next(); {
