@@ -25,7 +25,7 @@ import (
 )
 
 // soakCalls is the number of calls of the soak.
-var soakCalls = map[bool]int{false: 2_000, true: 50_000}[longTests]
+var soakCalls = map[bool]int{false: 1_000, true: 50_000}[longTests]
 
 // countingDialer counts the connections that it opened and those that are still open.
 type countingDialer struct{ opened, open atomic.Int64 }

@@ -136,7 +136,10 @@ func query[T any](b Tab, action chromedp.Action[T]) T {
 
 // pageReplaced matches Chromium's errors about a page that has been replaced in the meantime.
 var pageReplaced = regexp.MustCompile("Cannot find context with specified id|Execution context was destroyed|" +
-	"Inspected target navigated or closed|[Nn]o node (with|for|found for) given id|Could not find node with given id")
+	"Inspected target navigated or closed|" + nodeReplaced.String())
+
+// nodeReplaced matches those of them that Chromium returns before it clicks a node.
+var nodeReplaced = regexp.MustCompile("[Nn]o node (with|for|found for) given id|Could not find node with given id")
 
 // Visit opens an address and returns the HTTP status.
 func (b Tab) Visit(address string) int64 {
@@ -145,10 +148,13 @@ func (b Tab) Visit(address string) int64 {
 }
 
 // Follow runs an action that leads to another page, waits for that page and returns its HTTP
-// status.
+// status. It retries a click whose target disappears because the page reloads itself.
 func (b Tab) Follow(action chromedp.Action[chromedp.Void]) int64 {
 	b.Helper()
 	resp, err := chromedp.RunResponse(b.ctx, action)
+	for err != nil && nodeReplaced.MatchString(err.Error()) && b.ctx.Err() == nil {
+		resp, err = chromedp.RunResponse(b.ctx, action)
+	}
 	require.NoError(b, err)
 	require.NotNil(b, resp)
 	return resp.Status
