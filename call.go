@@ -162,7 +162,8 @@ func (p *protocol) apiError(r *engine.Response, refusal *response.Refusal) *APIE
 		}
 	}
 	// A response can echo the request where a code is expected.
-	secrets := append(p.Secrets(), p.client.key.Reveal(), p.client.secret.Reveal())
+	secrets := slices.DeleteFunc(p.Secrets(), func(s string) bool { return len(s) < engine.MinSecret })
+	secrets = append(secrets, p.client.key.Reveal(), p.client.secret.Reveal())
 	for _, text := range []*string{&e.Code, &e.Group} {
 		if redact.Contains(*text, secrets...) {
 			*text = ""
@@ -222,7 +223,7 @@ func (c *Client) Call(ctx context.Context, endpoint Endpoint, params any) (json.
 	}
 	body, err := do[json.RawMessage](ctx, c, op, params)
 	if result, found := wire.Get(body, "result"); found && !isWidget {
-		body = result
+		body = slices.Clip(result)
 	}
 	return body, err
 }

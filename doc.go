@@ -41,7 +41,8 @@
 // because a mask in a database would be silent data loss: to store a result, store
 // [Result.Raw]. [Flags], [Steps], [Token] and [Session] have a real JSON form, which
 // slog.JSONHandler prints if one is inside a struct, slice or map of yours. fmt reaches past the
-// methods of a value in an unexported field of a struct; hold a pointer there.
+// methods of a value in an unexported field of a struct, so give that struct a Format method.
+// The verbs %p and %w bypass the masks, too; go vet reports them.
 //
 // # Builders
 //

@@ -209,7 +209,7 @@ func (f Flags) LogValue() slog.Value { return slog.StringValue(f.describe()) }
 func (f Flags) describe() string {
 	var names []string
 	for m := wire.Members(f.text()); m.Next(); {
-		names = append(names, wire.Unquote(m.Name))
+		names = append(names, printable(wire.Unquote(m.Name)))
 	}
 	return "flags[" + strings.Join(names, " ") + "]"
 }

@@ -57,7 +57,9 @@ func NewHMACTransport(secretKey string, base http.RoundTripper, opts ...HMACOpti
 
 func rulesOf(opts []HMACOption) (rules hmacRules) {
 	for _, o := range opts {
-		o(&rules)
+		if o != nil {
+			o(&rules)
+		}
 	}
 	return rules
 }

@@ -330,3 +330,8 @@ func FuzzMultipartSignature(f *testing.F) {
 		}
 	})
 }
+
+func TestHMACRefusesNilOption(t *testing.T) {
+	_, err := identomat.NewClient(companyKey, identomat.WithHMAC(secretKey, nil))
+	assert.EqualError(t, err, "identomat: WithHMAC: an option is nil")
+}

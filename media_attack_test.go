@@ -245,3 +245,11 @@ func discardServer(t *testing.T) string {
 	t.Cleanup(server.Close)
 	return server.URL
 }
+
+func TestMalformedMediaJSONIsUnexpected(t *testing.T) {
+	for _, body := range []string{`{1:2}`, `{:1}`, `{,}`, `{"result"}`} {
+		client := replying(t, 200, body, false, "Content-Type", "application/json")
+		_, err := client.Media.DocumentFacePhoto(t.Context(), token)
+		assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse, body)
+	}
+}

@@ -149,9 +149,17 @@ func (o object) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, describe(o.te
 // LogValue returns the type and key, and nothing else.
 func (o object) LogValue() slog.Value { return slog.StringValue(describe(o.text())) }
 
+// printable quotes a name that could break or forge a line of a log.
+func printable(name string) string {
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
+		return quoted
+	}
+	return name
+}
+
 // describe returns the type and the quoted key, such as liveness "liveness".
 func describe(object string) string {
-	text := getString(object, "type")
+	text := printable(getString(object, "type"))
 	if key := get(object, "key"); strings.HasPrefix(key, `"`) {
 		text = strings.TrimPrefix(text+" "+strconv.Quote(wire.Unquote(key)), " ")
 	}

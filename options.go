@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/engine"
@@ -63,6 +64,9 @@ func prefixed(err error) error {
 // and [RequireSignedResponses] for responses that must be signed.
 func WithHMAC(secretKey string, opts ...HMACOption) Option {
 	return own("WithHMAC", func(s *settings) error {
+		if slices.ContainsFunc(opts, func(o HMACOption) bool { return o == nil }) {
+			return errors.New("WithHMAC: an option is nil")
+		}
 		s.secretKey, s.requireSigned = redact.NewSecret(secretKey), rulesOf(opts).requireSigned
 		s.sign = func(base http.RoundTripper) http.RoundTripper { return NewHMACTransport(secretKey, base, opts...) }
 		return option.CheckKey("secret key", secretKey)

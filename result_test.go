@@ -557,3 +557,12 @@ func FuzzDate(f *testing.F) {
 		require.Equal(t, want, offset, text)
 	})
 }
+
+func TestAppendToRawChangesNothingElse(t *testing.T) {
+	client := replying(t, 200, `{"result":"approved"}`, true)
+	result, err := client.Sessions.Result(t.Context(), token)
+	require.NoError(t, err)
+	first := append(result.Raw(), 'A')
+	_ = append(result.Raw(), 'B')
+	assert.Equal(t, `{"result":"approved"}A`, string(first))
+}

@@ -187,7 +187,7 @@ type ScreeningGroup struct {
 	// Name is Profile, Position occupied or Sanctions in all responses seen.
 	Name string `json:"groupName"`
 	// Details are the entries of the group.
-	Details []ScreeningDetail `json:"details"`
+	Details []ScreeningDetail `json:"details" wire:"strict"`
 }
 
 // ScreeningDetail is one detail, such as a position or an entry of a sanctions list.
@@ -196,7 +196,7 @@ type ScreeningDetail struct {
 	// Name is the person, the position or the authority.
 	Name string `json:"detailName"`
 	// Properties describe the detail.
-	Properties []ScreeningProperty `json:"properties"`
+	Properties []ScreeningProperty `json:"properties" wire:"strict"`
 }
 
 // ScreeningProperty is a property of a detail.
@@ -205,7 +205,7 @@ type ScreeningProperty struct {
 	// Name is a name such as Position, Alias, Start Date or Source Url.
 	Name string `json:"propertyName"`
 	// Values are texts whatever the type, including dates: Date(v).Time() parses one.
-	Values []string `json:"value"`
+	Values []string `json:"value" wire:"strict"`
 	// Type says how to interpret the values.
 	Type PropertyType `json:"type"`
 }

@@ -665,3 +665,22 @@ func TestScreeningWithFake(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, rest.Total)
 }
+
+func TestScreeningDetailsAreWholeOrRefused(t *testing.T) {
+	for _, details := range []string{
+		`{"Sanctions":[{"detailName":"OFAC"}]}`, `["OFAC SDN"]`, `[["OFAC"]]`, `[{"groupName":"Sanctions","details":"OFAC"}]`,
+		`[{"groupName":"Sanctions","details":[{"properties":{"Program":"SDGT"}}]}]`,
+		`[{"groupName":"Sanctions","details":[{"properties":[{"propertyName":"Program","value":{"a":"SDGT"}}]}]}]`,
+		`[{"groupName":"S"}],"extraDetails":[]`, `[],"ExtraDetails":[{"groupName":"S"}]`,
+	} {
+		client := replying(t, 200, `{"result":{"firstName":"J","extraDetails":`+details+`}}`, false)
+		_, err := client.Screening.Person(t.Context(), "p")
+		assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse, details)
+	}
+}
+
+func TestScreeningTopicsInAnotherCaseAreRefused(t *testing.T) {
+	client := replying(t, 200, `{"result":[{"score":100,"name":"J","personId":"p","Topics":["Sanctioned entity"]}]}`, false)
+	_, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "J"}, 0, 10)
+	assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
+}

@@ -71,3 +71,8 @@ func TestValidUTF8IsSentUnchanged(t *testing.T) {
 	assert.JSONEq(t, `{"company_key":"`+companyKey+`","name":"Müller `+"\ufffd"+` \\ufffd ჟ","flags":{"note":"Müller `+"\ufffd"+` \\ufffd ჟ"},
 		"a":["Müller `+"\ufffd"+` \\ufffd ჟ"],"b":"`+"\ufffd"+`"}`, string(sent))
 }
+
+func TestKeysMustBeUTF8(t *testing.T) {
+	_, err := identomat.NewClient("a\xffb")
+	assert.EqualError(t, err, "identomat: the company key is not UTF-8")
+}

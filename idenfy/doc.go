@@ -33,7 +33,7 @@
 // fmt and slog show a mask instead of keys, tokens, requests, sessions and webhooks, and
 // encoders refuse them with an error. The texts of errors contain no value that was sent or
 // received. To show a name, use its field. fmt reaches past every method into an unexported
-// field of a struct, so hold a pointer there.
+// field of a struct, so give that struct a Format method.
 //
 // # Testing
 //

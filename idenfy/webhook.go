@@ -98,6 +98,8 @@ func (w *Webhook) Extra() map[string]json.RawMessage { return codec.Extra(w.raw,
 
 func (w *Webhook) decoded(raw json.RawMessage) error {
 	w.raw = raw
+	final, _ := wire.Get(raw, "final")
+	w.Final = string(final) == "true" // not "true", which is not documented: Final makes an approval
 	status, _ := wire.Get(raw, "status")
 	switch {
 	case wire.Trim(raw)[0] != '{':

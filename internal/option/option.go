@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/identomat-go/identomat/internal/engine"
 )
@@ -76,6 +77,8 @@ func CheckKey(name, key string) error {
 	switch {
 	case key == "":
 		return fmt.Errorf("the %s is empty", name)
+	case !utf8.ValidString(key):
+		return fmt.Errorf("the %s is not UTF-8", name)
 	case strings.TrimSpace(key) != key, strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
 		return fmt.Errorf("the %s begins or ends with white space, or contains a control character", name)
 	}

@@ -252,6 +252,7 @@ func TestIsRefusal(t *testing.T) {
 		`{"result":["data:image/png;base64,AAAA"]}`: false, `{"result":[]}`: false, `{}`: false, `{"argumentError":null}`: false, `[]`: false,
 		`{"argumentError":"not-found"}`: true, `{"internalError":"x"}`: true, `{"result":"SESSION_NOT_FOUND"}`: true,
 		`{"result":[],"result":[]}`: true, `{"Result":[]}`: true, `{"result":["x"],"argumentError":"x"}`: true,
+		`{1:2}`: true, `{"":1}`: false, `{:1}`: true, `{"`: false, // not JSON
 		`{"result":["data:image/png;base64,AAAA`: false, `{"argumentError":"not-fo`: true, // the beginning of a response
 	} {
 		assert.Equal(t, want, IsRefusal([]byte(body)), body)

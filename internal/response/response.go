@@ -59,7 +59,15 @@ var separators = strings.NewReplacer("-", "", "_", "")
 
 // KindOf returns the meaning of an error code, or Other. Case, hyphens and underscores do not
 // matter: the service spells each code in two ways.
-func KindOf(code string) Kind { return codes[strings.ToLower(separators.Replace(code))] }
+func KindOf(code string) Kind {
+	if len(code) > maxCode {
+		return Other
+	}
+	return codes[strings.ToLower(separators.Replace(code))]
+}
+
+// maxCode is the length of the longest error code, id or token, and of what may be shown.
+const maxCode = 256
 
 // A Refusal is a response other than the one that was asked for.
 type Refusal struct {
@@ -183,8 +191,12 @@ type envelope struct {
 	ambiguous bool
 }
 
+// open reads the members of an object. The text may be malformed, if it is the body of media.
 func open(object []byte) (e envelope) {
 	for m := wire.Members(object); m.Next(); {
+		if len(m.Name) < 2 || m.Name[0] != '"' {
+			return envelope{ambiguous: true}
+		}
 		name := m.Name[1 : len(m.Name)-1]
 		if bytes.IndexByte(name, '\\') >= 0 {
 			name = []byte(wire.Unquote(m.Name))
@@ -264,7 +276,7 @@ func IsToken[T ~string | ~[]byte](s T) bool {
 			return false
 		}
 	}
-	if len(s) < 16 || len(s) > 256 || !lower {
+	if len(s) < 16 || len(s) > maxCode || !lower {
 		return false
 	}
 	return digits >= 3 || alphanumeric && len(s) >= 32
@@ -287,7 +299,7 @@ func IsCode(s string) bool {
 
 // IsID reports whether s looks like the id of a record: one word that is not an error code.
 func IsID(s string) bool {
-	if s == "" || len(s) > 256 || KindOf(s) != Other || isName(s) && s == strings.ToUpper(s) {
+	if s == "" || len(s) > maxCode || KindOf(s) != Other || isName(s) && s == strings.ToUpper(s) {
 		return false
 	}
 	return !strings.ContainsFunc(s, func(c rune) bool { return c > 127 || !isWordByte(byte(c)) && c != '-' && c != '.' })
@@ -295,7 +307,7 @@ func IsID(s string) bool {
 
 // isName reports whether s has the form of a name in a program, which is safe to show.
 func isName(s string) bool {
-	if s == "" || len(s) > 256 || s[0] >= '0' && s[0] <= '9' {
+	if s == "" || len(s) > maxCode || s[0] >= '0' && s[0] <= '9' {
 		return false
 	}
 	for _, c := range []byte(s) {

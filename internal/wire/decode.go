@@ -28,7 +28,8 @@ import (
 //
 // Two tags make a field strict. wire:"required" refuses a response in which the field is
 // absent, does not fit, or is an empty string; wire:"strict" refuses one in which it is
-// present and does not fit.
+// present and does not fit, an element of it does not fit, it is present twice, or its name has
+// another case.
 //
 // Names match exactly. Of several members with the same name the last wins.
 type Codec struct {
@@ -94,8 +95,10 @@ type decoding struct {
 	codec *Codec
 	data  []byte
 	err   error // of a hook or a strict field
-	extra map[string]json.RawMessage
-	path  []byte // of the value that is decoded, if extra is collected
+	// strict is greater than 0 within a strict field.
+	strict int
+	extra  map[string]json.RawMessage
+	path   []byte // of the value that is decoded, if extra is collected
 }
 
 // A decodeFunc decodes the value that begins at i and returns the index after it. If it
@@ -327,7 +330,8 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 		}
 		v.Set(reflect.MakeSlice(t, 1, 1))
 		end, fits := list.elem(d, v.Index(0), i)
-		if !fits {
+		// An object without a known member is not an element but something else.
+		if fits = fits && (d.data[i] != '{' || !v.Index(0).IsZero()); !fits {
 			v.SetZero()
 		}
 		return end, fits
@@ -380,7 +384,7 @@ func (l *listDecoder) add(d *decoding, list reflect.Value, i int) (end int) {
 	case fits:
 	case l.texts:
 		to.SetString(string(d.data[i:end]))
-	case l.records:
+	case l.records, d.strict > 0:
 		d.refuse()
 	default:
 		d.keep(i, end)
@@ -421,6 +425,7 @@ func (d *decoding) keep(i, end int) {
 type structPlan struct {
 	fields   map[string]*fieldPlan
 	required []*fieldPlan
+	strict   []string // the names of strict fields
 	after    func(v any, raw json.RawMessage) error
 }
 
@@ -453,6 +458,7 @@ func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
 				plan.required = append(plan.required, field)
 			case option == "strict":
 				field.strict = true
+				plan.strict = append(plan.strict, name)
 			}
 		}
 		plan.fields[name] = field
@@ -517,7 +523,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 func (p *structPlan) finish(d *decoding, v reflect.Value, raw []byte) bool {
 	if p.after != nil && d.extra == nil {
 		if len(raw) == len(Trim(d.data)) {
-			raw = d.data // as it arrived, because a signature covers white space, too
+			raw = slices.Clip(d.data) // as it arrived, because a signature covers white space, too
 		}
 		d.err = p.after(v.Addr().Interface(), raw)
 	}
@@ -540,8 +546,18 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 	if field == nil {
 		end = skip(d.data, i)
 		d.keep(i, end)
+		if slices.ContainsFunc(p.strict, func(name string) bool { return strings.EqualFold(name, Unquote(quoted)) }) {
+			d.refuse()
+		}
 	} else {
 		to := v.FieldByIndex(field.index)
+		if field.strict {
+			d.strict++
+			defer func() { d.strict-- }()
+			if !to.IsZero() {
+				d.refuse()
+			}
+		}
 		to.SetZero() // nothing of an earlier member with the same name remains
 		var fits bool
 		if end, fits = field.decode(d, to, i); !fits {

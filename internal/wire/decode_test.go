@@ -299,6 +299,8 @@ func TestDecodeRequiredAndStrict(t *testing.T) {
 		`{"id":"1","score":1,"items":"x"}`:                                false,
 		`{"id":"1","score":1,"items":[],"topics":{"a":1}}`:                false,
 		`{"id":"1","score":1,"items":[],"weight":"heavy"}`:                false,
+		`{"id":"1","score":1,"items":[],"Topics":["a"]}`:                  false, // another case
+		`{"id":"1","score":1,"items":[],"topics":["a"],"topics":[]}`:      false, // present twice
 		`{"id":"1","id":"","score":1,"items":[]}`:                         false, // the last wins
 		`{"id":"","id":"1","score":1,"items":[]}`:                         true,
 		`{"id":"1","score":1,"score":null,"items":[]}`:                    false,
@@ -509,9 +511,13 @@ func TestExtraPaths(t *testing.T) {
 	assert.Equal(t, map[string]string{"number": `"x"`, "final.eye": "1"},
 		asText(codec.Extra([]byte(`{"number":"x","final":{"eye":1}}`), &page{})))
 	assert.Equal(t, map[string]string{"[0].x": "1"}, asText(codec.Extra([]byte(`[{"x":1}]`), &[]page{})))
-	assert.Equal(t, map[string]string{"one.x": "1"}, asText(codec.Extra([]byte(`{"one":{"x":1}}`), &struct {
+	type single struct {
 		One []page `json:"one"`
-	}{})), "the path of a single element has no index")
+	}
+	assert.Equal(t, map[string]string{"one.x": "1"}, asText(codec.Extra([]byte(`{"one":{"number":2,"x":1}}`), &single{})),
+		"the path of a single element has no index")
+	assert.Equal(t, `{"x":1}`, asText(codec.Extra([]byte(`{"one":{"x":1}}`), &single{}))["one"],
+		"an object without a known member is not an element")
 	for _, text := range []string{``, `{}`, `[]`, `null`} {
 		extra := codec.Extra([]byte(text), &d)
 		assert.NotNil(t, extra)

@@ -30,10 +30,15 @@ func Form(keyName, key string, params any) (body []byte, problems []Problem, err
 		return nil, nil, err
 	}
 	values.Set(keyName, key)
-	for _, name := range slices.Sorted(maps.Keys(map[string][]string(values))) {
-		if slices.ContainsFunc(values[name], func(s string) bool { return !utf8.ValidString(s) }) {
-			problems = append(problems, Problem{name, notUTF8})
+	var names []string
+	for name, texts := range values {
+		if slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
+			names = append(names, name)
 		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		problems = append(problems, Problem{name, notUTF8})
 	}
 	return []byte(values.Encode()), problems, nil
 }
@@ -105,7 +110,7 @@ func (e *encoding) object(text string) {
 		e.add("params", "must be a JSON object")
 		return
 	}
-	for m := Members(text); m.Next(); {
+	for m := Members(Normalize(text)); m.Next(); {
 		name := Unquote(m.Name)
 		if name == e.keyName {
 			e.add("params."+name, "is the company key, which the client adds")
