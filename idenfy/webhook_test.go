@@ -179,7 +179,7 @@ func TestApprovedNeedsFinalApproval(t *testing.T) {
 	for body, want := range map[string]bool{
 		`{"final":true,"status":{"overall":"APPROVED"}}`: true, `{"status":{"overall":"APPROVED"},"final":true,"scanRef":"s"}`: true,
 		`{"final":"true","status":{"overall":"APPROVED"}}`: false, `{"final":["true"],"status":{"overall":"APPROVED"}}`: false,
-		`{"final":false,"status":{"overall":"APPROVED"}}`:  false, `{"status":{"overall":"APPROVED"}}`: false, `{"final":null,"status":{"overall":"APPROVED"}}`: false,
+		`{"final":false,"status":{"overall":"APPROVED"}}`: false, `{"status":{"overall":"APPROVED"}}`: false, `{"final":null,"status":{"overall":"APPROVED"}}`: false,
 		`{"final":"yes","status":{"overall":"APPROVED"}}`: false, `{"final":"TRUE","status":{"overall":"APPROVED"}}`: false, `{"final":1,"status":{"overall":"APPROVED"}}`: false, `{"Final":true,"status":{"overall":"APPROVED"}}`: false,
 		`{"final":true,"status":{"overall":"approved"}}`: false, `{"final":true,"status":{"overall":" APPROVED"}}`: false, `{"final":true,"status":{"Overall":"APPROVED"}}`: false,
 		`{"final":true,"status":{"overall":["APPROVED"]}}`: false, `{"final":true,"status":{}}`: false, `{"final":true,"status":null}`: false, `{"final":true,"status":[]}`: false, `{"final":true}`: false, `{}`: false,
