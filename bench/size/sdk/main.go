@@ -1,4 +1,4 @@
-// Command sdk does the same work as command hand, but with the SDK. .ci/cost builds it and never
+// Command sdk does the same work as command hand, but with the SDK. .ci/measure builds it and never
 // runs it.
 package main
 
