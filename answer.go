@@ -10,7 +10,7 @@ import (
 // QuestionAnswer is an answered question of a questionnaire.
 type QuestionAnswer struct {
 	private
-	// Key is the question's.
+	// Key is the key of the question.
 	Key string `json:"key"`
 	// Answer is the zero Answer if there is none.
 	Answer Answer `json:"answer"`

@@ -165,7 +165,7 @@ func (p *protocol) apiError(r *engine.Response, refusal *response.Refusal) *APIE
 	secrets := slices.DeleteFunc(p.Secrets(), func(s string) bool { return len(s) < engine.MinSecret })
 	secrets = append(secrets, p.client.key.Reveal(), p.client.secret.Reveal())
 	for _, text := range []*string{&e.Code, &e.Group} {
-		if redact.Contains(*text, secrets...) {
+		if response.KindOf(*text) == response.Other && redact.Contains(*text, secrets...) {
 			*text = ""
 		}
 	}

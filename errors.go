@@ -175,8 +175,9 @@ func (e APIError) LogValue() slog.Value {
 }
 
 // TransportError is a call without a usable response: no connection, a lost one, a timeout, or
-// the end of the caller's context. [errors.Is] and [errors.As] find the cause. A cause whose
-// text shows a secret is replaced by one without the text, which errors.As does not find.
+// the end of the caller's context. [errors.Is] and [errors.As] find the cause. If the
+// text of the cause contains a secret, Err is a stand-in without the text: errors.Is finds the
+// cause, errors.As does not.
 type TransportError struct {
 	// Operation is the endpoint, such as begin/.
 	Operation string
@@ -195,7 +196,7 @@ type TransportError struct {
 // Error names the endpoint and the cause.
 func (e *TransportError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", qualified(e.Operation), e.Err)
+	fmt.Fprintf(&b, "identomat: %s: %s", e.Operation, e.Err)
 	if e.Attempts > 1 {
 		fmt.Fprintf(&b, " (%d attempts)", e.Attempts)
 	}
@@ -224,16 +225,6 @@ func (e TransportError) MarshalText() ([]byte, error) { return []byte(e.Error())
 func (e TransportError) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("operation", e.Operation), slog.Int("attempts", e.Attempts),
 		slog.Bool("maybe_processed", e.MaybeProcessed), slog.String("error", e.Error()))
-}
-
-// qualified puts the name of the package in front of an operation. An operation of another
-// package is named package/operation. An endpoint of Identomat with a slash in its name also
-// ends in one.
-func qualified(operation string) string {
-	if name, op, found := strings.Cut(operation, "/"); found && !strings.HasSuffix(operation, "/") {
-		return name + ": " + op
-	}
-	return "identomat: " + operation
 }
 
 // MaybeProcessed reports whether the service may have carried out the call that failed with

@@ -9,7 +9,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// DocumentType is a kind of identity document. Others than the listed ones can be sent: the sample
+// DocumentType is a kind of identity document. Values that are not listed can be sent, too: the sample
 // configuration of the API reference has residence_permit for residence_license, and the Android SDK
 // knows non_bio_passport.
 type DocumentType string
@@ -22,8 +22,8 @@ const (
 	ResidenceLicense DocumentType = "residence_license"
 )
 
-// GeneralDocumentType is a kind of document other than an identity document. Others than the listed ones
-// can be sent.
+// GeneralDocumentType is a kind of document other than an identity document. Values that are not listed
+// can be sent, too.
 type GeneralDocumentType string
 
 // The general documents of the Developer guide 2025, Proof of Address.

@@ -2,8 +2,8 @@ package identomat
 
 import "github.com/identomat-go/identomat/internal/wire"
 
-// KYBField is a piece of data that a company or a beneficiary gives. Others than the listed ones can be
-// sent; the API takes any of them anywhere.
+// KYBField is a piece of data that a company or a beneficiary gives. Values that are not listed can be
+// sent, too; the API takes any of them anywhere.
 type KYBField string
 
 // The fields of the Developer guide 2025, KYB. The remarks say where the guide lists a field and which

@@ -196,7 +196,7 @@ type Person struct {
 	LocalAddress   string `json:"local_address"`
 	// Email is the address that the person stated.
 	Email string `json:"email"`
-	// PhoneNumber is phoneNumber, or phone in some responses.
+	// PhoneNumber is the person's phone number. Some responses call it phone.
 	PhoneNumber string `json:"phoneNumber" wire:"alias=phone"`
 	// Status is FIELDS_MATCH or FIELDS_MISMATCH in all responses seen.
 	Status string `json:"status"`

@@ -28,8 +28,7 @@ type ValidationError struct {
 // Error lists every problem with its path. It contains no value of the request.
 func (e *ValidationError) Error() string {
 	var b strings.Builder
-	b.WriteString(qualified(e.Operation))
-	b.WriteString(": invalid request: ")
+	fmt.Fprintf(&b, "identomat: %s: invalid request: ", e.Operation)
 	for i, p := range e.Problems {
 		if i > 0 {
 			b.WriteString("; ")

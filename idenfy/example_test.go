@@ -96,7 +96,7 @@ func ExampleClient_CreateSession() {
 	fmt.Println(err)
 	// Output:
 	// user-12345 [PASSPORT ID_CARD] 3600 seconds
-	// idenfy: token: invalid request: sessionLength: must be 60 to 3600 seconds; country: must be a country code of two letters
+	// identomat: idenfy/token: invalid request: sessionLength: must be 60 to 3600 seconds; country: must be a country code of two letters
 }
 
 // How to handle the errors of CreateSession.
@@ -209,6 +209,6 @@ func ExampleWithGuard() {
 	fmt.Println(len(server.Requests()))
 	// Output:
 	// <nil>
-	// idenfy: token: a session is open
+	// identomat: idenfy/token: a session is open
 	// 1
 }

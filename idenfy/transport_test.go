@@ -156,7 +156,7 @@ func TestLostResponseIsNotRetried(t *testing.T) {
 		assert.Equal(t, 1, lost.Attempts, name)
 		assert.True(t, idenfy.MaybeProcessed(err), name)
 		assert.EqualValues(t, 1, sent.Load(), name)
-		assert.True(t, strings.HasPrefix(lost.Error(), "idenfy: token: "), lost.Error())
+		assert.True(t, strings.HasPrefix(lost.Error(), "identomat: idenfy/token: "), lost.Error())
 		assert.True(t, strings.HasSuffix(lost.Error(), " (the service may have processed the request)"), lost.Error())
 	}
 }

@@ -237,7 +237,7 @@ func TestAllProblemsAreReportedInFieldOrder(t *testing.T) {
 		"clientId", "firstName", "errorUrl", "locale", "expiryTime", "expiryTime", "country", "documents[0]", "documents[2]", "dateOfBirth",
 		"utilityBill", "additionalSteps", "callbackUrl", "detectionTypes[0]", "Extra", "Extra.sex",
 	}, paths)
-	assert.True(t, strings.HasPrefix(err.Error(), "idenfy: token: invalid request: clientId: is required; firstName: must have no digit"), err.Error())
+	assert.True(t, strings.HasPrefix(err.Error(), "identomat: idenfy/token: invalid request: clientId: is required; firstName: must have no digit"), err.Error())
 }
 
 func TestExtraCannotOverrideField(t *testing.T) {

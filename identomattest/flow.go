@@ -46,7 +46,6 @@ type flowStep struct {
 }
 
 // flowSteps returns the session's steps. The steps of a video call follow the call.
-
 func (ses *session) flowSteps() []flowStep {
 	var out []flowStep
 	for _, step := range ses.steps {

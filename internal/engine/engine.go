@@ -419,7 +419,8 @@ func attemptError(actx, ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errAttemptTimeout // of a RoundTripper, not of the caller's context
 	}
-	// As http.Client does. The error of net/http also holds the connection.
+	// Report an HTTP response to a TLS handshake as http.Client does: the original error holds
+	// the connection.
 	if record, ok := err.(tls.RecordHeaderError); ok && string(record.RecordHeader[:]) == "HTTP/" {
 		return http.ErrSchemeMismatch
 	}

@@ -20,7 +20,8 @@ type sending struct {
 	header   [2]string
 	body     bytes.Reader
 	trace    httptrace.ClientTrace
-	// A connection was requested and obtained, the header was written, the source was read.
+	// What happened so far: a connection was requested, it was obtained, the header was
+	// written, the source was read.
 	requestedConn, gotConn, wroteHeader, readSource atomic.Bool
 }
 

@@ -91,8 +91,8 @@ var (
 		x-www-form-urlencoded xhtml+xml ogg x-tgz mp4 form-data`)
 )
 
-// MediaType returns a content type in lower case and without parameters if responses are
-// known to use it. A header can hold a secret as well as a body can.
+// MediaType returns the media type of a Content-Type header in lower case. A type that
+// responses are not known to use is Malformed or Unknown, because a header can echo a secret.
 func MediaType(contentType string) string {
 	t, _, _ := strings.Cut(contentType, ";")
 	t = strings.ToLower(strings.TrimSpace(t))

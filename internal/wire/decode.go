@@ -413,8 +413,8 @@ func (d *decoding) refuse() {
 	}
 }
 
-// keep collects the value from i to end, which no field holds. After an error, end may lie
-// within the value.
+// keep collects the value from i to end, which no field holds. After an error, end is
+// meaningless and nothing is kept.
 func (d *decoding) keep(i, end int) {
 	if d.extra != nil && d.err == nil {
 		d.extra[strings.TrimPrefix(string(d.path), ".")] = d.data[i:end:end]
@@ -572,8 +572,8 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 	return end
 }
 
-// has reports whether an object has a value for the field other than null. Of several with the
-// same name the last counts.
+// has reports whether an object has a value for the field other than null. If a name is
+// repeated, its last value counts.
 func (p *structPlan) has(object []byte, field *fieldPlan) bool {
 	own, alias := false, false
 	for m := Members(object); m.Next(); {

@@ -9,9 +9,9 @@ import (
 // another one. So order and unknown members survive, a value can be shared between
 // goroutines, and sending it is copying it.
 
-// Unencodable stands in such a text for a value that has no JSON form, Nil for a nil step or
-// question, and NotUTF8 for a string that is not valid UTF-8. JSON contains neither control
-// character. [IsSendable] finds them before anything is sent.
+// Markers in such a text: Unencodable for a value without a JSON form, Nil for a nil step or
+// question, NotUTF8 for a string that is not valid UTF-8. They contain control characters, which
+// JSON never does. [IsSendable] finds them before anything is sent.
 const (
 	Unencodable = "\x00"
 	Nil         = "\x01"
