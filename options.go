@@ -29,17 +29,6 @@ type settings struct {
 	sign func(base http.RoundTripper) http.RoundTripper
 }
 
-// own returns an option that package idenfy refuses.
-func own(name string, set func(*settings) error) Option {
-	return func(s *option.Settings) error {
-		of, ok := s.Own.(*settings)
-		if !ok {
-			return errors.New(s.Service + ": identomat." + name + " is not an option of this client")
-		}
-		return prefixed(set(of))
-	}
-}
-
 // checked returns an option that is refused if the value is not ok.
 func checked(ok bool, problem string, set func(*option.Settings)) Option {
 	return func(s *option.Settings) error {
@@ -63,7 +52,7 @@ func prefixed(err error) error {
 // HMAC type, and checks the signatures of responses. See [NewHMACTransport] for the rules
 // and [RequireSignedResponses] for responses that must be signed.
 func WithHMAC(secretKey string, opts ...HMACOption) Option {
-	return own("WithHMAC", func(s *settings) error {
+	return option.Own("identomat.WithHMAC", func(s *settings) error {
 		if slices.ContainsFunc(opts, func(o HMACOption) bool { return o == nil }) {
 			return errors.New("WithHMAC: an option is nil")
 		}
@@ -76,7 +65,7 @@ func WithHMAC(secretKey string, opts ...HMACOption) Option {
 // WithWidgetURL replaces [DefaultWidgetURL]. The baseURL is a scheme and a host, without a path.
 // The scheme must be https, except for a loopback host.
 func WithWidgetURL(baseURL string) Option {
-	return own("WithWidgetURL", func(s *settings) (err error) {
+	return option.Own("identomat.WithWidgetURL", func(s *settings) (err error) {
 		s.widgetURL, err = option.CheckBaseURL("widget URL", baseURL)
 		return err
 	})
@@ -85,7 +74,7 @@ func WithWidgetURL(baseURL string) Option {
 // WithAPIURL replaces [DefaultAPIURL]: a scheme and a host without a path. The scheme must be
 // https, except for a loopback host.
 func WithAPIURL(baseURL string) Option {
-	return own("WithAPIURL", func(s *settings) (err error) {
+	return option.Own("identomat.WithAPIURL", func(s *settings) (err error) {
 		s.apiURL, err = option.CheckBaseURL("API URL", baseURL)
 		return err
 	})
@@ -147,7 +136,7 @@ func WithMaxResponseSize(bytes int64) Option {
 // archives and PDFs. A larger one is [ErrTooLarge] as soon as its size is known. The default
 // is [DefaultMaxMediaSize].
 func WithMaxMediaSize(bytes int64) Option {
-	return own("WithMaxMediaSize", func(s *settings) error {
+	return option.Own("identomat.WithMaxMediaSize", func(s *settings) error {
 		s.maxMedia = bytes
 		if bytes <= 0 {
 			return errors.New("WithMaxMediaSize: the size must be positive")

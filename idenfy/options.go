@@ -23,17 +23,6 @@ type settings struct {
 	unknown   bool
 }
 
-// own returns an option that package identomat refuses.
-func own(name string, set func(*settings) error) Option {
-	return func(s *option.Settings) error {
-		of, ok := s.Own.(*settings)
-		if !ok {
-			return errors.New(s.Service + ": idenfy." + name + " is not an option of this client")
-		}
-		return prefixed(set(of))
-	}
-}
-
 // prefixed puts the package's name in front of an error; nil stays nil.
 func prefixed(err error) error {
 	if err != nil {
@@ -45,7 +34,7 @@ func prefixed(err error) error {
 // WithBaseURL replaces [DefaultBaseURL]: a scheme and a host without a path. The scheme must be
 // https, except for a loopback host.
 func WithBaseURL(baseURL string) Option {
-	return own("WithBaseURL", func(s *settings) (err error) {
+	return option.Own("idenfy.WithBaseURL", func(s *settings) (err error) {
 		s.baseURL, err = option.CheckBaseURL("base URL", baseURL)
 		return err
 	})
@@ -60,7 +49,7 @@ func WithBaseURL(baseURL string) Option {
 // the error, no webhook will arrive to release it, so release it when the call returns. An error
 // of the guard that shows a value of the request loses its text, and errors.As does not find it.
 func WithGuard(guard func(ctx context.Context, clientID string) error) Option {
-	return own("WithGuard", func(s *settings) error {
+	return option.Own("idenfy.WithGuard", func(s *settings) error {
 		s.guard = guard
 		if guard == nil {
 			return errors.New("WithGuard: the function is nil")
@@ -72,7 +61,7 @@ func WithGuard(guard func(ctx context.Context, clientID string) error) Option {
 // WithMaxDigitStringExpiry sets the longest ExpiryTime, in seconds, of a request with
 // GenerateDigitString, for contracts that allow more than [DefaultMaxDigitStringExpiry].
 func WithMaxDigitStringExpiry(seconds int) Option {
-	return own("WithMaxDigitStringExpiry", func(s *settings) error {
+	return option.Own("idenfy.WithMaxDigitStringExpiry", func(s *settings) error {
 		s.maxDigits = seconds
 		if seconds <= 0 {
 			return errors.New("WithMaxDigitStringExpiry: the time must be positive")
@@ -84,5 +73,5 @@ func WithMaxDigitStringExpiry(seconds int) Option {
 // WithUnknownValues sends locales, documents, sexes, token types, fraud services and detection
 // types that are not documented. Everything else is still validated.
 func WithUnknownValues() Option {
-	return own("WithUnknownValues", func(s *settings) error { s.unknown = true; return nil })
+	return option.Own("idenfy.WithUnknownValues", func(s *settings) error { s.unknown = true; return nil })
 }

@@ -59,6 +59,21 @@ func Apply[O ~func(*Settings) error](s *Settings, opts []O) error {
 	return nil
 }
 
+// Own returns an option that sets what only the client with settings of type S has. Other clients
+// refuse it.
+func Own[S any](name string, set func(*S) error) func(*Settings) error {
+	return func(s *Settings) error {
+		own, ok := s.Own.(*S)
+		if !ok {
+			return errors.New(s.Service + ": " + name + " is not an option of this client")
+		}
+		if err := set(own); err != nil {
+			return fmt.Errorf("%s: %w", s.Service, err)
+		}
+		return nil
+	}
+}
+
 // defaultTransport is [http.DefaultTransport] with a connection pool of its own.
 func defaultTransport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
