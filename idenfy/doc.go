@@ -14,7 +14,7 @@
 //
 // # Credits
 //
-// A session can cost credits, and so can another one for the same client id before the final
+// A session can cost credits. So can another session for the same client id before the final
 // webhook of the first. CreateSession retries only if iDenfy certainly created no session. If
 // [MaybeProcessed] is true for an error, a session may exist whose token is lost: before you
 // create another one, wait for a webhook or until the expiry time has passed. [WithGuard] calls
@@ -32,8 +32,8 @@
 //
 // fmt and slog show a mask instead of keys, tokens, requests, sessions and webhooks, and
 // encoders refuse them with an error. The texts of errors contain no value that was sent or
-// received. To show a name, use its field. fmt reaches past every method into an unexported
-// field of a struct, so give that struct a Format method.
+// received. To show a name, use its field. fmt ignores the methods of a value in an
+// unexported field of your own struct: give that struct a Format method.
 //
 // # Testing
 //

@@ -14,8 +14,8 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// Causes of an [APIError], for [errors.Is]. The documented page names "a standard iDenfy API
-// error response" without its form. Identifiers and statuses are those of iDenfy's public
+// Causes of an [APIError], for [errors.Is]. The page names "a standard iDenfy API error
+// response" without describing its form. Identifiers and statuses are those of iDenfy's public
 // documentation on errors.
 var (
 	// ErrOutOfCredits: HTTP 402, or PERMISSIONS_ERROR with the message "Partner reached token

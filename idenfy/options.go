@@ -15,7 +15,7 @@ import (
 // options set the same thing, the later one wins.
 type Option = identomat.Option
 
-// settings are those that only a client of iDenfy has.
+// settings holds the settings that only a client of iDenfy has.
 type settings struct {
 	baseURL   url.URL
 	guard     func(ctx context.Context, clientID string) error
@@ -41,13 +41,13 @@ func WithBaseURL(baseURL string) Option {
 }
 
 // WithGuard calls guard before every session, after validation and before anything is sent. An
-// error ends the call with an [identomat.TransportError] that counts no attempt. Another session
-// for a client id before the final webhook of the first can cost credits, so a guard may refuse
-// a client id that has an open session. It must be safe for concurrent use.
+// error ends the call with an [identomat.TransportError] that counts no attempt. A guard may
+// refuse a client id that has an open session, because another session before the final webhook
+// of the first can cost credits. A guard must be safe for concurrent use.
 //
-// What a guard has reserved stays reserved if the call fails. If [MaybeProcessed] is false for
-// the error, no webhook will arrive to release it, so release it when the call returns. An error
-// of the guard that shows a value of the request loses its text, and errors.As does not find it.
+// What a guard has reserved stays reserved if the call fails. Release it when the call returns
+// if [MaybeProcessed] is false for the error: no webhook will arrive then. If an error of the
+// guard shows a value of the request, its text is removed, and errors.As does not find it.
 func WithGuard(guard func(ctx context.Context, clientID string) error) Option {
 	return option.Own("idenfy.WithGuard", func(s *settings) error {
 		s.guard = guard
@@ -70,7 +70,7 @@ func WithMaxDigitStringExpiry(seconds int) Option {
 	})
 }
 
-// WithUnknownValues sends locales, documents, sexes, token types, fraud services and detection
+// WithUnknownValues allows locales, documents, sexes, token types, fraud services and detection
 // types that are not documented. Everything else is still validated.
 func WithUnknownValues() Option {
 	return option.Own("idenfy.WithUnknownValues", func(s *settings) error { s.unknown = true; return nil })

@@ -13,7 +13,7 @@ type private = redact.Private
 // SessionRequest holds the documented parameters of a session. ClientID is required and
 // suffices for a standard verification. A zero field is not sent, so iDenfy uses its default.
 // Pointers tell a value from its absence, as in CheckLiveness: new(false). A nil list is not
-// sent; an empty one is. Lengths are counted in characters.
+// sent; an empty list is. Lengths are counted in characters.
 //
 // iDenfy compares data about the person with the document. A difference makes a verification
 // SUSPECTED, with the mismatch tags NAME, SURNAME or DATE_OF_BIRTH.
@@ -24,8 +24,8 @@ type SessionRequest struct {
 	private
 
 	// ClientID is your own id of the customer, up to 100 ASCII characters. The checks for
-	// duplicates are skipped for the same ClientID. Another session for it before the final
-	// webhook of the first can cost credits.
+	// duplicates are skipped for the same ClientID. Another session for the same ClientID
+	// before the final webhook of the first can cost credits.
 	ClientID string `json:"clientId,omitzero"`
 	// FirstName and LastName have up to 100 characters, without digits and without
 	// ~!@#$%^*()_+={}[]|:;",<>/?
@@ -43,7 +43,7 @@ type SessionRequest struct {
 	// ShowInstructions defaults to true.
 	ShowInstructions *bool `json:"showInstructions,omitzero"`
 	// ExpiryTime is the lifetime of the token in seconds: 1 to 2592000, which is 30 days. The
-	// documented default is 86400; environments have their own.
+	// documented default is 86400; environments have their own defaults.
 	ExpiryTime *int `json:"expiryTime,omitzero"`
 	// SessionLength is the time that the customer has, in seconds. The page says more than 60
 	// and less than 3600, but iDenfy's OpenAPI document allows both ends, so this SDK sends 60
@@ -95,7 +95,7 @@ type SessionRequest struct {
 	RiskAssessmentProfile string `json:"riskAssessmentProfile,omitzero"`
 
 	// The custom settings follow. A setting can be sent only if iDenfy has enabled it for the
-	// environment. The default is the environment's.
+	// environment. Each default is the environment's.
 
 	// CheckLiveness adds liveness detection.
 	CheckLiveness *bool `json:"checkLiveness,omitzero"`
@@ -129,7 +129,7 @@ type SessionRequest struct {
 	// DetectionTypes is what the selfie step detects on mobile devices, by priority.
 	DetectionTypes []DetectionType `json:"detectionTypes,omitzero"`
 
-	// Extra holds parameters that this SDK does not know, by their wire names. A name that differs
-	// from a field above only in case or underscores is refused, too, such as client_id.
+	// Extra holds parameters that this SDK does not know, by their wire names. The name of a
+	// field above is refused, even in another case or with underscores, such as client_id.
 	Extra map[string]any `json:",inline"`
 }

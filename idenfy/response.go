@@ -30,7 +30,7 @@ type protocol struct {
 	session Session // after a success
 }
 
-// maxValues bounds the memory of a decoded response. The documented ones have about 40 values.
+// maxValues bounds the memory of a decoded response. Documented responses have about 40 values.
 const maxValues = 10_000
 
 // Classify decodes a session, or returns the error that a response amounts to. It fails closed:
@@ -103,8 +103,8 @@ func isIdentifier(s string) bool {
 }
 
 // repeats reports whether an identifier contains a word that was sent: iDenfy returns names in
-// capitals. The words of a URL do not count, because they are not a person's, and error is often
-// one of them.
+// capitals. The words of a URL do not count: they are not a person's, and "error" is often one
+// of them.
 func repeats(identifier string, sent []string) bool {
 	for _, text := range sent {
 		text = strings.ToUpper(text)
@@ -123,8 +123,8 @@ func repeats(identifier string, sent []string) bool {
 	return false
 }
 
-// isRefusal reports whether iDenfy certainly created no session: it reported a reason that it
-// checks before it does anything.
+// isRefusal reports whether iDenfy certainly created no session: true if it reported a
+// reason that it checks before it does anything.
 func isRefusal(e *APIError) bool {
 	if e.kind != nil || e.StatusCode < 400 || e.StatusCode >= 500 || e.StatusCode == http.StatusRequestTimeout {
 		return false

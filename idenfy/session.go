@@ -53,14 +53,14 @@ func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Sessio
 }
 
 // AuthToken opens a session: whoever has it can take the customer's place. fmt and slog show a
-// mask, and encoders refuse it, except as the key of a map; string(token) is the token. To
+// mask. Encoders refuse it, but not as the key of a map. string(token) is the token. To
 // identify a session later, store [Session.ScanRef].
 type AuthToken string
 
 // Format writes a mask under every verb.
 func (AuthToken) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redact.Mask) }
 
-// String returns a mask, because a panic calls it before it prints a string.
+// String returns a mask, because a panic prints what String returns.
 func (AuthToken) String() string { return redact.Mask }
 
 // LogValue returns a mask.
@@ -91,14 +91,14 @@ type Session struct {
 	// eight characters, and null without GenerateDigitString; its examples show seven
 	// characters, also without GenerateDigitString.
 	DigitString string `json:"digitString"`
-	// AllowedDocuments are what the environment permits, by country or ALL. (Only in the page's
-	// examples.)
+	// AllowedDocuments are the documents that the environment permits, by country or ALL. (Only
+	// in the page's examples.)
 	AllowedDocuments map[string][]DocumentType `json:"allowedDocuments"`
 	// PersonScanRef is not documented. In the page's only example it is the client id.
 	PersonScanRef string `json:"personScanRef"`
 
-	// SessionRequest holds the parameters with iDenfy's defaults. The names come back in
-	// capitals. AdditionalSteps and AdditionalData are nil for null. Its Extra is nil.
+	// SessionRequest holds the parameters with iDenfy's defaults. Names of persons come back
+	// in capitals. AdditionalSteps and AdditionalData are nil for null. Extra is nil.
 	SessionRequest
 
 	raw     json.RawMessage
@@ -152,7 +152,7 @@ var ErrNotForIframe = errors.New("idenfy: a session with a success, error or unv
 
 // IframeURL returns the src of an iframe in a page of yours. The iframe is in the language lang,
 // or in a language that iDenfy chooses if lang is empty; the session's Locale has no effect in
-// an iframe. The URL contains the token. It is on a host of iDenfy also if the client has another
+// an iframe. The URL contains the token. It is on a host of iDenfy even if the client has another
 // base URL.
 //
 // The iframe needs allow="camera; microphone" and allowfullscreen, and 670 by 800 pixels on a

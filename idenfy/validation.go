@@ -17,7 +17,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// encode returns the body of a request, or an error with everything that is wrong with it.
+// encode returns the body of a request, or an error with every problem of the request.
 func (c *Client) encode(r *SessionRequest) ([]byte, error) {
 	v := validation{unknown: c.unknown}
 	if c.validate {
@@ -101,7 +101,7 @@ func (v *validation) text(path, text string, rules ...rule) {
 	}
 }
 
-// oneOf returns the rule for a value of which there is a documented list.
+// oneOf returns the rule for values that have a documented list.
 func oneOf[T ~string](v *validation, documented []T) rule {
 	return func(s string) string {
 		if v.unknown || slices.Contains(documented, T(s)) {
@@ -115,7 +115,7 @@ func oneOf[T ~string](v *validation, documented []T) rule {
 	}
 }
 
-// eachOf checks the elements of a list, of which none may be empty.
+// eachOf checks the elements of a list. No element may be empty.
 func eachOf[T ~string](v *validation, path string, values, documented []T) {
 	for i, value := range values {
 		if message := oneOf(v, documented)(string(value)); message != "" && utf8.ValidString(string(value)) {
@@ -145,8 +145,8 @@ func isGiven(object json.RawMessage) bool {
 
 func isSet(flag *bool) bool { return flag != nil && *flag }
 
-// extra refuses unknown names that some parser could take for a field: any letter case, or
-// client_id for clientId. A duplicate key could mean two things to two parsers.
+// extra refuses unknown names that some parser could take for a field, such as CLIENTID or
+// client_id for clientId, because a duplicate key could mean two things to two parsers.
 // The encoder reports exact duplicates of fields.
 func (v *validation) extra(r *SessionRequest) {
 	if len(r.Extra) == 0 {

@@ -22,7 +22,7 @@ const MaxWebhookSize = 4 << 20
 // digits. iDenfy sends it only if a signing key is set for the notification.
 const SignatureHeader = "Idenfy-Signature"
 
-// Webhook is the result of a verification, or an intermediate one, as iDenfy posted it. Its
+// Webhook is the final or an intermediate result of a verification, as iDenfy posted it. Its
 // signature was verified. (iDenfy's public documentation; the page says only that webhooks
 // exist.)
 //
@@ -99,7 +99,7 @@ func (w *Webhook) Extra() map[string]json.RawMessage { return codec.Extra(w.raw,
 func (w *Webhook) decoded(raw json.RawMessage) error {
 	w.raw = raw
 	final, _ := wire.Get(raw, "final")
-	w.Final = string(final) == "true" // not "true", which is not documented: Final makes an approval
+	w.Final = string(final) == "true" // no string: Final makes an approval, and "true" in quotes is not documented
 	status, _ := wire.Get(raw, "status")
 	switch {
 	case wire.Trim(raw)[0] != '{':
@@ -134,10 +134,10 @@ func (e *WebhookError) Unwrap() error { return e.kind }
 //
 // A webhook contains no timestamp and no sequence number, so a replayed copy is valid: process
 // each combination of ScanRef, Final and outcome once. The header Idenfy-Event-Type is not
-// signed. Limit how long a request may take to arrive with the ReadTimeout of [http.Server].
+// signed. Use the ReadTimeout of [http.Server] to limit how long a request may take to arrive.
 //
 // If there is an error, nothing of the payload is returned. The error is a [*WebhookError] with
-// the status to respond with, or says that no usable key was given; then respond with 500.
+// the status to respond with. If no usable key was given, it has another type: respond with 500.
 func ParseWebhook(r *http.Request, keys ...string) (*Webhook, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("idenfy: webhook: no signing key was given; without one, anybody can send webhooks")

@@ -22,8 +22,8 @@ const (
 	maxNesting = 16       // lists inside the result
 )
 
-// FormatError reports a malformed response, or one of another format. Problem contains no
-// value of the response.
+// FormatError reports a response that is malformed or has another format. Problem contains
+// no value of the response.
 type FormatError struct{ Problem string }
 
 func (e *FormatError) Error() string { return e.Problem }
@@ -92,7 +92,7 @@ func (r *Reader) advance() error {
 	return r.err
 }
 
-// member reads the next member or the end of the document. Of the result, it reads the name.
+// member reads the next member, or only its name if it is the result, or the document's end.
 func (r *Reader) member() {
 	if r.separator == '{' {
 		if bom, _ := r.src.Peek(3); string(bom) == "\xef\xbb\xbf" {
@@ -216,7 +216,7 @@ func (r *Reader) fail(err error) {
 
 func (r *Reader) malformed(problem string) { r.fail(&FormatError{Problem: problem}) }
 
-// fill reports whether raw holds more of the current item, which it reads if necessary.
+// fill reports whether raw holds more of the current item. It reads more if necessary.
 func (r *Reader) fill() bool {
 	if len(r.raw) == 0 && r.open && r.err == nil {
 		// A quote always ends the item, because base64 contains no escaped quote.
@@ -226,7 +226,7 @@ func (r *Reader) fill() bool {
 		} else if err != bufio.ErrBufferFull {
 			r.fail(err)
 		}
-		// JSON does not allow a line break inside a string, but encoding/base64 skips it.
+		// JSON does not allow a line break inside a string, but encoding/base64 skips one.
 		if bytes.IndexByte(raw, '\n') >= 0 || bytes.IndexByte(raw, '\r') >= 0 {
 			r.malformed("a line break inside a string")
 		}
@@ -260,8 +260,8 @@ func (t text) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// unescape returns the character of an escape sequence, or 0 for white space: an encoder may
-// wrap base64.
+// unescape returns the character of an escape sequence, or 0 for white space, because
+// an encoder may wrap base64.
 func (r *Reader) unescape() byte {
 	next := func() (c byte) {
 		if r.fill() {

@@ -39,7 +39,7 @@ type Event struct {
 
 // Config is shared by all calls of one client.
 type Config struct {
-	HTTPClient     *http.Client // its Transport and Timeout
+	HTTPClient     *http.Client // only its Transport and Timeout are used
 	UserAgent      string
 	Retry          RetryPolicy
 	AttemptTimeout time.Duration
@@ -68,7 +68,7 @@ func (e *Engine) CloseIdleConnections() { e.cfg.HTTPClient.CloseIdleConnections(
 type Call struct {
 	// Operation names the endpoint in events.
 	Operation string
-	// Retryable allows a retry when the service may have processed an earlier attempt.
+	// Retryable allows a retry even if the service may have processed an earlier attempt.
 	Retryable   bool
 	URL         url.URL
 	ContentType string
@@ -86,10 +86,10 @@ type Call struct {
 
 // Protocol gives responses and failures their meaning.
 type Protocol interface {
-	// Classify is called with the whole body, or with what was read of it and the error that
-	// ended the reading. For such an error, the zero Disposition lets that error stand.
+	// Classify is called with the whole body, or with the part that was read and the error
+	// that ended the reading. After such an error, the zero Disposition keeps that error.
 	Classify(r *Response, readErr error) Disposition
-	// Secrets returns the values of the call that no error may show, beside the client's.
+	// Secrets returns the call's values that no error may show. The engine adds the client's.
 	Secrets() []string
 	// Public returns the error that the caller sees.
 	Public(f *Failure) error
@@ -97,8 +97,8 @@ type Protocol interface {
 
 // StreamProtocol chooses the responses that are streamed.
 type StreamProtocol interface {
-	// Streams looks at the head of a successful response, up to PeekSize bytes; whole says
-	// that there is no more. If it reports false, up to 64 KiB are read and classified.
+	// Streams gets the head of a successful response, up to PeekSize bytes, and whether that
+	// is the whole response. If it returns false, up to 64 KiB are read and classified.
 	Streams(r *Response, whole bool) bool
 }
 
@@ -124,7 +124,7 @@ type Disposition struct {
 type Response struct {
 	StatusCode int
 	Header     http.Header
-	// Body is the whole body. Of a stream it is the head, valid until the stream is read.
+	// Body is the whole body, or the head of a stream, valid until the stream is read.
 	Body   []byte
 	Stream *Stream
 }
@@ -137,7 +137,7 @@ type Failure struct {
 	FromResponse bool
 	// Attempts counts the requests that were started.
 	Attempts int
-	// MaybeProcessed is false only if no attempt was processed for certain.
+	// MaybeProcessed is false only if the service certainly processed no attempt.
 	MaybeProcessed bool
 	// RetryAfter is the wait that the last response asked for.
 	RetryAfter time.Duration
@@ -154,8 +154,8 @@ func (attemptTimeoutError) Timeout() bool { return true }
 
 var errAttemptTimeout error = attemptTimeoutError{}
 
-// Do makes attempts until one succeeds, or until the call may not be retried. The error is
-// the protocol's public one.
+// Do makes attempts until one succeeds, or until the call may not be retried. It returns
+// the error of Protocol.Public.
 func (e *Engine) Do(ctx context.Context, c *Call) (*Response, error) {
 	e.budget.earn()
 	var last Failure
@@ -219,11 +219,11 @@ func (c *Call) length() int64 {
 	return int64(len(c.Body))
 }
 
-// escape copies the failure, so that a call that succeeds does not allocate one.
+// escape returns a pointer to a copy, so that a successful call allocates no Failure.
 func (f Failure) escape() *Failure { return &f }
 
-// endedBy returns the failure of a call that ended between two attempts. The error of the last
-// attempt survives beside the one that ended the call.
+// endedBy returns the failure of a call that err ended between two attempts. Its Err wraps err
+// and the error of the last attempt.
 func (f Failure) endedBy(err error, secrets []string) *Failure {
 	err = redact.Error(err, secrets...)
 	if f.Err != nil {
@@ -259,7 +259,7 @@ type causeError struct{ cause, err error }
 func (e *causeError) Error() string   { return e.cause.Error() }
 func (e *causeError) Unwrap() []error { return []error{e.cause, e.err} }
 
-// Secrets returns the client's secrets and those of a call that are long enough to look for.
+// Secrets returns the client's secrets, and a call's secrets of at least MinSecret bytes.
 func (e *Engine) Secrets(p Protocol) []string {
 	all := make([]string, 0, len(e.cfg.Secrets))
 	for _, s := range e.cfg.Secrets {
@@ -273,7 +273,7 @@ func (e *Engine) Secrets(p Protocol) []string {
 	return all
 }
 
-// MinSecret keeps a customer id such as 7 from matching every address and port.
+// MinSecret excludes a customer id such as 7, which would match every address and port.
 const MinSecret = 4
 
 // outcome is the result of one attempt.
@@ -339,8 +339,8 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, stall *stallTimer)
 	var readErr error
 	switch {
 	case !IsSuccess(resp.StatusCode):
-		// This is enough of an error page to find a code. The connection of a longer one is
-		// closed.
+		// This much of an error page is enough to find a code. The connection of a longer
+		// page is closed.
 		limit = min(limit, maxErrorBody)
 		out.retryAfter = retryAfter(resp.Header, time.Now())
 	case c.Stream != nil && length <= limit:
@@ -417,7 +417,7 @@ func attemptError(actx, ctx context.Context, err error) error {
 		return errAttemptTimeout
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return errAttemptTimeout // of a RoundTripper, not of the caller's context
+		return errAttemptTimeout // the timeout is a RoundTripper's, not the caller's
 	}
 	// Report an HTTP response to a TLS handshake as http.Client does: the original error holds
 	// the connection.

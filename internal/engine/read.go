@@ -11,7 +11,7 @@ import (
 const maxTrusted = 1 << 20
 
 // readBody reads a whole body of at most limit bytes up to its end, so that the connection is
-// reused and a signature is checked. With an error it returns what was read before.
+// reused and a signature is checked. With an error, it also returns what was read before.
 func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 	if length > limit {
 		head := make([]byte, min(limit, maxErrorBody))

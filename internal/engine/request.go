@@ -20,16 +20,16 @@ type sending struct {
 	header   [2]string
 	body     bytes.Reader
 	trace    httptrace.ClientTrace
-	// What happened so far: a connection was requested, it was obtained, the header was
-	// written, the source was read.
+	// What happened so far: a connection was requested, a connection was obtained, the header
+	// was written, the source was read.
 	requestedConn, gotConn, wroteHeader, readSource atomic.Bool
 }
 
-// prototype saves a copy: only WithContext can give a request its context.
+// prototype is copied by WithContext, the only way to set a request's context.
 var prototype = &http.Request{Method: http.MethodPost}
 
-// request returns a new request for every attempt: a body is read once, and a RoundTripper may
-// keep the last request or rewrite its URL.
+// request returns a new request for every attempt, because a body is read once, and a
+// RoundTripper may keep the last request or rewrite its URL.
 func (s *sending) request(ctx context.Context, userAgent string, stall *stallTimer) *http.Request {
 	s.url = s.call.URL
 	s.header = [...]string{s.call.ContentType, userAgent}
@@ -39,7 +39,7 @@ func (s *sending) request(ctx context.Context, userAgent string, stall *stallTim
 	req.ContentLength = s.call.length()
 	if source := s.call.Source; source == nil {
 		s.body.Reset(s.call.Body)
-		// net/http writes the header and a body that it sees to be in memory in one packet.
+		// net/http writes header and body in one packet if it sees that the body is in memory.
 		req.Body = io.NopCloser(&s.body)
 		req.GetBody = s.getBody
 	} else {
@@ -52,8 +52,8 @@ func (s *sending) request(ctx context.Context, userAgent string, stall *stallTim
 }
 
 // getBody returns another body for a signature, and for net/http as long as nothing was
-// written. Afterwards net/http must not retry by itself: over HTTP/2 it does so without end
-// for a request whose body it can get again.
+// written. Afterwards, net/http must not retry by itself: over HTTP/2, it would retry without
+// end as long as it can get the body again.
 func (s *sending) getBody() (io.ReadCloser, error) {
 	if s.wroteHeader.Load() {
 		return nil, errReplay
@@ -68,8 +68,8 @@ var errReplay = errors.New("the request was sent and is not replayed")
 
 func (s *sending) withTrace(ctx context.Context) context.Context {
 	s.trace.GetConn = func(string) { s.requestedConn.Store(true) }
-	// This is never reset: a RoundTripper that retries by itself may have lost a request on an
-	// earlier connection.
+	// gotConn is never reset: a RoundTripper that retries by itself may have lost a request on
+	// an earlier connection.
 	s.trace.GotConn = func(httptrace.GotConnInfo) { s.gotConn.Store(true) }
 	s.trace.WroteHeaders = func() { s.wroteHeader.Store(true) }
 	return httptrace.WithClientTrace(ctx, &s.trace)
@@ -78,7 +78,7 @@ func (s *sending) withTrace(ctx context.Context) context.Context {
 // notSent reports whether the service certainly saw nothing of the request.
 func (s *sending) notSent(err error) bool {
 	if s.gotConn.Load() || s.readSource.Load() || !s.requestedConn.Load() && !neverConnected(err) {
-		return false // before looking at the body, which a RoundTripper may still be reading
+		return false // without looking at the body, which a RoundTripper may still be reading
 	}
 	// A RoundTripper without a trace may have sent the body before it failed to dial.
 	return int64(s.body.Len()) == s.body.Size()

@@ -64,8 +64,8 @@ func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (
 	return delay, true
 }
 
-// mayRetry is the whole rule: an attempt that certainly had no effect may be retried, any
-// other only if the operation is retryable.
+// mayRetry is the whole rule: an attempt that certainly had no effect may be retried. Any
+// other attempt may be retried only if the operation is retryable.
 func mayRetry(c *Call, out *outcome) bool {
 	var source *form.SourceError
 	if c.Source != nil && c.Source.Once() || errors.As(out.err, &source) {

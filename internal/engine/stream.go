@@ -66,10 +66,10 @@ type watchedResponse struct {
 	peeked []byte // the part of buf that is not yet read
 }
 
-// peekBuffers are pooled: they would be most of what a download allocates.
+// peekBuffers are pooled: otherwise they would be most of what a download allocates.
 var peekBuffers = sync.Pool{New: func() any { return new([PeekSize]byte) }}
 
-// peek returns the head of the response, with io.EOF if that is all of it. The head is valid
+// peek returns the head of the response, with io.EOF if there is no more. The head is valid
 // until it has been read.
 func (r *watchedResponse) peek() ([]byte, error) {
 	r.buf = peekBuffers.Get().(*[PeekSize]byte)
@@ -91,7 +91,7 @@ func (r *watchedResponse) Read(p []byte) (int, error) {
 	return r.ReadCloser.Read(p)
 }
 
-// Stream is a response that the caller reads, and then ends.
+// Stream is a response that the caller reads, and then closes with End.
 type Stream struct {
 	// Length is the length in bytes, or -1 if the service did not announce it.
 	Length int64
@@ -102,7 +102,7 @@ type Stream struct {
 	call   *Call
 	ctx    context.Context
 	body   *watchedResponse
-	left   int64 // of the limit
+	left   int64 // bytes left until the limit
 	read   int64
 	// undelimited says that the response ends with the connection, which may be a truncation.
 	undelimited bool
@@ -113,7 +113,7 @@ type Stream struct {
 var errLength = errors.New("the response is longer than its Content-Length")
 
 // Read returns errors without secrets, and io.EOF only after as many bytes as were announced.
-// It passes on an error that a RoundTripper returns instead of io.EOF.
+// If a RoundTripper returns another error instead of io.EOF, Read returns that error.
 func (s *Stream) Read(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
@@ -150,9 +150,9 @@ var errClosed = errors.New("read after close")
 // Complete reports whether the response was read to an end that cannot be a truncation.
 func (s *Stream) Complete() bool { return s.err == io.EOF && !s.undelimited }
 
-// End ends the attempt and reports it to the observers: as a success if failure is nil, even
-// if the caller did not read to the end. The connection of a response that was not read to its
-// end is closed, except that after a failure a short rest is read. Only the first call counts.
+// End ends the attempt and reports it to the observers. A nil failure means success, even if
+// the caller did not read to the end. After a failure, End reads the rest if it is short. It
+// closes the connection if the end was not reached. Only the first call counts.
 func (s *Stream) End(failure *Failure) {
 	if rest := s.Length - s.read; failure != nil && s.Length >= 0 && rest <= maxErrorBody {
 		_, _ = io.Copy(io.Discard, s)

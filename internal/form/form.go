@@ -38,7 +38,7 @@ type Form struct {
 	length   int64
 }
 
-// escape escapes what would end the quotes around a name or the line of the header, and all
+// escape escapes the characters that would end a quoted name or the header line, and all
 // other control characters.
 var escape = func() *strings.Replacer {
 	pairs := []string{"\\", "\\\\", `"`, "%22", "\x7f", "%7F"}
@@ -96,7 +96,7 @@ func (f *Form) Open() io.ReadCloser {
 // String keeps fmt from printing the fields, which contain personal data.
 func (f *Form) String() string { return fmt.Sprintf("form of %d bytes", f.length) }
 
-// SourceError reports a file that could not be read or has another length than announced. The
+// SourceError reports a file that could not be read or whose length was not as announced. The
 // part of the form that was sent is not a valid form.
 type SourceError struct{ Err error }
 
@@ -147,7 +147,7 @@ func (b *body) Close() error {
 type part struct {
 	text strings.Reader
 	file *File
-	read int64 // bytes of the file
+	read int64 // bytes read of the file
 	err  error // what ended the file
 
 	// mu is needed because net/http may call Close concurrently with Read.
@@ -185,8 +185,8 @@ func (p *part) Read(buf []byte) (int, error) {
 }
 
 // readFile reads from the file, which it opens if necessary. It returns a panic as an error:
-// net/http reads a body in a goroutine of its own, where the caller could not recover from the
-// panic of its own reader.
+// net/http reads a body in another goroutine, where the caller could not recover from a panic
+// of the caller's reader.
 func (p *part) readFile(buf []byte) (n int, err error) {
 	defer func() {
 		if v := recover(); v != nil {

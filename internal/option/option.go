@@ -46,7 +46,7 @@ func Defaults(service string, own any) *Settings {
 	}
 }
 
-// Apply applies the options in their order, of a type such as identomat.Option.
+// Apply applies options of a type such as identomat.Option, in their order.
 func Apply[O ~func(*Settings) error](s *Settings, opts []O) error {
 	for _, o := range opts {
 		if o == nil {
@@ -78,10 +78,10 @@ func Own[S any](name string, set func(*S) error) func(*Settings) error {
 func defaultTransport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
-		return http.DefaultTransport // replaced, by a test for instance
+		return http.DefaultTransport // something else has replaced it, such as a test
 	}
 	t = t.Clone()
-	// There are one or two hosts. With the default of two idle connections a host, a busy
+	// There are one or two hosts. With the default of two idle connections per host, a busy
 	// service would dial for most calls.
 	t.MaxIdleConnsPerHost = t.MaxIdleConns
 	return t

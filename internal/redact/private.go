@@ -17,7 +17,7 @@ var ErrEncode = errors.New("identomat: personal data is not encoded: store Raw o
 
 // Private is embedded in every type that holds personal data. fmt and slog show a mask, and
 // encoding/json, encoding/gob, encoding/xml and YAML return [ErrEncode], also for a value
-// inside another. (fmt reaches past methods into an unexported field.)
+// inside another value. (In an unexported field, fmt ignores the methods of a value.)
 type Private struct{}
 
 // Format writes a mask under every verb.

@@ -31,8 +31,8 @@ func (s Secret) Reveal() string {
 // Format writes a mask under every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 
-// Contains reports whether text contains one of the secrets, either literally or as it is
-// escaped in a URL, in JSON or in Go.
+// Contains reports whether text contains one of the secrets, either literally or in the
+// escaped form of a URL, of JSON or of Go.
 func Contains(text string, secrets ...string) bool {
 	for _, secret := range secrets {
 		inGo := strconv.Quote(secret)

@@ -7,7 +7,7 @@ import (
 	"github.com/identomat-go/identomat/internal/sniff"
 )
 
-// IsMedia reports whether the response of an endpoint that sends media is media. An error can
+// IsMedia reports whether the response of a media endpoint is media. An error can
 // arrive with status 200 and the label of an image, so the bytes count first: known binary
 // formats are media, and JSON, pages and other text are not.
 func IsMedia(head []byte, declared string) bool {
@@ -18,7 +18,7 @@ func IsMedia(head []byte, declared string) bool {
 	detected := sniff.Detect(head)
 	switch {
 	case detected == "application/x-gzip":
-		return false // no endpoint is documented to compress, and an error may be inside
+		return false // no endpoint is documented to compress; the content may be an error
 	case detected == "application/pdf":
 		return true
 	case detected == "text/html", detected == "text/xml":

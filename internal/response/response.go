@@ -80,8 +80,8 @@ type Refusal struct {
 	Message string
 }
 
-// NotProcessed reports whether the service certainly did not carry out the call: it named
-// the reason, and the reason is one that it checks before it does anything.
+// NotProcessed reports whether the service certainly did not carry out the call: true if it
+// named a reason that it checks before it does anything.
 func (r *Refusal) NotProcessed(status int) bool {
 	return KindOf(r.Code) != Other && r.Kind != Internal && status < http.StatusInternalServerError
 }
@@ -146,8 +146,8 @@ func unexpectedKind(op *operation.Operation, status int) Kind {
 	return Unexpected
 }
 
-// hasShape looks at the outermost level of a successful response. The decoder refuses what does
-// not fit below.
+// hasShape looks at the outermost level of a successful response. Below that level, the decoder
+// refuses what does not fit.
 func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 	isObject := body[0] == '{'
 	// An empty object may arrive as an empty array.
@@ -187,11 +187,11 @@ func IsRefusal(body []byte) bool {
 type envelope struct {
 	result, argumentError, internalError, errorSourceGroup []byte
 	// ambiguous reports a duplicate or differently cased key. encoding/json keeps the last
-	// one, so such a response could mean two things to two parsers.
+	// value, so such a response could mean two things to two parsers.
 	ambiguous bool
 }
 
-// open reads the members of an object. The text may be malformed, if it is the body of media.
+// open reads the members of an object. If the object is the body of media, it may be malformed.
 func open(object []byte) (e envelope) {
 	for m := wire.Members(object); m.Next(); {
 		if len(m.Name) < 2 || m.Name[0] != '"' {
@@ -260,7 +260,7 @@ func asCode(s string) string {
 }
 
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
-// [0-9a-z]; this allows more, but no word and no error code: those are short, or joined by
+// [0-9a-z]; this allows more, but no word and no error code. These are short or joined by
 // hyphens, and have few digits.
 func IsToken[T ~string | ~[]byte](s T) bool {
 	digits, lower, alphanumeric := 0, false, true

@@ -11,9 +11,9 @@ import (
 
 const maxSample = 120
 
-// Sample describes a body that was not understood without repeating any value of it: the
-// structure of JSON, or the well-known words of an error page. Responses hold names and
-// faces, so everything that is shown is chosen from a list.
+// Sample describes a body that was not understood. It shows no value of the body, only
+// the structure of JSON, or the well-known words of an error page. Everything that is
+// shown is chosen from a list, because responses hold names and faces.
 func Sample(body []byte) string {
 	body = wire.Trim(body)
 	if len(body) == 0 {
@@ -73,7 +73,7 @@ const wordBytes = "_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 
 func isWordByte(c byte) bool { return strings.IndexByte(wordBytes, c) >= 0 }
 
-// shownNames are the field names that tell what kind of response it is.
+// shownNames are the field names that tell the kind of a response.
 var shownNames = strings.Fields(`result argumentError internalError errorSourceGroup error errors message code status
 	statusCode success detail details title type reason data person requestId timestamp path
 	identifier severity documentation`)

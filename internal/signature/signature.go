@@ -81,8 +81,8 @@ func (k *Key) Sum(body io.Reader) ([]byte, error) {
 	return sum(mac, body)
 }
 
-// SumParts returns the digest of a multipart body, of which next returns the content of every
-// part in order, and then io.EOF. The digest of each part is the key for the next part. A body
+// SumParts returns the digest of a multipart body. next returns the content of one part after
+// the other, and then io.EOF. The digest of each part is the key for the next part. A body
 // without parts is an error, because its digest would be the secret itself.
 func (k *Key) SumParts(next func() (io.Reader, error)) ([]byte, error) {
 	var digest []byte

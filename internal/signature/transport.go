@@ -22,8 +22,8 @@ type Transport struct {
 }
 
 // NewTransport returns a Transport on top of base, which is [http.DefaultTransport] if nil.
-// With requireSigned, a successful response must be signed. A sumMultipart of nil stands for
-// the documented rule, [Key.SumParts].
+// With requireSigned, a successful response must be signed. If sumMultipart is nil, the
+// documented rule applies, [Key.SumParts].
 func NewTransport(secret string, base http.RoundTripper, requireSigned bool, sumMultipart func(secret []byte, parts *multipart.Reader) ([]byte, error)) *Transport {
 	if base == nil {
 		base = http.DefaultTransport
@@ -127,7 +127,7 @@ func (t *Transport) digest(req *http.Request) ([]byte, error) {
 	return t.key.SumParts(func() (io.Reader, error) { return parts.NextRawPart() })
 }
 
-// maxBuffered limits a body that has no GetBody. The SDK's own bodies have one.
+// maxBuffered limits a body that has no GetBody. The SDK's own bodies have a GetBody.
 const maxBuffered = 1 << 20
 
 // copyBody returns a second reader of the body. A body that has no GetBody is read into memory

@@ -28,7 +28,7 @@ func ContentType(head []byte, declared string) string {
 	return "application/octet-stream"
 }
 
-// Detect returns what [http.DetectContentType] knows, and the formats of telephones and
+// Detect recognizes the formats of [http.DetectContentType], and those of telephones and
 // scanners.
 func Detect(head []byte) string {
 	switch {
@@ -108,8 +108,8 @@ func MediaType(contentType string) string {
 	return Unknown
 }
 
-// Label returns a content type as an error may show it. Unlike [MediaType] it shows no open
-// set of subtypes, because a subtype can echo a request.
+// Label returns a content type as an error may show it. Unlike [MediaType] it shows only
+// known subtypes, because a subtype can echo a request.
 func Label(contentType string) string {
 	t := MediaType(contentType)
 	kind, subtype, _ := strings.Cut(t, "/")

@@ -14,22 +14,22 @@ import (
 )
 
 // A Codec decodes responses into structs with json tags. Production varies in how it writes
-// one field, and one odd field must not hide an outcome. So a value of another type is coerced
-// where that loses nothing; otherwise its field keeps the zero value, and [Codec.Extra] finds
-// it:
+// one field, and one odd field must not hide an outcome. So a value that does not fit leaves
+// its field zero, and [Codec.Extra] finds the value. A value of another type is coerced where
+// that loses nothing:
 //
 //   - a number or boolean for a string keeps its spelling,
 //   - "0.93" is a number and "true" a boolean,
-//   - a single element stands for a list of one, and an object whose keys are numbers, as PHP
-//     writes some lists, for a list,
+//   - a single element stands for a list of one,
+//   - an object whose keys are numbers, as PHP writes some lists, stands for a list,
 //   - [] stands for an empty object.
 //
 // A [time.Time] is seconds since 1970.
 //
 // Two tags make a field strict. wire:"required" refuses a response in which the field is
-// absent, does not fit, or is an empty string; wire:"strict" refuses one in which it is
-// present and does not fit, an element of it does not fit, it is present twice, or its name has
-// another case.
+// absent, does not fit, or is an empty string. wire:"strict" allows the field to be absent, but
+// refuses a response in which the field or an element of it does not fit, the field is present
+// twice, or its name has another case.
 //
 // Names match exactly. Of several members with the same name the last wins.
 type Codec struct {
@@ -38,8 +38,8 @@ type Codec struct {
 	types    cache[decodeFunc]
 }
 
-// NewCodec returns a codec. After is called with a pointer to each decoded value of a struct type
-// that isRecord accepts, and with its JSON. An error refuses the whole response.
+// NewCodec returns a codec. For each decoded value of a struct type that isRecord accepts, it
+// calls after with a pointer to the value, and its JSON. An error refuses the whole response.
 func NewCodec(isRecord func(reflect.Type) bool, after func(record any, raw json.RawMessage) error) *Codec {
 	return &Codec{isRecord: isRecord, after: after}
 }
@@ -50,7 +50,7 @@ func Implementing[I any]() func(reflect.Type) bool {
 	return func(t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[I]()) }
 }
 
-// errMisfit leaves out what did not fit: it may be personal data.
+// errMisfit leaves out what did not fit, because that may be personal data.
 var errMisfit = errors.New("the JSON does not fit the type")
 
 // Decode decodes data, which json.Valid has accepted, into v, which points to a zero value.
@@ -98,7 +98,7 @@ type decoding struct {
 	// strict is greater than 0 within a strict field.
 	strict int
 	extra  map[string]json.RawMessage
-	path   []byte // of the value that is decoded, if extra is collected
+	path   []byte // of the value being decoded, if extra is collected
 }
 
 // A decodeFunc decodes the value that begins at i and returns the index after it. If it
@@ -110,8 +110,8 @@ func (c *Codec) decoder(t reflect.Type) decodeFunc {
 	return c.types.get(t, c.newDecoder)
 }
 
-// cache holds what was made for each type. It is smaller than a [sync.Map], of which every
-// importing package would compile an instance.
+// cache holds what was made for each type. It is smaller than a [sync.Map]: every
+// importing package would compile an instance of that.
 type cache[V any] struct {
 	mu     sync.RWMutex
 	values map[reflect.Type]V
@@ -235,8 +235,8 @@ func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
 	number := d.number(i, end)
 	n, err := strconv.ParseInt(string(number), 10, 64)
 	if err != nil {
-		// A float64 holds every integer below 1<<53, and rounds the first that it does not
-		// hold to 1<<53.
+		// A float64 holds every integer up to 1<<53. The first integer that it does not hold
+		// is rounded to 1<<53.
 		f, err := strconv.ParseFloat(string(number), 64)
 		if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
 			return end, false
@@ -338,14 +338,14 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 	}
 }
 
-// notNil tells an empty list from an absent one.
+// notNil makes a nil list empty, which tells it from an absent list.
 func notNil(list reflect.Value) {
 	if list.IsNil() {
 		list.Set(reflect.MakeSlice(list.Type(), 0, 0))
 	}
 }
 
-// hasNumericKeys reports whether an object is a list of PHP's; empty is the answer for {}.
+// hasNumericKeys reports whether an object is a list of PHP's. For {}, it returns empty.
 func hasNumericKeys(object []byte, empty bool) bool {
 	end := skip(object, 0)
 	for m := Members(object[:end]); m.Next(); {
@@ -360,9 +360,9 @@ func hasNumericKeys(object []byte, empty bool) bool {
 // listDecoder decodes the elements of a list.
 type listDecoder struct {
 	elem decodeFunc
-	// A list of records is whole, or refuses the response.
+	// records refuses the response if an element does not fit.
 	records bool
-	// A list of texts loses nothing: an element that is not a text keeps its spelling.
+	// texts loses nothing: an element that is not a text keeps its spelling.
 	texts bool
 }
 
@@ -433,8 +433,8 @@ type fieldPlan struct {
 	index            []int
 	decode           decodeFunc
 	required, strict bool
-	// alias is set for another name of the same field, whose value counts if the field is
-	// empty otherwise.
+	// alias is set for another name of the same field. The value under that name counts if
+	// the field is empty otherwise.
 	alias *fieldPlan
 }
 
@@ -508,7 +508,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 		}
 	}
 	for _, field := range p.required {
-		// An absent number has not been seen; an absent text is empty.
+		// An empty text counts as absent. A zero number is absent only if it has no value.
 		if to := v.FieldByIndex(field.index); to.IsZero() && (to.Kind() == reflect.String || !p.has(d.data[start:i+1], field)) {
 			d.refuse()
 		}
@@ -537,7 +537,7 @@ type aliasValue struct {
 	at     int
 }
 
-// member decodes one member, for which field is nil if no field is known.
+// member decodes one member. If no field is known for it, field is nil.
 func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quoted []byte, i int) (end int) {
 	parent := len(d.path)
 	if d.extra != nil {
@@ -572,7 +572,7 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 	return end
 }
 
-// has reports whether an object has a value for the field other than null. If a name is
+// has reports whether an object has a value other than null for the field. If a name is
 // repeated, its last value counts.
 func (p *structPlan) has(object []byte, field *fieldPlan) bool {
 	own, alias := false, false

@@ -22,7 +22,7 @@ const (
 	nameNotUTF8 = "has a name that is not UTF-8"
 )
 
-// Form encodes a struct with url tags as an urlencoded form, behind the company key. The body
+// Form encodes a struct with url tags as an urlencoded form, after the company key. The body
 // must not be sent if there are problems.
 func Form(keyName, key string, params any) (body []byte, problems []Problem, err error) {
 	values, err := query.Values(params)
@@ -43,11 +43,11 @@ func Form(keyName, key string, params any) (body []byte, problems []Problem, err
 	return []byte(values.Encode()), problems, nil
 }
 
-// JSON encodes a struct with json tags as an object, behind the company key unless its name is
-// empty. Unlike encoding/json it reads request types, which refuse to be marshaled because
-// they hold personal data, it knows the service's format of times, and it reports invalid
-// UTF-8. A field that is tagged json:",inline" holds further members by their names. Params
-// may be a [Text], or nil. The body must not be sent if there are problems.
+// JSON encodes a struct with json tags as an object. The company key comes first, unless its
+// name is empty. Unlike encoding/json, it encodes request types, which refuse to be
+// marshaled because they hold personal data. It knows the service's format of times, and
+// reports invalid UTF-8. A field that is tagged json:",inline" holds further members by their
+// names. Params may be a [Text], or nil. The body must not be sent if there are problems.
 func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
 	e := encoding{dst: make([]byte, 0, 1024), keyName: keyName}
 	e.dst = append(e.dst, '{')
@@ -120,8 +120,8 @@ func (e *encoding) object(text string) {
 	}
 }
 
-// extra adds members in the order of their names. A duplicate key could mean two things to two
-// parsers.
+// extra adds members in the order of their names. It reports a name that is a field already,
+// because a duplicate key could mean two things to two parsers.
 func (e *encoding) extra(members map[string]any, fields []requestField) {
 	if len(members) == 0 {
 		return
@@ -243,7 +243,7 @@ func newRequestFields(t reflect.Type) (fields []requestField) {
 	return fields
 }
 
-// AppendString appends s as a JSON string, or [NotUTF8]. Georgian or Arabic text is not
+// AppendString appends s as a JSON string, or else [NotUTF8]. Georgian or Arabic text is not
 // escaped, and neither is HTML.
 func AppendString(dst []byte, s string) []byte {
 	if isPlain(s) {

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// A builder of requests keeps its object as JSON text. A text never changes: Set returns
-// another one. So order and unknown members survive, a value can be shared between
-// goroutines, and sending it is copying it.
+// A builder of requests keeps its object as JSON text. A text never changes: Set returns a
+// new text. So order and unknown members survive, goroutines can share a value, and sending
+// a value copies its text.
 
-// Markers in such a text: Unencodable for a value without a JSON form, Nil for a nil step or
-// question, NotUTF8 for a string that is not valid UTF-8. They contain control characters, which
-// JSON never does. [IsSendable] finds them before anything is sent.
+// The markers in such a text are Unencodable for a value without a JSON form, Nil for a nil step
+// or question, NotUTF8 for a string that is not valid UTF-8. They contain control characters,
+// which JSON never does. [IsSendable] finds them before anything is sent.
 const (
 	Unencodable = "\x00"
 	Nil         = "\x01"
@@ -23,8 +23,7 @@ func IsSendable(text string) bool {
 	return strings.IndexByte(text, Unencodable[0]) < 0 && strings.IndexByte(text, Nil[0]) < 0
 }
 
-// Unsendable returns a problem for every part of a text that stands for something that cannot
-// be sent.
+// Unsendable returns a problem for every marker in a text.
 func Unsendable(path, text string) (problems []Problem) {
 	switch {
 	case IsSendable(text):
@@ -97,7 +96,7 @@ func appendMember[T text](dst []byte, quoted string, value T) []byte {
 	return append(append(append(appendComma(dst), quoted...), ':'), value...)
 }
 
-// appendComma separates what follows from the members that the object at the end of dst has.
+// appendComma appends a comma if the object at the end of dst already has members.
 func appendComma(dst []byte) []byte {
 	if dst[len(dst)-1] == '{' {
 		return dst

@@ -81,8 +81,8 @@ func Trim[T text](s T) T {
 	return s
 }
 
-// next returns the value that begins at or after i, and the index of what follows the
-// comma behind it. It reports false at the end of the surrounding object or array.
+// next returns the value that begins at or after i, and the index after the comma
+// that follows it. It reports false at the end of the surrounding object or array.
 func next[T text](s T, i int) (value T, after int, ok bool) {
 	i = skipSpace(s, i)
 	if i >= len(s) || s[i] == '}' || s[i] == ']' {
@@ -135,8 +135,8 @@ func (w *Walk[T]) Next() (ok bool) {
 	return ok
 }
 
-// Get returns the value of the named member of an object. Of several with the same name it
-// returns the last, as encoding/json does.
+// Get returns the value of the named member of an object. Of several members with the same
+// name it returns the last, as encoding/json does.
 func Get[T text](object T, name string) (value T, found bool) {
 	for m := Members(object); m.Next(); {
 		if isName(m.Name, name) {
@@ -181,12 +181,12 @@ func AppendTexts[T text](texts []string, value T) []string {
 	return texts
 }
 
-// isName reports whether a quoted name is name.
+// isName reports whether quoted is name in quotes, possibly with escapes.
 func isName[T text](quoted T, name string) bool {
 	if len(quoted) == len(name)+2 && string(quoted[1:len(quoted)-1]) == name {
 		return true
 	}
-	// A shorter text cannot be escaped.
+	// An escaped name is longer.
 	return len(quoted) > len(name)+2 && Unquote(quoted) == name
 }
 
@@ -221,7 +221,7 @@ func appendUnescaped[T text](dst []byte, s T) []byte {
 				r := hexRune(s, i)
 				i += 4
 				if utf16.IsSurrogate(r) {
-					// Only a pair is a rune.
+					// A surrogate is a rune only as one of a pair.
 					low := rune(-1)
 					if i+1 < len(s) && s[i] == '\\' && s[i+1] == 'u' {
 						low = hexRune(s, i+2)
