@@ -9,7 +9,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// ActivityType is a kind of event of a session. Most are not documented.
+// ActivityType is a kind of event of a session. Most kinds are not documented.
 type ActivityType string
 
 // ActivityPageLoaded means that the widget was opened. The reference shows no other type.
@@ -56,8 +56,8 @@ type Statistics struct {
 	ScanDocumentStartTime Date `json:"scanDocumentStartTime"`
 	ScanDocumentEndTime   Date `json:"scanDocumentEndTime"`
 	ScanDocumentAttempts  int  `json:"scanDocumentAttempts"`
-	// ScanDocumentFailReason has only been seen as null, which is nil; so have
-	// LivenessFailReasons, SessionTerminationStep and SessionTerminationReasons.
+	// ScanDocumentFailReason, LivenessFailReasons, SessionTerminationStep and
+	// SessionTerminationReasons have only been seen as null, which is nil.
 	ScanDocumentFailReason any `json:"scanDocumentFailReason"`
 	// LivenessStartTime and LivenessEndTime bound the check of the face.
 	LivenessStartTime   Date `json:"livenessStartTime"`
@@ -68,8 +68,8 @@ type Statistics struct {
 	SessionTerminationStep    any `json:"sessionTerminationStep"`
 	SessionTerminationReasons any `json:"sessionTerminationReasons"`
 
-	// More holds further summaries. The response is a list, which has one element in the
-	// reference.
+	// More holds the summaries after the first. The response is a list; the reference shows one
+	// element.
 	More []Statistics `json:"-"`
 }
 
@@ -99,7 +99,7 @@ func (s *SessionsService) Statistics(ctx context.Context, token Token) (*Statist
 	return first, nil
 }
 
-// summaries is a list that is not empty.
+// summaries is a non-empty list.
 type summaries []Statistics
 
 func (s *summaries) UnmarshalJSON(data []byte) error {

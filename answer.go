@@ -16,7 +16,7 @@ type QuestionAnswer struct {
 	Answer Answer `json:"answer"`
 }
 
-// Answer is an answer of any JSON type. The zero Answer means that there is none.
+// Answer is an answer of any JSON type. The zero Answer means that there is no answer.
 type Answer struct {
 	private
 	raw json.RawMessage
@@ -29,8 +29,8 @@ func (a Answer) Raw() json.RawMessage { return a.raw }
 func (a Answer) Exists() bool { return len(a.raw) > 0 && string(a.raw) != "null" }
 
 // Text returns the answer to a text question, the key of the option that answers a radio
-// question, or the JSON spelling of a number or boolean. Of an object of languages it returns
-// the English text, or else the first by language code. For a list it returns "".
+// question, or the JSON spelling of a number or boolean. For an object of languages it returns
+// the English text, or else the text whose language code sorts first. For a list it returns "".
 func (a Answer) Text() string {
 	if !a.Exists() {
 		return ""
@@ -75,7 +75,7 @@ func (a Answer) Number() (value float64, ok bool) {
 	return value, ok
 }
 
-// Languages returns the answer if it is an object of languages, or nil.
+// Languages returns the answer if it is an object of languages, and nil otherwise.
 func (a Answer) Languages() Text {
 	if len(a.raw) == 0 || a.raw[0] != '{' {
 		return nil

@@ -29,7 +29,7 @@ const (
 )
 
 // ArchiveFile is a file in an archive. It can be read until the iteration of [Media.Files]
-// moves on. Its name may be that of a customer, so fmt and slog show a mask.
+// moves on. Its name may be a customer's name, so fmt and slog show a mask.
 type ArchiveFile struct {
 	private
 	// Name is a slash-separated relative path without any ".." element.
@@ -63,9 +63,9 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 			ended := err == io.EOF
 			switch {
 			case ended:
-				// Read to the end of the media, which may still fail, for example with a
-				// wrong signature. archive/tar does not require the end marker, two blocks of
-				// zeros; without it, the archive was truncated between two entries.
+				// Reading to the end of the media may still fail, for example with a wrong
+				// signature. archive/tar does not require the end marker (two blocks of zeros),
+				// but an archive without it was truncated between two entries.
 				if _, err = copyCounted(io.Discard, m); err == nil && m.done < end+2*tarBlock {
 					err = m.refuse(&datauri.FormatError{Problem: "truncated tar archive"})
 				}
@@ -121,7 +121,7 @@ func isSparse(header *tar.Header) bool {
 	return false
 }
 
-// archiveError returns an error of reading the media as it is, and reports any other error as
+// archiveError returns an error from reading the media unchanged, and reports any other error as
 // a malformed archive.
 func (m *Media) archiveError(err error) error {
 	var api *APIError

@@ -16,8 +16,8 @@ import (
 // Blacklist management.)
 type BlacklistService struct{ client *Client }
 
-// BlacklistEntry describes a person to be blacklisted: a reason and at least one of the other
-// fields but Extra. fmt and slog show a mask.
+// BlacklistEntry describes a person to be blacklisted. Reason is required, and so is at least
+// one of the other fields except Extra. fmt and slog show a mask.
 type BlacklistEntry struct {
 	private
 
@@ -29,9 +29,9 @@ type BlacklistEntry struct {
 	// DocumentNumber is the number of an identity card or a passport.
 	DocumentNumber string `json:"documentNumber,omitzero"`
 	// Birthday is a date in ISO 8601, with or without a time, such as "1990-05-14". It is sent
-	// unchanged. Of a [Person], use BirthdayTime; Birthday is not in ISO 8601.
+	// unchanged. From a [Person], take BirthdayTime: its Birthday is not in ISO 8601.
 	Birthday Date `json:"birthday,omitzero"`
-	// Reason is a text, and required.
+	// Reason is a required text.
 	Reason string `json:"reason,omitzero"`
 	// Extra holds members of the query that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
@@ -84,7 +84,7 @@ func (id *recordID) UnmarshalJSON(data []byte) error {
 // remove-blacklist-record.)
 //
 // The call is retried after a lost response. If the lost attempt removed the record, the retry
-// finds none: the error is [ErrNotFound], and its MaybeProcessed is true.
+// finds no record: the error is [ErrNotFound], and its MaybeProcessed is true.
 //
 // Errors: [ErrNotFound], [ErrWrongParameters]; [ErrUnexpectedResponse] for any result but true.
 func (s *BlacklistService) Remove(ctx context.Context, id string) error {
@@ -146,9 +146,9 @@ func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) ite
 	})
 }
 
-// ListPage returns one page of [BlacklistService.List] with the total: at most limit records
-// after the first offset records. With limit 0 the service uses its own limit, which is 100 in
-// the reference's example. Errors: as for List.
+// ListPage returns one page of [BlacklistService.List] with the total. It skips offset records
+// and returns at most limit. With limit 0 the service uses its own limit, which is 100 in the
+// reference's example. Errors: as for List.
 func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter, offset, limit int) (*Page[BlacklistRecord], error) {
 	return do[*Page[BlacklistRecord]](ctx, s.client, operation.BlacklistList, queryParams[*listBlacklist]{&listBlacklist{offset, limit, filter}})
 }

@@ -46,8 +46,8 @@ func exec(ctx context.Context, c *Client, op *operation.Operation, params any) e
 	return err
 }
 
-// newCall validates the parameters, and encodes them as the row of the operation says. All
-// problems come back at once.
+// newCall validates the parameters, and encodes them as the operation prescribes. It reports all
+// problems at once.
 func (c *Client) newCall(ctx context.Context, op *operation.Operation, params any) (call *engine.Call, err error) {
 	var p problems
 	if v, ok := params.(validator); ok && c.validate {
@@ -115,7 +115,7 @@ func (p *protocol) classifyBroken(r *engine.Response, readErr error) engine.Disp
 	return engine.Disposition{Err: err}
 }
 
-// isEcho reports a company key that came back as a session token.
+// isEcho reports whether the company key came back as a session token.
 func (p *protocol) isEcho(payload []byte) bool {
 	return p.op.Shape == operation.Token && string(payload[1:len(payload)-1]) == p.client.key.Reveal()
 }
@@ -186,8 +186,8 @@ const (
 
 // Endpoint describes an endpoint that this SDK does not know. See [Client.Call].
 type Endpoint struct {
-	// Name is the path below the root of the host: "list-groups" on [APIHost], "result/" on
-	// [WidgetHost], where /external-api/ is put in front.
+	// Name is the path below the root of the host: "list-groups" on [APIHost], or "result/" on
+	// [WidgetHost]. On WidgetHost, /external-api/ is put in front of it.
 	Name string
 	// Host serves the endpoint.
 	Host Host
@@ -197,8 +197,8 @@ type Endpoint struct {
 }
 
 // Call calls an endpoint that this SDK has no method for, with the guarantees of the methods:
-// retries, limits, signing, classification, and secrecy. Params is nil, or whatever
-// encoding/json encodes as an object, which is sent beside the company key.
+// retries, limits, signing, classification, and secrecy. Params is nil, or a value that
+// encoding/json encodes as an object. Its members are sent beside the company key.
 //
 // On [APIHost], Call returns the result in {"result": …} if there is one, and otherwise the
 // whole response. A response that is not JSON is refused, and so is a bare string that looks

@@ -37,16 +37,16 @@ const (
 // Callback is a message that Identomat posts to the Callback URL of a company. (Callbacks.)
 // Its sender knew the callback API key, which has been removed from the message.
 //
-// A status callback only says that something may have changed. Its payload is not
-// documented, it may arrive twice, late or never, and it never proves an approval: call
+// A status callback only says that something may have changed. Its payload is not documented.
+// The callback may arrive twice, late or never, and never proves an approval: call
 // [SessionsService.Result].
 type Callback struct {
 	private
 
 	// Type may be a type that this SDK does not know, or empty.
 	Type CallbackType
-	// SessionID is the token of the session. It may be empty in an undocumented type, whose
-	// payload is available through Raw.
+	// SessionID is the token of the session. It may be empty in a callback of an undocumented
+	// type, whose payload Raw returns.
 	SessionID Token
 
 	members map[string]json.RawMessage
@@ -67,7 +67,7 @@ type SMS struct {
 // SMS returns the message that a callback of type [CallbackOneTimePassword] or
 // [CallbackSessionLinkSMS] asks you to send. It returns false for other types, and for a
 // message without a recipient or a text. Send one message per callback body, and limit the
-// messages per number: the customer decides how often Identomat asks for one.
+// messages per number: the customer decides how often Identomat asks for a message.
 func (c Callback) SMS() (SMS, bool) {
 	if c.Type != CallbackOneTimePassword && c.Type != CallbackSessionLinkSMS {
 		return SMS{}, false
@@ -174,17 +174,17 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callbackSett
 // CallbackHandler returns a handler for the Callback URL of a company. It accepts callbacks
 // with one of apiKeys, calls handle, and responds with status 200, or with 500 if handle
 // returns an error or panics. It rejects other requests with the status in [CallbackError].
-// The key is in the dashboard under Company settings; pass the old key and the new one while
-// you rotate it.
+// The key is in the dashboard under Company settings; pass the old and the new key while you
+// rotate the key.
 //
 // Identomat's API documentation does not say whether a callback is retried after a 500. A
 // callback may arrive twice or never, so handle must be idempotent, and a periodic job should
 // check the sessions for which no callback has arrived.
 //
-// The key is part of the body, and neither a signature nor a timestamp protects the rest of
-// it. A status callback is therefore not an approval: let handle only record that the session
-// has news, and call [SessionsService.Result] elsewhere. Set the ReadTimeout of [http.Server]
-// to limit how long a request may take to arrive.
+// The key is part of the body, and neither a signature nor a timestamp protects the rest of the
+// body. A status callback is therefore not an approval: let handle only record that the session
+// has news, and call [SessionsService.Result] elsewhere. Set the ReadTimeout of [http.Server] to
+// limit how long a request may take to arrive.
 //
 // CallbackHandler returns an error if there is no key, if a key is empty, if handle is nil,
 // or if an option is invalid.
@@ -213,10 +213,10 @@ func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) er
 	}), nil
 }
 
-// ParseCallback reads a callback from a request, for servers that do not use
-// [CallbackHandler], which describes how far to trust a callback. If the request is rejected,
-// the error is a [*CallbackError] with the status to respond with. Any other error reports an
-// unusable key or option; respond with 500.
+// ParseCallback reads a callback from a request, for servers that do not use [CallbackHandler].
+// See there how far to trust a callback. If the request is rejected, the error is a
+// [*CallbackError] with the status to respond with. Any other error reports an unusable key or
+// option; respond with 500.
 func ParseCallback(r *http.Request, apiKeys []string, opts ...CallbackOption) (Callback, error) {
 	s, err := newCallbackSettings(apiKeys, opts)
 	if err != nil {
@@ -262,8 +262,8 @@ func (s *callbackSettings) parse(w http.ResponseWriter, r *http.Request) (Callba
 	return callback, nil
 }
 
-// hasKey reports whether key is one of the callback API keys. It compares the digest with
-// that of every key, so the time it takes reveals nothing about the keys.
+// hasKey reports whether key is one of the callback API keys. It compares the digest of key with
+// that of each of them, so the time it takes reveals nothing about the keys.
 func (s *callbackSettings) hasKey(key string) bool {
 	digest, found := sha256.Sum256([]byte(key)), 0
 	for _, accepted := range s.keys {

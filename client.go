@@ -34,8 +34,8 @@ const (
 	DefaultMaxMediaSize = 1 << 30
 )
 
-// Client calls Identomat. It is made by [NewClient], is immutable, and is safe for concurrent
-// use; one for each company key is enough. No formatter, logger or encoder prints its key.
+// Client calls Identomat. It is made by [NewClient], immutable, and safe for concurrent use. One
+// client per company key is enough. No formatter, logger or encoder prints its key.
 type Client struct {
 	// Sessions begins verification sessions and reads their results.
 	Sessions *SessionsService

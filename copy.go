@@ -15,7 +15,7 @@ type copier struct {
 
 var copiers = sync.Pool{New: func() any { return new(copier) }}
 
-// copyCounted is io.Copy through a pooled buffer, where io.Copy would allocate one.
+// copyCounted is io.Copy with a pooled buffer instead of a new one.
 func copyCounted(dst io.Writer, src io.Reader) (int64, error) {
 	c := copiers.Get().(*copier)
 	defer copiers.Put(c)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Date is a date or a time in the service's notation: "1/8/1980" with the month first, or ISO
-// 8601 with a Z, without a time zone, or with milliseconds. It may be empty.
+// Date is a date or a time in the service's notation: "1/8/1980" with the month first, or a form
+// of ISO 8601: with a Z, without a time zone, or with milliseconds. It may be empty.
 type Date string
 
 // layouts are the notations that were seen. Fractions of a second need no layout.

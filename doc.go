@@ -22,7 +22,7 @@
 // there is no usable response, or with an [APIError] if the response is not the documented one.
 // Test for the cause with errors.Is and the Err variables. Every call can fail with
 // [ErrInvalidKey], [ErrRateLimited], [ErrInternal], [ErrTooLarge] and [ErrUnexpectedResponse];
-// the comments of methods name their other errors. The service also reports errors with status
+// the comment of each method names its other errors. The service also reports errors with status
 // 200. A response that is neither the documented one nor a known error is
 // [ErrUnexpectedResponse], never a zero value.
 //
@@ -30,8 +30,8 @@
 // not process them. All other calls are also retried after temporary failures ([RetryPolicy]).
 // If [MaybeProcessed] is true for an error, find out what happened before you call again.
 //
-// A call takes as long as its context allows. An attempt takes at most 60 seconds; for media
-// and uploads, that is the time in which no byte moves ([WithAttemptTimeout]).
+// A call takes as long as its context allows. An attempt takes at most 60 seconds; for media and
+// uploads, this limits only the time in which no byte moves ([WithAttemptTimeout]).
 //
 // # Secrecy
 //
@@ -40,9 +40,9 @@
 // that was sent or received. Encoders such as encoding/json return an error for personal data,
 // because a mask in a database would be silent data loss: to store a result, store
 // [Result.Raw]. [Flags], [Steps], [Token] and [Session] have a real JSON form, which
-// slog.JSONHandler prints if one is inside a struct, slice or map of yours. fmt reaches past the
-// methods of a value in an unexported field of a struct, so give that struct a Format method.
-// The verbs %p and %w bypass the masks, too; go vet reports them.
+// slog.JSONHandler prints if such a value is inside a struct, slice or map of yours. fmt ignores
+// the methods of a value in an unexported field of a struct, so give such a struct a Format
+// method. The verbs %p and %w bypass the masks, too; go vet reports them.
 //
 // # Builders
 //

@@ -74,9 +74,9 @@ func (d *Document) complete() error {
 // Processing an image, ID card front side.)
 //
 // Errors of this and the other readers: [ValidationError] for a missing or empty file;
-// [TransportError] for a file that cannot be read to its end, with nothing processed;
-// [ErrInvalidKey], [ErrRateLimited], [ErrUnexpectedResponse]. The API documentation shows no
-// error of the readers.
+// [TransportError] for a file that cannot be read to its end, in which case nothing was
+// processed; [ErrInvalidKey], [ErrRateLimited], [ErrUnexpectedResponse]. The API documentation
+// shows no error of the readers.
 func (s *DocumentsService) CardFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardFront, image)
 }
@@ -157,7 +157,7 @@ func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) 
 	return do[*FaceComparison](ctx, s.client, operation.CompareFaces, upload{{"face1", face1}, {"face2", face2}})
 }
 
-// upload holds the files of a multipart call, which the company key precedes.
+// upload holds the files of a multipart call. The company key precedes them.
 type upload []namedFile
 
 type namedFile struct {
@@ -166,7 +166,7 @@ type namedFile struct {
 }
 
 // multipartForm is [upload] behind an interface, so that a program without uploads does not link
-// their code.
+// the code for them.
 type multipartForm interface {
 	fill(ctx context.Context, c *Client, op *operation.Operation, call *engine.Call, p *problems) error
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // Causes of an [APIError], for [errors.Is]. Codes match regardless of case, hyphens and
-// underscores, because the service spells each of them in two ways.
+// underscores, because the service spells each code in two ways.
 var (
 	// ErrSessionNotFound: no session has this token, or its data was deleted.
 	ErrSessionNotFound = errors.New("identomat: session not found")
@@ -47,14 +47,14 @@ var (
 	// returns.
 	ErrInternal = errors.New("identomat: internal error of the service")
 
-	// ErrRateLimited: HTTP 429. [APIError.RetryAfter] holds the wait that the service asked
-	// for, if it did.
+	// ErrRateLimited: HTTP 429. [APIError.RetryAfter] holds the wait that the service asked for,
+	// if any.
 	ErrRateLimited = errors.New("identomat: rate limited")
 	// ErrUnexpectedResponse: the response is neither the documented one nor a known error. It
 	// is a login or proxy page, a truncated document, JSON of another shape, or a redirect.
 	ErrUnexpectedResponse = errors.New("identomat: unexpected response")
-	// ErrTooLarge: the response exceeds [WithMaxResponseSize], or [WithMaxMediaSize] if it is
-	// streamed, or has more than 250,000 values, or an archive exceeds the limits of
+	// ErrTooLarge: the response exceeds [WithMaxResponseSize] ([WithMaxMediaSize] if it is
+	// streamed) or has more than 250,000 values, or an archive exceeds the limits of
 	// [Media.Files].
 	ErrTooLarge = errors.New("identomat: response too large")
 	// ErrSignatureMismatch: the response's signature is wrong, or missing although
@@ -62,7 +62,7 @@ var (
 	ErrSignatureMismatch = signature.ErrMismatch
 )
 
-// kinds holds the error of each meaning that a response can have.
+// kinds maps each meaning that a response can have to its error.
 var kinds = [...]error{
 	response.Other:              nil,
 	response.Unexpected:         ErrUnexpectedResponse,
@@ -84,8 +84,8 @@ var kinds = [...]error{
 }
 
 // APIError is a response other than the one that was asked for: an error that the service
-// reported, with whatever HTTP status, or content that does not come from the service at all.
-// Test for the cause with [errors.Is] and the Err variables.
+// reported, with any HTTP status, or content that does not come from the service at all. Test
+// for the cause with [errors.Is] and the Err variables.
 type APIError struct {
 	// Operation is the endpoint, such as result/.
 	Operation string
@@ -103,8 +103,7 @@ type APIError struct {
 	RetryAfter time.Duration
 	// Attempts counts the requests that were sent.
 	Attempts int
-	// MaybeProcessed is false only if the service certainly did not carry out the call in any
-	// attempt.
+	// MaybeProcessed is false only if the service certainly carried out no attempt.
 	MaybeProcessed bool
 
 	kind    error
@@ -174,10 +173,10 @@ func (e APIError) LogValue() slog.Value {
 	return slog.GroupValue(append(attrs, slog.String("error", e.Error()))...)
 }
 
-// TransportError is a call without a usable response: no connection, a lost one, a timeout, or
-// the end of the caller's context. [errors.Is] and [errors.As] find the cause. If the
-// text of the cause contains a secret, Err is a stand-in without the text: errors.Is finds the
-// cause, errors.As does not.
+// TransportError is a call without a usable response: no connection, a lost connection, a
+// timeout, or the end of the caller's context. [errors.Is] and [errors.As] find the cause. If
+// the text of the cause contains a secret, Err is a stand-in without the text: errors.Is still
+// finds the cause, but errors.As does not.
 type TransportError struct {
 	// Operation is the endpoint, such as begin/.
 	Operation string
@@ -185,9 +184,8 @@ type TransportError struct {
 	// limiter ended the call before the first attempt, or if the context ended between two
 	// polls of [SessionsService.Wait].
 	Attempts int
-	// MaybeProcessed is false only if the service certainly did not process any attempt. A
-	// begin/ that may have been processed may have created a session, which costs money and
-	// whose token is lost.
+	// MaybeProcessed is false only if the service certainly processed no attempt. If it is true
+	// for begin/, a session may exist that costs money and whose token is lost.
 	MaybeProcessed bool
 	// Err is the cause.
 	Err error
@@ -215,7 +213,7 @@ func (e *TransportError) Timeout() bool {
 	return errors.As(e.Err, &t) && t.Timeout()
 }
 
-// Format writes Error under every verb: the cause may be of any type.
+// Format writes Error under every verb, because the cause may be of any type.
 func (e TransportError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
 
 // MarshalText returns Error, for encoders.
@@ -227,8 +225,8 @@ func (e TransportError) LogValue() slog.Value {
 		slog.Bool("maybe_processed", e.MaybeProcessed), slog.String("error", e.Error()))
 }
 
-// MaybeProcessed reports whether the service may have carried out the call that failed with
-// err: it returns MaybeProcessed of the [TransportError] or [APIError] in err's tree. It is
+// MaybeProcessed reports whether the service may have carried out the call that failed with err.
+// It returns the field MaybeProcessed of the [TransportError] or [APIError] in err's tree, and
 // false for nil, for a [ValidationError], and for errors from elsewhere.
 //
 // Check it before you retry [SessionsService.Begin], or another call that creates something.
@@ -238,8 +236,8 @@ func MaybeProcessed(err error) bool {
 	return errors.As(err, &transport) && transport.MaybeProcessed || errors.As(err, &api) && api.MaybeProcessed
 }
 
-// IsTemporary reports whether a read that failed with err may succeed later: after a
-// [TransportError], and after HTTP 408, 429 and 5xx except 501, unless the caller's own context
+// IsTemporary reports whether a read that failed with err may succeed later. It is true for a
+// [TransportError] and for HTTP 408, 429 and 5xx except 501, unless the caller's own context
 // ended. It is false for an [ErrInternal] with status 200. It says nothing about calls that
 // create something; see [MaybeProcessed].
 func IsTemporary(err error) bool {

@@ -22,7 +22,7 @@ type File struct {
 	once bool                                 // open may be called only once
 }
 
-// Format writes a mask under every verb, because a file name may be that of a customer.
+// Format writes a mask under every verb, because a file name may be a customer's name.
 func (File) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue returns a mask.
@@ -76,10 +76,10 @@ func FileFromBytes(data []byte) File {
 }
 
 // FileFromReader returns a file whose content is the rest of r, which must be exactly size
-// bytes. r is not closed.
+// bytes. It does not close r.
 //
 // If r is an [io.ReaderAt], such as an [os.File], the file can be read more than once. If r
-// is also an [io.Seeker], the content starts at its current offset, otherwise at offset 0.
+// is also an [io.Seeker], the content starts at the current offset of r, otherwise at offset 0.
 // Any other reader can be read only once, so the call can be neither signed nor retried.
 func FileFromReader(r io.Reader, size int64) File {
 	if r == nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // DocumentType is a kind of identity document. Values that are not listed can be sent, too: the sample
-// configuration of the API reference has residence_permit for residence_license, and the Android SDK
+// configuration of the API reference has residence_permit instead of residence_license, and the Android SDK
 // knows non_bio_passport.
 type DocumentType string
 
@@ -39,17 +39,17 @@ const (
 // so goroutines can extend a shared base. The zero value holds no flag and is left out of a request.
 // Printing or logging flags shows their names only.
 //
-// A flag that is not set is not sent, and has the service's default. A flag that is set to false is sent.
-// The flags about liveness, documents, faces, email addresses, phone numbers and cascading are documented
-// in the System manual, the others in the Developer guide 2025, Flags. Several flags of the manual have
-// become flags of one step. "For steps" names the method to prefer in a session with steps.
+// A flag that is not set is not sent, so the service's default applies. A flag that is set to false is
+// sent. The flags about liveness, documents, faces, email addresses, phone numbers and cascading are
+// documented in the System manual, the others in the Developer guide 2025, Flags. Several flags of the
+// manual have become flags of one step. "For steps" names the method to prefer in a session with steps.
 type Flags struct{ object }
 
-// NewFlags returns no flags, to be extended with the methods of [Flags].
+// NewFlags returns an empty set of flags, to be extended with the methods of [Flags].
 func NewFlags() Flags { return Flags{} }
 
-// Set sets any flag by its wire name, also one that this SDK has no method for. A value without a JSON
-// form is reported when the request is validated.
+// Set sets any flag by its wire name, even one that this SDK has no method for. A value without a JSON form
+// is reported when the request is validated.
 //
 // Integrations and Identomat's own SDKs send these flags, which are not documented: skip_agreement
 // (boolean), server ("computer", the default, or "human" for a call with an operator), platform (such as
@@ -62,11 +62,12 @@ func (f Flags) Set(name string, value any) Flags { return Flags{setAny(f.object,
 func (f Flags) IsZero() bool { return f.text() == "{}" }
 
 // SkipFace omits the face scan that the service adds by itself, for sessions that have a liveness step or
-// want none. Default false. (Developer guide 2025, Flags; System manual.)
+// want no face scan. Default false. (Developer guide 2025, Flags; System manual.)
 func (f Flags) SkipFace(on bool) Flags { return flag(f, "skip_face", on) }
 
 // SkipDocument omits the document scan that the service adds by itself, for sessions that have an
-// identity-document step or want none. Default false. (Developer guide 2025, Flags; System manual.)
+// identity-document step or want no document scan. Default false. (Developer guide 2025, Flags; System
+// manual.)
 func (f Flags) SkipDocument(on bool) Flags { return flag(f, "skip_document", on) }
 
 // ReturnURL is the absolute URL where the browser goes when the customer is done; the service appends
@@ -80,7 +81,7 @@ func (f Flags) Language(l Language) Flags { return Flags{setString(f.object, "la
 func (f Flags) SkipDesktop(on bool) Flags { return flag(f, "skip_desktop", on) }
 
 // SwitchDeviceURL is the address behind the QR code that is shown when the camera cannot be used. Default
-// none, which shows no QR code.
+// none: no QR code is shown.
 func (f Flags) SwitchDeviceURL(url string) Flags {
 	return Flags{setString(f.object, "switch_device_url", url)}
 }
@@ -99,8 +100,8 @@ func (f Flags) OptionalContinueOnAnotherDevice(on bool) Flags {
 // has [VideoCallStep.MultipleParticipants]. (Developer guide 2024, Flags; System manual.)
 func (f Flags) MultipleParticipants(on bool) Flags { return flag(f, "multiple_participants", on) }
 
-// RequireHDMedia requires a Full HD camera in the liveness and document steps; without one, a QR code
-// leads to another device. Default false. It is the only flag in camel case.
+// RequireHDMedia requires a Full HD camera in the liveness and document steps; without such a camera, a QR
+// code leads to another device. Default false. It is the only flag in camel case.
 func (f Flags) RequireHDMedia(on bool) Flags { return flag(f, "requireHdMedia", on) }
 
 // Liveness checks that the customer is present. Default false. For steps: [LivenessStep.Active].
@@ -183,8 +184,8 @@ func (f Flags) CascadingIdentityVerification(on bool) Flags {
 
 func flag(f Flags, name string, value bool) Flags { return Flags{setBool(f.object, name, value)} }
 
-// UnmarshalJSON decodes flags, unknown ones included, in their order. The service may write no flags as
-// an empty array.
+// UnmarshalJSON decodes flags, including unknown flags, and keeps their order. The service may write an
+// empty set of flags as an empty array.
 func (f *Flags) UnmarshalJSON(data []byte) error {
 	text := string(wire.Trim(data))
 	if text == "null" {
@@ -203,7 +204,7 @@ func (f *Flags) UnmarshalJSON(data []byte) error {
 // Format writes the names of the flags under every verb, and no value.
 func (f Flags) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.describe()) }
 
-// LogValue is the names of the flags, and no value.
+// LogValue returns the names of the flags, and no value.
 func (f Flags) LogValue() slog.Value { return slog.StringValue(f.describe()) }
 
 func (f Flags) describe() string {

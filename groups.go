@@ -7,8 +7,8 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// GroupsService manages groups of the company's users, which can be given permissions or
-// sessions together. (API reference, Other methods.)
+// GroupsService manages groups of the company's users. The users of a group can be given
+// permissions or sessions together. (API reference, Other methods.)
 type GroupsService struct{ client *Client }
 
 // Group is a group of users. fmt and slog show a mask.
@@ -37,8 +37,8 @@ func (g *Group) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, 
 // List lists all groups of the company with list-groups. There are no pages. (API
 // reference, Other methods, list-groups.)
 //
-// Errors: [ErrNotFound]. The reference does not say when a company's groups are not found; the
-// list of a company without groups is empty.
+// Errors: [ErrNotFound]. The reference does not say when this happens; a company without groups
+// has an empty list.
 func (s *GroupsService) List(ctx context.Context) ([]Group, error) {
 	return do[[]Group](ctx, s.client, operation.GroupsList, nil)
 }
@@ -85,11 +85,11 @@ type UpdateGroupRequest struct {
 	Name string `json:"name,omitzero"`
 	// MemberIDs is the complete new list of members, as ids of users. The reference speaks of
 	// users "to be added or removed", and says that existing members are kept only if their
-	// ids are in the list: members who are missing are removed. A nil list is not sent; the
+	// ids are in the list: members who are not listed are removed. A nil list is not sent; the
 	// reference does not say what that does to the members. An empty list removes everybody.
 	//
-	// [GroupsService.List] identifies members by username. To add a member, look up the ids
-	// of the others with [UsersService.List].
+	// [GroupsService.List] identifies members by username. To add a member, look up the ids of
+	// the existing members with [UsersService.List].
 	MemberIDs []string `json:"memberIds,omitzero"`
 	// Extra holds parameters that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`

@@ -16,11 +16,10 @@ type hmacRules struct {
 	multipart     MultipartDigest
 }
 
-// RequireSignedResponses rejects a successful response without a signature with
+// RequireSignedResponses makes every successful response without a signature fail with
 // [ErrSignatureMismatch]. By default, a signature is verified only if the response has one:
-// Identomat's API documentation says that successful responses are signed, but not whether
-// that includes the newer host. Responses that report an error are documented to be
-// unsigned.
+// Identomat's API documentation says that successful responses are signed, but not whether that
+// includes the newer host. Responses that report an error are documented to be unsigned.
 func RequireSignedResponses() HMACOption {
 	return func(r *hmacRules) { r.requireSigned = true }
 }
@@ -38,9 +37,9 @@ func WithMultipartDigest(digest MultipartDigest) HMACOption {
 
 // NewHMACTransport returns a RoundTripper that signs requests to Identomat and verifies the
 // signatures of the responses. It is for use without a [Client]; a Client signs with
-// [WithHMAC]. The secret key belongs to a company key of the HMAC type and is used as its
-// UTF-8 bytes. With an empty secret key, every request fails. If base is nil,
-// [http.DefaultTransport] is used.
+// [WithHMAC]. The secret key belongs to a company key of the HMAC type and its UTF-8 bytes are
+// used. With an empty secret key, every request fails. If base is nil, [http.DefaultTransport]
+// is used.
 //
 // The signature is sent in the header Authorization: signature="…", as the base64 of the
 // HMAC-SHA-256 of the body. (HMAC Authorization.) A multipart body is not buffered but read

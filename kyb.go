@@ -3,11 +3,11 @@ package identomat
 import "github.com/identomat-go/identomat/internal/wire"
 
 // KYBField is a piece of data that a company or a beneficiary gives. Values that are not listed can be
-// sent, too; the API takes any of them anywhere.
+// sent, too; the API takes any field in any place.
 type KYBField string
 
 // The fields of the Developer guide 2025, KYB. The remarks say where the guide lists a field and which
-// ones it calls mandatory; what is sent is up to the caller.
+// fields it calls mandatory; the caller decides what is sent.
 const (
 	FieldCompanyName         KYBField = "companyName"         // company, shareholder; mandatory
 	FieldRegistrationNumber  KYBField = "registrationNumber"  // company, shareholder; mandatory
@@ -27,7 +27,7 @@ const (
 )
 
 // Company collects the data of the company to verify. Its key is "company". Identomat has not published
-// in what form the result has the data. (Developer guide 2025, Company data step.)
+// how the result represents the data. (Developer guide 2025, Company data step.)
 func Company() CompanyStep { return CompanyStep{stepCompany} }
 
 // Mandatory adds fields that must be filled in, after the fields that the step has.
@@ -50,8 +50,8 @@ func addFields(o object, fields []KYBField, mandatory bool) object {
 }
 
 // Beneficiaries collects the data of the people and companies behind the company. Its key is
-// "beneficiaries". Identomat has not published in what form the result has the data. (Developer guide
-// 2025, Beneficiaries step.)
+// "beneficiaries". Identomat has not published how the result represents the data. (Developer guide 2025,
+// Beneficiaries step.)
 func Beneficiaries() BeneficiariesStep { return BeneficiariesStep{stepBeneficiaries} }
 
 // Roles adds roles to be filled. A role that the step already has is replaced.
@@ -63,14 +63,14 @@ func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	return BeneficiariesStep{Step{set(s.object, "roles", []byte(all))}}
 }
 
-// KYCConfig is the id of the configuration that verifies individuals. It is required if any role has
-// Verify. Default none. (On the wire it is kycConfigId.)
+// KYCConfig is the id of the configuration that verifies individuals. It is required if Verify is on for
+// any role. Default none. (On the wire it is kycConfigId.)
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{Step{setString(s.object, "kycConfigId", id)}}
 }
 
-// KYBConfig is the id of the configuration that verifies companies. It is required if the shareholder has
-// Verify. Default none. (On the wire it is kybConfigId.)
+// KYBConfig is the id of the configuration that verifies companies. It is required if Verify is on for
+// the shareholder. Default none. (On the wire it is kybConfigId.)
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{Step{setString(s.object, "kybConfigId", id)}}
 }
@@ -122,7 +122,7 @@ func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
 	return BeneficiaryRole{r.name, setAny(r.object, name, value)}
 }
 
-// KYBReview shows the data of the company and its beneficiaries, to correct it before it is submitted.
-// Its key is "kyb-review". Identomat has not published in what form the result has the data. (Developer
-// guide 2025, Review step.)
+// KYBReview shows the data of the company and its beneficiaries, so that it can be corrected before it is
+// submitted. Its key is "kyb-review". Identomat has not published how the result represents the data.
+// (Developer guide 2025, Review step.)
 func KYBReview() Step { return stepReview }

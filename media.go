@@ -18,7 +18,7 @@ import (
 // MediaService fetches what a session recorded. (API reference, Accessing Data and More.)
 //
 // A response that is not media is an error, whatever its label says. Media that the session
-// lacks is [ErrNotFound]; the API documentation shows no response for it, and production
+// lacks is [ErrNotFound]; the API documentation shows no response for this case, and production
 // answers with HTTP 404. An empty token or key is a [ValidationError]. A call is retried until
 // the first bytes have arrived, but not later.
 type MediaService struct{ client *Client }
@@ -28,9 +28,10 @@ type MediaService struct{ client *Client }
 // [Media.ExtractTo] close it themselves. It is not safe for concurrent use.
 //
 // Reading ends with [io.EOF] only if the content is complete and its signature is not wrong. It
-// ends with a [TransportError] if the connection broke, or if the content is delimited only by
-// connection close, so that truncation cannot be detected. Otherwise it ends with an
-// [APIError] that is [ErrSignatureMismatch], [ErrTooLarge] or [ErrUnexpectedResponse].
+// ends with a [TransportError] if the connection broke, or if nothing but the close of the
+// connection marks the end of the content, because truncation could then not be detected.
+// Otherwise it ends with an [APIError] that is [ErrSignatureMismatch], [ErrTooLarge] or
+// [ErrUnexpectedResponse].
 //
 // A read fails when nothing arrives for the time of [WithAttemptTimeout]. The whole transfer
 // is bounded only by the context and by the Timeout of [WithHTTPClient]. Observers are told of
@@ -60,8 +61,8 @@ func (m Media) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("content_type", m.ContentType), slog.Int64("size", m.Size))
 }
 
-// Progress makes every read report how many bytes were read, and how many there are or -1. It
-// returns m. The function is called in the goroutine that reads.
+// Progress reports every read: report gets the number of bytes read so far and Size. It is
+// called in the goroutine that reads. Progress returns m.
 func (m *Media) Progress(report func(done, total int64)) *Media {
 	m.progress = report
 	return m
@@ -96,7 +97,7 @@ func (m *Media) refuse(err error) error {
 }
 
 // Close ends the transfer. It closes the connection of media that was not read to its end,
-// except if the response holds more media.
+// unless the response holds more media.
 func (m *Media) Close() error {
 	m.closed = true
 	if !m.shared {
@@ -135,8 +136,8 @@ func (m *Media) Bytes() ([]byte, error) {
 // SaveFile writes the media to the named file, readable by its owner alone, and closes the
 // media. It returns the number of bytes. The file appears, or replaces an older one, only when
 // the media is complete, its signature was right, and it is safely on disk. After a failure
-// nothing is left behind. SaveFile refuses media that was read from already, because the file
-// would lack its beginning.
+// nothing is left behind. SaveFile refuses media of which a part was already read, because the
+// file would lack its beginning.
 func (m *Media) SaveFile(name string) (n int64, err error) {
 	defer m.Close()
 	if m.done > 0 {
@@ -232,9 +233,9 @@ const (
 	DriversLicenseMedia                      GeneralDocumentMedia = "drivers-license"
 )
 
-// GeneralDocument fetches a proof of address or another general document, an image or a PDF,
-// with POST result/general-document/. (API reference, Proof of Address image or PDF.) Errors:
-// as for [MediaService.CardFront].
+// GeneralDocument fetches a proof of address or another general document, as an image or a PDF,
+// with POST result/general-document/. (API reference, Proof of Address image or PDF.) Errors: as
+// for [MediaService.CardFront].
 func (s *MediaService) GeneralDocument(ctx context.Context, token Token, document GeneralDocumentMedia) (*Media, error) {
 	return media(ctx, s.client, operation.ResultGeneralDocument, generalDocumentParams{string(token), string(document)})
 }
@@ -250,8 +251,8 @@ func (g generalDocumentParams) validate(_ *operation.Operation, p *problems) {
 }
 
 // DocumentFacePhoto fetches the photo of the face on the session's main document with POST
-// get-session-main-document-face-photo. It is decoded while it arrives. (API reference, Get
-// face photo from main document.) Errors: as for [MediaService.CardFront], and
+// get-session-main-document-face-photo. The photo is decoded while it arrives. (API reference,
+// Get face photo from main document.) Errors: as for [MediaService.CardFront], and
 // [ErrFacePhotoNotFound].
 func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Media, error) {
 	return firstItem(ctx, s.client, operation.DocumentFacePhoto, ofSession(token))
@@ -259,19 +260,20 @@ func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Med
 
 // VisualMarkers fetches images of the document's visual markers with POST get-visual-markers,
 // as tar archives (see [Media.Files]). They are decoded while they arrive, one after the
-// other. Continuing skips what was not read of an archive; stopping early closes the
-// connection. An error ends the iteration. Only an iteration that ends without one has
-// verified the signature of the response. A response without markers yields nothing and no
-// error. (API reference, Get document visual markers.)
+// other. Moving on to the next archive skips what was not read of the last one; stopping early
+// closes the connection. An error ends the iteration. The signature of the response has been
+// verified only if the iteration ends without an error. A response without markers yields
+// neither an archive nor an error. (API reference, Get document visual markers.)
+//
 // Errors: as for [MediaService.CardFront], and [ErrWrongParameters].
 func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return items(ctx, s.client, operation.VisualMarkers, ofSession(token))
 }
 
-// QuestionFile fetches a file that answers a question, with POST get-question-file. The file
-// is named by the keys of the step and the question, and by its index from 0 among the files.
-// It may be an archive, a PDF or an image, whatever its label; see [Media.ContentType]. If the
-// response holds several files, which the API documentation does not rule out, it is the first.
+// QuestionFile fetches a file that answers a question, with POST get-question-file. The keys of
+// the step and the question, and the index from 0 among the files, select the file. It may be an
+// archive, a PDF or an image, whatever its label; see [Media.ContentType]. If the response holds
+// several files, which the API documentation does not rule out, QuestionFile returns the first.
 // (API reference, Get file from the question.) Errors: as for [MediaService.CardFront], with
 // [ErrNotFound] if the response holds no file, and [ErrWrongParameters].
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {

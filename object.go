@@ -11,9 +11,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// object is what steps, questions, options, roles and flags are made of: a JSON object, kept as its
-// text. The text never changes, encoding it is copying it, and a decoded object keeps what this SDK
-// does not know.
+// object is what steps, questions, options, roles and flags are made of: a JSON object, kept as text.
+// The text never changes, and encoding copies it. A decoded object keeps what this SDK does not know.
 //
 // The pointer keeps the text from fmt, which prints even a string in an unexported field of a
 // caller's struct, but never follows a pointer to a string.
@@ -62,7 +61,8 @@ func encodeValue(v any) string {
 	return wire.Value(v)
 }
 
-// jsonText returns the text of t. For nil and for a nil pointer, whose text panics, it returns [wire.Nil].
+// jsonText returns the text of t. For nil and for a nil pointer, whose text panics, it returns
+// [wire.Nil].
 func jsonText(t texter) (text string) {
 	defer func() {
 		if recover() != nil {
@@ -97,7 +97,7 @@ func get(object, name string) string {
 func getString(object, name string) string { return wire.Unquote(get(object, name)) }
 
 // asObject returns value if it is an object, and an empty object otherwise. The service may write an
-// empty object as [], so that is an object, too.
+// empty object as [], so [] counts as an object, too.
 func asObject(value string) (object string, ok bool) {
 	if strings.HasPrefix(value, "{") {
 		return value, true
@@ -125,8 +125,8 @@ func decodeText(data []byte) (object, error) {
 	return newObject(wire.Normalize(text)), nil
 }
 
-// marshalText returns a text that can be sent. The error names the first value that cannot be sent.
-// It leaves out the cause, which may repeat the value.
+// marshalText returns the text, or an error that names the first value that cannot be sent. The error
+// leaves out the cause, which may repeat the value.
 func marshalText(text string) ([]byte, error) {
 	if problems := wire.Unsendable("", text); problems != nil {
 		return nil, fmt.Errorf("identomat: %s %s", problems[0].Path, problems[0].Message)
@@ -134,7 +134,7 @@ func marshalText(text string) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// Get returns the named member as it is sent; false if it is absent or has no JSON form.
+// Get returns the named member as it is sent, or false if it is absent or has no JSON form.
 func (o object) Get(name string) (json.RawMessage, bool) {
 	value, found := wire.Get(o.text(), name)
 	return json.RawMessage(value), found && wire.IsSendable(value)

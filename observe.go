@@ -64,8 +64,8 @@ func (e Event) attrs() []slog.Attr {
 	return attrs
 }
 
-// WithObserver calls observe after every attempt, in the goroutine of the call. It may be
-// given several times; all functions are called. They must be safe for concurrent use.
+// WithObserver calls observe after every attempt, in the goroutine of the call. The option may
+// be given several times; all functions are called. They must be safe for concurrent use.
 func WithObserver(observe func(Event)) Option {
 	return checked(observe != nil, "WithObserver: the function is nil", func(s *option.Settings) {
 		s.Observers = append(s.Observers, func(e engine.Event) { observe(Event(e)) })
@@ -73,8 +73,9 @@ func WithObserver(observe func(Event)) Option {
 }
 
 // WithLogger logs every attempt: successes at the debug level, failures as warnings. A record
-// has the attributes operation, attempt, status, duration, sent and received (bytes), after a
-// failure error, and before a retry retry_in. A JSON handler writes durations in nanoseconds.
+// has the attributes operation, attempt, status, duration, sent and received (bytes). After a
+// failure it also has error; before a retry it also has retry_in. A JSON handler writes
+// durations in nanoseconds.
 func WithLogger(l *slog.Logger) Option {
 	return checked(l != nil, "WithLogger: the logger is nil", func(s *option.Settings) {
 		service := s.Service

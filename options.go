@@ -14,22 +14,22 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// An Option configures a client in [NewClient], and one of package idenfy where the option
-// makes sense there. If two options set the same thing, the later one wins.
+// An Option configures a [Client], or a client of package idenfy if the option makes sense
+// there. If two options set the same thing, the later one wins.
 type Option func(*option.Settings) error
 
-// settings are those that only a client of Identomat has.
+// settings are the settings that only a client of Identomat has.
 type settings struct {
 	widgetURL, apiURL url.URL
 	maxMedia          int64
 
 	secretKey     redact.Secret
 	requireSigned bool
-	// sign is a function so that a program that does not sign does not link the code that does.
+	// sign is a function so that a program that does not sign does not link the signing code.
 	sign func(base http.RoundTripper) http.RoundTripper
 }
 
-// checked returns an option that is refused if the value is not ok.
+// checked returns an option that is refused with the problem unless ok is true.
 func checked(ok bool, problem string, set func(*option.Settings)) Option {
 	return func(s *option.Settings) error {
 		if !ok {
@@ -71,8 +71,7 @@ func WithWidgetURL(baseURL string) Option {
 	})
 }
 
-// WithAPIURL replaces [DefaultAPIURL]: a scheme and a host without a path. The scheme must be
-// https, except for a loopback host.
+// WithAPIURL replaces [DefaultAPIURL]. The rules for the baseURL are those of [WithWidgetURL].
 func WithAPIURL(baseURL string) Option {
 	return option.Own("identomat.WithAPIURL", func(s *settings) (err error) {
 		s.apiURL, err = option.CheckBaseURL("API URL", baseURL)
@@ -119,9 +118,9 @@ func WithRetry(p RetryPolicy) Option {
 }
 
 // WithAttemptTimeout bounds one attempt including its response; the context bounds the whole
-// call. For media and uploads, which may take long, it bounds the time in which no byte moves.
-// A timed-out attempt is retried under the same rules as a lost response. The default is
-// [DefaultAttemptTimeout].
+// call. For media and uploads, which may take long, the timeout bounds only the time in which no
+// byte moves. A timed-out attempt is retried under the same rules as a lost response. The
+// default is [DefaultAttemptTimeout].
 func WithAttemptTimeout(d time.Duration) Option {
 	return checked(d > 0, "WithAttemptTimeout: the timeout must be positive", func(s *option.Settings) { s.AttemptTimeout = d })
 }
@@ -148,7 +147,7 @@ func WithMaxMediaSize(bytes int64) Option {
 // A RateLimiter is asked before every attempt. *rate.Limiter of golang.org/x/time/rate is one.
 // An error ends the call.
 type RateLimiter interface {
-	// Wait returns when the attempt may be made, or an error when the context ends.
+	// Wait returns nil when the attempt may be made, or an error when the context ends.
 	Wait(ctx context.Context) error
 }
 

@@ -32,11 +32,11 @@ func (p *Page[T]) items(err error) (items []T, total int, _ error) {
 	return p.Data, p.Total, nil
 }
 
-// pages iterates over a list whose parts are fetched as they are needed. It yields an error
-// once, as the last thing. key tells items apart.
+// pages iterates over a list whose parts are fetched as they are needed. It yields at most one
+// error, as the last thing. key tells items apart.
 //
 // A list ends with an empty page, because a page may be shorter than requested without being
-// the last one. If the service reports a total, the list ends there without another call.
+// the last one. If the service reports a total, the list ends at the total without another call.
 //
 // If all items of a page were seen before, the service ignores the offset. The list is then
 // complete if it has as many items as the total says, or, without a total (total < 0), fewer

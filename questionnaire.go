@@ -84,7 +84,7 @@ func (q Question) ShowIf(questionKey, answer string) Question {
 	return Question{setAny(q.object, "showConditions", condition)}
 }
 
-// Set sets any parameter of the question by its wire name, also one that this SDK has no method for. A value
+// Set sets any parameter of the question by its wire name, even one that this SDK has no method for. A value
 // without a JSON form is reported when the request is validated.
 func (q Question) Set(name string, value any) Question {
 	return Question{setAny(q.object, name, value)}
@@ -114,7 +114,7 @@ func asKnownQuestion(q Question) AnyQuestion {
 }
 
 // CustomQuestion is a question of any type, for types that this SDK does not know, such as boolean in the
-// System manual. Its parameters are given with Title and Set.
+// System manual. Give it parameters with Title and Set.
 func CustomQuestion(typ, key string) Question { return Question{CustomStep(typ, key).object} }
 
 func newQuestion(typ, key string, title Text, options []ChoiceOption) Question {

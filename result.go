@@ -16,10 +16,10 @@ import (
 
 // Outcome says how a session ended, or that it has not ended. Only [OutcomeApproved] is an
 // approval. Known outcomes are in lower case like the constants, whatever their case on the
-// wire. Others are kept as they are.
+// wire. Other outcomes are kept as they are.
 type Outcome string
 
-// The outcomes in Identomat's API documentation. Production has another one for people who
+// The outcomes in Identomat's API documentation. Production has another outcome for people who
 // disagreed with the terms; its spelling has not been seen.
 const (
 	// OutcomeApproved: the person was accepted.
@@ -55,7 +55,7 @@ type Result struct {
 	RejectReason RejectReason `json:"reject_reason"`
 	// ResultComment is what an operator wrote with the decision.
 	ResultComment string `json:"result_comment"`
-	// Name is the session's name, which the person's name replaces.
+	// Name is the session's name until the person's name replaces it.
 	Name string `json:"name"`
 	// Errors are reasons for a rejection, such as LOW_SIMILARITY.
 	Errors []string `json:"errors"`
@@ -90,7 +90,7 @@ func (r *Result) Approved() bool {
 }
 
 // Answer returns the answer to a question of a questionnaire step, by the keys of the step and
-// the question, or the zero Answer.
+// the question. If there is none, it returns the zero Answer.
 func (r *Result) Answer(stepKey, questionKey string) Answer {
 	if r == nil {
 		return Answer{}
@@ -120,8 +120,8 @@ func (r *Result) Raw() json.RawMessage {
 // by their path, such as "person.eye_color" or "generalDocuments[0].new_field".
 func (r *Result) Extra() map[string]json.RawMessage { return codec.Extra(r.Raw(), r) }
 
-// UnmarshalJSON decodes a response of result/, such as a recorded one. It fails if there is
-// not exactly one outcome, or if there is an error of the service.
+// UnmarshalJSON decodes a response of result/, such as a recorded one. It fails unless the data
+// has exactly one outcome and no error of the service.
 func (r *Result) UnmarshalJSON(data []byte) error {
 	if _, refusal := response.Classify(operation.SessionResult, http.StatusOK, data); refusal != nil {
 		return errors.New("identomat: not a result")
@@ -180,8 +180,8 @@ type Person struct {
 	// PersonalNumber is the person's, DocumentNumber the document's.
 	PersonalNumber string `json:"personal_number"`
 	DocumentNumber string `json:"document_number"`
-	// DocumentIssued and DocumentExpires have the form of Birthday, DocumentIssuedTime and
-	// DocumentExpiresTime that of BirthdayTime.
+	// DocumentIssued and DocumentExpires have the form of Birthday; DocumentIssuedTime and
+	// DocumentExpiresTime have that of BirthdayTime.
 	DocumentIssued      Date `json:"document_issued"`
 	DocumentIssuedTime  Date `json:"document_issued_time"`
 	DocumentExpires     Date `json:"document_expires"`
@@ -359,8 +359,8 @@ const (
 	DocFieldMRZ              = "mrz" // has no locale
 )
 
-// Text returns the field with exactly this name, or else its English form (en_US). It returns
-// "" if neither exists or is a string.
+// Text returns the field with exactly this name, or else its English form (en_US). It returns ""
+// if neither is a string.
 func (d DocumentFields) Text(name string) string {
 	if text, ok := d[name].(string); ok {
 		return text
@@ -383,5 +383,5 @@ func (DocumentFields) LogValue() slog.Value { return slog.StringValue(redacted) 
 // GobEncode returns an error, like MarshalText.
 func (DocumentFields) GobEncode() ([]byte, error) { return nil, redact.ErrEncode }
 
-// MarshalText returns an error: name the field to encode, or store the Raw of the response.
+// MarshalText returns an error: encode single fields, or store the Raw of the response.
 func (DocumentFields) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }

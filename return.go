@@ -20,7 +20,7 @@ import (
 //
 // The error says what is wrong with session_token (missing, duplicate, or not a token) and
 // contains no value of the request; respond with status 400. A POST body is read up to the
-// limit of [http.Request.ParseForm], which is 10 MB unless you have set another one.
+// limit of [http.Request.ParseForm], which is 10 MB unless you have set another limit.
 func SessionTokenFromReturn(r *http.Request) (Token, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	switch r.Method {

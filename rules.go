@@ -73,8 +73,9 @@ func (p *problems) checkQuestions(at fieldPath, questions string) {
 // questionCheck is a walk over the questions of a questionnaire.
 type questionCheck struct {
 	*problems
-	// asked maps the key of each question so far to the keys of its options. They are nil for a question with
-	// free answers, and for a dropdown: the guide does not say what a condition on a dropdown names.
+	// asked maps the key of each question so far to the keys of its options. The list is nil for a
+	// question with free answers, and for a dropdown: the guide does not say what a condition on a
+	// dropdown names.
 	asked map[string][]string
 	// optionKeys has the option keys of all questions so far.
 	optionKeys map[string]bool
@@ -150,8 +151,8 @@ func isKey(value string, keys []string) bool {
 	return strings.HasPrefix(value, `"`) && slices.Contains(keys, wire.Unquote(value))
 }
 
-// checkBeneficiaries adds a problem for every configuration that a role needs and that the
-// beneficiaries step does not name.
+// checkBeneficiaries adds a problem for every configuration that a role needs but the beneficiaries
+// step does not name.
 func (p *problems) checkBeneficiaries(at fieldPath, step string) {
 	var verified, shareholder bool
 	for m := wire.Members(get(step, "roles")); m.Next(); {
@@ -172,17 +173,17 @@ func (p *problems) require(ok bool, at fieldPath, message string) {
 	}
 }
 
-// requireObject returns a value as an object, and adds a problem if it is not an object,
-// unless the encoder reports the value.
+// requireObject returns a value as an object, and adds a problem if it is not an object. It adds none
+// for a value that the encoder reports.
 func (p *problems) requireObject(at fieldPath, value string) (string, bool) {
 	object, ok := asObject(value)
 	p.require(ok || value == wire.Unencodable || value == wire.Nil, at, "must be an object")
 	return object, ok
 }
 
-// fieldPath is the path of a value in a request, such as steps[2].questions[0].options. All paths
-// of a walk share one buffer, so a path is valid until the next one is made from the same
-// parent, and checking a valid request allocates nothing for paths.
+// fieldPath is the path of a value in a request, such as steps[2].questions[0].options. All paths of a
+// walk share one buffer: a path is valid until another is made from the same parent. So checking a
+// valid request allocates nothing for paths.
 type fieldPath []byte
 
 func newPath(name string) fieldPath { return append(make(fieldPath, 0, 128), name...) }

@@ -16,7 +16,7 @@ import (
 type ScreeningService struct{ client *Client }
 
 // ScreeningTopic is a reason for being in the screening databases. Known topics have the
-// spelling of the constants, whatever their case on the wire; others are kept as they are.
+// spelling of the constants, whatever their case on the wire; other topics are kept as they are.
 type ScreeningTopic string
 
 // The topics in the reference's glossary. The glossary capitalizes every word, but responses
@@ -75,13 +75,14 @@ type ScreeningQuery struct {
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the start of the range of birthdays; the zero time is no bound. It
 	// is sent in UTC with milliseconds, so give a birthday as midnight in UTC: another time
-	// zone can move it to the day before. For a [Person] it is BirthdayTime.Time(). The reference has no end of the range, and does not
-	// say whether entries match whose birthday is unknown or only a year. So a search with the
-	// person's birthday can miss a hit that a search by name alone finds.
+	// zone can move it to the day before. For a [Person] it is BirthdayTime.Time(). The
+	// reference has no end of the range. It does not say whether an entry matches if its
+	// birthday is unknown or only a year, so a search with the person's birthday can miss a hit
+	// that a search by name alone finds.
 	BirthdayTimeFrom time.Time `json:"birthdayTimeFrom,omitzero"`
 	// ScoreThreshold is the lowest score of a hit, from 0 to 100. 0 returns every entry that
 	// resembles the name at all. The reference requires an integer and names no bounds; its
-	// examples request 80, and show a hit of the same name with 100.
+	// examples request 80, and show a hit of the same name with the score 100.
 	ScoreThreshold int `json:"scoreThreshold"`
 	// Extra holds members of the query that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
@@ -139,9 +140,9 @@ func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) ite
 	})
 }
 
-// SearchPage returns one page of [ScreeningService.Search]: at most limit hits after the first
-// offset hits. With limit 0 the service uses its own limit, which is not documented. The
-// response has no total. Errors: as for Search.
+// SearchPage returns one page of [ScreeningService.Search]. It skips offset hits and returns at
+// most limit. With limit 0 the service uses its own limit, which is not documented. The response
+// has no total. Errors: as for Search.
 func (s *ScreeningService) SearchPage(ctx context.Context, query ScreeningQuery, offset, limit int) ([]ScreeningHit, error) {
 	return do[[]ScreeningHit](ctx, s.client, operation.ScreeningSearch, &searchParams{query, offset, limit})
 }
@@ -204,7 +205,7 @@ type ScreeningProperty struct {
 	private
 	// Name is a name such as Position, Alias, Start Date or Source Url.
 	Name string `json:"propertyName"`
-	// Values are texts whatever the type, including dates: Date(v).Time() parses one.
+	// Values are texts, whatever the Type. For a date, Date(v).Time() parses the text.
 	Values []string `json:"value" wire:"strict"`
 	// Type says how to interpret the values.
 	Type PropertyType `json:"type"`
@@ -289,8 +290,8 @@ func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
 type MonitoredFilter struct {
 	private
 
-	// Date excludes older records; the zero time excludes none. It is not documented which
-	// time of a record is compared. It is sent in UTC with milliseconds.
+	// Date excludes older records; the zero time excludes none. It is sent in UTC with
+	// milliseconds. Which time of a record is compared is not documented.
 	Date time.Time `json:"date,omitzero"`
 	// Extra holds parameters that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
@@ -326,9 +327,9 @@ func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFi
 	})
 }
 
-// ListMonitoredPage returns one page of [ScreeningService.ListMonitored] with the total: at
-// most limit records after the first start records. With limit 0 the service uses its own
-// limit, which is 50 in the reference's example. Errors: as for ListMonitored.
+// ListMonitoredPage returns one page of [ScreeningService.ListMonitored] with the total. It
+// skips start records and returns at most limit. With limit 0 the service uses its own limit,
+// which is 50 in the reference's example. Errors: as for ListMonitored.
 func (s *ScreeningService) ListMonitoredPage(ctx context.Context, filter MonitoredFilter, start, limit int) (*Page[MonitoredRecord], error) {
 	return do[*Page[MonitoredRecord]](ctx, s.client, operation.ScreeningMonitored, &monitoredParams{start, limit, filter})
 }

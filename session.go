@@ -21,14 +21,14 @@ type SessionsService struct{ client *Client }
 
 // Token identifies a session. Identomat also calls it the session id. Whoever has it can open
 // the widget as the customer, so fmt and slog show a mask. To store or compare it, use
-// string(token) or its JSON, which are the token itself. Do not give a token to a logger that
+// string(token) or its JSON: both are the token itself. Do not give a token to a logger that
 // encodes JSON.
 type Token string
 
 // Format writes a mask under every verb.
 func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// String returns a mask, because a panic calls it before it prints a string.
+// String returns a mask, because a panic prints the value with it.
 func (Token) String() string { return redacted }
 
 // LogValue returns a mask.
@@ -57,17 +57,17 @@ func (Session) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // BeginRequest describes a session. All fields are optional; the zero value begins a session
 // with the company's defaults. Names and preset answers are personal data: fmt and slog show a
-// mask, and encoders refuse a request. Queue what the request is built from.
+// mask, and encoders refuse a request. To queue one, store what it is built from.
 type BeginRequest struct {
 	private
 
 	// Flags apply to the whole session.
 	Flags Flags `json:"-"`
-	// Steps are the steps in their order. With a ConfigID they replace the steps of the same
-	// key in that configuration. Without one, the flags skip_face and skip_document are sent
-	// as true unless Flags sets them: otherwise the service would add steps of its own.
+	// Steps are the steps in their order. With a ConfigID they replace the steps with the same
+	// keys in that configuration. Without a ConfigID, the flags skip_face and skip_document are
+	// sent as true unless Flags sets them: otherwise the service would add steps of its own.
 	Steps Steps `json:"-"`
-	// ConfigID is a configuration of the dashboard, which Identomat recommends.
+	// ConfigID is the id of a configuration of the dashboard. Identomat recommends using one.
 	ConfigID string `json:"config_id,omitzero"`
 	// ParentSessionID makes this a child session, for calls with several participants.
 	ParentSessionID Token `json:"parent_session_id,omitzero"`
@@ -120,7 +120,7 @@ func (r *BeginRequest) flags() string {
 //
 // A session costs money, so the call is retried only when the service certainly began none. If
 // [MaybeProcessed] is true for an error, a session may exist whose token is lost. ClientUserID
-// links it to your customer; how to search the dashboard for it is not documented.
+// links that session to your customer; how to search the dashboard by it is not documented.
 //
 // Errors: [ErrWrongParameters]. An error code is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
@@ -150,8 +150,8 @@ func (s sessionParams) validate(op *operation.Operation, p *problems) {
 	p.requireText(op.SessionName(), s.Token)
 }
 
-// Result returns the current result of a session with POST result/, also while the session is
-// in progress. (API reference, Session results.) Use [Result.Approved] to let a customer in.
+// Result returns the current result of a session with POST result/, even while the session is in
+// progress. (API reference, Session results.) Use [Result.Approved] to let a customer in.
 //
 // Errors: [ErrSessionNotFound].
 func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, error) {
@@ -162,7 +162,7 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 // data deletion.)
 //
 // The call is retried after a lost response. If the lost attempt erased the session, the retry
-// finds none: the error is [ErrSessionNotFound], and its MaybeProcessed is true.
+// finds no session: the error is [ErrSessionNotFound], and its MaybeProcessed is true.
 //
 // Errors: [ErrSessionNotFound], [ErrSessionInvalid].
 func (s *SessionsService) Delete(ctx context.Context, token Token) error {
@@ -183,14 +183,14 @@ const (
 // intervals grow from one second to at most fifteen, with jitter so that many waiting sessions
 // spread their load. A Retry-After extends an interval by at most five minutes.
 //
-// Wait returns at every outcome but in_progress: approved, rejected, manual_check, which an
-// operator decides later, and outcomes that this SDK does not know. It gives up after five
-// failed polls in a row. An error comes with the last result that was read, or nil. When the
+// Wait returns at every outcome but in_progress: approved, rejected, manual_check (an operator
+// decides later) and any outcome that this SDK does not know. It gives up after five failed
+// polls in a row. With an error it returns the last result that was read, or nil. When the
 // context has ended, errors.Is finds [context.DeadlineExceeded] or [context.Canceled].
 //
-// A session that its customer has left stays in progress forever, so give the context a
-// deadline, such as the session's lifetime of 15 minutes. A service that must survive restarts
-// polls from a job queue or waits for the callback instead.
+// Give the context a deadline, such as the session's lifetime of 15 minutes: a session that its
+// customer has left stays in progress forever. A service that must survive restarts polls from a
+// job queue or waits for the callback instead.
 func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error) {
 	var last *Result
 	// The first interval is twice the shortest one: half of it is random, which spreads the

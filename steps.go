@@ -39,10 +39,10 @@ func (s Step) Title(title Text) Step { return Step{setText(s.object, "title", ti
 // questionnaire the System manual allows Markdown. Default none, or a text of the service.
 func (s Step) Description(text Text) Step { return Step{setText(s.object, "description", text)} }
 
-// Flag sets any flag of the step, also one that this SDK has no method for.
+// Flag sets any flag of the step, even one that this SDK has no method for.
 func (s Step) Flag(name string, value any) Step { return setFlag(s, name, []byte(encodeValue(value))) }
 
-// Set sets any parameter of the step by its wire name, also one that this SDK has no method for. A value
+// Set sets any parameter of the step by its wire name, even one that this SDK has no method for. A value
 // without a JSON form is reported when the request is validated.
 func (s Step) Set(name string, value any) Step { return Step{setAny(s.object, name, value)} }
 
@@ -95,7 +95,7 @@ func asKnown(s Step) AnyStep {
 	return s
 }
 
-// The steps that always begin with the same text, so that their constructors allocate nothing.
+// The steps that always begin with the same text, built once so that their constructors allocate nothing.
 var (
 	stepLanguage      = CustomStep("language", "language")
 	stepDocument      = CustomStep("identity-document", "identity-document")
@@ -192,8 +192,8 @@ func (s LivenessStep) Active(on bool) LivenessStep {
 	return LivenessStep{flagBool(s.Step, "liveness", on)}
 }
 
-// AllowUpload lets the customer upload a selfie instead of using the camera. The service ignores it for
-// the active check. Default false.
+// AllowUpload lets the customer upload a selfie instead of using the camera. The service ignores this flag
+// for the active check. Default false.
 func (s LivenessStep) AllowUpload(on bool) LivenessStep {
 	return LivenessStep{flagBool(s.Step, "allow_face_upload", on)}
 }
@@ -225,8 +225,8 @@ func (s SelfieWithIDStep) Require(on bool) SelfieWithIDStep {
 // call.)
 func VideoCall() VideoCallStep { return VideoCallStep{stepCall} }
 
-// Steps are the steps of the call, of all types but language and operator questionnaire. They replace the
-// steps that the call has. Default none.
+// Steps replaces the steps of the call. They can be of any type but language and operator questionnaire.
+// Default none.
 func (s VideoCallStep) Steps(steps ...AnyStep) VideoCallStep {
 	return VideoCallStep{s.Set("steps", Steps(steps))}
 }
@@ -300,8 +300,8 @@ func (s GeolocationStep) Require(on bool) GeolocationStep {
 func (s Steps) MarshalJSON() ([]byte, error) { return marshalText(s.text()) }
 
 // UnmarshalJSON decodes steps. A step of a known type becomes a value of its own type, such as
-// [IdentityDocumentStep], and any other a [Step]. Both keep every member, known or not, in its order and
-// exact text.
+// [IdentityDocumentStep]; any other step becomes a [Step]. Both keep every member, known or not, in its
+// order and exact text.
 func (s *Steps) UnmarshalJSON(data []byte) error {
 	var list []json.RawMessage
 	if err := json.Unmarshal(data, &list); err != nil || list == nil { // null changes nothing

@@ -8,8 +8,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// Language is the code of a language of the user interface. Other codes than the listed ones can
-// be sent: the list of the System manual ends in "etc.". (Developer guide 2025, Flags and Language.)
+// Language is the code of a language of the user interface. Codes that are not listed can be sent,
+// too: the list of the System manual ends in "etc.". (Developer guide 2025, Flags and Language.)
 type Language string
 
 // The languages of all lists in Identomat's API documentation. The codes are the service's own:
@@ -48,7 +48,7 @@ type Text map[string]string
 // MarshalJSON returns an object of languages, or a plain string for Text{"": "…"}.
 func (t Text) MarshalJSON() ([]byte, error) { return t.appendJSON(nil), nil }
 
-// UnmarshalJSON decodes an object of languages or a plain string. An empty array is an empty
+// UnmarshalJSON decodes an object of languages or a plain string. An empty array counts as an empty
 // object.
 func (t *Text) UnmarshalJSON(data []byte) error {
 	text := wire.Trim(string(data))
@@ -89,7 +89,7 @@ func (t Text) appendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// readText decodes a title of either form; nil if it is neither.
+// readText decodes a text of either form, and returns nil for anything else.
 func readText(data json.RawMessage) Text {
 	var t Text
 	if len(data) == 0 || json.Unmarshal(data, &t) != nil {

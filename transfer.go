@@ -22,7 +22,7 @@ import (
 type transfer struct {
 	protocol
 	stream *engine.Stream
-	// unsigned says that a signature is required and missing.
+	// unsigned says that a signature is required but missing.
 	unsigned bool
 }
 
@@ -87,7 +87,7 @@ func items(ctx context.Context, c *Client, op *operation.Operation, params any) 
 	}
 }
 
-// firstItem returns the first data URI of a response that should hold one.
+// firstItem returns the first data URI of a response that should hold only one.
 func firstItem(ctx context.Context, c *Client, op *operation.Operation, params any) (*Media, error) {
 	t, _, err := stream(ctx, c, op, params)
 	if err != nil {
@@ -124,7 +124,7 @@ func (o onlyItem) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// minUnlabeled is the size below which content of unknown format and without a label is not
+// minUnlabeled is the smallest size at which content that has no known format and no label is
 // taken for a file.
 const minUnlabeled = 64
 
@@ -221,7 +221,7 @@ func (t *transfer) public(err error) error {
 	return api
 }
 
-// fail ends the call with an error, which it returns as a public one.
+// fail ends the call with the public error for err, and returns that error.
 func (t *transfer) fail(err error) error {
 	err = t.public(err)
 	t.end(err)

@@ -57,7 +57,7 @@ type Password string
 // Format writes a mask under every verb.
 func (Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// String returns a mask, because a panic calls it before it prints a string.
+// String returns a mask, because a panic prints the value with it.
 func (Password) String() string { return redacted }
 
 // LogValue returns a mask.
