@@ -12,7 +12,7 @@ type QuestionAnswer struct {
 	private
 	// Key is the key of the question.
 	Key string `json:"key"`
-	// Answer is the zero Answer if there is none.
+	// Answer is zero if the question was not answered.
 	Answer Answer `json:"answer"`
 }
 

@@ -22,9 +22,9 @@ func videos(t testing.TB, archive string, inJSON bool, opts ...identomat.Option)
 	t.Helper()
 	client, err := identomat.NewClient(companyKey, append(opts, identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
 		if inJSON {
-			return reply(200, dataURIs(archive)), nil
+			return newResponse(200, dataURIs(archive)), nil
 		}
-		return reply(200, archive, "Content-Type", "application/x-tar"), nil
+		return newResponse(200, archive, "Content-Type", "application/x-tar"), nil
 	})}))...)
 	require.NoError(t, err)
 	var media *identomat.Media
@@ -218,7 +218,7 @@ func TestArchiveReportsSignatureMismatch(t *testing.T) {
 		}
 		for name, cut := range map[string]int{"complete": len(body), "last byte missing": len(body) - 1, "half": len(body) / 2} {
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
-				resp := reply(200, body[:cut], "Authorization", sign("x", body))
+				resp := newResponse(200, body[:cut], "Authorization", sign("x", body))
 				resp.ContentLength = int64(len(body))
 				return resp, nil
 			}, identomat.WithHMAC(secretKey))

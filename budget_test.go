@@ -136,7 +136,7 @@ func TestCallAllocations(t *testing.T) {
 	}
 	ctx := context.Background()
 	file := fileOf(t, 1<<20)
-	bareToken := &repeated{head: tokenReply}
+	bareToken := &repeated{head: tokenResponse}
 	approved := &repeated{head: sample(t, "result-sessionapproved.json")}
 	video := &repeated{head: jpeg, text: strings.Repeat("\xf1\x02", 512), times: 1 << 10}
 	passport := &repeated{head: sample(t, "passport-default.json")}
@@ -211,7 +211,7 @@ func TestTransferAllocationsIndependentOfSize(t *testing.T) {
 	}{
 		"image":  {image, func(c *identomat.Client) error { return drained(face(ctx, c)) }},
 		"base64": {archive, func(c *identomat.Client) error { return drained(facePhoto(ctx, c)) }},
-		"upload": {&repeated{head: documentReply}, func(c *identomat.Client) error { _, err := c.Documents.Passport(ctx, file); return err }},
+		"upload": {&repeated{head: documentResponse}, func(c *identomat.Client) error { _, err := c.Documents.Passport(ctx, file); return err }},
 	} {
 		for signature, opts := range map[string][]identomat.Option{"unsigned": nil, "signed": signing()} {
 			client := cannedClient(t, transfer.body, opts...)
@@ -232,7 +232,7 @@ func TestTransferAllocationsIndependentOfSize(t *testing.T) {
 func TestAnnouncedLengthAllocatesLittle(t *testing.T) {
 	const announced = 64 << 20
 	client := stubbed(t, func(*http.Request) (*http.Response, error) {
-		resp := reply(200, `{"result":"approved"}`)
+		resp := newResponse(200, `{"result":"approved"}`)
 		resp.ContentLength = announced
 		return resp, nil
 	}, identomat.WithMaxResponseSize(announced), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))

@@ -73,7 +73,7 @@ func TestCallRequest(t *testing.T) {
 					if opts != nil {
 						assert.Equal(t, sign(secretKey, c.body), r.Header.Get("Authorization"))
 					}
-					return reply(200, `{"result":true}`), nil
+					return newResponse(200, `{"result":true}`), nil
 				}, opts...).Call(t.Context(), c.endpoint, c.params)
 				require.NoError(t, err)
 				assert.Equal(t, 1, sent)
@@ -96,10 +96,10 @@ func TestCallResponse(t *testing.T) {
 		{`true`, `true`, `true`},
 		{`17`, `17`, `17`},
 		{`"two words"`, `"two words"`, `"two words"`},
-		{tokenReply, tokenReply, tokenReply},
+		{tokenResponse, tokenResponse, tokenResponse},
 	} {
 		for _, chunked := range []bool{false, true} {
-			client := replying(t, 200, c.response, chunked)
+			client := responding(t, 200, c.response, chunked)
 			got, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, nil)
 			require.NoError(t, err, c.response)
 			assert.Equal(t, c.onAPI, string(got))
@@ -164,13 +164,13 @@ func TestCallIsRetriedOnlyIfRetryable(t *testing.T) {
 		maybeProcessed          bool
 	}{
 		"lost response": {func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, always, 1, true},
-		"HTTP 503":      {func(*http.Request) (*http.Response, error) { return reply(503, ""), nil }, always, 1, true},
-		"HTTP 501":      {func(*http.Request) (*http.Response, error) { return reply(501, ""), nil }, 1, 1, true},
-		"HTTP 429":      {func(*http.Request) (*http.Response, error) { return reply(429, ""), nil }, always, always, false},
+		"HTTP 503":      {func(*http.Request) (*http.Response, error) { return newResponse(503, ""), nil }, always, 1, true},
+		"HTTP 501":      {func(*http.Request) (*http.Response, error) { return newResponse(501, ""), nil }, 1, 1, true},
+		"HTTP 429":      {func(*http.Request) (*http.Response, error) { return newResponse(429, ""), nil }, always, always, false},
 		"no connection": {func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 		}, always, always, false},
-		"refusal": {func(*http.Request) (*http.Response, error) { return reply(200, `"COMPANY_KEY_INVALID"`), nil }, 1, 1, false},
+		"refusal": {func(*http.Request) (*http.Response, error) { return newResponse(200, `"COMPANY_KEY_INVALID"`), nil }, 1, 1, false},
 	} {
 		for _, retryable := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestCallIsRetriedOnlyIfRetryable(t *testing.T) {
 		if bodies = append(bodies, string(data)); err == nil && len(bodies) < 3 {
 			err = io.ErrUnexpectedEOF
 		}
-		return reply(200, `{"result":"done"}`), err
+		return newResponse(200, `{"result":"done"}`), err
 	}, quick).Call(t.Context(), identomat.Endpoint{Name: "freeze", Retryable: true}, map[string]any{"a": 1})
 	require.NoError(t, err)
 	assert.Equal(t, `"done"`, string(got))
@@ -251,7 +251,7 @@ func TestCallRefusesParamsThatCannotBeSent(t *testing.T) {
 
 func TestCallIsBoundedSignedAndObserved(t *testing.T) {
 	respond := func(text string, header ...string) roundTrip {
-		return func(*http.Request) (*http.Response, error) { return reply(200, text, header...), nil }
+		return func(*http.Request) (*http.Response, error) { return newResponse(200, text, header...), nil }
 	}
 	freeze := identomat.Endpoint{Name: "freeze"}
 	_, err := stubbed(t, respond(`{"result":true}`), identomat.WithMaxResponseSize(10)).Call(t.Context(), freeze, nil)
@@ -277,7 +277,7 @@ func TestCallIsBoundedSignedAndObserved(t *testing.T) {
 		},
 		func(r *http.Request) (*http.Response, error) {
 			data, _ := io.ReadAll(r.Body)
-			return reply(500, string(data)), nil
+			return newResponse(500, string(data)), nil
 		},
 		respond(`{"argumentError":"Rustaveli"}`), respond(`{"errorSourceGroup":"F00-AB-77","argumentError":"x-y"}`),
 	} {

@@ -62,7 +62,7 @@ func TestDocumentRequestsAndSamples(t *testing.T) {
 		document, err := c.call(stubbed(t, func(r *http.Request) (*http.Response, error) {
 			assert.Equal(t, "POST https://widget.identomat.com/external-api/"+c.path, r.Method+" "+r.URL.String())
 			assert.Equal(t, []part{{"company_key", "", "", companyKey}, {"image", "image.jpg", "image/jpeg", picture(3000)}}, partsOf(t, r))
-			return reply(200, text), nil
+			return newResponse(200, text), nil
 		}), t.Context(), image())
 		require.NoError(t, err, c.path)
 		assert.Equal(t, text, string(document.Raw()))
@@ -125,7 +125,7 @@ func TestCompareFacesRequestAndSamples(t *testing.T) {
 		return stubbed(t, func(r *http.Request) (*http.Response, error) {
 			assert.Equal(t, "POST https://external-api.identomat.com/compare-faces", r.Method+" "+r.URL.String())
 			assert.Equal(t, []part{{"companyKey", "", "", companyKey}, {"face1", "face1.jpg", "image/jpeg", picture(3000)}, {"face2", "face2.png", "image/png", png}}, partsOf(t, r))
-			return reply(200, text), nil
+			return newResponse(200, text), nil
 		}).Documents.CompareFaces(t.Context(), image(), identomat.FileFromBytes([]byte(png)))
 	}
 	same, err := compareWith(sample(t, "compare-faces-default.json"))
@@ -184,14 +184,14 @@ func TestDocumentErrors(t *testing.T) {
 		`"` + string(token) + `"`: identomat.ErrUnexpectedResponse, jpeg: identomat.ErrUnexpectedResponse, `{"requestId":"1"`: identomat.ErrUnexpectedResponse,
 	} {
 		for _, c := range documentCalls {
-			document, err := c.call(replying(t, 200, text, false), t.Context(), image())
+			document, err := c.call(responding(t, 200, text, false), t.Context(), image())
 			require.ErrorIs(t, err, want, "%s %s", c.path, text)
 			assert.Nil(t, document)
 		}
-		_, err := replying(t, 200, text, false).Documents.CompareFaces(t.Context(), image(), image())
+		_, err := responding(t, 200, text, false).Documents.CompareFaces(t.Context(), image(), image())
 		require.ErrorIs(t, err, want, text)
 	}
-	_, err := replying(t, 200, `"NO_DOCUMENT_ON_IMAGE"`, false).Documents.Passport(t.Context(), image())
+	_, err := responding(t, 200, `"NO_DOCUMENT_ON_IMAGE"`, false).Documents.Passport(t.Context(), image())
 	var api *identomat.APIError
 	require.ErrorAs(t, err, &api)
 	assert.Equal(t, "NO_DOCUMENT_ON_IMAGE", api.Code)
@@ -213,7 +213,7 @@ func TestUploadAbortedWhenFileFails(t *testing.T) {
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			arrivals <- arrival{r.ContentLength, body, err}
-			_, _ = io.WriteString(w, documentReply)
+			_, _ = io.WriteString(w, documentResponse)
 		}))
 		server.EnableHTTP2 = http2
 		server.StartTLS()
@@ -307,7 +307,7 @@ func TestUploadRetriedIfNotProcessed(t *testing.T) {
 			if secret != "" {
 				assert.Equal(t, sign(secret, parts[0].content, parts[1].content), r.Header.Get("Authorization"))
 			}
-			return reply(200, documentReply), nil
+			return newResponse(200, documentResponse), nil
 		}
 		_, err := stubbed(t, refuse, append(opts, quick)...).Documents.Passport(t.Context(), image())
 		require.NoError(t, err)
@@ -317,9 +317,9 @@ func TestUploadRetriedIfNotProcessed(t *testing.T) {
 		_, err = stubbed(t, func(r *http.Request) (*http.Response, error) {
 			partsOf(t, r)
 			if limited++; limited == 1 {
-				return reply(429, ""), nil
+				return newResponse(429, ""), nil
 			}
-			return reply(200, documentReply), nil
+			return newResponse(200, documentResponse), nil
 		}, append(opts, quick)...).Documents.Passport(t.Context(), image())
 		require.NoError(t, err)
 		assert.Equal(t, 2, limited)
@@ -329,7 +329,7 @@ func TestUploadRetriedIfNotProcessed(t *testing.T) {
 		"refused": func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 		},
-		"limited": func(*http.Request) (*http.Response, error) { return reply(429, ""), nil },
+		"limited": func(*http.Request) (*http.Response, error) { return newResponse(429, ""), nil },
 	} {
 		sent := 0
 		_, err := stubbed(t, func(r *http.Request) (*http.Response, error) { sent++; return fail(r) }, quick).
@@ -376,7 +376,7 @@ func TestSignedUploadOpensAndClosesFile(t *testing.T) {
 	_, err := stubbed(t, func(r *http.Request) (*http.Response, error) {
 		signature = r.Header.Get("Authorization")
 		parts = partsOf(t, r)
-		return reply(200, documentReply), nil
+		return newResponse(200, documentResponse), nil
 	}, identomat.WithHMAC(secretKey)).Documents.Passport(t.Context(), identomat.FileFromFS(counted{data, &opened, &closed}, "x"))
 	require.NoError(t, err)
 	assert.Equal(t, sign(secretKey, companyKey, data), signature, "the company key is signed before the image")
@@ -387,7 +387,7 @@ func TestSignedUploadOpensAndClosesFile(t *testing.T) {
 	_, err = stubbed(t, func(r *http.Request) (*http.Response, error) {
 		assert.Equal(t, sign(secretKey, companyKey, data, png), r.Header.Get("Authorization"))
 		partsOf(t, r)
-		return reply(200, sample(t, "compare-faces-default.json")), nil
+		return newResponse(200, sample(t, "compare-faces-default.json")), nil
 	}, identomat.WithHMAC(secretKey)).Documents.CompareFaces(t.Context(), identomat.FileFromBytes([]byte(data)), identomat.FileFromReader(strings.NewReader(png), int64(len(png))))
 	require.NoError(t, err)
 
@@ -425,7 +425,7 @@ func TestUploadTimesOutOnlyWhenStalled(t *testing.T) {
 						return nil, err
 					}
 				}
-				return reply(200, documentReply), nil
+				return newResponse(200, documentResponse), nil
 			}
 		}
 		start := time.Now()
@@ -454,12 +454,12 @@ func TestUploadEvent(t *testing.T) {
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 		length = r.ContentLength
 		partsOf(t, r)
-		return reply(200, documentReply), nil
+		return newResponse(200, documentResponse), nil
 	}, identomat.WithObserver(func(e identomat.Event) { events = append(events, e) }))
 	_, err := client.Documents.Passport(t.Context(), image())
 	require.NoError(t, err)
 	require.Len(t, events, 1)
-	assert.Equal(t, []any{"passport/", 1, 200, length, int64(len(documentReply))}, []any{events[0].Operation, events[0].Attempt, events[0].StatusCode, events[0].BytesSent, events[0].BytesReceived})
+	assert.Equal(t, []any{"passport/", 1, 200, length, int64(len(documentResponse))}, []any{events[0].Operation, events[0].Attempt, events[0].StatusCode, events[0].BytesSent, events[0].BytesReceived})
 }
 
 // TestUploadBytes checks one whole request, byte by byte.
@@ -480,7 +480,7 @@ func TestUploadBytes(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body)
 		}
 		got <- raw.String()
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: "+fmt.Sprint(len(documentReply))+"\r\n\r\n"+documentReply)
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: "+fmt.Sprint(len(documentResponse))+"\r\n\r\n"+documentResponse)
 	}()
 	_, err = clientFor(t, "http://"+listener.Addr().String()).Documents.CardFront(t.Context(), identomat.FileFromBytes([]byte(png)))
 	require.NoError(t, err)

@@ -56,7 +56,7 @@ func TestIsTemporaryAfterCalls(t *testing.T) {
 		return nil, r.Context().Err()
 	}
 	respond := func(status int, body string) roundTrip {
-		return func(*http.Request) (*http.Response, error) { return reply(status, body), nil }
+		return func(*http.Request) (*http.Response, error) { return newResponse(status, body), nil }
 	}
 	for name, c := range map[string]struct {
 		trip roundTrip

@@ -321,9 +321,9 @@ func callClasses(t *testing.T) []callClass {
 	}
 	return []callClass{
 		{"read", "/external-api/result/", "application/json", `{"result":"approved"}`, false, without(getResult)},
-		{"create", "/external-api/begin/", "application/json", tokenReply, false, without(begin)},
+		{"create", "/external-api/begin/", "application/json", tokenResponse, false, without(begin)},
 		{"delete", "/external-api/delete/", "application/json", `true`, false, without(remove)},
-		{"upload", "/external-api/passport/", "application/json", documentReply, false, upload},
+		{"upload", "/external-api/passport/", "application/json", documentResponse, false, upload},
 		{"download", "/external-api/result/face/", "image/jpeg", picture(30_000), true, download},
 		{"archive", "/get-video-call-shots", "application/json", dataURIs(archived(t, "a/1.jpg", picture(20_000))), true, archive},
 	}
@@ -674,7 +674,7 @@ func withBody(body func(c callClass) string) fault {
 func truncated(c callClass) string {
 	return map[string]string{
 		"read":     `{"result":"approved","person":{"first`,
-		"create":   tokenReply[:30],
+		"create":   tokenResponse[:30],
 		"delete":   `{"result":"appr`,
 		"upload":   `{"person":{"first_name":"JO`,
 		"download": `{"argumentError":"session-not-f`,
@@ -687,7 +687,7 @@ func trailingGarbage(c callClass) string { return c.body + "</html>" }
 func invalidUTF8(c callClass) string {
 	return map[string]string{
 		"read":     "{\"result\":\"approved\",\"name\":\"\xff\xfe\"}",
-		"create":   tokenReply[:20] + "\xff" + tokenReply[20:],
+		"create":   tokenResponse[:20] + "\xff" + tokenResponse[20:],
 		"delete":   "{\"result\":\"approved\",\"name\":\"\xff\xfe\"}",
 		"upload":   "{\"person\":{\"first_name\":\"\xff\xfe\"}}",
 		"download": "{\"result\":\"\xff\xfe\"}",
@@ -712,7 +712,7 @@ func huge(c callClass) string {
 	const n = 2 << 20
 	switch c.name {
 	case "create":
-		return tokenReply + strings.Repeat(" ", n)
+		return tokenResponse + strings.Repeat(" ", n)
 	case "upload":
 		return `{"person":{"first_name":"` + strings.Repeat("x", n) + `"}}`
 	case "download":

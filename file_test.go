@@ -26,7 +26,7 @@ func uploaded(t *testing.T, image identomat.File, opts ...identomat.Option) (got
 		parts := partsOf(t, r)
 		require.Len(t, parts, 2)
 		got = parts[1]
-		return reply(200, documentReply), nil
+		return newResponse(200, documentResponse), nil
 	}, opts...).Documents.Passport(t.Context(), image)
 	return got, err
 }

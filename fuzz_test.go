@@ -27,11 +27,11 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// inlaid is what a reply may hold anywhere, and no error may show.
+// inlaid is what a response may hold anywhere, and no error may show.
 const inlaid = "Zviad 7 Ąnonymous"
 
-// sampleReplies are the documents' replies to an operation, and errors in every form.
-func sampleReplies(tb testing.TB, op *operation.Operation) (replies []string) {
+// sampleResponses are the responses in the API documentation to an operation, and errors in every form.
+func sampleResponses(tb testing.TB, op *operation.Operation) (texts []string) {
 	tb.Helper()
 	own := strings.ReplaceAll(strings.Trim(op.Name, "/"), "/", "-") + "-"
 	entries, err := os.ReadDir("testdata/samples")
@@ -40,10 +40,10 @@ func sampleReplies(tb testing.TB, op *operation.Operation) (replies []string) {
 		if strings.HasPrefix(entry.Name(), own) {
 			data, err := os.ReadFile("testdata/samples/" + entry.Name())
 			require.NoError(tb, err)
-			replies = append(replies, string(data))
+			texts = append(texts, string(data))
 		}
 	}
-	return append(replies,
+	return append(texts,
 		`"SESSION_NOT_FOUND"`, `{"argumentError":"session-not-found"}`, `{"internalError":"Illegal arguments","errorSourceGroup":"x"}`,
 		`{"result":{},"ARGUMENTERROR":"a"}`, `{"result":"approved","result":"rejected"}`, `{}`, `[]`, `null`, `true`, ``,
 		`<html>502 Bad Gateway</html>`, `{"result":true}`, `{"face_images":"x","result":"rejected","result":"approved"}`)
@@ -75,37 +75,37 @@ func classify(op *operation.Operation, r *engine.Response, readErr error) classi
 	return classified{p.Classify(r, readErr), into}
 }
 
-// FuzzReply compares the classifier with a slow and literal reading of its rules: what passes
-// is a success in both, and what does not is an error that shows nothing of the reply.
-func FuzzReply(f *testing.F) {
+// FuzzClassify compares the classifier with a slow and literal reading of its rules: what passes
+// is a success in both, and what does not is an error that shows nothing of the response.
+func FuzzClassify(f *testing.F) {
 	for row, op := range operation.All() {
-		for _, text := range sampleReplies(f, op) {
+		for _, text := range sampleResponses(f, op) {
 			f.Add(uint8(row), uint16(200), "application/json", []byte(text), uint16(len(text)/2))
 			f.Add(uint8(row), uint16(502), "text/html; charset="+text[:len(text)/9], []byte(text), uint16(3))
 		}
 	}
 	f.Fuzz(func(t *testing.T, row uint8, status uint16, contentType string, body []byte, cut uint16) {
 		op := operation.All()[int(row)%len(operation.All())]
-		reply := func(body []byte) *engine.Response {
+		newResponse := func(body []byte) *engine.Response {
 			return &engine.Response{StatusCode: 100 + int(status)%500, Header: http.Header{"Content-Type": {contentType}}, Body: body}
 		}
-		verdict := classify(op, reply(bytes.Clone(body)), nil)
+		verdict := classify(op, newResponse(bytes.Clone(body)), nil)
 		if verdict.Err == nil {
-			require.True(t, engine.IsSuccess(reply(nil).StatusCode))
+			require.True(t, engine.IsSuccess(newResponse(nil).StatusCode))
 			require.False(t, verdict.NotProcessed)
 			assertPlainSuccess(t, op, body, verdict.decoded)
 		} else {
-			assertPlainRefusal(t, reply(nil).StatusCode, verdict.Disposition)
+			assertPlainRefusal(t, newResponse(nil).StatusCode, verdict.Disposition)
 		}
 
 		// White space around JSON means nothing.
-		spaced := classify(op, reply(slices.Concat([]byte("\r\n "), body, []byte("\t"))), nil)
+		spaced := classify(op, newResponse(slices.Concat([]byte("\r\n "), body, []byte("\t"))), nil)
 		require.Equal(t, kind(verdict.Err), kind(spaced.Err))
 		require.Equal(t, verdict.NotProcessed, spaced.NotProcessed)
 
-		// A person's name in any place of a reply is in no place of an error.
+		// A person's name in any place of a response is in no place of an error.
 		at := int(cut) % (len(body) + 1)
-		named := reply(slices.Concat(body[:at], []byte(inlaid), body[at:]))
+		named := newResponse(slices.Concat(body[:at], []byte(inlaid), body[at:]))
 		at = int(cut) % (len(contentType) + 1)
 		named.Header.Set("Content-Type", contentType[:at]+inlaid+contentType[at:])
 		if err := classify(op, named, nil).Err; err != nil {
@@ -117,11 +117,11 @@ func FuzzReply(f *testing.F) {
 		for end, want := range map[error]error{
 			engine.ErrTooLarge: ErrTooLarge, &signature.Error{}: ErrSignatureMismatch, io.ErrUnexpectedEOF: nil,
 		} {
-			got := classify(op, reply(body), end)
+			got := classify(op, newResponse(body), end)
 			require.Equal(t, want, kind(got.Err))
 			require.False(t, got.NotProcessed)
 		}
-		unsigned := classify(op, reply(body), &signature.Error{Missing: true})
+		unsigned := classify(op, newResponse(body), &signature.Error{Missing: true})
 		require.Error(t, unsigned.Err)
 		require.Equal(t, verdict.NotProcessed, unsigned.NotProcessed)
 	})
@@ -165,7 +165,7 @@ func topMembers(t *testing.T, object []byte) (names []string, values []json.RawM
 	return names, values
 }
 
-// assertPlainSuccess holds a reply that passed against the words of the operation table.
+// assertPlainSuccess holds a response that passed against the words of the operation table.
 func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, decoded any) {
 	require.True(t, json.Valid(body), "%q", body)
 	require.NotContains(t, []operation.Shape{operation.Binary, operation.DataURI}, op.Shape, "media is never judged to be a success")
@@ -232,9 +232,9 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		reply := `{"result":"approved","questionnaires":[{"key":"step","questions":[{"key":"other","answer":1},{"key":"q","answer":` + text + `}]}]}`
+		body := `{"result":"approved","questionnaires":[{"key":"step","questions":[{"key":"other","answer":1},{"key":"q","answer":` + text + `}]}]}`
 		var r Result
-		if !json.Valid([]byte(text)) || json.Unmarshal([]byte(reply), &r) != nil {
+		if !json.Valid([]byte(text)) || json.Unmarshal([]byte(body), &r) != nil {
 			return
 		}
 		a := r.Answer("step", "q")
@@ -261,7 +261,7 @@ func FuzzAnswer(f *testing.F) {
 		case json.Number:
 			require.Equal(t, v.String(), a.Text())
 			want, err := strconv.ParseFloat(v.String(), 64)
-			require.Equal(t, err == nil, isNumber, "%s: a number that is no float64 is none", v)
+			require.Equal(t, err == nil, isNumber, "%s: Number is false if the text is not a float64", v)
 			require.True(t, !isNumber || want == number && !math.IsInf(number, 0))
 			require.True(t, !isBool && a.Choices() == nil && a.Languages() == nil)
 		case []any:
@@ -368,7 +368,7 @@ func FuzzTarName(f *testing.F) {
 	})
 }
 
-// answering is a RoundTripper with one reply.
+// answering is a RoundTripper with one response.
 type answering []byte
 
 func (a answering) RoundTrip(*http.Request) (*http.Response, error) {

@@ -59,8 +59,8 @@ const (
 // Response bodies
 
 const (
-	tokenReply    = `"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"`
-	documentReply = `{"requestId":"1","person":{"first_name":"JOHN"}}`
+	tokenResponse    = `"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"`
+	documentResponse = `{"requestId":"1","person":{"first_name":"JOHN"}}`
 )
 
 // sample returns a response body from Identomat's API documentation.
@@ -101,8 +101,8 @@ func stubbed(t *testing.T, f roundTrip, opts ...identomat.Option) *identomat.Cli
 	return client
 }
 
-// reply returns a response with a body and with header names and values in turn.
-func reply(status int, body string, header ...string) *http.Response {
+// newResponse returns a response with a body and with header names and values in turn.
+func newResponse(status int, body string, header ...string) *http.Response {
 	resp := &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader([]byte(body)))}
 	for i := 0; i+1 < len(header); i += 2 {
 		resp.Header.Set(header[i], header[i+1])
@@ -110,11 +110,11 @@ func reply(status int, body string, header ...string) *http.Response {
 	return resp
 }
 
-// replying returns a client that receives the same response to every request.
-func replying(t *testing.T, status int, body string, chunked bool, header ...string) *identomat.Client {
+// responding returns a client that receives the same response to every request.
+func responding(t *testing.T, status int, body string, chunked bool, header ...string) *identomat.Client {
 	t.Helper()
 	return stubbed(t, func(*http.Request) (*http.Response, error) {
-		resp := reply(status, body, header...)
+		resp := newResponse(status, body, header...)
 		if chunked {
 			resp.ContentLength = -1
 			resp.Body = io.NopCloser(iotest.HalfReader(strings.NewReader(body)))
@@ -400,20 +400,26 @@ func assertNothingIsDropped[T any](t *testing.T, op, name string, leaves int, ca
 		require.NoError(t, err, text)
 		return visible(got)
 	}
+	assert.Equal(t, leaves, changeEachLeaf(t, name, result))
+}
+
+// changeEachLeaf changes the leaves of a sample one at a time, requires what decoded prints to
+// change with each of them, and returns their number.
+func changeEachLeaf(t *testing.T, name string, decoded func(text string) string) (leaves int) {
+	t.Helper()
 	text := sample(t, name)
-	original := result(text)
+	original := decoded(text)
 	var document any
 	require.NoError(t, json.Unmarshal([]byte(text), &document))
-	found := 0
 	eachLeaf(document, "$", func(path string, set func(any), old any) {
-		found++
+		leaves++
 		set(other(old))
 		changed, err := json.Marshal(document)
 		require.NoError(t, err)
 		set(old)
-		assert.NotEqual(t, original, result(string(changed)), "%s: %s is dropped", name, path)
+		assert.NotEqual(t, original, decoded(string(changed)), "%s: %s is dropped", name, path)
 	})
-	assert.Equal(t, leaves, found)
+	return leaves
 }
 
 // visible prints everything that the exported fields of v hold.

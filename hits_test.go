@@ -32,7 +32,7 @@ func TestHitIndependentOfOtherHits(t *testing.T) {
 		"name of another type": `{"score":7,"name":["n"],"personId":"p"}`,
 	} {
 		page := func(body string) []identomat.ScreeningHit {
-			client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil })
+			client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, body), nil })
 			hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
 			require.NoError(t, err, name)
 			return hits
@@ -60,7 +60,7 @@ func TestHitsIndependentOfMembersBesideResult(t *testing.T) {
 		`{"at":{"result":[1,2]},"result":` + hits + `,"by":{"result":[1,2]},"in":"]},{["}`,
 		`{"r\u0065sult":` + hits + `,"took":[1,2]}`,
 	} {
-		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil })
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, body), nil })
 		page, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
 		require.NoError(t, err, body)
 		require.Len(t, page, 2, body)
@@ -74,7 +74,9 @@ func TestHitsIndependentOfMembersBesideResult(t *testing.T) {
 func TestPageWithIncompleteHitIsUnexpected(t *testing.T) {
 	const good = `{"score":7,"name":"n"}`
 	for _, bad := range []string{`{"score":7}`, `{"name":"n"}`, `{"score":null,"name":"n"}`, `{"score":"NaN","name":"n"}`, `null`, `[]`, `7`} {
-		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, `{"result":[`+good+`,`+bad+`]}`), nil })
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			return newResponse(200, `{"result":[`+good+`,`+bad+`]}`), nil
+		})
 		hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
 		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, bad)
 		assert.Empty(t, hits, bad)

@@ -35,7 +35,7 @@ func signedBy(t *testing.T, secret string, req *http.Request, opts ...identomat.
 			require.NoError(t, err)
 			require.NoError(t, r.Body.Close())
 		}
-		return reply(200, ""), nil
+		return newResponse(200, ""), nil
 	})
 	resp, err := identomat.NewHMACTransport(secret, base, opts...).RoundTrip(req)
 	require.NoError(t, err)
@@ -230,7 +230,7 @@ func TestHMACTransportMismatchPersists(t *testing.T) {
 func TestDuplicateSignature(t *testing.T) {
 	const body = `{"result":"approved"}`
 	client := stubbed(t, func(*http.Request) (*http.Response, error) {
-		resp := reply(200, body)
+		resp := newResponse(200, body)
 		resp.Header["Authorization"] = []string{sign(secretKey, body), sign("x", body)}
 		return resp, nil
 	}, identomat.WithHMAC(secretKey))
@@ -245,14 +245,14 @@ func TestSignatureComparesEveryByte(t *testing.T) {
 		wrong := right.Sum(nil)
 		wrong[i] ^= 1
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
-			return reply(200, body, "Authorization", `signature="`+base64.StdEncoding.EncodeToString(wrong)+`"`), nil
+			return newResponse(200, body, "Authorization", `signature="`+base64.StdEncoding.EncodeToString(wrong)+`"`), nil
 		}, identomat.WithHMAC(secretKey))
 		require.ErrorIs(t, getResult(client, t.Context()), identomat.ErrSignatureMismatch)
 	}
 }
 
 func TestUnsignedErrorResponseIsNotMismatch(t *testing.T) {
-	client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(502, "<html>"), nil },
+	client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(502, "<html>"), nil },
 		identomat.WithHMAC(secretKey, identomat.RequireSignedResponses()), quick)
 	err := begin(client, t.Context())
 	require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
@@ -266,7 +266,7 @@ func TestEveryAttemptIsSigned(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, sign(secretKey, string(body)), r.Header.Get("Authorization"))
 		signatures = append(signatures, r.Header.Get("Authorization"))
-		return reply(500, ""), nil
+		return newResponse(500, ""), nil
 	}, identomat.WithHMAC(secretKey), quick)
 	require.Error(t, getResult(client, t.Context()))
 	assert.Len(t, signatures, 3)
@@ -320,10 +320,10 @@ func FuzzMultipartSignature(f *testing.F) {
 			require.Len(t, parts, 2)
 			require.Equal(t, []string{companyKey, two}, []string{parts[0].content, parts[1].content})
 			require.Equal(t, sign(secretKey, companyKey, two), r.Header.Get("Authorization"))
-			return reply(200, documentReply, "Authorization", sign(secretKey, one)), nil
+			return newResponse(200, documentResponse, "Authorization", sign(secretKey, one)), nil
 		}, identomat.WithHMAC(secretKey))
 		_, err = client.Documents.Passport(context.Background(), identomat.FileFromBytes([]byte(two)))
-		if one == documentReply {
+		if one == documentResponse {
 			require.NoError(t, err)
 		} else {
 			require.ErrorIs(t, err, identomat.ErrSignatureMismatch)

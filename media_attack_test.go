@@ -91,12 +91,12 @@ func TestChangeConfirmedOnlyByEmptyResponse(t *testing.T) {
 		`{"error":"forbidden"}`, `{"message":"Internal server error"}`, `{"result":false}`, `{"result":"GROUP_IN_USE"}`, `{"success":false}`,
 		`{"result":{"argumentError":"not-found"}}`, `{"code":403}`, `{"errorSourceGroup":"x"}`, `true`, `null`, `[1]`, `{`, ``,
 	} {
-		for _, err := range calls(stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil })) {
+		for _, err := range calls(stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, body), nil })) {
 			assert.Error(t, err, body)
 		}
 	}
 	for _, body := range []string{`{}`, `[]`, ` { } `, `{"result":true}`, `{"result":null}`, `{"result":{}}`} {
-		for _, err := range calls(stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil })) {
+		for _, err := range calls(stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, body), nil })) {
 			assert.NoError(t, err, body)
 		}
 	}
@@ -108,9 +108,9 @@ func TestUnsignedResponseYieldsNoFile(t *testing.T) {
 	for _, header := range []string{"", "Bearer x", `signature="%"`} {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
 			if header == "" {
-				return reply(200, body), nil
+				return newResponse(200, body), nil
 			}
-			return reply(200, body, "Authorization", header), nil
+			return newResponse(200, body, "Authorization", header), nil
 		}, identomat.WithHMAC(secretKey, identomat.RequireSignedResponses()))
 		for media, err := range client.VideoCalls.Shots(t.Context(), token) {
 			assert.Nil(t, media)
@@ -138,7 +138,9 @@ func TestDisguisedErrorIsNotMedia(t *testing.T) {
 	}
 	for _, text := range disguises {
 		for _, contentType := range []string{"image/jpeg", "application/octet-stream", "application/pdf"} {
-			client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, text, "Content-Type", contentType), nil })
+			client := stubbed(t, func(*http.Request) (*http.Response, error) {
+				return newResponse(200, text, "Content-Type", contentType), nil
+			})
 			media, err := client.Media.Face(t.Context(), token)
 			assert.Error(t, err, "%q as %s", text, contentType)
 			assert.Nil(t, media)
@@ -147,7 +149,7 @@ func TestDisguisedErrorIsNotMedia(t *testing.T) {
 			continue
 		}
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
-			return reply(200, `{"result":"data:image/jpeg;base64,`+base64.StdEncoding.EncodeToString([]byte(text))+`"}`), nil
+			return newResponse(200, `{"result":"data:image/jpeg;base64,`+base64.StdEncoding.EncodeToString([]byte(text))+`"}`), nil
 		})
 		_, err := client.Media.DocumentFacePhoto(t.Context(), token)
 		assert.Error(t, err, "%q as a data URI", text)
@@ -188,7 +190,7 @@ func TestTruncatedArchiveExtractsNothing(t *testing.T) {
 	require.NoError(t, w.Close())
 	size := buf.Len()
 	for cut := 1536; cut <= size; cut += 256 {
-		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, string(buf.Bytes()[:cut])), nil })
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, string(buf.Bytes()[:cut])), nil })
 		archive, err := client.VideoCalls.Videos(t.Context(), token)
 		require.NoError(t, err)
 		dir := filepath.Join(t.TempDir(), "a", "b")
@@ -209,7 +211,7 @@ func TestSaveFileReplacesRegularFilesOnly(t *testing.T) {
 	fifo := filepath.Join(dir, "fifo")
 	require.NoError(t, syscall.Mkfifo(fifo, 0o600))
 	for _, target := range []string{fifo, dir, os.DevNull} {
-		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, "\xff\xd8\xffimage"), nil })
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, "\xff\xd8\xffimage"), nil })
 		media, err := client.Media.Face(t.Context(), token)
 		require.NoError(t, err)
 		_, err = media.SaveFile(target)
@@ -248,7 +250,7 @@ func discardServer(t *testing.T) string {
 
 func TestMalformedMediaJSONIsUnexpected(t *testing.T) {
 	for _, body := range []string{`{1:2}`, `{:1}`, `{,}`, `{"result"}`} {
-		client := replying(t, 200, body, false, "Content-Type", "application/json")
+		client := responding(t, 200, body, false, "Content-Type", "application/json")
 		_, err := client.Media.DocumentFacePhoto(t.Context(), token)
 		assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse, body)
 	}

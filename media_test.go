@@ -101,13 +101,13 @@ func TestMediaRequests(t *testing.T) {
 			assert.Equal(t, want[c.name], [2]string{r.URL.String(), string(body)}, c.name)
 			if i < len(binaries) && c.name != "pdf" && c.name != "videos" {
 				assert.Equal(t, "application/x-www-form-urlencoded", r.Header.Get("Content-Type"))
-				return reply(200, picture(100)), nil
+				return newResponse(200, picture(100)), nil
 			}
 			assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
 			if i < len(binaries) {
-				return reply(200, picture(100)), nil
+				return newResponse(200, picture(100)), nil
 			}
-			return reply(200, dataURIs(picture(100))), nil
+			return newResponse(200, dataURIs(picture(100))), nil
 		})
 		media, err := c.call(t.Context(), client)
 		require.NoError(t, err, c.name)
@@ -121,7 +121,7 @@ func TestGeneralDocumentTypeID(t *testing.T) {
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 		data, err := io.ReadAll(r.Body)
 		body = string(data)
-		return reply(200, pdf), err
+		return newResponse(200, pdf), err
 	})
 	for document, want := range map[identomat.GeneralDocumentMedia]string{
 		identomat.BankStatementMedia: "bank-statement", identomat.UtilityBillMedia: "utility-bill", identomat.DriversLicenseMedia: "drivers-license",
@@ -166,7 +166,7 @@ func TestMediaValidation(t *testing.T) {
 		assert.Equal(t, want, got)
 	}
 	sent := 0
-	client = stubbed(t, func(*http.Request) (*http.Response, error) { sent++; return reply(200, pdf), nil }, identomat.WithoutValidation())
+	client = stubbed(t, func(*http.Request) (*http.Response, error) { sent++; return newResponse(200, pdf), nil }, identomat.WithoutValidation())
 	media, err := client.Sessions.ExportPDF(t.Context(), token, identomat.PDFParts{})
 	require.NoError(t, err)
 	require.NoError(t, media.Close())
@@ -220,7 +220,7 @@ func TestNonMediaIsErrorWithAnyContentType(t *testing.T) {
 	for body, want := range refusals() {
 		for _, label := range []string{"", "image/jpeg", "application/octet-stream", "application/pdf", "video/mp4", "application/x-tar", "application/json", "text/html; charset=utf-8", "text/plain", "nonsense"} {
 			for _, chunked := range []bool{false, true} {
-				client := replying(t, 200, body, chunked, "Content-Type", label)
+				client := responding(t, 200, body, chunked, "Content-Type", label)
 				for _, c := range append(binaries[3:4:4], binaries[7:]...) {
 					media, err := c.call(t.Context(), client)
 					var api *identomat.APIError
@@ -252,7 +252,7 @@ func TestNonDataURIIsErrorWithAnyContentType(t *testing.T) {
 	for body, want := range bodies {
 		for _, label := range []string{"", "image/jpeg", "application/json", "text/html"} {
 			for _, chunked := range []bool{false, true} {
-				client := replying(t, 200, body, chunked, "Content-Type", label)
+				client := responding(t, 200, body, chunked, "Content-Type", label)
 				for _, c := range inJSON {
 					media, err := c.call(t.Context(), client)
 					var api *identomat.APIError
@@ -273,17 +273,17 @@ func TestNonDataURIIsErrorWithAnyContentType(t *testing.T) {
 
 func TestCompressedOrPartialMediaIsRefused(t *testing.T) {
 	for name, client := range map[string]*identomat.Client{
-		"gzip":            replying(t, 200, "\x1f\x8b\x08"+picture(100), false, "Content-Encoding", "gzip"),
-		"brotli":          replying(t, 200, picture(100), false, "Content-Encoding", "br"),
-		"partial content": replying(t, 206, picture(100), false, "Content-Range", "bytes 0-99/1000"),
-		"no content":      replying(t, 204, "", false),
+		"gzip":            responding(t, 200, "\x1f\x8b\x08"+picture(100), false, "Content-Encoding", "gzip"),
+		"brotli":          responding(t, 200, picture(100), false, "Content-Encoding", "br"),
+		"partial content": responding(t, 206, picture(100), false, "Content-Range", "bytes 0-99/1000"),
+		"no content":      responding(t, 204, "", false),
 	} {
 		for _, c := range []mediaCall{binaries[3], inJSON[0]} {
 			_, err := c.call(t.Context(), client)
 			require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, name)
 		}
 	}
-	media, err := face(t.Context(), replying(t, 200, picture(100), false, "Content-Encoding", "Identity"))
+	media, err := face(t.Context(), responding(t, 200, picture(100), false, "Content-Encoding", "Identity"))
 	require.NoError(t, err)
 	require.NoError(t, media.Close())
 }
@@ -291,20 +291,20 @@ func TestCompressedOrPartialMediaIsRefused(t *testing.T) {
 func TestMissingMedia(t *testing.T) {
 	for _, body := range []string{"", "<html>404</html>", "Not Found", `{"argumentError":"not-found"}`, picture(5000), strings.Repeat("x", 100_000)} {
 		for _, c := range append(binaries, inJSON...) {
-			_, err := c.call(t.Context(), replying(t, 404, body, false))
+			_, err := c.call(t.Context(), responding(t, 404, body, false))
 			require.ErrorIs(t, err, identomat.ErrNotFound, c.name)
 			assert.NotErrorIs(t, err, identomat.ErrSessionNotFound)
 		}
 	}
-	_, err := face(t.Context(), replying(t, 404, `{"argumentError":"session-not-found"}`, false))
+	_, err := face(t.Context(), responding(t, 404, `{"argumentError":"session-not-found"}`, false))
 	require.ErrorIs(t, err, identomat.ErrSessionNotFound)
 	for _, empty := range []string{`{"result":[]}`, `{"result":[[]]}`, `{"result":[[],[]],"x":1}`} {
 		for _, c := range inJSON[:2] {
-			_, err := c.call(t.Context(), replying(t, 200, empty, false))
+			_, err := c.call(t.Context(), responding(t, 200, empty, false))
 			require.ErrorIs(t, err, identomat.ErrNotFound, c.name)
 		}
 		for _, c := range inJSON[2:] {
-			media, err := c.call(t.Context(), replying(t, 200, empty, false))
+			media, err := c.call(t.Context(), responding(t, 200, empty, false))
 			require.NoError(t, err)
 			assert.Nil(t, media, "the list must be empty")
 		}
@@ -325,7 +325,7 @@ func TestContentTypeFromBytes(t *testing.T) {
 		{"\x00\x01\x02\x03", "a customer's name", "application/octet-stream"}, {"\x00\x01OTTO", "", "application/octet-stream"},
 		{"junk before\n" + pdf, "application/pdf", "application/pdf"}, {"\r\n" + pdf, "application/pdf", "application/pdf"},
 	} {
-		media, err := face(t.Context(), replying(t, 200, c.data, false, "Content-Type", c.label))
+		media, err := face(t.Context(), responding(t, 200, c.data, false, "Content-Type", c.label))
 		require.NoError(t, err, "%.20q as %q", c.data, c.label)
 		assert.Equal(t, c.want, media.ContentType, "%.20q as %q", c.data, c.label)
 		assert.Equal(t, int64(len(c.data)), media.Size)
@@ -337,7 +337,7 @@ func TestContentTypeFromBytes(t *testing.T) {
 		if c.label == "" && len(c.data) < 64 && c.want == "application/octet-stream" {
 			continue // too short to be taken for a file
 		}
-		media, err = facePhoto(t.Context(), replying(t, 200, `{"result":"data:`+label+`;base64,`+encoded(c.data)+`"}`, false))
+		media, err = facePhoto(t.Context(), responding(t, 200, `{"result":"data:`+label+`;base64,`+encoded(c.data)+`"}`, false))
 		require.NoError(t, err)
 		assert.Equal(t, c.want, media.ContentType)
 		data, err = media.Bytes()
@@ -345,20 +345,20 @@ func TestContentTypeFromBytes(t *testing.T) {
 		assert.Equal(t, c.data, string(data))
 	}
 	for _, label := range []string{"text/plain", "text/html", "application/json", "application/xml"} {
-		_, err := face(t.Context(), replying(t, 200, "\x00\x01\x02\x03", false, "Content-Type", label))
+		_, err := face(t.Context(), responding(t, 200, "\x00\x01\x02\x03", false, "Content-Type", label))
 		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, "nothing shows that the response is not text")
 	}
 }
 
 func TestDataURISamples(t *testing.T) {
-	photo, err := facePhoto(t.Context(), replying(t, 200, sample(t, "get-session-main-document-face-photo-default.json"), false))
+	photo, err := facePhoto(t.Context(), responding(t, 200, sample(t, "get-session-main-document-face-photo-default.json"), false))
 	require.NoError(t, err)
 	data, err := photo.Bytes()
 	require.NoError(t, err)
 	want, _ := base64.RawStdEncoding.DecodeString("String")
 	assert.Equal(t, want, data)
 	want, _ = base64.StdEncoding.DecodeString("base64String")
-	client := replying(t, 200, sample(t, "get-visual-markers-default.json"), false)
+	client := responding(t, 200, sample(t, "get-visual-markers-default.json"), false)
 	assert.Equal(t, sample(t, "get-visual-markers-default.json"), sample(t, "get-video-call-shots-default.json"))
 	for _, items := range []iter.Seq2[*identomat.Media, error]{client.Media.VisualMarkers(t.Context(), token), client.VideoCalls.Shots(t.Context(), token)} {
 		for item, err := range items {
@@ -375,7 +375,7 @@ func TestDataURISamples(t *testing.T) {
 		"get-video-call-videos-notfound": identomat.ErrNotFound, "export-session-as-pdf-invalidaccess": identomat.ErrInvalidKey, "result-face-sessionnotfound": identomat.ErrSessionNotFound,
 	} {
 		for _, c := range append(binaries, inJSON...) {
-			_, err := c.call(t.Context(), replying(t, 200, sample(t, name+".json"), false))
+			_, err := c.call(t.Context(), responding(t, 200, sample(t, name+".json"), false))
 			require.ErrorIs(t, err, want, "%s %s", c.name, name)
 		}
 	}
@@ -393,7 +393,7 @@ func TestDataURISpellings(t *testing.T) {
 		} {
 			for _, shape := range []string{`{"result":"%s"}`, "\xef\xbb\xbf {\"result\" : [ [ \"%s\" ] ] }\n", `{"x":{"y":[1]},"result":["%s"],"argumentError":null}`} {
 				for _, chunked := range []bool{false, true} {
-					media, err := facePhoto(t.Context(), replying(t, 200, fmt.Sprintf(shape, text), chunked))
+					media, err := facePhoto(t.Context(), responding(t, 200, fmt.Sprintf(shape, text), chunked))
 					require.NoError(t, err, name)
 					assert.Equal(t, "image/jpeg", media.ContentType)
 					var got bytes.Buffer
@@ -414,14 +414,14 @@ func TestDataURISpellings(t *testing.T) {
 
 func TestQuestionFileContentType(t *testing.T) {
 	for data, want := range map[string]string{pdf: "application/pdf", picture(5000): "image/jpeg", archived(t, "file-0.pdf", pdf): "application/x-tar"} {
-		media, err := replying(t, 200, dataURIs(data), false).Media.QuestionFile(t.Context(), token, "s", "q", 2)
+		media, err := responding(t, 200, dataURIs(data), false).Media.QuestionFile(t.Context(), token, "s", "q", 2)
 		require.NoError(t, err)
 		assert.Equal(t, want, media.ContentType)
 		got, err := media.Bytes()
 		require.NoError(t, err)
 		assert.Equal(t, data, string(got))
 	}
-	media, err := replying(t, 200, dataURIs(pdf, picture(100_000), png), false).Media.QuestionFile(t.Context(), token, "s", "q", 0)
+	media, err := responding(t, 200, dataURIs(pdf, picture(100_000), png), false).Media.QuestionFile(t.Context(), token, "s", "q", 0)
 	require.NoError(t, err, "the first of several files is returned")
 	got, err := media.Bytes()
 	require.NoError(t, err)
@@ -432,7 +432,7 @@ func TestMediaRead(t *testing.T) {
 	data := picture(200_000)
 	for _, chunked := range []bool{false, true} {
 		open := func() *identomat.Media {
-			media, err := face(t.Context(), replying(t, 200, data, chunked))
+			media, err := face(t.Context(), responding(t, 200, data, chunked))
 			require.NoError(t, err)
 			if chunked {
 				assert.EqualValues(t, -1, media.Size)
@@ -506,7 +506,7 @@ func TestInterleavedDownloadsAreIndependent(t *testing.T) {
 		if err := r.ParseForm(); err != nil {
 			return nil, err
 		}
-		return reply(200, content(r.PostForm.Get("session_token"))), nil
+		return newResponse(200, content(r.PostForm.Get("session_token"))), nil
 	})
 	var open []*identomat.Media
 	for i := range 100 {
@@ -537,7 +537,7 @@ func TestMediaSizeLimits(t *testing.T) {
 				if strings.Contains(r.URL.Path, "photo") {
 					body = `{"result":"` + encoded(data) + `"}`
 				}
-				resp := reply(200, body)
+				resp := newResponse(200, body)
 				if chunked {
 					resp.ContentLength = -1
 				}
@@ -594,9 +594,9 @@ func TestSaveFileReplacesFileAtomically(t *testing.T) {
 			require.NoError(t, os.WriteFile(name, []byte("older"), 0o644))
 			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 				if strings.Contains(r.URL.Path, "photo") {
-					return reply(200, dataURIs(data)), nil
+					return newResponse(200, dataURIs(data)), nil
 				}
-				return reply(200, data), nil
+				return newResponse(200, data), nil
 			})
 			media, err := call.call(t.Context(), client)
 			require.NoError(t, err)
@@ -626,24 +626,24 @@ func TestSaveFileFailureLeavesFolderUnchanged(t *testing.T) {
 		want error
 	}{
 		"truncated": {resp: func() *http.Response {
-			resp := reply(200, data)
+			resp := newResponse(200, data)
 			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(data[:40_000]), iotest.ErrReader(io.ErrUnexpectedEOF)))
 			return resp
 		}, want: io.ErrUnexpectedEOF},
 		"shorter than Content-Length": {resp: func() *http.Response {
-			resp := reply(200, data)
+			resp := newResponse(200, data)
 			resp.ContentLength++
 			return resp
 		}, want: io.ErrUnexpectedEOF},
 		"longer than Content-Length": {resp: func() *http.Response {
-			resp := reply(200, data)
+			resp := newResponse(200, data)
 			resp.ContentLength--
 			return resp
 		}},
-		"wrong signature":   {resp: func() *http.Response { return reply(200, data, "Authorization", sign("x", data)) }, opts: []identomat.Option{identomat.WithHMAC(secretKey)}, want: identomat.ErrSignatureMismatch},
-		"missing signature": {resp: func() *http.Response { return reply(200, data) }, opts: []identomat.Option{identomat.WithHMAC(secretKey, identomat.RequireSignedResponses())}, want: identomat.ErrSignatureMismatch},
+		"wrong signature":   {resp: func() *http.Response { return newResponse(200, data, "Authorization", sign("x", data)) }, opts: []identomat.Option{identomat.WithHMAC(secretKey)}, want: identomat.ErrSignatureMismatch},
+		"missing signature": {resp: func() *http.Response { return newResponse(200, data) }, opts: []identomat.Option{identomat.WithHMAC(secretKey, identomat.RequireSignedResponses())}, want: identomat.ErrSignatureMismatch},
 		"too large": {resp: func() *http.Response {
-			resp := reply(200, data)
+			resp := newResponse(200, data)
 			resp.ContentLength = -1
 			return resp
 		}, opts: []identomat.Option{identomat.WithMaxMediaSize(49_999)}, want: identomat.ErrTooLarge},
@@ -684,7 +684,7 @@ func TestSaveFileFailureLeavesFolderUnchanged(t *testing.T) {
 			require.NoError(t, os.WriteFile(target, []byte("older"), 0o600))
 			before := filesIn(t, folder)
 			if c.resp == nil {
-				c.resp = func() *http.Response { return reply(200, data) }
+				c.resp = func() *http.Response { return newResponse(200, data) }
 			}
 			if c.save == nil {
 				c.save = func(media *identomat.Media, name string) error { _, err := media.SaveFile(name); return err }
@@ -876,7 +876,7 @@ func TestTruncatedDownloadOverTCP(t *testing.T) {
 func TestDownloadRetriedOnlyBeforeFirstBytes(t *testing.T) {
 	data := picture(200_000)
 	truncated := func(at int) *http.Response {
-		resp := reply(200, data)
+		resp := newResponse(200, data)
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(data[:at]), iotest.ErrReader(io.ErrUnexpectedEOF)))
 		return resp
 	}
@@ -886,7 +886,7 @@ func TestDownloadRetriedOnlyBeforeFirstBytes(t *testing.T) {
 			if sent++; sent < 3 {
 				return truncated(at), nil
 			}
-			return reply(200, data), nil
+			return newResponse(200, data), nil
 		}, quick)
 		media, err := face(t.Context(), client)
 		require.NoError(t, err)
@@ -906,9 +906,9 @@ func TestDownloadRetriedOnlyBeforeFirstBytes(t *testing.T) {
 	sent := 0
 	photo, err := facePhoto(t.Context(), stubbed(t, func(*http.Request) (*http.Response, error) {
 		if sent++; sent < 3 {
-			return reply(503, ""), nil
+			return newResponse(503, ""), nil
 		}
-		return reply(200, `{"result":["`+encoded(data)+`"],"argumentError":"not-found"}`), nil
+		return newResponse(200, `{"result":["`+encoded(data)+`"],"argumentError":"not-found"}`), nil
 	}, quick))
 	require.NoError(t, err)
 	_, err = photo.Bytes()
@@ -920,7 +920,7 @@ func TestDownloadRetriedOnlyBeforeFirstBytes(t *testing.T) {
 	sent = 0
 	media, err := face(t.Context(), stubbed(t, func(*http.Request) (*http.Response, error) {
 		if sent++; sent < 3 {
-			return reply(503, ""), nil
+			return newResponse(503, ""), nil
 		}
 		return truncated(5000), nil
 	}, quick))
@@ -933,7 +933,7 @@ func TestDownloadRetriedOnlyBeforeFirstBytes(t *testing.T) {
 
 func TestShotsIteration(t *testing.T) {
 	archives := []string{archived(t, "a", "1"), archived(t, "b", picture(300_000)), archived(t, "c", "3"), archived(t, "d", "4")}
-	client := replying(t, 200, dataURIs(archives...), true)
+	client := responding(t, 200, dataURIs(archives...), true)
 	var shots []*identomat.Media
 	for shot, err := range client.VideoCalls.Shots(t.Context(), token) {
 		require.NoError(t, err)
@@ -972,7 +972,7 @@ func TestShotsIteration(t *testing.T) {
 }
 
 func TestMalformedArchiveDoesNotEndIteration(t *testing.T) {
-	client := replying(t, 200, dataURIs(picture(5000), archived(t, "a", "1")), false)
+	client := responding(t, 200, dataURIs(picture(5000), archived(t, "a", "1")), false)
 	var seen []string
 	for shot, err := range client.VideoCalls.Shots(t.Context(), token) {
 		require.NoError(t, err)
@@ -1011,7 +1011,7 @@ func TestErrorsAfterTheDataAreReported(t *testing.T) {
 			var events []identomat.Event
 			opts := append([]identomat.Option{identomat.WithObserver(func(e identomat.Event) { events = append(events, e) })}, c.opts...)
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
-				resp := reply(200, c.body, "Authorization", sign("x", c.body))
+				resp := newResponse(200, c.body, "Authorization", sign("x", c.body))
 				resp.ProtoMajor, resp.ContentLength = 1, -1 // delimited by connection close
 				return resp, nil
 			}, opts...)
@@ -1066,7 +1066,7 @@ func TestErrorsAfterTheDataAreReported(t *testing.T) {
 func TestEchoedCompanyKeyIsNotShownAsCode(t *testing.T) {
 	const key = "company-key-of-the-bank"
 	for _, body := range []string{`{"argumentError":"` + key + `"}`, `{"result":["` + encoded(picture(9000)) + `"],"argumentError":"` + key + `"}`} {
-		client, err := identomat.NewClient(key, identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return reply(200, body), nil })}))
+		client, err := identomat.NewClient(key, identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) { return newResponse(200, body), nil })}))
 		require.NoError(t, err)
 		media, err := facePhoto(t.Context(), client)
 		if err == nil {
@@ -1170,7 +1170,7 @@ func TestEndOfStreamCancelsAttemptContext(t *testing.T) {
 		var attempt context.Context
 		media, err := face(t.Context(), stubbed(t, func(r *http.Request) (*http.Response, error) {
 			attempt = r.Context()
-			resp := reply(200, picture(30_000))
+			resp := newResponse(200, picture(30_000))
 			resp.ContentLength = c.length
 			return resp, nil
 		}))
@@ -1265,7 +1265,7 @@ func TestStreamStalledWhilePeekedIsRetried(t *testing.T) {
 			if sent++; sent < 3 {
 				return &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: -1, Body: &paced{ctx: r.Context(), size: 100, pieces: 3}}, nil
 			}
-			return reply(200, picture(100)), nil
+			return newResponse(200, picture(100)), nil
 		}, quick))
 		require.NoError(t, err)
 		require.NoError(t, media.Close())
@@ -1281,12 +1281,12 @@ func TestStreamEvent(t *testing.T) {
 		body := data
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 			if sent++; sent == 1 {
-				return reply(503, "busy"), nil
+				return newResponse(503, "busy"), nil
 			}
 			if r.URL.Host == "external-api.identomat.com" {
-				return reply(200, dataURIs(data)), nil
+				return newResponse(200, dataURIs(data)), nil
 			}
-			return reply(200, body), nil
+			return newResponse(200, body), nil
 		}, quick, identomat.WithObserver(func(e identomat.Event) { events = append(events, e) }))
 
 		media, err := face(t.Context(), client)
@@ -1369,7 +1369,7 @@ func TestStreamNetworkErrorShowsNoSecret(t *testing.T) {
 	var events []identomat.Event
 	leak := &dumpError{"key", companyKey}
 	client := stubbed(t, func(*http.Request) (*http.Response, error) {
-		resp := reply(200, picture(5000))
+		resp := newResponse(200, picture(5000))
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(picture(4500)), iotest.ErrReader(leak)))
 		return resp, nil
 	}, identomat.WithObserver(func(e identomat.Event) { events = append(events, e) }))
@@ -1385,7 +1385,7 @@ func TestStreamNetworkErrorShowsNoSecret(t *testing.T) {
 
 func TestErrorThatWrapsEOFIsNotEOF(t *testing.T) {
 	client := stubbed(t, func(*http.Request) (*http.Response, error) {
-		resp := reply(200, picture(5000))
+		resp := newResponse(200, picture(5000))
 		resp.ContentLength = -1
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(picture(4500)), iotest.ErrReader(fmt.Errorf("proxy: %w", io.EOF))))
 		return resp, nil
@@ -1405,7 +1405,7 @@ func TestSignatureIsVerifiedBeforeEOF(t *testing.T) {
 				sign(secretKey, body): nil, sign(secretKey, body+" "): identomat.ErrSignatureMismatch, "": identomat.ErrSignatureMismatch,
 			} {
 				client := stubbed(t, func(*http.Request) (*http.Response, error) {
-					resp := reply(200, body)
+					resp := newResponse(200, body)
 					if signature != "" {
 						resp.Header.Set("Authorization", signature)
 					}

@@ -75,7 +75,7 @@ func TestBeginSkipFlags(t *testing.T) {
 				require.NoError(t, err)
 				want := strings.Replace(c.want, "{", `{"company_key":"`+companyKey+`",`, 1)
 				assert.JSONEq(t, strings.Replace(want, ",}", "}", 1), string(body))
-				return httpmock.NewStringResponse(200, tokenReply), nil
+				return httpmock.NewStringResponse(200, tokenResponse), nil
 			})
 			_, err := client.Sessions.Begin(t.Context(), c.req)
 			require.NoError(t, err)
@@ -177,7 +177,7 @@ func TestEchoedCompanyKeyIsNotShown(t *testing.T) {
 		{"text/html", `<html>COMPANY-KEY-IN-CAPITALS`},
 	} {
 		client, err := identomat.NewClient("COMPANY-KEY-IN-CAPITALS", identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
-			return reply(200, c[1], "Content-Type", c[0]), nil
+			return newResponse(200, c[1], "Content-Type", c[0]), nil
 		})}))
 		require.NoError(t, err)
 		_, err = client.Sessions.Result(t.Context(), token)
@@ -350,7 +350,7 @@ func TestDuplicateKeyNeverHidesError(t *testing.T) {
 			"change":  {`"result":true`, func(c *identomat.Client) error { return c.Groups.Delete(t.Context(), "g1") }},
 		} {
 			respond := func(body string) error {
-				return c.call(stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, body), nil }))
+				return c.call(stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, body), nil }))
 			}
 			require.ErrorIs(t, respond(`{`+duplicate+`,`+c.rest+`}`), identomat.ErrUnexpectedResponse, "%s, %s", name, duplicate)
 			require.NoError(t, respond(`{"argumentError":null,`+c.rest+`}`), name)

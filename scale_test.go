@@ -137,7 +137,7 @@ func withoutNetwork(service func(string) (string, string)) roundTrip {
 		line, text := service(form.Get("session_token"))
 		var status int
 		_, err = fmt.Sscan(line, &status)
-		return reply(status, text), err
+		return newResponse(status, text), err
 	}
 }
 
@@ -277,9 +277,9 @@ func TestScaleFailingCallsAreRarelyRetried(t *testing.T) {
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
 				sent.Add(1)
 				if line == "429" {
-					return reply(429, ""), nil
+					return newResponse(429, ""), nil
 				}
-				return reply(503, ""), nil
+				return newResponse(503, ""), nil
 			})
 			var callers sync.WaitGroup
 			for range waiting {

@@ -217,13 +217,13 @@ func TestServiceErrorsShowNoParameters(t *testing.T) {
 			},
 			"response with the request": func(r *http.Request) (*http.Response, error) {
 				body, _ := io.ReadAll(r.Body)
-				return reply(500, string(body)), nil
+				return newResponse(500, string(body)), nil
 			},
 			"truncated result": func(*http.Request) (*http.Response, error) {
-				return reply(200, `{"result":[{"name":"Wilhelmina Featherstone","documentNumber":"F00-AB-77"}`), nil
+				return newResponse(200, `{"result":[{"name":"Wilhelmina Featherstone","documentNumber":"F00-AB-77"}`), nil
 			},
 			"internalError with a name": func(*http.Request) (*http.Response, error) {
-				return reply(200, `{"internalError":"no Wilhelmina Featherstone, wilhelmina@example.com"}`), nil
+				return newResponse(200, `{"internalError":"no Wilhelmina Featherstone, wilhelmina@example.com"}`), nil
 			},
 		} {
 			err := call(t.Context(), stubbed(t, fault, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})))
@@ -461,7 +461,7 @@ func (p paging) served(t *testing.T, pages func(n, offset int) string) (client *
 		offset := int(p.offset(request).(float64))
 		*offsets = append(*offsets, offset)
 		require.Less(t, len(*offsets), 20, "the iteration does not end")
-		return reply(200, pages(len(*offsets)-1, offset)), nil
+		return newResponse(200, pages(len(*offsets)-1, offset)), nil
 	}, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})), offsets
 }
 
@@ -673,14 +673,14 @@ func TestScreeningDetailsAreWholeOrRefused(t *testing.T) {
 		`[{"groupName":"Sanctions","details":[{"properties":[{"propertyName":"Program","value":{"a":"SDGT"}}]}]}]`,
 		`[{"groupName":"S"}],"extraDetails":[]`, `[],"ExtraDetails":[{"groupName":"S"}]`,
 	} {
-		client := replying(t, 200, `{"result":{"firstName":"J","extraDetails":`+details+`}}`, false)
+		client := responding(t, 200, `{"result":{"firstName":"J","extraDetails":`+details+`}}`, false)
 		_, err := client.Screening.Person(t.Context(), "p")
 		assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse, details)
 	}
 }
 
 func TestScreeningTopicsInAnotherCaseAreRefused(t *testing.T) {
-	client := replying(t, 200, `{"result":[{"score":100,"name":"J","personId":"p","Topics":["Sanctioned entity"]}]}`, false)
+	client := responding(t, 200, `{"result":[{"score":100,"name":"J","personId":"p","Topics":["Sanctioned entity"]}]}`, false)
 	_, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "J"}, 0, 10)
 	assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 }

@@ -283,44 +283,46 @@ func TestErrorsLogsAndEventsShowNoSecret(t *testing.T) {
 		},
 		"response with the request": func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
-			return reply(500, string(body)), nil
+			return newResponse(500, string(body)), nil
 		},
 		"page with the request": func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
-			return reply(200, "<p>"+string(body)+"</p>", "Content-Type", "text/html"), nil
+			return newResponse(200, "<p>"+string(body)+"</p>", "Content-Type", "text/html"), nil
 		},
 		"name as content type": func(r *http.Request) (*http.Response, error) {
-			return reply(200, "{}", "Content-Type", "Wilhelmina Featherstone"), nil
+			return newResponse(200, "{}", "Content-Type", "Wilhelmina Featherstone"), nil
 		},
 		"name as subtype": func(r *http.Request) (*http.Response, error) {
-			return reply(502, "{}", "Content-Type", "text/Featherstone"), nil
+			return newResponse(502, "{}", "Content-Type", "text/Featherstone"), nil
 		},
 		"key in the redirect location": func(r *http.Request) (*http.Response, error) {
-			return reply(302, "", "Location", "://\x7f"+companyKey), nil
+			return newResponse(302, "", "Location", "://\x7f"+companyKey), nil
 		},
-		"truncated result": func(r *http.Request) (*http.Response, error) { return reply(200, privateResult[:200]), nil },
+		"truncated result": func(r *http.Request) (*http.Response, error) { return newResponse(200, privateResult[:200]), nil },
 		"result is not JSON": func(r *http.Request) (*http.Response, error) {
-			return reply(200, "Wilhelmina Featherstone, 2/29/1984, wilhelmina@example.com"), nil
+			return newResponse(200, "Wilhelmina Featherstone, 2/29/1984, wilhelmina@example.com"), nil
 		},
-		"result is a string": func(r *http.Request) (*http.Response, error) { return reply(200, `"Wilhelmina Featherstone"`), nil },
-		"result is a list":   func(r *http.Request) (*http.Response, error) { return reply(200, `[`+privateResult+`]`), nil },
+		"result is a string": func(r *http.Request) (*http.Response, error) {
+			return newResponse(200, `"Wilhelmina Featherstone"`), nil
+		},
+		"result is a list": func(r *http.Request) (*http.Response, error) { return newResponse(200, `[`+privateResult+`]`), nil },
 		"result without an outcome": func(r *http.Request) (*http.Response, error) {
-			return reply(200, `{"person":{"first_name":"Wilhelmina"}}`), nil
+			return newResponse(200, `{"person":{"first_name":"Wilhelmina"}}`), nil
 		},
 		"internalError with a name": func(r *http.Request) (*http.Response, error) {
-			return reply(200, `{"internalError":"no Wilhelmina Featherstone here"}`), nil
+			return newResponse(200, `{"internalError":"no Wilhelmina Featherstone here"}`), nil
 		},
 		"argumentError with a name": func(r *http.Request) (*http.Response, error) {
-			return reply(200, `{"argumentError":"no Wilhelmina Featherstone here"}`), nil
+			return newResponse(200, `{"argumentError":"no Wilhelmina Featherstone here"}`), nil
 		},
 		"wrong signature": func(r *http.Request) (*http.Response, error) {
-			return reply(200, privateResult, "Authorization", `signature="AAAA"`), nil
+			return newResponse(200, privateResult, "Authorization", `signature="AAAA"`), nil
 		},
 		"response too large": func(r *http.Request) (*http.Response, error) {
-			return reply(200, `{"name":"Wilhelmina Featherstone"}`+strings.Repeat(" ", 2000)), nil
+			return newResponse(200, `{"name":"Wilhelmina Featherstone"}`+strings.Repeat(" ", 2000)), nil
 		},
 		"read fails": func(r *http.Request) (*http.Response, error) {
-			resp := reply(200, privateResult)
+			resp := newResponse(200, privateResult)
 			resp.ContentLength = -1
 			resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(privateResult), failing{&dumpError{"response", companyKey + " Wilhelmina"}}))
 			return resp, nil
@@ -392,7 +394,7 @@ func TestValidationErrorShowsNoValue(t *testing.T) {
 	assert.Equal(t, []string{"flags.x", "Extra.bad", "Extra.name"}, paths)
 	assert.Zero(t, mock.GetTotalCallCount())
 
-	answers(mock, beginURL, 200, "application/json", tokenReply)
+	answers(mock, beginURL, 200, "application/json", tokenResponse)
 	request.Flags, request.Extra = identomat.Flags{}, nil
 	_, err = client.Sessions.Begin(t.Context(), request)
 	require.NoError(t, err)

@@ -48,7 +48,7 @@ func TestEditedConfigStepsKeepUnknownMembers(t *testing.T) {
 	config.Steps[0] = liveness.Active(true)
 
 	var sent string
-	mock.RegisterResponder("POST", beginURL, capture(&sent, tokenReply))
+	mock.RegisterResponder("POST", beginURL, capture(&sent, tokenResponse))
 	_, err = client.Sessions.Begin(t.Context(), identomat.BeginRequest{ConfigID: config.ID, Steps: config.Steps})
 	require.NoError(t, err)
 	assert.Equal(t, `{"company_key":"`+companyKey+`","steps":[`+

@@ -420,11 +420,11 @@ func FuzzStepsRoundTrip(f *testing.F) {
 	}
 	config, err := os.ReadFile("testdata/samples/get-session-config-default.repaired.json")
 	require.NoError(f, err)
-	var reply struct {
+	var body struct {
 		Result struct{ Steps json.RawMessage }
 	}
-	require.NoError(f, json.Unmarshal(config, &reply))
-	f.Add(string(reply.Result.Steps))
+	require.NoError(f, json.Unmarshal(config, &body))
+	f.Add(string(body.Result.Steps))
 	f.Add(`[{"type":"user-questionnaire","key":"q","questions":[{"type":"options","key":"r","options":[{"key":"a","title":"A"}],"answer":"a"},{"type":"file","key":"f","filesMaxCount":1e9,"showConditions":{"questionKey":"r","answer":"a"}}]}]`)
 	f.Add(`[{"type":"beneficiaries","key":"b","roles":{"shareholder":{"verification":true,"fields":[{"type":"email"}]}},"kycConfigId":null}]`)
 	f.Add(`[{"type":"video-call","key":"\ud800","steps":[[],{},null,{"type":"language","key":""}],"flags":[1]}]`)

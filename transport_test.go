@@ -120,7 +120,7 @@ func TestRetryAfterBeyondDeadlineReturnsAtOnce(t *testing.T) {
 			var sent int
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
 				sent++
-				return reply(429, "<html>", "Retry-After", wait), nil
+				return newResponse(429, "<html>", "Retry-After", wait), nil
 			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: limit}))
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			start := time.Now()
@@ -149,9 +149,9 @@ func TestRetryAfterHonored(t *testing.T) {
 			var sent int
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
 				if sent++; sent == 1 {
-					return reply(429, "", "Retry-After", header()), nil
+					return newResponse(429, "", "Retry-After", header()), nil
 				}
-				return reply(200, tokenReply), nil
+				return newResponse(200, tokenResponse), nil
 			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: 10 * time.Second, BaseDelay: time.Millisecond}))
 			require.NoError(t, begin(client, t.Context()))
 			assert.Equal(t, 2, sent)
@@ -169,7 +169,7 @@ func TestRetryAfterOverCapOrInvalid(t *testing.T) {
 			var sent int
 			client := stubbed(t, func(*http.Request) (*http.Response, error) {
 				sent++
-				return reply(503, "", "Retry-After", header), nil
+				return newResponse(503, "", "Retry-After", header), nil
 			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: 10 * time.Second}))
 			start := time.Now()
 			require.ErrorIs(t, getResult(client, t.Context()), identomat.ErrUnexpectedResponse)
@@ -188,7 +188,7 @@ func TestBackoffDoublesWithJitterUpToCap(t *testing.T) {
 					waits = append(waits, time.Since(last))
 				}
 				last = time.Now()
-				return reply(503, "", header...), nil
+				return newResponse(503, "", header...), nil
 			}, identomat.WithRetry(policy))
 			require.Error(t, getResult(client, t.Context()))
 			return waits
@@ -252,7 +252,7 @@ func TestHTTPClientTimeoutBoundsMediaRead(t *testing.T) {
 		client, err := identomat.NewClient(companyKey, identomat.WithAttemptTimeout(5*time.Second), identomat.WithHTTPClient(&http.Client{
 			Timeout: time.Minute,
 			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
-				resp := reply(200, "", "Content-Type", "image/jpeg")
+				resp := newResponse(200, "", "Content-Type", "image/jpeg")
 				resp.Body, resp.ContentLength = trickle{r.Context()}, 1<<30
 				return resp, nil
 			}),
@@ -313,16 +313,16 @@ func TestCallReleasesItsContexts(t *testing.T) {
 	}
 	responses := map[string]roundTrip{
 		"picture": func(*http.Request) (*http.Response, error) {
-			return reply(200, picture(100_000), "Content-Type", "image/jpeg"), nil
+			return newResponse(200, picture(100_000), "Content-Type", "image/jpeg"), nil
 		},
 		"archive": func(*http.Request) (*http.Response, error) {
-			return reply(200, entries(t, file("one.jpg"), file("two.jpg")), "Content-Type", "application/x-tar"), nil
+			return newResponse(200, entries(t, file("one.jpg"), file("two.jpg")), "Content-Type", "application/x-tar"), nil
 		},
-		"JSON":            func(*http.Request) (*http.Response, error) { return reply(200, tokenReply), nil },
-		"error status":    func(*http.Request) (*http.Response, error) { return reply(500, "<html>"), nil },
+		"JSON":            func(*http.Request) (*http.Response, error) { return newResponse(200, tokenResponse), nil },
+		"error status":    func(*http.Request) (*http.Response, error) { return newResponse(500, "<html>"), nil },
 		"transport error": func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF },
 		"truncated picture": func(*http.Request) (*http.Response, error) {
-			resp := reply(200, picture(100_000), "Content-Type", "image/jpeg")
+			resp := newResponse(200, picture(100_000), "Content-Type", "image/jpeg")
 			resp.ContentLength++
 			return resp, nil
 		},
@@ -385,7 +385,7 @@ func TestCookieJarUnused(t *testing.T) {
 		Jar: jar,
 		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			sent = append(sent, r.Header.Get("Cookie"))
-			return reply(200, tokenReply, "Set-Cookie", "route=one; Path=/"), nil
+			return newResponse(200, tokenResponse, "Set-Cookie", "route=one; Path=/"), nil
 		}),
 	}))
 	require.NoError(t, err)
@@ -457,7 +457,7 @@ func TestURLRewriteOfRoundTripperAffectsOneCall(t *testing.T) {
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 		hosts = append(hosts, r.URL.Host)
 		r.URL.Host = "elsewhere.example"
-		return reply(200, `{"result":"approved"}`), nil
+		return newResponse(200, `{"result":"approved"}`), nil
 	})
 	require.NoError(t, getResult(client, t.Context()))
 	require.NoError(t, getResult(client, t.Context()))
@@ -528,13 +528,13 @@ func TestOptionsTakeEffect(t *testing.T) {
 		var agent string
 		seen := func(r *http.Request) (*http.Response, error) {
 			agent = r.Header.Get("User-Agent")
-			return reply(200, tokenReply), nil
+			return newResponse(200, tokenResponse), nil
 		}
 		require.NoError(t, begin(stubbed(t, seen, identomat.WithUserAgent("bank/2.1")), t.Context()))
 		assert.Equal(t, "bank/2.1 identomat-go/"+identomat.Version, agent)
 
 		sent := 0
-		fail := func(*http.Request) (*http.Response, error) { sent++; return reply(500, ""), nil }
+		fail := func(*http.Request) (*http.Response, error) { sent++; return newResponse(500, ""), nil }
 		require.Error(t, getResult(stubbed(t, fail), t.Context()))
 		assert.Equal(t, 3, sent, "default of MaxAttempts")
 	})
@@ -549,7 +549,7 @@ func TestLimiterErrorAndCauseShowNoSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(10*time.Second, func() { cancel(fmt.Errorf("customer %s left", string(token))) })
-		client := stubbed(t, func(*http.Request) (*http.Response, error) { return reply(200, `{"result":"in_progress"}`), nil })
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, `{"result":"in_progress"}`), nil })
 		_, err := client.Sessions.Wait(ctx, token)
 		require.ErrorIs(t, err, context.Canceled)
 		assert.NotContains(t, fmt.Sprintf("%v %#v", err, err), string(token))
@@ -573,7 +573,7 @@ func TestStatusRetries(t *testing.T) {
 			count := func(call func(*identomat.Client, context.Context) error) (sent int) {
 				client := stubbed(t, func(*http.Request) (*http.Response, error) {
 					sent++
-					return reply(status, "<html>"), nil
+					return newResponse(status, "<html>"), nil
 				})
 				require.Error(t, call(client, t.Context()))
 				return sent
@@ -645,7 +645,7 @@ func TestContextEndsBackoffAndKeepsLastError(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Second, cancel)
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
-			return reply(503, "", "Retry-After", "20"), nil
+			return newResponse(503, "", "Retry-After", "20"), nil
 		})
 		start := time.Now()
 		err := getResult(client, ctx)
@@ -665,7 +665,7 @@ func TestTokenBucketBoundsRetries(t *testing.T) {
 		var sent atomic.Int64
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
 			sent.Add(1)
-			return reply(429, ""), nil
+			return newResponse(429, ""), nil
 		})
 		const calls = 1000
 		for range calls {
@@ -745,9 +745,9 @@ func TestObserverAndLoggerSeeEveryAttempt(t *testing.T) {
 		sent := 0
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
 			if sent++; sent == 1 {
-				return reply(503, "busy"), nil
+				return newResponse(503, "busy"), nil
 			}
-			return reply(200, `{"result":"approved"}`), nil
+			return newResponse(200, `{"result":"approved"}`), nil
 		},
 			identomat.WithObserver(func(e identomat.Event) { events = append(events, e) }),
 			identomat.WithLogger(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))))
@@ -780,7 +780,7 @@ func TestObserverAndLoggerSeeEveryAttempt(t *testing.T) {
 func TestRateLimiterCalledBeforeEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, sent := &limiter{}, 0
-		client := stubbed(t, func(*http.Request) (*http.Response, error) { sent++; return reply(500, ""), nil }, identomat.WithRateLimiter(l))
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { sent++; return newResponse(500, ""), nil }, identomat.WithRateLimiter(l))
 		require.Error(t, getResult(client, t.Context()))
 		assert.Equal(t, 3, l.waits)
 		assert.Equal(t, 3, sent)
@@ -866,7 +866,7 @@ func TestNewClientFromEnvOptionsOverrideEnvironment(t *testing.T) {
 	var signed atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		signed.Store(r.Header.Get("Authorization") != "")
-		_, _ = io.WriteString(w, tokenReply)
+		_, _ = io.WriteString(w, tokenResponse)
 	}))
 	defer server.Close()
 	t.Setenv("IDENTOMAT_COMPANY_KEY", companyKey)
@@ -907,7 +907,7 @@ func TestClientWidgetURL(t *testing.T) {
 }
 
 func TestHTTPClientTLSConfigUsed(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tokenReply) }))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, tokenResponse) }))
 	defer server.Close()
 	own := server.Client()
 	own.Transport.(*http.Transport).TLSClientConfig.MinVersion = tls.VersionTLS13
@@ -928,7 +928,7 @@ func TestStubWithoutContentLength(t *testing.T) {
 		},
 	} {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
-			resp := reply(http.StatusOK, body)
+			resp := newResponse(http.StatusOK, body)
 			resp.ContentLength = 0
 			return resp, nil
 		})

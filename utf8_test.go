@@ -62,7 +62,7 @@ func TestValidUTF8IsSentUnchanged(t *testing.T) {
 	var sent []byte
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 		sent, _ = io.ReadAll(r.Body)
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(tokenReply))}, nil
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(tokenResponse))}, nil
 	})
 	_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{
 		Name: text, Flags: identomat.NewFlags().Set("note", text), Extra: map[string]any{"a": []string{text}, "b": json.RawMessage(`"\ufffd"`)},

@@ -110,7 +110,7 @@ func jsonText(v any) string {
 }
 
 // Diff compares the request's parameters with want and returns one line per difference, or "" if
-// there is none. It ignores parameters and members of objects that want does not name. It compares
+// they are equal. It ignores parameters and members of objects that want does not name. It compares
 // lists as a whole. A nil value in want means absent or null.
 //
 //	srv.Requests()[0].Diff(map[string]any{"flags": map[string]any{"language": "ka"}})
@@ -159,7 +159,7 @@ func differences(path string, want, got any) (out []string) {
 // AssertRequest fails the test unless the server has received a request for the operation whose
 // parameters match want as defined by [Request.Diff]. It reports whether there is such a request.
 // Use the names of the wire, such as clientUserId in begin/. The failure message shows how each
-// request for the operation differs, or lists the other requests if there is none.
+// request for the operation differs, or lists the other requests if no request was made for the operation.
 func (s *Server) AssertRequest(t TB, operation string, want map[string]any) bool {
 	t.Helper()
 	var differing, others []string

@@ -15,8 +15,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // FuzzRetryAfter compares the header's two forms with a slow reading of RFC 9110, 10.2.3:
-// digits alone are seconds, a date is when, all else is no request to wait. The shortest wait
-// is none and the longest the longest there is, and never a negative one.
+// digits alone are seconds, a date is a time, and anything else asks for no wait. A wait is never
+// negative, and never longer than the longest duration.
 func FuzzRetryAfter(f *testing.F) {
 	for _, text := range []string{
 		"0", "7", " 7 ", "-5", "+5", "1e3", "0x10", "1_000", "9223372036", "9223372037", "18446744073709551615", "99999999999999999999999", "99999999999119999999\x92",
