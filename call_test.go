@@ -1,6 +1,7 @@
 package identomat_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -287,4 +288,17 @@ func TestCallIsBoundedSignedAndObserved(t *testing.T) {
 		require.Error(t, err)
 		assertSecret(t, printings(t, err), "the error of a call")
 	}
+}
+
+func TestCallSendsEachParameterOnce(t *testing.T) {
+	client, mock := mocked(t)
+	var sent string
+	mock.RegisterResponder("POST", apiURL+"freeze", func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		sent = string(body)
+		return newResponse(200, `{"result":true}`), err
+	})
+	_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, json.RawMessage(`{"a":1,"\u0061":2,"b":3}`))
+	require.NoError(t, err)
+	assert.Equal(t, `{"companyKey":"`+companyKey+`","a":2,"b":3}`, sent)
 }

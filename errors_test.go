@@ -1,11 +1,14 @@
 package identomat_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,4 +80,33 @@ func TestIsTemporaryAfterCalls(t *testing.T) {
 			assert.Equal(t, c.want, identomat.IsTemporary(err), "%s: %s", name, err)
 		})
 	}
+}
+
+func TestErrorCodeSurvivesWordsOfTheRequest(t *testing.T) {
+	for code, name := range map[string]string{"access-denied": "denied", "new-code": "new"} { // known; short
+		client := responding(t, 200, `{"argumentError":"`+code+`"}`, false)
+		_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, map[string]any{"name": name})
+		var api *identomat.APIError
+		require.ErrorAs(t, err, &api)
+		assert.Equal(t, code, api.Code)
+	}
+	client := responding(t, 200, `{"argumentError":"rustaveli-street"}`, false)
+	_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, map[string]any{"name": "rustaveli"})
+	var api *identomat.APIError
+	require.ErrorAs(t, err, &api)
+	assert.Empty(t, api.Code, "an unknown code that contains a word of the request")
+}
+
+func TestErrorCodeIsBounded(t *testing.T) {
+	client := responding(t, 200, `{"argumentError":"`+strings.Repeat("-", 300)+`not-found"}`, false)
+	_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, nil)
+	var api *identomat.APIError
+	require.ErrorAs(t, err, &api)
+	assert.Empty(t, api.Code)
+}
+
+func TestAPIErrorLogsMaybeProcessed(t *testing.T) {
+	var line bytes.Buffer
+	slog.New(slog.NewTextHandler(&line, nil)).Info("", "err", &identomat.APIError{Operation: "begin/", MaybeProcessed: true})
+	assert.Contains(t, line.String(), " err.maybe_processed=true ")
 }

@@ -3,6 +3,7 @@ package identomat
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -310,4 +311,9 @@ func BenchmarkBuilders(b *testing.B) {
 			checkSteps(&p, steps)
 		}
 	})
+}
+
+func TestPrintedNamesCannotForgeALogLine(t *testing.T) {
+	assert.Equal(t, `"a\nlevel=ERROR" "k\n"`, fmt.Sprint(CustomStep("a\nlevel=ERROR", "k\n")))
+	assert.Equal(t, `flags["a\nb" c]`, fmt.Sprint(NewFlags().Set("a\nb", true).Set("c", true)))
 }

@@ -552,4 +552,10 @@ func TestAppendToRawChangesNothingElse(t *testing.T) {
 	first := append(result.Raw(), 'A')
 	_ = append(result.Raw(), 'B')
 	assert.Equal(t, `{"result":"approved"}A`, string(first))
+
+	raw, err := responding(t, 200, `{"result":[1],"total":1}`, false).Call(t.Context(), identomat.Endpoint{Name: "freeze"}, nil)
+	require.NoError(t, err)
+	first = append(raw, 'A')
+	_ = append(raw, 'B')
+	assert.Equal(t, `[1]A`, string(first))
 }
