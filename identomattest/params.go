@@ -1,6 +1,7 @@
 package identomattest
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -62,8 +64,10 @@ type field struct {
 	fields   []field
 }
 
-// read decodes the body according to its content type, into c.params and c.files. It returns an
-// error if the endpoint does not accept the encoding.
+// read decodes the query string and the body into c.params and c.files. Identomat's guides allow GET and
+// POST, and parameters in a query string, a URL-encoded form or a JSON document; the curl examples of the
+// API reference add multipart forms, and JSON with curl's default content type. Files need a multipart
+// form. In the query string and in forms, objects, lists, numbers and booleans are JSON text.
 func (s *Server) read(c *call, r *http.Request) (err error) {
 	body := &countingReader{r: r.Body}
 	defer func() {
@@ -71,30 +75,34 @@ func (s *Server) read(c *call, r *http.Request) (err error) {
 		c.record.Size = body.n
 	}()
 	switch {
-	case r.Method != http.MethodPost:
-		return fmt.Errorf("the method is %s, not POST", r.Method)
-	case r.URL.RawQuery != "":
-		return errors.New("the URL has a query string")
+	case r.Method != http.MethodPost && r.Method != http.MethodGet:
+		return fmt.Errorf("the method is %s, not POST or GET", r.Method)
 	case r.Header.Get("Content-Encoding") != "":
 		return errors.New("the body is compressed")
 	}
-	media, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		return errors.New("the Content-Type is missing or malformed")
+	if err := c.addForm(r.URL.RawQuery); err != nil {
+		return fmt.Errorf("the query string: %w", err)
 	}
-	uploads := c.op.Encoding == operation.Multipart
+	buffered := bufio.NewReader(body)
+	if _, err := buffered.Peek(1); errors.Is(err, io.EOF) && (r.URL.RawQuery != "" || r.Method == http.MethodGet) {
+		c.signature = signBody(s.secretKey, nil)
+		return nil
+	}
+	if r.Method == http.MethodGet {
+		return errors.New("a GET request has a body")
+	}
+	media, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
-	case media == "multipart/form-data" && (uploads || c.op.Host == operation.Widget):
-		return s.readMultipart(c, body, attributes["boundary"])
-	case uploads:
+	case err != nil:
+		return errors.New("the Content-Type is missing or malformed")
+	case media == "multipart/form-data":
+		return s.readMultipart(c, buffered, body, attributes["boundary"])
+	case c.op.Encoding == operation.Multipart:
 		return fmt.Errorf("%s accepts multipart/form-data, not %s", c.op.Name, media)
 	case media == "application/json":
-		return s.readJSON(c, body)
-	case media == "application/x-www-form-urlencoded" && c.op.Host == operation.Widget:
-		return s.readForm(c, body)
+		return s.readJSON(c, buffered)
 	case media == "application/x-www-form-urlencoded":
-		// The reference's curl examples post JSON with curl's default content type.
-		return s.readJSON(c, body)
+		return s.readForm(c, buffered)
 	}
 	return fmt.Errorf("%s does not accept %s", c.op.Name, media)
 }
@@ -116,6 +124,23 @@ func (s *Server) readJSON(c *call, body io.Reader) error {
 	if err != nil {
 		return err
 	}
+	return c.addJSON(data)
+}
+
+// readForm reads a URL-encoded form. "curl -d '{…}'" calls its JSON a form.
+func (s *Server) readForm(c *call, body io.Reader) error {
+	data, err := s.readAll(c, body)
+	if err != nil {
+		return err
+	}
+	if start := bytes.TrimLeft(data, " \t\r\n"); len(start) > 0 && start[0] == '{' {
+		return c.addJSON(data)
+	}
+	return c.addForm(string(data))
+}
+
+// addJSON adds the members of a JSON object to the parameters.
+func (c *call) addJSON(data []byte) error {
 	v, err := decodeJSON(data)
 	if err != nil {
 		return err
@@ -124,26 +149,22 @@ func (s *Server) readJSON(c *call, body io.Reader) error {
 	if !ok {
 		return errors.New("the body is not a JSON object")
 	}
-	c.params = o
+	for _, m := range c.params {
+		if _, duplicate := o.get(m.name); duplicate {
+			return fmt.Errorf("the parameter %q is in the query string and in the body", m.name)
+		}
+	}
+	c.params = append(c.params, o...)
 	return nil
 }
 
-func (s *Server) readForm(c *call, body io.Reader) error {
-	data, err := s.readAll(c, body)
+// addForm adds the values of a URL-encoded form to the parameters.
+func (c *call) addForm(form string) error {
+	values, err := url.ParseQuery(form)
 	if err != nil {
-		return err
+		return errors.New("not a URL-encoded form")
 	}
-	values, err := url.ParseQuery(string(data))
-	if err != nil {
-		return errors.New("the body is not a URL-encoded form")
-	}
-	c.params = object{}
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if len(values[name]) != 1 {
 			return fmt.Errorf("duplicate parameter %q", name)
 		}
@@ -154,18 +175,18 @@ func (s *Server) readForm(c *call, body io.Reader) error {
 	return nil
 }
 
-func (s *Server) readMultipart(c *call, body *countingReader, boundary string) error {
+func (s *Server) readMultipart(c *call, body io.Reader, counted *countingReader, boundary string) error {
 	if boundary == "" {
 		return errors.New("the multipart Content-Type has no boundary")
 	}
-	c.params, c.files = object{}, map[string]upload{}
+	c.files = map[string]upload{}
 	sig := newSigner(s.secretKey)
 	parts := multipart.NewReader(body, boundary)
 	for {
 		p, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
 			// multipart.Reader reports io.EOF for some truncated bodies too.
-			if !body.endsWith("--" + boundary + "--") {
+			if !counted.endsWith("--" + boundary + "--") {
 				return errors.New("the multipart body is truncated")
 			}
 			c.signature = sig.sum()
@@ -232,7 +253,7 @@ func readFile(p *multipart.Part, sig io.Writer) (upload, error) {
 	}, nil
 }
 
-// addText adds a parameter of a form. In forms, all values except strings are encoded as JSON.
+// addText adds a parameter of a form or a query string, where all values except strings are JSON text.
 func (c *call) addText(name, value string) error {
 	if !utf8.ValidString(value) {
 		return fmt.Errorf("the parameter %q is not valid UTF-8", name)
@@ -244,7 +265,8 @@ func (c *call) addText(name, value string) error {
 		return errors.New("too many parameters")
 	}
 	for _, f := range routes[c.op].fields {
-		if f.name == name && f.kind != text {
+		// The only unchecked parameter is a password, which a form can send only as a string.
+		if f.name == name && f.kind != text && f.kind != unchecked {
 			v, err := decodeJSON([]byte(value))
 			if err != nil {
 				return fmt.Errorf("the parameter %q is not valid JSON", name)

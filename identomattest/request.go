@@ -29,7 +29,7 @@ type Request struct {
 	ContentType string `json:"contentType"`
 	UserAgent   string `json:"userAgent"`
 	// Parameters holds the parameters by name, with the types of encoding/json. A file part is an
-	// [Upload]. Parameters is nil if the body could not be decoded.
+	// [Upload]. Parameters is nil if none could be decoded.
 	Parameters map[string]any `json:"parameters"`
 	// Size is the length of the body in bytes.
 	Size int64 `json:"size"`
@@ -49,6 +49,15 @@ type Request struct {
 	// affected the request. Either can be empty.
 	Refusal string `json:"refusal,omitempty"`
 	Fault   string `json:"fault,omitempty"`
+	// Warning says why an accepted request may not do what the caller wants. It can be empty.
+	Warning string `json:"warning,omitempty"`
+}
+
+func (r *Request) warn(warning string) {
+	if r.Warning != "" {
+		r.Warning += "; "
+	}
+	r.Warning += warning
 }
 
 // Upload is a file part of a multipart request.
@@ -94,6 +103,9 @@ func (r Request) String() string {
 		b.WriteString(", refused: " + r.Refusal)
 	case r.Processed:
 		b.WriteString(", processed")
+	}
+	if r.Warning != "" {
+		b.WriteString(", warning: " + r.Warning)
 	}
 	return b.String()
 }

@@ -78,7 +78,9 @@ type route struct {
 //   - of the two codes that screening documents, a missing or unknown key gets company-missing
 //     and a missing or wrong signature gets access-denied;
 //   - list-groups documents not-found, which can only mean the company. A missing key gets
-//     not-found, and an unknown key gets invalid-access as in list-users.
+//     not-found, and an unknown key gets invalid-access as in list-users;
+//   - a signature covers the body alone, so parameters in the URL of a signed request get the same
+//     response as a wrong signature.
 func widgetRoute(handle func(*Server, *call) response, fields ...field) route {
 	return route{fields, wrongParameters, companyKeyInvalid, companyKeyInvalid, companyKeyInvalid, handle}
 }
@@ -212,8 +214,12 @@ func operationByName(name string) *operation.Operation {
 }
 
 // operationByPath looks up a path in the operation table. The caller checks the host, so that it can
-// tell a request to the wrong host from one to an unknown path.
+// tell a request to the wrong host from one to an unknown path. The developer guides have begin/ at the
+// root of the widget host.
 func operationByPath(path string) *operation.Operation {
+	if path == "/begin/" {
+		return operation.SessionBegin
+	}
 	for _, op := range operation.All() {
 		if op.Path() == path {
 			return op
@@ -245,6 +251,11 @@ func (s *Server) handleCall(c *call, r *http.Request) response {
 		return refuse(rt.wrongSignature, "the signature does not match the body")
 	case !c.record.Signed && s.requireHMAC:
 		return refuse(rt.wrongSignature, "the request is not signed")
+	case c.record.Signed && r.URL.RawQuery != "":
+		return refuse(rt.wrongSignature, "the signature does not cover the query string")
+	}
+	if r.URL.Query().Has(name) {
+		c.record.warn("the company key is in the URL, which proxies and servers write to their logs")
 	}
 	if err := s.check(c, append([]field{{name: name, required: true}}, rt.fields...)); err != nil {
 		return refuse(rt.wrongParameters, "%v", err)
@@ -265,7 +276,8 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		s.serveControl(w, r)
 		return
 	}
-	if host == operation.Widget && !strings.HasPrefix(r.URL.Path, "/external-api/") {
+	op := operationByPath(r.URL.Path)
+	if host == operation.Widget && op == nil && !strings.HasPrefix(r.URL.Path, "/external-api/") {
 		s.servePage(w, r)
 		return
 	}
@@ -278,7 +290,6 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		Time:        s.now(),
 		Signed:      r.Header.Get("Authorization") != "",
 	}
-	op := operationByPath(r.URL.Path)
 	if op != nil {
 		rec.Operation = op.Name
 	}
@@ -315,6 +326,8 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 	if resp.failed {
 		rec.Refusal = s.mask(resp.reason)
 		s.logf("%s refused: %s", op.Name, rec.Refusal)
+	} else if rec.Warning != "" {
+		s.logf("%s: warning: %s", op.Name, rec.Warning)
 	}
 	s.write(w, r, c, entry, fault, resp)
 }

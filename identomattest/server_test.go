@@ -254,7 +254,8 @@ func TestMalformedRequests(t *testing.T) {
 		good := `{"` + keyName(op) + `":"` + srv.CompanyKey + `"}`
 		requests := map[string]*http.Request{
 			"an unknown parameter":         request(t, address(srv, op), asJSON, strings.Replace(good, "}", `,"sessionToken":"x"}`, 1)),
-			"a query string":               request(t, address(srv, op)+"?session_token=x", asJSON, good),
+			"a key given twice":            request(t, address(srv, op)+"?"+keyName(op)+"="+srv.CompanyKey, asJSON, good),
+			"an unknown query":             request(t, address(srv, op)+"?"+keyName(op)+"="+srv.CompanyKey+"&sessionToken=x", "", ""),
 			"text/plain":                   request(t, address(srv, op), "text/plain", good),
 			"no content type":              request(t, address(srv, op), "", good),
 			"malformed JSON":               request(t, address(srv, op), asJSON, good[1:]),
@@ -266,9 +267,11 @@ func TestMalformedRequests(t *testing.T) {
 			"multipart without a boundary": request(t, address(srv, op), "multipart/form-data", good),
 			"truncated multipart":          request(t, address(srv, op), "multipart/form-data; boundary=x", "--x\r\n"),
 		}
-		get := request(t, address(srv, op), asJSON, good)
-		get.Method = http.MethodGet
-		requests["GET"] = get
+		for _, method := range []string{"GET", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+			other := request(t, address(srv, op), asJSON, good)
+			other.Method = method
+			requests[method] = other
+		}
 		compressed := request(t, address(srv, op), asJSON, good)
 		compressed.Header.Set("Content-Encoding", "gzip")
 		requests["a compressed body"] = compressed

@@ -246,9 +246,23 @@ func (s *Server) begin(c *call) response {
 	if ses.opens.After(now) {
 		ses.expires = ses.opens.Add(lifetime)
 	}
+	if !ses.checksAnyone() {
+		c.record.warn("the steps check no document, no face and no company, so the result does not say who the person is")
+	}
 	s.sessions[ses.token] = ses
 	s.order = append(s.order, ses)
 	return jsonResponse(ses.token)
+}
+
+// checksAnyone reports whether a step verifies something. Other steps only ask.
+func (ses *session) checksAnyone() bool {
+	return slices.ContainsFunc(ses.flow(), func(step object) bool {
+		switch step.text("type") {
+		case "language", "user-questionnaire", "operator-questionnaire", "phone-number", "email", "geolocation":
+			return false
+		}
+		return true
+	})
 }
 
 // mergeSteps returns the steps of a configuration. A step of the request replaces the step with the

@@ -2,6 +2,7 @@ package identomattest
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -32,29 +33,76 @@ func TestBeginEncodings(t *testing.T) {
 	contentType, body := multipartBody(t,
 		part{name: "company_key", content: srv.CompanyKey}, part{name: "flags", content: flags},
 		part{name: "steps", content: steps}, part{name: "clientUserId", content: "7"})
-	for _, r := range []struct{ contentType, body string }{
-		{asJSON, `{"company_key":"` + srv.CompanyKey + `","flags":` + flags + `,"steps":` + steps + `,"clientUserId":"7"}`},
-		{asJSON + "; charset=utf-8", `{"company_key":"` + srv.CompanyKey + `","flags":` + flags + `,"steps":` + steps + `,"clientUserId":"7"}`},
-		{asForm, form.Encode()},
-		{contentType, body},
+	document := `{"company_key":"` + srv.CompanyKey + `","flags":` + flags + `,"steps":` + steps + `,"clientUserId":"7"}`
+	const path, olderPath = "/external-api/begin/", "/begin/"
+	half := url.Values{"flags": {flags}, "clientUserId": {"7"}}
+	for name, r := range map[string]struct{ method, path, contentType, body string }{
+		"JSON":                    {"POST", path, asJSON, document},
+		"JSON with a charset":     {"POST", path, asJSON + "; charset=utf-8", document},
+		"JSON at the older path":  {"POST", olderPath, asJSON, document},
+		"curl -d '{…}'":           {"POST", olderPath, asForm, "\n" + document},
+		"a form":                  {"POST", path, asForm, form.Encode()},
+		"a multipart form":        {"POST", path, contentType, body},
+		"GET":                     {"GET", path + "?" + form.Encode(), "", ""},
+		"GET at the older path":   {"GET", olderPath + "?" + form.Encode(), "", ""},
+		"a query string in POST":  {"POST", path + "?" + form.Encode(), "", ""},
+		"a query string and JSON": {"POST", path + "?" + half.Encode(), asJSON, `{"company_key":"` + srv.CompanyKey + `","steps":` + steps + `}`},
 	} {
-		resp := post(t, srv.WidgetURL+"/external-api/begin/", r.contentType, r.body)
-		require.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body)
-		assert.Equal(t, asJSON, resp.header.Get("Content-Type"))
+		req := request(t, srv.WidgetURL+r.path, r.contentType, r.body)
+		req.Method = r.method
+		resp := send(t, req)
+		require.Regexp(t, `^"[0-9a-z]{40}"$`, resp.body, name)
+		assert.Equal(t, asJSON, resp.header.Get("Content-Type"), name)
 		ses, ok := srv.Session(identomat.Token(strings.Trim(resp.body, `"`)))
-		require.True(t, ok)
-		assert.Equal(t, "https://bank.example/?a=1", ses.ReturnURL)
-		assert.Equal(t, "7", ses.ClientUserID)
-		assert.Equal(t, []Step{{"liveness", "liveness"}}, ses.Steps)
+		require.True(t, ok, name)
+		assert.Equal(t, "https://bank.example/?a=1", ses.ReturnURL, name)
+		assert.Equal(t, "7", ses.ClientUserID, name)
+		assert.Equal(t, []Step{{"liveness", "liveness"}}, ses.Steps, name)
 	}
 	for name, body := range map[string]string{
 		"flags that are not JSON": "company_key=" + srv.CompanyKey + "&flags=language",
+		"flags in PHP's form":     "company_key=" + srv.CompanyKey + "&flags[language]=ka",
 		"a duplicate parameter":   form.Encode() + "&name=a&name=b",
 		"a malformed escape":      "company_key=" + srv.CompanyKey + "&name=%zz",
-		"JSON as a form":          `{"company_key":"` + srv.CompanyKey + `"}`,
 	} {
-		resp := post(t, srv.WidgetURL+"/external-api/begin/", asForm, body)
-		assert.Contains(t, []string{errWrong, `"COMPANY_KEY_INVALID"`}, resp.body, name)
+		assert.Equal(t, errWrong, post(t, srv.WidgetURL+path, asForm, body).body, name)
+		assert.Equal(t, errWrong, post(t, srv.WidgetURL+path+"?"+body, "", "").body, name+" in the URL")
+	}
+}
+
+func TestKeyInURLWarns(t *testing.T) {
+	var log []string
+	srv := NewServer(t, WithLogf(func(format string, args ...any) { log = append(log, fmt.Sprintf(format, args...)) }))
+	assert.Equal(t, `{"result":[]}`, post(t, srv.APIURL+"/list-groups?companyKey="+srv.CompanyKey, "", "").body)
+	assert.Equal(t, []string{"list-groups: warning: the company key is in the URL, which proxies and servers write to their logs"}, log)
+	assert.Equal(t, "the company key is in the URL, which proxies and servers write to their logs", srv.Requests()[0].Warning)
+	assert.Contains(t, srv.Requests()[0].String(), ", processed, warning: the company key")
+}
+
+// Questionnaires and contacts only ask. Beside them, skip_face and skip_document leave nothing that
+// checks a person.
+func TestSessionThatChecksNobodyWarns(t *testing.T) {
+	srv := NewServer(t)
+	warning := func(members string) string {
+		begin(t, srv, members)
+		requests := srv.Requests()
+		return requests[len(requests)-1].Warning
+	}
+	const skip, questionnaire = `"flags":{"skip_face":true,"skip_document":true}`, `{"type":"user-questionnaire","key":"q","questions":[]}`
+	const nobody = "the steps check no document, no face and no company, so the result does not say who the person is"
+	for members, want := range map[string]string{
+		skip: nobody,
+		skip + `,"steps":[` + questionnaire + `]`: nobody,
+		skip + `,"steps":[{"type":"language"},{"type":"email"},{"type":"phone-number"},{"type":"geolocation"}]`: nobody,
+		`"steps":[` + questionnaire + `]`:                                        "", // the service adds its own steps
+		`"flags":{"skip_face":true},"steps":[` + questionnaire + `]`:             "",
+		skip + `,"steps":[` + questionnaire + `,{"type":"liveness"}]`:            "",
+		skip + `,"steps":[{"type":"general-document"}]`:                          "",
+		skip + `,"steps":[{"type":"video-call"}]`:                                "",
+		skip + `,"steps":[{"type":"company"}]`:                                   "",
+		`"config_id":"679c74e4d9725987e3879265","steps":[` + questionnaire + `]`: "",
+	} {
+		assert.Equal(t, want, warning(members), members)
 	}
 }
 
@@ -471,13 +519,27 @@ func TestSessionConfig(t *testing.T) {
 
 func TestAPIHostEncodings(t *testing.T) {
 	srv := NewServer(t)
-	body := `{"companyKey":"` + srv.CompanyKey + `"}`
-	for contentType, want := range map[string]string{asJSON: `{"result":[]}`, asForm: `{"result":[]}`, "text/plain": errWrong} {
-		assert.Equal(t, want, post(t, srv.APIURL+"/list-groups", contentType, body).body, contentType)
+	contentType, parts := multipartBody(t, part{name: "companyKey", content: srv.CompanyKey}, part{name: "query", content: `{"limit":5}`})
+	query := url.Values{"companyKey": {srv.CompanyKey}, "query": {`{"limit":5}`}}.Encode()
+	document := `{"companyKey":"` + srv.CompanyKey + `","query":{"limit":5}}`
+	for name, r := range map[string]struct{ method, path, contentType, body string }{
+		"JSON":             {"POST", "/list-blacklist-records", asJSON, document},
+		"curl -d '{…}'":    {"POST", "/list-blacklist-records", asForm, document},
+		"a form":           {"POST", "/list-blacklist-records", asForm, query},
+		"a multipart form": {"POST", "/list-blacklist-records", contentType, parts},
+		"GET":              {"GET", "/list-blacklist-records?" + query, "", ""},
+	} {
+		req := request(t, srv.APIURL+r.path, r.contentType, r.body)
+		req.Method = r.method
+		assert.Equal(t, `{"result":{"offset":0,"limit":5,"total":0,"data":[]}}`, send(t, req).body, name)
 	}
-	assert.Equal(t, errWrong, post(t, srv.APIURL+"/list-groups", asForm, "companyKey="+srv.CompanyKey).body)
-	contentType, parts := multipartBody(t, part{name: "companyKey", content: srv.CompanyKey})
-	assert.Equal(t, errWrong, post(t, srv.APIURL+"/list-groups", contentType, parts).body)
+	assert.Equal(t, errWrong, post(t, srv.APIURL+"/list-blacklist-records", "text/plain", document).body)
+}
+
+func TestPasswordInForm(t *testing.T) {
+	srv := NewServer(t)
+	form := url.Values{"companyKey": {srv.CompanyKey}, "email": {"a@example.com"}, "password": {"12345678"}}
+	assert.Regexp(t, `^{"result":"[0-9a-f]{24}"}$`, post(t, srv.APIURL+"/create-user", asForm, form.Encode()).body)
 }
 
 func TestActivities(t *testing.T) {

@@ -96,3 +96,14 @@ func TestOptionalSignature(t *testing.T) {
 	req.Header.Set("Authorization", `signature="wrong"`)
 	assert.Equal(t, `"COMPANY_KEY_INVALID"`, send(t, req).body)
 }
+
+// The signature covers the body alone.
+func TestSignatureDoesNotCoverURL(t *testing.T) {
+	srv := NewServer(t, RequireHMAC())
+	body := `{"company_key":"` + srv.CompanyKey + `"}`
+	for query, body := range map[string]string{"?name=x": body, "?company_key=" + srv.CompanyKey: ""} {
+		req := request(t, srv.WidgetURL+"/external-api/begin/"+query, asJSON, body)
+		req.Header.Set("Authorization", `signature="`+signBody(srv.SecretKey, []byte(body))+`"`)
+		assert.Equal(t, `"COMPANY_KEY_INVALID"`, send(t, req).body, query)
+	}
+}

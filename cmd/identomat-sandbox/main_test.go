@@ -249,6 +249,45 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
+// The commands follow the examples of the guides. The oldest has JSON with curl's default content type,
+// and all of them allow a query string.
+func TestGuideCommands(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed")
+	}
+	s := start(t, "-addr", "127.0.0.1:0")
+	defer s.stop(t, os.Interrupt)
+	for _, arguments := range []string{
+		s.widget + `/begin/ -d '{
+			"company_key": "` + s.key + `",
+			"flags": {
+				"return_url": "https://company.example/"
+			},
+			"steps": [{
+				"type": "user-questionnaire",
+				"key": "employment",
+				"title": "Employment stats",
+				"description": "დასაქმება",
+				"questions": [{
+					"type": "boolean",
+					"mandatory": true,
+					"title": {
+						"en": "Are you currently employed?",
+						"ka": "ხართ თუ არა ამჟამად დასაქმებული?"
+					},
+					"key": "are-you-employed"
+				}]
+			}]
+		}'`,
+		s.widget + `/begin/ -G -d company_key=` + s.key + ` --data-urlencode 'flags={"language":"ka"}'`,
+		s.widget + `/begin/ -d company_key=` + s.key + ` --data-urlencode 'flags={"language":"ka"}'`,
+	} {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "curl --silent --show-error --noproxy '*' "+arguments).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		assert.Regexp(t, `^"[0-9a-z]{40}"$`, string(out), arguments)
+	}
+}
+
 // referenceCommands returns the curl commands of the API reference by operation, unchanged.
 func referenceCommands(t *testing.T) map[string]string {
 	t.Helper()
