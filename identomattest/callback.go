@@ -3,6 +3,7 @@ package identomattest
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/identomat-go/identomat"
@@ -71,14 +72,36 @@ func (s *Server) SendCallback(ctx context.Context, url string, callback Callback
 	return status, nil
 }
 
+// SetCallbackURL sets the URL that the server posts callbacks to from now on: status callbacks, see
+// [WithStatusCallback], and the one-time passwords of the page, when a person has entered a phone number
+// or an email address that must be verified. It is a method because the handler of the callbacks usually
+// needs [Server.Client]. A malformed URL is an error, which also fails the test of [NewServer].
+func (s *Server) SetCallbackURL(callbackURL string) error {
+	if !isHTTPURL(callbackURL) {
+		return s.misuse("SetCallbackURL: %q is not an http URL", callbackURL)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.callbackURL = callbackURL
+	return nil
+}
+
+func isHTTPURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}
+
 // callbackTimeout is how long the server waits for the response to a callback that it posts on its
 // own, because the method or request that caused the callback waits too.
 const callbackTimeout = 10 * time.Second
 
-// postCallback posts a callback to the URL of WithCallbackURL, if any, and logs a failure. The caller
+// postCallback posts a callback to the URL of SetCallbackURL, if any, and logs a failure. The caller
 // must not hold s.mu: the handler of the callback may call the server before it responds.
 func (s *Server) postCallback(ctx context.Context, callback Callback) {
-	if s.callbackURL == "" {
+	s.mu.Lock()
+	callbackURL := s.callbackURL
+	s.mu.Unlock()
+	if callbackURL == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, callbackTimeout)
@@ -90,7 +113,7 @@ func (s *Server) postCallback(ctx context.Context, callback Callback) {
 		case <-ctx.Done():
 		}
 	}()
-	status, err := s.SendCallback(ctx, s.callbackURL, callback)
+	status, err := s.SendCallback(ctx, callbackURL, callback)
 	switch {
 	case err != nil:
 		s.logf("%v", err)

@@ -78,7 +78,6 @@ func TestSendCallbackRedirectsAndErrors(t *testing.T) {
 // callbackReceiver is a company's server. For each callback it records the type and the outcome that
 // result/ returned before the response to the callback.
 type callbackReceiver struct {
-	url string
 	srv *Server
 
 	mu       sync.Mutex
@@ -102,8 +101,8 @@ func newCallbackReceiver(t *testing.T, opts ...Option) *callbackReceiver {
 		}
 	}))
 	t.Cleanup(company.Close)
-	r.url = company.URL
-	r.srv = NewServer(t, append([]Option{WithCallbackURL(r.url), WithStatusCallback("test-status")}, opts...)...)
+	r.srv = NewServer(t, append([]Option{WithStatusCallback("test-status")}, opts...)...)
+	require.NoError(t, r.srv.SetCallbackURL(company.URL))
 	return r
 }
 
@@ -137,8 +136,16 @@ func TestNoStatusCallbackByDefault(t *testing.T) {
 }
 
 func TestStatusCallbackRequiresCallbackURL(t *testing.T) {
-	_, err := Start(WithStatusCallback("test-status"))
-	assert.EqualError(t, err, "identomattest: WithStatusCallback requires WithCallbackURL")
+	srv, err := Start(WithStatusCallback("test-status"))
+	require.NoError(t, err)
+	defer srv.Close()
+	token := begin(t, srv, ``)
+	const missing = "there is no URL for the status callback; call SetCallbackURL first"
+	require.EqualError(t, srv.Approve(identomat.Token(token)), "identomattest: Approve: "+missing)
+	resp := post(t, srv.WidgetURL+"/_sandbox/sessions/"+token+"/approve", asJSON, ``)
+	assert.JSONEq(t, `{"error":"`+missing+`"}`, resp.body)
+	assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"result":"in_progress"`)
+	require.EqualError(t, srv.SetCallbackURL("bank.example/callbacks"), `identomattest: SetCallbackURL: "bank.example/callbacks" is not an http URL`)
 }
 
 func TestCloseEndsPendingStatusCallback(t *testing.T) {
@@ -149,8 +156,9 @@ func TestCloseEndsPendingStatusCallback(t *testing.T) {
 	}))
 	defer company.Close()
 	defer close(respond)
-	srv, err := Start(WithCallbackURL(company.URL), WithStatusCallback("test-status"))
+	srv, err := Start(WithStatusCallback("test-status"))
 	require.NoError(t, err)
+	require.NoError(t, srv.SetCallbackURL(company.URL))
 	token := identomat.Token(begin(t, srv, ``))
 	decided := make(chan error)
 	go func() { decided <- srv.Approve(token) }()
@@ -164,8 +172,9 @@ func TestCloseEndsPendingStatusCallback(t *testing.T) {
 func TestFailedStatusCallbacksAreLogged(t *testing.T) {
 	company := httptest.NewServer(http.NotFoundHandler())
 	var lines []string
-	srv := NewServer(t, WithCallbackURL(company.URL), WithStatusCallback("test-status"),
+	srv := NewServer(t, WithStatusCallback("test-status"),
 		WithLogf(func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }))
+	require.NoError(t, srv.SetCallbackURL(company.URL))
 	require.NoError(t, srv.Approve(identomat.Token(begin(t, srv, ``))))
 	company.Close()
 	require.NoError(t, srv.Approve(identomat.Token(begin(t, srv, ``))))

@@ -294,7 +294,7 @@ func (s *Server) controlDecide(r *http.Request) (any, error) {
 		d.person = p
 	}
 	if body.Similarity != nil {
-		d.similarity = *body.Similarity
+		WithSimilarity(*body.Similarity)(&d)
 	}
 	d.documentType, d.comment = body.DocumentType, body.Comment
 	d.answers = map[[2]string]any{}
@@ -329,6 +329,10 @@ func (s *Server) controlSetDecision(r *http.Request, d decision) (any, error) {
 	if !ok {
 		s.mu.Unlock()
 		return nil, errNoSuchSession
+	}
+	if err := s.checkDecision(ses, d); err != nil {
+		s.mu.Unlock()
+		return nil, err
 	}
 	s.setDecision(ses, d)
 	out := s.describe(ses)
@@ -462,12 +466,11 @@ func (s *Server) controlFaults(*http.Request) (any, error) {
 	}
 	out := []pending{}
 	for _, f := range s.faults {
-		switch left := f.left; {
-		case left < 0:
-			out = append(out, pending{f.operation, f.fault.name, nil})
-		case left > 0:
-			out = append(out, pending{f.operation, f.fault.name, &left})
+		p := pending{Operation: f.operation, Fault: f.fault.name}
+		if left := f.left; left > 0 {
+			p.Left = &left
 		}
+		out = append(out, p)
 	}
 	return map[string]any{"faults": out}, nil
 }
@@ -494,17 +497,18 @@ type callbackRequest struct {
 	Raw         *string `json:"raw"`
 }
 
-// controlCallback posts a callback, by default to the URL of WithCallbackURL.
+// controlCallback posts a callback, by default to the URL of SetCallbackURL.
 func (s *Server) controlCallback(r *http.Request) (any, error) {
 	var body callbackRequest
 	if err := readControl(r, &body); err != nil {
 		return nil, err
 	}
 	if body.URL == "" {
+		s.mu.Lock()
 		body.URL = s.callbackURL
+		s.mu.Unlock()
 	}
-	u, err := url.Parse(body.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if !isHTTPURL(body.URL) {
 		return nil, badRequest("url is missing or not an http URL")
 	}
 	token := identomat.Token(body.SessionID)

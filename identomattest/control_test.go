@@ -52,10 +52,11 @@ func TestControlDecidesSessions(t *testing.T) {
 	token = begin(t, srv, "")
 	control(t, srv, "POST", "sessions/"+token+"/reject", ``)
 	assert.Contains(t, result(token), `"reject_reason":{"value":"low_similarity"`)
-	control(t, srv, "POST", "sessions/"+token+"/reject", `{"reason":"face_mismatch"}`)
-	assert.Contains(t, result(token), `"errors":["FACE_MISMATCH"]`)
+	token = begin(t, srv, "")
 	control(t, srv, "POST", "sessions/"+token+"/manual-check", `{}`)
 	assert.Contains(t, result(token), `{"result":"manual_check"`)
+	control(t, srv, "POST", "sessions/"+token+"/reject", `{"reason":"face_mismatch"}`)
+	assert.Contains(t, result(token), `"errors":["FACE_MISMATCH"]`)
 	control(t, srv, "POST", "sessions/"+token+"/result", `{"result":"disagreed","of":"my own"}`)
 	assert.Equal(t, `{"result":"disagreed","of":"my own"}`, result(token))
 	assert.Contains(t, control(t, srv, "GET", "sessions/"+token, "").body, `"outcome": "disagreed"`)
@@ -143,7 +144,8 @@ func TestControlSendsCallbacks(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 	}))
 	defer company.Close()
-	srv := NewServer(t, WithCallbackURL(company.URL))
+	srv := NewServer(t)
+	require.NoError(t, srv.SetCallbackURL(company.URL))
 	for requestBody, want := range map[string]string{
 		`{"type":"one-time-password-request","sessionId":"t","phoneNumber":"+1","code":"1234"}`: `{"callbackApiKey":"KEY","type":"one-time-password-request","sessionId":"t","text":"Your code is 1234","phoneNumber":"+1"}`,
 		`{"type":"share-session-link-via-sms","sessionId":"t","phoneNumber":"+1","sessionLink":"https://a.example"}`: `{"callbackApiKey":"KEY","type":"share-session-link-via-sms","sessionId":"t",
@@ -161,7 +163,9 @@ func TestControlSendsCallbacks(t *testing.T) {
 
 func TestControlErrors(t *testing.T) {
 	srv := NewServer(t)
-	token := begin(t, srv, "")
+	token := beginWith(t, srv, `{"type":"user-questionnaire","key":"a","questions":[{"type":"string","key":"b"}]}`)
+	decided := begin(t, srv, "")
+	control(t, srv, "POST", "sessions/"+decided+"/approve", "")
 	for _, test := range []struct {
 		method, path, body string
 		status             int
@@ -179,6 +183,12 @@ func TestControlErrors(t *testing.T) {
 		{"POST", "sessions/" + token + "/approve", `{"person":"x"}`, 400, "unknown person"},
 		{"POST", "sessions/" + token + "/approve", `{"answers":{"a":{"b":{}}}}`, 400, "answers.a.b"},
 		{"POST", "sessions/" + token + "/approve", `{"answers":{"a":{"b":[1]}}}`, 400, "answers.a.b"},
+		{"POST", "sessions/" + token + "/approve", `{"answers":{"a":{"c":"x"}}}`, 400, `the step "a" has no question "c"`},
+		{"POST", "sessions/" + token + "/approve", `{"documentType":"id"}`, 400, "no identity-document step"},
+		{"POST", "sessions/" + token + "/approve", `{"similarity":0.5}`, 400, "no identity-document and liveness steps"},
+		{"POST", "sessions/" + decided + "/approve", "", 409, "the session is already decided: approved"},
+		{"POST", "sessions/" + decided + "/reject", "", 409, "the session is already decided: approved"},
+		{"POST", "sessions/" + decided + "/manual-check", "", 409, "the session is already decided: approved"},
 		{"POST", "sessions/" + token + "/approve", `{} {}`, 400, "more than one JSON value"},
 		{"POST", "sessions/" + token + "/approve", `[]`, 400, "not a valid JSON object"},
 		{"POST", "sessions/" + token + "/result", `{`, 400, "JSON"},

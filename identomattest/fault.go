@@ -3,6 +3,7 @@ package identomattest
 import (
 	"html"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -179,10 +180,14 @@ type scheduledFault struct {
 // Fault makes the next calls of an operation fail, the given number of times. The operation has its
 // name in Identomat's API reference, such as "result/", or is [AnyOperation]. If times is less than
 // one, the fault stays until [Server.ClearFaults]. Faults apply in the order in which they were
-// added. An unknown operation fails the test.
+// added. An unknown operation and a status that is not between 200 and 599 fail the test.
 func (s *Server) Fault(operation string, f Fault, times int) {
-	if operation != AnyOperation && operationByName(operation) == nil {
+	switch {
+	case operation != AnyOperation && operationByName(operation) == nil:
 		_ = s.misuse("Fault: unknown operation %q", operation)
+		return
+	case f.replaces && (f.status < 200 || f.status > 599):
+		_ = s.misuse("Fault: %d is not a status between 200 and 599", f.status)
 		return
 	}
 	if times < 1 {
@@ -211,12 +216,12 @@ func (s *Server) Release() {
 func (s *Server) nextFault(operation string) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range s.faults {
-		if f.left == 0 || f.operation != operation && f.operation != AnyOperation {
+	for i, f := range s.faults {
+		if f.operation != operation && f.operation != AnyOperation {
 			continue
 		}
-		if f.left > 0 {
-			f.left--
+		if f.left--; f.left == 0 {
+			s.faults = slices.Delete(s.faults, i, i+1)
 		}
 		return f.fault, true
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime"
 	"strings"
@@ -237,10 +238,107 @@ func TestMisuseFailsTest(t *testing.T) {
 	token := begin(t, srv, "")
 	require.Error(t, srv.Approve(identomat.Token(token), WithAnswer("a", "b", struct{}{})))
 	assert.Equal(t, 11, tb.errors)
+	srv.Fault("result/", HTTPStatus(42), 1)
+	assert.Zero(t, srv.Count("begin"), "the name is begin/")
+	require.Error(t, srv.SetCallbackURL("/callbacks"))
+	assert.Equal(t, 14, tb.errors)
 
-	NewServer(tb, WithConfiguration(`{}`))
-	NewServer(tb, WithConfiguration(`{`))
-	assert.Equal(t, 2, tb.fatals)
+	for i, option := range []Option{
+		WithConfiguration(`{}`), WithConfiguration(`{`), WithHosts("sandbox:8080"), WithHosts("http://sandbox"),
+		WithKeys("", "x"), WithKeys("x", ""), WithCallbackKey(""),
+	} {
+		NewServer(tb, option)
+		assert.Equal(t, i+1, tb.fatals)
+	}
+}
+
+// A decision that does not fit the session fails the test and changes nothing.
+func TestUnfittingDecisionFailsTest(t *testing.T) {
+	tb := &recorder{TB: t}
+	srv := NewServer(tb)
+	token := identomat.Token(beginWith(t, srv, `{"type":"liveness"},{"type":"user-questionnaire","key":"q","questions":[
+		{"type":"string","key":"name"},{"type":"options","key":"job","options":[{"key":"yes"},{"key":"no"}]},
+		{"type":"multiple-choice","key":"income","options":[{"key":"salary"},{"key":"rent"}]},
+		{"type":"dropdown","key":"size","options":[{"key":"small"}]},{"type":"dropdown","key":"colours","multiple":true,"options":[{"key":"red"}]},
+		{"type":"boolean","key":"sure"},{"type":"file","key":"contract","filesMaxCount":2}]}`))
+	passport := identomat.Token(beginWith(t, srv, `{"type":"identity-document","flags":{"document_types":["passport"]}},{"type":"liveness"}`))
+	for _, test := range []struct {
+		token  identomat.Token
+		option DecisionOption
+		want   string
+	}{
+		{token, WithAnswer("Q", "name", "x"), `the session has no questionnaire "Q"`},
+		{token, WithAnswer("liveness", "name", "x"), `the session has no questionnaire "liveness"`},
+		{token, WithAnswer("q", "Name", "x"), `the step "q" has no question "Name"`},
+		{token, WithAnswer("q", "job", "maybe"), `the question "job" has no option "maybe"`},
+		{token, WithAnswer("q", "job", []string{"yes"}), `the answer to the question "job" cannot be [yes]`},
+		{token, WithAnswer("q", "income", "salary"), `the answer to the question "income" cannot be salary`},
+		{token, WithAnswer("q", "income", []string{"salary", "gifts"}), `the question "income" has no option "gifts"`},
+		{token, WithAnswer("q", "size", []string{"small"}), `the answer to the question "size" cannot be [small]`},
+		{token, WithAnswer("q", "colours", []string{"blue"}), `the question "colours" has no option "blue"`},
+		{token, WithAnswer("q", "sure", "true"), `the answer to the question "sure" cannot be true`},
+		{token, WithAnswer("q", "contract", "contract.pdf"), `the answer to the question "contract" cannot be contract.pdf`},
+		{token, WithAnswer("q", "contract", 3), `the answer to the question "contract" cannot be 3`},
+		{token, WithDocumentType("id"), `a document type, but the session has no identity-document step`},
+		{token, WithSimilarity(0.5), `a similarity, but the session has no identity-document and liveness steps to compare`},
+		{passport, WithDocumentType("id"), `the document type "id" is not one of passport`},
+		{passport, WithSimilarity(90), `the similarity is not between 0 and 1`},
+	} {
+		require.EqualError(t, srv.Approve(test.token, test.option), "identomattest: Approve: "+test.want)
+		assert.Contains(t, widget(t, srv, "result/", "session_token", string(test.token)).body, `{"result":"in_progress"`, test.want)
+	}
+	assert.Equal(t, 16, tb.errors)
+	require.NoError(t, srv.Approve(token, WithAnswer("q", "job", nil), WithAnswer("q", "income", []string{"rent"}), WithAnswer("q", "colours", []string{"red"}),
+		WithAnswer("q", "size", "small"), WithAnswer("q", "contract", 2)))
+	require.NoError(t, srv.Approve(passport, WithDocumentType("passport"), WithSimilarity(0.9)))
+	assert.Equal(t, 16, tb.errors)
+}
+
+func TestSecondDecisionFailsTest(t *testing.T) {
+	tb := &recorder{TB: t}
+	srv := NewServer(tb)
+	decide := map[string]func(identomat.Token) error{
+		"Approve":     func(t identomat.Token) error { return srv.Approve(t) },
+		"Reject":      func(t identomat.Token) error { return srv.Reject(t, "face_mismatch") },
+		"ManualCheck": func(t identomat.Token) error { return srv.ManualCheck(t) },
+	}
+	outcomes := map[string]string{"Approve": "approved", "Reject": "rejected", "ManualCheck": "manual_check"}
+	for first, outcome := range outcomes {
+		for second := range outcomes {
+			token := identomat.Token(begin(t, srv, ""))
+			require.NoError(t, decide[first](token))
+			if first == "ManualCheck" && second != "ManualCheck" { // the operator's decision
+				require.NoError(t, decide[second](token))
+				continue
+			}
+			require.EqualError(t, decide[second](token), "identomattest: "+second+": the session is already decided: "+outcome)
+			ses, _ := srv.Session(token)
+			assert.Equal(t, outcome, ses.Outcome)
+			require.NoError(t, srv.SetResult(token, `{"result":"in_progress"}`))
+			require.NoError(t, decide[second](token))
+		}
+	}
+	assert.Equal(t, 7, tb.errors)
+}
+
+// A handler of callbacks needs a client of the fake, and the fake needs the address of the handler.
+func TestSetCallbackURLAfterStart(t *testing.T) {
+	srv := NewServer(t, WithStatusCallback("test-status"))
+	client := srv.Client()
+	var outcomes []identomat.Outcome
+	handler, err := identomat.CallbackHandler([]string{srv.CallbackKey}, func(ctx context.Context, c identomat.Callback) error {
+		result, err := client.Sessions.Result(ctx, c.SessionID)
+		if err == nil {
+			outcomes = append(outcomes, result.Outcome)
+		}
+		return err
+	})
+	require.NoError(t, err)
+	company := httptest.NewServer(handler)
+	defer company.Close()
+	require.NoError(t, srv.SetCallbackURL(company.URL))
+	require.NoError(t, srv.Approve(identomat.Token(begin(t, srv, ""))))
+	assert.Equal(t, []identomat.Outcome{identomat.OutcomeApproved}, outcomes)
 }
 
 // recorder counts the failures of a test.

@@ -294,7 +294,8 @@ func TestContactVerification(t *testing.T) {
 		bodies = append(bodies, string(data))
 	}))
 	defer company.Close()
-	srv := NewServer(t, WithCallbackURL(company.URL))
+	srv := NewServer(t)
+	require.NoError(t, srv.SetCallbackURL(company.URL))
 	c := customer{t, srv, beginWith(t, srv, `{"type":"phone-number","flags":{"require_phone_number_check":true}},{"type":"email","flags":{"require_email_check":true}}`)}
 	assertShows(t, c.open(), `type="tel"`, `value="&#43;12025550143"`)
 	assertShows(t, c.submit("step", "phone_number", "contact", "12"), "This is not a phone number.")

@@ -190,33 +190,27 @@ type questionFile struct {
 }
 
 func (ses *session) questionFiles(stepKey, questionKey string) ([]questionFile, error) {
-	for _, step := range ses.flow() {
-		if step.text("key") != stepKey || !isQuestionnaire(step) {
-			continue
-		}
-		answers := ses.answers(step)
-		for i, v := range step.list("questions") {
-			q, _ := v.(object)
-			if q.text("key") != questionKey {
-				continue
-			}
-			if q.text("type") != "file" {
-				return nil, fmt.Errorf("the question %q is not a file question", questionKey)
-			}
-			a, _ := answers[i].(object)
-			n, _ := a.get("answer")
-			count, _ := n.(int)
-			if !ses.decided() || count == 0 {
-				return nil, fmt.Errorf("no file was uploaded for the question %q", questionKey)
-			}
-			if uploaded := ses.visit.files[[2]string{stepKey, questionKey}]; len(uploaded) == count {
-				return uploaded, nil
-			}
-			return defaultFiles(q, count), nil
-		}
-		return nil, fmt.Errorf("the step %q has no question %q", stepKey, questionKey)
+	step, q, err := ses.question(stepKey, questionKey)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("the session has no questionnaire %q", stepKey)
+	if q.text("type") != "file" {
+		return nil, fmt.Errorf("the question %q is not a file question", questionKey)
+	}
+	count := 0
+	for _, v := range ses.answers(step) {
+		if a, _ := v.(object); a.text("key") == questionKey {
+			n, _ := a.get("answer")
+			count, _ = n.(int)
+		}
+	}
+	if !ses.decided() || count == 0 {
+		return nil, fmt.Errorf("no file was uploaded for the question %q", questionKey)
+	}
+	if uploaded := ses.visit.files[[2]string{stepKey, questionKey}]; len(uploaded) == count {
+		return uploaded, nil
+	}
+	return defaultFiles(q, count), nil
 }
 
 // defaultFiles returns files that alternate between the types that the question allows.

@@ -213,8 +213,12 @@ func (s *Server) Requests() []Request {
 	return out
 }
 
-// Count returns the number of requests for the operation, including refused ones.
+// Count returns the number of requests for the operation, including refused ones. An unknown operation
+// fails the test.
 func (s *Server) Count(operation string) int {
+	if operationByName(operation) == nil {
+		_ = s.misuse("Count: unknown operation %q", operation)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := 0

@@ -2,6 +2,8 @@ package identomattest
 
 import (
 	"cmp"
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +30,8 @@ type decision struct {
 	documentType string
 	answers      map[[2]string]any // by step key and question key
 	raw          []byte            // the whole result, set by SetResult
+
+	similarityIsSet bool // by WithSimilarity
 }
 
 // DecisionOption changes the result of a session.
@@ -46,9 +50,9 @@ func WithDocumentType(documentType string) DecisionOption {
 // WithComment sets the operator's comment.
 func WithComment(comment string) DecisionOption { return func(d *decision) { d.comment = comment } }
 
-// WithSimilarity sets the similarity between the face and the photo on the document.
+// WithSimilarity sets the similarity between the face and the photo on the document, a number from 0 to 1.
 func WithSimilarity(similarity float64) DecisionOption {
-	return func(d *decision) { d.similarity = similarity }
+	return func(d *decision) { d.similarity, d.similarityIsSet = similarity, true }
 }
 
 // WithAnswer sets the answer to a question of a questionnaire. The answer is a string, a bool, an
@@ -57,9 +61,10 @@ func WithAnswer(stepKey, questionKey string, answer any) DecisionOption {
 	return func(d *decision) { d.answers[[2]string{stepKey, questionKey}] = answer }
 }
 
-// Approve approves a session. An unknown token or an answer of an unsupported type is an error, which
-// also fails the test of [NewServer]. The same holds for [Server.Reject], [Server.ManualCheck] and
-// [Server.SetResult].
+// Approve approves a session. The following are errors, which also fail the test of [NewServer]: an
+// unknown token, a session that is already approved or rejected, and an option that does not fit the
+// session, such as an answer to a question that the session does not have. The same holds for
+// [Server.Reject] and [Server.ManualCheck]. To change a decision, use [Server.SetResult].
 func (s *Server) Approve(token identomat.Token, opts ...DecisionOption) error {
 	return s.decide("Approve", string(token), approval(), opts)
 }
@@ -90,8 +95,9 @@ func manualReview() decision {
 	return decision{outcome: manualCheck, person: JohnSmith, similarity: 0.7415069341659546}
 }
 
-// SetResult makes result/ respond with exactly this JSON. The session counts as decided unless the
-// member "result" is in_progress.
+// SetResult makes result/ respond with exactly this JSON, also if the session is already decided. The
+// session counts as decided unless the member "result" is in_progress. An unknown token and malformed
+// JSON are errors, which also fail the test of [NewServer].
 func (s *Server) SetResult(token identomat.Token, rawJSON string) error {
 	v, err := decodeJSON([]byte(rawJSON))
 	if err != nil {
@@ -115,15 +121,119 @@ func (s *Server) decide(method, token string, d decision, opts []DecisionOption)
 	}
 	s.mu.Lock()
 	ses, ok := s.sessions[token]
+	var err error
 	if ok {
-		s.setDecision(ses, d)
+		if err = s.checkDecision(ses, d); err == nil {
+			s.setDecision(ses, d)
+		}
 	}
 	s.mu.Unlock()
-	if !ok {
+	switch {
+	case !ok:
 		return s.misuse("%s: no session has the token %q", method, token)
+	case err != nil:
+		return s.misuse("%s: %w", method, err)
 	}
 	s.postStatusCallback(token)
 	return nil
+}
+
+// checkDecision returns an error unless the session can be decided like this. The caller holds s.mu.
+func (s *Server) checkDecision(ses *session, d decision) error {
+	if s.statusCallback != "" && s.callbackURL == "" {
+		return badRequest("there is no URL for the status callback; call SetCallbackURL first")
+	}
+	if d.raw != nil {
+		return nil
+	}
+	current := ses.decision.outcome
+	if current != inProgress && (current != manualCheck || d.outcome == manualCheck) {
+		return controlError{http.StatusConflict, fmt.Errorf("the session is already decided: %s", current)}
+	}
+	if d.documentType != "" {
+		step, ok := ses.step("identity-document")
+		if !ok {
+			return badRequest("a document type, but the session has no identity-document step")
+		}
+		if allowed := documentTypes(step); !slices.Contains(allowed, d.documentType) {
+			return badRequest("the document type %q is not one of %s", d.documentType, strings.Join(allowed, ", "))
+		}
+	}
+	if d.similarityIsSet && (d.similarity < 0 || d.similarity > 1) {
+		return badRequest("the similarity is not between 0 and 1")
+	}
+	if d.similarityIsSet && !(ses.has("identity-document") && ses.has("liveness")) {
+		return badRequest("a similarity, but the session has no identity-document and liveness steps to compare")
+	}
+	for id, answer := range d.answers {
+		if err := ses.checkAnswer(id[0], id[1], answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// documentTypes returns the types that an identity-document step allows.
+func documentTypes(step object) []string {
+	types := append(step.child("flags").texts("document_types"), step.child("flags").texts("documentTypes")...)
+	if len(types) == 0 {
+		types = values["document_types"]
+	}
+	return types
+}
+
+// checkAnswer returns an error unless the session has the question and its type allows the answer.
+// Every question can be left without an answer. The documentation does not say which types the answer
+// to a text question can have.
+func (ses *session) checkAnswer(stepKey, questionKey string, answer any) error {
+	_, q, err := ses.question(stepKey, questionKey)
+	if err != nil {
+		return badRequest("%v", err)
+	}
+	if answer == nil {
+		return nil
+	}
+	wrong := badRequest("the answer to the question %q cannot be %v", questionKey, answer)
+	switch q.text("type") {
+	case "options", "multiple-choice", "dropdown":
+		chosen, several := answer.([]string)
+		if one, ok := answer.(string); ok {
+			chosen = []string{one}
+		}
+		if several != (q.text("type") == "multiple-choice" || q.flag("multiple")) {
+			return wrong
+		}
+		for _, key := range chosen {
+			if !slices.ContainsFunc(q.list("options"), func(v any) bool { o, _ := v.(object); return o.text("key") == key }) {
+				return badRequest("the question %q has no option %q", questionKey, key)
+			}
+		}
+	case "file": // the answer is the number of files
+		if n, ok := answer.(int); !ok || n < 0 || n > q.integer("filesMaxCount", 10) {
+			return wrong
+		}
+	case "boolean":
+		if _, ok := answer.(bool); !ok {
+			return wrong
+		}
+	}
+	return nil
+}
+
+// question returns a questionnaire of the session and one of its questions.
+func (ses *session) question(stepKey, questionKey string) (step, question object, err error) {
+	for _, step := range ses.flow() {
+		if step.text("key") != stepKey || !isQuestionnaire(step) {
+			continue
+		}
+		for _, v := range step.list("questions") {
+			if q, _ := v.(object); q.text("key") == questionKey {
+				return step, q, nil
+			}
+		}
+		return nil, nil, fmt.Errorf("the step %q has no question %q", stepKey, questionKey)
+	}
+	return nil, nil, fmt.Errorf("the session has no questionnaire %q", stepKey)
 }
 
 // setDecision records a decision. The caller holds s.mu, and calls [Server.postStatusCallback] after
@@ -156,8 +266,8 @@ func (ses *session) documentType() string {
 	if chosen := ses.visit.fields[step.text("key")]["document_type"]; chosen != "" {
 		return chosen
 	}
-	types := append(step.child("flags").texts("document_types"), step.child("flags").texts("documentTypes")...)
-	if len(types) == 0 || slices.Contains(types, "id") {
+	types := documentTypes(step)
+	if slices.Contains(types, "id") {
 		return "id"
 	}
 	return types[0]

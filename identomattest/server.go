@@ -55,7 +55,6 @@ type Server struct {
 	dataURI                            DataURI
 	bareFiles                          bool
 	extraConfigs                       []string
-	callbackURL                        string
 	statusCallback                     string
 	hosts                              []string
 	logFunc                            func(format string, args ...any)
@@ -73,11 +72,13 @@ type Server struct {
 	idle     chan struct{} // closed once closed is set and active is zero
 	newConns map[net.Conn]struct{}
 	release  chan struct{}
-	requests []*Request
-	faults   []*scheduledFault
-	configs  map[string]object
-	sessions map[string]*session
-	order    []*session
+	// callbackURL is "" until SetCallbackURL is called.
+	callbackURL string
+	requests    []*Request
+	faults      []*scheduledFault
+	configs     map[string]object
+	sessions    map[string]*session
+	order       []*session
 
 	monitoring []*monitoredQuery
 	blacklist  []blacklistRecord
@@ -105,16 +106,8 @@ func WithCallbackKey(key string) Option {
 	return func(s *Server) { s.callbackKey = key }
 }
 
-// WithCallbackURL sets the URL that the server posts callbacks to. The page posts the callback with
-// a one-time password there when a person has entered a phone number or an email address that must
-// be verified. The receiving server must listen before the fake starts; create the client that its
-// handler needs afterwards.
-func WithCallbackURL(url string) Option {
-	return func(s *Server) { s.callbackURL = url }
-}
-
 // WithStatusCallback makes the server post a [PlainCallback] of this type to the URL of
-// [WithCallbackURL] whenever a session is decided: on the page, through the control API, and by
+// [Server.SetCallbackURL] whenever a session is decided: on the page, through the control API, and by
 // [Server.Approve], [Server.Reject], [Server.ManualCheck] and [Server.SetResult]. Identomat does
 // not publish the types of its status callbacks, so by default the server posts none.
 //
@@ -191,8 +184,13 @@ func start(tb TB, opts []Option) (*Server, error) {
 	for _, opt := range opts {
 		opt(s)
 	}
-	if s.statusCallback != "" && s.callbackURL == "" {
-		return nil, errors.New("identomattest: WithStatusCallback requires WithCallbackURL")
+	if s.companyKey == "" || s.secretKey == "" || s.callbackKey == "" {
+		return nil, errors.New("identomattest: a key is empty")
+	}
+	for _, name := range s.hosts {
+		if name == "" || strings.ContainsAny(name, ":/") {
+			return nil, fmt.Errorf("identomattest: WithHosts: %q is not a host name without a port", name)
+		}
 	}
 	s.CompanyKey, s.SecretKey, s.CallbackKey = s.companyKey, s.secretKey, s.callbackKey
 	for _, raw := range append([]string{sampleConfiguration}, s.extraConfigs...) {

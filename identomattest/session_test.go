@@ -413,6 +413,7 @@ func TestAsPerson(t *testing.T) {
 	assert.Contains(t, body, `"Given_Names_ka_GE":"\u10dc\u10d8\u10dc\u10dd"`)
 	assert.Contains(t, body, `"local_first_name":"\u10dc\u10d8\u10dc\u10dd"`)
 
+	token = begin(t, srv, "")
 	require.NoError(t, srv.Approve(identomat.Token(token), AsPerson(GermanPerson)))
 	body = widget(t, srv, "result/", "session_token", token).body
 	assert.Contains(t, body, `"first_name":"J\u00fcrgen"`)
@@ -428,11 +429,11 @@ func TestRejectAndManualCheck(t *testing.T) {
 	assert.Contains(t, body, `"reject_reason":{"value":"face_mismatch","description":"Face mismatch"}`)
 	assert.Contains(t, body, `"errors":["FACE_MISMATCH"]`)
 
-	require.NoError(t, srv.Reject(identomat.Token(token), ""))
-	assert.NotContains(t, widget(t, srv, "result/", "session_token", token).body, `"errors"`)
-
+	token = begin(t, srv, "")
 	require.NoError(t, srv.ManualCheck(identomat.Token(token)))
 	assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"result":"manual_check"`)
+	require.NoError(t, srv.Reject(identomat.Token(token), ""), "an operator decides after manual check")
+	assert.NotContains(t, widget(t, srv, "result/", "session_token", token).body, `"errors"`)
 }
 
 func TestSetResultIsSentVerbatim(t *testing.T) {

@@ -142,6 +142,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer srv.Close()
+	if s.callbackURL != "" {
+		if err := srv.SetCallbackURL(s.callbackURL); err != nil {
+			return err
+		}
+	}
 	if _, err := io.WriteString(stdout, welcome(srv, s)); err != nil {
 		return err
 	}
@@ -154,7 +159,6 @@ func (s *settings) start(stderr io.Writer) (*identomattest.Server, error) {
 	opts := []identomattest.Option{
 		identomattest.WithKeys(s.companyKey, s.secretKey),
 		identomattest.WithCallbackKey(s.callbackKey),
-		identomattest.WithCallbackURL(s.callbackURL),
 		identomattest.WithStatusCallback(s.statusCallback),
 		identomattest.WithHosts(s.hosts...),
 		identomattest.WithLogf(func(string, ...any) {}),

@@ -398,6 +398,7 @@ func TestReferenceCommands(t *testing.T) {
 	}
 	assert.Equal(t, `{"result":{"similarity":1,"face1Statuses":[],"face2Statuses":[]}}`, curl("compare-faces"))
 
+	token = strings.Trim(curl("begin/", "{some_flags}", `{}`), `"`)
 	shell("curl " + s.widget + "/_sandbox/sessions/" + token + `/approve -d '{"documentType":"passport"}'`)
 	assert.True(t, strings.HasPrefix(curl("result/passport/"), jpeg))
 	assert.Equal(t, `true`, curl("delete/"))

@@ -50,7 +50,8 @@ func install(t *testing.T) *installation {
 	require.NoError(t, err)
 	i := &installation{T: t, addr: free.Addr().String(), database: filepath.Join(t.TempDir(), "bank.db")}
 	require.NoError(t, free.Close())
-	i.fake = identomattest.NewServer(t, identomattest.WithCallbackURL("http://"+i.addr+callbackPath), identomattest.WithStatusCallback("status-of-a-test"))
+	i.fake = identomattest.NewServer(t, identomattest.WithStatusCallback("status-of-a-test"))
+	require.NoError(t, i.fake.SetCallbackURL("http://"+i.addr+callbackPath))
 	i.widget = i.fake.WidgetURL
 	t.Cleanup(func() {
 		if i.db != nil {

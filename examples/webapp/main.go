@@ -119,12 +119,13 @@ func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 		client, err := identomat.NewClientFromEnv(opts...)
 		return client, func() {}, err
 	}
-	fake, err := identomattest.Start(
-		identomattest.WithCallbackURL(c.publicURL+callbackPath),
-		// Identomat does not document the types of its status callbacks, so this one is invented.
-		identomattest.WithStatusCallback("status-of-the-fake"),
-	)
+	// Identomat does not document the types of its status callbacks, so this one is invented.
+	fake, err := identomattest.Start(identomattest.WithStatusCallback("status-of-the-fake"))
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := fake.SetCallbackURL(c.publicURL + callbackPath); err != nil {
+		fake.Close()
 		return nil, nil, err
 	}
 	c.callbackKeys = []string{fake.CallbackKey}

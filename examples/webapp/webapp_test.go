@@ -91,7 +91,8 @@ func openBank(t *testing.T, host string) *bank {
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, err)
 	b := &bank{T: t, url: "http://" + net.JoinHostPort(host, port), logged: &syncBuffer{}}
-	b.fake = identomattest.NewServer(t, identomattest.WithCallbackURL(b.url+callbackPath), identomattest.WithStatusCallback("status-of-a-test"))
+	b.fake = identomattest.NewServer(t, identomattest.WithStatusCallback("status-of-a-test"))
+	require.NoError(t, b.fake.SetCallbackURL(b.url+callbackPath))
 	log := slog.New(slog.NewTextHandler(b.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.store, err = openStore(t.Context(), filepath.Join(t.TempDir(), "bank.db"))
 	require.NoError(t, err)
@@ -461,7 +462,7 @@ func TestOutcomeIsFinal(t *testing.T) {
 	token := b.signedIn("customer-1").begin()
 	require.NoError(t, b.fake.Reject(token, "face_mismatch"))
 	b.work()
-	require.NoError(t, b.fake.Approve(token)) // an operator changes the decision
+	require.NoError(t, b.fake.SetResult(token, `{"result":"approved"}`)) // an operator changes the decision
 	b.work()
 	id := b.latest("customer-1").ID
 	settled, err := b.store.settle(t.Context(), id, approved, "", "a test")
