@@ -89,7 +89,7 @@ func (p *protocol) Classify(r *engine.Response, readErr error) engine.Dispositio
 	}
 	payload, refusal := response.Classify(p.op, r.StatusCode, r.Body)
 	if refusal == nil && (p.isEcho(payload) || p.decode(payload) != nil) {
-		refusal = &response.Refusal{Kind: response.Unexpected}
+		refusal = &response.Refusal{Cause: ErrUnexpectedResponse}
 	}
 	if refusal == nil {
 		return engine.Disposition{}
@@ -100,17 +100,17 @@ func (p *protocol) Classify(r *engine.Response, readErr error) engine.Dispositio
 // classifyBroken classifies a response whose reading ended with an error.
 func (p *protocol) classifyBroken(r *engine.Response, readErr error) engine.Disposition {
 	if errors.Is(readErr, engine.ErrTooLarge) {
-		return engine.Disposition{Err: p.apiError(r, &response.Refusal{Kind: response.TooLarge})}
+		return engine.Disposition{Err: p.apiError(r, &response.Refusal{Cause: ErrTooLarge})}
 	}
 	var mismatch *signature.Error
 	if !errors.As(readErr, &mismatch) {
 		return engine.Disposition{} // the error of the network stands
 	}
 	// Refusals are documented to be unsigned.
-	if _, refusal := response.Classify(p.op, r.StatusCode, r.Body); mismatch.Missing && refusal != nil && refusal.Kind != response.Unexpected {
+	if _, refusal := response.Classify(p.op, r.StatusCode, r.Body); mismatch.Missing && refusal != nil && refusal.Cause != ErrUnexpectedResponse {
 		return engine.Disposition{Err: p.apiError(r, refusal), NotProcessed: refusal.NotProcessed(r.StatusCode)}
 	}
-	err := p.apiError(r, &response.Refusal{Kind: response.SignatureMismatch})
+	err := p.apiError(r, &response.Refusal{Cause: ErrSignatureMismatch})
 	err.Sample = ""
 	return engine.Disposition{Err: err}
 }
@@ -153,19 +153,16 @@ func (p *protocol) Public(f *engine.Failure) error {
 func (p *protocol) apiError(r *engine.Response, refusal *response.Refusal) *APIError {
 	e := &APIError{
 		Operation: p.op.Name, StatusCode: r.StatusCode, Code: refusal.Code, Group: refusal.Group,
-		kind: kinds[refusal.Kind], message: redact.NewSecret(refusal.Message),
+		kind: refusal.Cause, message: redact.NewSecret(refusal.Message),
 	}
-	switch refusal.Kind {
-	case response.Unexpected, response.TooLarge, response.SignatureMismatch, response.RateLimited, response.NotFound:
-		if e.Code == "" && refusal.Message == "" {
-			e.ContentType, e.Sample = sniff.Label(r.Header.Get("Content-Type")), response.Sample(r.Body)
-		}
+	if e.Code == "" && refusal.Message == "" {
+		e.ContentType, e.Sample = sniff.Label(r.Header.Get("Content-Type")), response.Sample(r.Body)
 	}
 	// A response can echo the request where a code is expected.
 	secrets := slices.DeleteFunc(p.Secrets(), func(s string) bool { return len(s) < engine.MinSecret })
 	secrets = append(secrets, p.client.key.Reveal(), p.client.secret.Reveal())
 	for _, text := range []*string{&e.Code, &e.Group} {
-		if response.KindOf(*text) == response.Other && redact.Contains(*text, secrets...) {
+		if response.Cause(*text) == nil && redact.Contains(*text, secrets...) {
 			*text = ""
 		}
 	}

@@ -19,69 +19,48 @@ import (
 // underscores, because the service spells each code in two ways.
 var (
 	// ErrSessionNotFound: no session has this token, or its data was deleted.
-	ErrSessionNotFound = errors.New("identomat: session not found")
+	ErrSessionNotFound = response.ErrSessionNotFound
 	// ErrSessionInvalid: the session cannot be used (system manual).
-	ErrSessionInvalid = errors.New("identomat: session invalid")
+	ErrSessionInvalid = response.ErrSessionInvalid
 	// ErrWrongParameters: the service does not accept the parameters.
-	ErrWrongParameters = errors.New("identomat: wrong parameters")
+	ErrWrongParameters = response.ErrWrongParameters
 	// ErrInvalidKey: the company key is wrong, or does not permit the call. The service has
 	// five codes for this: invalid-access, invalid-company-key, company-missing,
 	// access-denied and COMPANY_KEY_INVALID.
-	ErrInvalidKey = errors.New("identomat: invalid company key")
+	ErrInvalidKey = response.ErrInvalidKey
 	// ErrFacePhotoNotFound: the session's main document shows no face.
-	ErrFacePhotoNotFound = errors.New("identomat: face photo not found")
+	ErrFacePhotoNotFound = response.ErrFacePhotoNotFound
 	// ErrNotFound: the record or the media does not exist. A missing session is
 	// ErrSessionNotFound, not this.
-	ErrNotFound = errors.New("identomat: not found")
+	ErrNotFound = response.ErrNotFound
 	// ErrAlreadyExists: an equal blacklist or monitoring record exists.
-	ErrAlreadyExists = errors.New("identomat: already exists")
+	ErrAlreadyExists = response.ErrAlreadyExists
 	// ErrInvalidEmailFormat: the e-mail address of a new user is malformed.
-	ErrInvalidEmailFormat = errors.New("identomat: invalid e-mail format")
+	ErrInvalidEmailFormat = response.ErrInvalidEmailFormat
 	// ErrPasswordTooShort: the password of a new user is too short.
-	ErrPasswordTooShort = errors.New("identomat: password too short")
+	ErrPasswordTooShort = response.ErrPasswordTooShort
 	// ErrInvalidRights: a right of a new user is unknown.
-	ErrInvalidRights = errors.New("identomat: invalid rights")
+	ErrInvalidRights = response.ErrInvalidRights
 	// ErrUserAlreadyExists: a user with this e-mail address exists.
-	ErrUserAlreadyExists = errors.New("identomat: user already exists")
+	ErrUserAlreadyExists = response.ErrUserAlreadyExists
 	// ErrInternal: the service reported an internalError, whose text [APIError.Message]
 	// returns.
-	ErrInternal = errors.New("identomat: internal error of the service")
+	ErrInternal = response.ErrInternal
 
 	// ErrRateLimited: HTTP 429. [APIError.RetryAfter] holds the wait that the service asked for,
 	// if any.
-	ErrRateLimited = errors.New("identomat: rate limited")
+	ErrRateLimited = response.ErrRateLimited
 	// ErrUnexpectedResponse: the response is neither the documented one nor a known error. It
 	// is a login or proxy page, a truncated document, JSON of another shape, or a redirect.
-	ErrUnexpectedResponse = errors.New("identomat: unexpected response")
+	ErrUnexpectedResponse = response.ErrUnexpected
 	// ErrTooLarge: the response exceeds [WithMaxResponseSize] ([WithMaxMediaSize] if it is
 	// streamed) or has more than 250,000 values, or an archive exceeds the limits of
 	// [Media.Files].
-	ErrTooLarge = errors.New("identomat: response too large")
+	ErrTooLarge = response.ErrTooLarge
 	// ErrSignatureMismatch: the response's signature is wrong, or missing although
 	// [RequireSignedResponses] is set. Nothing in the response can be trusted.
 	ErrSignatureMismatch = signature.ErrMismatch
 )
-
-// kinds maps each meaning that a response can have to its error.
-var kinds = [...]error{
-	response.Other:              nil,
-	response.Unexpected:         ErrUnexpectedResponse,
-	response.TooLarge:           ErrTooLarge,
-	response.SignatureMismatch:  ErrSignatureMismatch,
-	response.RateLimited:        ErrRateLimited,
-	response.Internal:           ErrInternal,
-	response.SessionNotFound:    ErrSessionNotFound,
-	response.SessionInvalid:     ErrSessionInvalid,
-	response.WrongParameters:    ErrWrongParameters,
-	response.InvalidKey:         ErrInvalidKey,
-	response.FacePhotoNotFound:  ErrFacePhotoNotFound,
-	response.NotFound:           ErrNotFound,
-	response.AlreadyExists:      ErrAlreadyExists,
-	response.InvalidEmailFormat: ErrInvalidEmailFormat,
-	response.PasswordTooShort:   ErrPasswordTooShort,
-	response.InvalidRights:      ErrInvalidRights,
-	response.UserAlreadyExists:  ErrUserAlreadyExists,
-}
 
 // APIError is a response other than the one that was asked for: an error that the service
 // reported, with any HTTP status, or content that does not come from the service at all. Test
@@ -154,7 +133,7 @@ func (e *APIError) Is(target error) bool {
 	if target == ErrRateLimited && e.StatusCode == http.StatusTooManyRequests {
 		return true
 	}
-	return e.kind != nil && target == e.kind || e.Code != "" && target == kinds[response.KindOf(e.Code)]
+	return e.kind != nil && target == e.kind || e.Code != "" && target == response.Cause(e.Code)
 }
 
 // Format writes Error under every verb.

@@ -141,7 +141,7 @@ func assertPlainRefusal(t *testing.T, status int, verdict engine.Disposition) {
 	require.Equal(t, status, api.StatusCode)
 	if verdict.NotProcessed {
 		require.Less(t, status, 500)
-		require.NotEqual(t, response.Other, response.KindOf(api.Code))
+		require.Error(t, response.Cause(api.Code))
 		require.NotErrorIs(t, api, ErrUnexpectedResponse)
 	}
 	if api.Code != "" {
@@ -173,7 +173,7 @@ func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, deco
 	var code string
 	if json.Unmarshal(body, &code) == nil && text[0] == '"' {
 		require.Equal(t, operation.Token, op.Shape, "%q", body)
-		require.Equal(t, response.Other, response.KindOf(code))
+		require.NoError(t, response.Cause(code))
 		require.Equal(t, code, string(*decoded.(*Token)))
 		require.GreaterOrEqual(t, len(code), 16)
 		require.NotEqual(t, strings.ToUpper(code), code)
@@ -199,7 +199,7 @@ func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, deco
 	require.LessOrEqual(t, results, 1, "two opinions: %q", body)
 	var word string
 	_ = json.Unmarshal(result, &word)
-	require.Equal(t, response.Other, response.KindOf(word), "%q", body)
+	require.NoError(t, response.Cause(word), "%q", body)
 	switch op.Shape {
 	case operation.Outcome:
 		r := decoded.(*Result)

@@ -40,7 +40,7 @@ func SessionTokenFromReturn(r *http.Request) (Token, error) {
 		return "", errors.New("identomat: return: session_token is missing")
 	case len(tokens) > 1:
 		return "", errors.New("identomat: return: session_token is duplicated")
-	case !response.IsToken(tokens[0]):
+	case !response.IsToken([]byte(tokens[0])):
 		return "", errors.New("identomat: return: session_token is not a token")
 	default:
 		return Token(tokens[0]), nil

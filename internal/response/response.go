@@ -6,6 +6,7 @@ package response
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -13,55 +14,50 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// Kind is the meaning of a refusal. The root package has an error variable for each.
-type Kind uint8
-
-// The kinds. Other is a refusal whose code is not known.
-const (
-	Other Kind = iota
-	Unexpected
-	TooLarge
-	SignatureMismatch
-	RateLimited
-	Internal
-	SessionNotFound
-	SessionInvalid
-	WrongParameters
-	InvalidKey
-	FacePhotoNotFound
-	NotFound
-	AlreadyExists
-	InvalidEmailFormat
-	PasswordTooShort
-	InvalidRights
-	UserAlreadyExists
+// Causes of refusals. The root package exports and documents them.
+var (
+	ErrUnexpected         = errors.New("identomat: unexpected response")
+	ErrTooLarge           = errors.New("identomat: response too large")
+	ErrRateLimited        = errors.New("identomat: rate limited")
+	ErrInternal           = errors.New("identomat: internal error of the service")
+	ErrSessionNotFound    = errors.New("identomat: session not found")
+	ErrSessionInvalid     = errors.New("identomat: session invalid")
+	ErrWrongParameters    = errors.New("identomat: wrong parameters")
+	ErrInvalidKey         = errors.New("identomat: invalid company key")
+	ErrFacePhotoNotFound  = errors.New("identomat: face photo not found")
+	ErrNotFound           = errors.New("identomat: not found")
+	ErrAlreadyExists      = errors.New("identomat: already exists")
+	ErrInvalidEmailFormat = errors.New("identomat: invalid e-mail format")
+	ErrPasswordTooShort   = errors.New("identomat: password too short")
+	ErrInvalidRights      = errors.New("identomat: invalid rights")
+	ErrUserAlreadyExists  = errors.New("identomat: user already exists")
 )
 
-var codes = map[string]Kind{
-	"sessionnotfound":    SessionNotFound,
-	"sessioninvalid":     SessionInvalid,
-	"wrongparameters":    WrongParameters,
-	"invalidaccess":      InvalidKey,
-	"invalidcompanykey":  InvalidKey,
-	"companymissing":     InvalidKey,
-	"accessdenied":       InvalidKey,
-	"companykeyinvalid":  InvalidKey,
-	"facephotonotfound":  FacePhotoNotFound,
-	"notfound":           NotFound,
-	"alreadyexists":      AlreadyExists,
-	"invalidemailformat": InvalidEmailFormat,
-	"passwordtooshort":   PasswordTooShort,
-	"invalidrights":      InvalidRights,
-	"useralreadyexists":  UserAlreadyExists,
+var codes = map[string]error{
+	"sessionnotfound":    ErrSessionNotFound,
+	"sessioninvalid":     ErrSessionInvalid,
+	"wrongparameters":    ErrWrongParameters,
+	"invalidaccess":      ErrInvalidKey,
+	"invalidcompanykey":  ErrInvalidKey,
+	"companymissing":     ErrInvalidKey,
+	"accessdenied":       ErrInvalidKey,
+	"companykeyinvalid":  ErrInvalidKey,
+	"facephotonotfound":  ErrFacePhotoNotFound,
+	"notfound":           ErrNotFound,
+	"alreadyexists":      ErrAlreadyExists,
+	"invalidemailformat": ErrInvalidEmailFormat,
+	"passwordtooshort":   ErrPasswordTooShort,
+	"invalidrights":      ErrInvalidRights,
+	"useralreadyexists":  ErrUserAlreadyExists,
 }
 
 var separators = strings.NewReplacer("-", "", "_", "")
 
-// KindOf returns the meaning of an error code, or Other. Case, hyphens and underscores do not
+// Cause returns the cause that an error code names, or nil. Case, hyphens and underscores do not
 // matter: the service spells each code in two ways.
-func KindOf(code string) Kind {
+func Cause(code string) error {
 	if len(code) > maxCode {
-		return Other
+		return nil
 	}
 	return codes[strings.ToLower(separators.Replace(code))]
 }
@@ -71,7 +67,8 @@ const maxCode = 256
 
 // A Refusal is a response other than the one that was asked for.
 type Refusal struct {
-	Kind Kind
+	// Cause is nil if the code is not known.
+	Cause error
 	// Code is the error code in the service's spelling, or "".
 	Code string
 	// Group is the errorSourceGroup, or "".
@@ -83,7 +80,7 @@ type Refusal struct {
 // NotProcessed reports whether the service certainly did not carry out the call: true if it
 // named a reason that it checks before it does anything.
 func (r *Refusal) NotProcessed(status int) bool {
-	return KindOf(r.Code) != Other && r.Kind != Internal && status < http.StatusInternalServerError
+	return Cause(r.Code) != nil && r.Cause != ErrInternal && status < http.StatusInternalServerError
 }
 
 // maxValues bounds the memory of a decoded response: {} is two bytes on the wire and some
@@ -95,55 +92,46 @@ const maxValues = 250_000
 // payload is JSON: the result in {"result": …}, or else the whole body.
 func Classify(op *operation.Operation, status int, whole []byte) (payload []byte, refusal *Refusal) {
 	body := wire.Trim(whole)
-	unexpected := func() *Refusal { return &Refusal{Kind: unexpectedKind(op, status)} }
 	if len(body) == 0 || !json.Valid(body) {
-		return nil, unexpected()
+		return nil, unexpected(op, status)
 	}
 	var members envelope
 	switch body[0] {
 	case '"':
-		isToken := IsToken(body[1 : len(body)-1])
-		if !isToken {
+		whole = body
+		if !IsToken(body[1 : len(body)-1]) {
 			if code := wire.Unquote(body); IsCode(code) {
-				return nil, &Refusal{Kind: KindOf(code), Code: code}
+				return nil, &Refusal{Cause: Cause(code), Code: code}
 			}
 		}
-		if isSuccess(status) && (isToken && op.Shape == operation.Token || op.Shape == operation.Any) {
-			return body, nil
-		}
-		return nil, unexpected()
 	case '{':
 		if members = open(body); members.ambiguous {
-			return nil, unexpected()
+			return nil, unexpected(op, status)
 		}
 		if refusal = members.refusal(); refusal != nil {
 			return nil, refusal
 		}
 	}
-	if !isSuccess(status) {
-		return nil, unexpected()
-	}
 	switch {
-	case !hasShape(op.Shape, body, &members):
-		return nil, unexpected()
+	case status < 200 || status > 299 || !hasShape(op.Shape, body, &members):
+		return nil, unexpected(op, status)
 	case bytes.Count(body, []byte(","))+bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) > maxValues:
-		return nil, &Refusal{Kind: TooLarge}
+		return nil, &Refusal{Cause: ErrTooLarge}
 	case op.Shape == operation.Result || op.Shape == operation.True:
 		return members.result, nil
 	}
 	return whole, nil
 }
 
-func isSuccess(status int) bool { return status >= 200 && status < 300 }
-
-func unexpectedKind(op *operation.Operation, status int) Kind {
+// unexpected returns the refusal of a response of which nothing but the status is understood.
+func unexpected(op *operation.Operation, status int) *Refusal {
 	switch {
 	case status == http.StatusTooManyRequests:
-		return RateLimited
+		return &Refusal{Cause: ErrRateLimited}
 	case status == http.StatusNotFound && op.Shape.IsMedia():
-		return NotFound // production answers so for media that the session lacks
+		return &Refusal{Cause: ErrNotFound} // production answers so for media that the session lacks
 	}
-	return Unexpected
+	return &Refusal{Cause: ErrUnexpected}
 }
 
 // hasShape looks at the outermost level of a successful response. Below that level, the decoder
@@ -153,6 +141,8 @@ func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 	// An empty object may arrive as an empty array.
 	isEmpty := (isObject || body[0] == '[') && len(wire.Trim(body[1:])) == 1
 	switch shape {
+	case operation.Token:
+		return body[0] == '"' && IsToken(body[1:len(body)-1])
 	case operation.Any:
 		return true
 	case operation.Outcome:
@@ -173,7 +163,7 @@ func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 		}
 		return isEmpty
 	}
-	return false // a token was classified before, and media is streamed
+	return false // media is streamed
 }
 
 // IsRefusal reports whether the body of a response that should hold data URIs is an error
@@ -201,23 +191,14 @@ func open(object []byte) (e envelope) {
 		if bytes.IndexByte(name, '\\') >= 0 {
 			name = []byte(wire.Unquote(m.Name))
 		}
-		e.add(name, m.Value)
+		for i, value := range [...]*[]byte{&e.result, &e.argumentError, &e.internalError, &e.errorSourceGroup} {
+			if known := envelopeNames[i]; bytes.EqualFold(name, known) {
+				e.ambiguous = e.ambiguous || *value != nil || !bytes.Equal(name, known)
+				*value = m.Value
+			}
+		}
 	}
 	return e
-}
-
-func (e *envelope) add(name, value []byte) {
-	for i, known := range envelopeNames {
-		if !bytes.EqualFold(name, known) {
-			continue
-		}
-		member := [...]*[]byte{&e.result, &e.argumentError, &e.internalError, &e.errorSourceGroup}[i]
-		if *member != nil || !bytes.Equal(name, known) {
-			e.ambiguous = true
-			return
-		}
-		*member = value
-	}
 }
 
 var envelopeNames = [...][]byte{[]byte("result"), []byte("argumentError"), []byte("internalError"), []byte("errorSourceGroup")}
@@ -227,14 +208,14 @@ func (e *envelope) refusal() *Refusal {
 	argument, internal := present(e.argumentError), present(e.internalError)
 	if argument == nil && internal == nil {
 		// {"result":"SESSION_NOT_FOUND"} is not an outcome.
-		if KindOf(wire.Unquote(e.result)) == Other {
+		if Cause(wire.Unquote(e.result)) == nil {
 			return nil
 		}
 		argument = e.result
 	}
 	r := &Refusal{Code: asCode(wire.Unquote(argument)), Group: asCode(wire.Unquote(e.errorSourceGroup))}
-	if r.Kind = KindOf(r.Code); internal != nil {
-		r.Kind, r.Message = Internal, wire.Unquote(internal)
+	if r.Cause = Cause(r.Code); internal != nil {
+		r.Cause, r.Message = ErrInternal, wire.Unquote(internal)
 	}
 	if r.Code == "" && r.Message == "" {
 		r.Message = wire.Unquote(argument)
@@ -262,58 +243,37 @@ func asCode(s string) string {
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
 // [0-9a-z]; this allows more, but no word and no error code. These are short or joined by
 // hyphens, and have few digits.
-func IsToken[T ~string | ~[]byte](s T) bool {
+func IsToken(s []byte) bool {
 	digits, lower, alphanumeric := 0, false, true
-	for i := range len(s) {
-		switch c := s[i]; {
+	for _, c := range s {
+		switch {
 		case c >= '0' && c <= '9':
 			digits++
-		case c == '-' || c == '_' || c == '.' || c == '~':
-			alphanumeric = false
 		case c >= 'a' && c <= 'z':
 			lower = true
-		case !isWordByte(c):
+		case c == '-' || c == '_' || c == '.' || c == '~':
+			alphanumeric = false
+		case c < 'A' || c > 'Z':
 			return false
 		}
 	}
-	if len(s) < 16 || len(s) > maxCode || !lower {
-		return false
-	}
-	return digits >= 3 || alphanumeric && len(s) >= 32
+	return lower && len(s) >= 16 && len(s) <= maxCode && (digits >= 3 || alphanumeric && len(s) >= 32)
 }
 
 // IsCode reports whether a bare string is an error code: a known one in any spelling, or
 // words of one case joined by - or _ without a digit.
 func IsCode(s string) bool {
-	if KindOf(s) != Other {
-		return true
-	}
-	if !isName(s) {
-		return false
-	}
-	if s == strings.ToUpper(s) {
-		return true
-	}
-	return strings.ContainsAny(s, "-_") && !strings.ContainsAny(s, "0123456789")
+	return Cause(s) != nil ||
+		isName(s) && (s == strings.ToUpper(s) || strings.ContainsAny(s, "-_") && !strings.ContainsAny(s, "0123456789"))
 }
 
 // IsID reports whether s looks like the id of a record: one word that is not an error code.
 func IsID(s string) bool {
-	if s == "" || len(s) > maxCode || KindOf(s) != Other || isName(s) && s == strings.ToUpper(s) {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(c rune) bool { return c > 127 || !isWordByte(byte(c)) && c != '-' && c != '.' })
+	return s != "" && len(s) <= maxCode && strings.Trim(s, wordBytes+"-.") == "" &&
+		Cause(s) == nil && !(isName(s) && s == strings.ToUpper(s))
 }
 
 // isName reports whether s has the form of a name in a program, which is safe to show.
 func isName(s string) bool {
-	if s == "" || len(s) > maxCode || s[0] >= '0' && s[0] <= '9' {
-		return false
-	}
-	for _, c := range []byte(s) {
-		if !isWordByte(c) && c != '-' {
-			return false
-		}
-	}
-	return true
+	return s != "" && len(s) <= maxCode && (s[0] < '0' || s[0] > '9') && strings.Trim(s, wordBytes+"-") == ""
 }

@@ -37,13 +37,7 @@ func skeleton(src []byte) string {
 	for len(src) > 0 && out.Len() < maxSample {
 		switch c := src[0]; {
 		case c == '"':
-			end := 1
-			for ; end < len(src) && src[end] != '"'; end++ {
-				if src[end] == '\\' {
-					end++
-				}
-			}
-			end = min(end+1, len(src))
+			end := wire.SkipString(src, 0)
 			text, shown := string(src[:end]), `"…"`
 			src = wire.Trim(src[end:])
 			if bytes.HasPrefix(src, []byte(":")) && slices.Contains(shownNames, strings.Trim(text, `"`)) {
@@ -70,8 +64,6 @@ func skeleton(src []byte) string {
 }
 
 const wordBytes = "_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-func isWordByte(c byte) bool { return strings.IndexByte(wordBytes, c) >= 0 }
 
 // shownNames are the field names that tell the kind of a response.
 var shownNames = strings.Fields(`result argumentError internalError errorSourceGroup error errors message code status

@@ -403,7 +403,7 @@ func (d *decoding) afterComma(i int) int {
 
 // afterName returns the index of the value of the member that begins at i.
 func (d *decoding) afterName(i int) int {
-	return skipSpace(d.data, skipSpace(d.data, skipString(d.data, i))+1)
+	return skipSpace(d.data, skipSpace(d.data, SkipString(d.data, i))+1)
 }
 
 // refuse ends the walk.
@@ -490,7 +490,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 	var aliases [4]aliasValue
 	pending := aliases[:0]
 	for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(i) {
-		quoted := d.data[i:skipString(d.data, i)]
+		quoted := d.data[i:SkipString(d.data, i)]
 		i = d.afterName(i)
 		field := p.named(quoted)
 		if field != nil && field.alias != nil {

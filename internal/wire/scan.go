@@ -23,13 +23,13 @@ func skip[T text](s T, i int) int {
 	}
 	switch s[i] {
 	case '"':
-		return skipString(s, i)
+		return SkipString(s, i)
 	case '{', '[':
 		depth := 0
 		for ; i < len(s); i++ {
 			switch s[i] {
 			case '"':
-				i = skipString(s, i) - 1
+				i = SkipString(s, i) - 1
 			case '{', '[':
 				depth++
 			case '}', ']':
@@ -46,8 +46,8 @@ func skip[T text](s T, i int) int {
 	return i
 }
 
-// skipString returns the index after the closing quote of the string that begins at i.
-func skipString[T text](s T, i int) int {
+// SkipString returns the index after the closing quote of the string that begins at i.
+func SkipString[T text](s T, i int) int {
 	for i++; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
