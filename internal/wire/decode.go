@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -27,7 +28,7 @@ import (
 // A [time.Time] is seconds since 1970.
 //
 // Two tags make a field strict. wire:"required" refuses a response in which the field is
-// absent, does not fit, or is an empty string. wire:"strict" allows the field to be absent, but
+// absent, null or an empty string, or does not fit. wire:"strict" allows the field to be absent, but
 // refuses a response in which the field or an element of it does not fit, the field is present
 // twice, or its name has another case.
 //
@@ -59,8 +60,8 @@ func (c *Codec) Decode(data []byte, v any) error {
 	d := decoding{codec: c, data: data}
 	to := reflect.ValueOf(v).Elem()
 	_, fits := c.decoder(to.Type())(&d, to, skipSpace(data, 0))
-	if d.err == nil && !fits {
-		return errMisfit
+	if !fits {
+		d.refuse()
 	}
 	return d.err
 }
@@ -299,49 +300,35 @@ func (c *Codec) pointerDecoder(t reflect.Type) decodeFunc {
 }
 
 func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
-	list := listDecoder{elem: c.decoder(t.Elem())}
-	list.records = c.isRecord(t.Elem())
+	list := listDecoder{elem: c.decoder(t.Elem()), records: c.isRecord(t.Elem())}
 	list.texts = t.Elem().Kind() == reflect.String && !reflect.PointerTo(t.Elem()).Implements(unmarshaler)
-	return func(d *decoding, v reflect.Value, i int) (int, bool) {
-		var end int
+	empty := reflect.MakeSlice(t, 0, 0)
+	return func(d *decoding, v reflect.Value, i int) (end int, fits bool) {
+		isArray := d.data[i] == '['
 		switch {
 		case d.isNull(i):
 			return skip(d.data, i), !list.records
-		case d.data[i] == '[':
-			v.SetZero()
-			for i = skipSpace(d.data, i+1); d.data[i] != ']'; i = d.afterComma(end) {
+		case isArray || d.data[i] == '{' && hasNumericKeys(d.data[i:], !list.records):
+			v.Set(empty) // not nil, which tells it from an absent list
+			for i = skipSpace(d.data, i+1); d.data[i] != ']' && d.data[i] != '}'; i = d.afterComma(end) {
+				if !isArray {
+					i = d.afterName(i)
+				}
 				if end = list.add(d, v, i); d.err != nil {
 					return end, false
 				}
 			}
-			notNil(v)
-			return i + 1, true
-		case d.data[i] == '{' && hasNumericKeys(d.data[i:], !list.records):
-			v.SetZero()
-			for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(end) {
-				if end = list.add(d, v, d.afterName(i)); d.err != nil {
-					return end, false
-				}
-			}
-			notNil(v)
 			return i + 1, true
 		case list.records:
 			return skip(d.data, i), false
 		}
 		v.Set(reflect.MakeSlice(t, 1, 1))
-		end, fits := list.elem(d, v.Index(0), i)
+		end, fits = list.elem(d, v.Index(0), i)
 		// An object without a known member is not an element but something else.
 		if fits = fits && (d.data[i] != '{' || !v.Index(0).IsZero()); !fits {
 			v.SetZero()
 		}
 		return end, fits
-	}
-}
-
-// notNil makes a nil list empty, which tells it from an absent list.
-func notNil(list reflect.Value) {
-	if list.IsNil() {
-		list.Set(reflect.MakeSlice(list.Type(), 0, 0))
 	}
 }
 
@@ -424,18 +411,19 @@ func (d *decoding) keep(i, end int) {
 // structPlan says where the members of an object go.
 type structPlan struct {
 	fields   map[string]*fieldPlan
-	required []*fieldPlan
+	required uint64   // the bits of all required fields
 	strict   []string // the names of strict fields
 	after    func(v any, raw json.RawMessage) error
 }
 
 type fieldPlan struct {
-	index            []int
-	decode           decodeFunc
-	required, strict bool
-	// alias is set for another name of the same field. The value under that name counts if
-	// the field is empty otherwise.
-	alias *fieldPlan
+	index    []int
+	decode   decodeFunc
+	required uint64 // a bit of its own, or 0 if the field may be absent
+	strict   bool
+	// alias is set for another name of a field. The value under that name counts if the field
+	// is empty otherwise.
+	alias bool
 }
 
 func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
@@ -449,32 +437,35 @@ func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
 			continue
 		}
 		field := &fieldPlan{index: f.Index, decode: c.decoder(f.Type)}
+		plan.fields[name] = field
 		for option := range strings.SplitSeq(f.Tag.Get("wire"), ",") {
-			switch alias, isAlias := strings.CutPrefix(option, "alias="); {
-			case isAlias:
-				plan.fields[alias] = &fieldPlan{alias: field}
-			case option == "required":
-				field.required = true
-				plan.required = append(plan.required, field)
-			case option == "strict":
+			switch option, alias, _ := strings.Cut(option, "="); option {
+			case "required":
+				field.required = plan.required + 1
+				plan.required += field.required
+			case "strict":
 				field.strict = true
 				plan.strict = append(plan.strict, name)
+			case "alias": // the last option, because it copies the others
+				other := *field
+				other.alias = true
+				plan.fields[alias] = &other
 			}
 		}
-		plan.fields[name] = field
 	}
 	return plan.decode
 }
 
-// named returns the plan for a quoted name, or nil.
+// unknown stands for the field of a member that no field holds.
+var unknown = &fieldPlan{}
+
+// named returns the plan for a quoted name.
 func (p *structPlan) named(quoted []byte) *fieldPlan {
-	if f, ok := p.fields[string(quoted[1:len(quoted)-1])]; ok {
-		return f
+	f := p.fields[string(quoted[1:len(quoted)-1])]
+	if f == nil && bytes.IndexByte(quoted, '\\') >= 0 {
+		f = p.fields[Unquote(quoted)]
 	}
-	if bytes.IndexByte(quoted, '\\') >= 0 {
-		return p.fields[Unquote(quoted)]
-	}
-	return nil
+	return cmp.Or(f, unknown)
 }
 
 func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits bool) {
@@ -483,35 +474,36 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 	case d.data[i] == '{':
 	case d.data[i] == '[' && d.data[skipSpace(d.data, i+1)] == ']', d.isNull(i) && p.after == nil:
 		end = skip(d.data, i)
-		return end, len(p.required) == 0 && p.finish(d, v, d.data[i:end:end])
+		return end, p.required == 0 && p.finish(d, v, d.data[i:end:end])
 	default:
 		return skip(d.data, i), false
 	}
 	var aliases [4]aliasValue
-	pending := aliases[:0]
+	pending, found := aliases[:0], uint64(0)
 	for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(i) {
 		quoted := d.data[i:SkipString(d.data, i)]
 		i = d.afterName(i)
 		field := p.named(quoted)
-		if field != nil && field.alias != nil {
-			pending = append(pending, aliasValue{field.alias, quoted, i})
+		if field.alias {
+			pending = append(pending, aliasValue{field, quoted, i})
 			i = skip(d.data, i)
 			continue
 		}
+		found |= field.required
 		if i = p.member(d, v, field, quoted, i); d.err != nil {
 			return i, false
 		}
 	}
 	for _, alias := range slices.Backward(pending) { // the last wins
-		if to := v.FieldByIndex(alias.field.index); to.IsZero() || to.Kind() == reflect.Slice && to.Len() == 0 {
-			p.member(d, v, alias.field, alias.quoted, alias.at)
+		field := alias.field
+		if to := v.FieldByIndex(field.index); !to.IsZero() && !(to.Kind() == reflect.Slice && to.Len() == 0) {
+			field = unknown
 		}
+		found |= field.required
+		p.member(d, v, field, alias.quoted, alias.at)
 	}
-	for _, field := range p.required {
-		// An empty text counts as absent. A zero number is absent only if it has no value.
-		if to := v.FieldByIndex(field.index); to.IsZero() && (to.Kind() == reflect.String || !p.has(d.data[start:i+1], field)) {
-			d.refuse()
-		}
+	if found != p.required {
+		d.refuse()
 	}
 	if d.err != nil {
 		return i, false
@@ -537,15 +529,15 @@ type aliasValue struct {
 	at     int
 }
 
-// member decodes one member. If no field is known for it, field is nil.
+// member decodes one member.
 func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quoted []byte, i int) (end int) {
 	parent := len(d.path)
 	if d.extra != nil {
 		d.path = append(append(d.path, '.'), Unquote(quoted)...)
 	}
-	if field == nil {
+	fits := false
+	if field == unknown {
 		end = skip(d.data, i)
-		d.keep(i, end)
 		if slices.ContainsFunc(p.strict, func(name string) bool { return strings.EqualFold(name, Unquote(quoted)) }) {
 			d.refuse()
 		}
@@ -553,36 +545,25 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 		to := v.FieldByIndex(field.index)
 		if field.strict {
 			d.strict++
-			defer func() { d.strict-- }()
 			if !to.IsZero() {
 				d.refuse()
 			}
 		}
 		to.SetZero() // nothing of an earlier member with the same name remains
-		var fits bool
 		if end, fits = field.decode(d, to, i); !fits {
 			to.SetZero()
-			if field.strict || field.required {
-				d.refuse()
-			}
-			d.keep(i, end)
 		}
+		isEmpty := !fits || d.isNull(i) || to.Kind() == reflect.String && to.Len() == 0
+		if field.required > 0 && isEmpty || field.strict && !fits {
+			d.refuse()
+		}
+		if field.strict {
+			d.strict--
+		}
+	}
+	if !fits {
+		d.keep(i, end)
 	}
 	d.path = d.path[:parent]
 	return end
-}
-
-// has reports whether an object has a value other than null for the field. If a name is
-// repeated, its last value counts.
-func (p *structPlan) has(object []byte, field *fieldPlan) bool {
-	own, alias := false, false
-	for m := Members(object); m.Next(); {
-		switch named := p.named(m.Name); {
-		case named == field:
-			own = m.Value[0] != 'n'
-		case named != nil && named.alias == field:
-			alias = m.Value[0] != 'n'
-		}
-	}
-	return own || alias
 }

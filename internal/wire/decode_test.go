@@ -301,8 +301,8 @@ func TestDecodeRequiredAndStrict(t *testing.T) {
 		`{"id":"1","score":1,"items":[],"weight":"heavy"}`:                false,
 		`{"id":"1","score":1,"items":[],"Topics":["a"]}`:                  false, // another case
 		`{"id":"1","score":1,"items":[],"topics":["a"],"topics":[]}`:      false, // present twice
-		`{"id":"1","id":"","score":1,"items":[]}`:                         false, // the last wins
-		`{"id":"","id":"1","score":1,"items":[]}`:                         true,
+		`{"id":"1","id":"","score":1,"items":[]}`:                         false, // required applies to each
+		`{"id":"","id":"1","score":1,"items":[]}`:                         false,
 		`{"id":"1","score":1,"score":null,"items":[]}`:                    false,
 		`{"id":"1","score":1,"items":[],"topics":{"a":1},"topics":["a"]}`: false, // strict applies to each
 		`[]`:    false, // an empty object lacks what is required
@@ -346,14 +346,14 @@ func TestDecodeAlias(t *testing.T) {
 		extra map[string]string
 	}{
 		`{"phone":"1","page":["a"],"n":2}`:                                       {contact{"1", []string{"a"}, 2}, nil},
-		`{"phone":"1","phoneNumber":"2","n":1,"count":2}`:                        {contact{Phone: "2", Count: 2}, nil},
-		`{"phoneNumber":"2","phone":"1","count":2,"n":1}`:                        {contact{Phone: "2", Count: 2}, nil},
+		`{"phone":"1","phoneNumber":"2","n":1,"count":2}`:                        {contact{Phone: "2", Count: 2}, map[string]string{"phone": `"1"`, "n": "1"}},
+		`{"phoneNumber":"2","phone":"1","count":2,"n":1}`:                        {contact{Phone: "2", Count: 2}, map[string]string{"phone": `"1"`, "n": "1"}},
 		`{"phoneNumber":"","phone":"1","pages":[],"page":["a"],"count":0,"n":3}`: {contact{"1", []string{"a"}, 3}, nil},
 		`{"phoneNumber":null,"phone":"1"}`:                                       {contact{Phone: "1"}, nil},
 		`{"phoneNumber":{"a":1},"phone":"1"}`:                                    {contact{Phone: "1"}, map[string]string{"phoneNumber": `{"a":1}`}},
 		`{"phone":{"a":1}}`:                                                      {contact{}, map[string]string{"phone": `{"a":1}`}},
 		`{"p\u0068one":17}`:                                                      {contact{Phone: "17"}, nil},
-		`{"phone":"1","phone":"2"}`:                                              {contact{Phone: "2"}, nil},
+		`{"phone":"1","phone":"2"}`:                                              {contact{Phone: "2"}, map[string]string{"phone": `"1"`}},
 		`{"Phone":"1"}`:                                                          {contact{}, map[string]string{"Phone": `"1"`}},
 	} {
 		var got contact
