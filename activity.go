@@ -88,26 +88,13 @@ func (s *Statistics) complete() error {
 //
 // Errors: [ErrSessionNotFound]; [ErrUnexpectedResponse] also for an empty list.
 func (s *SessionsService) Statistics(ctx context.Context, token Token) (*Statistics, error) {
-	list, err := do[summaries](ctx, s.client, operation.SessionStatistics, ofSession(token))
+	list, err := do[[]Statistics](ctx, s.client, operation.SessionStatistics, ofSession(token))
 	if err != nil {
 		return nil, err
 	}
-	first := &list[0]
-	if more := list[1:]; len(more) > 0 {
-		first.More = more
+	if len(list) == 0 {
+		return nil, brokenList(operation.SessionStatistics, "an empty list")
 	}
-	return first, nil
-}
-
-// summaries is a non-empty list.
-type summaries []Statistics
-
-func (s *summaries) UnmarshalJSON(data []byte) error {
-	if err := codec.Decode(data, (*[]Statistics)(s)); err != nil {
-		return err
-	}
-	if len(*s) == 0 {
-		return errors.New("no statistics")
-	}
-	return nil
+	list[0].More = list[1:len(list):len(list)]
+	return &list[0], nil
 }

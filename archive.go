@@ -124,9 +124,7 @@ func isSparse(header *tar.Header) bool {
 // archiveError returns an error from reading the media unchanged, and reports any other error as
 // a malformed archive.
 func (m *Media) archiveError(err error) error {
-	var api *APIError
-	var transport *TransportError
-	if errors.As(err, &api) || errors.As(err, &transport) {
+	if isPublic(err) {
 		return err
 	}
 	return m.refuse(&datauri.FormatError{Problem: "not a tar archive"})

@@ -140,9 +140,8 @@ func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return codec.Unmars
 // Errors: [ErrWrongParameters].
 func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) iter.Seq2[BlacklistRecord, error] {
 	key := func(r BlacklistRecord) string { return r.ID }
-	return pages(operation.BlacklistList, key, func(offset int) ([]BlacklistRecord, int, error) {
-		page, err := s.ListPage(ctx, filter, offset, pageSize)
-		return page.items(err)
+	return pages(operation.BlacklistList, key, func(offset int) (*Page[BlacklistRecord], error) {
+		return s.ListPage(ctx, filter, offset, pageSize)
 	})
 }
 

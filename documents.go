@@ -198,7 +198,7 @@ func (files upload) fill(ctx context.Context, c *Client, op *operation.Operation
 	if len(*p) > 0 {
 		return nil
 	}
-	body := form.New([]form.Field{{Name: op.KeyName(), Value: c.key.Reveal()}}, parts)
+	body := form.New(op.KeyName(), c.key.Reveal(), parts)
 	call.ContentType, call.Source = body.ContentType(), body
 	return nil
 }

@@ -204,6 +204,13 @@ func (e TransportError) LogValue() slog.Value {
 		slog.Bool("maybe_processed", e.MaybeProcessed), slog.String("error", e.Error()))
 }
 
+// isPublic reports whether err is an error of a call already.
+func isPublic(err error) bool {
+	_, isAPI := errors.AsType[*APIError](err)
+	_, isTransport := errors.AsType[*TransportError](err)
+	return isAPI || isTransport
+}
+
 // MaybeProcessed reports whether the service may have carried out the call that failed with err.
 // It returns the field MaybeProcessed of the [TransportError] or [APIError] in err's tree, and
 // false for nil, for a [ValidationError], and for errors from elsewhere.

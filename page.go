@@ -24,14 +24,6 @@ type Page[T any] struct {
 	Total int `json:"total" wire:"required"`
 }
 
-// items returns the items and the total for [pages].
-func (p *Page[T]) items(err error) (items []T, total int, _ error) {
-	if err != nil {
-		return nil, 0, err
-	}
-	return p.Data, p.Total, nil
-}
-
 // pages iterates over a list whose parts are fetched as they are needed. It yields at most one
 // error, as the last thing. key tells items apart.
 //
@@ -39,23 +31,23 @@ func (p *Page[T]) items(err error) (items []T, total int, _ error) {
 // the last one. If the service reports a total, the list ends at the total without another call.
 //
 // If all items of a page were seen before, the service ignores the offset. The list is then
-// complete if it has as many items as the total says, or, without a total (total < 0), fewer
+// complete if it has as many items as the total says, or, without a total (Total < 0), fewer
 // than requested. Otherwise the rest cannot be read. That is an error, because a list that is
 // silently truncated may hide a hit.
-func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (items []T, total int, err error)) iter.Seq2[T, error] {
+func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (*Page[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		seen := make(map[K]bool, pageSize)
 		for offset := 0; ; {
-			items, total, err := fetch(offset)
-			if err == nil && len(items) == 0 && total > offset {
+			page, err := fetch(offset)
+			if err == nil && len(page.Data) == 0 && page.Total > offset {
 				err = brokenList(op, "a page that contradicts its total")
 			}
 			if err != nil {
 				yield(none, err)
 				return
 			}
-			known := len(seen)
+			items, total, known := page.Data, page.Total, len(seen)
 			for _, item := range items {
 				seen[key(item)] = true
 			}

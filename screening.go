@@ -134,9 +134,9 @@ func (h *ScreeningHit) complete() error {
 func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) iter.Seq2[ScreeningHit, error] {
 	// One person can be there under several names.
 	key := func(h ScreeningHit) [2]string { return [...]string{h.PersonID, h.Name} }
-	return pages(operation.ScreeningSearch, key, func(offset int) ([]ScreeningHit, int, error) {
+	return pages(operation.ScreeningSearch, key, func(offset int) (*Page[ScreeningHit], error) {
 		hits, err := s.SearchPage(ctx, query, offset, pageSize)
-		return hits, -1, err
+		return &Page[ScreeningHit]{Data: hits, Total: -1}, err
 	})
 }
 
@@ -321,9 +321,8 @@ func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return codec.Unmars
 // The reference documents no error code.
 func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFilter) iter.Seq2[MonitoredRecord, error] {
 	key := func(r MonitoredRecord) string { return r.ID }
-	return pages(operation.ScreeningMonitored, key, func(start int) ([]MonitoredRecord, int, error) {
-		page, err := s.ListMonitoredPage(ctx, filter, start, pageSize)
-		return page.items(err)
+	return pages(operation.ScreeningMonitored, key, func(start int) (*Page[MonitoredRecord], error) {
+		return s.ListMonitoredPage(ctx, filter, start, pageSize)
 	})
 }
 

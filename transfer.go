@@ -130,25 +130,21 @@ const minUnlabeled = 64
 
 // item returns the content of a data URI as media.
 func (t *transfer) item(content io.Reader, label string) (*Media, error) {
-	head := make([]byte, 0, engine.PeekSize)
-	var err error
-	for err == nil && len(head) < cap(head) {
-		var n int
-		n, err = content.Read(head[len(head):cap(head)])
-		head = head[:len(head)+n]
+	buf := bytes.NewBuffer(make([]byte, 0, engine.PeekSize+bytes.MinRead)) // ReadFrom needs room beyond the end
+	if _, err := buf.ReadFrom(io.LimitReader(content, engine.PeekSize)); err != nil {
+		return nil, err
 	}
+	head := buf.Bytes()
 	m := &Media{ContentType: sniff.ContentType(head, sniff.MediaType(label)), Size: -1, from: t}
 	switch {
-	case err == nil:
-		m.src = io.MultiReader(bytes.NewReader(head), content)
-	case err != io.EOF:
-		return nil, err
+	case len(head) == engine.PeekSize:
+		m.src = io.MultiReader(buf, content)
 	case len(head) == 0:
 		return nil, &datauri.FormatError{Problem: "an empty file"}
 	case label == "" && len(head) < minUnlabeled && sniff.IsVague(m.ContentType), response.IsErrorText(head):
 		return nil, &datauri.FormatError{Problem: "a text instead of a file"}
 	default:
-		m.src, m.Size = bytes.NewReader(head), int64(len(head))
+		m.src, m.Size = buf, int64(len(head))
 	}
 	return m, nil
 }
@@ -190,30 +186,26 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 
 // public returns the public error for an error of reading the stream.
 func (t *transfer) public(err error) error {
-	api := &APIError{Operation: t.op.Name, StatusCode: http.StatusOK, Attempts: t.stream.Attempts, MaybeProcessed: true}
-	var (
-		known    *APIError
-		broken   *TransportError
-		mismatch *signature.Error
-		format   *datauri.FormatError
-		refused  *datauri.ServiceError
-	)
-	switch {
-	case errors.As(err, &known), errors.As(err, &broken):
+	if isPublic(err) {
 		return err
-	case errors.As(err, &mismatch):
+	}
+	api := &APIError{
+		Operation: t.op.Name, StatusCode: http.StatusOK, Attempts: t.stream.Attempts, MaybeProcessed: true, kind: ErrUnexpectedResponse,
+	}
+	format, isFormat := errors.AsType[*datauri.FormatError](err)
+	refused, isRefused := errors.AsType[*datauri.ServiceError](err)
+	switch {
+	case errors.Is(err, ErrSignatureMismatch):
 		api.kind = ErrSignatureMismatch
 	case errors.Is(err, engine.ErrTooLarge):
 		api.kind = ErrTooLarge
-	case errors.As(err, &format):
-		api.kind, api.Sample = ErrUnexpectedResponse, format.Problem
+	case isFormat:
+		api.Sample = format.Problem
 	case errors.Is(err, io.ErrUnexpectedEOF) && t.stream.Complete():
-		api.kind, api.Sample = ErrUnexpectedResponse, "a truncated document"
-	case errors.As(err, &refused):
+		api.Sample = "a truncated document"
+	case isRefused:
 		d := t.Classify(&engine.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Response}, nil)
-		if !errors.As(d.Err, &api) {
-			api.kind = ErrUnexpectedResponse
-		}
+		errors.As(d.Err, &api)
 		api.Attempts = t.stream.Attempts
 	default:
 		return &TransportError{Operation: t.op.Name, Attempts: t.stream.Attempts, MaybeProcessed: true, Err: err}

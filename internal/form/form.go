@@ -13,9 +13,6 @@ import (
 	"sync"
 )
 
-// Field is a text part.
-type Field struct{ Name, Value string }
-
 // File is a file part.
 type File struct {
 	Name        string
@@ -29,9 +26,9 @@ type File struct {
 	Once bool
 }
 
-// Form is a complete form. Text parts precede files, as Identomat requires.
+// Form is a complete form. The text part precedes the files, as Identomat requires.
 type Form struct {
-	fields   []Field
+	value    string // of the text part
 	files    []File
 	texts    []string // what precedes each file, and what follows the last one
 	boundary string
@@ -48,14 +45,11 @@ var escape = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// New returns a form with the given parts.
-func New(fields []Field, files []File) *Form {
-	f := &Form{fields: fields, files: files, boundary: rand.Text(), texts: make([]string, 0, len(files)+1)}
+// New returns a form with a text part and files.
+func New(name, value string, files []File) *Form {
+	f := &Form{value: value, files: files, boundary: rand.Text(), texts: make([]string, 0, len(files)+1)}
 	const disposition = "\r\nContent-Disposition: form-data; name=\""
-	text := ""
-	for _, field := range fields {
-		text += "--" + f.boundary + disposition + escape.Replace(field.Name) + "\"\r\n\r\n" + field.Value + "\r\n"
-	}
+	text := "--" + f.boundary + disposition + escape.Replace(name) + "\"\r\n\r\n" + value + "\r\n"
 	for _, file := range files {
 		text += "--" + f.boundary + disposition + escape.Replace(file.Name) + "\"; filename=\"" + escape.Replace(file.FileName) +
 			"\"\r\nContent-Type: " + file.ContentType + "\r\n\r\n"
@@ -126,14 +120,14 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) NextPart() (io.Reader, error) {
 	i := b.next
 	b.next++
-	if i < len(b.form.fields) {
-		return strings.NewReader(b.form.fields[i].Value), nil
+	switch {
+	case i == 0:
+		return strings.NewReader(b.form.value), nil
+	case i > len(b.form.files):
+		return nil, io.EOF
 	}
-	if i -= len(b.form.fields); i < len(b.form.files) {
-		b.parts[i].text.Reset("")
-		return &b.parts[i], nil
-	}
-	return nil, io.EOF
+	b.parts[i-1].text.Reset("")
+	return &b.parts[i-1], nil
 }
 
 func (b *body) Close() error {

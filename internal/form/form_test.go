@@ -39,7 +39,7 @@ func nextParts(f *form.Form) (contents []string, err error) {
 }
 
 func TestFormIsReadByMultipartReader(t *testing.T) {
-	f := form.New([]form.Field{{"company_key", "k\r\nü"}, {`odd"name`, ""}}, []form.File{file("face1", "one", 3), file("face2", "", 0)})
+	f := form.New(`odd"name`, "k\r\nü", []form.File{file("face1", "one", 3), file("face2", "", 0)})
 	for range 2 { // a form can be opened more than once
 		body := f.Open()
 		data, err := io.ReadAll(iotest.OneByteReader(body))
@@ -51,7 +51,7 @@ func TestFormIsReadByMultipartReader(t *testing.T) {
 		require.NoError(t, err)
 		r := multipart.NewReader(bytes.NewReader(data), params["boundary"])
 		for _, want := range [][4]string{
-			{"company_key", "", "", "k\r\nü"}, {"odd%22name", "", "", ""},
+			{"odd%22name", "", "", "k\r\nü"},
 			{"face1", "image.jpg", "image/jpeg", "one"}, {"face2", "image.jpg", "image/jpeg", ""},
 		} {
 			part, err := r.NextRawPart()
@@ -65,7 +65,7 @@ func TestFormIsReadByMultipartReader(t *testing.T) {
 	}
 	parts, err := nextParts(f)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"k\r\nü", "", "one", ""}, parts)
+	assert.Equal(t, []string{"k\r\nü", "one", ""}, parts)
 }
 
 func TestFormWithFailingFileIsNotTerminated(t *testing.T) {
@@ -83,7 +83,7 @@ func TestFormWithFailingFileIsNotTerminated(t *testing.T) {
 		"fails": {failing, broken}, "cannot be opened": {unopened, broken},
 		"too short": {file("image", "abc", 4), nil}, "too long": {file("image", "abc", 2), nil}, "not empty": {file("image", "abc", 0), nil},
 	} {
-		f := form.New([]form.Field{{"company_key", "k"}}, []form.File{c.file})
+		f := form.New("company_key", "k", []form.File{c.file})
 		data, err := io.ReadAll(f.Open())
 		var source *form.SourceError
 		require.ErrorAs(t, err, &source, name)
@@ -106,7 +106,7 @@ func (c closing) Close() error { *c.closed++; return nil }
 
 func TestFormClosesFiles(t *testing.T) {
 	closed := 0
-	f := form.New(nil, []form.File{{Name: "a", Size: 3, Open: func() (io.ReadCloser, error) { return closing{strings.NewReader("abc"), &closed}, nil }}})
+	f := form.New("company_key", "k", []form.File{{Name: "a", Size: 3, Open: func() (io.ReadCloser, error) { return closing{strings.NewReader("abc"), &closed}, nil }}})
 	body := f.Open()
 	_, err := io.CopyN(io.Discard, body, f.Len()-30)
 	require.NoError(t, err)

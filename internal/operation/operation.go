@@ -164,14 +164,14 @@ var (
 )
 
 // All returns all rows in the order of the API reference.
-func All() []*Operation { return all }
-
-var all = []*Operation{
-	SessionBegin, SessionResult, SessionDelete, ExportSessionPDF, ResultCardFront, ResultCardBack, ResultPassport,
-	ResultFace, ResultFaceVideo, ResultFaceDocument, ResultGeneralDocument, DocumentFacePhoto, SessionActivities,
-	SessionStatistics, VisualMarkers, QuestionFile, ScreeningSearch, ScreeningPerson, ScreeningMonitor,
-	ScreeningUnmonitor, ScreeningMonitored, BlacklistAdd, BlacklistRemove, BlacklistList, VideoCallShots,
-	VideoCallVideos, VideoCallEnd, GroupsList, GroupCreate, GroupUpdate, GroupDelete, UsersList, UserCreate,
-	SessionConfig, CardFront, CardBack, LicenseFront, LicenseBack, ResidenceFront, ResidenceBack, Passport,
-	CompareFaces,
+func All() []*Operation {
+	return []*Operation{
+		SessionBegin, SessionResult, SessionDelete, ExportSessionPDF, ResultCardFront, ResultCardBack, ResultPassport,
+		ResultFace, ResultFaceVideo, ResultFaceDocument, ResultGeneralDocument, DocumentFacePhoto, SessionActivities,
+		SessionStatistics, VisualMarkers, QuestionFile, ScreeningSearch, ScreeningPerson, ScreeningMonitor,
+		ScreeningUnmonitor, ScreeningMonitored, BlacklistAdd, BlacklistRemove, BlacklistList, VideoCallShots,
+		VideoCallVideos, VideoCallEnd, GroupsList, GroupCreate, GroupUpdate, GroupDelete, UsersList, UserCreate,
+		SessionConfig, CardFront, CardBack, LicenseFront, LicenseBack, ResidenceFront, ResidenceBack, Passport,
+		CompareFaces,
+	}
 }
