@@ -81,8 +81,8 @@ func (h *hand) do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// read decodes a response. With keep it also returns the body, in a buffer of exactly that size;
-// otherwise it uses a pooled buffer.
+// read decodes a response. If keep is set, read also returns the body, in a new buffer of exactly
+// the body's size; otherwise it uses a pooled buffer.
 func (h *hand) read(resp *http.Response, into any, keep bool) (raw []byte, err error) {
 	defer resp.Body.Close()
 	if keep {
@@ -182,8 +182,8 @@ func signUpload() (string, error) {
 	return authorization(mac.Sum(nil)), nil
 }
 
-// formReader streams the upload form. Its length is known in advance, so it needs neither a buffer
-// for the file nor a goroutine.
+// formReader streams the upload form. The length of the form is known in advance, so formReader
+// needs neither a buffer for the file nor a goroutine.
 type formReader struct {
 	io.Reader
 	file     *os.File

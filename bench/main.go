@@ -4,10 +4,10 @@
 //	go run ./bench
 //
 // The server runs in a separate process, so the figures cover only the client's work. In each
-// round, every client makes one batch of calls. A figure is the median over all rounds of the ratio
-// to the hand-written calls of the same round, so anything that slows down the machine affects all
-// clients. Before a measurement, the program checks that every client sends the same request and
-// decodes the same response as the hand-written client.
+// round, every client makes one batch of calls. A figure is the ratio to the hand-written calls in
+// the same round, as the median over all rounds. Anything that slows down the machine therefore
+// affects all clients. Before a measurement, the program checks that every client sends the same
+// request and decodes the same response as the hand-written client.
 package main
 
 import (
@@ -32,9 +32,9 @@ func main() {
 		return
 	}
 	rounds := flag.Int("rounds", 30, "number of rounds")
-	quick := flag.Bool("quick", false, "only check in a few seconds that everything runs; the figures are meaningless")
+	quick := flag.Bool("quick", false, "check that everything runs, in a few seconds; the figures are meaningless")
 	only := flag.String("rows", "", "measure only the rows that match this `regexp`")
-	columns := flag.String("columns", "", "measure only the clients that match this `regexp`, beside the baseline")
+	columns := flag.String("columns", "", "measure only the clients that match this `regexp`, in addition to the baseline")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to `file`")
 	flag.Parse()
 	if err := run(*rounds, *quick, *only, *columns, *profile); err != nil {
@@ -149,8 +149,8 @@ func run(rounds int, quick bool, only, names, profile string) error {
 	return nil
 }
 
-// check makes one call with every client and compares the request that the server received and the
-// decoded answer with those of the hand-written client.
+// check makes one call with every client and compares the received request and the decoded answer
+// with those of the hand-written client.
 func check(base string, r row, chosen []column, clients []client) error {
 	var want, wantAnswer string
 	for i, c := range clients {
@@ -188,7 +188,7 @@ func (r row) measure(rounds int, clients []client) (measurement, error) {
 		}
 	}
 	for range rounds {
-		// A random order, so that no client always runs after one that leaves much garbage.
+		// Use a random order, so that no client always runs after one that leaves a lot of garbage.
 		for _, i := range rand.Perm(len(clients)) {
 			c, err := r.run(clients[i])
 			if err != nil {

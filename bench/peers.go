@@ -24,21 +24,22 @@ import (
 )
 
 // The peers are other HTTP and API clients, with their default settings but without logging. A peer
-// with support for file uploads builds the form itself; the others send a formReader. If the body
-// of a response is kept, the peer reads it into memory and the benchmark decodes it from there.
+// with support for file uploads builds the form itself; the others send a formReader. If the
+// response body is kept, the peer reads it into memory, and the benchmark decodes that copy.
 
 // A caller adapts the generic request functions of a peer.
 type caller interface {
-	// json and form send a body and decode the response. With keep they also return its body.
+	// json and form send a body and decode the response. If keep is set, they also return the
+	// response body.
 	json(path string, body, into any, keep bool) ([]byte, error)
 	form(path string, form url.Values, into any, keep bool) ([]byte, error)
 	// stream sends a form and copies the response to w.
 	stream(path string, form url.Values, w io.Writer) (int64, error)
-	// file uploads the file, with the signature unless it is empty.
+	// file uploads the file. An empty signature is not sent.
 	file(path, signature string, into any) ([]byte, error)
 }
 
-// peer makes a client of a caller.
+// peer turns a caller into a client.
 type peer struct {
 	caller
 	signed bool
@@ -96,7 +97,7 @@ func httpClient(signed bool) *http.Client {
 	return &http.Client{Transport: newTransport()}
 }
 
-// signing is a straightforward transport that signs for clients without support for signatures.
+// signing is a simple transport that signs requests for clients that cannot sign.
 type signing struct{ base http.RoundTripper }
 
 func (t signing) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -162,7 +163,8 @@ func readAll(body io.ReadCloser, into any, keep bool) ([]byte, error) {
 	return decode(raw, into)
 }
 
-// counting counts the bytes for peers that write to an io.Writer and do not return the number.
+// counting counts bytes, for peers that write to an io.Writer without returning how many bytes they
+// wrote.
 type counting struct {
 	io.Writer
 	n int64
@@ -587,7 +589,7 @@ func (c openAICaller) stream(path string, form url.Values, w io.Writer) (int64, 
 	return copyPooled(w, resp.Body)
 }
 
-// openAIForm is the upload form in the way that openai-go accepts multipart bodies.
+// openAIForm is the upload form as a multipart body for openai-go.
 type openAIForm struct{}
 
 func (openAIForm) MarshalMultipart() ([]byte, string, error) {

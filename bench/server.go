@@ -61,7 +61,7 @@ func startServer() (base string, stop func(), err error) {
 // server responds like Identomat.
 type server struct {
 	responses map[string]response // by path
-	pages     map[string]response // by the offset in the request, as it appears in the JSON
+	pages     map[string]response // by the request's offset, as written in the JSON
 
 	mu       sync.Mutex
 	watching bool
@@ -95,7 +95,7 @@ func serve() {
 		s.pages[fmt.Sprintf(`"offset":%d,`, offset)] = newResponse(asJSON, hitPage(offset, min(pageSize, hits-offset)))
 	}
 	fmt.Println(listener.Addr())
-	go func() { // exits with the parent process
+	go func() { // exit with the parent process
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
@@ -164,8 +164,8 @@ func (s *server) watch(w http.ResponseWriter) {
 	s.watching, s.seen = !s.watching, nil
 }
 
-// observe makes a call and returns a description of the requests that the server received and of
-// the answer that the client decoded.
+// observe makes a call and returns a description of the requests that the server received, and a
+// description of the answer that the client decoded.
 func observe(base string, call func() (answer, error)) (sent, read string, err error) {
 	watch := func() string {
 		resp, err := http.Get(base + "/watch")

@@ -33,7 +33,8 @@ const (
 // A client makes the calls that the benchmark measures.
 type client interface {
 	begin() (answer, error)
-	// result keeps the response body beside the decoded value, as the SDK does. outcome need not.
+	// result keeps the response body in addition to the decoded value, as the SDK does. outcome
+	// does not need to keep it.
 	result() (answer, error)
 	outcome() (answer, error)
 	download() (answer, error)
@@ -128,8 +129,8 @@ func newSearch(offset int64) searchRequest {
 	return searchRequest{CompanyKey: companyKey, Query: searchQuery{"John Smith", 80}, Offset: offset, Limit: pageSize}
 }
 
-// plain strips an SDK type of its methods and unexported fields, which leaves the type that one
-// would write by hand for the same fields.
+// plain removes the methods and the unexported fields from an SDK type. The result is the type that
+// one would write by hand.
 func plain(t reflect.Type) reflect.Type {
 	if t == reflect.TypeFor[identomat.Answer]() || t == reflect.TypeFor[json.RawMessage]() {
 		return reflect.TypeFor[json.RawMessage]()
@@ -200,7 +201,7 @@ func writeUpload() error {
 	return os.WriteFile(uploadFile, data, 0o600)
 }
 
-// formHead and formTail are the parts of the upload form before and after the file.
+// formHead and formTail return the parts of the upload form before and after the file.
 func formHead(boundary string) string {
 	return "--" + boundary + "\r\nContent-Disposition: form-data; name=\"company_key\"\r\n\r\n" + companyKey +
 		"\r\n--" + boundary + "\r\nContent-Disposition: form-data; name=\"image\"; filename=\"image.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n"

@@ -22,7 +22,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// tab is a browser tab with helpers for the page of the fake.
+// tab is a browser tab with helpers for the fake's page.
 type tab struct{ browser.Tab }
 
 func open(t *testing.T) tab {
@@ -32,7 +32,7 @@ func open(t *testing.T) tab {
 
 func (b tab) next() { b.Helper(); b.Press("action", "next") }
 
-// fill replaces the value of the field with this label.
+// fill sets the value of the field that has this label.
 func (b tab) fill(label, value string) {
 	b.Helper()
 	path := chromedp.Search(fmt.Sprintf(`//label[contains(., %q)]/following-sibling::input[1]`, label))
@@ -64,7 +64,7 @@ func begin(t *testing.T, srv *identomattest.Server, request identomat.BeginReque
 
 func english(s string) identomat.Text { return identomat.Text{"en": s} }
 
-// company starts a web server, whose origin differs from that of the fake.
+// company starts a web server, whose origin differs from the fake's.
 func company(t *testing.T, handle func(w http.ResponseWriter, r *http.Request)) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(handle))
@@ -173,7 +173,7 @@ func TestWidgetAllSteps(t *testing.T) {
 	b.Do(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{document}))
 	b.next()
 	b.heading("How does this verification end?", "18-decision")
-	assert.Equal(t, session.URL, b.Eval(`location.href`), "the address holds nothing but the token")
+	assert.Equal(t, session.URL, b.Eval(`location.href`), "the address contains nothing but the token")
 	b.Press("decision", "approve")
 	assert.Equal(t, "Welcome back", b.Text("h1"))
 	assert.Equal(t, url.Values{"from": {"identomat"}, "session_token": {string(session.Token)}}, <-returned)
@@ -181,7 +181,7 @@ func TestWidgetAllSteps(t *testing.T) {
 	result, err := srv.Client().Sessions.Result(t.Context(), session.Token)
 	require.NoError(t, err)
 	assert.True(t, result.Approved())
-	assert.Equal(t, "Nino", result.Person.FirstName, "the sample person of the chosen country")
+	assert.Equal(t, "Nino", result.Person.FirstName, "the sample person from the chosen country")
 	assert.Equal(t, "Nino Beridze", result.Answer("employment", "name").Text())
 	assert.Equal(t, "A bank", result.Answer("employment", "employer").Text())
 	assert.Equal(t, []string{"rent"}, result.Answer("employment", "income").Choices())

@@ -18,18 +18,19 @@ import (
 const embeddedToken = "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"
 
 // speaker is a page that posts messages to its parent. The fragment of its address is a JSON list
-// of the messages as JavaScript expressions. After them the page posts "spoken".
+// of JavaScript expressions, one per message. After the last message, the page posts "spoken".
 const speaker = `<!DOCTYPE html><title>Widget</title><script>
 for (const text of JSON.parse(decodeURIComponent(location.hash.slice(1)) || "[]")) parent.postMessage(eval("(" + text + ")"), "*");
 parent.postMessage("spoken", "*");
 </script>`
 
-// bank serves a page that embeds the widget, under the Content-Security-Policy that Embed
-// documents, beside two other frames that send messages to the page.
+// bank serves a page that embeds the widget and has the Content-Security-Policy that Embed
+// documents. Two other frames on the page also send messages to it.
 type bank struct {
 	opts widget.Options
-	// widgetSays lists the messages of the embedded widget. othersSay lists those of a frame of
-	// another site and of a second frame of the widget's site. Empty means no messages.
+	// widgetSays lists the messages from the embedded widget. othersSay lists the messages from
+	// each of the other frames: one from another site, and one from the widget's site. Empty means
+	// no messages.
 	widgetSays, othersSay string
 	// cancel makes the page cancel the event, which prevents the submission of the form.
 	cancel bool
@@ -84,7 +85,8 @@ addEventListener("identomat:done", (e) => { done++; if ({{.Cancel}}) e.preventDe
 		assert.NoError(t, err)
 		assert.NoError(t, page.Execute(w, map[string]any{
 			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": snippet,
-			// The same messages from another origin, and from the widget's origin in another frame.
+			// Both frames send the same messages, one from another origin and one from the widget's
+			// origin.
 			"Stranger": stranger + "/#" + url.PathEscape(b.othersSay),
 			"Second":   widgetURL + "/#" + url.PathEscape(b.othersSay),
 		}))
@@ -138,7 +140,7 @@ func TestEmbedIgnoresForgedMessages(t *testing.T) {
 	}.open(t)
 	b.Visit(home)
 	b.Poll(`heard === 3`)
-	// A message from the page itself, as the script of an advertisement could send.
+	// A message from the page itself, such as an advertisement's script could send.
 	b.Eval(`(postMessage("DONE", "*"), postMessage("spoken", "*"))`)
 	b.Poll(`heard === 4`)
 	assert.Equal(t, "0", b.Eval(`done`))

@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chromium returns the path of Chromium. Without Chromium it skips the test or fails it.
+// chromium returns the path of Chromium. If Chromium is missing, it skips or fails the test.
 func chromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
@@ -40,7 +40,7 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// Tab is a browser tab with an empty profile. Its methods end the test if they fail.
+// Tab is a browser tab with an empty profile. A method that fails ends the test.
 type Tab struct {
 	*testing.T
 	ctx      context.Context
@@ -60,7 +60,7 @@ func Open(t *testing.T) Tab {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true),
-		// Keep cross-site frames in the process of the page, where a test can reach them.
+		// Keep cross-site frames in the page's process, where a test can reach them.
 		chromedp.Flag("disable-site-isolation-trials", true),
 		chromedp.Flag("disable-features", "IsolateOrigins,site-per-process"),
 		chromedp.Flag("force-prefers-reduced-motion", true),
@@ -138,7 +138,7 @@ func query[T any](b Tab, action chromedp.Action[T]) T {
 var pageReplaced = regexp.MustCompile("Cannot find context with specified id|Execution context was destroyed|" +
 	"Inspected target navigated or closed|" + nodeReplaced.String())
 
-// nodeReplaced matches those of them that Chromium returns before it clicks a node.
+// nodeReplaced matches the subset of these errors that Chromium returns before it clicks a node.
 var nodeReplaced = regexp.MustCompile("[Nn]o node (with|for|found for) given id|Could not find node with given id")
 
 // Visit opens an address and returns the HTTP status.
@@ -160,7 +160,7 @@ func (b Tab) Follow(action chromedp.Action[chromedp.Void]) int64 {
 	return resp.Status
 }
 
-// Press presses the button with this name and value on the page of the fake.
+// Press presses the button with this name and value on the fake's page.
 func (b Tab) Press(name, value string) {
 	b.Helper()
 	b.Follow(chromedp.Click(chromedp.CSS(fmt.Sprintf(`button[name=%q][value=%q]:not(.enter)`, name, value))))
@@ -184,8 +184,9 @@ func (b Tab) Poll(condition string) {
 	query(b, chromedp.Poll[bool](condition, chromedp.WithPollingTimeout(timeout)))
 }
 
-// Look checks that the page is not wider than the screen of a phone or of a desktop. If
-// IDENTOMAT_PICTURES is set, it also takes screenshots of both, in the light and the dark scheme.
+// Look checks that the page is not wider than a phone's or a desktop's screen. If
+// IDENTOMAT_PICTURES is set, it also takes screenshots at both widths, in the light and the dark
+// scheme.
 func (b Tab) Look(name string) {
 	b.Helper()
 	for _, screen := range []struct {
@@ -193,8 +194,8 @@ func (b Tab) Look(name string) {
 		mobile        bool
 	}{{390, 844, true}, {1280, 800, false}} {
 		b.resize(screen.width, screen.height, screen.mobile)
-		// Compare with the width of the screen: a phone zooms out to fit a wide page, and
-		// innerWidth grows.
+		// Compare with the width of the screen, not with innerWidth: a phone zooms out to fit a
+		// wide page, which increases innerWidth.
 		assert.LessOrEqual(b, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)), screen.width, "%s is wider than the screen", name)
 		if b.pictures == "" {
 			continue
@@ -269,7 +270,8 @@ func (b Tab) InFrame(origin, script string) (string, error) {
 	return "", errors.New("no such frame")
 }
 
-// WaitInFrame waits until a JavaScript condition is true in the child frame of an origin.
+// WaitInFrame waits until a JavaScript condition is true in the child frame whose address begins
+// with origin.
 func (b Tab) WaitInFrame(origin, condition string) {
 	b.Helper()
 	for {

@@ -113,7 +113,7 @@ func TestStartAndStop(t *testing.T) {
 func TestAPIHostPort(t *testing.T) {
 	first := start(t, "-addr", "127.0.0.1:0")
 	defer first.stop(t, os.Interrupt)
-	// The API host uses a later port if the next one is in use.
+	// Find a free port for the widget host.
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr := ln.Addr().String()
@@ -127,7 +127,7 @@ func TestAPIHostPort(t *testing.T) {
 }
 
 func TestAPIHostSkipsPortInUse(t *testing.T) {
-	// Find two adjacent ports: one for the widget host, and a second that is in use.
+	// Find two adjacent ports: one for the widget host, and the next one, which is in use.
 	for range 50 {
 		widget, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -249,8 +249,8 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-// The commands follow the examples of the guides. The oldest has JSON with curl's default content type,
-// and all of them allow a query string.
+// TestGuideCommands runs commands like the examples in Identomat's guides. The oldest guide sends JSON
+// with curl's default content type, and all guides allow a query string.
 func TestGuideCommands(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
@@ -303,9 +303,9 @@ func referenceCommands(t *testing.T) map[string]string {
 	return out
 }
 
-// TestReferenceCommands runs the curl commands of the API reference against the sandbox. It corrects
-// mistakes in the reference: the example of end-video-call has the wrong path, the body of delete-group
-// is not valid JSON, and export-session-as-pdf selects no part.
+// TestReferenceCommands runs the curl commands of the API reference against the sandbox. The test
+// corrects mistakes in the reference: the example of end-video-call has the wrong path, the body of
+// delete-group is not valid JSON, and export-session-as-pdf selects no part.
 func TestReferenceCommands(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")

@@ -18,13 +18,13 @@ type Session struct {
 // gone is the journal's outcome for a session that no longer exists.
 const gone identomat.Outcome = "session_not_found"
 
-// maxFailures is how many sessions in a row may fail before the batch stops. So many failures point
-// to the service and not to single sessions.
+// maxFailures is how many sessions in a row may fail before the batch stops. That many failures in
+// a row point to a problem with the service, not with single sessions.
 const maxFailures = 50
 
 // Batch reads the outcomes of many sessions.
 type Batch struct {
-	// Client has the rate limit, so that the limit counts retries too.
+	// Client applies the rate limit, so that retries count, too.
 	Client *identomat.Client
 	// Workers is the number of concurrent reads. Values below 1 mean 1.
 	Workers int
@@ -37,17 +37,18 @@ type Batch struct {
 // Report counts sessions.
 type Report struct {
 	Total int
-	// Read counts the sessions in the journal. Before of them were there when the run began.
+	// Read counts the sessions in the journal, and Before those that were in the journal when the
+	// run began.
 	Read, Before int
 	// Pending counts the sessions without an outcome yet, and Failed those that could not be read.
 	// The next run reads both again.
 	Pending, Failed int
-	// Last is the most recent error of a session.
+	// Last is the error of the session that failed most recently.
 	Last error
 }
 
-// Done returns the number of sessions that were read or failed, including those that were already
-// in the journal.
+// Done returns the number of sessions that this run has tried, plus those that were already in the
+// journal.
 func (r Report) Done() int { return r.Read + r.Pending + r.Failed }
 
 type readResult struct {
@@ -56,7 +57,7 @@ type readResult struct {
 	err     error
 }
 
-// Run reads the sessions that are not in the journal. It counts the errors of single sessions, and
+// Run reads the sessions that are not in the journal. Run counts errors in single sessions, and
 // returns an error only if continuing is pointless: if the context has ended, the service refuses
 // the key, the journal cannot be written, or too many sessions in a row have failed. The next Run
 // continues where this one stopped.

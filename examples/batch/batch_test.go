@@ -24,7 +24,7 @@ import (
 // noRetry turns off the client's own retries, so that every fault fails a session.
 var noRetry = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})
 
-// beginApproved begins n sessions of the fake and approves them.
+// beginApproved begins n sessions at the fake and approves them.
 func beginApproved(t *testing.T, server *identomattest.Server, n int) []Session {
 	t.Helper()
 	client := server.Client()

@@ -11,8 +11,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// Journal is a file with one line of JSON for every session that was read: your ID for it and its
-// outcome. It holds no token and no personal data.
+// Journal is a file with one line of JSON for every result that was read: your ID for the session,
+// and the outcome. The journal holds no token and no personal data.
 type Journal struct {
 	file *os.File
 	read map[string]identomat.Outcome
@@ -63,7 +63,7 @@ func (j *Journal) Has(id string) bool {
 	return found
 }
 
-// Outcomes counts the sessions of the journal by outcome.
+// Outcomes counts the sessions in the journal by outcome.
 func (j *Journal) Outcomes() map[identomat.Outcome]int {
 	counts := map[identomat.Outcome]int{}
 	for _, outcome := range j.read {

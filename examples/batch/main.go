@@ -1,11 +1,11 @@
-// Batch reads the outcomes of ten thousand sessions under a rate limit and reports its progress. It
-// continues after single errors. After Ctrl-C or a crash, run it again with the same journal, and
-// it continues where it stopped.
+// Batch reads the outcomes of ten thousand sessions under a rate limit and reports its progress. An
+// error in a single session does not stop it. After Ctrl-C or a crash, run it again with the same
+// journal to continue.
 //
 //	go run ./examples/batch
 //	go run ./examples/batch -journal outcomes.jsonl -rate 50 -sessions sessions.csv
 //
-// Without -sessions it runs against a fake Identomat inside the process and first begins ten
+// Without -sessions it runs against a fake Identomat in the same process, and first begins ten
 // thousand sessions there. With -sessions it takes your IDs and tokens from a CSV file with lines
 // such as "user-12345,47fjzx…", and reads the outcomes from the service with IDENTOMAT_COMPANY_KEY,
 // ten per second unless -rate sets another rate. Identomat's API documentation states no rate

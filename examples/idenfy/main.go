@@ -1,10 +1,10 @@
 // Idenfy walks through a verification with iDenfy: it creates a session, prints the URL for the
 // customer, receives the webhook with the outcome, and checks the webhook.
 //
-// Without environment variables it runs against a fake iDenfy inside the process and finishes the
+// Without environment variables it runs against a fake iDenfy in the same process and finishes the
 // session itself. With IDENFY_API_KEY, IDENFY_API_SECRET and IDENFY_SIGNING_KEY it runs against the
-// service, where a session can cost credits and you are the customer. Configure iDenfy to send the
-// webhooks of your environment to the address that the program prints.
+// service, where a session can cost credits and you are the customer. Configure iDenfy to send your
+// environment's webhooks to the address that the program prints.
 package main
 
 import (
@@ -72,7 +72,7 @@ func run(ctx context.Context, out io.Writer) error {
 		select {
 		case webhook := <-webhooks:
 			if webhook.ScanRef != session.ScanRef {
-				continue // a webhook of another session
+				continue // a webhook for another session
 			}
 			fmt.Fprintf(out, "Webhook    %s, final: %v\n", webhook.Status.Overall, webhook.Final)
 			if webhook.Final {

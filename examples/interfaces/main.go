@@ -1,10 +1,10 @@
-// Interfaces shows how to call the SDK through an interface of your own and how to test your code
-// with a hand-written stub. Copy gate.go, which declares the interface next to the code that uses
-// it, and gate_test.go, which has the stub.
+// Interfaces shows how to call the SDK through your own interface and how to test your code with
+// a hand-written stub. Copy gate.go, which declares the interface next to the code that uses it,
+// and gate_test.go, which has the stub.
 //
 //	go test ./examples/interfaces
 //
-// The program uses the SDK's implementation, with a client of a fake Identomat:
+// The program uses the SDK's implementation, with a client that calls a fake Identomat:
 //
 //	go run ./examples/interfaces
 package main

@@ -1,5 +1,5 @@
 // Otel shows the SDK's calls as OpenTelemetry spans and metrics. It runs against a fake Identomat
-// inside the process, which fails once to provoke a retry, and prints what a collector would
+// in the same process, which fails once to provoke a retry. It prints what a collector would
 // receive:
 //
 //	go run ./examples/otel
@@ -58,8 +58,8 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	return printMetrics(ctx, out, metrics)
 }
 
-// onboard is a part of the service with its own span. The SDK's calls become children of the span
-// because they get its context.
+// onboard is a part of the service that has its own span. The spans of the SDK's calls become
+// children of that span, because the calls get its context.
 func onboard(ctx context.Context, tracer trace.Tracer, server *identomattest.Server, client *identomat.Client) error {
 	ctx, span := tracer.Start(ctx, "onboard")
 	defer span.End()

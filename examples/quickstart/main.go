@@ -1,7 +1,7 @@
 // Quickstart walks through one verification: it begins a session, prints the URL for the customer,
 // waits for the outcome, prints the result and erases the data.
 //
-// Without environment variables it runs against a fake Identomat inside the process and finishes
+// Without environment variables it runs against a fake Identomat in the same process and finishes
 // the session itself. With IDENTOMAT_COMPANY_KEY it runs against the service, where a session costs
 // money and you are the customer.
 package main

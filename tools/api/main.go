@@ -120,9 +120,9 @@ func declarations(p *types.Package) (lines []string) {
 	return lines
 }
 
-// typeLines lists a type with its exported fields and methods. The methods that embedded fields
-// promote stand behind the type, with an asterisk if only a pointer has them: they are not
-// declared here, but a change of them changes the API of the type.
+// typeLines lists a type with its exported fields and methods. Methods promoted from embedded
+// fields follow the type, with an asterisk if only the pointer type has them. They are declared
+// elsewhere, but a change to them changes the type's API.
 func typeLines(o *types.TypeName, local types.Qualifier) []string {
 	if o.IsAlias() {
 		return []string{types.ObjectString(o, local)}

@@ -59,7 +59,7 @@ func write(dir, version string) error {
 	if err != nil {
 		return err
 	}
-	// CreateFromDir skips nested modules, and CheckZip fails if it did not.
+	// CreateFromDir skips nested modules. CheckZip fails if any are left.
 	if err := errors.Join(zip.CreateFromDir(archive, m, "."), archive.Close()); err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ import (
 	"time"
 )
 
-// A command says how to run the commands of a document that begin with prefix.
+// A command says how to run a document's commands that begin with prefix.
 type command struct {
 	prefix string
 	run    func(ctx context.Context, r *reader, command string) error
@@ -151,7 +151,8 @@ func skip(context.Context, *reader, string) error {
 	return nil
 }
 
-// prints runs a command and checks that its output has a line that matches each pattern.
+// prints returns a function that runs a command and checks that its output has a line for each
+// pattern.
 func prints(patterns ...string) func(context.Context, *reader, string) error {
 	return func(ctx context.Context, r *reader, command string) error {
 		p, err := r.start(ctx, command)
@@ -186,8 +187,8 @@ func signIn(ctx context.Context, r *reader, command string) error {
 	return p.interrupt()
 }
 
-// startSandbox starts the sandbox, which runs until the end of the document, and adds the exports
-// that it prints to the commands that follow.
+// startSandbox starts the sandbox, which runs until the end of the document. The later commands
+// get the environment variables that the sandbox prints.
 func startSandbox(ctx context.Context, r *reader, command string) (err error) {
 	if r.sandbox, err = r.start(ctx, command); err != nil {
 		return err
@@ -259,7 +260,7 @@ func integrate(ctx context.Context, r *reader, program string) error {
 	return p.end()
 }
 
-// A reader runs the commands of one document, with the sandbox beside them.
+// A reader runs the commands of one document, with the sandbox in the background.
 type reader struct {
 	temp    string // a temporary directory of this reader
 	dir     string // where the commands run; empty for the root of the repository
@@ -291,8 +292,9 @@ func (r *reader) start(ctx context.Context, command string) (*process, error) {
 }
 
 // moveOut runs the script, which creates the directory $1 outside the repository, and makes the
-// later commands run there. They get the SDK from a proxy that serves this checkout, with an empty
-// module cache. Other modules come from the download cache of this machine if it has them.
+// later commands run there. Those commands get the SDK from a proxy that serves this checkout,
+// with an empty module cache. Other modules come from this machine's download cache if they are in
+// it.
 func (r *reader) moveOut(ctx context.Context, script string) error {
 	dir := filepath.Join(r.temp, "kyc")
 	proxy := fmt.Sprintf("go run ./tools/proxy '%s/proxy' v0.0.0-readme\nset -- '%s'\n", r.temp, dir)

@@ -1,5 +1,6 @@
 // Command hand begins a session and reads its result with only net/http and encoding/json. Its
-// binary is the baseline for what the SDK adds. .ci/measure builds it and never runs it.
+// binary is the baseline for the size that the SDK adds. .ci/measure builds it and never runs
+// it.
 package main
 
 import (

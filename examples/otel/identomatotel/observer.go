@@ -22,7 +22,7 @@ import (
 const scope = "github.com/identomat-go/identomat/examples/otel/identomatotel"
 
 // OperationKey is the attribute that names the endpoint, such as result/. The semantic conventions
-// define no attribute for it, and their url.template would need the URL.
+// define no attribute for the endpoint, and their url.template would need the URL.
 const OperationKey = attribute.Key("identomat.operation")
 
 // durationBuckets are the bucket boundaries in seconds that the semantic conventions give for HTTP
