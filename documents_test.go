@@ -8,12 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -220,7 +217,6 @@ func TestUploadAbortedWhenFileFails(t *testing.T) {
 		client := clientFor(t, server.URL, identomat.WithHTTPClient(server.Client()))
 		broken := errors.New("disk on fire")
 		data := picture(300_000)
-		path := filepath.Join(t.TempDir(), "image.jpg")
 		for name, c := range map[string]struct {
 			file identomat.File
 			want error
@@ -231,8 +227,8 @@ func TestUploadAbortedWhenFileFails(t *testing.T) {
 			"too long":            {identomat.FileFromReader(onlyReader{strings.NewReader(data)}, 299_999), nil},
 			"too short, seekable": {identomat.FileFromReader(strings.NewReader(data), 300_001), nil},
 			"too long, seekable":  {identomat.FileFromReader(strings.NewReader(data), 299_999), nil},
-			"grows":               {identomat.FileFromFS(changing{path, data, data + "x"}, "image"), nil},
-			"shrinks":             {identomat.FileFromFS(changing{path, data, data[1:]}, "image"), nil},
+			"grows":               {changing(data, data+"x"), nil},
+			"shrinks":             {changing(data, data[1:]), nil},
 		} {
 			_, err := client.Documents.Passport(t.Context(), c.file)
 			var failed *identomat.TransportError
@@ -252,22 +248,14 @@ func TestUploadAbortedWhenFileFails(t *testing.T) {
 	}
 }
 
-// changing is a file system with one file. The first Open returns it with the content before,
-// the second with the content after. A file at path tells the two apart.
-type changing struct{ path, before, after string }
-
-func (c changing) Open(string) (f fs.File, err error) {
-	content := c.after
-	if _, err := os.Stat(c.path); err != nil {
-		content = c.before
-	}
-	if err := os.WriteFile(c.path, []byte(content), 0o600); err != nil {
-		return nil, err
-	}
-	if content == c.after {
-		defer os.Remove(c.path)
-	}
-	return os.Open(c.path)
+// changing is a file with the content before when it is opened first, and after from then on.
+func changing(before, after string) identomat.File {
+	content := before
+	return identomat.FileFromOpen(func() (io.ReadCloser, int64, error) {
+		now := content
+		content = after
+		return io.NopCloser(strings.NewReader(now)), int64(len(now)), nil
+	})
 }
 
 func TestBillableCallLostResponseSentOnce(t *testing.T) {
@@ -339,34 +327,20 @@ func TestUploadRetriedIfNotProcessed(t *testing.T) {
 	}
 }
 
-// counted is a file system with one file. It counts how often the file is opened and closed.
-type counted struct {
-	data           string
-	opened, closed *int
-}
-
-func (c counted) Open(string) (fs.File, error) {
-	*c.opened++
-	return &countedFile{strings.NewReader(c.data), c}, nil
+// counted is a file that counts how often it is opened and closed.
+func counted(data string, opened, closed *int) identomat.File {
+	return identomat.FileFromOpen(func() (io.ReadCloser, int64, error) {
+		*opened++
+		return &countedFile{strings.NewReader(data), closed}, int64(len(data)), nil
+	})
 }
 
 type countedFile struct {
-	*strings.Reader
-	counted
+	io.Reader
+	closed *int
 }
 
-func (f *countedFile) Stat() (os.FileInfo, error) { return sizeInfo(len(f.data)), nil }
-func (f *countedFile) Close() error               { *f.closed++; return nil }
-
-// sizeInfo describes a regular file of this size.
-type sizeInfo int64
-
-func (s sizeInfo) Name() string       { return "" }
-func (s sizeInfo) Size() int64        { return int64(s) }
-func (s sizeInfo) Mode() os.FileMode  { return 0 }
-func (s sizeInfo) ModTime() time.Time { return time.Time{} }
-func (s sizeInfo) IsDir() bool        { return false }
-func (s sizeInfo) Sys() any           { return nil }
+func (f *countedFile) Close() error { *f.closed++; return nil }
 
 func TestSignedUploadOpensAndClosesFile(t *testing.T) {
 	data := picture(100_000)
@@ -377,7 +351,7 @@ func TestSignedUploadOpensAndClosesFile(t *testing.T) {
 		signature = r.Header.Get("Authorization")
 		parts = partsOf(t, r)
 		return newResponse(200, documentResponse), nil
-	}, identomat.WithHMAC(secretKey)).Documents.Passport(t.Context(), identomat.FileFromFS(counted{data, &opened, &closed}, "x"))
+	}, identomat.WithHMAC(secretKey)).Documents.Passport(t.Context(), counted(data, &opened, &closed))
 	require.NoError(t, err)
 	assert.Equal(t, sign(secretKey, companyKey, data), signature, "the company key is signed before the image")
 	assert.Equal(t, data, parts[1].content)
@@ -396,7 +370,7 @@ func TestSignedUploadOpensAndClosesFile(t *testing.T) {
 		_, _ = io.CopyN(io.Discard, r.Body, 5000)
 		_ = r.Body.Close()
 		return nil, errors.New("reset")
-	}).Documents.Passport(t.Context(), identomat.FileFromFS(counted{data, &opened, &closed}, "x"))
+	}).Documents.Passport(t.Context(), counted(data, &opened, &closed))
 	require.Error(t, err)
 	assert.Equal(t, 2, opened)
 	assert.Equal(t, opened, closed)

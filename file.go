@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 
 	"github.com/identomat-go/identomat/internal/engine"
@@ -18,55 +17,26 @@ import (
 // File is an image to upload. It is streamed instead of being held in memory, and neither its
 // name nor its path is sent. Validation rejects the zero File.
 type File struct {
+	private
 	open func() (io.ReadCloser, int64, error) // returns the content and its size
 	once bool                                 // open may be called only once
 }
 
-// Format writes a mask under every verb, because a file name may be a customer's name.
-func (File) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
-
-// LogValue returns a mask.
-func (File) LogValue() slog.Value { return slog.StringValue(redacted) }
-
 // FileFromPath returns the file at path. The file is opened during the call, possibly more
 // than once. Errors do not contain the path.
-func FileFromPath(path string) File { return FileFromFS(hostFS{}, path) }
-
-// hostFS is the file system of the operating system. Unlike [os.DirFS], it accepts any path.
-type hostFS struct{}
-
-func (hostFS) Open(name string) (fs.File, error)     { return os.Open(name) }
-func (hostFS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
-
-// FileFromFS returns a file of a file system such as [embed.FS] or [os.Root.FS].
-func FileFromFS(fsys fs.FS, name string) File {
-	if fsys == nil {
-		return File{}
-	}
+func FileFromPath(path string) File {
 	return File{open: func() (io.ReadCloser, int64, error) {
-		// Opening a named pipe would block until its other end is opened.
-		if stat, ok := fsys.(fs.StatFS); ok {
-			if info, err := stat.Stat(name); err == nil && !info.Mode().IsRegular() {
-				return nil, 0, errNotRegular
-			}
+		info, err := os.Stat(path)
+		if err == nil && !info.Mode().IsRegular() { // opening a named pipe could block
+			err = errors.New("not a regular file")
 		}
-		f, err := fsys.Open(name)
 		if err != nil {
 			return nil, 0, withoutPath(err)
 		}
-		info, err := f.Stat()
-		if err == nil && !info.Mode().IsRegular() {
-			err = errNotRegular
-		}
-		if err != nil {
-			_ = f.Close()
-			return nil, 0, withoutPath(err)
-		}
-		return pathless{f}, info.Size(), nil
+		f, err := os.Open(path)
+		return pathless{f}, info.Size(), withoutPath(err)
 	}}
 }
-
-var errNotRegular = errors.New("not a regular file")
 
 // FileFromBytes returns a file whose content is data. Do not modify data during the call.
 func FileFromBytes(data []byte) File {
