@@ -42,9 +42,8 @@ func WithMultipartDigest(digest MultipartDigest) HMACOption {
 // is used.
 //
 // The signature is sent in the header Authorization: signature="…", as the base64 of the
-// HMAC-SHA-256 of the body. (HMAC Authorization.) A multipart body is not buffered but read
-// twice, so it needs [http.Request.GetBody], which [http.NewRequest] sets for bodies in
-// memory.
+// HMAC-SHA-256 of the body. (HMAC Authorization.) A body is not buffered but read twice, so
+// the request needs [http.Request.GetBody], which [http.NewRequest] sets for bodies in memory.
 //
 // Reading a response whose signature is wrong ends with [ErrSignatureMismatch] instead of
 // [io.EOF]; discard everything that was read before. A request that follows a redirect to

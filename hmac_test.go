@@ -113,19 +113,12 @@ func TestHMACReplacesAuthorization(t *testing.T) {
 }
 
 func TestHMACBodyWithoutGetBody(t *testing.T) {
-	once := func(n int) io.Reader { return io.MultiReader(strings.NewReader(strings.Repeat("x", n))) }
-	got, body := signedBy(t, "s", post(t, "application/json", once(1000)))
-	assert.Equal(t, sign("s", strings.Repeat("x", 1000)), got.Header.Get("Authorization"))
-	assert.Len(t, body, 1000)
-
 	transport := identomat.NewHMACTransport("s", roundTrip(func(*http.Request) (*http.Response, error) {
 		t.Error("sent")
 		return nil, io.EOF
 	}))
-	for contentType, reader := range map[string]io.Reader{
-		"application/json": once(1<<20 + 1), "multipart/form-data; boundary=b": once(10),
-	} {
-		_, err := transport.RoundTrip(post(t, contentType, reader))
+	for _, contentType := range []string{"application/json", "multipart/form-data; boundary=b"} {
+		_, err := transport.RoundTrip(post(t, contentType, io.MultiReader(strings.NewReader("{}"))))
 		require.ErrorContains(t, err, "GetBody")
 	}
 }

@@ -2,6 +2,7 @@ package identomat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -178,16 +179,13 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 			_ = os.Remove(file.Name())
 		}
 	}()
-	if n, err = m.WriteTo(file); err != nil {
-		return n, err
+	if n, err = m.WriteTo(file); err == nil {
+		err = file.Sync()
 	}
-	if err = file.Sync(); err != nil {
-		return n, err
+	if err = cmp.Or(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), name)
 	}
-	if err = file.Close(); err != nil {
-		return n, err
-	}
-	if err = os.Rename(file.Name(), name); err != nil {
+	if err != nil {
 		return n, err
 	}
 	saved = true

@@ -1,7 +1,6 @@
 package signature
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -77,14 +76,14 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 	if via := req.Response; via != nil && via.Request != nil && !sameOrigin(via.Request.URL, req.URL) {
 		return nil, errors.New("identomat: a signed request does not follow a redirect to another origin")
 	}
-	signed := *req
-	digest, err := t.digest(&signed)
+	digest, err := t.digest(req)
 	if err != nil {
 		return nil, err
 	}
 	if len(digest) != sha256.Size || string(digest) == secret { // a MultipartDigest may return anything
 		return nil, errors.New("identomat: the digest is not an HMAC-SHA-256")
 	}
+	signed := *req
 	// A signature covers the response before compression. An explicit Accept-Encoding also
 	// keeps net/http from requesting gzip and decompressing it transparently.
 	added := []string{Format(digest), "identity"}
@@ -100,16 +99,21 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
 
-// digest returns the digest of the body. It may replace the body with an equal one.
+// digest returns the digest of the body.
 func (t *Transport) digest(req *http.Request) ([]byte, error) {
-	contentType := req.Header.Get("Content-Type")
-	isMultipart := strings.HasPrefix(strings.ToLower(strings.TrimSpace(contentType)), "multipart/")
-	body, err := copyBody(req, isMultipart)
-	if err != nil {
-		return nil, err
+	body := io.ReadCloser(http.NoBody)
+	if req.Body != nil && req.Body != http.NoBody {
+		if req.GetBody == nil {
+			return nil, errors.New("identomat: set Request.GetBody: signing reads the body before it is sent")
+		}
+		var err error
+		if body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
 	}
 	defer body.Close()
-	if !isMultipart {
+	contentType := req.Header.Get("Content-Type")
+	if !strings.HasPrefix(strings.ToLower(strings.TrimSpace(contentType)), "multipart/") {
 		return t.key.Sum(body)
 	}
 	// The SDK's own forms know their parts and need no parsing.
@@ -125,28 +129,4 @@ func (t *Transport) digest(req *http.Request) ([]byte, error) {
 		return t.sumMultipart([]byte(t.key.secret.Reveal()), parts)
 	}
 	return t.key.SumParts(func() (io.Reader, error) { return parts.NextRawPart() })
-}
-
-// maxBuffered limits a body that has no GetBody. The SDK's own bodies have a GetBody.
-const maxBuffered = 1 << 20
-
-// copyBody returns a second reader of the body. A body that has no GetBody is read into memory
-// and replaced, unless it is multipart.
-func copyBody(req *http.Request, isMultipart bool) (io.ReadCloser, error) {
-	switch {
-	case req.Body == nil || req.Body == http.NoBody:
-		return http.NoBody, nil
-	case req.GetBody != nil:
-		return req.GetBody()
-	}
-	data, err := io.ReadAll(io.LimitReader(req.Body, maxBuffered+1))
-	if err != nil {
-		return nil, err
-	}
-	if isMultipart || len(data) > maxBuffered {
-		return nil, errors.New("identomat: set Request.GetBody: signing reads a multipart body, or one over 1 MiB, twice")
-	}
-	_ = req.Body.Close()
-	req.Body = io.NopCloser(bytes.NewReader(data))
-	return io.NopCloser(bytes.NewReader(data)), nil
 }
