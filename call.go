@@ -42,8 +42,7 @@ func (c *Client) do(ctx context.Context, op *operation.Operation, params, out an
 
 // exec makes a call that returns nothing.
 func exec(ctx context.Context, c *Client, op *operation.Operation, params any) error {
-	_, err := do[json.RawMessage](ctx, c, op, params)
-	return err
+	return c.do(ctx, op, params, new(json.RawMessage))
 }
 
 // newCall validates the parameters, and encodes them as the operation prescribes. It reports all
@@ -79,7 +78,7 @@ type protocol struct {
 	client *Client
 	op     *operation.Operation
 	sent   []byte
-	out    any // points to the value of the payload; nil for media
+	out    any // points to the value of the payload; nil for media, which is streamed
 }
 
 // Classify returns the error that a response amounts to, or decodes the payload.
@@ -88,7 +87,7 @@ func (p *protocol) Classify(r *engine.Response, readErr error) engine.Dispositio
 		return p.classifyBroken(r, readErr)
 	}
 	payload, refusal := response.Classify(p.op, r.StatusCode, r.Body)
-	if refusal == nil && (p.isEcho(payload) || p.decode(payload) != nil) {
+	if refusal == nil && (p.isEcho(payload) || p.out == nil || codec.Decode(payload, p.out) != nil) {
 		refusal = &response.Refusal{Cause: ErrUnexpectedResponse}
 	}
 	if refusal == nil {
@@ -102,8 +101,8 @@ func (p *protocol) classifyBroken(r *engine.Response, readErr error) engine.Disp
 	if errors.Is(readErr, engine.ErrTooLarge) {
 		return engine.Disposition{Err: p.apiError(r, &response.Refusal{Cause: ErrTooLarge})}
 	}
-	var mismatch *signature.Error
-	if !errors.As(readErr, &mismatch) {
+	mismatch, ok := errors.AsType[*signature.Error](readErr)
+	if !ok {
 		return engine.Disposition{} // the error of the network stands
 	}
 	// Refusals are documented to be unsigned.
@@ -120,13 +119,6 @@ func (p *protocol) isEcho(payload []byte) bool {
 	return p.op.Shape == operation.Token && string(payload[1:len(payload)-1]) == p.client.key.Reveal()
 }
 
-func (p *protocol) decode(payload []byte) error {
-	if p.out == nil {
-		return errors.New("not media") // a response is either streamed or an error
-	}
-	return codec.Decode(payload, p.out)
-}
-
 // Secrets returns the texts that were sent: an error that echoes one of them has probably
 // echoed the whole request.
 func (p *protocol) Secrets() []string {
@@ -140,8 +132,7 @@ func (p *protocol) Secrets() []string {
 // Public returns an [APIError] if the failure came from a response, and a [TransportError]
 // otherwise.
 func (p *protocol) Public(f *engine.Failure) error {
-	var api *APIError
-	if f.FromResponse && errors.As(f.Err, &api) {
+	if api, ok := errors.AsType[*APIError](f.Err); ok && f.FromResponse {
 		e := *api // observers hold the original
 		e.Attempts, e.MaybeProcessed, e.RetryAfter = f.Attempts, f.MaybeProcessed, f.RetryAfter
 		return &e

@@ -14,6 +14,10 @@ import (
 // DocumentsService reads images of documents and compares faces, outside of any session. (API
 // reference, Processing an image and Additional processing.) A call may be billed, so it is
 // retried only when the service certainly did not process it.
+//
+// Errors of all methods: [ValidationError] for a missing or empty file; [TransportError] for a file
+// that cannot be read to its end, in which case nothing was processed; [ErrInvalidKey],
+// [ErrRateLimited], [ErrUnexpectedResponse]. The API documentation shows no error.
 type DocumentsService struct{ client *Client }
 
 // Document holds what was read from an image of a document. It is personal data: fmt and slog
@@ -72,52 +76,43 @@ func (d *Document) complete() error {
 
 // CardFront reads the front of an identity card with POST card/front/. (API reference,
 // Processing an image, ID card front side.)
-//
-// Errors of this and the other readers: [ValidationError] for a missing or empty file;
-// [TransportError] for a file that cannot be read to its end, in which case nothing was
-// processed; [ErrInvalidKey], [ErrRateLimited], [ErrUnexpectedResponse]. The API documentation
-// shows no error of the readers.
 func (s *DocumentsService) CardFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardFront, image)
 }
 
-// CardBack reads the back of an identity card with POST card/back/. (API reference,
-// Processing an image, ID card back side.) Errors: as for [DocumentsService.CardFront].
+// CardBack reads the back of an identity card with POST card/back/. (API reference, Processing
+// an image, ID card back side.)
 func (s *DocumentsService) CardBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardBack, image)
 }
 
-// LicenseFront reads the front of a driver's license with POST license/front/. (API
-// reference, Processing an image, Driver license front side.) Errors: as for
-// [DocumentsService.CardFront].
+// LicenseFront reads the front of a driver's license with POST license/front/. (API reference,
+// Processing an image, Driver license front side.)
 func (s *DocumentsService) LicenseFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.LicenseFront, image)
 }
 
-// LicenseBack reads the back of a driver's license with POST license/back/. (API
-// reference, Processing an image, Driver license back side.) Errors: as for
-// [DocumentsService.CardFront].
+// LicenseBack reads the back of a driver's license with POST license/back/. (API reference,
+// Processing an image, Driver license back side.)
 func (s *DocumentsService) LicenseBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.LicenseBack, image)
 }
 
 // ResidenceFront reads the front of a residence permit with POST residence/front/. (API
-// reference, Processing an image, Residence permit front side.) Errors: as for
-// [DocumentsService.CardFront].
+// reference, Processing an image, Residence permit front side.)
 func (s *DocumentsService) ResidenceFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.ResidenceFront, image)
 }
 
-// ResidenceBack reads the back of a residence permit with POST residence/back/. (API
-// reference, Processing an image, Residence permit back side.) Errors: as for
-// [DocumentsService.CardFront].
+// ResidenceBack reads the back of a residence permit with POST residence/back/. (API reference,
+// Processing an image, Residence permit back side.)
 func (s *DocumentsService) ResidenceBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.ResidenceBack, image)
 }
 
 // Passport reads the photo page of a passport with POST passport/. (API reference,
 // Processing an image, Passport photo page.) The data is in [Document.MRZData] and
-// [Document.VisualData]. Errors: as for [DocumentsService.CardFront].
+// [Document.VisualData].
 func (s *DocumentsService) Passport(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.Passport, image)
 }
@@ -151,16 +146,12 @@ func (c *FaceComparison) complete() error {
 // processing.) The reference requires faces of at least 80 pixels. If the faces cannot be
 // compared, Similarity is nil and there is no error. Identomat documents no threshold above
 // which two faces belong to one person.
-//
-// Errors: as for [DocumentsService.CardFront].
 func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) (*FaceComparison, error) {
 	return do[*FaceComparison](ctx, s.client, operation.CompareFaces, upload{{"face1", face1}, {"face2", face2}})
 }
 
 // upload holds the files of a multipart call. The company key precedes them.
-type upload []namedFile
-
-type namedFile struct {
+type upload []struct {
 	name string
 	file File
 }

@@ -96,36 +96,31 @@ func (e *APIError) Message() string { return e.message.Reveal() }
 // Error names the endpoint, the cause and the status. It contains no value of the request or
 // the response.
 func (e *APIError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "identomat: %s: ", e.Operation)
+	cause := "error of the service"
 	switch {
 	case e.Code != "":
-		b.WriteString(e.Code)
+		cause = e.Code
 	case e.StatusCode == http.StatusTooManyRequests:
-		b.WriteString("rate limited")
+		cause = "rate limited"
 	case e.kind != nil:
-		b.WriteString(strings.TrimPrefix(e.kind.Error(), "identomat: "))
-	default:
-		b.WriteString("error of the service")
+		cause = strings.TrimPrefix(e.kind.Error(), "identomat: ")
 	}
-	fmt.Fprintf(&b, " (HTTP %d", e.StatusCode)
-	if e.ContentType != "" {
-		fmt.Fprintf(&b, ", %s", e.ContentType)
-	}
-	if e.Group != "" {
-		fmt.Fprintf(&b, ", %s", e.Group)
+	text := fmt.Sprintf("identomat: %s: %s (HTTP %d", e.Operation, cause, e.StatusCode)
+	for _, detail := range [...]string{e.ContentType, e.Group} {
+		if detail != "" {
+			text += ", " + detail
+		}
 	}
 	if e.RetryAfter > 0 {
-		fmt.Fprintf(&b, ", retry after %s", e.RetryAfter)
+		text += ", retry after " + e.RetryAfter.String()
 	}
 	if e.Attempts > 1 {
-		fmt.Fprintf(&b, ", %d attempts", e.Attempts)
+		text += fmt.Sprintf(", %d attempts", e.Attempts)
 	}
-	b.WriteByte(')')
-	if e.Sample != "" {
-		fmt.Fprintf(&b, ": %s", e.Sample)
+	if text += ")"; e.Sample != "" {
+		text += ": " + e.Sample
 	}
-	return b.String()
+	return text
 }
 
 // Is matches the Err variables. An error built in a test matches by its Code and StatusCode.
@@ -172,15 +167,14 @@ type TransportError struct {
 
 // Error names the endpoint and the cause.
 func (e *TransportError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "identomat: %s: %s", e.Operation, e.Err)
+	text := fmt.Sprintf("identomat: %s: %s", e.Operation, e.Err)
 	if e.Attempts > 1 {
-		fmt.Fprintf(&b, " (%d attempts)", e.Attempts)
+		text += fmt.Sprintf(" (%d attempts)", e.Attempts)
 	}
 	if e.MaybeProcessed {
-		b.WriteString(" (the service may have processed the request)")
+		text += " (the service may have processed the request)"
 	}
-	return b.String()
+	return text
 }
 
 // Unwrap returns the cause.
@@ -217,9 +211,9 @@ func isPublic(err error) bool {
 //
 // Check it before you retry [SessionsService.Begin], or another call that creates something.
 func MaybeProcessed(err error) bool {
-	var transport *TransportError
-	var api *APIError
-	return errors.As(err, &transport) && transport.MaybeProcessed || errors.As(err, &api) && api.MaybeProcessed
+	transport, isTransport := errors.AsType[*TransportError](err)
+	api, isAPI := errors.AsType[*APIError](err)
+	return isTransport && transport.MaybeProcessed || isAPI && api.MaybeProcessed
 }
 
 // IsTemporary reports whether a read that failed with err may succeed later. It is true for a
@@ -233,6 +227,6 @@ func IsTemporary(err error) bool {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		return engine.IsTemporary(api.StatusCode)
 	}
-	var transport *TransportError
-	return errors.As(err, &transport)
+	_, isTransport := errors.AsType[*TransportError](err)
+	return isTransport
 }

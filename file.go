@@ -117,13 +117,8 @@ func (f File) inspect(name string) (form.File, error) {
 		return form.File{}, &form.SourceError{Err: err}
 	}
 	defer r.Close() // closes no reader of the caller
-	switch {
-	case size < 0:
-		return form.File{}, errors.New("has a negative size")
-	case size == 0:
-		return form.File{}, errors.New("is empty")
-	case size > maxUpload:
-		return form.File{}, errors.New("is larger than 1 TiB")
+	if size < 1 || size > maxUpload {
+		return form.File{}, errors.New("must have from 1 byte to 1 TiB")
 	}
 	head := make([]byte, min(size, sniffSize))
 	if _, err := io.ReadFull(r, head); err != nil {

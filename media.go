@@ -19,10 +19,11 @@ import (
 
 // MediaService fetches what a session recorded. (API reference, Accessing Data and More.)
 //
-// A response that is not media is an error, whatever its label says. Media that the session
-// lacks is [ErrNotFound]; the API documentation shows no response for this case, and production
-// answers with HTTP 404. An empty token or key is a [ValidationError]. A call is retried until
-// the first bytes have arrived, but not later.
+// A response that is not media is an error, whatever its label says. A call is retried until the
+// first bytes have arrived, but not later.
+//
+// Errors of all methods: [ErrSessionNotFound]; [ErrNotFound] for media that the session lacks, for
+// which the API documentation shows no response, and production answers with HTTP 404.
 type MediaService struct{ client *Client }
 
 // Media is an image, a video, a document or an archive that arrives while it is read. It must
@@ -196,45 +197,39 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 	return n, nil
 }
 
-// CardFront fetches the image of the front of an identity card with POST
-// result/card-front/. (API reference, Card front side image.) It is not documented
-// whether a driving license and a residence permit count as cards; in package identomattest
-// they do.
-//
-// Errors of this and the other methods: [ErrSessionNotFound], [ErrNotFound].
+// CardFront fetches the image of the front of an identity card with POST result/card-front/.
+// (API reference, Card front side image.) It is not documented whether a driving license and a
+// residence permit count as cards; in package identomattest they do.
 func (s *MediaService) CardFront(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultCardFront, ofSession(token))
 }
 
-// CardBack fetches the image of the back of an identity card with POST
-// result/card-back/. (API reference, Card back side image.) Errors: as for
-// [MediaService.CardFront].
+// CardBack fetches the image of the back of an identity card with POST result/card-back/. (API
+// reference, Card back side image.)
 func (s *MediaService) CardBack(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultCardBack, ofSession(token))
 }
 
 // Passport fetches the image of a passport's photo page with POST result/passport/. (API
-// reference, Passport photo page image.) Errors: as for [MediaService.CardFront].
+// reference, Passport photo page image.)
 func (s *MediaService) Passport(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultPassport, ofSession(token))
 }
 
 // Face fetches the image of the person's face with POST result/face/. (API reference, Face
-// image.) Errors: as for [MediaService.CardFront].
+// image.)
 func (s *MediaService) Face(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFace, ofSession(token))
 }
 
 // FaceVideo fetches the video of the liveness check with POST result/face-video/. The format
-// is not documented. (API reference, Face motion video.) Errors: as for
-// [MediaService.CardFront].
+// is not documented. (API reference, Face motion video.)
 func (s *MediaService) FaceVideo(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFaceVideo, ofSession(token))
 }
 
 // FaceDocument fetches the selfie with the document in hand with POST
-// result/face-document/. (API reference, Selfie with ID.) Errors: as for
-// [MediaService.CardFront].
+// result/face-document/. (API reference, Selfie with ID.)
 func (s *MediaService) FaceDocument(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFaceDocument, ofSession(token))
 }
@@ -253,8 +248,7 @@ const (
 )
 
 // GeneralDocument fetches a proof of address or another general document, as an image or a PDF,
-// with POST result/general-document/. (API reference, Proof of Address image or PDF.) Errors: as
-// for [MediaService.CardFront].
+// with POST result/general-document/. (API reference, Proof of Address image or PDF.)
 func (s *MediaService) GeneralDocument(ctx context.Context, token Token, document GeneralDocumentMedia) (*Media, error) {
 	return media(ctx, s.client, operation.ResultGeneralDocument, generalDocumentParams{string(token), string(document)})
 }
@@ -271,8 +265,7 @@ func (g generalDocumentParams) validate(_ *operation.Operation, p *problems) {
 
 // DocumentFacePhoto fetches the photo of the face on the session's main document with POST
 // get-session-main-document-face-photo. The photo is decoded while it arrives. (API reference,
-// Get face photo from main document.) Errors: as for [MediaService.CardFront], and
-// [ErrFacePhotoNotFound].
+// Get face photo from main document.) Errors: also [ErrFacePhotoNotFound].
 func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Media, error) {
 	return firstItem(ctx, s.client, operation.DocumentFacePhoto, ofSession(token))
 }
@@ -282,9 +275,8 @@ func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Med
 // other. Moving on to the next archive skips what was not read of the last one; stopping early
 // closes the connection. An error ends the iteration. The signature of the response has been
 // verified only if the iteration ends without an error. A response without markers yields
-// neither an archive nor an error. (API reference, Get document visual markers.)
-//
-// Errors: as for [MediaService.CardFront], and [ErrWrongParameters].
+// neither an archive nor an error. (API reference, Get document visual markers.) Errors: also
+// [ErrWrongParameters].
 func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return items(ctx, s.client, operation.VisualMarkers, ofSession(token))
 }
@@ -293,8 +285,7 @@ func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2
 // the step and the question, and the index from 0 among the files, select the file. It may be an
 // archive, a PDF or an image, whatever its label; see [Media.ContentType]. If the response holds
 // several files, which the API documentation does not rule out, QuestionFile returns the first.
-// (API reference, Get file from the question.) Errors: as for [MediaService.CardFront], with
-// [ErrNotFound] if the response holds no file, and [ErrWrongParameters].
+// (API reference, Get file from the question.) Errors: also [ErrWrongParameters].
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	return firstItem(ctx, s.client, operation.QuestionFile, questionFileParams{string(token), stepKey, questionKey, index})
 }

@@ -163,11 +163,9 @@ const byteOrderMark = "\xef\xbb\xbf"
 
 // Streams accepts the head of a response as media, or as the beginning of data URIs in JSON.
 func (t *transfer) Streams(r *engine.Response, whole bool) bool {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return false // compression was not requested
-	}
-	if r.StatusCode == http.StatusPartialContent {
-		return false // a range was not requested
+	encoding := r.Header.Get("Content-Encoding")
+	if encoding != "" && !strings.EqualFold(encoding, "identity") || r.StatusCode == http.StatusPartialContent {
+		return false // neither compression nor a range was requested
 	}
 	if t.client.requireSigned {
 		// The first of several files would be handed out before the missing signature shows at
@@ -222,11 +220,10 @@ func (t *transfer) fail(err error) error {
 
 // end closes the response, and reports the public error, if any, to the observers.
 func (t *transfer) end(err error) {
-	if err == nil {
-		t.stream.End(nil)
-		return
+	var failure *engine.Failure
+	if err != nil {
+		failure = &engine.Failure{Err: err, FromResponse: true, Attempts: t.stream.Attempts, MaybeProcessed: true}
 	}
-	failure := &engine.Failure{Err: err, FromResponse: true, Attempts: t.stream.Attempts, MaybeProcessed: true}
 	if broken, ok := errors.AsType[*TransportError](err); ok {
 		failure.Err, failure.FromResponse = broken.Err, false
 	}
