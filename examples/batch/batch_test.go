@@ -55,12 +55,14 @@ func lines(t *testing.T, name string) []string {
 
 func TestBatchContinuesAfterSingleErrors(t *testing.T) {
 	server := identomattest.NewServer(t)
-	sessions := beginApproved(t, server, 60)
+	sessions := beginApproved(t, server, 59)
 	require.NoError(t, server.Client().Sessions.Delete(t.Context(), sessions[10].Token))
-	require.NoError(t, server.Reject(sessions[20].Token, "low_similarity"))
+	rejected, err := server.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{})
+	require.NoError(t, err)
+	require.NoError(t, server.Reject(rejected.Token, "low_similarity"))
 	waiting, err := server.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{})
 	require.NoError(t, err)
-	sessions = append(sessions, Session{"user-waiting", waiting.Token})
+	sessions = append(sessions, Session{"user-rejected", rejected.Token}, Session{"user-waiting", waiting.Token})
 	name := filepath.Join(t.TempDir(), "journal")
 	var seen []int
 	batch := Batch{
