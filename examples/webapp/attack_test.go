@@ -813,7 +813,7 @@ func TestReviewReportsServiceErrors(t *testing.T) {
 	assert.Contains(t, page, "Identomat is not responding at the moment.")
 	assert.Contains(t, page, "approved", "the bank's own records are shown")
 	assert.Contains(t, page, `form="of-hit"`)
-	assert.Contains(t, page, `id="of-hit"`, "the form of the buttons is there")
+	assert.Contains(t, page, `id="of-hit"`, "the buttons have their form")
 	b.fake.Reset()
 	assert.Contains(t, reviewer.get("/review/1").body, "Identomat no longer has this session")
 	assert.Equal(t, http.StatusNotFound, reviewer.get("/review/1/image/face").status)
@@ -821,7 +821,7 @@ func TestReviewReportsServiceErrors(t *testing.T) {
 	assert.Equal(t, 1, b.count("accounts"))
 }
 
-// hitID is the ID of a hit of the fake. Another hit has the same name.
+// hitID is the ID of one of the fake's hits. Another hit has the same name.
 const hitID = "67137933a2176f0797f1e601"
 
 func TestChecksShownTogetherAndBilledOnce(t *testing.T) {
@@ -975,7 +975,7 @@ func TestReviewerDecidesOnce(t *testing.T) {
 	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
 	token := customer.begin()
 	early := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
-	assert.Equal(t, http.StatusConflict, early.status, "a reviewer cannot approve before Identomat has left the decision")
+	assert.Equal(t, http.StatusConflict, early.status, "a reviewer cannot approve before Identomat leaves the decision to the bank")
 	require.NoError(t, b.fake.ManualCheck(token))
 	b.work()
 	assert.Equal(t, "We are reviewing your details", customer.sees())

@@ -15,10 +15,10 @@ import (
 	"github.com/identomat-go/identomat/browser"
 )
 
-// tab is a browser tab with helpers for the pages of the bank.
+// tab is a browser tab with helpers for the bank's pages.
 type tab struct{ browser.Tab }
 
-// click clicks the button or the link with this text.
+// click clicks the button or the link that has this text.
 func (b tab) click(text string) {
 	b.Helper()
 	b.Follow(chromedp.Click(chromedp.Search(fmt.Sprintf(`//button[normalize-space()=%q] | //a[normalize-space()=%[1]q]`, text))))
@@ -48,7 +48,7 @@ func (b tab) check(picture string) {
 // production.
 func openBrowser(t *testing.T) (*bank, tab) {
 	t.Helper()
-	b := tab{browser.Open(t)} // first, because it skips the test without Chromium
+	b := tab{browser.Open(t)} // first: skips the test if Chromium is missing
 	return openBank(t, "localhost").startWorker(), b
 }
 
@@ -216,7 +216,7 @@ func TestBrowserForgedDoneMessage(t *testing.T) {
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=finish]") !== null`)
 	token := string(bank.latest("customer-3").Session.Token)
 
-	// A page of another origin tries to send messages to the bank's page.
+	// A page from another origin tries to send messages to the bank's page.
 	stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprint(w, `<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Stranger</title><h1>Stranger</h1>`)

@@ -9,7 +9,7 @@ import (
 // callback handles one callback. For a status callback it only makes the job of the session due,
 // and the worker fetches the outcome from the service. Duplicate callbacks and callbacks about
 // unknown sessions are therefore harmless. If callback returns an error, the response is HTTP 500.
-// Identomat does not document whether it retries a callback after that.
+// Identomat does not document whether it then retries the callback.
 func (s *server) callback(ctx context.Context, c identomat.Callback) error {
 	if message, ok := c.SMS(); ok {
 		known, err := s.store.hasSession(ctx, c.SessionID)

@@ -19,7 +19,7 @@ type config struct {
 	anyPort      bool // ADDR is not set, so any free port is acceptable
 	publicURL    string
 	database     string
-	service      bool // run against Identomat and not the fake
+	service      bool // run against Identomat, not the fake
 	callbackKeys []string
 	configID     string
 	lifetime     time.Duration
@@ -50,7 +50,8 @@ func configFromEnv() (config, error) {
 	}
 	if c.service {
 		c.database = cmp.Or(c.database, "onboarding.db")
-		// Anybody can be the reviewer in the stub, and with the service the data is real.
+		// With the stub, anybody can sign in as the reviewer, and with the service, the data is
+		// real.
 		if len(c.password) < 16 {
 			return c, errors.New("the sign-in is a stub; to run against the service, set SIGN_IN_PASSWORD to at least 16 characters")
 		}

@@ -132,7 +132,8 @@ func (i *installation) customer() *person {
 	return p
 }
 
-// restartApproved restarts the program and checks that it shows the approval and stores it once.
+// restartApproved restarts the program and checks that the program shows the approval and has
+// stored it once.
 func (i *installation) restartApproved(customer *person) {
 	i.Helper()
 	i.start()

@@ -16,8 +16,8 @@ import (
 // embedded widget posts a form to it.
 const returnPath = "/verification/return"
 
-// erasedPath shows the progress of an erasure and then its end. The page needs no record of the
-// erasure: it reports the end if the store has nothing about the customer.
+// erasedPath is the path of the page that shows the progress of an erasure. The page needs no record
+// of the erasure: if the store has no data about the customer, the erasure is complete.
 const erasedPath = "/erased"
 
 // showVerification shows the customer the status of the verification and what to do next.
@@ -49,7 +49,7 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 		Stage    string
 		Text     stageText
 		MayStart bool // no verification is open
-		Tries    int  // remaining tries
+		Tries    int  // remaining attempts
 		CanErase bool
 		Reason   string
 	}{
@@ -65,7 +65,7 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 	return nil
 }
 
-// verificationState returns the current stage, which the page's script compares with the one that
+// verificationState returns the current stage, which the page's script compares with the stage that
 // the page shows.
 func (s *server) verificationState(w http.ResponseWriter, r *http.Request) error {
 	v, found, err := s.store.latest(r.Context(), visitorOf(r).user.ID)
@@ -77,7 +77,7 @@ func (s *server) verificationState(w http.ResponseWriter, r *http.Request) error
 	return err
 }
 
-// stage returns the state that the customer sees. It is a key of stages.
+// stage returns the state that the customer sees, which is a key of stages.
 func stage(v verification, found bool, now time.Time) string {
 	switch {
 	case !found:
@@ -235,8 +235,8 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 
 // finishVerification handles the customer's return from the widget. The token in the request must
 // belong to the customer who is signed in; any other token gets the same 404 as an unknown one. The
-// return proves nothing about the outcome: it only makes the worker fetch the outcome sooner, and
-// only once. The redirect removes the token from the address.
+// return proves nothing about the outcome. It only makes the worker fetch the outcome sooner, once.
+// The redirect removes the token from the address.
 func (s *server) finishVerification(w http.ResponseWriter, r *http.Request) error {
 	token, err := identomat.SessionTokenFromReturn(r)
 	if err != nil {

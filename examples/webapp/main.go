@@ -2,7 +2,7 @@
 // iframe, callbacks wake a worker that fetches the outcome, and reviewers look at the evidence. It
 // is meant to be copied. The README lists the parts that are stubs.
 //
-// Without environment variables it runs against a fake Identomat inside the process.
+// Without environment variables it runs against a fake Identomat in the same process.
 package main
 
 import (

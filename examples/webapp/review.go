@@ -22,7 +22,7 @@ const (
 	maxListed       = 100 // verifications in the list
 	maxHits         = 50  // hits of a screening
 	maxAuditEntries = 50
-	// minScore is the score, out of 100, that a hit needs at least.
+	// minScore is the minimum score of a hit, out of 100.
 	minScore = 80
 	// reviewTimeout limits how long a reviewer waits for the service.
 	reviewTimeout = 30 * time.Second
@@ -84,11 +84,12 @@ type reviewPage struct {
 	Result  *identomat.Result
 	Problem string // why there is no result
 	Shots   []shot
-	Hits    []hit // of the result
-	// Overtaken reports that Identomat has decided a verification that it had left to a reviewer.
+	Hits    []hit // in the result
+	// Overtaken reports whether Identomat has since decided a verification that it had left to a
+	// reviewer.
 	Overtaken bool
 	Audit     []auditEntry
-	MoreAudit bool // Audit is not complete
+	MoreAudit bool // Audit is incomplete
 
 	Comparison *comparison
 	Screening  *screening
@@ -107,12 +108,12 @@ type screening struct {
 	Hits []hit
 }
 
-// search is a screening as the store keeps it.
+// search is a screening in its stored form.
 type search struct {
 	Name string
 	// BornFrom is the earliest year of birth that was searched for, or 0 without a limit.
 	BornFrom int
-	// LeastScore is the score, out of 100, that a hit needed at least.
+	// LeastScore is the minimum score of a hit, out of 100.
 	LeastScore int
 	Found      []json.RawMessage // the raw hits, because the SDK masks its own type in JSON
 	More       bool
@@ -175,7 +176,7 @@ func (s *server) loadReview(ctx context.Context, v verification) (reviewPage, er
 	result, err := s.client.Sessions.Result(ctx, v.Session.Token)
 	switch {
 	case errors.Is(err, identomat.ErrSessionNotFound):
-		p.Problem = "Identomat no longer has this session: it has been erased there."
+		p.Problem = "Identomat no longer has this session, because it has been erased there."
 	case err != nil:
 		s.log.Warn("cannot fetch the result", "verification", v.ID, "error", err)
 		p.Problem = "Identomat is not responding at the moment. The data below comes from the bank's own records."
@@ -462,7 +463,7 @@ func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		s.log.Warn("cannot fetch the PDF", "verification", v.ID, "error", err)
 		if isGone(err) {
-			return refusal{http.StatusNotFound, "Identomat has no PDF of this session."}
+			return refusal{http.StatusNotFound, "Identomat has no PDF for this session."}
 		}
 		return refusal{http.StatusBadGateway, "Identomat did not send the PDF. Please try again later."}
 	}
@@ -508,10 +509,10 @@ func isGone(err error) bool {
 }
 
 // imageError returns the error to respond with if an image cannot be shown. The page's script
-// replaces the image with a text.
+// replaces the image with text.
 func (s *server) imageError(v verification, err error) error {
 	if isGone(err) {
-		return refusal{http.StatusNotFound, "Identomat has no such image of this session."}
+		return refusal{http.StatusNotFound, "Identomat has no such image for this session."}
 	}
 	s.log.Warn("cannot fetch the image", "verification", v.ID, "error", err)
 	return refusal{http.StatusBadGateway, "Identomat did not send the image. Please try again later."}
@@ -519,9 +520,9 @@ func (s *server) imageError(v verification, err error) error {
 
 const mediaPolicy = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
-// setMediaHeaders sets the headers of a file. With the nosniff header of every response, they make
-// the browser treat the file only as contentType, which the SDK has checked against its first
-// bytes.
+// setMediaHeaders sets the headers of a file. Together with the nosniff header, which every
+// response has, they make the browser treat the file only as contentType. The SDK has checked
+// contentType against the file's first bytes.
 func setMediaHeaders(h http.Header, contentType, disposition, name string) {
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Disposition", fmt.Sprintf("%s; filename=%q", disposition, name))

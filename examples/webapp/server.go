@@ -22,7 +22,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// callbackPath is the path of the callback URL to enter in Identomat's dashboard, after PUBLIC_URL.
+// callbackPath is the path of the Callback URL, which the bank enters in Identomat's dashboard.
 const callbackPath = "/callbacks/identomat"
 
 // maxForm limits the size of a form. The forms of these pages are far smaller.
@@ -37,11 +37,11 @@ type server struct {
 	sms    *sms
 	log    *slog.Logger
 	https  bool
-	host   string // of PUBLIC_URL
+	host   string // the host in PUBLIC_URL
 	mux    *http.ServeMux
 	// crossOrigin rejects forms that other sites send.
 	crossOrigin *http.CrossOriginProtection
-	// runningChecks holds the checks that are waiting for a response of the service.
+	// runningChecks holds the checks that are waiting for a response from the service.
 	runningChecks sync.Map
 }
 
@@ -308,8 +308,8 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	},
 }).ParseFS(templateFiles, "templates/*.html"))
 
-// words turns a code of the service into readable text. Identomat may add codes, so there is no
-// complete table.
+// words turns a code from the service into readable text. Identomat may add codes, so no table of
+// them would be complete.
 func words(code any) string {
 	text := fmt.Sprint(code)
 	if text == string(identomat.IDCard) {

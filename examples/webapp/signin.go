@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// This sign-in is a stub for the bank's own: visitors choose which user to be. The handling of the
-// cookie and its rotation is not a stub.
+// This sign-in is a stub for the bank's own: visitors choose a user. The handling of cookies,
+// including their rotation, is not a stub.
 
 type user struct {
 	ID, Name string

@@ -40,7 +40,7 @@ func digestOf(kind, text string) digest { return sha256.Sum256([]byte(kind + "\x
 func newSMS(log *slog.Logger) *sms {
 	return &sms{
 		log: log, sent: map[digest]time.Time{}, times: map[digest][]time.Time{},
-		// Replace this with a call of your gateway. Never log the number or the text.
+		// Replace this with a call to your gateway. Never log the number or the text.
 		gateway: func(context.Context, identomat.SMS) error {
 			log.Info("message passed to the SMS gateway stub")
 			return nil

@@ -23,9 +23,9 @@ import (
 // state is the state of a verification in the bank's records.
 type state string
 
-// The states that the Go code distinguishes. There are two earlier states without a token, which
-// only SQL statements and templates name: beginning, while begin/ is running, and unclear, after
-// its response was lost and a session may exist that nobody can open.
+// These are the states that the Go code distinguishes. Two earlier states have no token, and appear
+// only in SQL statements and templates. In beginning, begin/ is running. In unclear, its response
+// was lost, so a session may exist that nobody can open.
 const (
 	inProgress  state = "in_progress"
 	manualCheck state = "manual_check"
@@ -42,7 +42,7 @@ type verification struct {
 	Way      string
 	State    state
 	Session  identomat.Session
-	// Returned reports that the customer came back from the widget, which proves nothing.
+	// Returned reports whether the customer came back from the widget, which proves nothing.
 	Returned bool
 	Erasing  bool
 	Reserved time.Time
@@ -63,7 +63,7 @@ const (
 	// costs money.
 	maxTries    = 3
 	triesWindow = 24 * time.Hour
-	// beginTimeout limits a call of begin/, retries included.
+	// beginTimeout limits a call of begin/, including retries.
 	beginTimeout = 30 * time.Second
 	// signInLifetime is how long a sign-in lasts.
 	signInLifetime = 8 * time.Hour
@@ -80,8 +80,8 @@ var (
 type store struct {
 	db  *sql.DB
 	now func() time.Time
-	// walDirty reports that the write-ahead log may still contain erased data, including data that
-	// an earlier process erased before it was killed.
+	// walDirty reports whether the write-ahead log may still contain erased data, including data
+	// that an earlier process erased before it was killed.
 	walDirty atomic.Bool
 }
 
@@ -95,7 +95,7 @@ func openStore(ctx context.Context, path string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil { // Chmod covers a restored file
+	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil { // a restored file may have another mode
 		return nil, err
 	}
 	name := filepath.ToSlash(path)
@@ -260,9 +260,8 @@ func (s *store) triesLeft(ctx context.Context, customer string) (int, error) {
 
 // Beginning a session.
 
-// reserve inserts the row of a verification before its session is begun. reserved reports whether
-// it did; the caller must then begin the session. Otherwise the customer already has an open
-// verification.
+// reserve inserts the row of a verification before its session is begun. If reserved is true, the
+// caller must begin the session. Otherwise the customer already has an open verification.
 func (s *store) reserve(ctx context.Context, customer, way string, lifetime time.Duration) (id int64, reserved bool, err error) {
 	now := s.now()
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
@@ -316,8 +315,8 @@ func (s *store) sessionBegun(ctx context.Context, id int64, session *identomat.S
 	})
 }
 
-// beginRefused removes a reservation after a begin/ that certainly created no session. The try does
-// not count.
+// beginRefused removes a reservation after a begin/ that certainly created no session. The attempt
+// does not count.
 func (s *store) beginRefused(ctx context.Context, id int64) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM begins WHERE rowid = (SELECT b.rowid FROM begins b
@@ -332,14 +331,14 @@ func (s *store) beginRefused(ctx context.Context, id int64) error {
 }
 
 // beginUnclear keeps a reservation whose session may exist. The customer cannot begin another
-// session until the lifetime of that session is over.
+// session until that one has certainly expired.
 func (s *store) beginUnclear(ctx context.Context, id int64) error {
 	_, err := s.exec(ctx, `UPDATE verifications SET state = 'unclear' WHERE id = ? AND state = 'beginning'`, id)
 	return err
 }
 
-// sweep removes or updates rows whose time is over, and truncates the write-ahead log if necessary.
-// A reservation that is older than the timeout of begin/ was left behind by a process that died.
+// sweep removes or updates expired rows, and truncates the write-ahead log if necessary. A
+// reservation that is older than the timeout of begin/ was left behind by a process that died.
 func (s *store) sweep(ctx context.Context) error {
 	now := s.now()
 	if err := s.inTx(ctx, func(tx *sql.Tx) error {
@@ -368,7 +367,7 @@ func (s *store) sweep(ctx context.Context) error {
 
 // markReturned records that the customer came back from the widget. It returns false if the token
 // does not belong to this customer. Only the first return makes the job due, so that a customer who
-// returns again and again does not cause a call of the service each time.
+// returns again and again does not cause a call to the service each time.
 func (s *store) markReturned(ctx context.Context, customer string, token identomat.Token) (bound bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ? AND customer = ? AND NOT returned)`,
@@ -403,7 +402,7 @@ func (s *store) hasSession(ctx context.Context, token identomat.Token) (known bo
 
 // Jobs.
 
-// job is a session whose outcome the worker fetches, or which it erases.
+// job is a session to work on: the worker fetches its outcome or erases it.
 type job struct {
 	verification int64
 	token        identomat.Token
@@ -472,7 +471,7 @@ const byIdentomat = "Identomat"
 func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by string) (settled bool, err error) {
 	now := s.now().UnixMilli()
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		// Nobody needs the URL of the widget any more.
+		// The widget's URL is no longer needed.
 		result, err := tx.ExecContext(ctx, `UPDATE verifications SET state = ?, url = ''
 			WHERE id = ? AND state IN ('in_progress', 'manual_check') AND NOT erasing`, outcome, id)
 		if err != nil {
@@ -506,8 +505,7 @@ func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by 
 // Erasure.
 
 // requestErasure marks all verifications of a customer for the worker, which erases the sessions at
-// the service before it deletes the rows. It fails while a session may exist whose token is
-// unknown.
+// the service before it deletes the rows. It fails if a session with an unknown token may exist.
 func (s *store) requestErasure(ctx context.Context, customer string) error {
 	now := s.now().UnixMilli()
 	return s.inTx(ctx, func(tx *sql.Tx) error {

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// bank is the application in the process of the test, with a fake Identomat.
+// bank is the application in the test's process, with a fake Identomat.
 type bank struct {
 	*testing.T
 	fake   *identomattest.Server
@@ -74,7 +74,7 @@ func (l *syncBuffer) String() string {
 	return l.b.String()
 }
 
-// times matches the times and durations of a log, whose digits could match a secret by chance.
+// times matches the times and durations in a log, whose digits could match a secret by chance.
 var times = regexp.MustCompile(`\b(time|took|duration|retry_in)=\S+`)
 
 // withoutTimes returns the log without times and durations.
@@ -172,7 +172,8 @@ func countRequests(fake *identomattest.Server, operation string) (n int) {
 	return n
 }
 
-// hasResponse reports whether the fake has a response ready, which a fault delays until Release.
+// hasResponse reports whether the fake is holding back a response, which a fault delays until
+// Release.
 func hasResponse(fake *identomattest.Server, operation string) bool {
 	return slices.ContainsFunc(fake.Requests(), func(r identomattest.Request) bool { return r.Operation == operation && r.Status != 0 })
 }
@@ -257,7 +258,7 @@ func (p *person) follow(got response) response {
 
 var csrfField = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 
-// csrf returns the CSRF token of the forms of a page.
+// csrf returns the CSRF token in a page's forms.
 func (p *person) csrf(page string) string {
 	p.Helper()
 	match := csrfField.FindStringSubmatch(p.get(page).body)
@@ -265,7 +266,7 @@ func (p *person) csrf(page string) string {
 	return match[1]
 }
 
-// press submits a form of a page. The fields are pairs of names and values.
+// press submits a form on a page. The fields are pairs of names and values.
 func (p *person) press(page, action string, fields ...string) response {
 	p.Helper()
 	form := url.Values{"csrf": {p.csrf(page)}}
@@ -275,7 +276,7 @@ func (p *person) press(page, action string, fields ...string) response {
 	return p.send(p.request(http.MethodPost, action, form))
 }
 
-// begin presses the start button and returns the token in the address of the widget.
+// begin presses the start button and returns the token in the widget's address.
 func (p *person) begin() identomat.Token {
 	p.Helper()
 	got := p.press("/verification", "/verification", "way", "redirect")
@@ -289,7 +290,7 @@ func (p *person) begin() identomat.Token {
 
 var heading = regexp.MustCompile(`(?s)<h1[^>]*>(.*?)</h1>`)
 
-// sees returns the heading of the status page, or of the page to which that redirects.
+// sees returns the heading of the status page, or of the page that it redirects to.
 func (p *person) sees() string {
 	p.Helper()
 	match := heading.FindStringSubmatch(p.follow(p.get("/verification")).body)
@@ -401,12 +402,12 @@ func TestRejectedCustomerHasLimitedTries(t *testing.T) {
 	got := customer.press("/verification", "/verification", "way", "redirect")
 	assert.Equal(t, http.StatusTooManyRequests, got.status)
 	assert.Equal(t, maxTries, countRequests(b.fake, "begin/"))
-	assert.Equal(t, maxTries, b.count("verifications"), "a refused try leaves no row")
+	assert.Equal(t, maxTries, b.count("verifications"), "a refused attempt leaves no row")
 	customer.press("/erase", "/erase")
 	b.work()
 	page := customer.get("/verification").body
 	assert.Contains(t, page, "Verify your identity")
-	assert.Contains(t, page, "You have used all your attempts for today.", "an erasure does not reset the tries")
+	assert.Contains(t, page, "You have used all your attempts for today.", "an erasure does not reset the attempts")
 	b.advance(triesWindow)
 	customer.signIn("customer-1").begin()
 	assert.Equal(t, maxTries+1, countRequests(b.fake, "begin/"))
@@ -523,7 +524,7 @@ func TestWorkerRetriesLater(t *testing.T) {
 	assert.Equal(t, "Your account is open", customer.sees())
 }
 
-// A refused key lasts until somebody replaces it, so it is logged as an error.
+// A refused key stays refused until somebody replaces it, so the failure is logged as an error.
 func TestWorkerLogsPermanentFailureAsError(t *testing.T) {
 	for level, fault := range map[string]identomattest.Fault{
 		"WARN":  identomattest.HTTPStatus(503),
@@ -602,7 +603,7 @@ func TestRefusedBeginCanBeRetried(t *testing.T) {
 	assert.Equal(t, http.StatusBadGateway, got.status)
 	assert.Contains(t, got.body, "Nothing was started")
 	assert.Zero(t, b.count("verifications"))
-	assert.Zero(t, b.count("begins"), "a refused begin/ does not count as a try")
+	assert.Zero(t, b.count("begins"), "a refused begin/ does not count as an attempt")
 	customer.begin()
 }
 
@@ -671,7 +672,7 @@ func TestErasureDeletesEverywhere(t *testing.T) {
 	} {
 		assert.Zero(t, b.count(rows), rows)
 	}
-	assert.Equal(t, 2, b.count("begins WHERE customer = 'customer-1'"), "an erasure does not reset the tries")
+	assert.Equal(t, 2, b.count("begins WHERE customer = 'customer-1'"), "an erasure does not reset the attempts")
 }
 
 func TestErasedPageShowsNoReason(t *testing.T) {

@@ -19,12 +19,12 @@ const (
 	maxReviewInterval = time.Hour
 	// grace extends the lifetime of a session, in case it was finished at the last moment.
 	grace = 5 * time.Minute
-	// jobTimeout limits the calls of one job, retries included.
+	// jobTimeout limits the calls of one job, including retries.
 	jobTimeout = 30 * time.Second
 
 	// concurrency is the number of jobs that run at the same time.
 	concurrency = 8
-	// maxIdle is the longest interval between two looks at the queue, and between two sweeps.
+	// maxIdle is the longest interval between two checks of the queue, and between two sweeps.
 	maxIdle = 30 * time.Second
 )
 
@@ -43,7 +43,7 @@ func newWorker(s *store, client *identomat.Client, log *slog.Logger) *worker {
 	return &worker{store: s, client: client, log: log, notified: make(chan struct{}, 1)}
 }
 
-// notify makes the worker look at its queue.
+// notify makes the worker check its queue.
 func (w *worker) notify() {
 	select {
 	case w.notified <- struct{}{}:
@@ -98,8 +98,7 @@ func (w *worker) work(ctx context.Context) error {
 	return nil
 }
 
-// do runs one job. It returns only errors of the database. An error of the service postpones the
-// job.
+// do runs one job. It returns only database errors. An error from the service postpones the job.
 func (w *worker) do(ctx context.Context, j job) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
@@ -129,8 +128,8 @@ func (w *worker) do(ctx context.Context, j job) error {
 		}
 		return w.store.postpone(ctx, j, w.store.now().Add(backoff(3*time.Second, j.tries, maxCheckInterval)))
 	default:
-		// An operator at Identomat decides, or this program does not know the outcome. Neither is
-		// an approval.
+		// An operator at Identomat will decide, or this program does not know the outcome. Neither
+		// is an approval.
 		if err := w.store.leaveToReviewers(ctx, j.verification); err != nil {
 			return err
 		}
@@ -174,7 +173,7 @@ func (w *worker) retryLater(ctx context.Context, j job, err error) error {
 		pause = max(pause, min(api.RetryAfter, maxReviewInterval))
 	}
 	level := slog.LevelError
-	// The timeout of the job and a shutdown end its context, which IsTemporary does not count as
+	// The job's timeout and a shutdown end the context. IsTemporary does not count that as
 	// temporary.
 	if identomat.IsTemporary(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		level = slog.LevelWarn
@@ -183,7 +182,7 @@ func (w *worker) retryLater(ctx context.Context, j job, err error) error {
 	return w.store.postpone(ctx, j, w.store.now().Add(pause))
 }
 
-// backoff returns a delay that doubles with every try, up to limit.
+// backoff returns a delay that doubles with every attempt, up to limit.
 func backoff(first time.Duration, tries int, limit time.Duration) time.Duration {
 	return min(first<<min(tries, 20), limit)
 }

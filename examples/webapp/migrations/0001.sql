@@ -26,7 +26,7 @@ CREATE TABLE verifications (
 -- presses the button.
 CREATE UNIQUE INDEX one_open_verification ON verifications (customer) WHERE state NOT IN ('rejected', 'expired');
 
--- When a customer began sessions, to limit the tries. The rows survive an erasure.
+-- When a customer began sessions, to limit the attempts. The rows survive an erasure.
 CREATE TABLE begins (
 	customer TEXT NOT NULL,
 	at       INTEGER NOT NULL

@@ -1,4 +1,4 @@
-// Replaces images that fail to load with a text. Opening such an image shows the reason.
+// Shows text in place of images that fail to load. Opening such an image shows the reason.
 (() => {
   "use strict";
   for (const image of document.querySelectorAll("figure img")) {
