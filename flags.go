@@ -48,64 +48,61 @@ type Flags struct{ object }
 // NewFlags returns an empty set of flags, to be extended with the methods of [Flags].
 func NewFlags() Flags { return Flags{} }
 
-// Set sets any flag by its wire name, even one that this SDK has no method for. A value without a JSON form
-// is reported when the request is validated.
+// Set sets any flag by its wire name. A value without a JSON form is reported when the request is validated.
 //
 // Integrations and Identomat's own SDKs send these flags, which are not documented: skip_agreement
 // (boolean), server ("computer", the default, or "human" for a call with an operator), platform (such as
 // "desktop"), allow_nfc_capture (boolean), inn (boolean) and one boolean per document: document_type_id,
 // document_type_passport, document_type_driver_license, document_type_residence_license,
 // document_type_non_bio_passport, document_type_driver_license_vis.
-func (f Flags) Set(name string, value any) Flags { return Flags{setAny(f.object, name, value)} }
+func (f Flags) Set(name string, value any) Flags { return Flags{f.set(name, value)} }
 
 // IsZero reports whether no flag is set.
 func (f Flags) IsZero() bool { return f.text() == "{}" }
 
 // SkipFace omits the face scan that the service adds by itself, for sessions that have a liveness step or
 // want no face scan. Default false. (Developer guide 2025, Flags; System manual.)
-func (f Flags) SkipFace(on bool) Flags { return flag(f, "skip_face", on) }
+func (f Flags) SkipFace(on bool) Flags { return f.Set("skip_face", on) }
 
 // SkipDocument omits the document scan that the service adds by itself, for sessions that have an
 // identity-document step or want no document scan. Default false. (Developer guide 2025, Flags; System
 // manual.)
-func (f Flags) SkipDocument(on bool) Flags { return flag(f, "skip_document", on) }
+func (f Flags) SkipDocument(on bool) Flags { return f.Set("skip_document", on) }
 
 // ReturnURL is the absolute URL where the browser goes when the customer is done; the service appends
 // session_token to its query. Default none, for a widget that is embedded in an iframe.
-func (f Flags) ReturnURL(url string) Flags { return Flags{setString(f.object, "return_url", url)} }
+func (f Flags) ReturnURL(url string) Flags { return f.Set("return_url", url) }
 
 // Language is the language of the user interface. Default [English].
-func (f Flags) Language(l Language) Flags { return Flags{setString(f.object, "language", string(l))} }
+func (f Flags) Language(l Language) Flags { return f.Set("language", string(l)) }
 
 // SkipDesktop keeps the session on mobile devices: a desktop shows a QR code. Default false.
-func (f Flags) SkipDesktop(on bool) Flags { return flag(f, "skip_desktop", on) }
+func (f Flags) SkipDesktop(on bool) Flags { return f.Set("skip_desktop", on) }
 
 // SwitchDeviceURL is the address behind the QR code that is shown when the camera cannot be used. Default
 // none: no QR code is shown.
-func (f Flags) SwitchDeviceURL(url string) Flags {
-	return Flags{setString(f.object, "switch_device_url", url)}
-}
+func (f Flags) SwitchDeviceURL(url string) Flags { return f.Set("switch_device_url", url) }
 
 // RestrictURLSharing prevents the use of the session's URL in another browser or on another device. The
 // QR code for a missing camera then needs [Flags.SwitchDeviceURL]; what happens to the QR code of
 // [Flags.SkipDesktop] is not documented. Default false.
-func (f Flags) RestrictURLSharing(on bool) Flags { return flag(f, "restrict_url_sharing", on) }
+func (f Flags) RestrictURLSharing(on bool) Flags { return f.Set("restrict_url_sharing", on) }
 
 // OptionalContinueOnAnotherDevice lets the customer move to another device. Default false.
 func (f Flags) OptionalContinueOnAnotherDevice(on bool) Flags {
-	return flag(f, "optional_continue_on_another_device", on)
+	return f.Set("optional_continue_on_another_device", on)
 }
 
 // MultipleParticipants lets several customers join a video call. Default false. The guide of 2025 only
 // has [VideoCallStep.MultipleParticipants]. (Developer guide 2024, Flags; System manual.)
-func (f Flags) MultipleParticipants(on bool) Flags { return flag(f, "multiple_participants", on) }
+func (f Flags) MultipleParticipants(on bool) Flags { return f.Set("multiple_participants", on) }
 
 // RequireHDMedia requires a Full HD camera in the liveness and document steps; without such a camera, a QR
 // code leads to another device. Default false. It is the only flag in camel case.
-func (f Flags) RequireHDMedia(on bool) Flags { return flag(f, "requireHdMedia", on) }
+func (f Flags) RequireHDMedia(on bool) Flags { return f.Set("requireHdMedia", on) }
 
 // Liveness checks that the customer is present. Default false. For steps: [LivenessStep.Active].
-func (f Flags) Liveness(on bool) Flags { return flag(f, "liveness", on) }
+func (f Flags) Liveness(on bool) Flags { return f.Set("liveness", on) }
 
 // DocumentTypes are the accepted identity documents. Default all. For steps:
 // [IdentityDocumentStep.Types].
@@ -127,62 +124,58 @@ func (f Flags) GeneralDocumentTypes(types ...GeneralDocumentType) Flags {
 
 // AllowGeneralDocumentCapture lets the customer photograph a general document. Default false.
 func (f Flags) AllowGeneralDocumentCapture(on bool) Flags {
-	return flag(f, "allow_general_document_capture", on)
+	return f.Set("allow_general_document_capture", on)
 }
 
 // AllowGeneralDocumentUpload lets the customer upload a general document. Default false.
 func (f Flags) AllowGeneralDocumentUpload(on bool) Flags {
-	return flag(f, "allow_general_document_upload", on)
+	return f.Set("allow_general_document_upload", on)
 }
 
 // AllowDocumentUpload lets the customer upload an image of the identity document. Default false. For
 // steps: [IdentityDocumentStep.AllowUpload].
-func (f Flags) AllowDocumentUpload(on bool) Flags { return flag(f, "allow_document_upload", on) }
+func (f Flags) AllowDocumentUpload(on bool) Flags { return f.Set("allow_document_upload", on) }
 
 // AllowFaceUpload lets the customer upload a selfie. Default false. For steps:
 // [LivenessStep.AllowUpload].
-func (f Flags) AllowFaceUpload(on bool) Flags { return flag(f, "allow_face_upload", on) }
+func (f Flags) AllowFaceUpload(on bool) Flags { return f.Set("allow_face_upload", on) }
 
 // AllowFaceDocUpload lets the customer upload a picture that shows them with the document. Default false.
 // For steps: [SelfieWithIDStep.AllowUpload].
-func (f Flags) AllowFaceDocUpload(on bool) Flags { return flag(f, "allow_face_doc_upload", on) }
+func (f Flags) AllowFaceDocUpload(on bool) Flags { return f.Set("allow_face_doc_upload", on) }
 
 // RequireFaceDocument requires a picture of the customer with the document. Default false. For steps:
 // [SelfieWithIDStep.Require].
-func (f Flags) RequireFaceDocument(on bool) Flags { return flag(f, "require_face_document", on) }
+func (f Flags) RequireFaceDocument(on bool) Flags { return f.Set("require_face_document", on) }
 
 // DisableDocumentCapture disables the camera for identity documents, so that only uploads remain. Default
 // false. For steps: [IdentityDocumentStep.DisableCapture].
-func (f Flags) DisableDocumentCapture(on bool) Flags { return flag(f, "disable_document_capture", on) }
+func (f Flags) DisableDocumentCapture(on bool) Flags { return f.Set("disable_document_capture", on) }
 
 // CaptureDoublePagePassport scans both pages of a passport. Default false, one page.
 func (f Flags) CaptureDoublePagePassport(on bool) Flags {
-	return flag(f, "capture_double_page_passport", on)
+	return f.Set("capture_double_page_passport", on)
 }
 
 // RequireEmailCheck verifies the customer's email address with a code. Default false. For steps:
 // [EmailStep.Verify].
-func (f Flags) RequireEmailCheck(on bool) Flags { return flag(f, "require_email_check", on) }
+func (f Flags) RequireEmailCheck(on bool) Flags { return f.Set("require_email_check", on) }
 
 // RequireEmail collects the customer's email address. Default false. For steps: [EmailStep.Collect].
-func (f Flags) RequireEmail(on bool) Flags { return flag(f, "require_email", on) }
+func (f Flags) RequireEmail(on bool) Flags { return f.Set("require_email", on) }
 
 // RequirePhoneNumberCheck verifies the customer's phone number with a code. Default false. For steps:
 // [PhoneNumberStep.Verify].
-func (f Flags) RequirePhoneNumberCheck(on bool) Flags {
-	return flag(f, "require_phone_number_check", on)
-}
+func (f Flags) RequirePhoneNumberCheck(on bool) Flags { return f.Set("require_phone_number_check", on) }
 
 // RequirePhoneNumber collects the customer's phone number. Default false. For steps:
 // [PhoneNumberStep.Collect].
-func (f Flags) RequirePhoneNumber(on bool) Flags { return flag(f, "require_phone_number", on) }
+func (f Flags) RequirePhoneNumber(on bool) Flags { return f.Set("require_phone_number", on) }
 
 // CascadingIdentityVerification enables cascading verification in Identomat's mobile SDKs. Default false.
 func (f Flags) CascadingIdentityVerification(on bool) Flags {
-	return flag(f, "cascading_identity_verification", on)
+	return f.Set("cascading_identity_verification", on)
 }
-
-func flag(f Flags, name string, value bool) Flags { return Flags{setBool(f.object, name, value)} }
 
 // UnmarshalJSON decodes flags, including unknown flags, and keeps their order. The service may write an
 // empty set of flags as an empty array.

@@ -28,7 +28,7 @@ const (
 
 // Company collects the data of the company to verify. Its key is "company". Identomat has not published
 // how the result represents the data. (Developer guide 2025, Company data step.)
-func Company() CompanyStep { return CompanyStep{stepCompany} }
+func Company() CompanyStep { return CompanyStep{newStep(`{"type":"company","key":"company"}`)} }
 
 // Mandatory adds fields that must be filled in, after the fields that the step has.
 func (s CompanyStep) Mandatory(fields ...KYBField) CompanyStep {
@@ -44,35 +44,37 @@ func (s CompanyStep) Optional(fields ...KYBField) CompanyStep {
 func addFields(o object, fields []KYBField, mandatory bool) object {
 	list := make([]object, len(fields))
 	for i, field := range fields {
-		list[i] = setBool(setString(object{}, "type", string(field)), "mandatory", mandatory)
+		list[i] = object{}.set("type", string(field)).set("mandatory", mandatory)
 	}
-	return set(o, "fields", appendList(nil, get(o.text(), "fields"), list))
+	return newObject(wire.Set(o.text(), "fields", appendList(nil, get(o.text(), "fields"), list)))
 }
 
 // Beneficiaries collects the data of the people and companies behind the company. Its key is
 // "beneficiaries". Identomat has not published how the result represents the data. (Developer guide 2025,
 // Beneficiaries step.)
-func Beneficiaries() BeneficiariesStep { return BeneficiariesStep{stepBeneficiaries} }
+func Beneficiaries() BeneficiariesStep {
+	return BeneficiariesStep{newStep(`{"type":"beneficiaries","key":"beneficiaries"}`)}
+}
 
 // Roles adds roles to be filled. A role that the step already has is replaced.
 func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
-	all, _ := asObject(get(s.text(), "roles"))
+	all := newObject(wire.Normalize(get(s.text(), "roles")))
 	for _, role := range roles {
-		all = wire.Set(all, role.name, []byte(role.text()))
+		all = all.set(role.name, role)
 	}
-	return BeneficiariesStep{Step{set(s.object, "roles", []byte(all))}}
+	return BeneficiariesStep{s.Set("roles", all)}
 }
 
 // KYCConfig is the id of the configuration that verifies individuals. It is required if Verify is on for
 // any role. Default none. (On the wire it is kycConfigId.)
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
-	return BeneficiariesStep{Step{setString(s.object, "kycConfigId", id)}}
+	return BeneficiariesStep{s.Set("kycConfigId", id)}
 }
 
 // KYBConfig is the id of the configuration that verifies companies. It is required if Verify is on for
 // the shareholder. Default none. (On the wire it is kybConfigId.)
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
-	return BeneficiariesStep{Step{setString(s.object, "kybConfigId", id)}}
+	return BeneficiariesStep{s.Set("kybConfigId", id)}
 }
 
 // BeneficiaryRole is what is asked of the holders of one role: [Shareholder], [UBO], [Director],
@@ -113,16 +115,14 @@ func (r BeneficiaryRole) Optional(fields ...KYBField) BeneficiaryRole {
 
 // Verify starts a verification of every holder of the role: of individuals with the step's KYCConfig, of
 // companies with its KYBConfig. Default false. (On the wire it is verification.)
-func (r BeneficiaryRole) Verify(on bool) BeneficiaryRole {
-	return BeneficiaryRole{r.name, setBool(r.object, "verification", on)}
-}
+func (r BeneficiaryRole) Verify(on bool) BeneficiaryRole { return r.Set("verification", on) }
 
 // Set sets any parameter of the role by its wire name.
 func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
-	return BeneficiaryRole{r.name, setAny(r.object, name, value)}
+	return BeneficiaryRole{r.name, r.set(name, value)}
 }
 
 // KYBReview shows the data of the company and its beneficiaries, so that it can be corrected before it is
 // submitted. Its key is "kyb-review". Identomat has not published how the result represents the data.
 // (Developer guide 2025, Review step.)
-func KYBReview() Step { return stepReview }
+func KYBReview() Step { return newStep(`{"type":"kyb-review","key":"kyb-review"}`) }

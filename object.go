@@ -27,38 +27,36 @@ func (o object) text() string {
 	return *o.json
 }
 
-// set returns the object with a member set to a value, which is JSON text.
-func set(o object, name string, v []byte) object { return newObject(wire.Set(o.text(), name, v)) }
-
-func setAny(o object, name string, v any) object { return set(o, name, []byte(encodeValue(v))) }
-
-func setBool(o object, name string, b bool) object {
-	return set(o, name, []byte(strconv.FormatBool(b)))
+// set returns the object with a member set to any value.
+func (o object) set(name string, v any) object {
+	var buf [512]byte
+	return newObject(wire.Set(o.text(), name, appendValue(buf[:0], v)))
 }
 
-func setString(o object, name, s string) object {
-	var buf [128]byte
-	return set(o, name, wire.AppendString(buf[:0], s))
-}
-
+// setText is set for a text, which stays on the caller's stack.
 func setText(o object, name string, t Text) object {
 	var buf [256]byte
-	return set(o, name, t.appendJSON(buf[:0]))
+	return newObject(wire.Set(o.text(), name, t.appendJSON(buf[:0])))
 }
 
+// setStrings is set for a list, which is sent even if it is empty. It copies the list once.
 func setStrings[S ~string](o object, name string, list []S) object {
 	var buf [256]byte
-	return set(o, name, wire.AppendStrings(buf[:0], list))
+	return newObject(wire.Set(o.text(), name, wire.AppendStrings(buf[:0], list)))
 }
 
 // A texter has a JSON text, in which [wire.Unencodable] and [wire.Nil] stand for what cannot be sent.
 type texter interface{ text() string }
 
-func encodeValue(v any) string {
-	if t, ok := v.(texter); ok {
-		return jsonText(t)
+// appendValue appends any value as JSON text.
+func appendValue(dst []byte, v any) []byte {
+	switch v := v.(type) {
+	case string:
+		return wire.AppendString(dst, v)
+	case texter:
+		return append(dst, jsonText(v)...)
 	}
-	return wire.Value(v)
+	return append(dst, wire.Value(v)...)
 }
 
 // jsonText returns the text of t. For nil and for a nil pointer, whose text panics, it returns

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -85,7 +84,6 @@ func TestZeroValuesWork(t *testing.T) {
 	assert.Equal(t, `{"questions":[{}]}`, sent(t, QuestionnaireStep{}.Ask(Question{})))
 	assert.Equal(t, `{"roles":{"":{}}}`, sent(t, BeneficiariesStep{}.Roles(BeneficiaryRole{})))
 	assert.Equal(t, `{"steps":[{}]}`, sent(t, VideoCallStep{}.Steps(Step{})))
-	assert.True(t, Step{}.StepFlags().IsZero())
 	assert.Empty(t, Step{}.StepType()+Step{}.StepKey()+Question{}.QuestionType()+Question{}.QuestionKey())
 	assert.Empty(t, QuestionnaireStep{}.Questions())
 	assert.Empty(t, VideoCallStep{}.NestedSteps())
@@ -142,18 +140,6 @@ func TestErrorsNameNilStepsAndQuestions(t *testing.T) {
 			assert.EqualError(t, err, "identomat: [0].questions[0] must not be nil")
 		})
 	}
-}
-
-func TestPathsHaveTheSpellingOfTheWire(t *testing.T) {
-	at := newPath("steps").item(2).member("questions").item(10).member("options")
-	assert.Equal(t, "steps[2].questions[10].options", string(at))
-	assert.Equal(t, "liveness", string(newPath("").member("liveness")))
-	assert.Equal(t, "[3]", string(newPath("").item(3)))
-	long := newPath("steps")
-	for range 100 {
-		long = long.member("steps").item(0)
-	}
-	assert.Equal(t, "steps"+strings.Repeat(".steps[0]", 100), string(long))
 }
 
 // The two types below are what one would write by hand for a request.
@@ -236,7 +222,7 @@ func appendBuilt(dst []byte, flags Flags, steps Steps) []byte {
 
 // checkFlags adds the problems that [SessionsService.Begin] finds in flags.
 func checkFlags(p *problems, f Flags) {
-	p.checkCountries(newPath("flags"), f.text())
+	p.in("flags", checkCountries(f.text()))
 	for _, found := range wire.Unsendable("flags", f.text()) {
 		p.add(found.Path, found.Message)
 	}
@@ -244,7 +230,7 @@ func checkFlags(p *problems, f Flags) {
 
 // checkSteps adds the problems that [SessionsService.Begin] finds in steps.
 func checkSteps(p *problems, s Steps) {
-	s.validate(p, newPath("steps"))
+	*p = append(*p, s.validate()...)
 	for _, found := range wire.Unsendable("steps", s.text()) {
 		p.add(found.Path, found.Message)
 	}

@@ -21,7 +21,8 @@ func OperatorQuestionnaire(key string) QuestionnaireStep {
 // Ask adds questions after those that the questionnaire has.
 func (s QuestionnaireStep) Ask(questions ...AnyQuestion) QuestionnaireStep {
 	var buf [1024]byte
-	return QuestionnaireStep{Step{set(s.object, "questions", appendList(buf[:0], get(s.text(), "questions"), questions))}}
+	list := appendList(buf[:0], get(s.text(), "questions"), questions)
+	return QuestionnaireStep{newStep(wire.Set(s.text(), "questions", list))}
 }
 
 // Questions are the questions of the questionnaire. Set("questions", questions) replaces them.
@@ -48,47 +49,39 @@ type AnyQuestion interface {
 	texter
 }
 
-// Question is one question of a questionnaire, made by a constructor such as [TextQuestion] or
-// [CustomQuestion], or decoded from a step. A question never changes: its methods return a new one. They
-// return a Question, so they come last in a chain. Printing or logging a question shows its type and key
-// only, because a preset answer may be personal. (Developer guide 2025, User questionnaire.)
+// Question is one question of a questionnaire, made by a constructor such as [TextQuestion] or decoded
+// from a step. It never changes: its methods return a new one. Those of Question itself return a Question,
+// so they come last in a chain. fmt and slog show only the type and key, because a preset answer may be
+// personal. (Developer guide 2025, User questionnaire.)
 type Question struct{ object }
 
-// Questions with methods of their own beside those of [Question].
+// The questions that have methods beside those of [Question]. [TextQuestion] makes a TextInput, and so on.
 type (
-	// TextInput is made by [TextQuestion].
-	TextInput struct{ Question }
-	// CheckboxInput is made by [CheckboxQuestion].
+	TextInput     struct{ Question }
 	CheckboxInput struct{ Question }
-	// RadioInput is made by [RadioQuestion].
-	RadioInput struct{ Question }
-	// DropdownInput is made by [DropdownQuestion].
+	RadioInput    struct{ Question }
 	DropdownInput struct{ Question }
-	// FileInput is made by [FileQuestion].
-	FileInput struct{ Question }
+	FileInput     struct{ Question }
 )
 
 // Title replaces the text of the question.
 func (q Question) Title(title Text) Question { return Question{setText(q.object, "title", title)} }
 
 // Mandatory requires an answer. Default false.
-func (q Question) Mandatory(on bool) Question { return Question{setBool(q.object, "mandatory", on)} }
+func (q Question) Mandatory(on bool) Question { return q.Set("mandatory", on) }
 
 // ReadOnly prevents changes of the preset answer. Default false.
-func (q Question) ReadOnly(on bool) Question { return Question{setBool(q.object, "readOnly", on)} }
+func (q Question) ReadOnly(on bool) Question { return q.Set("readOnly", on) }
 
 // ShowIf shows the question only if an earlier question of the questionnaire has this answer: the key of an
 // option, or the text of a text question. Default always shown. (On the wire it is showConditions.)
 func (q Question) ShowIf(questionKey, answer string) Question {
-	condition := setString(setString(object{}, "questionKey", questionKey), "answer", answer)
-	return Question{setAny(q.object, "showConditions", condition)}
+	return q.Set("showConditions", object{}.set("questionKey", questionKey).set("answer", answer))
 }
 
-// Set sets any parameter of the question by its wire name, even one that this SDK has no method for. A value
-// without a JSON form is reported when the request is validated.
-func (q Question) Set(name string, value any) Question {
-	return Question{setAny(q.object, name, value)}
-}
+// Set sets any parameter of the question by its wire name. A value without a JSON form is reported when
+// the request is validated.
+func (q Question) Set(name string, value any) Question { return Question{q.set(name, value)} }
 
 // QuestionType is the type on the wire, such as multiple-choice.
 func (q Question) QuestionType() string { return getString(q.text(), "type") }
@@ -119,7 +112,9 @@ func CustomQuestion(typ, key string) Question { return Question{CustomStep(typ, 
 
 func newQuestion(typ, key string, title Text, options []ChoiceOption) Question {
 	var buf [1024]byte
-	dst := title.appendJSON(append(appendTyped(buf[:0], typ, key), `,"title":`...))
+	dst := wire.AppendString(append(buf[:0], `{"type":`...), typ)
+	dst = wire.AppendString(append(dst, `,"key":`...), key)
+	dst = title.appendJSON(append(dst, `,"title":`...))
 	if options != nil {
 		dst = appendList(append(dst, `,"options":`...), "", options)
 	}
@@ -132,14 +127,12 @@ type ChoiceOption struct{ object }
 // Choice is an option of a checkbox, radio or dropdown question. Its key must be unique in the questionnaire,
 // not only in the question. (Developer guide 2025, User questionnaire.)
 func Choice(key string, title Text) ChoiceOption {
-	var buf [256]byte
-	dst := wire.AppendString(append(buf[:0], `{"key":`...), key)
-	return ChoiceOption{newObject(string(append(title.appendJSON(append(dst, `,"title":`...)), '}')))}
+	return ChoiceOption{newObject(`{"key":` + wire.Quote(key) + `,"title":` + title.text() + `}`)}
 }
 
 // Set sets any parameter of the option by its wire name.
 func (o ChoiceOption) Set(name string, value any) ChoiceOption {
-	return ChoiceOption{setAny(o.object, name, value)}
+	return ChoiceOption{o.set(name, value)}
 }
 
 // TextQuestion asks for a short text. (Developer guide 2025, Question type: Text input; the type is string.)
@@ -149,9 +142,7 @@ func TextQuestion(key string, title Text) TextInput {
 
 // Answer presets the answer, which the customer can change unless the question is ReadOnly. Default none.
 // Set("answer", Text{…}) presets it in several languages.
-func (q TextInput) Answer(text string) TextInput {
-	return TextInput{Question{setString(q.object, "answer", text)}}
-}
+func (q TextInput) Answer(text string) TextInput { return TextInput{q.Set("answer", text)} }
 
 // CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type: Checkbox; the type
 // is multiple-choice.)
@@ -171,7 +162,7 @@ func RadioQuestion(key string, title Text, options ...ChoiceOption) RadioInput {
 
 // Answer presets the chosen option by its key. Default none.
 func (q RadioInput) Answer(optionKey string) RadioInput {
-	return RadioInput{Question{setString(q.object, "answer", optionKey)}}
+	return RadioInput{q.Set("answer", optionKey)}
 }
 
 // DropdownQuestion asks for one option of a list, or several with Multiple. It takes no preset answer.
@@ -181,9 +172,7 @@ func DropdownQuestion(key string, title Text, options ...ChoiceOption) DropdownI
 }
 
 // Multiple lets several options be chosen. Default false.
-func (q DropdownInput) Multiple(multiple bool) DropdownInput {
-	return DropdownInput{Question{setBool(q.object, "multiple", multiple)}}
-}
+func (q DropdownInput) Multiple(on bool) DropdownInput { return DropdownInput{q.Set("multiple", on)} }
 
 // FileQuestion asks for files. It takes no preset answer. (Developer guide 2025, Question type: File upload.)
 func FileQuestion(key string, title Text) FileInput {

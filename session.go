@@ -93,9 +93,8 @@ type beginParams struct {
 }
 
 func (b beginParams) validate(_ *operation.Operation, p *problems) {
-	path := newPath("")
-	p.checkCountries(path.member("flags"), string(b.Flags))
-	b.BeginRequest.Steps.validate(p, path.member("steps"))
+	p.in("flags", checkCountries(string(b.Flags)))
+	*p = append(*p, b.BeginRequest.Steps.validate()...)
 	if !b.ScheduleStart.IsZero() && !b.ScheduleEnd.IsZero() && !b.ScheduleEnd.After(b.ScheduleStart) {
 		p.add("scheduleEndTime", "must be after scheduleStartTime")
 	}
@@ -109,7 +108,7 @@ func (r *BeginRequest) flags() string {
 	}
 	for _, name := range [...]string{"skip_face", "skip_document"} {
 		if _, set := wire.Get(flags, name); !set {
-			flags = wire.Set(flags, name, []byte("true"))
+			flags = wire.Set(flags, name, "true")
 		}
 	}
 	return flags

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strconv"
 
 	"github.com/identomat-go/identomat/internal/wire"
 )
@@ -16,21 +15,20 @@ type Steps []AnyStep
 type AnyStep interface {
 	StepType() string
 	StepKey() string
-	StepFlags() Flags
 	Flag(name string, value any) Step
 	Get(name string) (json.RawMessage, bool)
 	Set(name string, value any) Step
 	texter
 }
 
-// Step is one step of a session, made by a constructor such as [IdentityDocument] or [CustomStep], or
-// decoded from a configuration. A step is immutable: its methods return a new one. The methods of Step
-// itself return a Step, so they come last in a chain. fmt and slog show the type and key of a step only.
-// (Developer guide 2025, Steps; a constructor names the section for the methods of its type.)
+// Step is one step of a session, made by a constructor such as [IdentityDocument] or decoded from a
+// configuration. It never changes: its methods return a new one. Those of Step itself return a Step, so
+// they come last in a chain. fmt and slog show only the type and key. (Developer guide 2025, Steps; a
+// constructor names the section for the methods of its type.)
 type Step struct{ object }
 
 // Key replaces the step's key. Keys must be unique in the session, steps inside a video call included.
-func (s Step) Key(key string) Step { return Step{setString(s.object, "key", key)} }
+func (s Step) Key(key string) Step { return s.Set("key", key) }
 
 // Title is what the customer reads above the step. Default a text of the service.
 func (s Step) Title(title Text) Step { return Step{setText(s.object, "title", title)} }
@@ -39,12 +37,15 @@ func (s Step) Title(title Text) Step { return Step{setText(s.object, "title", ti
 // questionnaire the System manual allows Markdown. Default none, or a text of the service.
 func (s Step) Description(text Text) Step { return Step{setText(s.object, "description", text)} }
 
-// Flag sets any flag of the step, even one that this SDK has no method for.
-func (s Step) Flag(name string, value any) Step { return setFlag(s, name, []byte(encodeValue(value))) }
+// Flag sets any flag of the step by its wire name, and treats the value as Set does.
+func (s Step) Flag(name string, value any) Step {
+	var buf [512]byte
+	return s.flag(name, appendValue(buf[:0], value))
+}
 
-// Set sets any parameter of the step by its wire name, even one that this SDK has no method for. A value
-// without a JSON form is reported when the request is validated.
-func (s Step) Set(name string, value any) Step { return Step{setAny(s.object, name, value)} }
+// Set sets any parameter of the step by its wire name. A value without a JSON form is reported when the
+// request is validated.
+func (s Step) Set(name string, value any) Step { return Step{s.set(name, value)} }
 
 // StepType is the type on the wire, such as identity-document.
 func (s Step) StepType() string { return getString(s.text(), "type") }
@@ -52,25 +53,15 @@ func (s Step) StepType() string { return getString(s.text(), "type") }
 // StepKey is the key, unique in the session.
 func (s Step) StepKey() string { return getString(s.text(), "key") }
 
-// StepFlags are the flags of the step. To change one, use Flag or the step's methods.
-func (s Step) StepFlags() Flags {
-	flags, _ := asObject(get(s.text(), "flags"))
-	return Flags{newObject(wire.Normalize(flags))}
-}
-
-func setFlag(s Step, name string, value []byte) Step {
+func (s Step) flag(name string, json []byte) Step {
 	var buf [512]byte
-	flags, _ := asObject(get(s.text(), "flags"))
-	return Step{set(s.object, "flags", wire.AppendSet(buf[:0], flags, name, value))}
-}
-
-func flagBool(s Step, name string, value bool) Step {
-	return setFlag(s, name, []byte(strconv.FormatBool(value)))
+	flags := wire.AppendSet(buf[:0], get(s.text(), "flags"), name, json)
+	return newStep(wire.Set(s.text(), "flags", flags))
 }
 
 func flagStrings[S ~string](s Step, name string, list []S) Step {
 	var buf [256]byte
-	return setFlag(s, name, wire.AppendStrings(buf[:0], list))
+	return s.flag(name, wire.AppendStrings(buf[:0], list))
 }
 
 // stepTypes gives a decoded step its own type.
@@ -89,77 +80,49 @@ var stepTypes = map[string]func(Step) AnyStep{
 }
 
 func asKnown(s Step) AnyStep {
-	if as := stepTypes[s.StepType()]; as != nil {
-		return as(s)
+	if known := stepTypes[s.StepType()]; known != nil {
+		return known(s)
 	}
 	return s
 }
 
-// The steps that always begin with the same text, built once so that their constructors allocate nothing.
-var (
-	stepLanguage      = CustomStep("language", "language")
-	stepDocument      = CustomStep("identity-document", "identity-document")
-	stepLiveness      = CustomStep("liveness", "liveness")
-	stepAddress       = CustomStep("general-document", "select_general_document")
-	stepSelfie        = CustomStep("face-document", "capture_face_document")
-	stepCompany       = CustomStep("company", "company")
-	stepBeneficiaries = CustomStep("beneficiaries", "beneficiaries")
-	stepReview        = CustomStep("kyb-review", "kyb-review")
-	stepCall          = CustomStep("video-call", "video-call")
-	stepPhone         = CustomStep("phone-number", "phone_number")
-	stepEmail         = CustomStep("email", "require_email")
-	stepGeolocation   = CustomStep("geolocation", "require_geolocation")
+// The steps that have methods beside those of [Step]. A constructor makes each: [IdentityDocument] makes
+// an IdentityDocumentStep, [UserQuestionnaire] and [OperatorQuestionnaire] a QuestionnaireStep.
+type (
+	IdentityDocumentStep struct{ Step }
+	LivenessStep         struct{ Step }
+	SelfieWithIDStep     struct{ Step }
+	CompanyStep          struct{ Step }
+	BeneficiariesStep    struct{ Step }
+	VideoCallStep        struct{ Step }
+	PhoneNumberStep      struct{ Step }
+	EmailStep            struct{ Step }
+	GeolocationStep      struct{ Step }
+	QuestionnaireStep    struct{ Step }
 )
 
-// Steps with methods of their own beside those of [Step].
-type (
-	// IdentityDocumentStep is made by [IdentityDocument].
-	IdentityDocumentStep struct{ Step }
-	// LivenessStep is made by [Liveness].
-	LivenessStep struct{ Step }
-	// SelfieWithIDStep is made by [SelfieWithID].
-	SelfieWithIDStep struct{ Step }
-	// CompanyStep is made by [Company].
-	CompanyStep struct{ Step }
-	// BeneficiariesStep is made by [Beneficiaries].
-	BeneficiariesStep struct{ Step }
-	// VideoCallStep is made by [VideoCall].
-	VideoCallStep struct{ Step }
-	// PhoneNumberStep is made by [PhoneNumber].
-	PhoneNumberStep struct{ Step }
-	// EmailStep is made by [Email].
-	EmailStep struct{ Step }
-	// GeolocationStep is made by [Geolocation].
-	GeolocationStep struct{ Step }
-	// QuestionnaireStep is made by [UserQuestionnaire] and [OperatorQuestionnaire].
-	QuestionnaireStep struct{ Step }
-)
+func newStep(text string) Step { return Step{newObject(text)} }
 
 // CustomStep is a step of a type that this SDK does not know. Give it parameters with Set and Flag.
 func CustomStep(typ, key string) Step {
-	var buf [128]byte
-	return Step{newObject(string(append(appendTyped(buf[:0], typ, key), '}')))}
-}
-
-func appendTyped(dst []byte, typ, key string) []byte {
-	dst = wire.AppendString(append(dst, `{"type":`...), typ)
-	return wire.AppendString(append(dst, `,"key":`...), key)
+	return newStep(`{"type":` + wire.Quote(typ) + `,"key":` + wire.Quote(key) + `}`)
 }
 
 // LanguageSelection lets the customer choose the language of the user interface at the beginning. Without
 // languages, all are offered. Its key is "language". It cannot be part of a video call. (Developer guide
 // 2025, Language.)
 func LanguageSelection(languages ...Language) Step {
-	if len(languages) == 0 {
-		return stepLanguage
+	step := newStep(`{"type":"language","key":"language"}`)
+	if len(languages) > 0 {
+		step = Step{setStrings(step.object, "languages", languages)}
 	}
-	return Step{setStrings(stepLanguage.object, "languages", languages)}
+	return step
 }
 
 // IdentityDocument scans an identity document or takes pictures of one. Its key is "identity-document".
 // (Developer guide 2025, Identity document verification.)
 func IdentityDocument() IdentityDocumentStep {
-	return IdentityDocumentStep{stepDocument}
+	return IdentityDocumentStep{newStep(`{"type":"identity-document","key":"identity-document"}`)}
 }
 
 // Types are the accepted documents. Default all.
@@ -174,56 +137,59 @@ func (s IdentityDocumentStep) Countries(codes ...string) IdentityDocumentStep {
 
 // AllowUpload offers the upload of a picture beside the scan. Default false.
 func (s IdentityDocumentStep) AllowUpload(on bool) IdentityDocumentStep {
-	return IdentityDocumentStep{flagBool(s.Step, "allow_document_upload", on)}
+	return IdentityDocumentStep{s.Flag("allow_document_upload", on)}
 }
 
 // DisableCapture disables the scan, so that only uploads remain. Default false.
 func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
-	return IdentityDocumentStep{flagBool(s.Step, "disable_document_capture", on)}
+	return IdentityDocumentStep{s.Flag("disable_document_capture", on)}
 }
 
 // Liveness checks with the camera that the customer is present and alive. Its key is "liveness".
 // (Developer guide 2025, Liveness check.)
-func Liveness() LivenessStep { return LivenessStep{stepLiveness} }
+func Liveness() LivenessStep { return LivenessStep{newStep(`{"type":"liveness","key":"liveness"}`)} }
 
 // Active asks the customer to perform actions. Default false: the passive check, a video of about two
 // seconds.
-func (s LivenessStep) Active(on bool) LivenessStep {
-	return LivenessStep{flagBool(s.Step, "liveness", on)}
-}
+func (s LivenessStep) Active(on bool) LivenessStep { return LivenessStep{s.Flag("liveness", on)} }
 
 // AllowUpload lets the customer upload a selfie instead of using the camera. The service ignores this flag
 // for the active check. Default false.
 func (s LivenessStep) AllowUpload(on bool) LivenessStep {
-	return LivenessStep{flagBool(s.Step, "allow_face_upload", on)}
+	return LivenessStep{s.Flag("allow_face_upload", on)}
 }
 
 // ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted. Its
 // key is "select_general_document". (Developer guide 2025, Proof of Address; the type is general-document.)
 func ProofOfAddress(types ...GeneralDocumentType) Step {
-	if len(types) == 0 {
-		return stepAddress
+	step := newStep(`{"type":"general-document","key":"select_general_document"}`)
+	if len(types) > 0 {
+		step = flagStrings(step, "general_document_types", types)
 	}
-	return flagStrings(stepAddress, "general_document_types", types)
+	return step
 }
 
 // SelfieWithID takes a picture of the customer with the document. Its key is "capture_face_document".
 // (Developer guide 2025, Selfie with ID; the type is face-document.)
-func SelfieWithID() SelfieWithIDStep { return SelfieWithIDStep{stepSelfie} }
+func SelfieWithID() SelfieWithIDStep {
+	return SelfieWithIDStep{newStep(`{"type":"face-document","key":"capture_face_document"}`)}
+}
 
 // AllowUpload lets the customer upload the picture. Default false.
 func (s SelfieWithIDStep) AllowUpload(on bool) SelfieWithIDStep {
-	return SelfieWithIDStep{flagBool(s.Step, "allow_face_doc_upload", on)}
+	return SelfieWithIDStep{s.Flag("allow_face_doc_upload", on)}
 }
 
 // Require requires the picture to be taken live. Default false.
 func (s SelfieWithIDStep) Require(on bool) SelfieWithIDStep {
-	return SelfieWithIDStep{flagBool(s.Step, "require_face_document", on)}
+	return SelfieWithIDStep{s.Flag("require_face_document", on)}
 }
 
 // VideoCall connects the customer with an operator. Its key is "video-call". (Developer guide 2025, Video
 // call.)
-func VideoCall() VideoCallStep { return VideoCallStep{stepCall} }
+func VideoCall() VideoCallStep {
+	return VideoCallStep{newStep(`{"type":"video-call","key":"video-call"}`)}
+}
 
 // Steps replaces the steps of the call. They can be of any type but language and operator questionnaire.
 // Default none.
@@ -241,59 +207,59 @@ func (s VideoCallStep) NestedSteps() (steps Steps) {
 
 // ResetSteps discards the customer's data when they join the call again. Default false.
 func (s VideoCallStep) ResetSteps(on bool) VideoCallStep {
-	return VideoCallStep{Step{setBool(s.object, "resetSteps", on)}}
+	return VideoCallStep{s.Set("resetSteps", on)}
 }
 
 // HideCameraOption hides the button that turns the camera off. Default false.
 func (s VideoCallStep) HideCameraOption(on bool) VideoCallStep {
-	return VideoCallStep{Step{setBool(s.object, "hideCameraOption", on)}}
+	return VideoCallStep{s.Set("hideCameraOption", on)}
 }
 
 // NameRequired asks customers for their name before they join. Default false.
 func (s VideoCallStep) NameRequired(on bool) VideoCallStep {
-	return VideoCallStep{Step{setBool(s.object, "nameRequired", on)}}
+	return VideoCallStep{s.Set("nameRequired", on)}
 }
 
 // MultipleParticipants lets several customers join the call. It is a parameter of the step, not a flag.
 // Default false.
 func (s VideoCallStep) MultipleParticipants(on bool) VideoCallStep {
-	return VideoCallStep{Step{setBool(s.object, "multiple_participants", on)}}
+	return VideoCallStep{s.Set("multiple_participants", on)}
 }
 
 // PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Developer guide 2025, Phone
 // number.)
-func PhoneNumber() PhoneNumberStep { return PhoneNumberStep{stepPhone} }
+func PhoneNumber() PhoneNumberStep {
+	return PhoneNumberStep{newStep(`{"type":"phone-number","key":"phone_number"}`)}
+}
 
 // Verify sends a code to the number and asks for it. Default false.
 func (s PhoneNumberStep) Verify(on bool) PhoneNumberStep {
-	return PhoneNumberStep{flagBool(s.Step, "require_phone_number_check", on)}
+	return PhoneNumberStep{s.Flag("require_phone_number_check", on)}
 }
 
 // Collect asks for the number without verifying it. Default false.
 func (s PhoneNumberStep) Collect(on bool) PhoneNumberStep {
-	return PhoneNumberStep{flagBool(s.Step, "require_phone_number", on)}
+	return PhoneNumberStep{s.Flag("require_phone_number", on)}
 }
 
 // Email asks for the customer's email address. Its key is "require_email". (Developer guide 2025, Email.)
-func Email() EmailStep { return EmailStep{stepEmail} }
+func Email() EmailStep { return EmailStep{newStep(`{"type":"email","key":"require_email"}`)} }
 
 // Verify sends a code to the address and asks for it. Default false.
-func (s EmailStep) Verify(on bool) EmailStep {
-	return EmailStep{flagBool(s.Step, "require_email_check", on)}
-}
+func (s EmailStep) Verify(on bool) EmailStep { return EmailStep{s.Flag("require_email_check", on)} }
 
 // Collect asks for the address without verifying it. Default false.
-func (s EmailStep) Collect(on bool) EmailStep {
-	return EmailStep{flagBool(s.Step, "require_email", on)}
-}
+func (s EmailStep) Collect(on bool) EmailStep { return EmailStep{s.Flag("require_email", on)} }
 
 // Geolocation asks the browser for the customer's location. Its key is "require_geolocation". (Developer
 // guide 2025, Geolocation.)
-func Geolocation() GeolocationStep { return GeolocationStep{stepGeolocation} }
+func Geolocation() GeolocationStep {
+	return GeolocationStep{newStep(`{"type":"geolocation","key":"require_geolocation"}`)}
+}
 
 // Require stops the customer until the location is given. Default true, unlike other flags.
 func (s GeolocationStep) Require(on bool) GeolocationStep {
-	return GeolocationStep{flagBool(s.Step, "require_geolocation", on)}
+	return GeolocationStep{s.Flag("require_geolocation", on)}
 }
 
 // MarshalJSON returns what is sent, personal data included.

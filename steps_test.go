@@ -112,9 +112,9 @@ func TestEveryStepHasTheCommonMethods(t *testing.T) {
 			got, ok := s.Get("title")
 			assert.True(t, ok)
 			assert.Equal(t, `{"en":"T"}`, string(got))
-			flag, ok := s.StepFlags().Get("f")
+			flags, ok := s.Get("flags")
 			assert.True(t, ok)
-			assert.Equal(t, `1`, string(flag))
+			assert.Equal(t, `{"f":1}`, string(flags))
 			param, ok := s.Get("s")
 			assert.True(t, ok)
 			assert.Equal(t, `2`, string(param))
@@ -454,7 +454,7 @@ func FuzzStepsRoundTrip(f *testing.F) {
 		require.Equal(t, p, q)
 		_ = fmt.Sprintf("%v %+v %#v", steps, steps, steps)
 		for _, step := range steps {
-			_, _, _ = step.StepType(), step.StepKey(), step.StepFlags()
+			_, _ = step.StepType(), step.StepKey()
 			switch s := step.(type) {
 			case VideoCallStep:
 				_ = s.NestedSteps()

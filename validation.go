@@ -51,6 +51,20 @@ func (p *problems) add(path, message string) {
 	*p = append(*p, Problem{Path: path, Message: message})
 }
 
+// require adds a problem unless a rule is met.
+func (p *problems) require(ok bool, path, message string) {
+	if !ok {
+		p.add(path, message)
+	}
+}
+
+// in adds the problems of the value at a path.
+func (p *problems) in(path string, inner problems) {
+	for _, problem := range inner {
+		p.add(strings.TrimSuffix(path+"."+problem.Path, "."), problem.Message)
+	}
+}
+
 // err returns the problems as an error, or nil if there are none.
 func (p problems) err(op *operation.Operation) error {
 	if len(p) == 0 {

@@ -272,6 +272,12 @@ func isPlain(s string) bool {
 	return ascii || utf8.ValidString(s)
 }
 
+// Quote returns s as a JSON string, as [AppendString] does.
+func Quote(s string) string {
+	var buf [64]byte
+	return string(AppendString(buf[:0], s))
+}
+
 // AppendStrings appends the list as a JSON array.
 func AppendStrings[S ~string](dst []byte, list []S) []byte {
 	dst = append(dst, '[')

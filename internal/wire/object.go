@@ -48,15 +48,16 @@ func Unsendable(path, text string) (problems []Problem) {
 	return problems
 }
 
-// Set returns the object with the named member set to a value, which is JSON text.
-func Set(object, name string, value []byte) string {
+// Set returns the object with the named member set to a value, which is JSON text. Anything but
+// an object counts as an empty one.
+func Set[T text](object, name string, value T) string {
 	var buf [1024]byte
 	return string(AppendSet(buf[:0], object, name, value))
 }
 
 // AppendSet appends what [Set] returns. A member that the object already has keeps its
 // position. White space between members is dropped.
-func AppendSet(dst []byte, object, name string, value []byte) []byte {
+func AppendSet[T text](dst []byte, object, name string, value T) []byte {
 	dst = append(dst, '{')
 	found := false
 	for m := Members(object); m.Next(); {
