@@ -18,8 +18,8 @@ type sessions interface {
 // This assignment fails to compile if the SDK ever changes one of the methods.
 var _ sessions = (*identomat.SessionsService)(nil)
 
-// ErrAskSupport means that a session may exist although its token was lost. Beginning another
-// session could cost money twice.
+// ErrAskSupport means that there may be a session whose token was lost. Beginning another session
+// could cost money twice.
 var ErrAskSupport = errors.New("look for the session in the dashboard before beginning another")
 
 // Gate admits customers who have been verified.

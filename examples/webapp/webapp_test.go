@@ -733,7 +733,7 @@ func TestDatabaseHoldsNoErasedData(t *testing.T) {
 	}
 }
 
-// databaseContains reports whether the files of a database contain a text.
+// databaseContains reports whether the files of a database contain the text.
 func databaseContains(t *testing.T, path, text string) bool {
 	t.Helper()
 	for _, name := range []string{path, path + "-wal"} {
