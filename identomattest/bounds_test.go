@@ -59,3 +59,18 @@ func TestMisspelledSecretsAreMasked(t *testing.T) {
 	}
 	assert.NotContains(t, fmt.Sprintf("%v %+v", server.Requests(), server.Requests()), "Sup3rSecret!")
 }
+
+func TestRequestsKeepsLatest(t *testing.T) {
+	srv := NewServer(t)
+	for range maxRequests + 3 {
+		srv.record(&Request{Operation: "result/"})
+	}
+	srv.record(&Request{Operation: "delete/"})
+	requests := srv.Requests()
+	assert.Len(t, requests, 10_000)
+	assert.Equal(t, "delete/", requests[9_999].Operation)
+	assert.Equal(t, 10_003, srv.Count("result/"), "the count includes forgotten requests")
+	srv.ClearRequests()
+	assert.Empty(t, srv.Requests())
+	assert.Zero(t, srv.Count("result/"))
+}

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -22,36 +20,6 @@ import (
 const controlPath = "/_sandbox/"
 
 const maxControlBody = 16 << 20
-
-// WithHosts adds host names, without a port, that the control API accepts in the Host header, such
-// as the name of a container. It always accepts IP addresses and localhost.
-func WithHosts(names ...string) Option {
-	return func(s *Server) { s.hosts = append(s.hosts, names...) }
-}
-
-// checkControlAccess refuses requests from web pages of other sites, because the control API needs
-// no key. The Origin header gives away a page of another site, and the Host header a page whose
-// domain was pointed at this address (DNS rebinding).
-func (s *Server) checkControlAccess(r *http.Request) error {
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.Trim(host, "[]")
-	if net.ParseIP(host) == nil && !strings.EqualFold(host, "localhost") && !slices.Contains(s.hosts, host) {
-		return fmt.Errorf("the host name %q is not allowed", host)
-	}
-	if origin := r.Header.Get("Origin"); origin != "" {
-		if u, err := url.Parse(origin); err != nil || u.Scheme != "http" || u.Host != r.Host {
-			return errors.New("requests from web pages of other origins are not allowed")
-		}
-	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "none", "same-origin":
-		return nil
-	}
-	return errors.New("requests from web pages of other sites are not allowed")
-}
 
 // controlError is an error of the control API with its HTTP status.
 type controlError struct {
@@ -106,7 +74,7 @@ func (s *Server) controlMux() *http.ServeMux {
 }
 
 func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
-	if err := s.checkControlAccess(r); err != nil {
+	if err := s.checkTool(r); err != nil {
 		writeControlError(w, controlError{http.StatusForbidden, err})
 		return
 	}
@@ -546,7 +514,7 @@ func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions, s.order = map[string]*session{}, nil
-	s.requests, s.faults = nil, nil
+	s.requests, s.counts, s.faults = nil, map[string]int{}, nil
 	s.monitoring, s.blacklist, s.groups = nil, nil, nil
 	s.users = []user{administrator}
 	close(s.release)

@@ -229,38 +229,3 @@ func TestSandboxREADMEDocumentsControlAPI(t *testing.T) {
 		assert.Contains(t, string(text), "`"+word+"`", "cmd/identomat-sandbox/README.md does not document it")
 	}
 }
-
-func TestControlRefusesOtherSites(t *testing.T) {
-	srv := NewServer(t, WithHosts("identomat"))
-	addr := strings.TrimPrefix(srv.WidgetURL, "http://")
-	port := addr[strings.LastIndexByte(addr, ':'):]
-	for name, test := range map[string]struct {
-		host    string
-		headers map[string]string
-		status  int
-	}{
-		"curl":                                 {addr, nil, 200},
-		"localhost":                            {"localhost" + port, nil, 200},
-		"IPv6":                                 {"[::1]" + port, nil, 200},
-		"a named host":                         {"identomat" + port, nil, 200},
-		"its addr page":                        {addr, map[string]string{"Origin": srv.WidgetURL, "Sec-Fetch-Site": "same-origin"}, 200},
-		"the address bar":                      {addr, map[string]string{"Sec-Fetch-Site": "none"}, 200},
-		"another site":                         {addr, map[string]string{"Origin": "https://evil.example"}, 403},
-		"another port":                         {addr, map[string]string{"Origin": "http://127.0.0.1:1"}, 403},
-		"another scheme":                       {addr, map[string]string{"Origin": "https://" + addr}, 403},
-		"a sandboxed frame":                    {addr, map[string]string{"Origin": "null"}, 403},
-		"a GET from another site":              {addr, map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
-		"an unknown host name":                 {"evil.example" + port, nil, 403},
-		"an unknown host name with its Origin": {"evil.example" + port, map[string]string{"Origin": "http://evil.example" + port}, 403},
-	} {
-		req := request(t, srv.WidgetURL+"/_sandbox/reset", asJSON, "")
-		req.Host = test.host
-		for header, value := range test.headers {
-			req.Header.Set(header, value)
-		}
-		resp := send(t, req)
-		assert.Equal(t, test.status, resp.status, name)
-		assert.Empty(t, resp.header.Get("Access-Control-Allow-Origin"), name)
-	}
-	assert.Equal(t, 404, openPage(t, srv.APIURL+"/_sandbox/").status, "the API host has no control API")
-}

@@ -1,10 +1,11 @@
 // Package identomattest is a fake Identomat for tests and local development.
 //
-// The fake keeps state (sessions, blacklist, groups, users, monitoring, media). It is strict: it
-// refuses a misspelled parameter, a wrong type, a wrong key or a wrong signature with the error
-// that Identomat's API reference documents. It fails on demand, see [Server.Fault]. Its responses
-// are written from the API reference and never pass through the SDK's types, so a wrong name in
-// the SDK makes a test fail.
+// The fake keeps state (sessions, blacklist, groups, users, monitoring, media). It accepts every
+// encoding that Identomat's API documentation allows: JSON, also with curl's default content type,
+// forms, query strings and GET. It is strict in everything else: it refuses a misspelled parameter, a
+// wrong type, a wrong key or a wrong signature with the error that Identomat's API reference documents.
+// It fails on demand, see [Server.Fault]. Its responses are written from the API reference and never
+// pass through the SDK's types, so a wrong name in the SDK makes a test fail.
 //
 //	srv := identomattest.NewServer(t)
 //	client := srv.Client()
@@ -38,8 +39,13 @@
 //
 // The paths below /_sandbox/ of the widget host give services in any language what the methods of
 // [Server] give a Go test. The README of [identomat-sandbox], which runs the fake as a program,
-// describes them. They need no key, so keep the port on loopback. Requests from web pages of other
-// sites are refused.
+// describes them. They need no key, so keep the port on loopback.
+//
+// # Web pages of other sites
+//
+// Web pages of other sites cannot use the API or the control API, and pages whose domain was pointed at
+// the fake cannot use anything: a browser must call the fake by IP address, as localhost or by a name
+// given with [WithHosts]. Backends can call the API by any name.
 //
 // [identomat-sandbox]: https://pkg.go.dev/github.com/identomat-go/identomat/cmd/identomat-sandbox
 package identomattest

@@ -199,9 +199,12 @@ func (s *Server) AssertRequest(t TB, operation string, want map[string]any) bool
 
 const masked = "***"
 
-// Requests returns the API requests that the two hosts have received, in order of arrival. Requests
-// for the page and to the control API are not included. The result is a copy that the caller can
-// modify.
+// maxRequests is the number of requests that the server remembers.
+const maxRequests = 10_000
+
+// Requests returns the API requests that the two hosts have received, in order of arrival. The server
+// remembers the latest 10,000. Requests for the page and to the control API are not included. The
+// result is a copy that the caller can modify.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,28 +216,22 @@ func (s *Server) Requests() []Request {
 	return out
 }
 
-// Count returns the number of requests for the operation, including refused ones. An unknown operation
-// fails the test.
+// Count returns the number of requests for the operation since the start or [Server.ClearRequests],
+// including refused ones. An unknown operation fails the test.
 func (s *Server) Count(operation string) int {
 	if operationByName(operation) == nil {
 		_ = s.misuse("Count: unknown operation %q", operation)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
-	for _, r := range s.requests {
-		if r.Operation == operation {
-			n++
-		}
-	}
-	return n
+	return s.counts[operation]
 }
 
-// ClearRequests clears the list of requests.
+// ClearRequests clears the list of requests and their counts.
 func (s *Server) ClearRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = nil
+	s.requests, s.counts = nil, map[string]int{}
 }
 
 // record adds a copy of r to the list of requests and returns the copy, which [Server.finish]
@@ -243,7 +240,12 @@ func (s *Server) record(r *Request) *Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entry := *r
+	if len(s.requests) == maxRequests {
+		s.requests[0] = nil // for the garbage collector
+		s.requests = s.requests[1:]
+	}
 	s.requests = append(s.requests, &entry)
+	s.counts[r.Operation]++
 	return &entry
 }
 

@@ -303,6 +303,13 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		http.Error(w, "404 page not found", http.StatusNotFound)
 		return
 	}
+	if err := s.checkBackend(r); err != nil {
+		rec.Status, rec.Refusal = http.StatusForbidden, err.Error()
+		s.record(rec)
+		s.logf("%s refused: %s", op.Name, rec.Refusal)
+		http.Error(w, rec.Refusal, http.StatusForbidden)
+		return
+	}
 	fault, ok := s.nextFault(op.Name)
 	if ok {
 		rec.Fault = fault.name

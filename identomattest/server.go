@@ -74,7 +74,8 @@ type Server struct {
 	release  chan struct{}
 	// callbackURL is "" until SetCallbackURL is called.
 	callbackURL string
-	requests    []*Request
+	requests    []*Request     // the latest ones, at most maxRequests
+	counts      map[string]int // number of requests by operation
 	faults      []*scheduledFault
 	configs     map[string]object
 	sessions    map[string]*session
@@ -177,6 +178,7 @@ func start(tb TB, opts []Option) (*Server, error) {
 		idle:        make(chan struct{}),
 		newConns:    map[net.Conn]struct{}{},
 		release:     make(chan struct{}),
+		counts:      map[string]int{},
 		configs:     map[string]object{},
 		sessions:    map[string]*session{},
 		users:       []user{administrator},

@@ -30,8 +30,15 @@ var widgetPage = template.Must(template.New("widget.html").Funcs(template.FuncMa
 const maxForm = 64 << 20
 
 // servePage serves the page: GET shows the current step of a session, POST submits a form.
+//
+// Pages of other origins may link to the page, embed it and post its form: that needs the token of a
+// session, which only the company and its customer have.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+	hostError := s.checkHost(r)
 	switch {
+	case hostError != nil:
+		s.logf("the page: %v", hostError)
+		http.Error(w, hostError.Error(), http.StatusForbidden)
 	case r.URL.Path != "/":
 		http.NotFound(w, r)
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:

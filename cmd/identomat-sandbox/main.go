@@ -61,7 +61,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`address` of the widget host, which also serves the page and the control API")
 	flags.StringVar(&s.apiAddr, "api-addr", "", "`address` of the API host (default: the next free port after the one in -addr)")
 	flags.BoolVar(&s.public, "public", false, "allow addresses that other machines can reach; they can then decide every session")
-	flags.Var(&s.hosts, "host", "accept this host `name` for the control API, such as the name of a container; can be repeated")
+	flags.Var(&s.hosts, "host", "accept this host `name` from browsers and tools, such as the name of a container; can be repeated")
 	flags.StringVar(&s.companyKey, "company-key", identomattest.DefaultCompanyKey, "the company `key` that the server accepts")
 	flags.StringVar(&s.secretKey, "secret-key", identomattest.DefaultSecretKey, "the secret `key` for signatures")
 	flags.StringVar(&s.callbackKey, "callback-key", identomattest.DefaultCallbackKey, "the `key` that callbacks contain as callbackApiKey")
