@@ -36,6 +36,11 @@ type bank struct {
 	cancel bool
 	// leave makes the widget's frame redirect to the other site.
 	leave bool
+	// insert is JavaScript that puts the snippet, the content of the template element, into the element
+	// host. Empty means that the snippet is part of the page.
+	insert string
+	// loadScript makes the page load widget.Script, before or after the snippet is inserted.
+	loadScript string
 }
 
 // open serves the page and returns its address and the forms that are posted to it.
@@ -67,11 +72,24 @@ addEventListener("message", (e) => { if (e.data === "spoken") heard++; });
 addEventListener("identomat:done", (e) => { done++; if ({{.Cancel}}) e.preventDefault(); });
 </script>
 <h1>Verify yourself</h1>
-{{.Widget}}
+{{if .Before}}<script nonce="{{.Nonce}}" src="/identomat-widget.js"></script>{{end}}
+{{if .Insert}}<div id="host"></div>
+<template id="snippet">{{.Widget}}</template>
+<script nonce="{{.Nonce}}">{
+const host = document.getElementById("host"), template = document.getElementById("snippet");
+{{.Insert}}
+}</script>
+{{else}}{{.Widget}}{{end}}
+{{if .After}}<script nonce="{{.Nonce}}" src="/identomat-widget.js"></script>{{end}}
 <iframe src="{{.Stranger}}"></iframe>
 <iframe src="{{.Second}}"></iframe>
 </html>`))
 	home = company(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/identomat-widget.js" {
+			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+			_, _ = fmt.Fprint(w, widget.Script)
+			return
+		}
 		w.Header().Set("Content-Type", "text/html")
 		if r.Method == http.MethodPost {
 			_ = r.ParseForm()
@@ -84,7 +102,8 @@ addEventListener("identomat:done", (e) => { done++; if ({{.Cancel}}) e.preventDe
 		snippet, err := widget.Embed(&session, opts)
 		assert.NoError(t, err)
 		assert.NoError(t, page.Execute(w, map[string]any{
-			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": snippet,
+			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": snippet, "Insert": template.JS(b.insert),
+			"Before": b.loadScript == "before", "After": b.loadScript == "after",
 			// Both frames send the same messages, one from another origin and one from the widget's
 			// origin.
 			"Stranger": stranger + "/#" + url.PathEscape(b.othersSay),
@@ -98,6 +117,7 @@ func TestEmbedSubmitsOnce(t *testing.T) {
 	for name, words := range map[string]string{
 		"string":               `["'DONE'"]`,
 		"object":               `["{type: 'done', sessionId: '47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc'}"]`,
+		"JSON text":            `["'{\"type\":\"done\",\"sessionId\":\"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc\"}'"]`,
 		"both, repeated":       `["'DONE'", "{type: 'done'}", "'DONE'", "'DONE'"]`,
 		"after other messages": `["{type: 'progress'}", "null", "7", "'done'", "['DONE']", "'DONE'"]`,
 	} {
@@ -109,6 +129,39 @@ func TestEmbedSubmitsOnce(t *testing.T) {
 			b.Do(chromedp.WaitVisible(chromedp.Search(`//h1[text()="Thank you"]`)))
 			assert.Equal(t, url.Values{"session_token": {embeddedToken}, "csrf": {"c<\">"}}, <-posts)
 			assert.Empty(t, posts)
+		})
+	}
+}
+
+// Browsers run no script that is put into a page with innerHTML, and document.currentScript is null in
+// a shadow root. The listener of the page hears the event, also out of a shadow root.
+func TestEmbedInsertedByScript(t *testing.T) {
+	for name, b := range map[string]bank{
+		"innerHTML, script before": {insert: `host.innerHTML = template.innerHTML`, loadScript: "before"},
+		"innerHTML, script after":  {insert: `host.innerHTML = template.innerHTML`, loadScript: "after"},
+		"insertAdjacentHTML":       {insert: `host.insertAdjacentHTML("beforeend", template.innerHTML)`, loadScript: "before"},
+		"template":                 {insert: `host.append(template.content.cloneNode(true))`},
+		"template, script before":  {insert: `host.append(template.content.cloneNode(true))`, loadScript: "before"},
+		"shadow root":              {insert: `host.attachShadow({mode: "open"}).append(template.content.cloneNode(true))`},
+		"closed shadow root":       {insert: `host.attachShadow({mode: "closed"}).innerHTML = template.innerHTML`, loadScript: "after"},
+		"moved":                    {insert: `host.innerHTML = template.innerHTML; document.body.prepend(host.firstChild)`, loadScript: "before"},
+		"twice in a page":          {insert: `host.innerHTML = template.innerHTML; host.append(template.content.cloneNode(true)); host.firstChild.remove()`, loadScript: "before"},
+		"script twice":             {loadScript: "before"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tab := open(t)
+			b.opts = widget.Options{PostTo: "/kyc/done"}
+			b.widgetSays = `["'DONE'"]`
+			home, posts := b.open(t)
+			tab.Visit(home)
+			tab.Do(chromedp.WaitVisible(chromedp.Search(`//h1[text()="Thank you"]`)))
+			assert.Equal(t, url.Values{"session_token": {embeddedToken}}, <-posts)
+
+			b.opts, b.cancel, b.widgetSays = widget.Options{}, true, `["'DONE'", "'DONE'"]`
+			home, _ = b.open(t)
+			tab.Visit(home)
+			tab.Poll(`heard === 3`)
+			assert.Equal(t, "1", tab.Eval(`done`), "the page hears the event")
 		})
 	}
 }
@@ -126,7 +179,7 @@ func TestEmbedWithoutSubmit(t *testing.T) {
 			assert.Equal(t, "1", b.Eval(`done`))
 			assert.Equal(t, "Verify yourself", b.Text("h1"))
 			assert.Empty(t, posts)
-			assert.Equal(t, "camera; microphone", b.Eval(`document.querySelector(".identomat-widget iframe").allow`))
+			assert.Equal(t, "camera", b.Eval(`document.querySelector(".identomat-widget iframe").allow`))
 		})
 	}
 }
@@ -135,7 +188,7 @@ func TestEmbedIgnoresForgedMessages(t *testing.T) {
 	b := open(t)
 	home, posts := bank{
 		opts:       widget.Options{PostTo: "/kyc/done"},
-		widgetSays: `["'done'", "{type: 'DONE'}", "null", "undefined", "{}", "['DONE']"]`,
+		widgetSays: `["'done'", "{type: 'DONE'}", "null", "undefined", "{}", "['DONE']", "'{type: done}'", "'null'", "'[]'", "'\"DONE\"'", "'{\"type\":\"DONE\"}'"]`,
 		othersSay:  `["'DONE'", "{type: 'done'}", "'DONE'"]`,
 	}.open(t)
 	b.Visit(home)

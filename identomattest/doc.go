@@ -33,8 +33,9 @@
 // steps in the session's language and then lets a person approve, reject or send the session to
 // manual check. The answers, contacts, document types and files that were entered are part of the
 // result. The data of companies and beneficiaries and the names of participants in a call are not,
-// because Identomat has not published how a result represents them. At the end the page posts DONE to the page that embeds it, or redirects to return_url.
-// It takes no pictures and does not ask for the location.
+// because Identomat has not published how a result represents them. At the end the page posts DONE to
+// the page that embeds it, or redirects to return_url. It takes no pictures and does not ask for the
+// location.
 //
 // # The control API
 //

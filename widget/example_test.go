@@ -43,8 +43,8 @@ func ExampleEmbed() {
 	html, _, _ = strings.Cut(html, "\n(() =>")
 	fmt.Println(html)
 	// Output:
-	// <div class="identomat-widget" data-origin="https://widget.identomat.com">
-	// <iframe src="https://widget.identomat.com/?session_token=47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc" title="Identity verification" allow="camera; microphone" width="100%" height="720"></iframe>
+	// <identomat-widget class="identomat-widget" data-origin="https://widget.identomat.com">
+	// <iframe src="https://widget.identomat.com/?session_token=47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc" title="Identity verification" allow="camera" width="100%" height="720"></iframe>
 	// <form method="post" action="/kyc/done" hidden>
 	// <input type="hidden" name="session_token" value="47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc">
 	// <input type="hidden" name="csrf" value="csrf-token">

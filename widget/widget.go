@@ -39,8 +39,11 @@ type Options struct {
 	// Title is the title of the iframe, which screen readers announce. The default is
 	// "Identity verification".
 	Title string
+	// Microphone allows the widget to use the microphone. Set it for sessions with an
+	// [identomat.VideoCall] step. The camera is always allowed.
+	Microphone bool
 	// Geolocation allows the widget to ask for the customer's position. Set it for sessions
-	// with an [identomat.Geolocation] step. Camera and microphone are always allowed.
+	// with an [identomat.Geolocation] step.
 	Geolocation bool
 }
 
@@ -48,32 +51,54 @@ type Options struct {
 // reads it.
 const tokenField = "session_token"
 
-// embedScript is the same for every session, so no value has to be escaped for JavaScript.
-// The script reads what it needs from the elements that precede it.
-const embedScript = `(() => {
+// Script is the JavaScript of every snippet. It defines the custom element identomat-widget, which
+// [Embed] puts around the iframe, and has no effect if the element is already defined.
+//
+// A snippet contains the script, and browsers run it when the snippet is part of a page that they load.
+// They run no script that is put into a page with innerHTML. A page that does so must load Script
+// itself, before or after, in a script element of its own. For example, serve it as text/javascript:
+//
+//	http.HandleFunc("GET /identomat-widget.js", func(w http.ResponseWriter, r *http.Request) {
+//		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+//		io.WriteString(w, widget.Script)
+//	})
+//
+// Then the snippet works wherever it is put: with innerHTML, as the clone of a template, in a shadow
+// root.
+const Script = `(() => {
   "use strict";
-  const root = document.currentScript.parentElement;
-  const frame = root.querySelector("iframe");
-  const form = root.querySelector("form");
-  const onMessage = (e) => {
-    if (e.origin !== root.dataset.origin || e.source !== frame.contentWindow) return;
-    if (e.data !== "DONE" && (e.data === null || typeof e.data !== "object" || e.data.type !== "done")) return;
-    removeEventListener("message", onMessage);
-    const proceed = root.dispatchEvent(new CustomEvent("identomat:done", {bubbles: true, cancelable: true}));
-    if (form && proceed) HTMLFormElement.prototype.submit.call(form);
+  if (customElements.get("identomat-widget")) return;
+  const reportsEnd = (data) => {
+    if (data === "DONE") return true;
+    if (typeof data === "string") {
+      try { data = JSON.parse(data); } catch { return false; }
+    }
+    return data !== null && typeof data === "object" && data.type === "done";
   };
-  addEventListener("message", onMessage);
+  customElements.define("identomat-widget", class extends HTMLElement {
+    #done = false;
+    connectedCallback() { addEventListener("message", this); }
+    disconnectedCallback() { removeEventListener("message", this); }
+    handleEvent(e) {
+      const frame = this.querySelector("iframe");
+      if (this.#done || !frame || e.origin !== this.dataset.origin || e.source !== frame.contentWindow || !reportsEnd(e.data)) return;
+      this.#done = true;
+      const proceed = this.dispatchEvent(new CustomEvent("identomat:done", {bubbles: true, cancelable: true, composed: true}));
+      const form = this.querySelector("form");
+      if (form && proceed) HTMLFormElement.prototype.submit.call(form);
+    }
+  });
 })();`
 
 // Embed returns an HTML snippet that shows the widget of a session: an iframe that may use
-// the camera and the microphone, and a script that listens for the end of the verification.
+// the camera, and a script that listens for the end of the verification.
 // (Developer guide 2025, Embedding in an Iframe.) Begin the session without
 // [identomat.Flags.ReturnURL].
 //
 // The script accepts messages only from the widget's origin and from this iframe. It acts on
-// the first message that reports the end, which is "DONE" or the newer {"type":"done"}, and
-// ignores all later ones. It dispatches the event identomat:done, which bubbles up from the
-// element around the iframe. Unless a listener cancels the event, the script then submits
+// the first message that reports the end, which is "DONE" or the newer {"type":"done"}, as an
+// object or as JSON text, and ignores all later ones. It dispatches the event identomat:done,
+// which bubbles up from the element around the iframe, also out of a shadow root. Unless a listener cancels the event, the script then submits
 // the form described at [Options.PostTo]. Neither the event nor the form proves anything,
 // because a customer can produce both by hand. Call [identomat.SessionsService.Result] to
 // learn the outcome.
@@ -84,10 +109,12 @@ const embedScript = `(() => {
 //	Content-Security-Policy: default-src 'none'; frame-src https://widget.identomat.com;
 //	  script-src 'nonce-…'; style-src 'self'; form-action 'self'
 //
-// The snippet has no styles of its own; the element around the iframe has the class
-// identomat-widget. If the page has a Permissions-Policy, the policy must allow camera and
-// microphone for the page itself and for the widget, as in
-// camera=(self "https://widget.identomat.com"). Send the page with Cache-Control: no-store.
+// The snippet has no styles of its own. The element around the iframe is an identomat-widget
+// with the class identomat-widget; like every custom element, it is displayed inline unless a
+// style says display: block. If the page has a Permissions-Policy, the policy must allow the
+// camera for the page itself and for the widget, as in
+// camera=(self "https://widget.identomat.com"), and for video calls also the microphone. Send the
+// page with Cache-Control: no-store.
 // With [identomat.WithWidgetURL], and in tests against a fake, use
 // [identomat.Client.WidgetURL] instead of https://widget.identomat.com.
 //
@@ -110,7 +137,10 @@ func Embed(session *identomat.Session, opts Options) (template.HTML, error) {
 	case hasToken:
 		return "", errors.New("identomat/widget: Fields must not contain session_token")
 	}
-	title, allow := cmp.Or(opts.Title, "Identity verification"), "camera; microphone"
+	title, allow := cmp.Or(opts.Title, "Identity verification"), "camera"
+	if opts.Microphone {
+		allow += "; microphone"
+	}
 	if opts.Geolocation {
 		allow += "; geolocation"
 	}
@@ -122,7 +152,7 @@ func Embed(session *identomat.Session, opts Options) (template.HTML, error) {
 		}
 		fmt.Fprintf(&b, format, escaped...)
 	}
-	write("<div class=\"identomat-widget\" data-origin=\"%s\">\n", origin)
+	write("<identomat-widget class=\"identomat-widget\" data-origin=\"%s\">\n", origin)
 	write("<iframe src=\"%s\" title=\"%s\" allow=\"%s\" width=\"100%%\" height=\"720\"></iframe>\n", session.URL, title, allow)
 	if opts.PostTo != "" {
 		const input = "<input type=\"hidden\" name=\"%s\" value=\"%s\">\n"
@@ -137,7 +167,7 @@ func Embed(session *identomat.Session, opts Options) (template.HTML, error) {
 	if opts.Nonce != "" {
 		write(" nonce=\"%s\"", opts.Nonce)
 	}
-	b.WriteString(">\n" + embedScript + "\n</script>\n</div>")
+	b.WriteString(">\n" + Script + "\n</script>\n</identomat-widget>")
 	return template.HTML(b.String()), nil
 }
 

@@ -35,11 +35,11 @@ func cutScript(t *testing.T, snippet template.HTML) (rest, script string) {
 func TestEmbedHTML(t *testing.T) {
 	snippet, err := widget.Embed(session(), widget.Options{
 		PostTo: "/kyc/done", Fields: map[string]string{"csrf": "a-csrf-token", "back": "/home"}, Nonce: "r4nd0m",
-		Title: "Identity check", Geolocation: true,
+		Title: "Identity check", Microphone: true, Geolocation: true,
 	})
 	require.NoError(t, err)
 	rest, _ := cutScript(t, snippet)
-	assert.Equal(t, `<div class="identomat-widget" data-origin="https://widget.identomat.com">
+	assert.Equal(t, `<identomat-widget class="identomat-widget" data-origin="https://widget.identomat.com">
 <iframe src="https://widget.identomat.com/?session_token=47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc" title="Identity check" allow="camera; microphone; geolocation" width="100%" height="720"></iframe>
 <form method="post" action="/kyc/done" hidden>
 <input type="hidden" name="session_token" value="47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc">
@@ -47,17 +47,17 @@ func TestEmbedHTML(t *testing.T) {
 <input type="hidden" name="csrf" value="a-csrf-token">
 </form>
 <script nonce="r4nd0m"
-</div>`, rest)
+</identomat-widget>`, rest)
 }
 
 func TestEmbedZeroOptions(t *testing.T) {
 	snippet, err := widget.Embed(session(), widget.Options{})
 	require.NoError(t, err)
 	rest, _ := cutScript(t, snippet)
-	assert.Equal(t, `<div class="identomat-widget" data-origin="https://widget.identomat.com">
-<iframe src="https://widget.identomat.com/?session_token=47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc" title="Identity verification" allow="camera; microphone" width="100%" height="720"></iframe>
+	assert.Equal(t, `<identomat-widget class="identomat-widget" data-origin="https://widget.identomat.com">
+<iframe src="https://widget.identomat.com/?session_token=47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc" title="Identity verification" allow="camera" width="100%" height="720"></iframe>
 <script
-</div>`, rest)
+</identomat-widget>`, rest)
 }
 
 func TestEmbedEscapesValues(t *testing.T) {

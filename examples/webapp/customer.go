@@ -228,7 +228,7 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Security-Policy", s.policy(visitor.nonce, s.client.WidgetURL()))
-	w.Header().Set("Permissions-Policy", fmt.Sprintf(`camera=(self %q), microphone=(self %[1]q), geolocation=()`, s.client.WidgetURL()))
+	w.Header().Set("Permissions-Policy", fmt.Sprintf(`camera=(self %q), microphone=(), geolocation=()`, s.client.WidgetURL()))
 	s.render(w, r, http.StatusOK, "embed", "Show your document and your face", struct{ Widget template.HTML }{snippet})
 	return nil
 }

@@ -337,7 +337,7 @@ func TestIframeFlow(t *testing.T) {
 	ses, _ := b.fake.Session(token)
 	assert.Empty(t, ses.ReturnURL, "the widget must not navigate inside the iframe")
 	assert.Contains(t, page.header.Get("Content-Security-Policy"), "; frame-src "+b.fake.WidgetURL+";")
-	assert.Equal(t, `camera=(self "`+b.fake.WidgetURL+`"), microphone=(self "`+b.fake.WidgetURL+`"), geolocation=()`,
+	assert.Equal(t, `camera=(self "`+b.fake.WidgetURL+`"), microphone=(), geolocation=()`,
 		page.header.Get("Permissions-Policy"))
 	assert.Contains(t, page.body, `action="/verification/return"`)
 	nonce := regexp.MustCompile(`script-src 'nonce-(\w+)'`).FindStringSubmatch(page.header.Get("Content-Security-Policy"))
