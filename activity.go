@@ -33,7 +33,7 @@ type Activity struct {
 func (a *Activity) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, a) }
 
 // Activities lists the events of a session with list-session-activities. Their order is not
-// documented. (API reference, Accessing Data and More, list-session-activities.)
+// documented. (API reference, Accessing Data and More.)
 //
 // Errors: [ErrSessionNotFound].
 func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activity, error) {
@@ -84,7 +84,7 @@ func (s *Statistics) complete() error {
 }
 
 // Statistics summarizes a session with get-session-statistical-summary. (API reference,
-// Accessing Data and More, get-session-statistical-summary.)
+// Accessing Data and More.)
 //
 // Errors: [ErrSessionNotFound]; [ErrUnexpectedResponse] also for an empty list.
 func (s *SessionsService) Statistics(ctx context.Context, token Token) (*Statistics, error) {

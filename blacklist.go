@@ -54,8 +54,8 @@ func isISO(d Date) bool {
 	return err == nil && american != nil
 }
 
-// Add puts a person on the blacklist with add-blacklist-record and returns the id of the
-// record. (API reference, Blacklist management, add-blacklist-record.)
+// Add puts a person on the blacklist with add-blacklist-record and returns the id of the record.
+// (API reference, Blacklist management.)
 //
 // The call is retried only when the service certainly made no record. If MaybeProcessed is
 // true for an error, call Add again: [ErrAlreadyExists] means that an equal record exists, from
@@ -80,8 +80,7 @@ func (id *recordID) UnmarshalJSON(data []byte) error {
 }
 
 // Remove removes a record from the blacklist with remove-blacklist-record, by the id from
-// [BlacklistService.Add] or a [BlacklistRecord]. (API reference, Blacklist management,
-// remove-blacklist-record.)
+// [BlacklistService.Add] or a [BlacklistRecord]. (API reference, Blacklist management.)
 //
 // The call is retried after a lost response. If the lost attempt removed the record, the retry
 // finds no record: the error is [ErrNotFound], and its MaybeProcessed is true.
@@ -132,7 +131,7 @@ type BlacklistRecord struct {
 func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
 // List lists the company's blacklist with list-blacklist-records, 100 records at a time. (API
-// reference, Blacklist management, list-blacklist-records.)
+// reference, Blacklist management.)
 //
 // An error is the last thing that the list yields. If the service returns the same page for
 // every offset although there are more records, the error is [ErrUnexpectedResponse].

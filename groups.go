@@ -34,8 +34,8 @@ type GroupMember struct {
 // UnmarshalJSON decodes a group, such as a recorded one.
 func (g *Group) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, g) }
 
-// List lists all groups of the company with list-groups. There are no pages. (API
-// reference, Other methods, list-groups.)
+// List lists all groups of the company with list-groups. There are no pages. (API reference,
+// Other methods.)
 //
 // Errors: [ErrNotFound]. The reference does not say when this happens; a company without groups
 // has an empty list.
@@ -55,8 +55,7 @@ type CreateGroupRequest struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// Create creates a group with make-group and returns its id. (API reference, Other methods,
-// make-group.)
+// Create creates a group with make-group and returns its id. (API reference, Other methods.)
 //
 // The call is retried only when the service certainly created no group. Names are not
 // documented to be unique: if MaybeProcessed is true for an error, another Create may create a
@@ -96,8 +95,7 @@ type UpdateGroupRequest struct {
 }
 
 // Update changes the name or the members of a group with change-group. It removes members who
-// are not listed: see [UpdateGroupRequest.MemberIDs]. (API reference, Other methods,
-// change-group.)
+// are not listed: see [UpdateGroupRequest.MemberIDs]. (API reference, Other methods.)
 //
 // Errors: [ErrWrongParameters], the only one that the reference lists.
 func (s *GroupsService) Update(ctx context.Context, groupID string, change UpdateGroupRequest) error {
@@ -114,8 +112,7 @@ func (u *updateGroupParams) validate(_ *operation.Operation, p *problems) {
 	p.checkMembers(u.MemberIDs)
 }
 
-// Delete erases a group for good with delete-group. (API reference, Other methods,
-// delete-group.)
+// Delete erases a group for good with delete-group. (API reference, Other methods.)
 //
 // The call is retried after a lost response. If the lost attempt erased the group, the retry
 // fails with an [APIError] whose MaybeProcessed is true.

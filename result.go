@@ -97,11 +97,8 @@ func (r *Result) Answer(stepKey, questionKey string) Answer {
 		return Answer{}
 	}
 	for _, q := range r.Questionnaires {
-		if q.Key != stepKey {
-			continue
-		}
 		for _, question := range q.Questions {
-			if question.Key == questionKey {
+			if q.Key == stepKey && question.Key == questionKey {
 				return question.Answer
 			}
 		}

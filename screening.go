@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,9 +54,6 @@ var screeningTopics = []ScreeningTopic{
 }
 
 func screeningTopic(text string) ScreeningTopic {
-	if slices.Contains(screeningTopics, ScreeningTopic(text)) {
-		return ScreeningTopic(text)
-	}
 	name, _, _ := strings.Cut(text, " (Politically")
 	for _, topic := range screeningTopics {
 		if strings.EqualFold(name, string(topic)) {
@@ -125,9 +121,8 @@ func (h *ScreeningHit) complete() error {
 	return nil
 }
 
-// Search finds people and companies in the screening databases with search-screening-person,
-// 100 hits at a time. If nobody is found, the list is empty. (API reference, AML Screening,
-// search-screening-person.)
+// Search finds people and companies in the screening databases with search-screening-person, 100
+// hits at a time. If nobody is found, the list is empty. (API reference, AML Screening.)
 //
 // An error is the last thing that the list yields. If the service returns the same full page
 // for every offset, the error is [ErrUnexpectedResponse], because hits may be missing.
@@ -232,9 +227,8 @@ func (p *ScreeningPerson) complete() error {
 	return nil
 }
 
-// Person returns everything about a hit, such as names, positions, aliases and sanctions, by
-// its [ScreeningHit.PersonID], with get-screening-person-details. (API reference, AML
-// Screening, get-screening-person-details.)
+// Person returns everything about a hit, such as names, positions, aliases and sanctions, by its
+// [ScreeningHit.PersonID], with get-screening-person-details. (API reference, AML Screening.)
 //
 // The response for an unknown id is not documented.
 func (s *ScreeningService) Person(ctx context.Context, personID string) (*ScreeningPerson, error) {
@@ -261,8 +255,7 @@ type MonitorQuery struct {
 }
 
 // Monitor starts to monitor a person with monitor-screening-query, and returns the id of the
-// monitored query for [ScreeningService.Unmonitor]. (API reference, AML Screening,
-// monitor-screening-query.)
+// monitored query for [ScreeningService.Unmonitor]. (API reference, AML Screening.)
 //
 // The call is retried only when the service certainly did not process it.
 //
@@ -276,9 +269,8 @@ func (q *MonitorQuery) validate(_ *operation.Operation, p *problems) {
 	p.requireText("query.fullName", q.FullName)
 }
 
-// Unmonitor stops monitoring a query with remove-screening-query-from-monitoring, by the id
-// that [ScreeningService.Monitor] returned. (API reference, AML Screening,
-// remove-screening-query-from-monitoring.)
+// Unmonitor stops monitoring a query with remove-screening-query-from-monitoring, by the id that
+// [ScreeningService.Monitor] returned. (API reference, AML Screening.)
 //
 // The reference documents no error code.
 func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
@@ -313,7 +305,7 @@ type MonitoredRecord struct {
 func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
 // ListMonitored lists the monitored queries with list-screening-monitoring-records, 100 at a
-// time. (API reference, AML Screening, list-screening-monitoring-records.)
+// time. (API reference, AML Screening.)
 //
 // An error is the last thing that the list yields. If the service returns the same page for
 // every start although there are more records, the error is [ErrUnexpectedResponse].

@@ -46,7 +46,7 @@ type GeneralConfig struct {
 func (c *SessionConfig) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
 // Config returns a configuration of the dashboard with get-session-config, by the id for
-// [BeginRequest.ConfigID]. (API reference, Other methods, get-session-config.)
+// [BeginRequest.ConfigID]. (API reference, Other methods.)
 //
 // Errors: [ErrWrongParameters], the only one that the reference lists.
 func (s *SessionsService) Config(ctx context.Context, configID string) (*SessionConfig, error) {

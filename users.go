@@ -43,8 +43,8 @@ type User struct {
 // UnmarshalJSON decodes a user, such as a recorded one.
 func (u *User) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, u) }
 
-// List lists all users of the company with list-users. There are no pages. (API
-// reference, Other methods, list-users.)
+// List lists all users of the company with list-users. There are no pages. (API reference, Other
+// methods.)
 //
 // Errors: [ErrWrongParameters].
 func (s *UsersService) List(ctx context.Context) ([]User, error) {
@@ -103,8 +103,8 @@ func (u *CreateUserRequest) validate(_ *operation.Operation, p *problems) {
 	}
 }
 
-// Create creates a user of the dashboard with create-user and returns the id. (API
-// reference, Other methods, create-user.)
+// Create creates a user of the dashboard with create-user and returns the id. (API reference,
+// Other methods.)
 //
 // The call is retried only when the service certainly created no user. If MaybeProcessed is
 // true for an error, call Create again: [ErrUserAlreadyExists] means that the first call

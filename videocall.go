@@ -28,7 +28,7 @@ func (s *VideoCallsService) Videos(ctx context.Context, token Token) (*Media, er
 }
 
 // End ends the video call of a session for the connected user, with POST end-video-call. (API
-// reference, Video call, end-video-call.) The call is retried after a lost response.
+// reference, Video call.) The call is retried after a lost response.
 //
 // The response for a session without a call is not documented.
 func (s *VideoCallsService) End(ctx context.Context, token Token) error {

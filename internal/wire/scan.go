@@ -148,7 +148,7 @@ func Get[T text](object T, name string) (value T, found bool) {
 
 // Ambiguous reports whether an object has two different values for one of the names, so that
 // two parsers could read two different things.
-func Ambiguous[T text](object T, names ...string) bool {
+func Ambiguous(object []byte, names ...string) bool {
 	for _, name := range names {
 		last, found := Get(object, name)
 		for m := Members(object); m.Next(); {
@@ -162,7 +162,7 @@ func Ambiguous[T text](object T, names ...string) bool {
 
 // AppendTexts appends the strings in a value, and the numbers that are long enough to identify
 // somebody.
-func AppendTexts[T text](texts []string, value T) []string {
+func AppendTexts(texts []string, value []byte) []string {
 	switch value = Trim(value); {
 	case len(value) == 0:
 	case value[0] == '"':
@@ -252,12 +252,10 @@ func appendUnescaped[T text](dst []byte, s T) []byte {
 
 // hexRune returns the rune of four hexadecimal digits.
 func hexRune[T text](s T, i int) rune {
-	if i+4 > len(s) {
-		return utf8.RuneError
+	if i+4 <= len(s) {
+		if r, err := strconv.ParseUint(string(s[i:i+4]), 16, 32); err == nil {
+			return rune(r)
+		}
 	}
-	r, err := strconv.ParseUint(string(s[i:i+4]), 16, 32)
-	if err != nil {
-		return utf8.RuneError
-	}
-	return rune(r)
+	return utf8.RuneError
 }

@@ -35,13 +35,13 @@ func TestAmbiguousFindsTwoValues(t *testing.T) {
 		`{"A":1,"a":2}`: false, `{"x":{"a":1,"a":2}}`: false,
 		`{"a":1,"a":2}`: true, `{"a":1,"a":2,"a":1}`: true, `{"b":[],"b":{}}`: true, `{"a":1,"\u0061":2}`: true, `{"a":null,"a":"null"}`: true,
 	} {
-		assert.Equal(t, want, Ambiguous(object, "a", "b"), object)
+		assert.Equal(t, want, Ambiguous([]byte(object), "a", "b"), object)
 		assert.Equal(t, want, Ambiguous([]byte(object), "b", "a"), object)
 	}
 }
 
 func TestAppendTextsFindsStringsAndLongNumbers(t *testing.T) {
 	assert.Equal(t, []string{"0", "x", "é", "y", "-12345", "1234567"},
-		AppendTexts([]string{"0"}, ` {"a":"x","b":["\u00e9",{"c":"y"},-12345,12345,true,false,null],"d":1234567} `))
-	assert.Empty(t, AppendTexts(nil, ""))
+		AppendTexts([]string{"0"}, []byte(` {"a":"x","b":["\u00e9",{"c":"y"},-12345,12345,true,false,null],"d":1234567} `)))
+	assert.Empty(t, AppendTexts(nil, nil))
 }
