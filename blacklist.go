@@ -38,12 +38,9 @@ type BlacklistEntry struct {
 }
 
 func (e *BlacklistEntry) validate(_ *operation.Operation, p *problems) {
-	if strings.TrimSpace(e.FirstName+e.LastName+e.PersonalNumber+e.DocumentNumber+string(e.Birthday)) == "" {
-		p.add("query", "must have a firstName, lastName, personalNumber, documentNumber or birthday")
-	}
-	if e.Birthday != "" && !isISO(e.Birthday) {
-		p.add("query.birthday", "must be a date in ISO 8601, such as 1990-05-14")
-	}
+	person := strings.TrimSpace(e.FirstName + e.LastName + e.PersonalNumber + e.DocumentNumber + string(e.Birthday))
+	p.require(person != "", "query", "must have a firstName, lastName, personalNumber, documentNumber or birthday")
+	p.require(e.Birthday == "" || isISO(e.Birthday), "query.birthday", "must be a date in ISO 8601, such as 1990-05-14")
 	p.requireText("query.reason", e.Reason)
 }
 
@@ -165,10 +162,6 @@ func (l *listBlacklist) validate(_ *operation.Operation, p *problems) {
 
 // checkPage adds a problem for a negative number. The API documentation has no upper bounds.
 func (p *problems) checkPage(offsetPath string, offset int, limitPath string, limit int) {
-	if offset < 0 {
-		p.add(offsetPath, "must not be negative")
-	}
-	if limit < 0 {
-		p.add(limitPath, "must not be negative")
-	}
+	p.require(offset >= 0, offsetPath, "must not be negative")
+	p.require(limit >= 0, limitPath, "must not be negative")
 }

@@ -301,7 +301,5 @@ func (q questionFileParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("sessionId", q.Token)
 	p.requireText("stepKey", q.StepKey)
 	p.requireText("questionKey", q.QuestionKey)
-	if q.Index < 0 {
-		p.add("fileIndex", "is negative")
-	}
+	p.require(q.Index >= 0, "fileIndex", "must not be negative")
 }

@@ -150,9 +150,7 @@ type searchParams struct {
 
 func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("query.fullName", s.Query.FullName)
-	if s.Query.ScoreThreshold < 0 || s.Query.ScoreThreshold > 100 {
-		p.add("query.scoreThreshold", "must be from 0 to 100")
-	}
+	p.require(s.Query.ScoreThreshold >= 0 && s.Query.ScoreThreshold <= 100, "query.scoreThreshold", "must be from 0 to 100")
 	p.checkPage("offset", s.Offset, "limit", s.Limit)
 }
 

@@ -95,9 +95,8 @@ type beginParams struct {
 func (b beginParams) validate(_ *operation.Operation, p *problems) {
 	p.in("flags", checkCountries(string(b.Flags)))
 	*p = append(*p, b.BeginRequest.Steps.validate()...)
-	if !b.ScheduleStart.IsZero() && !b.ScheduleEnd.IsZero() && !b.ScheduleEnd.After(b.ScheduleStart) {
-		p.add("scheduleEndTime", "must be after scheduleStartTime")
-	}
+	isOrdered := b.ScheduleStart.IsZero() || b.ScheduleEnd.IsZero() || b.ScheduleEnd.After(b.ScheduleStart)
+	p.require(isOrdered, "scheduleEndTime", "must be after scheduleStartTime")
 }
 
 // flags returns the request's flags as JSON text, with those that its steps require.
@@ -249,7 +248,6 @@ type exportParams struct {
 
 func (e exportParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("sessionId", e.Token)
-	if !e.Session && !e.Screening && !e.ProofOfAddress {
-		p.add("exportSession", "no part is chosen; one of exportSession, exportScreening and exportProofOfAddress must be true")
-	}
+	p.require(e.Session || e.Screening || e.ProofOfAddress, "exportSession",
+		"no part is chosen; one of exportSession, exportScreening and exportProofOfAddress must be true")
 }

@@ -95,12 +95,9 @@ const minPassword = 8
 func (u *CreateUserRequest) validate(_ *operation.Operation, p *problems) {
 	// The API documentation has an error for the format of an address, but does not define
 	// the format. So this refuses only what cannot be an address.
-	if name, domain, ok := strings.Cut(u.Email, "@"); !ok || name == "" || domain == "" || strings.ContainsFunc(u.Email, unicode.IsSpace) {
-		p.add("email", "must be an e-mail address")
-	}
-	if utf8.RuneCountInString(string(u.Password)) < minPassword {
-		p.add("password", "must have at least 8 characters")
-	}
+	name, domain, _ := strings.Cut(u.Email, "@")
+	p.require(name != "" && domain != "" && !strings.ContainsFunc(u.Email, unicode.IsSpace), "email", "must be an e-mail address")
+	p.require(utf8.RuneCountInString(string(u.Password)) >= minPassword, "password", "must have at least 8 characters")
 }
 
 // Create creates a user of the dashboard with create-user and returns the id. (API reference,
