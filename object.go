@@ -11,11 +11,10 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// object is what steps, questions, options, roles and flags are made of: a JSON object, kept as text.
-// The text never changes, and encoding copies it. A decoded object keeps what this SDK does not know.
+// object is what steps, questions, options, roles and flags are made of: a JSON object, kept as text
+// that never changes. A decoded object keeps what this SDK does not know.
 //
-// The pointer keeps the text from fmt, which prints even a string in an unexported field of a
-// caller's struct, but never follows a pointer to a string.
+// fmt prints even a string in an unexported field of a caller's struct, but follows no pointer there.
 type object struct{ json *string }
 
 func newObject(text string) object { return object{&text} }
@@ -113,12 +112,10 @@ func objects(o object, name string) (list []object) {
 	return list
 }
 
-var errNotObject = errors.New("identomat: not a JSON object")
-
 func decodeText(data []byte) (object, error) {
 	text := wire.Trim(string(data))
 	if !strings.HasPrefix(text, "{") || !json.Valid(data) {
-		return object{}, errNotObject
+		return object{}, errors.New("identomat: not a JSON object")
 	}
 	return newObject(wire.Normalize(text)), nil
 }

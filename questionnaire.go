@@ -89,19 +89,18 @@ func (q Question) QuestionType() string { return getString(q.text(), "type") }
 // QuestionKey is the key, unique in the questionnaire.
 func (q Question) QuestionKey() string { return getString(q.text(), "key") }
 
-// asKnownQuestion returns a decoded question as its own type if it has one.
+// questionTypes gives a decoded question its own type.
+var questionTypes = map[string]func(Question) AnyQuestion{
+	"string":          func(q Question) AnyQuestion { return TextInput{q} },
+	"multiple-choice": func(q Question) AnyQuestion { return CheckboxInput{q} },
+	"options":         func(q Question) AnyQuestion { return RadioInput{q} },
+	"dropdown":        func(q Question) AnyQuestion { return DropdownInput{q} },
+	"file":            func(q Question) AnyQuestion { return FileInput{q} },
+}
+
 func asKnownQuestion(q Question) AnyQuestion {
-	switch q.QuestionType() {
-	case "string":
-		return TextInput{q}
-	case "multiple-choice":
-		return CheckboxInput{q}
-	case "options":
-		return RadioInput{q}
-	case "dropdown":
-		return DropdownInput{q}
-	case "file":
-		return FileInput{q}
+	if known := questionTypes[q.QuestionType()]; known != nil {
+		return known(q)
 	}
 	return q
 }

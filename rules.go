@@ -26,8 +26,8 @@ func checkStep(step string, keys map[string]bool, inCall bool) (p problems) {
 		return p
 	}
 	var typ, key, flags, steps, questions string
-	read(step, member{"type", &typ}, member{"key", &key}, member{"flags", &flags},
-		member{"steps", &steps}, member{"questions", &questions})
+	read(step, member{"type", &typ}, member{"key", &key}, member{"flags", &flags}, member{"steps", &steps},
+		member{"questions", &questions})
 	typ, key = wire.Unquote(typ), wire.Unquote(key)
 	p.require(typ != "", "type", "must not be empty")
 	p.require(!inCall || typ != "language", "type", "must not be a language step inside a video call")
@@ -67,12 +67,10 @@ func checkCountries(flags string) (p problems) {
 
 // questionCheck is a walk over the questions of a questionnaire.
 type questionCheck struct {
-	// asked maps the key of each question so far to the keys of its options. The list is nil for a
-	// question with free answers, and for a dropdown: the guide does not say what a condition on a
-	// dropdown names.
-	asked map[string][]string
-	// optionKeys has the option keys of all questions so far.
-	optionKeys map[string]bool
+	// asked has the option keys of each question so far. It is nil for free answers, and for a
+	// dropdown: the guide does not say what a condition on a dropdown names.
+	asked      map[string][]string
+	optionKeys map[string]bool // of all questions so far
 }
 
 func (c *questionCheck) question(question string) (p problems) {
@@ -113,26 +111,20 @@ func (c *questionCheck) question(question string) (p problems) {
 		n, err := strconv.ParseFloat(maxFiles, 64)
 		p.require(err == nil && n >= 1 && n <= 10, "filesMaxCount", "must be a number from 1 to 10")
 	}
-	p.in("showConditions", c.condition(condition))
+	_, ok := asObject(condition)
+	p.require(ok || isAbsent(condition), "showConditions", "must be an object")
+	if m := wire.Members(condition); m.Next() {
+		options, asked := c.asked[getString(condition, "questionKey")]
+		p.require(asked, "showConditions.questionKey", "must be the key of an earlier question of the questionnaire")
+		p.require(options == nil || isKey(get(condition, "answer"), options), "showConditions.answer",
+			"must be the key of one of that question's options")
+	}
 	if typ == "dropdown" {
 		options = nil
 	}
 	if !duplicate {
 		c.asked[key] = options
 	}
-	return p
-}
-
-func (c *questionCheck) condition(condition string) (p problems) {
-	_, ok := asObject(condition)
-	p.require(ok || isAbsent(condition), "", "must be an object")
-	if m := wire.Members(condition); !m.Next() {
-		return p // no condition
-	}
-	options, asked := c.asked[getString(condition, "questionKey")]
-	p.require(asked, "questionKey", "must be the key of an earlier question of the questionnaire")
-	p.require(options == nil || isKey(get(condition, "answer"), options), "answer",
-		"must be the key of one of that question's options")
 	return p
 }
 
@@ -163,8 +155,7 @@ func (p *problems) requireKey(key string, duplicate bool, message string) {
 	p.require(key == "" || !duplicate, "key", message)
 }
 
-// requireObject reports whether a value is an object, and adds a problem if it is not an object. It
-// adds none for a value that the encoder reports.
+// requireObject reports whether a value is an object. It adds no problem that the encoder reports.
 func (p *problems) requireObject(value string) bool {
 	_, ok := asObject(value)
 	p.require(ok || value == wire.Unencodable || value == wire.Nil, "", "must be an object")
@@ -176,7 +167,7 @@ type member struct {
 	value *string
 }
 
-// read stores the named members of an object, all in one pass.
+// read stores the named members of an object, in one pass over its text.
 func read(object string, members ...member) {
 	for m := wire.Members(object); m.Next(); {
 		name := wire.Unquote(m.Name)

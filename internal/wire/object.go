@@ -5,13 +5,12 @@ import (
 	"strings"
 )
 
-// A builder of requests keeps its object as JSON text. A text never changes: Set returns a
-// new text. So order and unknown members survive, goroutines can share a value, and sending
-// a value copies its text.
+// The functions of this file are for builders, which keep an object as JSON text. So order and
+// unknown members survive, goroutines can share a value, and sending a value copies its text.
 
 // The markers in such a text are Unencodable for a value without a JSON form, Nil for a nil step
 // or question, NotUTF8 for a string that is not valid UTF-8. They contain control characters,
-// which JSON never does. [IsSendable] finds them before anything is sent.
+// which JSON never does.
 const (
 	Unencodable = "\x00"
 	Nil         = "\x01"
