@@ -2,14 +2,11 @@ package identomat
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"strings"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/operation"
-	"github.com/identomat-go/identomat/internal/response"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // BlacklistService manages the company's list of people to be refused. (API reference,
@@ -64,18 +61,6 @@ func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (strin
 	return string(id), err
 }
 
-// recordID is the id of a new record.
-type recordID string
-
-func (id *recordID) UnmarshalJSON(data []byte) error {
-	text := wire.Unquote(data)
-	if !response.IsID(text) {
-		return errors.New("not an id")
-	}
-	*id = recordID(text)
-	return nil
-}
-
 // Remove removes a record from the blacklist with remove-blacklist-record, by the id from
 // [BlacklistService.Add] or a [BlacklistRecord]. (API reference, Blacklist management.)
 //
@@ -86,13 +71,6 @@ func (id *recordID) UnmarshalJSON(data []byte) error {
 func (s *BlacklistService) Remove(ctx context.Context, id string) error {
 	return exec(ctx, s.client, operation.BlacklistRemove, recordParams{id})
 }
-
-// recordParams are the parameters of the endpoints that take nothing but a record.
-type recordParams struct {
-	ID string `json:"id"`
-}
-
-func (r recordParams) validate(_ *operation.Operation, p *problems) { p.requireText("id", r.ID) }
 
 // BlacklistFilter selects records of the blacklist; the zero value selects all. fmt and slog show a
 // mask.
@@ -157,11 +135,6 @@ type listBlacklist struct {
 }
 
 func (l *listBlacklist) validate(_ *operation.Operation, p *problems) {
-	p.checkPage("query.offset", l.Offset, "query.limit", l.Limit)
-}
-
-// checkPage adds a problem for a negative number. The API documentation has no upper bounds.
-func (p *problems) checkPage(offsetPath string, offset int, limitPath string, limit int) {
-	p.require(offset >= 0, offsetPath, "must not be negative")
-	p.require(limit >= 0, limitPath, "must not be negative")
+	p.require(l.Offset >= 0, "query.offset", "must not be negative")
+	p.require(l.Limit >= 0, "query.limit", "must not be negative")
 }

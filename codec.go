@@ -3,6 +3,7 @@ package identomat
 import (
 	"encoding/json"
 
+	"github.com/identomat-go/identomat/internal/redact"
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
@@ -17,6 +18,11 @@ var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.Ra
 })
 
 type recorder interface{ keep(raw json.RawMessage) }
+
+// private is embedded in every type that holds personal data.
+type private = redact.Private
+
+const redacted = redact.Mask
 
 // record is embedded in every type that is decoded from a response.
 type record struct {

@@ -167,7 +167,7 @@ func (files upload) fill(ctx context.Context, c *Client, op *operation.Operation
 	for _, f := range files { // before any file is opened, because some can be read only once
 		switch {
 		case f.file.open == nil:
-			p.add(f.name, "is missing")
+			p.add(f.name, "must not be missing")
 		case f.file.once && c.secret.Reveal() != "":
 			p.add(f.name, "can be read only once, but a signature is computed before it is sent")
 		}

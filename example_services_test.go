@@ -161,7 +161,7 @@ func ExampleBlacklistService_Add() {
 	fmt.Println(err)
 	// Output:
 	// 24
-	// identomat: add-blacklist-record: invalid request: query.birthday: must be a date in ISO 8601, such as 1990-05-14; query.reason: is empty
+	// identomat: add-blacklist-record: invalid request: query.birthday: must be a date in ISO 8601, such as 1990-05-14; query.reason: must not be empty
 }
 
 func ExampleBlacklistService_Remove() {

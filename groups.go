@@ -133,6 +133,6 @@ func (g groupParams) validate(_ *operation.Operation, p *problems) {
 // checkMembers adds a problem for every empty id.
 func (p *problems) checkMembers(ids []string) {
 	for i, id := range ids {
-		p.require(id != "", "memberIds["+strconv.Itoa(i)+"]", "is empty")
+		p.require(id != "", "memberIds["+strconv.Itoa(i)+"]", "must not be empty")
 	}
 }

@@ -84,13 +84,6 @@ type ScreeningQuery struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// queryParams wraps the parameters that an endpoint takes inside of a query.
-type queryParams[Q validator] struct {
-	Query Q `json:"query"`
-}
-
-func (q queryParams[Q]) validate(op *operation.Operation, p *problems) { q.Query.validate(op, p) }
-
 // ScreeningHit is an entry of the screening databases that resembles the query. fmt and slog show a
 // mask.
 type ScreeningHit struct {
@@ -151,7 +144,8 @@ type searchParams struct {
 func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("query.fullName", s.Query.FullName)
 	p.require(s.Query.ScoreThreshold >= 0 && s.Query.ScoreThreshold <= 100, "query.scoreThreshold", "must be from 0 to 100")
-	p.checkPage("offset", s.Offset, "limit", s.Limit)
+	p.require(s.Offset >= 0, "offset", "must not be negative")
+	p.require(s.Limit >= 0, "limit", "must not be negative")
 }
 
 // ScreeningPerson is everything that the screening databases hold about an entry. fmt and slog
@@ -330,5 +324,6 @@ type monitoredParams struct {
 }
 
 func (m *monitoredParams) validate(_ *operation.Operation, p *problems) {
-	p.checkPage("start", m.Start, "limit", m.Limit)
+	p.require(m.Start >= 0, "start", "must not be negative")
+	p.require(m.Limit >= 0, "limit", "must not be negative")
 }

@@ -136,18 +136,6 @@ func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session
 	return &Session{Token: token, URL: s.client.widgetURL + "/?session_token=" + url.QueryEscape(string(token))}, nil
 }
 
-// sessionParams are the parameters of the endpoints that take nothing but a session.
-type sessionParams struct {
-	// Token is a string because go-querystring would send the mask of a Token.
-	Token string `json:"sessionId" url:"session_token"`
-}
-
-func ofSession(token Token) sessionParams { return sessionParams{string(token)} }
-
-func (s sessionParams) validate(op *operation.Operation, p *problems) {
-	p.requireText(op.SessionName(), s.Token)
-}
-
 // Result returns the current result of a session with POST result/, even while the session is in
 // progress. (API reference, Session results.) Use [Result.Approved] to let a customer in.
 //
@@ -249,5 +237,5 @@ type exportParams struct {
 func (e exportParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("sessionId", e.Token)
 	p.require(e.Session || e.Screening || e.ProofOfAddress, "exportSession",
-		"no part is chosen; one of exportSession, exportScreening and exportProofOfAddress must be true")
+		"must be true, unless exportScreening or exportProofOfAddress is")
 }

@@ -75,7 +75,5 @@ func (p problems) err(op *operation.Operation) error {
 
 // requireText adds a problem if a required text is blank.
 func (p *problems) requireText(path, text string) {
-	if strings.TrimSpace(text) == "" {
-		p.add(path, "is empty")
-	}
+	p.require(strings.TrimSpace(text) != "", path, "must not be empty")
 }
