@@ -1,24 +1,17 @@
 package identomat
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"log/slog"
 	"maps"
 	"mime"
 	"net/http"
-	"runtime"
-	"slices"
 	"strings"
 
-	"github.com/identomat-go/identomat/internal/option"
-	"github.com/identomat-go/identomat/internal/redact"
+	"github.com/identomat-go/identomat/internal/callback"
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
@@ -90,41 +83,37 @@ func (c Callback) Raw() json.RawMessage {
 	return raw
 }
 
-// CallbackError reports a request that is not a callback from Identomat. It contains no value
-// of the request.
+// CallbackError reports a request that is not a callback from Identomat, or not a webhook of
+// iDenfy. It contains no value of the request.
 type CallbackError struct {
 	// StatusCode is the status to respond with: 405 for a method other than POST, 415 for a
 	// content type other than application/json or a compressed body, 413 for a body that is
 	// too large, 400 for a body that is truncated or not a JSON object, and 403 for a missing
-	// or wrong callbackApiKey.
+	// or wrong callbackApiKey or signature.
 	StatusCode int
-	reason     string
+	// Reason says what is wrong with the request.
+	Reason string
 }
 
-// Error says what is wrong with the request.
-func (e *CallbackError) Error() string { return "identomat: callback rejected: " + e.reason }
+// Error returns the reason.
+func (e *CallbackError) Error() string { return "identomat: callback rejected: " + e.Reason }
 
 // DefaultMaxCallbackSize is 1 MiB. The callbacks in Identomat's API documentation have about
 // 300 bytes; no limit is documented.
 const DefaultMaxCallbackSize = 1 << 20
 
-// A CallbackOption configures [CallbackHandler] and [ParseCallback].
-type CallbackOption func(*callbackSettings) error
-
-type callbackSettings struct {
-	keys    []string
-	maxSize int64
-	observe func(context.Context, error)
-}
+// A CallbackOption configures [CallbackHandler] and [ParseCallback], and the handler of package
+// idenfy.
+type CallbackOption func(*callback.Settings) error
 
 // WithMaxCallbackSize limits the body to a number of bytes. The default is
 // [DefaultMaxCallbackSize].
 func WithMaxCallbackSize(bytes int64) CallbackOption {
-	return func(s *callbackSettings) error {
+	return func(s *callback.Settings) error {
 		if bytes <= 0 {
 			return errors.New("identomat: WithMaxCallbackSize: the size must be positive")
 		}
-		s.maxSize = bytes
+		s.MaxSize = bytes
 		return nil
 	}
 }
@@ -135,40 +124,17 @@ func WithMaxCallbackSize(bytes int64) CallbackOption {
 // default logger of slog. The text of an error is withheld if it contains a key, or a text or
 // number from the callback that is at least four characters long.
 func WithCallbackErrors(observe func(context.Context, error)) CallbackOption {
-	return func(s *callbackSettings) error {
+	return func(s *callback.Settings) error {
 		if observe == nil {
 			return errors.New("identomat: WithCallbackErrors: the function is nil")
 		}
-		s.observe = observe
+		s.Observe = observe
 		return nil
 	}
 }
 
-func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callbackSettings, error) {
-	s := &callbackSettings{
-		keys:    slices.Clone(apiKeys),
-		maxSize: DefaultMaxCallbackSize,
-		observe: func(ctx context.Context, err error) {
-			slog.WarnContext(ctx, "identomat callback failed", "error", err)
-		},
-	}
-	if len(apiKeys) == 0 {
-		return nil, errors.New("identomat: callback: no callback API key: without one, anyone can send callbacks")
-	}
-	for _, key := range apiKeys {
-		if err := option.CheckKey("callback API key", key); err != nil {
-			return nil, prefixed(err)
-		}
-	}
-	for _, opt := range opts {
-		if opt == nil {
-			return nil, errors.New("identomat: callback: an option is nil")
-		}
-		if err := opt(s); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callback.Settings, error) {
+	return callback.NewSettings("identomat", "callback API key", apiKeys, DefaultMaxCallbackSize, opts...)
 }
 
 // CallbackHandler returns a handler for the Callback URL of a company. It accepts callbacks
@@ -196,21 +162,8 @@ func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) er
 	if handle == nil {
 		return nil, errors.New("identomat: CallbackHandler: handle is nil")
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status := http.StatusInternalServerError
-		callback, err := s.parse(w, r)
-		if rejection, rejected := err.(*CallbackError); rejected {
-			status = rejection.StatusCode
-		} else if err = s.callRecovering(r.Context(), callback, handle); err == nil {
-			w.WriteHeader(http.StatusOK)
-			return
-		}
-		s.observe(r.Context(), err)
-		if status == http.StatusMethodNotAllowed {
-			w.Header().Set("Allow", http.MethodPost)
-		}
-		http.Error(w, http.StatusText(status), status)
-	}), nil
+	parse := func(w http.ResponseWriter, r *http.Request) (Callback, int, error) { return parseCallback(s, w, r) }
+	return callback.Handler(s, parse, Callback.values, handle), nil
 }
 
 // ParseCallback reads a callback from a request, for servers that do not use [CallbackHandler].
@@ -222,16 +175,17 @@ func ParseCallback(r *http.Request, apiKeys []string, opts ...CallbackOption) (C
 	if err != nil {
 		return Callback{}, err
 	}
-	return s.parse(nil, r)
+	c, _, err := parseCallback(s, nil, r)
+	return c, err
 }
 
 // paramCallbackKey is the member of the body that authenticates it.
 const paramCallbackKey = "callbackApiKey"
 
-// parse returns a callback or a [*CallbackError].
-func (s *callbackSettings) parse(w http.ResponseWriter, r *http.Request) (Callback, error) {
-	reject := func(status int, reason string) (Callback, error) {
-		return Callback{}, &CallbackError{StatusCode: status, reason: reason}
+// parseCallback returns a callback, or a [*CallbackError] and its status.
+func parseCallback(s *callback.Settings, w http.ResponseWriter, r *http.Request) (Callback, int, error) {
+	reject := func(status int, reason string) (Callback, int, error) {
+		return Callback{}, status, &CallbackError{StatusCode: status, Reason: reason}
 	}
 	if r.Method != http.MethodPost {
 		return reject(http.StatusMethodNotAllowed, "the method is not POST")
@@ -240,104 +194,42 @@ func (s *callbackSettings) parse(w http.ResponseWriter, r *http.Request) (Callba
 	if err != nil || media != "application/json" || r.Header.Get("Content-Encoding") != "" {
 		return reject(http.StatusUnsupportedMediaType, "the body is not plain application/json")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxSize))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return reject(http.StatusRequestEntityTooLarge, "the body is too large")
+	body, status, reason := s.ReadBody(w, r)
+	if reason != "" {
+		return reject(status, reason)
 	}
-	if err != nil {
-		return reject(http.StatusBadRequest, "the body could not be read")
-	}
-	var callback Callback
-	if json.Unmarshal(body, &callback.members) != nil || callback.members == nil {
+	var c Callback
+	if json.Unmarshal(body, &c.members) != nil || c.members == nil {
 		return reject(http.StatusBadRequest, "the body is not a JSON object")
 	}
-	if !s.hasKey(wire.Unquote(callback.members[paramCallbackKey])) {
+	if !isOneOf(wire.Unquote(c.members[paramCallbackKey]), s.Keys) {
 		return reject(http.StatusForbidden, paramCallbackKey+" is missing or wrong")
 	}
-	maps.DeleteFunc(callback.members, func(name string, _ json.RawMessage) bool {
+	maps.DeleteFunc(c.members, func(name string, _ json.RawMessage) bool {
 		return strings.EqualFold(name, paramCallbackKey)
 	})
-	callback.Type = CallbackType(wire.Unquote(callback.members["type"]))
-	callback.SessionID = Token(wire.Unquote(callback.members["sessionId"]))
-	return callback, nil
+	c.Type = CallbackType(wire.Unquote(c.members["type"]))
+	c.SessionID = Token(wire.Unquote(c.members["sessionId"]))
+	return c, http.StatusOK, nil
 }
 
-// hasKey reports whether key is one of the callback API keys. It compares the digest of key with
+// isOneOf reports whether key is one of the callback API keys. It compares the digest of key with
 // that of each of them, so the time it takes reveals nothing about the keys.
-func (s *callbackSettings) hasKey(key string) bool {
+func isOneOf(key string, keys []string) bool {
 	digest, found := sha256.Sum256([]byte(key)), 0
-	for _, accepted := range s.keys {
+	for _, accepted := range keys {
 		want := sha256.Sum256([]byte(accepted))
 		found |= subtle.ConstantTimeCompare(want[:], digest[:])
 	}
 	return found == 1
 }
 
-// secrets returns the values that no error may contain: texts, numbers, and the digits within
-// a text, because a one-time password can be part of a sentence. Values are collected at any
-// depth, because the payload of undocumented types may be nested. Values shorter than four
-// characters are left out: they occur in ordinary words.
-func (c Callback) secrets() (secrets []string) {
-	var collect func(any)
-	collect = func(value any) {
-		switch v := value.(type) {
-		case map[string]any:
-			for _, member := range v {
-				collect(member)
-			}
-		case []any:
-			for _, element := range v {
-				collect(element)
-			}
-		case string, json.Number:
-			text := fmt.Sprint(v)
-			digits := strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
-			for _, part := range append(digits, text) {
-				if len(part) >= 4 {
-					secrets = append(secrets, part)
-				}
-			}
+// values returns what no error may contain: all members but the type.
+func (c Callback) values() (values []json.RawMessage) {
+	for name, value := range c.members {
+		if name != "type" {
+			values = append(values, value)
 		}
 	}
-	var members map[string]any
-	d := json.NewDecoder(bytes.NewReader(c.Raw()))
-	d.UseNumber()
-	_ = d.Decode(&members) // cannot fail: the body was valid JSON
-	delete(members, "type")
-	collect(members)
-	return secrets
-}
-
-// callRecovering calls handle and returns its error, or an error that reports its panic. The
-// error contains no value of the callback. The value of a panic may be anything, including
-// the callback, so only a runtime error is part of the text.
-func (s *callbackSettings) callRecovering(ctx context.Context, callback Callback, handle func(context.Context, Callback) error) (err error) {
-	withhold := func(err error) error {
-		return redact.Error(err, append(callback.secrets(), s.keys...)...)
-	}
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-			if err != nil {
-				err = withhold(err)
-			}
-		case runtime.Error:
-			err = fmt.Errorf("identomat: the callback handler panicked: %w%s", withhold(p), stack())
-		default:
-			err = fmt.Errorf("identomat: the callback handler panicked with a %T%s", p, stack())
-		}
-	}()
-	return handle(ctx, callback)
-}
-
-// stack returns the functions and lines of the current stack. debug.Stack would also print
-// arguments, which may contain a one-time password, and addresses, which may look like one.
-func stack() string {
-	pcs := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
-	var text strings.Builder
-	for frame, more := frames.Next(); more; frame, more = frames.Next() {
-		fmt.Fprintf(&text, "\n%s\n\t%s:%d", frame.Function, frame.File, frame.Line)
-	}
-	return text.String()
+	return values
 }

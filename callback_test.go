@@ -386,3 +386,26 @@ func FuzzCallback(f *testing.F) {
 			(callback.Type == identomat.CallbackOneTimePassword || callback.Type == identomat.CallbackSessionLinkSMS))
 	})
 }
+
+// A handler that fails must not cost much more than a handler that succeeds, however many texts the
+// callback has.
+func TestFailedHandlerOfLargeCallbackIsCheap(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const texts = 40_000
+	var body strings.Builder
+	body.WriteString(`{"callbackApiKey":"callback-api-key-123","type":"x","list":["a text"`)
+	for i := range texts {
+		fmt.Fprintf(&body, `,"text %d / %d"`, i, i)
+	}
+	body.WriteString("]}")
+	for _, text := range []string{"the database is down", strings.Repeat("the database is down. ", 10_000)} {
+		failure := errors.New(text)
+		handler, err := identomat.CallbackHandler([]string{callbackKey}, func(context.Context, identomat.Callback) error { return failure }, discardErrors)
+		require.NoError(t, err)
+		allocations := testing.AllocsPerRun(1, func() { handler.ServeHTTP(httptest.NewRecorder(), callbackRequest(body.String())) })
+		t.Logf("%.1f allocations for each text", allocations/texts)
+		assert.Less(t, allocations, 3.0*texts)
+	}
+}

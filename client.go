@@ -2,8 +2,6 @@ package identomat
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -37,6 +35,8 @@ const (
 // Client calls Identomat. It is made by [NewClient], immutable, and safe for concurrent use. One
 // client per company key is enough. No formatter, logger or encoder prints its key.
 type Client struct {
+	masked
+
 	// Sessions begins verification sessions and reads their results.
 	Sessions *SessionsService
 	// Media fetches what a session recorded.
@@ -68,7 +68,7 @@ type Client struct {
 // not repeat its value.
 func NewClient(companyKey string, opts ...Option) (*Client, error) {
 	if err := option.CheckKey("company key", companyKey); err != nil {
-		return nil, prefixed(err)
+		return nil, fmt.Errorf("identomat: %w", err)
 	}
 	own := settings{
 		widgetURL: url.URL{Scheme: "https", Host: strings.TrimPrefix(DefaultWidgetURL, "https://")},
@@ -170,12 +170,3 @@ func (c *Client) WidgetURL() string { return c.widgetURL }
 // CloseIdleConnections closes connections that no call is using, as
 // [http.Client.CloseIdleConnections] does. The client can be used afterwards.
 func (c *Client) CloseIdleConnections() { c.engine.CloseIdleConnections() }
-
-// String returns the name of the type.
-func (c *Client) String() string { return "identomat.Client" }
-
-// Format writes the name of the type under every verb.
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
-
-// LogValue returns the name of the type.
-func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -19,8 +19,11 @@ var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.Ra
 
 type recorder interface{ keep(raw json.RawMessage) }
 
-// private is embedded in every type that holds personal data.
-type private = redact.Private
+// private is embedded in every type that holds personal data, and masked in other secret ones.
+type (
+	private = redact.Private
+	masked  = redact.Masked
+)
 
 const redacted = redact.Mask
 

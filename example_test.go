@@ -61,7 +61,7 @@ func ExampleNewClient() {
 	_, err = identomat.NewClient("your-company-key", identomat.WithAPIURL("http://unencrypted.example"))
 	fmt.Println(err)
 	// Output:
-	// identomat.Client <nil>
+	// [redacted] <nil>
 	// identomat: the API URL must be https, except for a loopback host
 }
 

@@ -32,13 +32,14 @@ var layers = []layer{
 	{"internal/response", []string{"internal/operation", "internal/sniff", "internal/wire"}},
 	{"internal/engine", []string{"internal/form", "internal/redact"}},
 	{"internal/option", []string{"internal/engine", "internal/redact"}},
+	{"internal/callback", []string{"internal/option", "internal/redact", "internal/wire"}},
 	{"", []string{
-		"internal/datauri", "internal/engine", "internal/form", "internal/operation", "internal/option", "internal/redact",
+		"internal/callback", "internal/datauri", "internal/engine", "internal/form", "internal/operation", "internal/option", "internal/redact",
 		"internal/response", "internal/signature", "internal/sniff", "internal/wire",
 	}},
 	{"widget", []string{"", "internal/option", "internal/redact"}},
 	{"idenfy", []string{
-		"", "internal/engine", "internal/option", "internal/redact", "internal/response", "internal/sniff", "internal/wire",
+		"", "internal/callback", "internal/engine", "internal/option", "internal/redact", "internal/response", "internal/sniff", "internal/wire",
 	}},
 	{"identomattest", []string{"", "internal/fake", "internal/operation"}},
 	{"idenfy/idenfytest", []string{"", "idenfy", "internal/fake"}},

@@ -40,14 +40,6 @@ func checked(ok bool, problem string, set func(*option.Settings)) Option {
 	}
 }
 
-// prefixed puts the package's name in front of an error; nil stays nil.
-func prefixed(err error) error {
-	if err != nil {
-		err = fmt.Errorf("identomat: %w", err)
-	}
-	return err
-}
-
 // WithHMAC signs every request with the secret key that belongs to a company key of the
 // HMAC type, and checks the signatures of responses. See [NewHMACTransport] for the rules
 // and [RequireSignedResponses] for responses that must be signed.

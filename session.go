@@ -37,6 +37,8 @@ func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 // Session is a session that was begun. Its JSON holds the token and the URL, to be stored or
 // handed to your front end. fmt and slog show a mask.
 type Session struct {
+	masked
+
 	// Token is needed by every later call. Store it with your customer's id.
 	Token Token `json:"token"`
 	// URL is the address of the widget, to which you send the customer's browser by redirect
@@ -48,12 +50,6 @@ type Session struct {
 	// Chromium blocks the redirect.
 	URL string `json:"url"`
 }
-
-// Format writes a mask under every verb, because the URL contains the token.
-func (Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
-
-// LogValue returns a mask.
-func (Session) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // BeginRequest describes a session. All fields are optional; the zero value begins a session
 // with the company's defaults. Names and preset answers are personal data: fmt and slog show a

@@ -67,7 +67,7 @@ func tree(layers []byte, text string) error {
 // ownWords is the text that the errors of a tree contain by themselves. A secret that occurs in
 // it proves nothing.
 var ownWords = func() string {
-	all := `text withheld because it contains a secret (*redact.withheld) ... &redact.withheld{text:"", cause:(func() error)(0x0123456789abcdef)} {text: cause:} \" `
+	all := `text withheld because it may contain a secret (*redact.withheld) ... &redact.withheld{text:"", cause:(func() error)(0x0123456789abcdef)} {text: cause:} \" `
 	for layer := range byte(10) {
 		one := tree([]byte{layer}, "")
 		all += fmt.Sprintf("%v %+v %#v %T ", one, one, one, one)

@@ -15,16 +15,21 @@ const Mask = "[redacted]"
 var ErrEncode = errors.New("identomat: personal data is not encoded: store Raw of the response, " +
 	"or copy the fields that you need; do not embed the type in a struct that you encode")
 
-// Private is embedded in every type that holds personal data. fmt and slog show a mask, and
-// encoding/json, encoding/gob, encoding/xml and YAML return [ErrEncode], also for a value
-// inside another value. (In an unexported field, fmt ignores the methods of a value.)
-type Private struct{}
+// Masked is embedded in a type whose values fmt and slog must not show. (In an unexported field,
+// fmt ignores the methods of a value.)
+type Masked struct{}
 
 // Format writes a mask under every verb.
-func (Private) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
+func (Masked) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 
 // LogValue returns a mask.
-func (Private) LogValue() slog.Value { return slog.StringValue(Mask) }
+func (Masked) LogValue() slog.Value { return slog.StringValue(Mask) }
+
+// Private is embedded in every type that holds personal data. It is masked, and encoding/json,
+// encoding/gob, encoding/xml and YAML return [ErrEncode], also for a value inside another value.
+type Private struct{ masked }
+
+type masked = Masked // an embedded field that is not exported
 
 // MarshalText returns ErrEncode.
 func (Private) MarshalText() ([]byte, error) { return nil, ErrEncode }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -34,45 +35,70 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 // Contains reports whether text contains one of the secrets, either literally or in the
 // escaped form of a URL, of JSON or of Go.
 func Contains(text string, secrets ...string) bool {
+	return slices.ContainsFunc(spellings(secrets), func(s string) bool { return strings.Contains(text, s) })
+}
+
+// plain holds the characters that no form escapes.
+const plain = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~"
+
+// spellings returns the secrets in all forms.
+func spellings(secrets []string) (all []string) {
 	for _, secret := range secrets {
-		inGo := strconv.Quote(secret)
-		inJSON, _ := json.Marshal(secret) // a string has a JSON form
-		for _, spelling := range []string{
-			secret, url.QueryEscape(secret), url.PathEscape(secret), inGo[1 : len(inGo)-1], string(inJSON[1 : len(inJSON)-1]),
-		} {
-			if secret != "" && strings.Contains(text, spelling) {
-				return true
-			}
+		if secret == "" {
+			continue
+		}
+		all = append(all, secret)
+		if strings.Trim(secret, plain) != "" {
+			inGo := strconv.Quote(secret)
+			inJSON, _ := json.Marshal(secret) // a string has a JSON form
+			all = append(all, url.QueryEscape(secret), url.PathEscape(secret), inGo[1:len(inGo)-1], string(inJSON[1:len(inJSON)-1]))
 		}
 	}
-	return false
+	return all
 }
+
+// maxSearch bounds the search of one error, in bytes of text times spellings of secrets. It is
+// far above the texts of a request and of an error of the network.
+const maxSearch = 1 << 22
 
 // Error returns an error that prints none of the secrets.
 //
 // If neither err nor an error that it wraps contains a secret or a quotation mark, the result
 // is err itself. If one of them contains a secret, the whole text is withheld, because an
-// error that echoes one secret has probably echoed the whole request. Otherwise, everything
-// in quotes is removed from the text, because net/http quotes malformed responses, which may
-// contain personal data.
+// error that echoes one secret has probably echoed the whole request. It is also withheld if the
+// search would take too long. Otherwise, everything in quotes is removed from the text, because
+// net/http quotes malformed responses, which may contain personal data.
 //
-// In the last two cases, errors.Is still finds the errors that err wraps, but errors.As and
+// In the last three cases, errors.Is still finds the errors that err wraps, but errors.As and
 // errors.Unwrap do not.
 func Error(err error, secrets ...string) error {
-	hasSecret, hasQuote := false, false
+	if err == nil {
+		return nil
+	}
+	// Spelling a secret takes about as long as searching 512 bytes.
+	hasSecret, hasQuote, searched := false, false, len(secrets)*512
+	var all []string
+	if searched <= maxSearch {
+		all = spellings(secrets)
+	}
+	search := func(text string) {
+		searched += len(text) * len(all)
+		hasSecret = hasSecret || searched > maxSearch || slices.ContainsFunc(all, func(s string) bool { return strings.Contains(text, s) })
+	}
 	visit(err, func(err error) {
 		text := err.Error()
 		hasQuote = hasQuote || strings.Contains(text, `"`)
-		hasSecret = hasSecret || Contains(text, secrets...) || Contains(fmt.Sprintf("%+v", err), secrets...) ||
-			Contains(removeAddresses(fmt.Sprintf("%#v", err)), secrets...)
+		search(text)
+		search(fmt.Sprintf("%+v", err))
+		search(removeAddresses(fmt.Sprintf("%#v", err)))
 	})
 	if !hasSecret && !hasQuote {
 		return err
 	}
 	text := removeQuoted(err.Error())
-	// Removing quotes may join the text around them into a secret.
-	if hasSecret || Contains(text, secrets...) {
-		text = fmt.Sprintf("text withheld because it contains a secret (%T)", err)
+	search(text) // removing quotes may join the text around them into a secret
+	if hasSecret {
+		text = fmt.Sprintf("text withheld because it may contain a secret (%T)", err)
 	}
 	return &withheld{text: text, cause: func() error { return err }}
 }
