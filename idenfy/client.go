@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,8 +20,6 @@ import (
 const (
 	// DefaultBaseURL is the only host. Development and production differ by their keys.
 	DefaultBaseURL = "https://ivs.idenfy.com"
-	// DefaultAttemptTimeout is 60 s. iDenfy documents no response times.
-	DefaultAttemptTimeout = option.DefaultAttemptTimeout
 	// DefaultMaxResponseSize is 1 MiB, far above the documented responses, which have 1.5 kB.
 	DefaultMaxResponseSize = 1 << 20
 	// DefaultMaxDigitStringExpiry is the longest lifetime, in seconds, of a token with a digit
@@ -34,6 +30,7 @@ const (
 // Client calls iDenfy. It is made by [NewClient], is immutable, and is safe for concurrent use;
 // one for each pair of keys is enough. No formatter, logger or encoder prints its keys.
 type Client struct {
+	masked
 	settings
 	engine      *engine.Engine
 	keys        []redact.Secret
@@ -46,7 +43,7 @@ type Client struct {
 // wrong and do not repeat its value.
 func NewClient(apiKey, apiSecret string, opts ...Option) (*Client, error) {
 	if err := cmp.Or(option.CheckKey("API key", apiKey), option.CheckKey("API secret", apiSecret)); err != nil {
-		return nil, prefixed(err)
+		return nil, fmt.Errorf("idenfy: %w", err)
 	}
 	if strings.Contains(apiKey, ":") {
 		return nil, errors.New("idenfy: the API key contains a colon, which Basic authentication cannot send")
@@ -100,15 +97,6 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 // CloseIdleConnections closes connections that no call is using, as
 // [http.Client.CloseIdleConnections] does. The client can be used afterwards.
 func (c *Client) CloseIdleConnections() { c.engine.CloseIdleConnections() }
-
-// String returns the name of the type.
-func (c *Client) String() string { return "idenfy.Client" }
-
-// Format writes the name of the type under every verb.
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
-
-// LogValue returns the name of the type.
-func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // basicAuth adds the keys to every request.
 type basicAuth struct {

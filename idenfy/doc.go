@@ -10,23 +10,25 @@
 // Make one [Client] with [NewClient] or [NewClientFromEnv] and share it. Create a session with
 // [Client.CreateSession], store [Session.ScanRef], and send the customer's browser to
 // [Session.RedirectURL], or show [Session.IframeURL] in a page of yours. The outcome arrives in
-// webhooks, which [ParseWebhook] verifies. [Webhook.Approved] is true only for a final approval.
+// webhooks, which [WebhookHandler] verifies: let it store them, and process them later.
+// [Webhook.Approved] is true only for a final approval.
 //
 // # Credits
 //
 // A session can cost credits. So can another session for the same client id before the final
 // webhook of the first. CreateSession retries only if iDenfy certainly created no session. If
-// [MaybeProcessed] is true for an error, a session may exist whose token is lost: before you
-// create another one, wait for a webhook or until the expiry time has passed. [WithGuard] calls
-// a function of yours before every session.
+// [identomat.MaybeProcessed] is true for an error, a session may exist whose token is lost: before
+// you create another one, wait for a webhook or until the expiry time has passed. [WithGuard]
+// calls a function of yours before every session.
 //
 // # What is shared with package identomat
 //
 // The options of package identomat, such as [identomat.WithRetry] and [identomat.WithLogger],
 // configure a client of this package, too, except for those about signing, URLs and media. The
 // two packages also share [identomat.ValidationError] for a request that was not sent,
-// [identomat.TransportError] for a call without a usable response, and [identomat.Event] for
-// observers. A response other than a session is an [APIError] of this package.
+// [identomat.TransportError] for a call without a usable response, [identomat.CallbackError] for a
+// webhook that was rejected, and [identomat.Event] for observers. A response other than a session
+// is an [APIError] of this package, which wraps an [identomat.APIError].
 //
 // # Secrecy
 //

@@ -26,18 +26,16 @@ func Example() {
 	client := server.Client() // for iDenfy: idenfy.NewClientFromEnv()
 
 	outcome := make(chan bool, 1)
-	webhooks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		webhook, err := idenfy.ParseWebhook(r, server.SigningKey)
-		var refused *idenfy.WebhookError
-		switch {
-		case errors.As(err, &refused):
-			http.Error(w, http.StatusText(refused.StatusCode), refused.StatusCode)
-		case err != nil:
-			http.Error(w, "no signing key", http.StatusInternalServerError)
-		case webhook.Final:
-			outcome <- webhook.Approved()
+	handler, err := idenfy.WebhookHandler([]string{server.SigningKey}, func(_ context.Context, webhook *idenfy.Webhook) error {
+		if webhook.Ended() {
+			outcome <- webhook.Approved() // store it in production, and process it later
 		}
-	}))
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	webhooks := httptest.NewServer(handler)
 	defer webhooks.Close()
 
 	ctx := context.Background()
@@ -65,7 +63,7 @@ func ExampleNewClient() {
 	_, err = idenfy.NewClient("your-api-key", "your-api-secret", idenfy.WithBaseURL("http://unencrypted.example"))
 	fmt.Println(err)
 	// Output:
-	// idenfy.Client <nil>
+	// [redacted] <nil>
 	// idenfy: the base URL must be https, except for a loopback host
 }
 
@@ -112,7 +110,7 @@ func ExampleClient_CreateSession_errors() {
 	for range 2 {
 		_, err = client.CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
 		switch {
-		case idenfy.MaybeProcessed(err):
+		case identomat.MaybeProcessed(err):
 			fmt.Println("a session may exist: wait before you create another one")
 		case errors.Is(err, idenfy.ErrOutOfCredits):
 			fmt.Println("buy credits")
@@ -123,9 +121,9 @@ func ExampleClient_CreateSession_errors() {
 	}
 	// Output:
 	// a session may exist: wait before you create another one
-	// idenfy: token: unexpected response (HTTP 502, text/html, a session may exist): 109 bytes: html bad gateway bad gateway html
+	// identomat: idenfy/token: unexpected response (HTTP 502, text/html): 109 bytes: html bad gateway bad gateway html
 	// buy credits
-	// idenfy: token: out of credits (HTTP 400, PERMISSIONS_ERROR)
+	// identomat: idenfy/token: out of credits (HTTP 400, PERMISSIONS_ERROR)
 }
 
 func ExampleSession_RedirectURL() {
@@ -182,10 +180,10 @@ func ExampleParseWebhook() {
 
 	r = httptest.NewRequest(http.MethodPost, "/webhooks/idenfy", strings.NewReader(body))
 	_, err = idenfy.ParseWebhook(r, signingKey)
-	fmt.Println(err, errors.Is(err, idenfy.ErrSignatureMismatch))
+	fmt.Println(err)
 	// Output:
 	// ec6a7108-8c26-11e9-9758-309c231b1bac true false
-	// idenfy: webhook refused: Idenfy-Signature is missing or malformed true
+	// identomat: callback rejected: Idenfy-Signature is missing or malformed
 }
 
 // A guard that refuses a second session while one is open.

@@ -70,7 +70,7 @@ func FuzzResponse(f *testing.F) {
 		if _, err = client.CreateSession(t.Context(), idenfy.SessionRequest{ClientID: "100000"}); !errors.As(err, &api) {
 			return // a session may contain the name
 		}
-		for _, shown := range []string{fmt.Sprintf("%v %+v %#v", err, err, err), api.Identifier, api.Sample, api.ContentType} {
+		for _, shown := range []string{fmt.Sprintf("%v %+v %#v", err, err, err), api.Code, api.Sample, api.ContentType} {
 			if strings.Contains(strings.ToLower(shown), "zviad") {
 				t.Fatalf("the error shows the response: %s", shown)
 			}
@@ -133,7 +133,7 @@ func FuzzWebhook(f *testing.F) {
 		}
 		w, err := idenfy.ParseWebhook(webhook(string(body), right), "other", vectorKey)
 		if err != nil {
-			var refused *idenfy.WebhookError
+			var refused *identomat.CallbackError
 			if w != nil || !errors.As(err, &refused) || refused.StatusCode == http.StatusForbidden {
 				t.Fatalf("%v", err)
 			}

@@ -3,7 +3,6 @@ package idenfy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 
 	"github.com/identomat-go/identomat"
@@ -20,15 +19,6 @@ type settings struct {
 	baseURL   url.URL
 	guard     func(ctx context.Context, clientID string) error
 	maxDigits int // seconds
-	unknown   bool
-}
-
-// prefixed puts the package's name in front of an error; nil stays nil.
-func prefixed(err error) error {
-	if err != nil {
-		err = fmt.Errorf("idenfy: %w", err)
-	}
-	return err
 }
 
 // WithBaseURL replaces [DefaultBaseURL]: a scheme and a host without a path. The scheme must be
@@ -46,7 +36,7 @@ func WithBaseURL(baseURL string) Option {
 // of the first can cost credits. A guard must be safe for concurrent use.
 //
 // What a guard has reserved stays reserved if the call fails. Release it when the call returns
-// if [MaybeProcessed] is false for the error: no webhook will arrive then. If an error of the
+// if [identomat.MaybeProcessed] is false for the error: no webhook will arrive then. If an error of the
 // guard shows a value of the request, its text is removed, and errors.As does not find it.
 func WithGuard(guard func(ctx context.Context, clientID string) error) Option {
 	return option.Own("idenfy.WithGuard", func(s *settings) error {
@@ -68,10 +58,4 @@ func WithMaxDigitStringExpiry(seconds int) Option {
 		}
 		return nil
 	})
-}
-
-// WithUnknownValues allows locales, documents, sexes, token types, fraud services and detection
-// types that are not documented. Everything else is still validated.
-func WithUnknownValues() Option {
-	return option.Own("idenfy.WithUnknownValues", func(s *settings) error { s.unknown = true; return nil })
 }

@@ -7,8 +7,11 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// private is embedded in every type that holds personal data.
-type private = redact.Private
+// private is embedded in every type that holds personal data, masked in other secret ones.
+type (
+	private = redact.Private
+	masked  = redact.Masked
+)
 
 // SessionRequest holds the documented parameters of a session. ClientID is required and
 // suffices for a standard verification. A zero field is not sent, so iDenfy uses its default.
@@ -38,16 +41,16 @@ type SessionRequest struct {
 	SuccessURL    string `json:"successUrl,omitzero"`
 	ErrorURL      string `json:"errorUrl,omitzero"`
 	UnverifiedURL string `json:"unverifiedUrl,omitzero"`
-	// Locale is the language that the customer sees first. The default is [English].
+	// Locale is the language that the customer sees first. The default is [English], also for a
+	// locale that iDenfy does not support.
 	Locale Locale `json:"locale,omitzero"`
 	// ShowInstructions defaults to true.
 	ShowInstructions *bool `json:"showInstructions,omitzero"`
 	// ExpiryTime is the lifetime of the token in seconds: 1 to 2592000, which is 30 days. The
 	// documented default is 86400; environments have their own defaults.
 	ExpiryTime *int `json:"expiryTime,omitzero"`
-	// SessionLength is the time that the customer has, in seconds. The page says more than 60
-	// and less than 3600, but iDenfy's OpenAPI document allows both ends, so this SDK sends 60
-	// to 3600. The documented default is 1800.
+	// SessionLength is the time that the customer has, in seconds: 60 to 3600. The page excludes
+	// both ends, and iDenfy's OpenAPI document includes them. The documented default is 1800.
 	SessionLength *int `json:"sessionLength,omitzero"`
 	// Country is the country of the document in two letters of either case. The customer cannot
 	// choose another one.
@@ -130,6 +133,6 @@ type SessionRequest struct {
 	DetectionTypes []DetectionType `json:"detectionTypes,omitzero"`
 
 	// Extra holds parameters that this SDK does not know, by their wire names. The name of a
-	// field above is refused, even in another case or with underscores, such as client_id.
+	// field above is refused.
 	Extra map[string]any `json:",inline"`
 }

@@ -34,12 +34,13 @@ type protocol struct {
 const maxValues = 10_000
 
 // Classify decodes a session, or returns the error that a response amounts to. It fails closed:
-// a response that is neither a session nor an error of iDenfy is [ErrUnexpectedResponse].
+// a response that is neither a session nor an error of iDenfy is
+// [identomat.ErrUnexpectedResponse].
 func (p *protocol) Classify(r *engine.Response, readErr error) engine.Disposition {
 	success := engine.IsSuccess(r.StatusCode)
 	switch {
 	case success && errors.Is(readErr, engine.ErrTooLarge), bytes.Count(r.Body, []byte(",")) > maxValues:
-		return engine.Disposition{Err: unexpected(r, ErrTooLarge)}
+		return engine.Disposition{Err: unexpected(r, identomat.ErrTooLarge)}
 	case success && readErr != nil:
 		return engine.Disposition{} // the error of the network stands
 	case success && p.session.UnmarshalJSON(r.Body) == nil && !p.isEcho():
@@ -73,29 +74,34 @@ func (p *protocol) Public(f *engine.Failure) error {
 
 // unexpected returns the error for a response that was not understood.
 func unexpected(r *engine.Response, kind error) *APIError {
-	return &APIError{
-		Operation: operation, StatusCode: r.StatusCode, kind: kind,
+	return &APIError{kind: kind, APIError: identomat.APIError{
+		Operation: operation, StatusCode: r.StatusCode,
 		ContentType: sniff.Label(r.Header.Get("Content-Type")), Sample: response.Sample(r.Body),
-	}
+	}}
 }
 
 // apiError decodes {"identifier": …, "message": …}. An error that occurred before processing has
-// no identifier.
+// no identifier. The message may be an object of parameters and lists of texts.
 func (p *protocol) apiError(r *engine.Response) *APIError {
 	var identifier, message string
 	if json.Valid(r.Body) {
 		value, _ := wire.Get(r.Body, "identifier")
 		identifier = wire.Unquote(value)
 		value, _ = wire.Get(r.Body, "message")
-		message = wire.Unquote(value)
+		if message = wire.Unquote(value); message == "" && bytes.HasPrefix(value, []byte("{")) {
+			message = string(value)
+		}
 	}
 	if identifier == "" && (message == "" || engine.IsSuccess(r.StatusCode)) {
-		return unexpected(r, ErrUnexpectedResponse)
+		return unexpected(r, identomat.ErrUnexpectedResponse)
 	}
 	if identifiers[identifier] == nil && (!isIdentifier(identifier) || repeats(identifier, p.client.engine.Secrets(p))) {
 		identifier = "" // a sentence or a name can stand where a constant is expected
 	}
-	return &APIError{Operation: operation, StatusCode: r.StatusCode, Identifier: identifier, message: redact.NewSecret(message)}
+	return &APIError{
+		APIError: identomat.APIError{Operation: operation, StatusCode: r.StatusCode, Code: identifier},
+		message:  redact.NewSecret(message),
+	}
 }
 
 func isIdentifier(s string) bool {
@@ -123,12 +129,9 @@ func repeats(identifier string, sent []string) bool {
 	return false
 }
 
-// isRefusal reports whether iDenfy certainly created no session: true if it reported a
-// reason that it checks before it does anything.
+// isRefusal reports whether iDenfy certainly created no session: true if it refused the request
+// in its own form. INTERNAL_ERROR is documented with status 400, too.
 func isRefusal(e *APIError) bool {
-	if e.kind != nil || e.StatusCode < 400 || e.StatusCode >= 500 || e.StatusCode == http.StatusRequestTimeout {
-		return false
-	}
-	cause := e.cause()
-	return cause != nil && cause != ErrInternal
+	return e.kind == nil && e.StatusCode >= 400 && e.StatusCode < 500 && e.StatusCode != http.StatusRequestTimeout &&
+		identifiers[e.Code] != identomat.ErrInternal
 }

@@ -24,12 +24,12 @@ const operation = "idenfy/token"
 // (Create verification session.)
 //
 // A session can cost credits, so the call is retried only if iDenfy certainly created none:
-// after a failed connection, and after HTTP 429. If [MaybeProcessed] is true for an error, a
-// session may exist whose token is lost. It expires by itself.
+// after a failed connection, and after HTTP 429. If [identomat.MaybeProcessed] is true for an
+// error, a session may exist whose token is lost. It expires by itself.
 //
 // Errors: [identomat.ValidationError] before anything is sent, with every problem;
 // [identomat.TransportError]; [APIError], above all [ErrOutOfCredits], [ErrUnauthorized],
-// [ErrRateLimited], [ErrBadValue], [ErrUnexpectedResponse].
+// [ErrBadValue], [identomat.ErrRateLimited], [identomat.ErrUnexpectedResponse].
 func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Session, error) {
 	body, err := c.encode(&req)
 	if err != nil {
@@ -117,17 +117,17 @@ func (s *Session) Extra() map[string]json.RawMessage { return codec.Extra(s.raw,
 // UnmarshalJSON decodes a response, such as a [Session.Raw] that was stored. Of several members
 // with the same name the last wins, as in the page's example. The error reports a missing or
 // ambiguous authToken or scanRef.
-func (s *Session) UnmarshalJSON(data []byte) error { return prefixed(codec.Unmarshal(data, s)) }
+func (s *Session) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, s) }
 
 func (s *Session) decoded(raw json.RawMessage) error {
 	s.raw = raw
 	for _, name := range []string{"authToken", "scanRef"} {
 		if value, _ := wire.Get(raw, name); !isReference(wire.Unquote(value)) {
-			return errors.New("a session without authToken or scanRef")
+			return errors.New("idenfy: a session without authToken or scanRef")
 		}
 	}
 	if wire.Ambiguous(raw, "authToken", "scanRef") {
-		return errors.New("a session with two values of authToken or scanRef")
+		return errors.New("idenfy: a session with two values of authToken or scanRef")
 	}
 	return nil
 }

@@ -286,7 +286,7 @@ func TestResponseWithoutReferencesIsRefused(t *testing.T) {
 	} {
 		for _, status := range []int{200, 201, 202, 204} {
 			_, err := answering(t, status, body).CreateSession(t.Context(), idenfy.SessionRequest{ClientID: "1"})
-			require.ErrorIs(t, err, idenfy.ErrUnexpectedResponse, "%d %s", status, body)
+			require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, "%d %s", status, body)
 			var api *idenfy.APIError
 			require.ErrorAs(t, err, &api)
 			assert.Equal(t, status, api.StatusCode)

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -154,7 +155,7 @@ func TestLostResponseIsNotRetried(t *testing.T) {
 		err := create(clientFor(t, url), t.Context())
 		lost := transportError(t, err)
 		assert.Equal(t, 1, lost.Attempts, name)
-		assert.True(t, idenfy.MaybeProcessed(err), name)
+		assert.True(t, identomat.MaybeProcessed(err), name)
 		assert.EqualValues(t, 1, sent.Load(), name)
 		assert.True(t, strings.HasPrefix(lost.Error(), "identomat: idenfy/token: "), lost.Error())
 		assert.True(t, strings.HasSuffix(lost.Error(), " (the service may have processed the request)"), lost.Error())
@@ -236,12 +237,12 @@ func TestRetryAfterRateLimit(t *testing.T) {
 
 func TestErrorsMatchTheirCauses(t *testing.T) {
 	all := map[string]error{
-		"OutOfCredits": idenfy.ErrOutOfCredits, "RateLimited": idenfy.ErrRateLimited, "Unauthorized": idenfy.ErrUnauthorized, "Forbidden": idenfy.ErrForbidden,
-		"NotFound": idenfy.ErrNotFound, "Conflict": idenfy.ErrConflict, "Internal": idenfy.ErrInternal, "BadValue": idenfy.ErrBadValue,
-		"MissingValue": idenfy.ErrMissingValue, "Validation": idenfy.ErrValidation, "Encoding": idenfy.ErrEncoding, "JSON": idenfy.ErrJSON,
-		"TokenNotValid": idenfy.ErrTokenNotValid, "PartnerContract": idenfy.ErrPartnerContract, "Partner": idenfy.ErrPartner,
-		"Permissions": idenfy.ErrPermissions, "MethodNotAllowed": idenfy.ErrMethodNotAllowed, "UnexpectedResponse": idenfy.ErrUnexpectedResponse,
-		"TooLarge": idenfy.ErrTooLarge, "SignatureMismatch": idenfy.ErrSignatureMismatch,
+		"OutOfCredits": idenfy.ErrOutOfCredits, "RateLimited": identomat.ErrRateLimited, "Unauthorized": idenfy.ErrUnauthorized, "Forbidden": idenfy.ErrForbidden,
+		"Conflict": idenfy.ErrConflict, "Internal": identomat.ErrInternal, "BadValue": idenfy.ErrBadValue,
+		"MissingValue": idenfy.ErrMissingValue, "Validation": idenfy.ErrValidation,
+		"PartnerContract": idenfy.ErrPartnerContract, "Partner": idenfy.ErrPartner,
+		"Permissions": idenfy.ErrPermissions, "UnexpectedResponse": identomat.ErrUnexpectedResponse,
+		"TooLarge": identomat.ErrTooLarge,
 	}
 	for _, c := range []struct {
 		status         int
@@ -252,17 +253,17 @@ func TestErrorsMatchTheirCauses(t *testing.T) {
 		maybeProcessed bool
 		text           string
 	}{
-		{400, `{"identifier":"INTERNAL_ERROR","message":"m"}`, "Internal", "INTERNAL_ERROR", "m", true, "internal error of the service (HTTP 400, INTERNAL_ERROR, a session may exist)"},
+		{400, `{"identifier":"INTERNAL_ERROR","message":"m"}`, "Internal", "INTERNAL_ERROR", "m", true, "internal error of the service (HTTP 400, INTERNAL_ERROR)"},
 		{400, `{"identifier":"BAD_VALUE","message":"Field 'country' must be a valid ISO 3166-1 alpha-2 code."}`, "BadValue", "BAD_VALUE", "Field 'country' must be a valid ISO 3166-1 alpha-2 code.", false, "bad value (HTTP 400, BAD_VALUE)"},
 		{400, `{"identifier":"MISSING_VALUE","message":"m"}`, "MissingValue", "MISSING_VALUE", "m", false, "missing value (HTTP 400, MISSING_VALUE)"},
 		{401, `{"identifier":"UNAUTHORIZED","message":"m"}`, "Unauthorized", "UNAUTHORIZED", "m", false, "unauthorized (HTTP 401, UNAUTHORIZED)"},
 		{400, `{"identifier":"UNAUTHORIZED","message":"m"}`, "Unauthorized", "UNAUTHORIZED", "m", false, "unauthorized (HTTP 400, UNAUTHORIZED)"},
-		{400, `{"identifier":"ENCODING_ERROR","message":"m"}`, "Encoding", "ENCODING_ERROR", "m", false, "encoding error (HTTP 400, ENCODING_ERROR)"},
-		{400, `{"identifier":"JSON_ERROR","message":"m"}`, "JSON", "JSON_ERROR", "m", false, "JSON error (HTTP 400, JSON_ERROR)"},
-		{400, `{"identifier":"TOKEN_NOT_VALID","message":"m"}`, "TokenNotValid", "TOKEN_NOT_VALID", "m", false, "token not valid (HTTP 400, TOKEN_NOT_VALID)"},
+		{400, `{"identifier":"ENCODING_ERROR","message":"m"}`, "", "ENCODING_ERROR", "m", false, "ENCODING_ERROR (HTTP 400)"},
+		{400, `{"identifier":"JSON_ERROR","message":"m"}`, "", "JSON_ERROR", "m", false, "JSON_ERROR (HTTP 400)"},
+		{400, `{"identifier":"TOKEN_NOT_VALID","message":"m"}`, "", "TOKEN_NOT_VALID", "m", false, "TOKEN_NOT_VALID (HTTP 400)"},
 		{400, `{"identifier":"PARTNER_CONTRACT_ERROR","message":"m"}`, "PartnerContract", "PARTNER_CONTRACT_ERROR", "m", false, "not in the contract (HTTP 400, PARTNER_CONTRACT_ERROR)"},
 		{400, `{"message":"Token has not expired yet.","identifier":"PARTNER_ERROR","documentation":"https://x","severity":"NOT_SEVERE"}`, "Partner", "PARTNER_ERROR", "Token has not expired yet.", false, "partner error (HTTP 400, PARTNER_ERROR)"},
-		{405, `{"identifier":"METHOD_NOT_ALLOWED","message":"m"}`, "MethodNotAllowed", "METHOD_NOT_ALLOWED", "m", false, "method not allowed (HTTP 405, METHOD_NOT_ALLOWED)"},
+		{405, `{"identifier":"METHOD_NOT_ALLOWED","message":"m"}`, "", "METHOD_NOT_ALLOWED", "m", false, "METHOD_NOT_ALLOWED (HTTP 405)"},
 		{403, `{"identifier":"PERMISSIONS_ERROR","message":"m"}`, "Permissions Forbidden", "PERMISSIONS_ERROR", "m", false, "no permission (HTTP 403, PERMISSIONS_ERROR)"},
 		{400, `{"identifier":"TOO_MANY_REQUESTS","message":"m"}`, "RateLimited", "TOO_MANY_REQUESTS", "m", false, "rate limited (HTTP 400, TOO_MANY_REQUESTS)"},
 		{429, ``, "RateLimited UnexpectedResponse", "", "", false, "rate limited (HTTP 429, text/html, 3 attempts): empty response"},
@@ -270,28 +271,30 @@ func TestErrorsMatchTheirCauses(t *testing.T) {
 
 		{400, `{"identifier":"PERMISSIONS_ERROR","message":"Partner reached token limit."}`, "OutOfCredits", "PERMISSIONS_ERROR", "Partner reached token limit.", false, "out of credits (HTTP 400, PERMISSIONS_ERROR)"},
 		{402, `{"identifier":"PERMISSIONS_ERROR","message":"m"}`, "OutOfCredits", "PERMISSIONS_ERROR", "m", false, "out of credits (HTTP 402, PERMISSIONS_ERROR)"},
-		{429, `{"identifier":"PERMISSIONS_ERROR","message":"Partner reached token limit."}`, "OutOfCredits", "PERMISSIONS_ERROR", "Partner reached token limit.", false, "out of credits (HTTP 429, PERMISSIONS_ERROR)"},
+		{429, `{"identifier":"PERMISSIONS_ERROR","message":"Partner reached token limit."}`, "OutOfCredits RateLimited", "PERMISSIONS_ERROR", "Partner reached token limit.", false, "out of credits (HTTP 429, PERMISSIONS_ERROR)"},
 		{402, `{"message":"Action not allowed due to lack of funds or exceeded limit."}`, "OutOfCredits", "", "Action not allowed due to lack of funds or exceeded limit.", false, "out of credits (HTTP 402)"},
 		{401, `{"message":"Invalid authorization credentials"}`, "Unauthorized", "", "Invalid authorization credentials", false, "unauthorized (HTTP 401)"},
 		{403, `{"message":"Partner inactive"}`, "Forbidden", "", "Partner inactive", false, "forbidden (HTTP 403)"},
 		{409, `{"message":"m"}`, "Conflict", "", "m", false, "conflict (HTTP 409)"},
-		{404, `{"message":"m"}`, "NotFound", "", "m", false, "not found (HTTP 404)"},
-		{400, `{"message":"An error occurred while parsing"}`, "", "", "An error occurred while parsing", true, "error of the service (HTTP 400, a session may exist)"},
-		{400, `{"identifier":"BRAND_NEW","message":"m"}`, "", "BRAND_NEW", "m", true, "BRAND_NEW (HTTP 400, a session may exist)"},
-		{400, `{"identifier":"not a constant","message":"m"}`, "", "", "m", true, "error of the service (HTTP 400, a session may exist)"},
-		{200, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 200, BAD_VALUE, a session may exist)"},
-		{500, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 500, BAD_VALUE, a session may exist)"},
-		{408, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 408, BAD_VALUE, a session may exist)"},
+		{404, `{"message":"m"}`, "", "", "m", false, "error of the service (HTTP 404)"},
+		{400, `{"message":"An error occurred while parsing"}`, "", "", "An error occurred while parsing", false, "error of the service (HTTP 400)"},
+		{400, `{"identifier":"BRAND_NEW","message":"m"}`, "", "BRAND_NEW", "m", false, "BRAND_NEW (HTTP 400)"},
+		{400, `{"message":{"country":["Invalid."]},"identifier":"INVALID"}`, "", "INVALID", `{"country":["Invalid."]}`, false, "INVALID (HTTP 400)"},
+		{400, `{"message":{"country":["Invalid."]}}`, "", "", `{"country":["Invalid."]}`, false, "error of the service (HTTP 400)"},
+		{400, `{"identifier":"not a constant","message":"m"}`, "", "", "m", false, "error of the service (HTTP 400)"},
+		{200, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 200, BAD_VALUE)"},
+		{500, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 500, BAD_VALUE)"},
+		{408, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 408, BAD_VALUE)"},
 
-		{402, `<html>payment</html>`, "OutOfCredits UnexpectedResponse", "", "", true, "out of credits (HTTP 402, text/html, a session may exist): 20 bytes: html"},
-		{403, `<html>Access denied | cloudflare</html>`, "Forbidden UnexpectedResponse", "", "", true, "forbidden (HTTP 403, text/html, a session may exist): 39 bytes: html access denied cloudflare html"},
-		{502, `<html>Bad Gateway</html>`, "UnexpectedResponse", "", "", true, "unexpected response (HTTP 502, text/html, a session may exist): 24 bytes: html bad gateway html"},
-		{400, ``, "UnexpectedResponse", "", "", true, "unexpected response (HTTP 400, text/html, a session may exist): empty response"},
-		{400, `{"identifier":7}`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 400, text/html, a session may exist): 16 bytes: {"identifier":…}`},
-		{400, `{"identifier":"BAD_VALUE"`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 400, text/html, a session may exist): 25 bytes: {"identifier":"…"`},
-		{400, `[{"identifier":"BAD_VALUE"}]`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 400, text/html, a session may exist): 28 bytes: [{"identifier":"…"}]`},
-		{302, ``, "UnexpectedResponse", "", "", true, "unexpected response (HTTP 302, text/html, a session may exist): empty response"},
-		{200, `{"message":"Token created successfully"}`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 200, text/html, a session may exist): 40 bytes: {"message":"…"}`},
+		{402, `<html>payment</html>`, "OutOfCredits UnexpectedResponse", "", "", true, "out of credits (HTTP 402, text/html): 20 bytes: html"},
+		{403, `<html>Access denied | cloudflare</html>`, "Forbidden UnexpectedResponse", "", "", true, "forbidden (HTTP 403, text/html): 39 bytes: html access denied cloudflare html"},
+		{502, `<html>Bad Gateway</html>`, "UnexpectedResponse", "", "", true, "unexpected response (HTTP 502, text/html): 24 bytes: html bad gateway html"},
+		{400, ``, "UnexpectedResponse", "", "", true, "unexpected response (HTTP 400, text/html): empty response"},
+		{400, `{"identifier":7}`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 400, text/html): 16 bytes: {"identifier":…}`},
+		{400, `{"identifier":"BAD_VALUE"`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 400, text/html): 25 bytes: {"identifier":"…"`},
+		{400, `[{"identifier":"BAD_VALUE"}]`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 400, text/html): 28 bytes: [{"identifier":"…"}]`},
+		{302, ``, "UnexpectedResponse", "", "", true, "unexpected response (HTTP 302, text/html): empty response"},
+		{200, `{"message":"Token created successfully"}`, "UnexpectedResponse", "", "", true, `unexpected response (HTTP 200, text/html): 40 bytes: {"message":"…"}`},
 	} {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
 			return response(c.status, c.body, "Content-Type", "text/html; charset=utf-8"), nil
@@ -303,17 +306,18 @@ func TestErrorsMatchTheirCauses(t *testing.T) {
 		}
 		assert.NotErrorIs(t, err, nil)
 		assert.Equal(t, c.status, api.StatusCode)
-		assert.Equal(t, c.identifier, api.Identifier)
+		assert.Equal(t, slices.Contains([]int{408, 429, 500, 502}, c.status), identomat.IsTemporary(err), c.body)
+		assert.Equal(t, c.identifier, api.Code)
 		assert.Equal(t, c.message, api.Message())
-		assert.Equal(t, c.maybeProcessed, idenfy.MaybeProcessed(fmt.Errorf("no session: %w", err)), c.body)
-		assert.Equal(t, "idenfy: token: "+c.text, err.Error())
+		assert.Equal(t, c.maybeProcessed, identomat.MaybeProcessed(fmt.Errorf("no session: %w", err)), c.body)
+		assert.Equal(t, "identomat: idenfy/token: "+c.text, err.Error())
 	}
 	var line bytes.Buffer
-	slog.New(slog.NewTextHandler(&line, nil)).Info("x", "err", idenfy.APIError{Operation: "idenfy/token", StatusCode: 403, Identifier: "NEW", Attempts: 2, MaybeProcessed: true})
-	assert.Contains(t, line.String(), `err.operation=idenfy/token err.status=403 err.attempts=2 err.maybe_processed=true err.identifier=NEW err.error="idenfy: token: forbidden (HTTP 403`)
-	made := &idenfy.APIError{StatusCode: 400, Identifier: "PERMISSIONS_ERROR"}
+	slog.New(slog.NewTextHandler(&line, nil)).Info("x", "err", idenfy.APIError{APIError: identomat.APIError{Operation: "idenfy/token", StatusCode: 403, Code: "NEW", Attempts: 2, MaybeProcessed: true}})
+	assert.Contains(t, line.String(), `err.operation=idenfy/token err.status=403 err.attempts=2 err.maybe_processed=true err.code=forbidden err.error="identomat: idenfy/token: forbidden (HTTP 403, NEW`)
+	made := &idenfy.APIError{APIError: identomat.APIError{StatusCode: 400, Code: "PERMISSIONS_ERROR"}}
 	assert.ErrorIs(t, made, idenfy.ErrPermissions, "an error made in a test")
-	assert.NotErrorIs(t, made, idenfy.ErrRateLimited)
+	assert.NotErrorIs(t, made, identomat.ErrRateLimited)
 }
 
 func TestStatusOfTruncatedRefusalCounts(t *testing.T) {
@@ -347,7 +351,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		for _, path := range []string{elsewhere + "/x", "/api/v2/token"} {
 			url, sent := serving(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, path, status) })
 			err := create(clientFor(t, url, identomat.WithHTTPClient(&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }})), t.Context())
-			require.ErrorIs(t, err, idenfy.ErrUnexpectedResponse)
+			require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 			assert.Equal(t, status, apiError(t, err).StatusCode)
 			assert.EqualValues(t, 1, sent.Load())
 			assert.Zero(t, arrived.Load())
@@ -371,18 +375,18 @@ func TestResponseSizeIsLimited(t *testing.T) {
 				require.NoError(t, err)
 				continue
 			}
-			require.ErrorIs(t, err, idenfy.ErrTooLarge)
+			require.ErrorIs(t, err, identomat.ErrTooLarge)
 			assert.True(t, apiError(t, err).MaybeProcessed)
 		}
 	}
 	require.NoError(t, create(answering(t, 200, padded(1<<20)), t.Context()))
-	require.ErrorIs(t, create(answering(t, 200, padded(1<<20+1)), t.Context()), idenfy.ErrTooLarge)
+	require.ErrorIs(t, create(answering(t, 200, padded(1<<20+1)), t.Context()), identomat.ErrTooLarge)
 	many := strings.Replace(tokenResponse, "{", "{"+strings.Repeat(`"a":{},`, 10_001), 1)
-	require.ErrorIs(t, create(answering(t, 200, many), t.Context()), idenfy.ErrTooLarge)
+	require.ErrorIs(t, create(answering(t, 200, many), t.Context()), identomat.ErrTooLarge)
 	many = strings.Replace(tokenResponse, "{", "{"+strings.Repeat(`"a":{},`, 9_999), 1)
 	require.NoError(t, create(answering(t, 200, many), t.Context()))
 	deep := strings.Replace(tokenResponse, "{", `{"a":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+",", 1)
-	require.ErrorIs(t, create(answering(t, 200, deep), t.Context()), idenfy.ErrUnexpectedResponse)
+	require.ErrorIs(t, create(answering(t, 200, deep), t.Context()), identomat.ErrUnexpectedResponse)
 }
 
 func TestGzipBombIsLimited(t *testing.T) {
@@ -396,7 +400,7 @@ func TestGzipBombIsLimited(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(bomb.Bytes())
 	})
-	require.ErrorIs(t, create(clientFor(t, url), t.Context()), idenfy.ErrTooLarge)
+	require.ErrorIs(t, create(clientFor(t, url), t.Context()), identomat.ErrTooLarge)
 }
 
 type zeros struct{}
@@ -447,7 +451,7 @@ func TestCallerContextEndsCall(t *testing.T) {
 		err = create(client, later)
 		require.NotErrorIs(t, err, context.DeadlineExceeded)
 		assert.True(t, transportError(t, err).Timeout())
-		assert.Equal(t, idenfy.DefaultAttemptTimeout, time.Since(start), "a later deadline does not extend the attempt")
+		assert.Equal(t, identomat.DefaultAttemptTimeout, time.Since(start), "a later deadline does not extend the attempt")
 		err = create(silent(t), ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.False(t, transportError(t, err).MaybeProcessed)
@@ -477,7 +481,7 @@ func TestObserversLoggersAndLimitersSeeEveryAttempt(t *testing.T) {
 		assert.Equal(t, []int{1, 429, 2, 201}, []int{events[0].Attempt, events[0].StatusCode, events[1].Attempt, events[1].StatusCode})
 		assert.EqualValues(t, len(`{"clientId":"100000"}`), events[0].BytesSent)
 		assert.EqualValues(t, len(tokenResponse), events[1].BytesReceived)
-		require.ErrorIs(t, events[0].Err, idenfy.ErrRateLimited)
+		require.ErrorIs(t, events[0].Err, identomat.ErrRateLimited)
 		assert.True(t, events[0].WillRetry)
 		require.NoError(t, events[1].Err)
 		lines := bytes.Split(bytes.TrimSpace(logged.Bytes()), []byte("\n"))
@@ -560,7 +564,7 @@ func TestOptionsOfOtherClientAreRefused(t *testing.T) {
 	}
 	for name, opt := range map[string]identomat.Option{
 		"WithBaseURL": idenfy.WithBaseURL("https://x.example"), "WithGuard": idenfy.WithGuard(func(context.Context, string) error { return nil }),
-		"WithMaxDigitStringExpiry": idenfy.WithMaxDigitStringExpiry(1), "WithUnknownValues": idenfy.WithUnknownValues(),
+		"WithMaxDigitStringExpiry": idenfy.WithMaxDigitStringExpiry(1),
 	} {
 		_, err := identomat.NewClient("k", opt)
 		require.EqualError(t, err, "identomat: idenfy."+name+" is not an option of this client")
@@ -591,7 +595,7 @@ func TestCloseIdleConnectionsOfDefaultTransport(t *testing.T) {
 	client := clientFor(t, server.URL, identomat.WithHTTPClient(&http.Client{}))
 	for range 2 {
 		_, err := client.CreateSession(t.Context(), request)
-		require.ErrorIs(t, err, idenfy.ErrUnexpectedResponse)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 		client.CloseIdleConnections()
 	}
 	assert.EqualValues(t, 2, opened.Load())

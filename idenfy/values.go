@@ -1,7 +1,6 @@
 package idenfy
 
-// All lists of values are open: with [WithUnknownValues] any value can be sent, and responses may
-// contain others.
+// All lists of values are open: any value can be sent, and responses may contain others.
 
 // Locale is the language in which the customer sees the verification. The page calls it a country
 // code, but the codes are language codes of ISO 639-1.
@@ -35,11 +34,6 @@ const (
 	Indonesian Locale = "id"
 )
 
-var locales = []Locale{
-	Lithuanian, English, Russian, Polish, Latvian, Estonian, Romanian, Italian, German, French, Swedish, Spanish,
-	Hungarian, Japanese, Bulgarian, Czech, Dutch, Portuguese, Ukrainian, Vietnamese, Slovak, Thai, Hindi, Indonesian,
-}
-
 // DocumentType is a type of document.
 type DocumentType string
 
@@ -64,11 +58,6 @@ const (
 	DiplomaticID     DocumentType = "DIPLOMATIC_ID"
 )
 
-var documentTypes = []DocumentType{
-	IDCard, Passport, ResidencePermit, DriverLicense, Aadhaar, PANCard, Visa, BorderCrossing, Asylum, NationalPassport,
-	VoterCard, OldIDCard, TravelCard, PhotoCard, MilitaryCard, ProofOfAgeCard, DiplomaticID,
-}
-
 // TokenType is the kind of verification that a customer goes through.
 type TokenType string
 
@@ -84,8 +73,6 @@ const (
 	TokenVideoCallIdentification TokenType = "VIDEO_CALL_IDENTIFICATION"
 )
 
-var tokenTypes = []TokenType{TokenDocument, TokenIdentification, TokenVideoCall, TokenVideoCallPhotos, TokenVideoCallIdentification}
-
 // Sex is the sex of a person as a document states it.
 type Sex string
 
@@ -94,8 +81,6 @@ const (
 	Male   Sex = "M"
 	Female Sex = "F"
 )
-
-var sexes = []Sex{Male, Female}
 
 // FraudService is a check in addition to the check of the document.
 type FraudService string
@@ -107,8 +92,6 @@ const (
 	AMLNews       FraudService = "AML_NEWS"
 )
 
-var fraudServices = []FraudService{AMLNamesCheck, LID, AMLNews}
-
 // DetectionType is what the selfie step detects on mobile devices.
 type DetectionType string
 
@@ -117,5 +100,3 @@ const (
 	DetectFace DetectionType = "FACE"
 	DetectEyes DetectionType = "EYES"
 )
-
-var detectionTypes = []DetectionType{DetectFace, DetectEyes}

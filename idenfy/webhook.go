@@ -1,16 +1,17 @@
 package idenfy
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
-	"github.com/identomat-go/identomat/internal/option"
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/callback"
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
@@ -31,9 +32,13 @@ const SignatureHeader = "Idenfy-Signature"
 type Webhook struct {
 	private
 
-	// Final is true for the last webhook of a session. A webhook with the automatic result may
-	// precede it.
+	// Final is true for a result that no reviewer will change. A webhook with the automatic result
+	// may precede it, and one of type IDENTIFICATION_RESUBMITTED may follow it. It is not defined
+	// for a session that expired or was canceled; see [Webhook.Ended].
 	Final bool `json:"final"`
+	// EventType is the header Idenfy-Event-Type, such as IDENTIFICATION_MANUAL_FINISHED, or "".
+	// The header is not signed. The list is open.
+	EventType string `json:"-"`
 	// ScanRef is [Session.ScanRef].
 	ScanRef string `json:"scanRef"`
 	// ClientID and ExternalRef are those of the request.
@@ -82,11 +87,24 @@ const (
 	OverallActive    Overall = "ACTIVE"
 	OverallDeleted   Overall = "DELETED"
 	OverallArchived  Overall = "ARCHIVED"
+
+	OverallExpiredDeleted Overall = "EXPIRED-DELETED"
 )
 
 // Approved reports whether the customer may be let in. It is true only for the outcome APPROVED
 // in a final webhook.
 func (w *Webhook) Approved() bool { return w.Final && w.Status.Overall == OverallApproved }
+
+// Ended reports whether the session is over: true for a final result, and for a session that
+// expired, was deleted or was canceled. Only the EventType says that a session was canceled,
+// so anyone who can resend a webhook can make Ended true, but not Approved.
+func (w *Webhook) Ended() bool {
+	switch w.Status.Overall {
+	case OverallExpired, OverallDeleted, OverallExpiredDeleted:
+		return true
+	}
+	return w.Final || w.EventType == "IDENTIFICATION_EXPIRED" || w.EventType == "IDENTIFICATION_CANCELLED"
+}
 
 // Raw returns the body as it was signed. It is full of personal data: do not log it. The caller
 // must not modify it.
@@ -110,80 +128,89 @@ func (w *Webhook) decoded(raw json.RawMessage) error {
 	return nil
 }
 
-// WebhookError reports a request that is not a webhook of iDenfy. It contains no value of the
-// request. [errors.Is] finds [ErrSignatureMismatch] and [ErrTooLarge].
-type WebhookError struct {
-	// StatusCode is the status to respond with: 405 for a method other than POST, 413 for a body
-	// that is too large, 400 for a body that is truncated or is not a JSON object, 403 for a
-	// missing or wrong signature.
-	StatusCode int
-	reason     string
-	kind       error
-}
-
-// Error says what is wrong with the request.
-func (e *WebhookError) Error() string { return "idenfy: webhook refused: " + e.reason }
-
-// Unwrap returns the sentinel, or nil.
-func (e *WebhookError) Unwrap() error { return e.kind }
-
-// ParseWebhook reads a webhook from a request and verifies its signature with the signing keys of
-// the notification. Pass two keys while you change one. The signature covers the bytes of the
-// body, so nothing may have read the body before. Respond with a 2xx status within ten seconds,
-// or iDenfy sends the webhook again. (iDenfy's public documentation, not the page.)
+// WebhookHandler returns a handler for the webhooks of a notification. It verifies the signature
+// with one of the signing keys of the notification, calls handle, and responds with status 200, or
+// with 500 if handle returns an error or panics. It rejects other requests with the status in
+// [identomat.CallbackError]. Pass two keys while you change one. The options are those of
+// [identomat.CallbackHandler]; the default of [identomat.WithMaxCallbackSize] is [MaxWebhookSize].
+//
+// Let handle store the webhook and return at once, and process it elsewhere. If the response is
+// not 2xx within ten seconds, iDenfy sends the webhook again, and sends the customer to the ErrorURL,
+// although the result of the verification is unchanged.
 //
 // A webhook contains no timestamp and no sequence number, so a replayed copy is valid: process
-// each combination of ScanRef, Final and outcome once. The header Idenfy-Event-Type is not
-// signed. Use the ReadTimeout of [http.Server] to limit how long a request may take to arrive.
+// each combination of ScanRef, Final and outcome once. Use the ReadTimeout of [http.Server] to
+// limit how long a request may take to arrive. (iDenfy's public documentation, not the page.)
 //
-// If there is an error, nothing of the payload is returned. The error is a [*WebhookError] with
-// the status to respond with. If no usable key was given, it has another type: respond with 500.
-func ParseWebhook(r *http.Request, keys ...string) (*Webhook, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("idenfy: webhook: no signing key was given; without one, anybody can send webhooks")
-	}
-	for _, key := range keys {
-		if err := option.CheckKey("signing key", key); err != nil {
-			return nil, prefixed(err)
-		}
-	}
-	if r.Method != http.MethodPost {
-		return nil, &WebhookError{StatusCode: http.StatusMethodNotAllowed, reason: "the method is not POST"}
-	}
-	signature, err := hex.DecodeString(r.Header.Get(SignatureHeader))
-	if err != nil || len(r.Header.Values(SignatureHeader)) != 1 {
-		return nil, &WebhookError{http.StatusForbidden, SignatureHeader + " is missing or malformed", ErrSignatureMismatch}
-	}
-	body, err := readBody(r)
+// WebhookHandler returns an error if there is no key, if a key is empty, if handle is nil, or if
+// an option is invalid.
+func WebhookHandler(keys []string, handle func(context.Context, *Webhook) error, opts ...identomat.CallbackOption) (http.Handler, error) {
+	s, err := callback.NewSettings("idenfy", "signing key", keys, MaxWebhookSize, opts...)
 	if err != nil {
 		return nil, err
 	}
-	if !isSigned(body, signature, keys) {
-		reason := "the signature does not match"
+	if handle == nil {
+		return nil, errors.New("idenfy: WebhookHandler: handle is nil")
+	}
+	parse := func(w http.ResponseWriter, r *http.Request) (*Webhook, int, error) { return parseWebhook(s, w, r) }
+	return callback.Handler(s, parse, (*Webhook).values, handle), nil
+}
+
+// ParseWebhook reads a webhook from a request, for servers that do not use [WebhookHandler]. See
+// there how to respond. The signature covers the bytes of the body, so nothing may have read the
+// body before.
+//
+// If there is an error, nothing of the payload is returned. The error is an
+// [*identomat.CallbackError] with the status to respond with. If no usable key was given, it has
+// another type: respond with 500.
+func ParseWebhook(r *http.Request, keys ...string) (*Webhook, error) {
+	s, err := callback.NewSettings[identomat.CallbackOption]("idenfy", "signing key", keys, MaxWebhookSize)
+	if err != nil {
+		return nil, err
+	}
+	w, _, err := parseWebhook(s, nil, r)
+	return w, err
+}
+
+// parseWebhook returns a webhook, or an [*identomat.CallbackError] and its status.
+func parseWebhook(s *callback.Settings, w http.ResponseWriter, r *http.Request) (*Webhook, int, error) {
+	reject := func(status int, reason string) (*Webhook, int, error) {
+		return nil, status, &identomat.CallbackError{StatusCode: status, Reason: reason}
+	}
+	if r.Method != http.MethodPost {
+		return reject(http.StatusMethodNotAllowed, "the method is not POST")
+	}
+	signature, err := hex.DecodeString(r.Header.Get(SignatureHeader))
+	if err != nil || len(r.Header.Values(SignatureHeader)) != 1 {
+		return reject(http.StatusForbidden, SignatureHeader+" is missing or malformed")
+	}
+	body, status, reason := s.ReadBody(w, r)
+	if reason != "" {
+		return reject(status, reason)
+	}
+	if !isSigned(body, signature, s.Keys) {
+		reason = "the signature does not match"
 		if len(body) == 0 {
 			reason += " an empty body; was the body read before?"
 		}
-		return nil, &WebhookError{http.StatusForbidden, reason, ErrSignatureMismatch}
+		return reject(http.StatusForbidden, reason)
 	}
-	w := new(Webhook)
-	if codec.Unmarshal(body, w) != nil {
-		return nil, &WebhookError{StatusCode: http.StatusBadRequest, reason: "the body is not a JSON object, or is ambiguous"}
+	hook := new(Webhook)
+	if codec.Unmarshal(body, hook) != nil {
+		return reject(http.StatusBadRequest, "the body is not a JSON object, or is ambiguous")
 	}
-	return w, nil
+	hook.EventType = r.Header.Get("Idenfy-Event-Type")
+	return hook, http.StatusOK, nil
 }
 
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil { // in a request that no server received
-		return nil, nil
+// values returns what no error may contain: all members but those that hold only codes.
+func (w *Webhook) values() (values []json.RawMessage) {
+	for m := wire.Members(w.raw); m.Next(); {
+		if name := wire.Unquote(m.Name); name != "status" && name != "platform" {
+			values = append(values, m.Value)
+		}
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxWebhookSize+1))
-	if tooLarge := (*http.MaxBytesError)(nil); len(body) > MaxWebhookSize || errors.As(err, &tooLarge) {
-		return nil, &WebhookError{http.StatusRequestEntityTooLarge, "the body is too large", ErrTooLarge}
-	}
-	if err != nil {
-		return nil, &WebhookError{StatusCode: http.StatusBadRequest, reason: "the body is truncated"}
-	}
-	return body, nil
+	return values
 }
 
 // isSigned tries every key, so that the duration does not reveal which one matched.

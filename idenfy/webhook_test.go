@@ -1,8 +1,10 @@
 package idenfy_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/idenfy"
 	"github.com/identomat-go/identomat/idenfy/idenfytest"
 )
@@ -38,6 +41,14 @@ func signed(body string) *http.Request {
 	return webhook(body, idenfytest.Sign(vectorKey, []byte(body)))
 }
 
+// rejectedWith returns the status of a [identomat.CallbackError].
+func rejectedWith(t *testing.T, err error) int {
+	t.Helper()
+	var rejected *identomat.CallbackError
+	require.ErrorAs(t, err, &rejected)
+	return rejected.StatusCode
+}
+
 func TestParseWebhookVerifiesVector(t *testing.T) {
 	w, err := idenfy.ParseWebhook(webhook(vectorBody, vectorSignature), vectorKey)
 	require.NoError(t, err)
@@ -54,7 +65,7 @@ func TestParseWebhookAcceptsAnyOfSeveralKeys(t *testing.T) {
 		assert.NoError(t, err, keys)
 	}
 	w, err := idenfy.ParseWebhook(webhook(vectorBody, vectorSignature), "new", "newer")
-	require.ErrorIs(t, err, idenfy.ErrSignatureMismatch)
+	assert.Equal(t, 403, rejectedWith(t, err))
 	assert.Nil(t, w)
 }
 
@@ -64,7 +75,7 @@ func TestParseWebhookNeedsUsableKeys(t *testing.T) {
 		w, err := idenfy.ParseWebhook(empty, keys...)
 		require.Error(t, err)
 		assert.Nil(t, w)
-		var refused *idenfy.WebhookError
+		var refused *identomat.CallbackError
 		assert.NotErrorAs(t, err, &refused, "not the fault of the sender")
 		assert.NotContains(t, err.Error(), vectorKey)
 	}
@@ -93,11 +104,9 @@ func TestParseWebhookRefusesWrongSignatures(t *testing.T) {
 		"nil header":        {Method: "POST"},
 	} {
 		w, err := idenfy.ParseWebhook(r, vectorKey)
-		require.ErrorIs(t, err, idenfy.ErrSignatureMismatch, name)
+		require.Error(t, err, name)
 		assert.Nil(t, w, "nothing of the payload is returned")
-		var refused *idenfy.WebhookError
-		require.ErrorAs(t, err, &refused)
-		assert.Equal(t, 403, refused.StatusCode)
+		assert.Equal(t, 403, rejectedWith(t, err))
 	}
 	upper, err := idenfy.ParseWebhook(webhook(vectorBody, strings.ToUpper(vectorSignature)), vectorKey)
 	require.NoError(t, err, "digits may have either case")
@@ -112,12 +121,12 @@ func TestParseWebhookVerifiesWholeBody(t *testing.T) {
 		require.NoError(t, err)
 		r.Body = io.NopCloser(slow(strings.NewReader(vectorBody + " ")))
 		_, err = idenfy.ParseWebhook(r, vectorKey)
-		require.ErrorIs(t, err, idenfy.ErrSignatureMismatch)
+		assert.Equal(t, 403, rejectedWith(t, err))
 	}
 	r := webhook("", vectorSignature)
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(vectorBody), iotest.ErrReader(errors.New("Featherstone"))))
 	w, err := idenfy.ParseWebhook(r, vectorKey)
-	require.EqualError(t, err, "idenfy: webhook refused: the body is truncated")
+	require.EqualError(t, err, "identomat: callback rejected: the body could not be read")
 	assert.Nil(t, w)
 }
 
@@ -126,8 +135,8 @@ func TestParseWebhookHintsAtBodyReadBefore(t *testing.T) {
 	_, err := idenfy.ParseWebhook(r, vectorKey)
 	require.NoError(t, err)
 	w, err := idenfy.ParseWebhook(r, vectorKey)
-	require.ErrorIs(t, err, idenfy.ErrSignatureMismatch)
-	require.EqualError(t, err, "idenfy: webhook refused: the signature does not match an empty body; was the body read before?")
+	assert.Equal(t, 403, rejectedWith(t, err))
+	require.EqualError(t, err, "identomat: callback rejected: the signature does not match an empty body; was the body read before?")
 	assert.Nil(t, w)
 }
 
@@ -137,20 +146,15 @@ func TestParseWebhookLimitsSize(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, w.Raw(), idenfy.MaxWebhookSize)
 	_, err = idenfy.ParseWebhook(signed(fits+" "), vectorKey)
-	require.ErrorIs(t, err, idenfy.ErrTooLarge)
-	var refused *idenfy.WebhookError
-	require.ErrorAs(t, err, &refused)
-	assert.Equal(t, 413, refused.StatusCode)
+	assert.Equal(t, 413, rejectedWith(t, err))
 	bounded := signed(vectorBody)
 	bounded.Body = http.MaxBytesReader(nil, bounded.Body, int64(len(vectorBody)-1))
 	_, err = idenfy.ParseWebhook(bounded, vectorKey)
-	require.ErrorIs(t, err, idenfy.ErrTooLarge, "a smaller limit of the server")
-	require.ErrorAs(t, err, &refused)
-	assert.Equal(t, 413, refused.StatusCode)
+	assert.Equal(t, 413, rejectedWith(t, err))
 	endless := webhook("", vectorSignature)
 	endless.Body = io.NopCloser(zeros{})
 	_, err = idenfy.ParseWebhook(endless, vectorKey)
-	require.ErrorIs(t, err, idenfy.ErrTooLarge)
+	assert.Equal(t, 413, rejectedWith(t, err))
 }
 
 func TestParseWebhookRefusesMalformedOrAmbiguousBodies(t *testing.T) {
@@ -161,18 +165,13 @@ func TestParseWebhookRefusesMalformedOrAmbiguousBodies(t *testing.T) {
 		`{"final":true,"status":{"overall":"DENIED","overall":"APPROVED"}}`,
 	} {
 		w, err := idenfy.ParseWebhook(signed(body), vectorKey)
-		var refused *idenfy.WebhookError
-		require.ErrorAs(t, err, &refused, body)
-		assert.Equal(t, 400, refused.StatusCode)
-		assert.NotErrorIs(t, err, idenfy.ErrSignatureMismatch)
+		assert.Equal(t, 400, rejectedWith(t, err))
 		assert.Nil(t, w)
 	}
 	get := webhook(vectorBody, vectorSignature)
 	get.Method = "GET"
 	_, err := idenfy.ParseWebhook(get, vectorKey)
-	var refused *idenfy.WebhookError
-	require.ErrorAs(t, err, &refused)
-	assert.Equal(t, 405, refused.StatusCode)
+	assert.Equal(t, 405, rejectedWith(t, err))
 }
 
 func TestApprovedNeedsFinalApproval(t *testing.T) {
@@ -215,4 +214,88 @@ func TestParseWebhookDecodesFields(t *testing.T) {
 	assert.Equal(t, []string{"1"}, w.Status.MismatchTags)
 	assert.Equal(t, map[string]json.RawMessage{"startTime": json.RawMessage(`"x"`)}, w.Extra())
 	assert.True(t, w.StartTime.IsZero() && w.FinishTime.IsZero())
+}
+
+// An approval beside fraud tags that could not be read must show that something is there.
+func TestFraudTagsThatDoNotFitAreExtra(t *testing.T) {
+	w, err := idenfy.ParseWebhook(signed(`{"final":true,"status":{"overall":"APPROVED","fraudTags":{"face":"FACE_BLACKLISTED"},"mismatchTags":[{"tag":"NAME"}]}}`), vectorKey)
+	require.NoError(t, err)
+	assert.Empty(t, w.Status.FraudTags)
+	assert.JSONEq(t, `{"face":"FACE_BLACKLISTED"}`, string(w.Extra()["status.fraudTags"]))
+	assert.Equal(t, []string{`{"tag":"NAME"}`}, w.Status.MismatchTags)
+}
+
+func TestEnded(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"final":true,"status":{"overall":"APPROVED"}}`: true, `{"final":true,"status":{"overall":"DENIED"}}`: true, `{"final":false,"status":{"overall":"APPROVED"}}`: false,
+		`{"status":{"overall":"EXPIRED"}}`: true, `{"status":{"overall":"EXPIRED-DELETED"}}`: true, `{"status":{"overall":"DELETED"}}`: true,
+		`{"status":{"overall":"ACTIVE"}}`: false, `{"final":false,"status":{"overall":"REVIEWING"}}`: false, `{"status":{"overall":"expired"}}`: false, `{"final":"true"}`: false, `{}`: false,
+	} {
+		w, err := idenfy.ParseWebhook(signed(body), vectorKey)
+		require.NoError(t, err)
+		assert.Equal(t, want, w.Ended(), body)
+	}
+}
+
+// The webhooks of expired and canceled sessions define no "final".
+func TestEndedByEventType(t *testing.T) {
+	for event, want := range map[string]bool{
+		"IDENTIFICATION_EXPIRED": true, "IDENTIFICATION_CANCELLED": true, "IDENTIFICATION_AUTO_FINISHED": false, "IDENTIFICATION_RESUBMITTED": false, "": false,
+	} {
+		r := signed(`{"scanRef":"s","status":{"overall":"APPROVED"}}`)
+		r.Header.Set("Idenfy-Event-Type", event)
+		w, err := idenfy.ParseWebhook(r, vectorKey)
+		require.NoError(t, err)
+		assert.Equal(t, event, w.EventType)
+		assert.Equal(t, want, w.Ended(), event)
+		assert.False(t, w.Approved(), "the header approves nothing")
+	}
+}
+
+func TestWebhookHandler(t *testing.T) {
+	const body = `{"final":true,"scanRef":"s-1","clientId":"customer-4711","status":{"overall":"APPROVED"}}`
+	get := signed(body)
+	get.Method = "GET"
+	for name, c := range map[string]struct {
+		r       *http.Request
+		handle  error
+		status  int
+		handled bool
+	}{
+		"verified":        {signed(body), nil, 200, true},
+		"not stored":      {signed(body), errors.New("no row for customer-4711"), 500, true},
+		"wrong signature": {webhook(body, vectorSignature), nil, 403, false},
+		"unsigned":        {webhook(body), nil, 403, false},
+		"not an object":   {signed("[]"), nil, 400, false},
+		"GET":             {get, nil, 405, false},
+		"too large":       {signed(body + strings.Repeat(" ", idenfy.MaxWebhookSize)), nil, 413, false},
+	} {
+		var observed error
+		handled := false
+		handler, err := idenfy.WebhookHandler([]string{"new-key", vectorKey}, func(_ context.Context, w *idenfy.Webhook) error {
+			handled = true
+			assert.True(t, w.Approved())
+			return c.handle
+		}, identomat.WithCallbackErrors(func(_ context.Context, err error) { observed = err }))
+		require.NoError(t, err)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, c.r)
+		assert.Equal(t, c.status, w.Code, name)
+		assert.Equal(t, c.handled, handled, name)
+		assert.Equal(t, c.status == 200, observed == nil, name)
+		assert.Equal(t, c.status == 405, w.Header().Get("Allow") == "POST", name)
+		assert.NotContains(t, fmt.Sprint(observed, w.Body), "customer-4711", name)
+	}
+}
+
+func TestWebhookHandlerWithInvalidSettings(t *testing.T) {
+	handle := func(context.Context, *idenfy.Webhook) error { return nil }
+	_, err := idenfy.WebhookHandler(nil, handle)
+	require.EqualError(t, err, "idenfy: callback: no signing key: without one, anyone can send callbacks")
+	_, err = idenfy.WebhookHandler([]string{vectorKey, ""}, handle)
+	require.EqualError(t, err, "idenfy: the signing key is empty")
+	_, err = idenfy.WebhookHandler([]string{vectorKey}, nil)
+	require.EqualError(t, err, "idenfy: WebhookHandler: handle is nil")
+	_, err = idenfy.WebhookHandler([]string{vectorKey}, handle, identomat.WithMaxCallbackSize(0))
+	require.Error(t, err)
 }

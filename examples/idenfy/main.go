@@ -75,7 +75,7 @@ func run(ctx context.Context, out io.Writer) error {
 				continue // a webhook for another session
 			}
 			fmt.Fprintf(out, "Webhook    %s, final: %v\n", webhook.Status.Overall, webhook.Final)
-			if webhook.Final {
+			if webhook.Ended() {
 				fmt.Fprintf(out, "Approved   %v\n", webhook.Approved())
 				return nil
 			}
@@ -129,22 +129,19 @@ func listen(signingKey string, webhooks chan<- *idenfy.Webhook) (address string,
 	if err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{ReadTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		webhook, err := idenfy.ParseWebhook(r, signingKey)
-		if err != nil {
-			status := http.StatusInternalServerError
-			if refused, ok := errors.AsType[*idenfy.WebhookError](err); ok {
-				status = refused.StatusCode
-			}
-			http.Error(w, http.StatusText(status), status)
-			return
-		}
+	handler, err := idenfy.WebhookHandler([]string{signingKey}, func(_ context.Context, webhook *idenfy.Webhook) error {
+		// A real service would store the webhook. An error would send the customer to the error page.
 		select {
-		case webhooks <- webhook: // a real service would store the webhook
+		case webhooks <- webhook:
+			return nil
 		default:
-			http.Error(w, "busy", http.StatusServiceUnavailable) // iDenfy retries
+			return errors.New("too many webhooks") // iDenfy retries
 		}
-	})}
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{ReadTimeout: 10 * time.Second, Handler: handler}
 	go func() { _ = server.Serve(listener) }()
 	return "http://" + listener.Addr().String() + "/webhooks/idenfy", func() { _ = server.Close() }, nil
 }

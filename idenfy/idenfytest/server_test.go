@@ -230,19 +230,19 @@ func TestFaults(t *testing.T) {
 		{idenfytest.Truncated(20), nil, 1, 1, true},
 		{idenfytest.Truncated(0), nil, 1, 1, true},
 		{idenfytest.Truncated(100_000), nil, 1, 1, true},
-		{idenfytest.HTTPStatus(500), idenfy.ErrUnexpectedResponse, 1, 0, true},
-		{idenfytest.HTTPStatus(503).AfterProcessing(), idenfy.ErrUnexpectedResponse, 1, 1, true},
-		{idenfytest.HTMLPage(200), idenfy.ErrUnexpectedResponse, 1, 0, true},
-		{idenfytest.HTMLPage(502).AfterProcessing(), idenfy.ErrUnexpectedResponse, 1, 1, true},
-		{idenfytest.Response(200, "application/json", ""), idenfy.ErrUnexpectedResponse, 1, 0, true},
-		{idenfytest.Response(200, "", "{}"), idenfy.ErrUnexpectedResponse, 1, 0, true},
-		{idenfytest.Redirect(307, "/api/v2/token"), idenfy.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.HTTPStatus(500), identomat.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.HTTPStatus(503).AfterProcessing(), identomat.ErrUnexpectedResponse, 1, 1, true},
+		{idenfytest.HTMLPage(200), identomat.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.HTMLPage(502).AfterProcessing(), identomat.ErrUnexpectedResponse, 1, 1, true},
+		{idenfytest.Response(200, "application/json", ""), identomat.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.Response(200, "", "{}"), identomat.ErrUnexpectedResponse, 1, 0, true},
+		{idenfytest.Redirect(307, "/api/v2/token"), identomat.ErrUnexpectedResponse, 1, 0, true},
 		{idenfytest.OutOfCredits(), idenfy.ErrOutOfCredits, 1, 0, false},
 		{idenfytest.APIError(402, "", "Action not allowed due to lack of funds or exceeded limit."), idenfy.ErrOutOfCredits, 1, 0, false},
 		{idenfytest.APIError(403, "", "Partner inactive"), idenfy.ErrForbidden, 1, 0, false},
-		{idenfytest.APIError(400, "INTERNAL_ERROR", "x"), idenfy.ErrInternal, 1, 0, true},
-		{idenfytest.TooManyRequests(0), idenfy.ErrRateLimited, 3, 0, false},
-		{idenfytest.TooManyRequests(time.Hour), idenfy.ErrRateLimited, 1, 0, false},
+		{idenfytest.APIError(400, "INTERNAL_ERROR", "x"), identomat.ErrInternal, 1, 0, true},
+		{idenfytest.TooManyRequests(0), identomat.ErrRateLimited, 3, 0, false},
+		{idenfytest.TooManyRequests(time.Hour), identomat.ErrRateLimited, 1, 0, false},
 	} {
 		s := idenfytest.NewServer(t)
 		s.Fault(c.fault, 0)
@@ -268,7 +268,7 @@ func TestFaultOrderAndCount(t *testing.T) {
 	s := idenfytest.NewServer(t)
 	s.Fault(idenfytest.TooManyRequests(0), 2)
 	s.Fault(idenfytest.HTTPStatus(500), 1)
-	require.ErrorIs(t, create(s), idenfy.ErrUnexpectedResponse)
+	require.ErrorIs(t, create(s), identomat.ErrUnexpectedResponse)
 	require.NoError(t, create(s))
 	var statuses []int
 	for _, r := range s.Requests() {
@@ -353,6 +353,7 @@ func TestWebhooks(t *testing.T) {
 		{idenfytest.Denied(session.ScanRef), "DENIED", false},
 		{idenfytest.Suspected(session.ScanRef, "NAME", "DATE_OF_BIRTH"), "SUSPECTED", false},
 		{idenfytest.Webhook{ScanRef: session.ScanRef, Overall: "REVIEWING"}, "REVIEWING", false},
+		{idenfytest.Expired(session.ScanRef), "EXPIRED", false},
 	} {
 		status, err := s.SendWebhook(t.Context(), site.URL, c.webhook)
 		require.NoError(t, err)
@@ -362,6 +363,9 @@ func TestWebhooks(t *testing.T) {
 		assert.Equal(t, []string{session.ScanRef, "user-1", `r"1`}, []string{got.ScanRef, got.ClientID, got.ExternalRef})
 		assert.Equal(t, time.Minute, got.FinishTime.Sub(got.StartTime))
 	}
+	assert.True(t, got.Ended(), "the session expired")
+	assert.NotContains(t, string(got.Raw()), `"final"`)
+	assert.Equal(t, "IDENTIFICATION_EXPIRED", got.EventType)
 	_, err = s.SendWebhook(t.Context(), site.URL, idenfytest.Suspected(session.ScanRef, "NAME"))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"NAME"}, got.Status.MismatchTags)

@@ -23,6 +23,9 @@ type Webhook struct {
 	Overall string
 	// Final is false for an automatic result that a reviewer can still change.
 	Final bool
+	// EventType is sent as Idenfy-Event-Type, unless it is empty. The body of an
+	// IDENTIFICATION_EXPIRED or IDENTIFICATION_CANCELLED has no member "final".
+	EventType string
 	// FraudTags and MismatchTags are the reasons of a suspected session.
 	FraudTags, MismatchTags []string
 }
@@ -40,6 +43,11 @@ func Denied(scanRef string) Webhook {
 // Suspected returns the final webhook of a session whose data does not match the document.
 func Suspected(scanRef string, mismatchTags ...string) Webhook {
 	return Webhook{ScanRef: scanRef, Overall: "SUSPECTED", Final: true, MismatchTags: mismatchTags}
+}
+
+// Expired returns the webhook of a session that its customer did not finish in time.
+func Expired(scanRef string) Webhook {
+	return Webhook{ScanRef: scanRef, Overall: "EXPIRED", EventType: "IDENTIFICATION_EXPIRED"}
 }
 
 // Automatic returns the webhook with Final set to false: the automatic result before a review.
@@ -66,8 +74,12 @@ func (s *Server) WebhookBody(w Webhook) ([]byte, error) {
 	if session.ExternalRef != "" {
 		externalRef = quote(session.ExternalRef)
 	}
+	final := `"final":` + strconv.FormatBool(w.Final) + ","
+	if w.EventType == "IDENTIFICATION_EXPIRED" || w.EventType == "IDENTIFICATION_CANCELLED" {
+		final = ""
+	}
 	finished := time.Now().Unix()
-	return []byte(`{"final":` + strconv.FormatBool(w.Final) + `,"platform":"PC","status":{"overall":` + quote(w.Overall) +
+	return []byte("{" + final + `"platform":"PC","status":{"overall":` + quote(w.Overall) +
 		`,"fraudTags":` + list(w.FraudTags) + `,"mismatchTags":` + list(w.MismatchTags) +
 		`,"autoFace":null,"manualFace":null,"autoDocument":null,"manualDocument":null` +
 		`,"additionalSteps":null},"data":{"docFirstName":"JOHN","docLastName":"SMITH","docNumber":"XX0000000","docType":"PASSPORT"},` +
@@ -91,15 +103,21 @@ func (s *Server) SendWebhook(ctx context.Context, url string, w Webhook) (status
 	if err != nil {
 		return 0, err
 	}
-	return s.SendRawWebhook(ctx, url, body, Sign(s.signingKey, body))
+	return post(ctx, url, body, Sign(s.signingKey, body), w.EventType)
 }
 
 // SendRawWebhook posts a body with this signature, which can be wrong. An empty signature sends no
 // Idenfy-Signature header.
 func (s *Server) SendRawWebhook(ctx context.Context, url string, body []byte, signature string) (status int, err error) {
+	return post(ctx, url, body, signature, "")
+}
+
+func post(ctx context.Context, url string, body []byte, signature, eventType string) (status int, err error) {
 	header := http.Header{}
-	if signature != "" {
-		header.Set("Idenfy-Signature", signature)
+	for name, value := range map[string]string{"Idenfy-Signature": signature, "Idenfy-Event-Type": eventType} {
+		if value != "" {
+			header.Set(name, value)
+		}
 	}
 	status, err = fake.Post(ctx, url, header, body)
 	if err != nil {

@@ -213,16 +213,6 @@ type requestField struct {
 	omit, inline bool
 }
 
-// Names returns the names that the fields of a struct of parameters have on the wire.
-func Names(params any) (names []string) {
-	for _, f := range requestFields(reflect.Indirect(reflect.ValueOf(params)).Type()) {
-		if !f.inline {
-			names = append(names, f.name)
-		}
-	}
-	return names
-}
-
 var requestPlans cache[[]requestField]
 
 // requestFields returns the fields in their order.
