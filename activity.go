@@ -3,10 +3,8 @@ package identomat
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
 	"github.com/identomat-go/identomat/internal/operation"
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // ActivityType is a kind of event of a session. Most kinds are not documented.
@@ -45,8 +43,9 @@ func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activi
 type Statistics struct {
 	record
 
-	// SessionStartDate is when the customer began. All times are in ISO 8601.
-	SessionStartDate Date `json:"sessionStartDate"`
+	// SessionStartDate is when the customer began, empty if the customer did not. All times are
+	// in ISO 8601.
+	SessionStartDate Date `json:"sessionStartDate" wire:"present"`
 	// SessionTimeSpan is the duration of the session in milliseconds; nil if absent. The
 	// reference does not name the unit, but its example has 8000 for a session whose other
 	// times span eight seconds.
@@ -75,13 +74,6 @@ type Statistics struct {
 
 // UnmarshalJSON decodes a summary, such as a recorded one.
 func (s *Statistics) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, s) }
-
-func (s *Statistics) complete() error {
-	if _, found := wire.Get(s.raw, "sessionStartDate"); !found { // null if the customer did not begin
-		return errors.New("statistics without a start")
-	}
-	return nil
-}
 
 // Statistics summarizes a session with get-session-statistical-summary. (API reference,
 // Accessing Data and More.)

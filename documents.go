@@ -126,7 +126,7 @@ type FaceComparison struct {
 	record
 	// Similarity is from 0 to 1. It is nil if the faces could not be compared; the statuses say
 	// why.
-	Similarity *float64 `json:"similarity" wire:"strict"`
+	Similarity *float64 `json:"similarity" wire:"present,strict"`
 	// Face1Statuses and Face2Statuses are remarks on the images, such as FACE_FAR_AWAY.
 	Face1Statuses []string `json:"face1Statuses"`
 	Face2Statuses []string `json:"face2Statuses"`
@@ -134,13 +134,6 @@ type FaceComparison struct {
 
 // UnmarshalJSON decodes a comparison, such as a recorded one.
 func (c *FaceComparison) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
-
-func (c *FaceComparison) complete() error {
-	if _, found := wire.Get(c.raw, "similarity"); !found {
-		return errors.New("no similarity")
-	}
-	return nil
-}
 
 // CompareFaces compares two faces with POST compare-faces. (API reference, Additional
 // processing.) The reference requires faces of at least 80 pixels. If the faces cannot be
@@ -185,9 +178,6 @@ func (files upload) fill(ctx context.Context, c *Client, op *operation.Operation
 			p.add(f.name, err.Error())
 		}
 		parts = append(parts, part)
-	}
-	if len(*p) > 0 {
-		return nil
 	}
 	body := form.New(op.KeyName(), c.key.Reveal(), parts)
 	call.ContentType, call.Source = body.ContentType(), body

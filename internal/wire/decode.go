@@ -27,10 +27,10 @@ import (
 //
 // A [time.Time] is seconds since 1970.
 //
-// Two tags make a field strict. wire:"required" refuses a response in which the field is
-// absent, null or an empty string, or does not fit. wire:"strict" allows the field to be absent, but
-// refuses a response in which the field or an element of it does not fit, the field is present
-// twice, or its name has another case.
+// Three tags make a field strict. wire:"present" refuses a response in which the field is absent.
+// wire:"required" also refuses one in which the field is null or an empty string, or does not fit.
+// wire:"strict" allows the field to be absent, but refuses a response in which the field or an
+// element of it does not fit, the field is present twice, or its name has another case.
 //
 // Names match exactly. Of several members with the same name the last wins.
 type Codec struct {
@@ -410,17 +410,17 @@ func (d *decoding) keep(i, end int) {
 
 // structPlan says where the members of an object go.
 type structPlan struct {
-	fields   map[string]*fieldPlan
-	required uint64   // the bits of all required fields
-	strict   []string // the names of strict fields
-	after    func(v any, raw json.RawMessage) error
+	fields  map[string]*fieldPlan
+	present uint64   // the bits of the fields that must be present
+	strict  []string // the names of strict fields
+	after   func(v any, raw json.RawMessage) error
 }
 
 type fieldPlan struct {
-	index    []int
-	decode   decodeFunc
-	required uint64 // a bit of its own, or 0 if the field may be absent
-	strict   bool
+	index            []int
+	decode           decodeFunc
+	present          uint64 // a bit of its own, or 0 if the field may be absent
+	required, strict bool
 	// alias is set for another name of a field. The value under that name counts if the field
 	// is empty otherwise.
 	alias bool
@@ -440,9 +440,10 @@ func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
 		plan.fields[name] = field
 		for option := range strings.SplitSeq(f.Tag.Get("wire"), ",") {
 			switch option, alias, _ := strings.Cut(option, "="); option {
-			case "required":
-				field.required = plan.required + 1
-				plan.required += field.required
+			case "required", "present":
+				field.required = option == "required"
+				field.present = plan.present + 1
+				plan.present += field.present
 			case "strict":
 				field.strict = true
 				plan.strict = append(plan.strict, name)
@@ -474,7 +475,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 	case d.data[i] == '{':
 	case d.data[i] == '[' && d.data[skipSpace(d.data, i+1)] == ']', d.isNull(i) && p.after == nil:
 		end = skip(d.data, i)
-		return end, p.required == 0 && p.finish(d, v, d.data[i:end:end])
+		return end, p.present == 0 && p.finish(d, v, d.data[i:end:end])
 	default:
 		return skip(d.data, i), false
 	}
@@ -489,7 +490,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 			i = skip(d.data, i)
 			continue
 		}
-		found |= field.required
+		found |= field.present
 		if i = p.member(d, v, field, quoted, i); d.err != nil {
 			return i, false
 		}
@@ -499,10 +500,10 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 		if to := v.FieldByIndex(field.index); !to.IsZero() && !(to.Kind() == reflect.Slice && to.Len() == 0) {
 			field = unknown
 		}
-		found |= field.required
+		found |= field.present
 		p.member(d, v, field, alias.quoted, alias.at)
 	}
-	if found != p.required {
+	if found != p.present {
 		d.refuse()
 	}
 	if d.err != nil {
@@ -554,7 +555,7 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 			to.SetZero()
 		}
 		isEmpty := !fits || d.isNull(i) || to.Kind() == reflect.String && to.Len() == 0
-		if field.required > 0 && isEmpty || field.strict && !fits {
+		if field.required && isEmpty || field.strict && !fits {
 			d.refuse()
 		}
 		if field.strict {

@@ -334,6 +334,28 @@ func TestDecodeRequiredAndStrict(t *testing.T) {
 	}
 }
 
+func TestDecodePresent(t *testing.T) {
+	type entry struct {
+		Start string   `json:"start" wire:"present"`
+		Score *float64 `json:"score" wire:"present,strict"`
+	}
+	for text, ok := range map[string]bool{
+		`{"start":"a","score":1}`:      true,
+		`{"start":null,"score":null}`:  true,
+		`{"start":"","sc\u006fre":0}`:  true,
+		`{"start":{},"score":1}`:       true, // in Extra
+		`{"score":1}`:                  false,
+		`{"start":"a"}`:                false,
+		`{"Start":"a","score":1}`:      false,
+		`{"start":"a","score":"high"}`: false,
+		`{}`:                           false,
+		`[]`:                           false,
+	} {
+		var e entry
+		assert.Equal(t, ok, newCodec().Decode([]byte(text), &e) == nil, text)
+	}
+}
+
 func TestDecodeAlias(t *testing.T) {
 	type contact struct {
 		Phone string   `json:"phoneNumber" wire:"alias=phone"`

@@ -72,9 +72,7 @@ func isDelimiter(c byte) bool { return c == ',' || c == '}' || c == ']' || c == 
 
 // Trim returns s without the white space of JSON around it.
 func Trim[T text](s T) T {
-	for len(s) > 0 && isSpace(s[0]) {
-		s = s[1:]
-	}
+	s = s[skipSpace(s, 0):]
 	for len(s) > 0 && isSpace(s[len(s)-1]) {
 		s = s[:len(s)-1]
 	}
