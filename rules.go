@@ -1,7 +1,6 @@
 package identomat
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -45,7 +44,7 @@ func checkStep(step string, keys map[string]bool, inCall bool) (p problems) {
 	case "beneficiaries":
 		p.checkBeneficiaries(step)
 	case "user-questionnaire", "operator-questionnaire":
-		check := questionCheck{map[string][]string{}, map[string]bool{}}
+		check := questionCheck{map[string]string{}, map[string]bool{}}
 		for i, e := 0, wire.Elements(questions); e.Next(); i++ {
 			p.in(element("questions", i), check.question(e.Value))
 		}
@@ -67,35 +66,31 @@ func checkCountries(flags string) (p problems) {
 
 // questionCheck is a walk over the questions of a questionnaire.
 type questionCheck struct {
-	// asked has the option keys of each question so far. It is nil for free answers, and for a
-	// dropdown: the guide does not say what a condition on a dropdown names.
-	asked      map[string][]string
-	optionKeys map[string]bool // of all questions so far
+	asked      map[string]string // the questions so far, by their keys
+	optionKeys map[string]bool   // of all questions so far
 }
 
 func (c *questionCheck) question(question string) (p problems) {
 	if !p.requireObject(question) {
 		return p
 	}
-	var typ, key, list, answer, maxFiles, condition string
-	read(question, member{"type", &typ}, member{"key", &key}, member{"options", &list},
+	var typ, key, options, answer, maxFiles, condition string
+	read(question, member{"type", &typ}, member{"key", &key}, member{"options", &options},
 		member{"answer", &answer}, member{"filesMaxCount", &maxFiles}, member{"showConditions", &condition})
 	typ, key = wire.Unquote(typ), wire.Unquote(key)
 	_, duplicate := c.asked[key]
 	p.require(typ != "", "type", "must not be empty")
 	p.requireKey(key, duplicate, "must be unique in the questionnaire")
-	var options []string
 	if typ == "multiple-choice" || typ == "options" || typ == "dropdown" {
-		options = []string{}
-		for i, e := 0, wire.Elements(list); e.Next(); i++ {
-			var q problems
+		n := 0
+		for e := wire.Elements(options); e.Next(); n++ {
+			var inner problems
 			option := getString(e.Value, "key")
-			q.requireKey(option, c.optionKeys[option], "must be unique in the questionnaire")
-			p.in(element("options", i), q)
+			inner.requireKey(option, c.optionKeys[option], "must be unique in the questionnaire")
+			p.in(element("options", n), inner)
 			c.optionKeys[option] = true
-			options = append(options, option)
 		}
-		p.require(len(options) > 0, "options", "must hold at least one option")
+		p.require(n > 0, "options", "must hold at least one option")
 	}
 	switch {
 	case isAbsent(answer):
@@ -114,25 +109,30 @@ func (c *questionCheck) question(question string) (p problems) {
 	_, ok := asObject(condition)
 	p.require(ok || isAbsent(condition), "showConditions", "must be an object")
 	if m := wire.Members(condition); m.Next() {
-		options, asked := c.asked[getString(condition, "questionKey")]
+		earlier, asked := c.asked[getString(condition, "questionKey")]
 		p.require(asked, "showConditions.questionKey", "must be the key of an earlier question of the questionnaire")
-		p.require(options == nil || isKey(get(condition, "answer"), options), "showConditions.answer",
-			"must be the key of one of that question's options")
-	}
-	if typ == "dropdown" {
-		options = nil
+		// The guide does not say what a condition on a dropdown names.
+		if typ := getString(earlier, "type"); typ == "multiple-choice" || typ == "options" {
+			p.require(isKey(get(condition, "answer"), get(earlier, "options")), "showConditions.answer",
+				"must be the key of one of that question's options")
+		}
 	}
 	if !duplicate {
-		c.asked[key] = options
+		c.asked[key] = question
 	}
 	return p
 }
 
 func isAbsent(value string) bool { return value == "" || value == "null" }
 
-// isKey reports whether a JSON value is one of the keys.
-func isKey(value string, keys []string) bool {
-	return strings.HasPrefix(value, `"`) && slices.Contains(keys, wire.Unquote(value))
+// isKey reports whether a JSON value is the key of one of the options.
+func isKey(value, options string) bool {
+	for e := wire.Elements(options); e.Next(); {
+		if strings.HasPrefix(value, `"`) && getString(e.Value, "key") == wire.Unquote(value) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkBeneficiaries requires the configurations that the roles of a beneficiaries step need.
