@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/engine"
@@ -151,13 +152,8 @@ func WithRateLimiter(l RateLimiter) Option {
 // WithUserAgent puts product, such as "bank-onboarding/2.1", in front of the SDK's own name in
 // the User-Agent header.
 func WithUserAgent(product string) Option {
-	return func(s *option.Settings) error {
-		s.Product = product + " "
-		if err := option.CheckProduct(product); err != nil {
-			return fmt.Errorf("identomat: WithUserAgent: %w", err)
-		}
-		return nil
-	}
+	isPrintable := product != "" && !strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' })
+	return checked(isPrintable, "WithUserAgent: the product must be printable ASCII", func(s *option.Settings) { s.Product = product + " " })
 }
 
 // WithoutValidation sends requests without checking them against the API documentation, in

@@ -78,9 +78,10 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-// FuzzRequest checks that a request passes validation if and only if the fake accepts it.
+// FuzzRequest checks that a request passes validation if and only if the fake accepts it. The lists
+// of values are open.
 func FuzzRequest(f *testing.F) {
-	server, err := idenfytest.Start()
+	server, err := idenfytest.Start(idenfytest.AllowUnknown())
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -74,8 +74,11 @@ func (v *validation) add(path, message string) {
 	v.problems = append(v.problems, identomat.Problem{Path: path, Message: message})
 }
 
-// A rule returns what a text must be, or "" if it complies.
-type rule func(string) string
+// A rule says what a text must be.
+type rule struct {
+	message  string
+	complies func(string) bool
+}
 
 // text checks a text that is not empty. The encoder reports invalid UTF-8.
 func (v *validation) text(path, text string, rules ...rule) {
@@ -83,8 +86,8 @@ func (v *validation) text(path, text string, rules ...rule) {
 		return
 	}
 	for _, rule := range rules {
-		if message := rule(text); message != "" {
-			v.add(path, message)
+		if !rule.complies(text) {
+			v.add(path, "must "+rule.message)
 		}
 	}
 }
@@ -110,44 +113,34 @@ func isGiven(object json.RawMessage) bool {
 
 func isSet(flag *bool) bool { return flag != nil && *flag }
 
-// must returns a rule with a fixed message.
-func must(message string, complies func(string) bool) rule {
-	return func(s string) string {
-		if complies(s) {
-			return ""
-		}
-		return "must " + message
-	}
-}
-
 func atMost(n int) rule {
-	return must("have at most "+strconv.Itoa(n)+" characters", func(s string) bool { return utf8.RuneCountInString(s) <= n })
+	return rule{"have at most " + strconv.Itoa(n) + " characters", func(s string) bool { return utf8.RuneCountInString(s) <= n }}
 }
 
 func atLeast(n int) rule {
-	return must("have at least "+strconv.Itoa(n)+" characters", func(s string) bool { return utf8.RuneCountInString(s) >= n })
+	return rule{"have at least " + strconv.Itoa(n) + " characters", func(s string) bool { return utf8.RuneCountInString(s) >= n }}
 }
 
 // notInNames holds the characters that a name must not contain.
 const notInNames = `~!@#$%^*()_+={}[]|:;",<>/?`
 
 var (
-	isASCII = must("be ASCII", func(s string) bool {
+	isASCII = rule{"be ASCII", func(s string) bool {
 		return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
-	})
-	isPersonName = must("have no digit and none of "+notInNames, func(s string) bool {
+	}}
+	isPersonName = rule{"have no digit and none of " + notInNames, func(s string) bool {
 		return !strings.ContainsAny(s, notInNames) && !strings.ContainsFunc(s, unicode.IsDigit)
-	})
-	isCountry = must("be a country code of two letters", func(s string) bool {
+	}}
+	isCountry = rule{"be a country code of two letters", func(s string) bool {
 		letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 		return len(s) == 2 && letter(s[0]) && letter(s[1])
-	})
-	isDate = must("be a date such as 1990-12-20", func(s string) bool {
+	}}
+	isDate = rule{"be a date such as 1990-12-20", func(s string) bool {
 		_, err := time.Parse(time.DateOnly, s)
 		return err == nil
-	})
-	isHTTPS = must("be an https URL", func(s string) bool {
+	}}
+	isHTTPS = rule{"be an https URL", func(s string) bool {
 		u, err := url.Parse(s)
 		return err == nil && u.Scheme == "https" && u.Hostname() != ""
-	})
+	}}
 )

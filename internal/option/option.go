@@ -121,11 +121,3 @@ func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
-
-// CheckProduct refuses text that is not allowed in a User-Agent header.
-func CheckProduct(product string) error {
-	if product == "" || strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return errors.New("the product must be printable ASCII")
-	}
-	return nil
-}
