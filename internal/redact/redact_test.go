@@ -113,6 +113,27 @@ func TestErrorRemovesQuotedText(t *testing.T) {
 	}
 }
 
+func TestErrorTooLargeToSearchIsWithheld(t *testing.T) {
+	many := make([]string, 10_000)
+	for i := range many {
+		many[i] = fmt.Sprintf("secret-%d", i)
+	}
+	long := strings.Repeat("a clean text ", 10_000)
+	for _, c := range []struct {
+		text     string
+		secrets  []string
+		withheld bool
+	}{
+		{"a clean text", many, true}, {long, many[:100], true}, {"a clean text", many[:1000], false}, {long, many[:5], false},
+	} {
+		err := fmt.Errorf("%s: %w", c.text, io.EOF)
+		got := redact.Error(err, c.secrets...)
+		require.ErrorIs(t, got, io.EOF)
+		assert.Equal(t, c.withheld, got != err, "%d secrets, %d bytes", len(c.secrets), len(c.text))
+		assert.Equal(t, c.withheld, strings.HasPrefix(got.Error(), "text withheld"))
+	}
+}
+
 // quiet is an error whose text omits the error that it wraps.
 type quiet struct{ cause error }
 
