@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,4 +152,19 @@ func nameOf(fn *ast.FuncDecl) string {
 		typ = generic.X
 	}
 	return typ.(*ast.Ident).Name + "." + fn.Name.Name
+}
+
+// The result of a company is not published, and the documentation of each step says so.
+func TestDocumentationOfCompanyResults(t *testing.T) {
+	file, err := parser.ParseFile(gotoken.NewFileSet(), "kyb.go", nil, parser.ParseComments)
+	require.NoError(t, err)
+	documented := 0
+	for _, declaration := range file.Decls {
+		fn, ok := declaration.(*ast.FuncDecl)
+		if ok && fn.Recv == nil && slices.Contains([]string{"Company", "Beneficiaries", "KYBReview"}, fn.Name.Name) {
+			assert.Contains(t, strings.Join(strings.Fields(fn.Doc.Text()), " "), "Identomat has not published how the result represents the data.", fn.Name.Name)
+			documented++
+		}
+	}
+	assert.Equal(t, 3, documented)
 }

@@ -28,11 +28,11 @@ var (
 	// five codes for this: invalid-access, invalid-company-key, company-missing,
 	// access-denied and COMPANY_KEY_INVALID.
 	ErrInvalidKey = response.ErrInvalidKey
-	// ErrFacePhotoNotFound: the session's main document shows no face.
-	ErrFacePhotoNotFound = response.ErrFacePhotoNotFound
 	// ErrNotFound: the record or the media does not exist. A missing session is
 	// ErrSessionNotFound, not this.
 	ErrNotFound = response.ErrNotFound
+	// ErrFacePhotoNotFound: the session's main document shows no face. It is also ErrNotFound.
+	ErrFacePhotoNotFound = response.ErrFacePhotoNotFound
 	// ErrAlreadyExists: an equal blacklist or monitoring record exists.
 	ErrAlreadyExists = response.ErrAlreadyExists
 	// ErrInvalidEmailFormat: the e-mail address of a new user is malformed.
@@ -128,7 +128,7 @@ func (e *APIError) Is(target error) bool {
 	if target == ErrRateLimited && e.StatusCode == http.StatusTooManyRequests {
 		return true
 	}
-	return e.kind != nil && target == e.kind || e.Code != "" && target == response.Cause(e.Code)
+	return errors.Is(e.kind, target) || errors.Is(response.Cause(e.Code), target)
 }
 
 // Format writes Error under every verb.

@@ -285,9 +285,38 @@ func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2
 // the step and the question, and the index from 0 among the files, select the file. It may be an
 // archive, a PDF or an image, whatever its label; see [Media.ContentType]. If the response holds
 // several files, which the API documentation does not rule out, QuestionFile returns the first.
-// (API reference, Get file from the question.) Errors: also [ErrWrongParameters].
+// (API reference, Get file from the question.) Errors: also [ErrWrongParameters], for a question
+// without such a file too.
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	return firstItem(ctx, s.client, operation.QuestionFile, questionFileParams{string(token), stepKey, questionKey, index})
+}
+
+// maxQuestionFiles is the documented maximum of filesMaxCount.
+const maxQuestionFiles = 10
+
+// QuestionFiles fetches all files that answer a question, up to the documented maximum of ten. Each
+// file is a call of [MediaService.QuestionFile], and is closed when the iteration moves on. An error
+// ends the iteration.
+//
+// The iteration ends without an error when the service has no further file. For a question without any
+// file the API reference documents only [ErrWrongParameters], as for a question that does not exist.
+func (s *MediaService) QuestionFiles(ctx context.Context, token Token, stepKey, questionKey string) iter.Seq2[*Media, error] {
+	return func(yield func(*Media, error) bool) {
+		for i := range maxQuestionFiles {
+			file, err := s.QuestionFile(ctx, token, stepKey, questionKey, i)
+			if i > 0 && (errors.Is(err, ErrWrongParameters) || errors.Is(err, ErrNotFound)) {
+				return
+			}
+			more := yield(file, err)
+			if err != nil {
+				return
+			}
+			_ = file.Close()
+			if !more {
+				return
+			}
+		}
+	}
 }
 
 type questionFileParams struct {

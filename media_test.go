@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -1424,5 +1425,69 @@ func TestSignatureIsVerifiedBeforeEOF(t *testing.T) {
 				require.ErrorIs(t, err, want)
 			}
 		}
+	}
+}
+
+// A face photo that does not exist is missing media like any other.
+func TestMissingMediaIsNotFound(t *testing.T) {
+	for _, refusal := range []struct {
+		status int
+		body   string
+	}{
+		{200, `{"argumentError":"face-photo-not-found"}`},
+		{200, `"FACE_PHOTO_NOT_FOUND"`},
+		{404, `{"argumentError":"face-photo-not-found"}`},
+		{200, `{"result":[[]]}`},
+		{404, `{"argumentError":"not-found"}`},
+		{200, `{"argumentError":"not-found"}`},
+	} {
+		_, err := responding(t, refusal.status, refusal.body, false).Media.DocumentFacePhoto(t.Context(), token)
+		require.ErrorIs(t, err, identomat.ErrNotFound, refusal.body)
+		assert.Equal(t, strings.Contains(strings.ToLower(refusal.body), "face"), errors.Is(err, identomat.ErrFacePhotoNotFound), refusal.body)
+		assert.NotErrorIs(t, err, identomat.ErrSessionNotFound, refusal.body)
+	}
+	built := &identomat.APIError{Operation: "get-session-main-document-face-photo", StatusCode: 200, Code: "face-photo-not-found"}
+	require.ErrorIs(t, built, identomat.ErrNotFound, "an error that a test builds")
+	assert.NotErrorIs(t, identomat.ErrNotFound, identomat.ErrFacePhotoNotFound)
+}
+
+func TestQuestionFiles(t *testing.T) {
+	const missing, internal = `{"argumentError":"wrong-parameters"}`, `{"internalError":"x"}`
+	for name, test := range map[string]struct {
+		responses []string
+		files     int
+		err       error
+	}{
+		"two files":                {[]string{dataURIs("%PDF-0"), dataURIs("%PDF-1"), missing}, 2, nil},
+		"an empty list at the end": {[]string{dataURIs("%PDF-0"), `{"result":[]}`}, 1, nil},
+		"no file":                  {[]string{missing}, 0, identomat.ErrWrongParameters},
+		"an error in between":      {[]string{dataURIs("%PDF-0"), internal}, 1, identomat.ErrInternal},
+		"more than ten": {[]string{dataURIs("%PDF-0"), dataURIs("%PDF-1"), dataURIs("%PDF-2"), dataURIs("%PDF-3"), dataURIs("%PDF-4"), dataURIs("%PDF-5"),
+			dataURIs("%PDF-6"), dataURIs("%PDF-7"), dataURIs("%PDF-8"), dataURIs("%PDF-9")}, 10, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			requests := 0
+			client := stubbed(t, func(req *http.Request) (*http.Response, error) {
+				body, err := io.ReadAll(req.Body)
+				require.NoError(t, err)
+				assert.JSONEq(t, fmt.Sprintf(`{"companyKey":%q,"sessionId":%q,"stepKey":"q","questionKey":"contract","fileIndex":%d}`, companyKey, string(token), requests), string(body))
+				requests++
+				return newResponse(200, test.responses[requests-1]), nil
+			})
+			var last error
+			files := 0
+			for file, err := range client.Media.QuestionFiles(t.Context(), token, "q", "contract") {
+				if last = err; err != nil {
+					continue
+				}
+				data, err := file.Bytes()
+				require.NoError(t, err)
+				assert.Equal(t, fmt.Sprintf("%%PDF-%d", files), string(data))
+				files++
+			}
+			assert.Equal(t, test.files, files)
+			require.ErrorIs(t, last, test.err)
+			assert.Len(t, test.responses, requests)
+		})
 	}
 }

@@ -61,7 +61,9 @@ type BeginRequest struct {
 	Flags Flags `json:"-"`
 	// Steps are the steps in their order. With a ConfigID they replace the steps with the same
 	// keys in that configuration. Without a ConfigID, the flags skip_face and skip_document are
-	// sent as true unless Flags sets them: otherwise the service would add steps of its own.
+	// sent as true unless Flags sets them: otherwise the service would add steps of its own. The
+	// steps are then all that happens: a questionnaire alone begins a session that checks no
+	// document and no face.
 	Steps Steps `json:"-"`
 	// ConfigID is the id of a configuration of the dashboard. Identomat recommends using one.
 	ConfigID string `json:"config_id,omitzero"`

@@ -504,8 +504,7 @@ func (h *lastByteHolder) Write(p []byte) (int, error) {
 
 // isGone reports whether the service no longer has the session or the file.
 func isGone(err error) bool {
-	return errors.Is(err, identomat.ErrNotFound) || errors.Is(err, identomat.ErrSessionNotFound) ||
-		errors.Is(err, identomat.ErrFacePhotoNotFound)
+	return errors.Is(err, identomat.ErrNotFound) || errors.Is(err, identomat.ErrSessionNotFound)
 }
 
 // imageError returns the error to respond with if an image cannot be shown. The page's script

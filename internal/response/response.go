@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -24,8 +25,8 @@ var (
 	ErrSessionInvalid     = errors.New("identomat: session invalid")
 	ErrWrongParameters    = errors.New("identomat: wrong parameters")
 	ErrInvalidKey         = errors.New("identomat: invalid company key")
-	ErrFacePhotoNotFound  = errors.New("identomat: face photo not found")
 	ErrNotFound           = errors.New("identomat: not found")
+	ErrFacePhotoNotFound  = fmt.Errorf("%w: no face photo", ErrNotFound)
 	ErrAlreadyExists      = errors.New("identomat: already exists")
 	ErrInvalidEmailFormat = errors.New("identomat: invalid e-mail format")
 	ErrPasswordTooShort   = errors.New("identomat: password too short")
