@@ -69,7 +69,7 @@ func AppendSet[T text](dst []byte, object, name string, value T) []byte {
 		}
 	}
 	if !found {
-		dst = append(append(AppendString(appendComma(dst), name), ':'), value...)
+		dst = appendMember(dst, Quote(name), value)
 	}
 	return append(dst, '}')
 }
@@ -92,14 +92,10 @@ func Normalize(object string) string {
 	return string(append(dst, '}'))
 }
 
+// appendMember appends a member, after a comma if the object has members already.
 func appendMember[T text](dst []byte, quoted string, value T) []byte {
-	return append(append(append(appendComma(dst), quoted...), ':'), value...)
-}
-
-// appendComma appends a comma if the object at the end of dst already has members.
-func appendComma(dst []byte) []byte {
-	if dst[len(dst)-1] == '{' {
-		return dst
+	if dst[len(dst)-1] != '{' {
+		dst = append(dst, ',')
 	}
-	return append(dst, ',')
+	return append(append(append(dst, quoted...), ':'), value...)
 }
