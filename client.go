@@ -1,6 +1,7 @@
 package identomat
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"os"
@@ -80,6 +81,9 @@ func NewClient(companyKey string, opts ...Option) (*Client, error) {
 	if err := option.Apply(s, opts); err != nil {
 		return nil, err
 	}
+	if err := cmp.Or(s.CheckScheme("widget URL", own.widgetURL), s.CheckScheme("API URL", own.apiURL)); err != nil {
+		return nil, err
+	}
 	s.UserAgent = s.Product + "identomat-go/" + Version
 	s.Secrets = []redact.Secret{redact.NewSecret(companyKey)}
 	if own.sign != nil {
@@ -124,6 +128,9 @@ const (
 	EnvWidgetURL  = "IDENTOMAT_WIDGET_URL"  // replaces DefaultWidgetURL
 	EnvAPIURL     = "IDENTOMAT_API_URL"     // replaces DefaultAPIURL
 
+	// EnvInsecureTestHosts holds the arguments of [WithInsecureTestHosts], separated by commas.
+	EnvInsecureTestHosts = "IDENTOMAT_INSECURE_TEST_HOSTS"
+
 	// EnvRequireSigned set to "true" has the effect of [RequireSignedResponses]. It needs
 	// IDENTOMAT_SECRET_KEY.
 	EnvRequireSigned = "IDENTOMAT_REQUIRE_SIGNED_RESPONSES"
@@ -132,8 +139,9 @@ const (
 // NewClientFromEnv returns a client for the company key in IDENTOMAT_COMPANY_KEY, which
 // must be set. IDENTOMAT_SECRET_KEY turns on signing, and
 // IDENTOMAT_REQUIRE_SIGNED_RESPONSES=true refuses unsigned responses;
-// IDENTOMAT_WIDGET_URL and IDENTOMAT_API_URL replace the two hosts. Options given here win
-// over the environment.
+// IDENTOMAT_WIDGET_URL and IDENTOMAT_API_URL replace the two hosts, and
+// IDENTOMAT_INSECURE_TEST_HOSTS allows plain HTTP to hosts of a test network. Options given here
+// win over the environment.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	key := os.Getenv(EnvCompanyKey)
 	if key == "" {
@@ -158,6 +166,9 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	}
 	if base := os.Getenv(EnvAPIURL); base != "" {
 		env = append(env, WithAPIURL(base))
+	}
+	if hosts := os.Getenv(EnvInsecureTestHosts); hosts != "" {
+		env = append(env, WithInsecureTestHosts(strings.Split(hosts, ",")...))
 	}
 	return NewClient(key, append(env, opts...)...)
 }

@@ -56,7 +56,7 @@ func WithHMAC(secretKey string, opts ...HMACOption) Option {
 }
 
 // WithWidgetURL replaces [DefaultWidgetURL]. The baseURL is a scheme and a host, without a path.
-// The scheme must be https, except for a loopback host.
+// The scheme must be https, except for a loopback host and those of [WithInsecureTestHosts].
 func WithWidgetURL(baseURL string) Option {
 	return option.Own("identomat.WithWidgetURL", func(s *settings) (err error) {
 		s.widgetURL, err = option.CheckBaseURL("widget URL", baseURL)
@@ -70,6 +70,22 @@ func WithAPIURL(baseURL string) Option {
 		s.apiURL, err = option.CheckBaseURL("API URL", baseURL)
 		return err
 	})
+}
+
+// WithInsecureTestHosts allows http URLs with these host names in [WithWidgetURL] and [WithAPIURL],
+// such as the name of a sandbox in a network of containers: http://sandbox:8080. The names have no
+// port. Company keys and personal data are sent to these hosts without encryption, so name only hosts
+// of a test network. The hosts of Identomat and iDenfy are refused.
+func WithInsecureTestHosts(names ...string) Option {
+	return func(s *option.Settings) error {
+		s.InsecureTestHosts = names
+		for _, name := range names {
+			if err := option.CheckTestHost(name); err != nil {
+				return fmt.Errorf("%s: WithInsecureTestHosts: %w", s.Service, err)
+			}
+		}
+		return nil
+	}
 }
 
 // WithHTTPClient sends requests through c, for a proxy, a client certificate or a test. The

@@ -889,6 +889,53 @@ func TestNewClientFromEnvOptionsOverrideEnvironment(t *testing.T) {
 	client.CloseIdleConnections()
 }
 
+// A sandbox in a network of containers has a name and no certificate.
+func TestInsecureTestHosts(t *testing.T) {
+	widgetURL, apiURL := identomat.WithWidgetURL("http://sandbox:8080"), identomat.WithAPIURL("http://Sandbox:8081")
+	allowed := identomat.WithInsecureTestHosts("other", "sandbox")
+	var called []string
+	transport := identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		called = append(called, req.URL.String())
+		return newResponse(200, tokenResponse), nil
+	})})
+	for _, opts := range [][]identomat.Option{{widgetURL, apiURL, allowed, transport}, {allowed, widgetURL, apiURL, transport}} {
+		called = nil
+		client, err := identomat.NewClient(companyKey, opts...)
+		require.NoError(t, err)
+		session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+		require.NoError(t, err)
+		assert.True(t, strings.HasPrefix(session.URL, "http://sandbox:8080/?session_token="))
+		_, _ = client.Users.List(t.Context())
+		assert.Equal(t, []string{"http://sandbox:8080/external-api/begin/", "http://Sandbox:8081/list-users"}, called)
+	}
+
+	for want, opts := range map[string][]identomat.Option{
+		"identomat: the widget URL must be https, except for a loopback host": {widgetURL},
+		"identomat: the API URL must be https, except for a loopback host":    {identomat.WithAPIURL("http://sandbox.example"), allowed},
+	} {
+		_, err := identomat.NewClient(companyKey, opts...)
+		require.EqualError(t, err, want)
+	}
+	for _, name := range []string{"", "sandbox:8080", "http://sandbox", "sandbox,other", "a b", "::1"} {
+		_, err := identomat.NewClient(companyKey, identomat.WithInsecureTestHosts("sandbox", name))
+		require.EqualError(t, err, "identomat: WithInsecureTestHosts: a test host must be a host name without a scheme and a port", name)
+	}
+	for _, name := range []string{"widget.identomat.com", "External-API.Identomat.com", "identomat.com", "ivs.idenfy.com"} {
+		_, err := identomat.NewClient(companyKey, identomat.WithInsecureTestHosts(name))
+		require.EqualError(t, err, "identomat: WithInsecureTestHosts: a host of the service cannot be a test host", name)
+	}
+
+	t.Setenv("IDENTOMAT_COMPANY_KEY", companyKey)
+	t.Setenv("IDENTOMAT_WIDGET_URL", "http://sandbox:8080")
+	t.Setenv("IDENTOMAT_API_URL", "http://sandbox-api:8081")
+	_, err := identomat.NewClientFromEnv()
+	require.Error(t, err)
+	t.Setenv("IDENTOMAT_INSECURE_TEST_HOSTS", "sandbox,sandbox-api")
+	client, err := identomat.NewClientFromEnv()
+	require.NoError(t, err)
+	assert.Equal(t, "http://sandbox:8080", client.WidgetURL())
+}
+
 func TestClientWidgetURL(t *testing.T) {
 	for option, want := range map[string]string{
 		"":                             "https://widget.identomat.com",

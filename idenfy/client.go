@@ -57,6 +57,9 @@ func NewClient(apiKey, apiSecret string, opts ...Option) (*Client, error) {
 	if err := option.Apply(s, opts); err != nil {
 		return nil, err
 	}
+	if err := s.CheckScheme("base URL", own.baseURL); err != nil {
+		return nil, err
+	}
 	credentials := base64.StdEncoding.EncodeToString([]byte(apiKey + ":" + apiSecret))
 	s.UserAgent = s.Product + "identomat-go/" + identomat.Version
 	s.Secrets = []redact.Secret{redact.NewSecret(apiKey), redact.NewSecret(apiSecret), redact.NewSecret(credentials)}

@@ -22,7 +22,7 @@ type settings struct {
 }
 
 // WithBaseURL replaces [DefaultBaseURL]: a scheme and a host without a path. The scheme must be
-// https, except for a loopback host.
+// https, except for a loopback host and those of [identomat.WithInsecureTestHosts].
 func WithBaseURL(baseURL string) Option {
 	return option.Own("idenfy.WithBaseURL", func(s *settings) (err error) {
 		s.baseURL, err = option.CheckBaseURL("base URL", baseURL)

@@ -45,6 +45,9 @@ type Options struct {
 	// Geolocation allows the widget to ask for the customer's position. Set it for sessions
 	// with an [identomat.Geolocation] step.
 	Geolocation bool
+	// InsecureTestHost accepts a session URL with http for any host, for a client with
+	// [identomat.WithInsecureTestHosts].
+	InsecureTestHost bool
 }
 
 // tokenField is the form field with the session's token. [identomat.SessionTokenFromReturn]
@@ -120,12 +123,12 @@ const Script = `(() => {
 //
 // Embed returns an error if PostTo is not a path on the page's own site, if Fields is set
 // without PostTo or contains session_token, or if the session has no https URL. An http URL
-// is accepted for loopback hosts.
+// is accepted for loopback hosts, and with [Options.InsecureTestHost].
 func Embed(session *identomat.Session, opts Options) (template.HTML, error) {
 	if session == nil {
 		return "", errSessionURL
 	}
-	origin, err := browserOrigin(session.URL)
+	origin, err := browserOrigin(session.URL, opts.InsecureTestHost)
 	if err != nil {
 		return "", err
 	}
@@ -175,9 +178,9 @@ var errSessionURL = errors.New("identomat/widget: the session URL must be an htt
 
 // browserOrigin returns the origin of a URL in the form in which browsers report the origin
 // of a message.
-func browserOrigin(sessionURL string) (string, error) {
+func browserOrigin(sessionURL string, insecure bool) (string, error) {
 	u, err := url.Parse(sessionURL)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !option.IsLoopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !insecure && !option.IsLoopback(u.Hostname())) {
 		return "", errSessionURL
 	}
 	// Browsers report such a host in punycode.

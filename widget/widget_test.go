@@ -112,6 +112,18 @@ func TestEmbedRejectsSessionURL(t *testing.T) {
 	assert.Empty(t, snippet)
 }
 
+func TestEmbedInsecureTestHost(t *testing.T) {
+	for url, origin := range map[string]string{"http://sandbox:8080/?session_token=x": "http://sandbox:8080", "https://widget.identomat.com/": "https://widget.identomat.com"} {
+		snippet, err := widget.Embed(&identomat.Session{Token: token, URL: url}, widget.Options{InsecureTestHost: true})
+		require.NoError(t, err)
+		assert.Contains(t, string(snippet), `data-origin="`+origin+`"`)
+	}
+	for _, url := range []string{"ftp://sandbox/", "javascript:alert(1)", "http://user:pass@sandbox/"} {
+		_, err := widget.Embed(&identomat.Session{Token: token, URL: url}, widget.Options{InsecureTestHost: true})
+		assert.ErrorContains(t, err, "the session URL must be", url)
+	}
+}
+
 func TestEmbedRejectsPostTo(t *testing.T) {
 	for _, path := range []string{
 		"https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example", "\n//evil.example", "kyc/done", " /x", "/a b",

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -25,6 +26,8 @@ type Settings struct {
 	Product     string
 	MaxResponse int64
 	Validate    bool
+	// InsecureTestHosts are host names to which plain HTTP is allowed.
+	InsecureTestHosts []string
 	// Own points to the settings that only one service has.
 	Own any
 }
@@ -100,8 +103,8 @@ func CheckKey(name, key string) error {
 	return nil
 }
 
-// CheckBaseURL returns the origin of base. The error does not repeat base, which may hold a
-// password.
+// CheckBaseURL returns the origin of base, whose scheme [Settings.CheckScheme] checks once all options
+// are known. The error does not repeat base, which may hold a password.
 func CheckBaseURL(name, base string) (url.URL, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Opaque != "" {
@@ -110,10 +113,30 @@ func CheckBaseURL(name, base string) (url.URL, error) {
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
 		return url.URL{}, fmt.Errorf("the %s must be a scheme and a host alone", name)
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !IsLoopback(u.Hostname())) {
-		return url.URL{}, fmt.Errorf("the %s must be https, except for a loopback host", name)
-	}
 	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+// CheckScheme refuses every scheme but https, and http for loopback and test hosts.
+func (s *Settings) CheckScheme(name string, u url.URL) error {
+	host := u.Hostname()
+	isTestHost := slices.ContainsFunc(s.InsecureTestHosts, func(name string) bool { return strings.EqualFold(name, host) })
+	if u.Scheme == "https" || u.Scheme == "http" && (IsLoopback(host) || isTestHost) {
+		return nil
+	}
+	return fmt.Errorf("%s: the %s must be https, except for a loopback host", s.Service, name)
+}
+
+// CheckTestHost refuses what is not the name of a host, and the hosts of the services.
+func CheckTestHost(name string) error {
+	if name == "" || strings.ContainsAny(name, ":/@?# ,") {
+		return errors.New("a test host must be a host name without a scheme and a port")
+	}
+	for _, service := range []string{"identomat.com", "idenfy.com"} {
+		if folded := strings.ToLower(name); folded == service || strings.HasSuffix(folded, "."+service) {
+			return errors.New("a host of the service cannot be a test host")
+		}
+	}
+	return nil
 }
 
 // IsLoopback reports whether host is this machine.
