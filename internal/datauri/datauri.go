@@ -8,9 +8,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"io"
-	"strconv"
 	"strings"
 )
 
@@ -66,16 +66,31 @@ func (r *Reader) Next() (*Item, error) {
 	r.found, r.open = false, true
 	n, _ := io.ReadFull(text{r}, r.head[:])
 	item, data := &Item{r: r}, r.head[:n]
-	// The prefix is "data:image/png;base64,", the same without the comma, or empty.
-	if uri, isURI := bytes.CutPrefix(data, []byte("data:")); isURI {
-		mediaType, encoded, isBase64 := bytes.Cut(uri, []byte(";base64"))
+	// The prefix is "data:image/png;base64,", the same without the comma, or empty. Its case does
+	// not matter (RFC 2397).
+	if uri, isURI := cutFold(data, "data:"); isURI {
+		var isBase64 bool
+		for at := range uri {
+			var encoded []byte
+			if encoded, isBase64 = cutFold(uri[at:], ";base64"); isBase64 {
+				item.MediaType, data = string(uri[:at]), bytes.TrimPrefix(encoded, []byte(","))
+				break
+			}
+		}
 		if !isBase64 {
 			r.malformed("a data URI is not base64")
 		}
-		item.MediaType, data = string(mediaType), bytes.TrimPrefix(encoded, []byte(","))
 	}
 	item.src = io.MultiReader(bytes.NewReader(data), text{r})
 	return item, r.err
+}
+
+// cutFold returns s without a prefix in any case, and whether s had the prefix.
+func cutFold(s []byte, prefix string) (rest []byte, found bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(string(s[:len(prefix)]), prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
 }
 
 // advance skips the rest of the current item and reads up to the opening quote of the next
@@ -245,14 +260,17 @@ func (t text) Read(p []byte) (n int, err error) {
 			return n, cmp.Or(r.err, io.EOF)
 		}
 		plain := r.raw[:min(len(r.raw), len(p)-n)]
-		if i := bytes.IndexByte(plain, '\\'); i == 0 {
+		for _, c := range []byte(`\%`) { // much faster than bytes.IndexAny
+			if i := bytes.IndexByte(plain, c); i >= 0 {
+				plain = plain[:i]
+			}
+		}
+		if len(plain) == 0 {
 			if c := r.unescape(); c != 0 {
 				p[n] = c
 				n++
 			}
 			continue
-		} else if i > 0 {
-			plain = plain[:i]
 		}
 		n += copy(p[n:], plain)
 		r.raw = r.raw[len(plain):]
@@ -260,8 +278,8 @@ func (t text) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// unescape returns the character of an escape sequence, or 0 for white space, because
-// an encoder may wrap base64.
+// unescape returns the character of an escape sequence of JSON (\u002b) or of a URI (%2B). It
+// returns 0 for white space, because an encoder may wrap base64.
 func (r *Reader) unescape() byte {
 	next := func() (c byte) {
 		if r.fill() {
@@ -269,21 +287,31 @@ func (r *Reader) unescape() byte {
 		}
 		return c
 	}
-	next() // the backslash
-	switch c := next(); c {
-	case '/':
-		return c
-	case 'n', 'r', 't':
-		return 0
-	case 'u':
-		hex := [...]byte{next(), next(), next(), next()}
-		code, err := strconv.ParseUint(string(hex[:]), 16, 8)
-		if err == nil && code >= ' ' && code <= '~' {
-			return byte(code)
+	// strconv.ParseUint would allocate for each sequence, and a file can have millions.
+	hexByte := func() byte {
+		var decoded [1]byte
+		if _, err := hex.Decode(decoded[:], []byte{next(), next()}); err != nil {
+			return 0
 		}
+		return decoded[0]
 	}
-	r.malformed("an escape sequence is not base64")
-	return 0
+	c := next()
+	if c == '\\' {
+		switch c = next(); {
+		case c == 'n' || c == 'r' || c == 't':
+			return 0
+		case c == 'u' && next() == '0' && next() == '0':
+			c = hexByte()
+		case c != '/':
+			c = 0
+		}
+	} else {
+		c = hexByte()
+	}
+	if c < ' ' || c > '~' {
+		r.malformed("an escape sequence is not base64")
+	}
+	return c
 }
 
 // Item is one data URI. It can be read until the next call of Next.
@@ -317,11 +345,14 @@ func (i *Item) decode() error {
 	if err == io.EOF {
 		return cmp.Or(r.advance(), io.EOF)
 	}
-	encoding := base64.StdEncoding
-	if n%4 != 0 {
-		encoding = base64.RawStdEncoding // the end of base64 without padding
+	encodings := [...]*base64.Encoding{base64.StdEncoding, base64.URLEncoding}
+	if n%4 != 0 { // the end of base64 without padding
+		encodings = [...]*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding}
 	}
-	size, err := encoding.Decode(r.dec[:], r.enc[:n])
+	size, err := encodings[0].Decode(r.dec[:], r.enc[:n])
+	if err != nil {
+		size, err = encodings[1].Decode(r.dec[:], r.enc[:n])
+	}
 	if n == 0 || err != nil || i.padded {
 		r.malformed("base64 is malformed")
 		return r.err

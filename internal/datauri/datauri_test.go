@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -55,10 +57,15 @@ func TestReaderSpellings(t *testing.T) {
 		`{"result":"aGVs\nbG8=\r\n"}`:                                     {{"", "hello"}},
 		`{"result":"data:application/pdf;name=a.pdf;base64,aGVsbG8="}`:    {{"application/pdf;name=a.pdf", "hello"}},
 		" {\n\"x\" : {\"a\":[1,\"]}\"]} ,\t\"result\" : [ [ \"YQ==\" , \"Yg==\" ] , [ ] , \"Yw==\" ] , \"y\" : null } \n": {{"", "a"}, {"", "b"}, {"", "c"}},
-		`{"result":[]}`:                      nil,
-		`{"result":[[]]}`:                    nil,
-		`{"\u0072esult":["YQ=="]}`:           {{"", "a"}},
-		`{"argumentError":null,"result":[]}`: nil,
+		`{"result":"DATA:image/png;BASE64,//+/"}`:         {{"image/png", "\xff\xff\xbf"}},
+		`{"result":"data:image/png;base64,%2f%2F%2B%2f"}`: {{"image/png", "\xff\xff\xbf"}},
+		`{"result":"data:image/png;base64,YQ%3D%3D"}`:     {{"image/png", "a"}},
+		`{"result":"data:image/png;base64,__-_YQ"}`:       {{"image/png", "\xff\xff\xbfa"}},
+		`{"result":["__-_YQ==","//+/YQ=="]}`:              {{"", "\xff\xff\xbfa"}, {"", "\xff\xff\xbfa"}},
+		`{"result":[]}`:                                   nil,
+		`{"result":[[]]}`:                                 nil,
+		`{"\u0072esult":["YQ=="]}`:                        {{"", "a"}},
+		`{"argumentError":null,"result":[]}`:              nil,
 	} {
 		for name, src := range map[string]io.Reader{
 			"whole": strings.NewReader(text), "byte by byte": iotest.OneByteReader(strings.NewReader(text)),
@@ -88,7 +95,7 @@ func TestReaderMalformed(t *testing.T) {
 		`[]`, `"x"`, `true`, `{}`, `{"x":1}`, `{"result":1}`, `{"result":null}`, `{"result":{"a":"YQ=="}}`, `{"result":[1]}`,
 		`{"result":["YQ==",]}`, `{"result":["YQ==" "Yg=="]}`, `{"result":[,]}`, `{"result":]}`, `{"result":["YQ=="]]}`,
 		`{"result":["YQ=="}`, `{"result":["YQ=="]} x`, `{"result":["YQ=="],}`, `{"result":["YQ=="],"result":[]}`,
-		`{"result":["Y!=="]}`, `{"result":["YQ==YQ=="]}`, `{"result":["data:text/plain,hello"]}`, `{"result":["\u00ff"]}`,
+		`{"result":["Y!=="]}`, `{"result":["_/_/"]}`, `{"result":["YQ%3"]}`, `{"result":["YQ%zz"]}`, `{"result":["YQ%0a"]}`, `{"result":["\u012f"]}`, `{"result":["YQ==YQ=="]}`, `{"result":["data:text/plain,hello"]}`, `{"result":["\u00ff"]}`,
 		`{"result":["\"YQ=="]}`, `{"result":["\x"]}`, `{"result" ["YQ=="]}`, `{result:["YQ=="]}`, `{"result":["YQ=="] "a":1}`,
 		`{"result":` + strings.Repeat("[", 40) + `"YQ=="` + strings.Repeat("]", 40) + `}`,
 		`{"x":"` + strings.Repeat("x", 100_000) + `","result":[]}`, `{"` + strings.Repeat("x", 100_000) + `":1,"result":[]}`,
@@ -187,6 +194,19 @@ func (endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func TestReaderEscapesDoNotAllocate(t *testing.T) {
+	for _, escaped := range []string{`\u002f`, `\/`, `%2F`} {
+		text := `{"result":"` + strings.Repeat(escaped, 4000) + `"}`
+		allocated := testing.AllocsPerRun(10, func() {
+			i, err := datauri.NewReader(strings.NewReader(text)).Next()
+			require.NoError(t, err)
+			_, err = io.Copy(io.Discard, i)
+			require.NoError(t, err)
+		})
+		assert.Less(t, allocated, 20.0, escaped)
+	}
+}
+
 func TestReaderMemoryIsConstant(t *testing.T) {
 	const size = 64 << 20
 	allocated := testing.Benchmark(func(b *testing.B) {
@@ -240,6 +260,9 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
+// dataURI matches the media type, the comma or the character in its place, and the base64.
+var dataURI = regexp.MustCompile(`(?is)^data:(.*?);base64(.?)(.*)$`)
+
 // assertSameAsDecoded compares items with those that encoding/json finds in the document. It
 // skips data URIs whose data begins without a comma.
 func assertSameAsDecoded(t *testing.T, data []byte, items []item) {
@@ -265,15 +288,18 @@ func assertSameAsDecoded(t *testing.T, data []byte, items []item) {
 	walk(document.Result)
 	require.Len(t, items, len(texts), "%q", data)
 	unwrap := strings.NewReplacer("\r", "", "\n", "", "\t", "")
+	toStandard := strings.NewReplacer("-", "+", "_", "/")
 	for i, text := range texts {
-		mediaType, encoded := "", unwrap.Replace(text)
-		if uri, isURI := strings.CutPrefix(encoded, "data:"); isURI {
-			var found bool
-			if mediaType, encoded, found = strings.Cut(uri, ";base64,"); !found {
-				continue // without a comma
+		mediaType := ""
+		encoded, err := url.PathUnescape(unwrap.Replace(text))
+		require.NoError(t, err, "%q", text)
+		if parts := dataURI.FindStringSubmatch(encoded); parts != nil {
+			if parts[2] != "," {
+				continue
 			}
+			mediaType, encoded = parts[1], parts[3]
 		}
-		want, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "="))
+		want, err := base64.RawStdEncoding.DecodeString(toStandard.Replace(strings.TrimRight(encoded, "=")))
 		require.NoError(t, err, "%q", text)
 		require.Equal(t, item{mediaType, string(want)}, items[i], "%q", text)
 	}
