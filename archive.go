@@ -10,9 +10,11 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/identomat-go/identomat/internal/datauri"
 	"github.com/identomat-go/identomat/internal/engine"
@@ -147,9 +149,11 @@ func cleanName(name string) string {
 
 // ExtractTo writes the files of a tar archive into the folder dir, which it creates if
 // necessary, and closes the media. It returns the number of files. It writes nothing outside
-// dir, not even through symbolic links, and overwrites no existing file. Files and folders
-// are accessible only to their owner. If ExtractTo fails, it removes the files and folders
-// that it has created.
+// dir, not even through symbolic links, and overwrites no existing file. If the archive uses a
+// name twice, also in another case, the second file gets a suffix: "a.jpg", "a-2.jpg". A file or
+// folder name of more than 200 bytes is shortened. Files and folders are accessible only to
+// their owner. If ExtractTo fails, it removes the files and folders that it has created. Errors
+// contain no name of the archive.
 func (m *Media) ExtractTo(dir string) (n int, err error) {
 	defer m.Close()
 	var undo []func()
@@ -174,34 +178,74 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 	}
 	undo = append(undo, func() { _ = root.Close() })
 	remove := func(name string) func() { return func() { _ = root.Remove(name) } }
+	names := uniqueNames{isFolder: map[string]bool{}, suffix: map[string]int{}}
 	for file, err := range m.Files() {
 		if err != nil {
 			return 0, err
 		}
-		for i, c := range file.Name {
-			if c != '/' {
+		folders, base := path.Split(file.Name)
+		name := ""
+		for folder := range strings.SplitSeq(strings.TrimSuffix(folders, "/"), "/") {
+			if folder == "" {
 				continue
 			}
-			folder := file.Name[:i]
-			if err := root.Mkdir(folder, 0o700); err == nil {
-				undo = append(undo, remove(folder))
+			name = names.add(name, folder, true)
+			if err := root.Mkdir(name, 0o700); err == nil {
+				undo = append(undo, remove(name))
 			} else if !errors.Is(err, os.ErrExist) {
-				return 0, err
+				return 0, withoutPath(err)
 			}
 		}
-		out, err := root.OpenFile(file.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		name = names.add(name, base, false)
+		out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
-			return 0, err
+			return 0, withoutPath(err)
 		}
-		undo = append(undo, remove(file.Name), func() { _ = out.Close() })
+		undo = append(undo, remove(name), func() { _ = out.Close() })
 		_, err = copyCounted(out, file)
 		if err := cmp.Or(err, out.Close()); err != nil {
-			return 0, err
+			return 0, withoutPath(err)
 		}
 		n++
 	}
 	extracted = true
 	return n, root.Close()
+}
+
+// uniqueNames chooses the names of files and folders in a new folder. Names that differ only in
+// case are the same, because some file systems do not distinguish them.
+type uniqueNames struct {
+	isFolder map[string]bool
+	suffix   map[string]int // the last suffix of a name
+}
+
+// maxElement leaves room for a suffix: file systems limit a name to 255 bytes.
+const maxElement = 200
+
+// add returns the path of a new file, or of a new or existing folder, in the folder parent.
+func (u *uniqueNames) add(parent, element string, isFolder bool) string {
+	extension := path.Ext(element)
+	if len(extension) > maxElement/10 {
+		extension = ""
+	}
+	stem := strings.TrimSuffix(element, extension)
+	for len(stem)+len(extension) > maxElement {
+		_, size := utf8.DecodeLastRuneInString(stem)
+		stem = stem[:len(stem)-size]
+	}
+	stem = path.Join(parent, stem)
+	first := strings.ToLower(stem + extension)
+	for n := max(u.suffix[first], 1); ; n++ {
+		name := stem + extension
+		if n > 1 {
+			name = stem + "-" + strconv.Itoa(n) + extension
+		}
+		key := strings.ToLower(name)
+		if existing, used := u.isFolder[key]; !used || existing && isFolder {
+			u.isFolder[key], u.suffix[first] = isFolder, n
+			return name
+		}
+	}
 }
 
 // missingFolders returns dir and those of its parents that do not exist, outermost first.

