@@ -385,12 +385,15 @@ func (DocumentFields) GobEncode() ([]byte, error) { return nil, redact.ErrEncode
 func (DocumentFields) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 
 // Date is a date or a time in the service's notation: "1/8/1980" with the month first, or a form
-// of ISO 8601: with a Z, without a time zone, or with milliseconds. It may be empty.
+// of ISO 8601: with a Z, an offset or no time zone, with a T or a space, with or without
+// milliseconds. It may be empty.
 type Date string
 
 // layouts are the notations that were seen. Fractions of a second need no layout.
 var layouts = []string{
 	time.RFC3339,
+	"2006-01-02T15:04:05Z0700",
+	"2006-01-02T15:04:05Z07",
 	"2006-01-02T15:04:05",
 	"2006-01-02",
 	"1/2/2006",
@@ -402,8 +405,9 @@ func (d Date) Time() (time.Time, error) {
 	if d == "" {
 		return time.Time{}, errors.New("identomat: the date is empty")
 	}
+	text := strings.Replace(string(d), " ", "T", 1)
 	for _, layout := range layouts {
-		if t, err := time.Parse(layout, string(d)); err == nil {
+		if t, err := time.Parse(layout, text); err == nil {
 			return t, nil
 		}
 	}

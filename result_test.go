@@ -303,7 +303,9 @@ func TestDateNotations(t *testing.T) {
 	for text, want := range map[identomat.Date]time.Time{
 		"1/8/1980": day, "01/08/1980": day, "1980-01-08": day, "1980-01-08T00:00:00Z": day,
 		"1980-01-08T00:00:00.000Z": day, "1980-01-08T00:00:00": day, "1980-01-08T00:00:00.000": day,
-		"1980-01-08T04:00:00+04:00": day, "12/31/1999": time.Date(1999, time.December, 31, 0, 0, 0, 0, time.UTC),
+		"1980-01-08T04:00:00+04:00": day, "1980-01-08T04:00:00+0400": day, "1980-01-08T04:00:00.000+04": day,
+		"1980-01-08 00:00:00": day, "1980-01-08 00:00:00.000Z": day, "1980-01-08 04:00:00+04:00": day,
+		"12/31/1999": time.Date(1999, time.December, 31, 0, 0, 0, 0, time.UTC),
 	} {
 		got, err := text.Time()
 		require.NoError(t, err, text)
@@ -497,14 +499,14 @@ func topLevel(t *testing.T, object []byte, name string) (values []any) {
 
 var (
 	monthFirst = regexp.MustCompile(`^(\d{1,2})/(\d{1,2})/(\d{4})$`)
-	isoDate    = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})(?:T(\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}:\d{2})?)?$`)
+	isoDate    = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}(?::?\d{2})?)?)?$`)
 )
 
 // FuzzDate compares Date.Time with the digits of the text.
 func FuzzDate(f *testing.F) {
 	for _, text := range []string{
 		"1/8/1980", "13/1/1980", "02/29/2024", "2/29/2023", "1980-01-08T00:00:00.000Z", "2025-01-15T00:00:00", "2025-01-15", "",
-		"2025-01-15T23:59:59+04:00", "2025-01-15T23:59:59,5Z", "0000-01-01", "2025-1-15", "1/8/80", "notation", " 1/8/1980", "2025-01-15T24:00:00",
+		"2025-01-15T23:59:59+04:00", "2025-01-15T23:59:59,5Z", "0000-01-01", "2025-1-15", "1/8/80", "2025-01-15 23:59:59+0400", "notation", " 1/8/1980", "2025-01-15T24:00:00",
 	} {
 		f.Add(text)
 	}
@@ -536,8 +538,8 @@ func FuzzDate(f *testing.F) {
 		require.Equal(t, number((m[7] + "000000000")[:9]), at.Nanosecond(), text)
 		_, offset := at.Zone()
 		want := 0
-		if zone := m[8]; len(zone) > 1 {
-			if want = number(zone[1:3])*3600 + number(zone[4:6])*60; zone[0] == '-' {
+		if zone := strings.ReplaceAll(m[8], ":", "") + "00"; len(zone) > len("Z00") {
+			if want = number(zone[1:3])*3600 + number(zone[3:5])*60; zone[0] == '-' {
 				want = -want
 			}
 		}
