@@ -134,9 +134,11 @@ func (t *transfer) item(content io.Reader, label string) (*Media, error) {
 	if _, err := buf.ReadFrom(io.LimitReader(content, engine.PeekSize)); err != nil {
 		return nil, err
 	}
-	head := buf.Bytes()
-	m := &Media{ContentType: sniff.ContentType(head, sniff.MediaType(label)), Size: -1, from: t}
+	head, declared := buf.Bytes(), sniff.MediaType(label)
+	m := &Media{ContentType: sniff.ContentType(head, declared), Size: -1, from: t}
 	switch {
+	case sniff.IsRefuted(head, declared):
+		return nil, &datauri.FormatError{Problem: "content that is not what its data URI declares"}
 	case len(head) == engine.PeekSize:
 		m.src = io.MultiReader(buf, content)
 	case len(head) == 0:

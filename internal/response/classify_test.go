@@ -282,13 +282,15 @@ func TestIsTokenCodeOrID(t *testing.T) {
 
 func TestIsMedia(t *testing.T) {
 	const jpeg, png, pdf, binary = "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "\x00\x01\x02\x03"
-	labels := []string{"", "image/jpeg", "application/octet-stream", "application/pdf", "application/json", "text/html", "text/plain", "application/xml"}
+	labels := []string{"", "image/jpeg", "application/octet-stream", "application/pdf", "application/json", "text/html", "text/plain", "application/xml", "video/x-new"}
 	for head, accepted := range map[string][]string{
 		// The bytes decide.
 		jpeg: labels, png: labels, pdf: labels, "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00": labels, "II*\x00\x08\x00\x00\x00\x01": labels,
 		strings.Repeat("x", 257) + "ustar\x0000" + strings.Repeat("\x00", 249): labels,
 		// Unknown binary formats need a label that is not one of text.
-		binary: {"", "image/jpeg", "application/octet-stream", "application/pdf"}, "OTTO\x00\x01": {"", "image/jpeg", "application/octet-stream", "application/pdf"},
+		binary: {"", "video/x-new", "application/octet-stream"}, "OTTO\x00\x01": {"", "video/x-new", "application/octet-stream"},
+		// A label of a format that can be detected must be right, and a warning is not media.
+		"Warning: x on line 3\n" + jpeg: nil, "Notice: y\r\n" + binary: nil, binary + "\n": {"", "video/x-new", "application/octet-stream"},
 		"a line\n" + pdf: {"application/pdf"}, "a line\n%PDF-1.4\n": {"application/pdf"},
 		"": nil, " \r\n": nil, `{"argumentError":"not-found"}`: nil, "\x00{\x00}": nil, "\xff\xfe{\x00}\x00": nil, "\xef\xbb\xbf<html>": nil, `"SESSION_NOT_FOUND"`: nil,
 		"SESSION_NOT_FOUND": nil, "S\x00E\x00S\x00S\x00I\x00O\x00N\x00_X": nil, "\x1f\x8b\x08" + binary: nil, "<html>": nil, "<?xml version=\"1.0\"?>": nil,

@@ -25,13 +25,20 @@ func IsMedia(head []byte, declared string) bool {
 		return false
 	case !sniff.IsVague(detected) && !sniff.IsText(head):
 		return true
-	case strings.IndexByte("{[\"<", text[0]) >= 0:
+	case declared == "application/pdf":
+		return bytes.Contains(head, []byte("\n%PDF-")) // some PDFs have a line before their header
+	case strings.IndexByte("{[\"<", text[0]) >= 0, startsWithLine(text), sniff.IsRefuted(head, declared):
 		return false
-	case declared == "application/pdf" && bytes.Contains(head, []byte("\n%PDF-")):
-		return true // some PDFs have a line before their header
 	}
 	return detected != "text/plain" && !sniff.IsText(head) &&
 		!strings.HasPrefix(declared, "text/") && !strings.Contains(declared, "json") && !strings.Contains(declared, "xml")
+}
+
+// startsWithLine reports whether bytes of an unknown format begin with a line of text. Servers
+// write warnings in front of content.
+func startsWithLine(head []byte) bool {
+	line, _, found := bytes.Cut(head, []byte("\n"))
+	return found && len(line) >= 8 && sniff.IsText(line)
 }
 
 // IsErrorText reports whether the first bytes are JSON, a page or an error code, also in a

@@ -28,14 +28,18 @@ func ContentType(head []byte, declared string) string {
 	return "application/octet-stream"
 }
 
-// Detect recognizes the formats of [http.DetectContentType], and those of telephones and
-// scanners.
+// Detect recognizes the formats of [http.DetectContentType], and those of telephones, scanners
+// and passport chips.
 func Detect(head []byte) string {
 	switch {
 	case len(head) > 262 && string(head[257:262]) == "ustar":
 		return "application/x-tar"
 	case bytes.HasPrefix(head, []byte("II*\x00")), bytes.HasPrefix(head, []byte("MM\x00*")):
 		return "image/tiff"
+	case bytes.HasPrefix(head, []byte("\x00\x00\x00\x0cjP  \r\n\x87\n")):
+		return "image/jp2"
+	case bytes.HasPrefix(head, []byte("\xff\x4f\xff\x51")): // JPEG 2000 without the container
+		return "image/j2c"
 	case len(head) >= 12 && head[0] == 0 && string(head[4:8]) == "ftyp":
 		switch string(head[8:12]) {
 		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
@@ -54,6 +58,15 @@ var vague = []string{"", "text/plain", "application/octet-stream", "binary/octet
 
 // IsVague reports whether a content type says nothing about the format.
 func IsVague(contentType string) bool { return slices.Contains(vague, contentType) }
+
+// detectable are formats that always begin with bytes that Detect recognizes.
+var detectable = strings.Fields("image/jpeg image/png image/gif image/webp image/bmp image/jp2 image/j2c video/webm application/zip")
+
+// IsRefuted reports whether the bytes show that a declared content type is wrong, but not
+// which one is right: a page's warning in front of an image, for example.
+func IsRefuted(head []byte, declared string) bool {
+	return IsVague(Detect(head)) && slices.Contains(detectable, declared)
+}
 
 // IsText reports whether the first 512 bytes are readable text.
 func IsText(head []byte) bool {
@@ -75,6 +88,8 @@ var extensions = map[string]string{
 	"image/png":       ".png",
 	"image/webp":      ".webp",
 	"image/heic":      ".heic",
+	"image/jp2":       ".jp2",
+	"image/j2c":       ".j2c",
 	"image/tiff":      ".tiff",
 	"application/pdf": ".pdf",
 }
@@ -84,7 +99,7 @@ func Extension(contentType string) string { return extensions[contentType] }
 
 var (
 	mediaKinds    = strings.Fields("image video audio text")
-	mediaSubtypes = strings.Fields(`avif bmp css csv gif heic heif html javascript jpeg jpg mp4 mpeg ogg plain png
+	mediaSubtypes = strings.Fields(`avif bmp css csv gif heic heif html j2c javascript jp2 jpeg jpg mp4 mpeg ogg plain png
 		quicktime svg+xml tiff wav webm webp x-matroska xml`)
 	otherKinds    = strings.Fields("application binary multipart")
 	otherSubtypes = strings.Fields(`json xml pdf octet-stream x-tar tar zip gzip x-gzip problem+json

@@ -26,6 +26,7 @@ func TestDetect(t *testing.T) {
 		"II*\x00\x08\x00": "image/tiff", "MM\x00*\x00\x08": "image/tiff", "II*": "text/plain",
 		box("heic"): "image/heic", box("heix"): "image/heic", box("mif1"): "image/heic", box("msf1"): "image/heic", box("hevc"): "image/heic",
 		box("avif"): "image/avif", box("avis"): "image/avif", box("qt  "): "video/quicktime", box("isom"): "video/mp4", box("mp42"): "video/mp4", box("xxxx"): "video/mp4",
+		"\x00\x00\x00\x0cjP  \r\n\x87\n\x00": "image/jp2", "\xff\x4f\xff\x51\x00": "image/j2c",
 		"\x1aE\xdf\xa3": "video/webm", "\x1f\x8b\x08": "application/x-gzip", "PK\x03\x04": "application/zip",
 		"<html>": "text/html", "<?xml ": "text/xml", "text": "text/plain", "": "text/plain", "\x00\x01\x02": "application/octet-stream", "\x00\x00\x00\x18ftyp": "application/octet-stream",
 	} {
