@@ -148,6 +148,9 @@ func (p *protocol) apiError(r *engine.Response, refusal *response.Refusal) *APIE
 	}
 	if e.Code == "" && refusal.Message == "" {
 		e.ContentType, e.Sample = sniff.Label(r.Header.Get("Content-Type")), response.Sample(r.Body)
+		if coding := sniff.Coding(r.Header.Get("Content-Encoding")); coding != "" {
+			e.Sample = "Content-Encoding: " + coding
+		}
 	}
 	// A response can echo the request where a code is expected.
 	secrets := slices.DeleteFunc(p.Secrets(), func(s string) bool { return len(s) < engine.MinSecret })

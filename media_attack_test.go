@@ -135,6 +135,7 @@ func TestDisguisedErrorIsNotMedia(t *testing.T) {
 	disguises := []string{
 		utf16(`{"argumentError":"session-not-found"}`), utf16("<html><body>502</body></html>"), utf16("SESSION_NOT_FOUND"), utf16("\r\n{}")[1:] + "\x00",
 		zipped.String(), "\x1e{}", "\x0b{}", "\x00{\"a\":1}", `{"argumentError":"face-photo-not-found"}`, "SESSION_NOT_FOUND", "<html>502</html>",
+		"Warning: x on line 3\n" + picture(3000),
 	}
 	for _, text := range disguises {
 		for _, contentType := range []string{"image/jpeg", "application/octet-stream", "application/pdf"} {

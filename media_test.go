@@ -284,9 +284,20 @@ func TestCompressedOrPartialMediaIsRefused(t *testing.T) {
 			require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, name)
 		}
 	}
-	media, err := face(t.Context(), responding(t, 200, picture(100), false, "Content-Encoding", "Identity"))
-	require.NoError(t, err)
-	require.NoError(t, media.Close())
+	for _, coding := range []string{"Identity", "none", "UTF-8", ""} {
+		media, err := face(t.Context(), responding(t, 200, picture(100), false, "Content-Encoding", coding))
+		require.NoError(t, err, coding)
+		require.NoError(t, media.Close())
+	}
+	var apiErr *identomat.APIError
+	for coding, want := range map[string]string{"br": "Content-Encoding: br", "utf-8, GZIP": "Content-Encoding: gzip"} {
+		_, err := face(t.Context(), responding(t, 200, picture(100), false, "Content-Encoding", coding))
+		require.ErrorAs(t, err, &apiErr)
+		assert.Equal(t, want, apiErr.Sample)
+		_, err = responding(t, 200, "\x0b\x02\x80", false, "Content-Encoding", coding).Sessions.Result(t.Context(), token)
+		require.ErrorAs(t, err, &apiErr)
+		assert.Equal(t, want, apiErr.Sample)
+	}
 }
 
 func TestMissingMedia(t *testing.T) {

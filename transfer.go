@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"strings"
 
 	"github.com/identomat-go/identomat/internal/datauri"
 	"github.com/identomat-go/identomat/internal/engine"
@@ -165,8 +164,7 @@ const byteOrderMark = "\xef\xbb\xbf"
 
 // Streams accepts the head of a response as media, or as the beginning of data URIs in JSON.
 func (t *transfer) Streams(r *engine.Response, whole bool) bool {
-	encoding := r.Header.Get("Content-Encoding")
-	if encoding != "" && !strings.EqualFold(encoding, "identity") || r.StatusCode == http.StatusPartialContent {
+	if sniff.Coding(r.Header.Get("Content-Encoding")) != "" || r.StatusCode == http.StatusPartialContent {
 		return false // neither compression nor a range was requested
 	}
 	if t.client.requireSigned {

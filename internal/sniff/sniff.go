@@ -123,6 +123,19 @@ func MediaType(contentType string) string {
 	return Unknown
 }
 
+var codings = strings.Fields("gzip x-gzip deflate br zstd compress x-compress dcb dcz")
+
+// Coding returns the coding in a Content-Encoding header, or "". Servers also write identity,
+// none or a character set there, which change nothing.
+func Coding(contentEncoding string) string {
+	for coding := range strings.SplitSeq(strings.ToLower(contentEncoding), ",") {
+		if coding = strings.TrimSpace(coding); slices.Contains(codings, coding) {
+			return coding
+		}
+	}
+	return ""
+}
+
 // Label returns a content type as an error may show it. Unlike [MediaType] it shows only
 // known subtypes, because a subtype can echo a request.
 func Label(contentType string) string {
