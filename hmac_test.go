@@ -90,17 +90,22 @@ func TestHMACNeverSendsSecretAsSignature(t *testing.T) {
 		}), opts...)
 	}
 	const form = "multipart/form-data; boundary=B"
-	for _, body := range []string{"--B--\r\n", "", "--C\r\n\r\nx\r\n--C--\r\n", "--B\r\n\r\nx"} {
+	for _, body := range []string{
+		"--B--\r\n", "", "--C\r\n\r\nx\r\n--C--\r\n",
+		"--B\r\n\r\nx", "--B\r\n\r\nx\r\n--B\r\n\r\ny", "--B\r\n\r\nx\r\n--B", "--B\r\n\r\nx\r\n--B\r\nContent-Di", // truncated
+	} {
 		for _, secret := range []string{key32, secretKey} {
 			_, err := transport(secret).RoundTrip(post(t, form, strings.NewReader(body)))
 			require.Error(t, err, body)
 			assert.NotContains(t, err.Error(), secret)
 		}
 	}
-	echo := identomat.WithMultipartDigest(func(secret []byte, _ *multipart.Reader) ([]byte, error) { return secret, nil })
-	_, err := transport(key32, echo).RoundTrip(post(t, form, strings.NewReader("--B\r\n\r\nx\r\n--B--\r\n")))
-	require.Error(t, err)
-	_, err = transport("").RoundTrip(post(t, "application/json", strings.NewReader("{}")))
+	for _, digest := range []string{key32, "", strings.Repeat("x", 31), strings.Repeat("x", 33)} {
+		fixed := identomat.WithMultipartDigest(func([]byte, *multipart.Reader) ([]byte, error) { return []byte(digest), nil })
+		_, err := transport(key32, fixed).RoundTrip(post(t, form, strings.NewReader("--B\r\n\r\nx\r\n--B--\r\n")))
+		require.ErrorContains(t, err, "not an HMAC-SHA-256", digest)
+	}
+	_, err := transport("").RoundTrip(post(t, "application/json", strings.NewReader("{}")))
 	require.ErrorContains(t, err, "secret key is empty")
 }
 
@@ -139,6 +144,19 @@ func TestHMACRedirectToOtherOrigin(t *testing.T) {
 	if err == nil {
 		resp.Body.Close()
 	}
+	require.ErrorContains(t, err, "another origin")
+}
+
+func TestHMACOriginIncludesScheme(t *testing.T) {
+	transport := identomat.NewHMACTransport("s", roundTrip(func(*http.Request) (*http.Response, error) {
+		t.Error("sent")
+		return nil, io.EOF
+	}))
+	req := post(t, "application/json", strings.NewReader("{}"))
+	before := *req.URL
+	before.Scheme = map[string]string{"http": "https", "https": "http"}[before.Scheme]
+	req.Response = &http.Response{Request: &http.Request{URL: &before}}
+	_, err := transport.RoundTrip(req)
 	require.ErrorContains(t, err, "another origin")
 }
 

@@ -1,6 +1,7 @@
 package identomat_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -415,6 +416,30 @@ func TestMaxResponseSize(t *testing.T) {
 	_, err = client.Sessions.Result(t.Context(), token)
 	require.ErrorIs(t, err, identomat.ErrTooLarge)
 	assert.NotErrorIs(t, err, identomat.ErrUnexpectedResponse)
+}
+
+// countingReader counts the bytes that are read from an endless error page.
+type countingReader struct{ read int }
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	r.read += copy(p, bytes.Repeat([]byte("<p>"), len(p)/3+1))
+	return len(p), nil
+}
+
+func (*countingReader) Close() error { return nil }
+
+func TestErrorPageReadUpTo64KiB(t *testing.T) {
+	page := &countingReader{}
+	client := stubbed(t, func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, ContentLength: -1, Body: page}, nil
+	})
+	_, err := client.Sessions.Result(t.Context(), token)
+	require.Error(t, err)
+	assert.InDelta(t, 64<<10, page.read, 1024)
+	page.read = 0
+	_, err = client.Media.Face(t.Context(), token)
+	require.Error(t, err)
+	assert.InDelta(t, 64<<10, page.read, 1024)
 }
 
 func TestRateLimitWithAnyBody(t *testing.T) {

@@ -268,6 +268,7 @@ func TestIsTokenCodeOrID(t *testing.T) {
 		"1": isID, "id": isID, "r1": isID, "user_id": isCode | isID, "some-new-code": isCode | isID, "a.b": isID,
 		"SESSION_NOT_FOUND": isCode, "session-not-found": isCode, "NOTFOUND": isCode, "notfound": isCode, "NEW_CODE": isCode, "NEWCODE": isCode, "CODE_42": isCode,
 		"error-500": isID, "A1B2C3D4E5F6G7H8I9J0": isCode, "A": isCode, "_": isCode,
+		strings.Repeat("a1", 128): isToken | isID, strings.Repeat("a1", 128) + "a": 0, strings.Repeat("A", 256): isCode, strings.Repeat("A", 257): 0,
 		"": 0, " ": 0, "two words": 0, "<html>": 0, "a/b": 0, "a\x00b": 0, "სია": 0, "a~b": 0, "data:image/png": 0, "-": isCode, "é-a": 0,
 	} {
 		got := 0
