@@ -169,6 +169,14 @@ func TestArchiveLimits(t *testing.T) {
 	_, err = count(entries(t, headers...))
 	require.ErrorIs(t, err, identomat.ErrTooLarge)
 
+	for name, want := range map[string]error{
+		strings.Repeat("a/", 100) + "b": nil, strings.Repeat("a/", 101) + "b": identomat.ErrTooLarge,
+		strings.Repeat("n", 1024): nil, strings.Repeat("n", 1025): identomat.ErrTooLarge,
+	} {
+		_, err := count(entries(t, file(name)))
+		require.ErrorIs(t, err, want, "%.8s", name)
+	}
+
 	for size, want := range map[int64]error{1 << 30: identomat.ErrUnexpectedResponse, 1<<30 + 1: identomat.ErrTooLarge} {
 		var out bytes.Buffer
 		w := tar.NewWriter(&out)
