@@ -123,25 +123,33 @@ func writeControlJSON(w http.ResponseWriter, status int, v any) {
 // okResponse is the response of operations without a result.
 var okResponse = map[string]bool{"ok": true}
 
-// readControl decodes the JSON object of the body into a struct. An empty body leaves the struct
-// unchanged; an unknown member is an error.
-func readControl(r *http.Request, into any) error {
+// readControl decodes the JSON object of the body into a struct and returns the names of its members. An
+// empty body leaves the struct unchanged; an unknown member is an error.
+func readControl(r *http.Request, into any) (given []string, err error) {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
-		return badRequest("cannot read the body")
+		return nil, badRequest("cannot read the body")
 	}
 	if len(strings.TrimSpace(string(data))) == 0 {
-		return nil
+		return nil, nil
 	}
 	dec := json.NewDecoder(strings.NewReader(string(data)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return badRequest("the body is not a valid JSON object: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return nil, badRequest("the body is not a valid JSON object: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if dec.More() {
-		return badRequest("the body has more than one JSON value")
+		return nil, badRequest("the body has more than one JSON value")
 	}
-	return nil
+	v, err := decodeJSON(data)
+	if err != nil {
+		return nil, badRequest("%v", err)
+	}
+	o, _ := v.(object)
+	for _, m := range o {
+		given = append(given, m.name)
+	}
+	return given, nil
 }
 
 func (s *Server) controlOverview(*http.Request) (any, error) {
@@ -234,7 +242,7 @@ type decisionRequest struct {
 // controlDecide does what Approve, Reject and ManualCheck do.
 func (s *Server) controlDecide(r *http.Request) (any, error) {
 	var body decisionRequest
-	if err := readControl(r, &body); err != nil {
+	if _, err := readControl(r, &body); err != nil {
 		return nil, err
 	}
 	var d decision
@@ -373,54 +381,72 @@ func (f faultRequest) status(fallback int) int {
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-var namedFaults = map[string]func(faultRequest) Fault{
-	"response":           func(f faultRequest) Fault { return Response(f.status(http.StatusOK), f.ContentType, f.Body) },
-	"http-status":        func(f faultRequest) Fault { return HTTPStatus(f.status(http.StatusInternalServerError)) },
-	"error-code":         func(f faultRequest) Fault { return ErrorCode(f.Code) },
-	"argument-error":     func(f faultRequest) Fault { return ArgumentError(f.Code) },
-	"internal-error":     func(f faultRequest) Fault { return InternalError(f.Message) },
-	"html-page":          func(f faultRequest) Fault { return HTMLPage(f.status(http.StatusOK)) },
-	"empty-body":         func(faultRequest) Fault { return EmptyBody() },
-	"empty-object":       func(faultRequest) Fault { return EmptyObject() },
-	"null":               func(faultRequest) Fault { return Null() },
-	"too-many-requests":  func(f faultRequest) Fault { return TooManyRequests(seconds(f.RetryAfterSeconds)) },
-	"redirect":           func(f faultRequest) Fault { return Redirect(f.status(http.StatusFound), f.Location) },
-	"reset-before-read":  func(faultRequest) Fault { return ResetBeforeRead() },
-	"reset-after-read":   func(faultRequest) Fault { return ResetAfterRead() },
-	"slow-headers":       func(f faultRequest) Fault { return SlowHeaders(seconds(f.DelaySeconds)) },
-	"slow-body":          func(f faultRequest) Fault { return SlowBody(seconds(f.DelaySeconds)) },
-	"truncated":          func(f faultRequest) Fault { return Truncated(f.Bytes) },
-	"wrong-content-type": func(f faultRequest) Fault { return WrongContentType(f.ContentType) },
-	"wrong-signature":    func(faultRequest) Fault { return WrongSignature() },
-	"missing-signature":  func(faultRequest) Fault { return MissingSignature() },
+// namedFault creates a fault from the members of a faultRequest that it takes.
+type namedFault struct {
+	members []string
+	create  func(faultRequest) Fault
+}
+
+var namedFaults = map[string]namedFault{
+	"response":           {[]string{"status", "contentType", "body"}, func(f faultRequest) Fault { return Response(f.status(http.StatusOK), f.ContentType, f.Body) }},
+	"http-status":        {[]string{"status"}, func(f faultRequest) Fault { return HTTPStatus(f.status(http.StatusInternalServerError)) }},
+	"error-code":         {[]string{"code"}, func(f faultRequest) Fault { return ErrorCode(f.Code) }},
+	"argument-error":     {[]string{"code"}, func(f faultRequest) Fault { return ArgumentError(f.Code) }},
+	"internal-error":     {[]string{"message"}, func(f faultRequest) Fault { return InternalError(f.Message) }},
+	"html-page":          {[]string{"status"}, func(f faultRequest) Fault { return HTMLPage(f.status(http.StatusOK)) }},
+	"empty-body":         {nil, func(faultRequest) Fault { return EmptyBody() }},
+	"empty-object":       {nil, func(faultRequest) Fault { return EmptyObject() }},
+	"null":               {nil, func(faultRequest) Fault { return Null() }},
+	"too-many-requests":  {[]string{"retryAfterSeconds"}, func(f faultRequest) Fault { return TooManyRequests(seconds(f.RetryAfterSeconds)) }},
+	"redirect":           {[]string{"status", "location"}, func(f faultRequest) Fault { return Redirect(f.status(http.StatusFound), f.Location) }},
+	"reset-before-read":  {nil, func(faultRequest) Fault { return ResetBeforeRead() }},
+	"reset-after-read":   {nil, func(faultRequest) Fault { return ResetAfterRead() }},
+	"slow-headers":       {[]string{"delaySeconds"}, func(f faultRequest) Fault { return SlowHeaders(seconds(f.DelaySeconds)) }},
+	"slow-body":          {[]string{"delaySeconds"}, func(f faultRequest) Fault { return SlowBody(seconds(f.DelaySeconds)) }},
+	"truncated":          {[]string{"bytes"}, func(f faultRequest) Fault { return Truncated(f.Bytes) }},
+	"wrong-content-type": {[]string{"contentType"}, func(f faultRequest) Fault { return WrongContentType(f.ContentType) }},
+	"wrong-signature":    {nil, func(faultRequest) Fault { return WrongSignature() }},
+	"missing-signature":  {nil, func(faultRequest) Fault { return MissingSignature() }},
 }
 
 func (s *Server) controlFault(r *http.Request) (any, error) {
 	var body faultRequest
-	if err := readControl(r, &body); err != nil {
+	given, err := readControl(r, &body)
+	if err != nil {
 		return nil, err
 	}
 	if body.Operation == "" {
 		body.Operation = AnyOperation
 	}
-	if body.Operation != AnyOperation && operationByName(body.Operation) == nil {
-		return nil, badRequest("unknown operation %q", body.Operation)
-	}
-	newFault, ok := namedFaults[body.Fault]
-	switch {
-	case !ok:
+	named, ok := namedFaults[body.Fault]
+	if !ok {
 		return nil, badRequest("unknown fault %q; the faults are %s", body.Fault, strings.Join(slices.Sorted(maps.Keys(namedFaults)), ", "))
-	case body.Status != 0 && (body.Status < 200 || body.Status > 599):
-		return nil, badRequest("status must be between 200 and 599")
-	case body.RetryAfterSeconds < 0 || body.DelaySeconds < 0 || body.Bytes < 0 || body.Count < 0:
+	}
+	if err := refuseUnused(given, body.Fault, append(named.members, "operation", "fault", "count", "afterProcessing")); err != nil {
+		return nil, err
+	}
+	if body.RetryAfterSeconds < 0 || body.DelaySeconds < 0 || body.Bytes < 0 || body.Count < 0 {
 		return nil, badRequest("retryAfterSeconds, delaySeconds, bytes and count must not be negative")
 	}
-	f := newFault(body)
+	f := named.create(body)
 	if body.AfterProcessing {
 		f = f.AfterProcessing()
 	}
+	if err := checkFault(body.Operation, f); err != nil {
+		return nil, badRequest("%v", err)
+	}
 	s.Fault(body.Operation, f, body.Count)
 	return s.controlFaults(r)
+}
+
+// refuseUnused refuses members that an operation with the given name would ignore.
+func refuseUnused(given []string, name string, used []string) error {
+	for _, member := range given {
+		if !slices.Contains(used, member) {
+			return badRequest("%s takes no member %q", name, member)
+		}
+	}
+	return nil
 }
 
 func (s *Server) controlFaults(*http.Request) (any, error) {
@@ -468,7 +494,8 @@ type callbackRequest struct {
 // controlCallback posts a callback, by default to the URL of SetCallbackURL.
 func (s *Server) controlCallback(r *http.Request) (any, error) {
 	var body callbackRequest
-	if err := readControl(r, &body); err != nil {
+	given, err := readControl(r, &body)
+	if err != nil {
 		return nil, err
 	}
 	if body.URL == "" {
@@ -480,20 +507,26 @@ func (s *Server) controlCallback(r *http.Request) (any, error) {
 		return nil, badRequest("url is missing or not an http URL")
 	}
 	token := identomat.Token(body.SessionID)
+	name, used := body.Type, []string{"url", "type", "sessionId", "callbackApiKey"}
 	var callback Callback
 	switch {
 	case body.Raw != nil:
-		callback = RawCallback(*body.Raw)
+		name, used, callback = "raw", []string{"url", "raw"}, RawCallback(*body.Raw)
 	case body.Type == "":
 		return nil, badRequest("type is missing")
 	case body.Type == "one-time-password-request":
+		used = append(used, "phoneNumber", "code")
 		callback = OneTimePassword(token, body.PhoneNumber, body.Code)
 	case body.Type == "share-session-link-via-sms":
+		used = append(used, "phoneNumber", "sessionLink")
 		callback = SessionLinkSMS(token, body.PhoneNumber, body.Link)
 	default:
 		callback = PlainCallback(body.Type, token)
 	}
-	if body.Key != "" && body.Raw == nil {
+	if err := refuseUnused(given, name, used); err != nil {
+		return nil, err
+	}
+	if body.Key != "" {
 		callback = callback.WithKey(body.Key)
 	}
 	status, err := s.SendCallback(r.Context(), body.URL, callback)

@@ -89,10 +89,10 @@ func TestControlAddsFaults(t *testing.T) {
 		"wrong-content-type": WrongContentType("t/t"), "wrong-signature": WrongSignature(), "missing-signature": MissingSignature(),
 	} {
 		require.Contains(t, namedFaults, name)
-		assert.Equal(t, want, namedFaults[name](params), name)
+		assert.Equal(t, want, namedFaults[name].create(params), name)
 	}
 	assert.Len(t, namedFaults, 19)
-	assert.Equal(t, HTTPStatus(500), namedFaults["http-status"](faultRequest{}))
+	assert.Equal(t, HTTPStatus(500), namedFaults["http-status"].create(faultRequest{}))
 
 	srv.Fault("list-users", SlowHeaders(0), 1)
 	held := make(chan string)
@@ -196,7 +196,12 @@ func TestControlErrors(t *testing.T) {
 		{"POST", "faults", `{"fault":"null","operation":"resutl/"}`, 400, "resutl/"},
 		{"POST", "faults", `{"fault":"http-status","status":42}`, 400, "between 200 and 599"},
 		{"POST", "faults", `{"fault":"truncated","bytes":-1}`, 400, "must not be negative"},
+		{"POST", "faults", `{"fault":"http-status","code":"x"}`, 400, `http-status takes no member "code"`},
+		{"POST", "faults", `{"fault":"reset-before-read","afterProcessing":true}`, 400, "a request that is not read cannot be processed"},
 		{"POST", "callbacks", `{"type":"x"}`, 400, "url"},
+		{"POST", "callbacks", `{"url":"http://127.0.0.1:1","type":"x","phoneNumber":"+1"}`, 400, `x takes no member "phoneNumber"`},
+		{"POST", "callbacks", `{"url":"http://127.0.0.1:1","type":"one-time-password-request","sessionLink":"x"}`, 400, `takes no member "sessionLink"`},
+		{"POST", "callbacks", `{"url":"http://127.0.0.1:1","raw":"x","callbackApiKey":"x"}`, 400, `raw takes no member "callbackApiKey"`},
 		{"POST", "callbacks", `{"type":"x","url":"file:///etc/passwd"}`, 400, "url"},
 		{"POST", "callbacks", `{"url":"http://127.0.0.1:1"}`, 400, "type"},
 	} {

@@ -1,6 +1,8 @@
 package identomattest
 
 import (
+	"errors"
+	"fmt"
 	"html"
 	"net/http"
 	"slices"
@@ -180,14 +182,10 @@ type scheduledFault struct {
 // Fault makes the next calls of an operation fail, the given number of times. The operation has its
 // name in Identomat's API reference, such as "result/", or is [AnyOperation]. If times is less than
 // one, the fault stays until [Server.ClearFaults]. Faults apply in the order in which they were
-// added. An unknown operation and a status that is not between 200 and 599 fail the test.
+// added. An unknown operation or an impossible fault, such as one with the status 42, fails the test.
 func (s *Server) Fault(operation string, f Fault, times int) {
-	switch {
-	case operation != AnyOperation && operationByName(operation) == nil:
-		_ = s.misuse("Fault: unknown operation %q", operation)
-		return
-	case f.replaces && (f.status < 200 || f.status > 599):
-		_ = s.misuse("Fault: %d is not a status between 200 and 599", f.status)
+	if err := checkFault(operation, f); err != nil {
+		_ = s.misuse("Fault: %w", err)
 		return
 	}
 	if times < 1 {
@@ -196,6 +194,18 @@ func (s *Server) Fault(operation string, f Fault, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, &scheduledFault{operation, f, times})
+}
+
+func checkFault(operation string, f Fault) error {
+	switch {
+	case operation != AnyOperation && operationByName(operation) == nil:
+		return fmt.Errorf("unknown operation %q", operation)
+	case f.replaces && (f.status < 200 || f.status > 599):
+		return fmt.Errorf("%d is not a status between 200 and 599", f.status)
+	case f.resetBeforeRead && f.processes:
+		return errors.New("a request that is not read cannot be processed")
+	}
+	return nil
 }
 
 // ClearFaults removes all faults. It does not release responses that a fault is holding back.

@@ -241,7 +241,8 @@ func TestMisuseFailsTest(t *testing.T) {
 	srv.Fault("result/", HTTPStatus(42), 1)
 	assert.Zero(t, srv.Count("begin"), "the name is begin/")
 	require.Error(t, srv.SetCallbackURL("/callbacks"))
-	assert.Equal(t, 14, tb.errors)
+	srv.Fault("result/", ResetBeforeRead().AfterProcessing(), 1)
+	assert.Equal(t, 15, tb.errors)
 
 	for i, option := range []Option{
 		WithConfiguration(`{}`), WithConfiguration(`{`), WithHosts("sandbox:8080"), WithHosts("http://sandbox"),

@@ -140,7 +140,12 @@ func (s *Server) submitDecision(w http.ResponseWriter, form url.Values) {
 		http.Error(w, "the decision must be approve, reject or manual_check", http.StatusBadRequest)
 		return
 	}
-	if p, ok := personNamed(form.Get("person")); ok {
+	if name := form.Get("person"); name != "" {
+		p, ok := personNamed(name)
+		if !ok {
+			http.Error(w, "the person is unknown", http.StatusBadRequest)
+			return
+		}
 		d.person = p
 	}
 	d.comment = form.Get("comment")
