@@ -188,7 +188,11 @@ func (s *Server) Client(opts ...idenfy.Option) *idenfy.Client {
 	return client
 }
 
+// maxRequests is the number of requests that the server remembers.
+const maxRequests = 10_000
+
 // Requests returns the requests to create a session that the server has received, in order of arrival.
+// The server remembers the latest 10,000.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -281,6 +285,10 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 func (s *Server) record(request Request) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.requests) == maxRequests {
+		s.requests[0] = Request{} // for the garbage collector
+		s.requests = s.requests[1:]
+	}
 	s.requests = append(s.requests, request)
 	return s.release
 }
