@@ -13,11 +13,11 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// Flags never change, so a base can be kept and varied.
+// Every method returns a copy of the flags, so you can start from common flags and add to them.
 func ExampleFlags() {
 	base := identomat.NewFlags().RestrictURLSharing(true)
 	georgian := base.Language(identomat.Georgian).ReturnURL("https://bank.example/kyc/return")
-	german := base.Language(identomat.German).Set("a_new_flag", 3) // one that this SDK does not know
+	german := base.Language(identomat.German).Set("a_new_flag", 3) // a flag that this SDK does not know
 	for _, flags := range []identomat.Flags{base, georgian, german} {
 		sent, err := json.Marshal(flags)
 		fmt.Println(string(sent), err)
@@ -38,8 +38,8 @@ func ExampleCustomStep() {
 	// [{"type":"a-new-step","key":"key-of-the-step","title":{"en":"Something new"},"flags":{"a_flag":true},"aParameter":[1,2]}] <nil>
 }
 
-// A company states who is behind it. Owners are verified in sessions of their own, with the
-// configurations of the dashboard that are named here.
+// A company lists its shareholders and directors. Verify(true) starts a verification of every
+// shareholder: of individuals with the KYC configuration, of companies with the KYB configuration.
 func ExampleBeneficiaries() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -61,7 +61,8 @@ func ExampleBeneficiaries() {
 	// Output: <nil>
 }
 
-// The customer shows the document during the call; the operator answers questions about it.
+// The customer shows a document and a face during the call. The operator answers questions about
+// the call.
 func ExampleVideoCall() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -111,7 +112,7 @@ func ExampleResult_Answer() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = server.Approve(session.Token, // the customer's part
+	err = server.Approve(session.Token, // stands in for the customer
 		identomattest.WithAnswer("employment", "employer", "Lighthouse Ltd."),
 		identomattest.WithAnswer("employment", "income", []string{"salary", "rent"}))
 	if err != nil {
@@ -130,14 +131,14 @@ func ExampleResult_Answer() {
 	// false
 }
 
-// To store a result, store Raw: the JSON form of the result itself is a mask.
+// To store a result, store Raw. Encoding the result itself returns an error.
 func ExampleResult_Raw() {
 	var result identomat.Result
 	if err := json.Unmarshal([]byte(`{"result":"approved","person":{"first_name":"John"},"a_new_field":7}`), &result); err != nil {
 		log.Fatal(err)
 	}
 	_, err := json.Marshal(result)
-	fmt.Println(err != nil) // personal data is not encoded by accident
+	fmt.Println(err != nil) // so that personal data is not encoded by accident
 	fmt.Println(string(result.Raw()))
 	fmt.Println(string(result.Extra()["a_new_field"]))
 	// Output:
@@ -146,7 +147,7 @@ func ExampleResult_Raw() {
 	// 7
 }
 
-// The files of an archive, one after the other, without a copy of the archive in memory.
+// Read the files in an archive one after another, without holding the archive in memory.
 func ExampleMedia_Files() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -158,7 +159,7 @@ func ExampleMedia_Files() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := server.Approve(session.Token); err != nil { // the customer's part
+	if err := server.Approve(session.Token); err != nil { // stands in for the customer
 		log.Fatal(err)
 	}
 
@@ -171,14 +172,14 @@ func ExampleMedia_Files() {
 			log.Fatal(err)
 		}
 		var head [12]byte
-		n, err := file.Read(head[:]) // or io.Copy to where it is kept
+		n, err := file.Read(head[:]) // or io.Copy to your storage
 		fmt.Println(file.Name, file.Size > 0, n, err)
 	}
 	// Output:
 	// video-1.mp4 true 12 <nil>
 }
 
-// The customer's face for the operator's browser, passed on while it arrives.
+// Stream a customer's face to an operator's browser.
 func ExampleMedia_WriteTo() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -190,7 +191,7 @@ func ExampleMedia_WriteTo() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := server.Approve(session.Token); err != nil { // the customer's part
+	if err := server.Approve(session.Token); err != nil { // stands in for the customer
 		log.Fatal(err)
 	}
 
@@ -203,7 +204,7 @@ func ExampleMedia_WriteTo() {
 		w.Header().Set("Content-Type", face.ContentType)
 		w.Header().Set("Cache-Control", "no-store")
 		if _, err := face.WriteTo(w); err != nil {
-			panic(http.ErrAbortHandler) // nobody shall take half an image for a whole one
+			panic(http.ErrAbortHandler) // so that the browser does not show a truncated image
 		}
 	}
 	w := httptest.NewRecorder()

@@ -25,8 +25,8 @@ func approvedSession(server *identomattest.Server, steps ...identomat.AnyStep) i
 	return session.Token
 }
 
-// verified starts a fake of the service and approves a session with these steps.
-func verified(steps ...identomat.AnyStep) (*identomattest.Server, identomat.Token) {
+// startApproved starts a fake of the service and approves a session with these steps.
+func startApproved(steps ...identomat.AnyStep) (*identomattest.Server, identomat.Token) {
 	server, err := identomattest.Start()
 	if err != nil {
 		log.Fatal(err)
@@ -34,7 +34,7 @@ func verified(steps ...identomat.AnyStep) (*identomattest.Server, identomat.Toke
 	return server, approvedSession(server, steps...)
 }
 
-// fetch reads media to its end. It prints the content type and whether the size is correct.
+// fetch reads media to the end. It prints the content type and whether the size is correct.
 func fetch(media *identomat.Media, err error) {
 	if err != nil {
 		log.Fatal(err)
@@ -47,7 +47,7 @@ func fetch(media *identomat.Media, err error) {
 }
 
 func ExampleMediaService_CardFront() {
-	server, token := verified(identomat.IdentityDocument())
+	server, token := startApproved(identomat.IdentityDocument())
 	defer server.Close()
 
 	fetch(server.Client().Media.CardFront(context.Background(), token))
@@ -55,7 +55,7 @@ func ExampleMediaService_CardFront() {
 }
 
 func ExampleMediaService_CardBack() {
-	server, token := verified(identomat.IdentityDocument())
+	server, token := startApproved(identomat.IdentityDocument())
 	defer server.Close()
 
 	fetch(server.Client().Media.CardBack(context.Background(), token))
@@ -63,7 +63,7 @@ func ExampleMediaService_CardBack() {
 }
 
 func ExampleMediaService_Passport() {
-	server, token := verified(identomat.IdentityDocument().Types(identomat.Passport))
+	server, token := startApproved(identomat.IdentityDocument().Types(identomat.Passport))
 	defer server.Close()
 	client := server.Client()
 
@@ -76,7 +76,7 @@ func ExampleMediaService_Passport() {
 }
 
 func ExampleMediaService_Face() {
-	server, token := verified(identomat.Liveness())
+	server, token := startApproved(identomat.Liveness())
 	defer server.Close()
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
@@ -94,7 +94,7 @@ func ExampleMediaService_Face() {
 }
 
 func ExampleMediaService_FaceVideo() {
-	server, token := verified(identomat.Liveness())
+	server, token := startApproved(identomat.Liveness())
 	defer server.Close()
 
 	video, err := server.Client().Media.FaceVideo(context.Background(), token)
@@ -110,7 +110,7 @@ func ExampleMediaService_FaceVideo() {
 }
 
 func ExampleMediaService_FaceDocument() {
-	server, token := verified(identomat.SelfieWithID())
+	server, token := startApproved(identomat.SelfieWithID())
 	defer server.Close()
 
 	fetch(server.Client().Media.FaceDocument(context.Background(), token))
@@ -118,7 +118,7 @@ func ExampleMediaService_FaceDocument() {
 }
 
 func ExampleMediaService_GeneralDocument() {
-	server, token := verified(identomat.ProofOfAddress(identomat.BankStatement))
+	server, token := startApproved(identomat.ProofOfAddress(identomat.BankStatement))
 	defer server.Close()
 
 	fetch(server.Client().Media.GeneralDocument(context.Background(), token, identomat.BankStatementMedia))
@@ -126,7 +126,7 @@ func ExampleMediaService_GeneralDocument() {
 }
 
 func ExampleMediaService_DocumentFacePhoto() {
-	server, token := verified(identomat.IdentityDocument())
+	server, token := startApproved(identomat.IdentityDocument())
 	defer server.Close()
 
 	photo, err := server.Client().Media.DocumentFacePhoto(context.Background(), token)
@@ -138,8 +138,8 @@ func ExampleMediaService_DocumentFacePhoto() {
 	// Output: image/jpeg <nil>
 }
 
-// list prints the names of the files in the archives.
-func list(archives iter.Seq2[*identomat.Media, error]) {
+// printFiles prints the names of the files in the archives, and whether they have content.
+func printFiles(archives iter.Seq2[*identomat.Media, error]) {
 	for archive, err := range archives {
 		if err != nil {
 			log.Fatal(err)
@@ -154,10 +154,10 @@ func list(archives iter.Seq2[*identomat.Media, error]) {
 }
 
 func ExampleMediaService_VisualMarkers() {
-	server, token := verified(identomat.IdentityDocument())
+	server, token := startApproved(identomat.IdentityDocument())
 	defer server.Close()
 
-	list(server.Client().Media.VisualMarkers(context.Background(), token))
+	printFiles(server.Client().Media.VisualMarkers(context.Background(), token))
 	// Output:
 	// marker-1.png true
 	// marker-2.png true
@@ -182,7 +182,7 @@ func ExampleMediaService_QuestionFile() {
 }
 
 func ExampleSessionsService_ExportPDF() {
-	server, token := verified(identomat.IdentityDocument())
+	server, token := startApproved(identomat.IdentityDocument())
 	defer server.Close()
 
 	fetch(server.Client().Sessions.ExportPDF(context.Background(), token, identomat.PDFParts{Session: true, Screening: true}))
@@ -190,17 +190,17 @@ func ExampleSessionsService_ExportPDF() {
 }
 
 func ExampleVideoCallsService_Shots() {
-	server, token := verified(identomat.VideoCall())
+	server, token := startApproved(identomat.VideoCall())
 	defer server.Close()
 
-	list(server.Client().VideoCalls.Shots(context.Background(), token))
+	printFiles(server.Client().VideoCalls.Shots(context.Background(), token))
 	// Output:
 	// shot-1.jpg true
 	// shot-2.jpg true
 }
 
 func ExampleVideoCallsService_Videos() {
-	server, token := verified(identomat.VideoCall())
+	server, token := startApproved(identomat.VideoCall())
 	defer server.Close()
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {

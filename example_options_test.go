@@ -17,8 +17,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// startFake starts a fake of the service. In production, identomat.NewClient(companyKey,
-// options...) makes the client.
+// startFake starts a fake of the service. In production, create the client with
+// identomat.NewClient(companyKey, options...).
 func startFake(opts ...identomattest.Option) *identomattest.Server {
 	server, err := identomattest.Start(opts...)
 	if err != nil {
@@ -27,8 +27,8 @@ func startFake(opts ...identomattest.Option) *identomattest.Server {
 	return server
 }
 
-// Reads are retried after temporary failures, here with shorter delays than by default. Begin
-// is not retried if it may have begun a session, whatever the policy says.
+// Reads are retried after temporary failures. This policy shortens the delays. Whatever the
+// policy, Begin is not retried if it may have begun a session.
 func ExampleWithRetry() {
 	server := startFake()
 	defer server.Close()
@@ -69,8 +69,8 @@ func ExampleWithObserver() {
 	// result/ 2 200 false
 }
 
-// The response to begin/ is lost, so the session may or may not exist. Begin is not retried: a
-// second session would cost money.
+// The response to begin/ is lost, so the session may or may not exist. Begin is not retried,
+// because a second session would cost money.
 func ExampleMaybeProcessed() {
 	server := startFake()
 	defer server.Close()
@@ -108,7 +108,7 @@ func ExampleAPIError() {
 	// result/ 200 session-not-found
 }
 
-// A ValidationError lists all problems, each with its path.
+// A ValidationError lists every problem, with the path of the parameter.
 func ExampleValidationError() {
 	server := startFake()
 	defer server.Close()
@@ -151,7 +151,7 @@ func ExampleNewHMACTransport() {
 	// true
 }
 
-// A handler streams a customer's upload to Identomat while it arrives.
+// A handler streams a customer's upload to Identomat as it arrives.
 func ExampleFileFromReader() {
 	server := startFake()
 	defer server.Close()

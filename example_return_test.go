@@ -21,7 +21,7 @@ func ExampleSessionTokenFromReturn() {
 	}
 	defer server.Close()
 	client := server.Client()
-	owners := map[identomat.Token]string{} // in your database
+	owners := map[identomat.Token]string{} // in production: your database
 
 	handleReturn := func(w http.ResponseWriter, r *http.Request, user string) {
 		token, err := identomat.SessionTokenFromReturn(r)
@@ -62,14 +62,14 @@ func ExampleSessionTokenFromReturn() {
 // A handler for the company's Callback URL. It only records which session has changed; a worker
 // then fetches the result.
 func ExampleCallbackHandler() {
-	changed := make(chan identomat.Token, 1) // in your database, so that a restart loses nothing
+	changed := make(chan identomat.Token, 1) // in production: your database, so that a restart loses nothing
 	callbacks, err := identomat.CallbackHandler([]string{"callback-api-key-123"},
 		func(ctx context.Context, c identomat.Callback) error {
 			if sms, ok := c.SMS(); ok {
-				fmt.Println("send an SMS:", sms) // through your SMS provider; the message is printed as a mask
+				fmt.Println("send an SMS:", sms) // in production: through your SMS provider
 				return nil
 			}
-			if c.SessionID != "" { // an undocumented type may concern something else
+			if c.SessionID != "" { // a callback of an undocumented type may have no session
 				changed <- c.SessionID
 			}
 			return nil
@@ -77,7 +77,7 @@ func ExampleCallbackHandler() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	company := httptest.NewServer(callbacks) // http.Handle("/callbacks/identomat", callbacks)
+	company := httptest.NewServer(callbacks) // in production: http.Handle("/callbacks/identomat", callbacks)
 	defer company.Close()
 
 	server, err := identomattest.Start(identomattest.WithCallbackKey("callback-api-key-123"))

@@ -12,8 +12,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// exampleServer starts a fake of the service. In production, identomat.NewClient(companyKey)
-// makes the client.
+// exampleServer starts a fake of the service. In production, create the client with
+// identomat.NewClient(companyKey).
 func exampleServer(opts ...identomattest.Option) *identomattest.Server {
 	server, err := identomattest.Start(opts...)
 	if err != nil {
@@ -272,7 +272,7 @@ func ExampleGroupsService_Create() {
 	// Output: <nil>
 }
 
-// MemberIDs replaces the list of members. To add a member, send the existing ones too.
+// MemberIDs replaces the list of members. To add a member, include the existing members.
 func ExampleGroupsService_Update() {
 	server := exampleServer()
 	defer server.Close()
@@ -355,7 +355,7 @@ func ExampleUsersService_Create() {
 	// true
 }
 
-// Change a step of a configuration for one session.
+// Change one step of a configuration, for one session only.
 func ExampleSessionsService_Config() {
 	server := exampleServer()
 	defer server.Close()

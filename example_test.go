@@ -12,7 +12,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// A verification from beginning to end. The fake stands in for the service.
+// A complete verification. The fake stands in for the service.
 func Example() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -34,7 +34,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// http.Redirect(w, r, session.URL, http.StatusSeeOther)
+	// In production: http.Redirect(w, r, session.URL, http.StatusSeeOther)
 	if err := server.Approve(session.Token); err != nil { // stands in for the customer
 		log.Fatal(err)
 	}

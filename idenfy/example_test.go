@@ -16,19 +16,19 @@ import (
 	"github.com/identomat-go/identomat/idenfy/idenfytest"
 )
 
-// A whole verification against the fake.
+// A complete verification against the fake.
 func Example() {
 	server, err := idenfytest.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	client := server.Client() // for iDenfy: idenfy.NewClientFromEnv()
+	client := server.Client() // in production: idenfy.NewClientFromEnv()
 
 	outcome := make(chan bool, 1)
 	handler, err := idenfy.WebhookHandler([]string{server.SigningKey}, func(_ context.Context, webhook *idenfy.Webhook) error {
 		if webhook.Ended() {
-			outcome <- webhook.Approved() // store it in production, and process it later
+			outcome <- webhook.Approved() // in production: store the webhook and process it later
 		}
 		return nil
 	})
@@ -43,8 +43,8 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// http.Redirect(w, r, session.RedirectURL(), http.StatusSeeOther)
-	if _, err := server.SendWebhook(ctx, webhooks.URL, idenfytest.Approved(session.ScanRef)); err != nil { // what the customer causes
+	// In production: http.Redirect(w, r, session.RedirectURL(), http.StatusSeeOther)
+	if _, err := server.SendWebhook(ctx, webhooks.URL, idenfytest.Approved(session.ScanRef)); err != nil { // stands in for the customer and iDenfy
 		log.Fatal(err)
 	}
 	fmt.Println(session)
@@ -83,7 +83,7 @@ func ExampleClient_CreateSession() {
 		ExpiryTime:    new(3600),
 		SuccessURL:    "https://bank.example/kyc/done",
 		CheckLiveness: new(true),
-		ReviewFailed:  new(false), // even if the environment has it on
+		ReviewFailed:  new(false), // even if the environment turns it on
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -167,7 +167,7 @@ func ExampleSession_IframeURL() {
 }
 
 func ExampleParseWebhook() {
-	const signingKey = "unit-test-signing-key" // of the notification, in iDenfy's dashboard
+	const signingKey = "unit-test-signing-key" // from the notification's settings in iDenfy's dashboard
 	body := `{"final":true,"scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac"}`
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/idenfy", strings.NewReader(body))
 	r.Header.Set(idenfy.SignatureHeader, "2123d5e25e9344cf0cd6c65c068366bb3367dea73d76880eb76fa7549948903b")
@@ -193,7 +193,9 @@ func ExampleWithGuard() {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	var open sync.Map // a database in production; delete the id at the final webhook, and at an error without MaybeProcessed
+	// In production, use a database. Delete the ID when the final webhook arrives, and after an
+	// error without MaybeProcessed.
+	var open sync.Map
 	client := server.Client(idenfy.WithGuard(func(_ context.Context, clientID string) error {
 		if _, already := open.LoadOrStore(clientID, true); already {
 			return errors.New("a session is open")

@@ -55,7 +55,7 @@ func ExampleServer_Fault() {
 	client := server.Client()
 	server.Fault("begin/", identomattest.ErrorCode("SESSION_INVALID"), 1)
 	server.Fault("begin/", identomattest.HTMLPage(http.StatusOK), 1)
-	server.Fault("begin/", identomattest.ResetAfterRead(), 1) // begins a session and loses the response
+	server.Fault("begin/", identomattest.ResetAfterRead(), 1) // the session begins, but the response is lost
 
 	for _, target := range []error{identomat.ErrSessionInvalid, identomat.ErrUnexpectedResponse} {
 		_, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
@@ -69,7 +69,7 @@ func ExampleServer_Fault() {
 	// true 1
 }
 
-// printer replaces the *testing.T of a test.
+// printer stands in for a test's *testing.T.
 type printer struct{}
 
 func (printer) Helper()                           {}
@@ -132,7 +132,7 @@ func ExampleServer_SendCallback() {
 	// 200 <nil>
 }
 
-// Make result/ return a recorded response, or one with an outcome that the SDK does not know.
+// Make result/ return a recorded response, or an outcome that the SDK does not know.
 func ExampleServer_SetResult() {
 	server, err := identomattest.Start()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/identomat-go/identomat/widget"
 )
 
-// A page with a strict policy embeds the widget. When the customer has finished, the browser
+// A page with a strict Content-Security-Policy embeds the widget. When the customer has finished, the browser
 // posts the session token and the CSRF token to /kyc/done.
 func ExampleEmbed() {
 	page := template.Must(template.New("").Parse(`<main><h1>Verify yourself</h1>{{.}}</main>`))

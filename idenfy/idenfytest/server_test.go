@@ -404,7 +404,7 @@ func ExampleServer_Fault() {
 		return
 	}
 	defer server.Close()
-	server.Fault(idenfytest.ResetAfterRead(), 1) // creates a session and loses the response
+	server.Fault(idenfytest.ResetAfterRead(), 1) // the session is created, but the response is lost
 	_, err = server.Client().CreateSession(context.Background(), idenfy.SessionRequest{ClientID: "user-12345"})
 	var transportErr *identomat.TransportError
 	fmt.Println(errors.As(err, &transportErr) && transportErr.MaybeProcessed, len(server.Sessions()), len(server.Requests()))
