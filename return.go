@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/identomat-go/identomat/internal/response"
 )
@@ -19,23 +20,25 @@ import (
 // site, so a session cookie must be SameSite=Lax, not Strict.
 //
 // The error says what is wrong with session_token (missing, duplicate, or not a token) and
-// contains no value of the request; respond with status 400. A POST body is read up to the
-// limit of [http.Request.ParseForm], which is 10 MB unless you have set another limit.
+// contains no value of the request; respond with status 400. Other parameters may be malformed,
+// such as those that an advertising campaign adds. A POST body is read up to the limit of
+// [http.Request.ParseForm], which is 10 MB unless you have set another limit.
 func SessionTokenFromReturn(r *http.Request) (Token, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
+	var tokens []string
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
+		tokens = queryValues(r.URL.RawQuery, paramReturnToken)
 	case http.MethodPost:
-		err = r.ParseForm()
-		values = r.PostForm
+		err := r.ParseForm()
+		tokens = r.PostForm[paramReturnToken]
+		if len(tokens) == 0 && err != nil {
+			// err is not wrapped because it quotes the form.
+			return "", errors.New("identomat: return: the parameters are malformed or too large")
+		}
 	default:
 		return "", errors.New("identomat: return: the method is neither GET nor POST")
 	}
-	if err != nil {
-		// err is not wrapped because it quotes the query.
-		return "", errors.New("identomat: return: the parameters are malformed")
-	}
-	switch tokens := values["session_token"]; {
+	switch {
 	case len(tokens) == 0:
 		return "", errors.New("identomat: return: session_token is missing")
 	case len(tokens) > 1:
@@ -45,4 +48,19 @@ func SessionTokenFromReturn(r *http.Request) (Token, error) {
 	default:
 		return Token(tokens[0]), nil
 	}
+}
+
+const paramReturnToken = "session_token"
+
+// queryValues returns the values of a parameter, and "" for a malformed value. Unlike
+// [url.ParseQuery] it does not drop malformed values, and ignores malformed parameters of other names.
+func queryValues(query, name string) (values []string) {
+	for pair := range strings.SplitSeq(query, "&") {
+		escaped, value, _ := strings.Cut(pair, "=")
+		if unescaped, err := url.QueryUnescape(escaped); err == nil && unescaped == name {
+			value, _ = url.QueryUnescape(value)
+			values = append(values, value)
+		}
+	}
+	return values
 }
