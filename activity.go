@@ -7,19 +7,18 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// ActivityType is a kind of event of a session. Most kinds are not documented.
+// ActivityType is a kind of event in a session. Most kinds are not documented.
 type ActivityType string
 
 // ActivityPageLoaded means that the widget was opened. The reference shows no other type.
 const ActivityPageLoaded ActivityType = "PAGE_LOADED"
 
-// Activity is an event of a session. fmt and slog show a mask.
+// Activity is an event in a session.
 type Activity struct {
 	record
 
-	// ID is the id of the activity.
-	ID string `json:"id"`
-	// Type is the kind of event, such as [ActivityPageLoaded].
+	// ID identifies the activity. Type is its kind, such as [ActivityPageLoaded].
+	ID   string       `json:"id"`
 	Type ActivityType `json:"type" wire:"required"`
 	// Time is in ISO 8601 with milliseconds, in UTC.
 	Time Date `json:"time"`
@@ -30,55 +29,46 @@ type Activity struct {
 // UnmarshalJSON decodes an activity, such as a recorded one.
 func (a *Activity) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, a) }
 
-// Activities lists the events of a session with list-session-activities. Their order is not
-// documented. (API reference, Accessing Data and More.)
-//
-// Errors: [ErrSessionNotFound].
+// Activities lists the events in a session with list-session-activities. Their order is not documented.
+// (API reference, Accessing Data and More.) Errors: [ErrSessionNotFound].
 func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activity, error) {
 	return do[[]Activity](ctx, s.client, operation.SessionActivities, ofSession(token))
 }
 
-// Statistics summarizes a session. A field is zero if its value is absent or null, such as the
-// time of a step that did not happen. fmt and slog show a mask.
+// Statistics summarizes a session. A field is zero if its value is absent or null, such as the time of a
+// step that did not happen.
 type Statistics struct {
 	record
 
-	// SessionStartDate is when the customer began, empty if the customer did not. All times are
-	// in ISO 8601.
+	// SessionStartDate is when the customer began; empty if never. All times are in ISO 8601.
 	SessionStartDate Date `json:"sessionStartDate" wire:"present"`
-	// SessionTimeSpan is the duration of the session in milliseconds; nil if absent. The
-	// reference does not name the unit, but its example has 8000 for a session whose other
-	// times span eight seconds.
+	// SessionTimeSpan is the session's duration in milliseconds, or nil. The unit is not documented, but
+	// the reference's example has 8000 for times that span eight seconds.
 	SessionTimeSpan *int64 `json:"sessionTimeSpan"`
-	// ScanDocumentStartTime and ScanDocumentEndTime bound the scan of the document;
-	// ScanDocumentAttempts counts its attempts.
+	// ScanDocumentStartTime and ScanDocumentEndTime bound the document scan. ScanDocumentAttempts counts
+	// them.
 	ScanDocumentStartTime Date `json:"scanDocumentStartTime"`
 	ScanDocumentEndTime   Date `json:"scanDocumentEndTime"`
 	ScanDocumentAttempts  int  `json:"scanDocumentAttempts"`
-	// ScanDocumentFailReason, LivenessFailReasons, SessionTerminationStep and
-	// SessionTerminationReasons have only been seen as null, which is nil.
+	// ScanDocumentFailReason, LivenessFailReasons, SessionTerminationStep and SessionTerminationReasons
+	// have only been seen as null.
 	ScanDocumentFailReason any `json:"scanDocumentFailReason"`
-	// LivenessStartTime and LivenessEndTime bound the check of the face.
-	LivenessStartTime   Date `json:"livenessStartTime"`
-	LivenessEndTime     Date `json:"livenessEndTime"`
-	LivenessFailReasons any  `json:"livenessFailReasons"`
-	// SessionTerminationStep and SessionTerminationReasons say where and why the session was
-	// terminated.
-	SessionTerminationStep    any `json:"sessionTerminationStep"`
-	SessionTerminationReasons any `json:"sessionTerminationReasons"`
+	// LivenessStartTime and LivenessEndTime bound the liveness check.
+	LivenessStartTime         Date `json:"livenessStartTime"`
+	LivenessEndTime           Date `json:"livenessEndTime"`
+	LivenessFailReasons       any  `json:"livenessFailReasons"`
+	SessionTerminationStep    any  `json:"sessionTerminationStep"`
+	SessionTerminationReasons any  `json:"sessionTerminationReasons"`
 
-	// More holds the summaries after the first. The response is a list; the reference shows one
-	// element.
+	// More holds the summaries after the first. The response is a list; the reference shows one element.
 	More []Statistics `json:"-"`
 }
 
 // UnmarshalJSON decodes a summary, such as a recorded one.
 func (s *Statistics) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, s) }
 
-// Statistics summarizes a session with get-session-statistical-summary. (API reference,
-// Accessing Data and More.)
-//
-// Errors: [ErrSessionNotFound]; [ErrUnexpectedResponse] also for an empty list.
+// Statistics summarizes a session with get-session-statistical-summary. (API reference, Accessing Data
+// and More.) Errors: [ErrSessionNotFound]; [ErrUnexpectedResponse] also for an empty list.
 func (s *SessionsService) Statistics(ctx context.Context, token Token) (*Statistics, error) {
 	list, err := do[[]Statistics](ctx, s.client, operation.SessionStatistics, ofSession(token))
 	if err != nil {

@@ -7,16 +7,15 @@ import (
 	"slices"
 )
 
-// QuestionAnswer is an answered question of a questionnaire.
+// QuestionAnswer is a question of a questionnaire with its answer.
 type QuestionAnswer struct {
 	private
-	// Key is the key of the question.
-	Key string `json:"key"`
-	// Answer is zero if the question was not answered.
+	// Key is the question's key. Answer is zero if the question was not answered.
+	Key    string `json:"key"`
 	Answer Answer `json:"answer"`
 }
 
-// Answer is an answer of any JSON type. The zero Answer means that there is no answer.
+// Answer is an answer of any JSON type. The zero value means that there is no answer.
 type Answer struct {
 	private
 	raw json.RawMessage
@@ -28,9 +27,9 @@ func (a Answer) Raw() json.RawMessage { return a.raw }
 // Exists reports whether there is an answer other than null.
 func (a Answer) Exists() bool { return len(a.raw) > 0 && string(a.raw) != "null" }
 
-// Text returns the answer to a text question, the key of the option that answers a radio
-// question, or the JSON spelling of a number or boolean. For an object of languages it returns
-// the English text, or else the text whose language code sorts first. For a list it returns "".
+// Text returns the answer to a text question, the key of the option chosen in a radio question, or the
+// JSON text of a number or boolean. From an object of languages it returns the English text, or else the
+// text whose language code sorts first. For a list it returns "".
 func (a Answer) Text() string {
 	if !a.Exists() {
 		return ""
@@ -50,7 +49,7 @@ func (a Answer) Text() string {
 	return string(a.raw)
 }
 
-// Choices returns the keys of the options that answer a checkbox, dropdown or radio question.
+// Choices returns the keys of the options chosen in a checkbox, dropdown or radio question.
 func (a Answer) Choices() []string {
 	var list []string
 	if json.Unmarshal(a.raw, &list) == nil {

@@ -30,15 +30,14 @@ const (
 	tarBlock = 512
 )
 
-// ArchiveFile is a file in an archive. It can be read until the iteration of [Media.Files]
-// moves on. Its name may be a customer's name, so fmt and slog show a mask.
+// ArchiveFile is a file in an archive. It can be read until the iteration of [Media.Files] moves on. Its
+// name may be a customer's name, so fmt and slog show a mask.
 type ArchiveFile struct {
 	private
 	// Name is a slash-separated relative path without any ".." element.
 	Name string
-	// Size is the length in bytes.
-	Size int64
-	// ModTime is the modification time in the archive.
+	// Size is in bytes, ModTime as in the archive.
+	Size    int64
 	ModTime time.Time
 
 	read func(p []byte) (int, error)
@@ -47,14 +46,12 @@ type ArchiveFile struct {
 // Read reads the next bytes of the file.
 func (f *ArchiveFile) Read(p []byte) (int, error) { return f.read(p) }
 
-// Files iterates over the regular files of a tar archive, in constant memory, and closes the
-// media. It skips links, devices, sparse files and directories, and cleans names. If the
-// iteration ends without an error, the whole archive has been read and no signature was
-// wrong.
+// Files iterates over the regular files in a tar archive, in constant memory, and closes the media. It
+// skips links, devices, sparse files and directories, and cleans names. If the iteration ends without an
+// error, the whole archive has been read and no signature was wrong.
 //
-// An archive of more than 10,000 entries, a file over 1 GiB, or a name of more than 1024
-// bytes or 100 folders is [ErrTooLarge]. A truncated or malformed archive is
-// [ErrUnexpectedResponse].
+// An archive with more than 10,000 entries, a file over 1 GiB, or a name with more than 1024 bytes or 100
+// folders is [ErrTooLarge]. A truncated or malformed archive is [ErrUnexpectedResponse].
 func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	return func(yield func(*ArchiveFile, error) bool) {
 		defer m.Close()
@@ -112,8 +109,8 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	}
 }
 
-// isSparse reports whether a file has holes that are not stored in the archive. A few bytes
-// of such a file can expand to any size.
+// isSparse reports whether a file has holes that are not stored in the archive. A few bytes of such a
+// file can expand to any size.
 func isSparse(header *tar.Header) bool {
 	for name := range header.PAXRecords {
 		if strings.HasPrefix(name, "GNU.sparse.") {
@@ -123,8 +120,7 @@ func isSparse(header *tar.Header) bool {
 	return false
 }
 
-// archiveError returns an error from reading the media unchanged, and reports any other error as
-// a malformed archive.
+// archiveError reports a malformed archive, unless err already is the public error of a failed read.
 func (m *Media) archiveError(err error) error {
 	if isPublic(err) {
 		return err
@@ -132,8 +128,7 @@ func (m *Media) archiveError(err error) error {
 	return m.refuse(&datauri.FormatError{Problem: "not a tar archive"})
 }
 
-// cleanName returns a relative path that cannot leave the folder it is joined to, or "" if
-// nothing is left of the name.
+// cleanName returns a relative path that cannot leave the folder it is joined to, or "" if none is left.
 func cleanName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
@@ -147,13 +142,12 @@ func cleanName(name string) string {
 	return strings.TrimPrefix(path.Clean("/"+name), "/")
 }
 
-// ExtractTo writes the files of a tar archive into the folder dir, which it creates if
-// necessary, and closes the media. It returns the number of files. It writes nothing outside
-// dir, not even through symbolic links, and overwrites no existing file. If the archive uses a
-// name twice, also in another case, the second file gets a suffix: "a.jpg", "a-2.jpg". A file or
-// folder name of more than 200 bytes is shortened. Files and folders are accessible only to
-// their owner. If ExtractTo fails, it removes the files and folders that it has created. Errors
-// contain no name of the archive.
+// ExtractTo writes the files in a tar archive into the folder dir, which it creates if necessary, and
+// closes the media. It returns the number of files. It writes nothing outside dir, not even through
+// symbolic links, and overwrites no existing file. If two names in the archive are equal or differ only
+// in case, the second file gets a suffix: "a.jpg", "a-2.jpg". Names of files and folders are cut to 200
+// bytes. Files and folders are accessible only to their owner. If ExtractTo fails, it removes the files
+// and folders that it has created. Errors contain no name from the archive.
 func (m *Media) ExtractTo(dir string) (n int, err error) {
 	defer m.Close()
 	var undo []func()
@@ -212,8 +206,8 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 	return n, root.Close()
 }
 
-// uniqueNames chooses the names of files and folders in a new folder. Names that differ only in
-// case are the same, because some file systems do not distinguish them.
+// uniqueNames chooses the names of files and folders in a new folder. Names that differ only in case are
+// equal, because some file systems do not distinguish them.
 type uniqueNames struct {
 	isFolder map[string]bool
 	suffix   map[string]int // the last suffix of a name
@@ -248,7 +242,7 @@ func (u *uniqueNames) add(parent, element string, isFolder bool) string {
 	}
 }
 
-// missingFolders returns dir and those of its parents that do not exist, outermost first.
+// missingFolders returns the folders that must be created for dir to exist, outermost first.
 func missingFolders(dir string) []string {
 	dir = filepath.Clean(dir)
 	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {

@@ -9,27 +9,24 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// BlacklistService manages the company's list of people to be refused. (API reference,
-// Blacklist management.)
+// BlacklistService manages the list of people to be refused. (API reference, Blacklist management.)
 type BlacklistService struct{ client *Client }
 
-// BlacklistEntry describes a person to be blacklisted. Reason is required, and so is at least
-// one of the other fields except Extra. fmt and slog show a mask.
+// BlacklistEntry describes a person to blacklist. Reason is required, and so is at least one of the other
+// fields except Extra.
 type BlacklistEntry struct {
 	private
 
-	// FirstName and LastName are the person's.
-	FirstName string `json:"firstName,omitzero"`
-	LastName  string `json:"lastName,omitzero"`
-	// PersonalNumber is the number of the person.
+	// FirstName, LastName and PersonalNumber are the person's. DocumentNumber is the number of an
+	// identity card or a passport.
+	FirstName      string `json:"firstName,omitzero"`
+	LastName       string `json:"lastName,omitzero"`
 	PersonalNumber string `json:"personalNumber,omitzero"`
-	// DocumentNumber is the number of an identity card or a passport.
 	DocumentNumber string `json:"documentNumber,omitzero"`
-	// Birthday is a date in ISO 8601, with or without a time, such as "1990-05-14". It is sent
-	// unchanged. From a [Person], take BirthdayTime: its Birthday is not in ISO 8601.
-	Birthday Date `json:"birthday,omitzero"`
-	// Reason is a required text.
-	Reason string `json:"reason,omitzero"`
+	// Birthday is a date in ISO 8601, with or without a time, such as "1990-05-14". It is sent unchanged.
+	// From a [Person], take BirthdayTime: Birthday there is not in ISO 8601.
+	Birthday Date   `json:"birthday,omitzero"`
+	Reason   string `json:"reason,omitzero"`
 	// Extra holds members of the query that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
 }
@@ -48,12 +45,11 @@ func isISO(d Date) bool {
 	return err == nil && american != nil
 }
 
-// Add puts a person on the blacklist with add-blacklist-record and returns the id of the record.
-// (API reference, Blacklist management.)
+// Add puts a person on the blacklist with add-blacklist-record and returns the record's id.
 //
-// The call is retried only when the service certainly made no record. If MaybeProcessed is
-// true for an error, call Add again: [ErrAlreadyExists] means that an equal record exists, from
-// this call or an earlier one. Find its id with [BlacklistService.List].
+// The call is retried only when the service certainly made no record. If MaybeProcessed is true for an
+// error, call Add again: [ErrAlreadyExists] means that an equal record exists, from this call or an
+// earlier one. Find its id with [BlacklistService.List].
 //
 // Errors: [ErrAlreadyExists], [ErrWrongParameters].
 func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (string, error) {
@@ -62,18 +58,17 @@ func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (strin
 }
 
 // Remove removes a record from the blacklist with remove-blacklist-record, by the id from
-// [BlacklistService.Add] or a [BlacklistRecord]. (API reference, Blacklist management.)
+// [BlacklistService.Add] or a [BlacklistRecord].
 //
-// The call is retried after a lost response. If the lost attempt removed the record, the retry
-// finds no record: the error is [ErrNotFound], and its MaybeProcessed is true.
+// The call is retried after a lost response. If the lost attempt removed the record, the retry finds no
+// record: the error is [ErrNotFound], and its MaybeProcessed is true.
 //
 // Errors: [ErrNotFound], [ErrWrongParameters]; [ErrUnexpectedResponse] for any result but true.
 func (s *BlacklistService) Remove(ctx context.Context, id string) error {
 	return exec(ctx, s.client, operation.BlacklistRemove, recordParams{id})
 }
 
-// BlacklistFilter selects records of the blacklist; the zero value selects all. fmt and slog show a
-// mask.
+// BlacklistFilter selects records of the blacklist; the zero value selects all.
 type BlacklistFilter struct {
 	private
 
@@ -82,8 +77,7 @@ type BlacklistFilter struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// BlacklistRecord is a record of the blacklist. fmt and slog show a mask; a field is zero if
-// its value is absent or null.
+// BlacklistRecord is a record of the blacklist. A field is zero if its value is absent or null.
 type BlacklistRecord struct {
 	record
 
@@ -102,16 +96,12 @@ type BlacklistRecord struct {
 	Notes string `json:"notes"`
 }
 
-// UnmarshalJSON decodes a record from JSON, such as that of Raw.
+// UnmarshalJSON decodes a record, such as one stored with Raw.
 func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
-// List lists the company's blacklist with list-blacklist-records, 100 records at a time. (API
-// reference, Blacklist management.)
-//
-// An error is the last thing that the list yields. If the service returns the same page for
-// every offset although there are more records, the error is [ErrUnexpectedResponse].
-//
-// Errors: [ErrWrongParameters].
+// List lists the company's blacklist with list-blacklist-records, 100 records at a time. An error ends
+// the iteration. If the service returns the same page for every offset although there are more records,
+// the error is [ErrUnexpectedResponse]. Errors: [ErrWrongParameters].
 func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) iter.Seq2[BlacklistRecord, error] {
 	key := func(r BlacklistRecord) string { return r.ID }
 	return pages(operation.BlacklistList, key, func(offset int) (*Page[BlacklistRecord], error) {
@@ -119,15 +109,15 @@ func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) ite
 	})
 }
 
-// ListPage returns one page of [BlacklistService.List] with the total. It skips offset records
-// and returns at most limit. With limit 0 the service uses its own limit, which is 100 in the
-// reference's example. Errors: as for List.
+// ListPage returns one page of [BlacklistService.List] with the total. It skips offset records and
+// returns at most limit. With limit 0 the service's own limit applies, 100 in the reference's example.
+// Errors: as for List.
 func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter, offset, limit int) (*Page[BlacklistRecord], error) {
 	return do[*Page[BlacklistRecord]](ctx, s.client, operation.BlacklistList, queryParams[*listBlacklist]{&listBlacklist{offset, limit, filter}})
 }
 
-// listBlacklist follows the reference, which lists offset and limit inside of the query. The
-// response has them at the top level.
+// listBlacklist follows the reference, which lists offset and limit inside of the query. The response has
+// them at the top level.
 type listBlacklist struct {
 	Offset int `json:"offset"`
 	Limit  int `json:"limit,omitzero"`

@@ -19,8 +19,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// do makes a call whose response is JSON, and decodes the payload as a T. The function
-// [stream] does the same for media.
+// do makes a call whose response is JSON, and decodes the payload as a T. [stream] is for media.
 func do[T any](ctx context.Context, c *Client, op *operation.Operation, params any) (out T, err error) {
 	if err = c.do(ctx, op, params, &out); err != nil {
 		var none T
@@ -29,7 +28,7 @@ func do[T any](ctx context.Context, c *Client, op *operation.Operation, params a
 	return out, nil
 }
 
-// do is the function above without its type parameter: out points to a T.
+// do is the generic function do without the type parameter: out points to a T.
 func (c *Client) do(ctx context.Context, op *operation.Operation, params, out any) error {
 	call, err := c.newCall(ctx, op, params)
 	if err != nil {
@@ -45,8 +44,7 @@ func exec(ctx context.Context, c *Client, op *operation.Operation, params any) e
 	return c.do(ctx, op, params, new(json.RawMessage))
 }
 
-// newCall validates the parameters, and encodes them as the operation prescribes. It reports all
-// problems at once.
+// newCall validates the parameters and encodes them as the operation prescribes. It reports all problems.
 func (c *Client) newCall(ctx context.Context, op *operation.Operation, params any) (call *engine.Call, err error) {
 	var p problems
 	if v, ok := params.(validator); ok && c.validate {
@@ -73,7 +71,7 @@ func (c *Client) newCall(ctx context.Context, op *operation.Operation, params an
 	return call, err
 }
 
-// protocol gives the responses of one call their meaning. See [engine.Protocol].
+// protocol interprets the responses of one call. See [engine.Protocol].
 type protocol struct {
 	client *Client
 	op     *operation.Operation
@@ -81,7 +79,7 @@ type protocol struct {
 	out    any // points to the value of the payload; nil for media, which is streamed
 }
 
-// Classify returns the error that a response amounts to, or decodes the payload.
+// Classify returns the error that a response reports, or decodes the payload.
 func (p *protocol) Classify(r *engine.Response, readErr error) engine.Disposition {
 	if readErr != nil {
 		return p.classifyBroken(r, readErr)
@@ -103,7 +101,7 @@ func (p *protocol) classifyBroken(r *engine.Response, readErr error) engine.Disp
 	}
 	mismatch, ok := errors.AsType[*signature.Error](readErr)
 	if !ok {
-		return engine.Disposition{} // the error of the network stands
+		return engine.Disposition{} // readErr, a network error, stands
 	}
 	// Refusals are documented to be unsigned.
 	if _, refusal := response.Classify(p.op, r.StatusCode, r.Body); mismatch.Missing && refusal != nil && refusal.Cause != ErrUnexpectedResponse {
@@ -119,8 +117,7 @@ func (p *protocol) isEcho(payload []byte) bool {
 	return p.op.Shape == operation.Token && string(payload[1:len(payload)-1]) == p.client.key.Reveal()
 }
 
-// Secrets returns the texts that were sent: an error that echoes one of them has probably
-// echoed the whole request.
+// Secrets returns the sent texts: an error that echoes one has probably echoed the whole request.
 func (p *protocol) Secrets() []string {
 	if bytes.HasPrefix(p.sent, []byte("{")) {
 		return wire.AppendTexts(nil, p.sent)
@@ -129,8 +126,7 @@ func (p *protocol) Secrets() []string {
 	return slices.Concat(slices.Collect(maps.Values(form))...)
 }
 
-// Public returns an [APIError] if the failure came from a response, and a [TransportError]
-// otherwise.
+// Public returns an [APIError] if the failure came from a response, and a [TransportError] otherwise.
 func (p *protocol) Public(f *engine.Failure) error {
 	if api, ok := errors.AsType[*APIError](f.Err); ok && f.FromResponse {
 		e := *api // observers hold the original
@@ -163,40 +159,38 @@ func (p *protocol) apiError(r *engine.Response, refusal *response.Refusal) *APIE
 	return e
 }
 
-// Host is one of the two services of Identomat.
+// Host is one of Identomat's two hosts.
 type Host uint8
 
 // The hosts.
 const (
-	// APIHost is external-api.identomat.com, which takes companyKey and answers
-	// {"result": …}.
+	// APIHost is external-api.identomat.com, which takes companyKey and returns {"result": …}.
 	APIHost Host = iota
-	// WidgetHost is widget.identomat.com, which takes company_key and answers with bare JSON.
+	// WidgetHost is widget.identomat.com, which takes company_key and returns bare JSON.
 	WidgetHost
 )
 
 // Endpoint describes an endpoint that this SDK does not know. See [Client.Call].
 type Endpoint struct {
 	// Name is the path below the root of the host: "list-groups" on [APIHost], or "result/" on
-	// [WidgetHost]. On WidgetHost, /external-api/ is put in front of it.
+	// [WidgetHost], where /external-api/ is prepended.
 	Name string
-	// Host serves the endpoint.
+	// Host is the host that serves the endpoint.
 	Host Host
-	// Retryable allows a retry after a lost response. Leave it false for an endpoint that
-	// creates something or may be billed.
+	// Retryable allows a retry after a lost response. Leave it false for an endpoint that creates
+	// something or may be billed.
 	Retryable bool
 }
 
-// Call calls an endpoint that this SDK has no method for, with the guarantees of the methods:
-// retries, limits, signing, classification, and secrecy. Params is nil, or a value that
-// encoding/json encodes as an object. Its members are sent beside the company key.
+// Call calls an endpoint that this SDK has no method for, with the guarantees of the methods: retries,
+// limits, signing, classification and secrecy. Params is nil, or a value that encoding/json encodes as an
+// object. Its members are sent with the company key.
 //
-// On [APIHost], Call returns the result in {"result": …} if there is one, and otherwise the
-// whole response. A response that is not JSON is refused, and so is a bare string that looks
-// like an error code.
+// On [APIHost], Call returns the result in {"result": …} if there is one, and otherwise the whole
+// response. A response that is not JSON is refused, and so is a bare string that looks like a code.
 //
-// Errors: [ValidationError] for a malformed name, or for params that are not an object or hold
-// the company key; [APIError], [TransportError].
+// Errors: [ValidationError] for a malformed name, or for params that are not an object or hold the
+// company key; [APIError], [TransportError].
 func (c *Client) Call(ctx context.Context, endpoint Endpoint, params any) (json.RawMessage, error) {
 	op := &operation.Operation{Name: endpoint.Name, Retryable: endpoint.Retryable, Host: operation.API, Shape: operation.Any}
 	isWidget := endpoint.Host == WidgetHost

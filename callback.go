@@ -15,8 +15,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// CallbackType is the kind of a callback. The list is open, because Identomat's API
-// documentation does not name the types of status updates.
+// CallbackType is the kind of a callback. The list is open, because Identomat's API documentation does
+// not name the types of status updates.
 type CallbackType string
 
 // The documented types. The payload of the email types is not documented.
@@ -27,19 +27,18 @@ const (
 	CallbackSessionLinkEmail     CallbackType = "share-session-link-via-email"
 )
 
-// Callback is a message that Identomat posts to the Callback URL of a company. (Callbacks.)
-// Its sender knew the callback API key, which has been removed from the message.
+// Callback is a message that Identomat posts to a company's Callback URL. (Callbacks.) Its sender knew
+// the callback API key, which has been removed from the message.
 //
-// A status callback only says that something may have changed. Its payload is not documented.
-// The callback may arrive twice, late or never, and never proves an approval: call
-// [SessionsService.Result].
+// A status callback only says that something may have changed. Its payload is not documented. The
+// callback may arrive twice, late or never, and never proves an approval: call [SessionsService.Result].
 type Callback struct {
 	private
 
 	// Type may be a type that this SDK does not know, or empty.
 	Type CallbackType
-	// SessionID is the token of the session. It may be empty in a callback of an undocumented
-	// type, whose payload Raw returns.
+	// SessionID is the session's token. It may be empty in a callback of an undocumented type, whose
+	// payload Raw returns.
 	SessionID Token
 
 	members map[string]json.RawMessage
@@ -57,10 +56,10 @@ type SMS struct {
 	SessionLink string
 }
 
-// SMS returns the message that a callback of type [CallbackOneTimePassword] or
-// [CallbackSessionLinkSMS] asks you to send. It returns false for other types, and for a
-// message without a recipient or a text. Send one message per callback body, and limit the
-// messages per number: the customer decides how often Identomat asks for a message.
+// SMS returns the message that a callback of type [CallbackOneTimePassword] or [CallbackSessionLinkSMS]
+// asks you to send. It returns false for other types, and for a message without a recipient or a text.
+// Send one message per callback body, and limit the messages per number: the customer decides how often
+// Identomat asks for a message.
 func (c Callback) SMS() (SMS, bool) {
 	if c.Type != CallbackOneTimePassword && c.Type != CallbackSessionLinkSMS {
 		return SMS{}, false
@@ -73,23 +72,22 @@ func (c Callback) SMS() (SMS, bool) {
 	return m, m.PhoneNumber != "" && m.Text != ""
 }
 
-// Raw returns the callback as a JSON object without callbackApiKey, with its members sorted
-// by name. It may contain a one-time password, so do not log it.
+// Raw returns the callback as a JSON object without callbackApiKey, with its members sorted by name. It
+// may contain a one-time password, so do not log it.
 func (c Callback) Raw() json.RawMessage {
 	if c.members == nil {
 		return json.RawMessage("{}")
 	}
-	raw, _ := json.Marshal(c.members) // members that were decoded have a JSON form
+	raw, _ := json.Marshal(c.members) // decoded members always encode
 	return raw
 }
 
-// CallbackError reports a request that is not a callback from Identomat, or not a webhook of
-// iDenfy. It contains no value of the request.
+// CallbackError reports a request that is not a callback from Identomat, or not a webhook from iDenfy. It
+// contains no value from the request.
 type CallbackError struct {
-	// StatusCode is the status to respond with: 405 for a method other than POST, 415 for a
-	// content type other than application/json or a compressed body, 413 for a body that is
-	// too large, 400 for a body that is truncated or not a JSON object, and 403 for a missing
-	// or wrong callbackApiKey or signature.
+	// StatusCode is the status to respond with: 405 for a method other than POST, 415 for a content type
+	// other than application/json or a compressed body, 413 for a body that is too large, 400 for a body
+	// that is truncated or not a JSON object, and 403 for a missing or wrong callbackApiKey or signature.
 	StatusCode int
 	// Reason says what is wrong with the request.
 	Reason string
@@ -98,16 +96,14 @@ type CallbackError struct {
 // Error returns the reason.
 func (e *CallbackError) Error() string { return "identomat: callback rejected: " + e.Reason }
 
-// DefaultMaxCallbackSize is 1 MiB. The callbacks in Identomat's API documentation have about
-// 300 bytes; no limit is documented.
+// DefaultMaxCallbackSize is 1 MiB. The callbacks in Identomat's API documentation have about 300 bytes;
+// no limit is documented.
 const DefaultMaxCallbackSize = 1 << 20
 
-// A CallbackOption configures [CallbackHandler] and [ParseCallback], and the handler of package
-// idenfy.
+// CallbackOption configures [CallbackHandler], [ParseCallback] and package idenfy's handler.
 type CallbackOption func(*callback.Settings) error
 
-// WithMaxCallbackSize limits the body to a number of bytes. The default is
-// [DefaultMaxCallbackSize].
+// WithMaxCallbackSize limits the body to a number of bytes. The default is [DefaultMaxCallbackSize].
 func WithMaxCallbackSize(bytes int64) CallbackOption {
 	return func(s *callback.Settings) error {
 		if bytes <= 0 {
@@ -118,11 +114,10 @@ func WithMaxCallbackSize(bytes int64) CallbackOption {
 	}
 }
 
-// WithCallbackErrors calls observe with every error: a [*CallbackError] for a rejected
-// request, an error that the handler returned, or an error that reports a panic of the
-// handler with the functions and lines of its stack. Without this option, errors go to the
-// default logger of slog. The text of an error is withheld if it contains a key, or a text or
-// number from the callback that is at least four characters long.
+// WithCallbackErrors calls observe with every error: a [*CallbackError] for a rejected request, an error
+// that the handler returned, or an error that reports the handler's panic with the functions and lines of
+// its stack. Without this option, errors go to slog's default logger. The text of an error is withheld if
+// it contains a key, or a text or number from the callback that is at least four characters long.
 func WithCallbackErrors(observe func(context.Context, error)) CallbackOption {
 	return func(s *callback.Settings) error {
 		if observe == nil {
@@ -137,23 +132,21 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callback.Set
 	return callback.NewSettings("identomat", "callback API key", apiKeys, DefaultMaxCallbackSize, opts...)
 }
 
-// CallbackHandler returns a handler for the Callback URL of a company. It accepts callbacks
-// with one of apiKeys, calls handle, and responds with status 200, or with 500 if handle
-// returns an error or panics. It rejects other requests with the status in [CallbackError].
-// The key is in the dashboard under Company settings; pass the old and the new key while you
-// rotate the key.
+// CallbackHandler returns a handler for a company's Callback URL. It accepts callbacks with one of
+// apiKeys, calls handle, and responds with status 200, or with 500 if handle returns an error or panics.
+// It rejects other requests with the status in [CallbackError]. The key is in the dashboard under Company
+// settings; pass the old and the new key while you rotate it.
 //
-// Identomat's API documentation does not say whether a callback is retried after a 500. A
-// callback may arrive twice or never, so handle must be idempotent, and a periodic job should
-// check the sessions for which no callback has arrived.
+// Identomat's API documentation does not say whether a callback is retried after a 500. A callback may
+// arrive twice or never, so handle must be idempotent, and a periodic job should check the sessions for
+// which no callback has arrived.
 //
-// The key is part of the body, and neither a signature nor a timestamp protects the rest of the
-// body. A status callback is therefore not an approval: let handle only record that the session
-// has news, and call [SessionsService.Result] elsewhere. Set the ReadTimeout of [http.Server] to
-// limit how long a request may take to arrive.
+// The key is part of the body, and neither a signature nor a timestamp protects the rest. A status
+// callback is therefore not an approval: let handle only record that the session has news, and call
+// [SessionsService.Result] elsewhere. Set the ReadTimeout of [http.Server] to limit how long a request
+// may take to arrive.
 //
-// CallbackHandler returns an error if there is no key, if a key is empty, if handle is nil,
-// or if an option is invalid.
+// CallbackHandler fails if there is no key, a key is empty, handle is nil or an option is invalid.
 func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) error, opts ...CallbackOption) (http.Handler, error) {
 	s, err := newCallbackSettings(apiKeys, opts)
 	if err != nil {
@@ -166,10 +159,9 @@ func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) er
 	return callback.Handler(s, parse, Callback.values, handle), nil
 }
 
-// ParseCallback reads a callback from a request, for servers that do not use [CallbackHandler].
-// See there how far to trust a callback. If the request is rejected, the error is a
-// [*CallbackError] with the status to respond with. Any other error reports an unusable key or
-// option; respond with 500.
+// ParseCallback reads a callback from a request, for servers that do not use [CallbackHandler], whose
+// comment says how far to trust a callback. A rejected request is a [*CallbackError] with the status to
+// respond with. Any other error reports an unusable key or option; respond with 500.
 func ParseCallback(r *http.Request, apiKeys []string, opts ...CallbackOption) (Callback, error) {
 	s, err := newCallbackSettings(apiKeys, opts)
 	if err != nil {
@@ -179,7 +171,7 @@ func ParseCallback(r *http.Request, apiKeys []string, opts ...CallbackOption) (C
 	return c, err
 }
 
-// paramCallbackKey is the member of the body that authenticates it.
+// paramCallbackKey is the member that authenticates the body.
 const paramCallbackKey = "callbackApiKey"
 
 // parseCallback returns a callback, or a [*CallbackError] and its status.
@@ -213,8 +205,8 @@ func parseCallback(s *callback.Settings, w http.ResponseWriter, r *http.Request)
 	return c, http.StatusOK, nil
 }
 
-// isOneOf reports whether key is one of the callback API keys. It compares the digest of key with
-// that of each of them, so the time it takes reveals nothing about the keys.
+// isOneOf reports whether key is one of the callback API keys. It compares digests in constant time, so
+// its duration reveals nothing about the keys.
 func isOneOf(key string, keys []string) bool {
 	digest, found := sha256.Sum256([]byte(key)), 0
 	for _, accepted := range keys {

@@ -22,25 +22,23 @@ const (
 	DefaultWidgetURL = "https://widget.identomat.com"
 	// DefaultAPIURL serves the newer endpoints.
 	DefaultAPIURL = "https://external-api.identomat.com"
-	// DefaultAttemptTimeout is 60 s, which leaves time for image processing. Identomat
-	// documents no response times.
+	// DefaultAttemptTimeout is 60 s, time enough for image processing. No response times are documented.
 	DefaultAttemptTimeout = option.DefaultAttemptTimeout
-	// DefaultMaxResponseSize is 16 MiB, far above the longest JSON response in Identomat's
-	// API documentation, which has 5 kB. Identomat documents no limit.
+	// DefaultMaxResponseSize is 16 MiB. The longest JSON response in Identomat's API documentation has 5
+	// kB, and no limit is documented.
 	DefaultMaxResponseSize = 16 << 20
-	// DefaultMaxMediaSize is 1 GiB, which leaves room for the videos of long calls. Identomat
-	// documents no limit.
+	// DefaultMaxMediaSize is 1 GiB, room for the videos of long calls. No limit is documented.
 	DefaultMaxMediaSize = 1 << 30
 )
 
-// Client calls Identomat. It is made by [NewClient], immutable, and safe for concurrent use. One
-// client per company key is enough. No formatter, logger or encoder prints its key.
+// Client calls Identomat. It is made by [NewClient], immutable, and safe for concurrent use. One client
+// per company key is enough. No formatter, logger or encoder prints its key.
 type Client struct {
 	masked
 
 	// Sessions begins verification sessions and reads their results.
 	Sessions *SessionsService
-	// Media fetches what a session recorded.
+	// Media fetches a session's images, videos and files.
 	Media *MediaService
 	// Documents reads images of documents and compares faces.
 	Documents *DocumentsService
@@ -65,8 +63,7 @@ type Client struct {
 	validate      bool
 }
 
-// NewClient returns a client for a company key. Errors name the option that is wrong and do
-// not repeat its value.
+// NewClient returns a client for a company key. An error names the invalid option, but not its value.
 func NewClient(companyKey string, opts ...Option) (*Client, error) {
 	if err := option.CheckKey("company key", companyKey); err != nil {
 		return nil, fmt.Errorf("identomat: %w", err)
@@ -131,17 +128,12 @@ const (
 	// EnvInsecureTestHosts holds the arguments of [WithInsecureTestHosts], separated by commas.
 	EnvInsecureTestHosts = "IDENTOMAT_INSECURE_TEST_HOSTS"
 
-	// EnvRequireSigned set to "true" has the effect of [RequireSignedResponses]. It needs
-	// IDENTOMAT_SECRET_KEY.
+	// EnvRequireSigned set to "true" has the effect of [RequireSignedResponses]. It needs EnvSecretKey.
 	EnvRequireSigned = "IDENTOMAT_REQUIRE_SIGNED_RESPONSES"
 )
 
-// NewClientFromEnv returns a client for the company key in IDENTOMAT_COMPANY_KEY, which
-// must be set. IDENTOMAT_SECRET_KEY turns on signing, and
-// IDENTOMAT_REQUIRE_SIGNED_RESPONSES=true refuses unsigned responses;
-// IDENTOMAT_WIDGET_URL and IDENTOMAT_API_URL replace the two hosts, and
-// IDENTOMAT_INSECURE_TEST_HOSTS allows plain HTTP to hosts of a test network. Options given here
-// win over the environment.
+// NewClientFromEnv returns a client for the company key in the variable [EnvCompanyKey], which must be
+// set. The other Env constants name optional variables. Options passed here override the environment.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	key := os.Getenv(EnvCompanyKey)
 	if key == "" {
@@ -173,11 +165,10 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	return NewClient(key, append(env, opts...)...)
 }
 
-// WidgetURL returns [DefaultWidgetURL] or the URL given to [WithWidgetURL], without a slash at
-// the end. It is the origin that the Content-Security-Policy of a page must name, in
-// form-action or frame-src.
+// WidgetURL returns [DefaultWidgetURL] or the URL given to [WithWidgetURL], without a trailing slash. A
+// page's Content-Security-Policy must name this origin in form-action or frame-src.
 func (c *Client) WidgetURL() string { return c.widgetURL }
 
-// CloseIdleConnections closes connections that no call is using, as
-// [http.Client.CloseIdleConnections] does. The client can be used afterwards.
+// CloseIdleConnections closes connections that no call is using, as [http.Client.CloseIdleConnections]
+// does. The client can be used afterwards.
 func (c *Client) CloseIdleConnections() { c.engine.CloseIdleConnections() }

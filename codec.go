@@ -7,8 +7,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// codec decodes every response. It keeps the JSON of each record, and lets the record complete
-// and check itself.
+// codec decodes every response. It keeps each record's JSON, and lets the record check itself.
 var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.RawMessage) error {
 	v.(recorder).keep(raw)
 	if r, ok := v.(interface{ complete() error }); ok {
@@ -19,7 +18,7 @@ var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.Ra
 
 type recorder interface{ keep(raw json.RawMessage) }
 
-// private is embedded in every type that holds personal data, and masked in other secret ones.
+// private is embedded in every type with personal data, and masked in every other secret type.
 type (
 	private = redact.Private
 	masked  = redact.Masked
@@ -33,7 +32,7 @@ type record struct {
 	raw json.RawMessage
 }
 
-// Raw returns the value as the service sent it, in JSON. The caller must not modify it.
+// Raw returns the JSON that the service sent. The caller must not modify it.
 func (r *record) Raw() json.RawMessage { return r.raw }
 
 func (r *record) keep(raw json.RawMessage) { r.raw = raw }
