@@ -85,7 +85,7 @@ func (p *protocol) Classify(r *engine.Response, readErr error) engine.Dispositio
 		return p.classifyBroken(r, readErr)
 	}
 	payload, refusal := response.Classify(p.op, r.StatusCode, r.Body)
-	if refusal == nil && (p.isEcho(payload) || p.out == nil || codec.Decode(payload, p.out) != nil) {
+	if refusal == nil && (r.Early || p.isEcho(payload) || p.out == nil || codec.Decode(payload, p.out) != nil) {
 		refusal = &response.Refusal{Cause: ErrUnexpectedResponse}
 	}
 	if refusal == nil {

@@ -164,7 +164,7 @@ func TestCallIsRetriedOnlyIfRetryable(t *testing.T) {
 		retryable, notRetryable int // attempts
 		maybeProcessed          bool
 	}{
-		"lost response": {func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, always, 1, true},
+		"lost response": {lostResponse, always, 1, true},
 		"HTTP 503":      {func(*http.Request) (*http.Response, error) { return newResponse(503, ""), nil }, always, 1, true},
 		"HTTP 501":      {func(*http.Request) (*http.Response, error) { return newResponse(501, ""), nil }, 1, 1, true},
 		"HTTP 429":      {func(*http.Request) (*http.Response, error) { return newResponse(429, ""), nil }, always, always, false},

@@ -46,7 +46,7 @@ func TestIsTemporary(t *testing.T) {
 		assert.Equal(t, c.want, identomat.IsTemporary(c.err), name)
 	}
 	for status := 100; status < 600; status++ {
-		want := status == 408 || status == 429 || status >= 500 && status != 501
+		want := status == 408 || status == 421 || status == 425 || status == 429 || status >= 500 && status != 501
 		assert.Equal(t, want, identomat.IsTemporary(&identomat.APIError{StatusCode: status}), status)
 	}
 }

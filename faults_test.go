@@ -471,7 +471,7 @@ type fault struct {
 	dial func(ctx context.Context) error
 	// accept receives the connection of a client that uses TLS.
 	accept func(net.Conn)
-	// unread resets a connection before anything is read from it.
+	// unread resets a connection while the client is writing, before anything is read from it.
 	unread bool
 	// respond responds to a request in literal HTTP and reports whether the connection can be
 	// used again. If it is nil, the response is correct.

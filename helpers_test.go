@@ -101,6 +101,19 @@ func stubbed(t *testing.T, f roundTrip, opts ...identomat.Option) *identomat.Cli
 	return client
 }
 
+// lostResponse is a RoundTripper that sends a request and loses the response.
+func lostResponse(r *http.Request) (*http.Response, error) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	return nil, io.ErrUnexpectedEOF
+}
+
+// noResponse is a RoundTripper that sends a request and waits until the call gives up.
+func noResponse(r *http.Request) (*http.Response, error) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
 // newResponse returns a response with a body and with header names and values in turn.
 func newResponse(status int, body string, header ...string) *http.Response {
 	resp := &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader([]byte(body)))}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // memoryNetwork connects a real http.Transport to a service that writes literal HTTP. It uses
@@ -69,7 +70,7 @@ func (n *memoryNetwork) dial(ctx context.Context, _, _ string) (net.Conn, error)
 		}()
 	case n.fault.unread:
 		n.sends = append(n.sends, conn.number)
-		conn.reset()
+		time.AfterFunc(time.Second, conn.reset)
 	default:
 		go n.serve(conn)
 	}

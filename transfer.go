@@ -164,8 +164,8 @@ const byteOrderMark = "\xef\xbb\xbf"
 
 // Streams accepts the head of a response as media, or as the beginning of data URIs in JSON.
 func (t *transfer) Streams(r *engine.Response, whole bool) bool {
-	if sniff.Coding(r.Header.Get("Content-Encoding")) != "" || r.StatusCode == http.StatusPartialContent {
-		return false // neither compression nor a range was requested
+	if sniff.Coding(r.Header.Get("Content-Encoding")) != "" {
+		return false // compression was not requested
 	}
 	if t.client.requireSigned {
 		// The first of several files would be handed out before the missing signature shows at

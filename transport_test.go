@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"sync"
@@ -348,24 +347,34 @@ func TestServerWithoutTLSIsSchemeMismatch(t *testing.T) {
 }
 
 // A RoundTripper may read the request body after it has returned. The race detector finds a client
-// that touches the body then.
+// that touches the body then. What was not read before is withheld.
 func TestRequestBodyReadAfterRoundTrip(t *testing.T) {
-	done := make(chan struct{})
-	ctx, cancel := context.WithCancel(t.Context())
-	err := begin(stubbed(t, func(r *http.Request) (*http.Response, error) {
-		go func() {
-			defer close(done)
-			_, _ = io.Copy(io.Discard, r.Body)
-		}()
-		cancel()
-		return nil, r.Context().Err()
-	}), ctx)
-	<-done
-	assert.True(t, identomat.MaybeProcessed(err))
+	for _, begun := range []bool{false, true} {
+		over, done := make(chan struct{}), make(chan error)
+		ctx, cancel := context.WithCancel(t.Context())
+		err := begin(stubbed(t, func(r *http.Request) (*http.Response, error) {
+			if begun {
+				_, _ = r.Body.Read(make([]byte, 1))
+			}
+			go func() {
+				<-over
+				_, err := io.Copy(io.Discard, r.Body)
+				done <- err
+			}()
+			cancel()
+			return nil, r.Context().Err()
+		}), ctx)
+		close(over)
+		assert.Equal(t, begun, <-done == nil)
+		assert.Equal(t, begun, identomat.MaybeProcessed(err))
+	}
 }
 
 func TestRoundTripperWithoutResponse(t *testing.T) {
-	err := begin(stubbed(t, func(*http.Request) (*http.Response, error) { return nil, nil }, quick), t.Context())
+	err := begin(stubbed(t, func(r *http.Request) (*http.Response, error) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		return nil, nil
+	}, quick), t.Context())
 	var lost *identomat.TransportError
 	require.ErrorAs(t, err, &lost)
 	assert.True(t, lost.MaybeProcessed, "the RoundTripper may have sent the request")
@@ -394,24 +403,48 @@ func TestCookieJarUnused(t *testing.T) {
 	assert.Equal(t, []string{"", ""}, sent)
 }
 
-// HTTP/2 calls GetBody to retry a request after a reset stream, and so may a RoundTripper of the
-// caller. GetBody must fail as soon as headers were written.
-func TestGetBodyFailsAfterWrite(t *testing.T) {
-	for wrote, allowed := range map[bool]bool{false: true, true: false} {
+// With GetBody, HTTP/2 would retry by itself, and withhold why the stream was reset.
+func TestRequestHasNoGetBody(t *testing.T) {
+	for _, opts := range [][]identomat.Option{nil, {identomat.WithHMAC(secretKey)}} {
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
-			trace := httptrace.ContextClientTrace(r.Context())
-			trace.GetConn("x:443")
-			trace.GotConn(httptrace.GotConnInfo{})
-			_, err := r.GetBody()
-			require.NoError(t, err)
-			if wrote {
-				trace.WroteHeaders()
-			}
-			_, err = r.GetBody()
-			assert.Equal(t, allowed, err == nil)
-			return nil, io.ErrUnexpectedEOF
-		})
-		require.Error(t, begin(client, t.Context()))
+			assert.Nil(t, r.GetBody)
+			return newResponse(200, tokenResponse), nil
+		}, opts...)
+		require.NoError(t, begin(client, t.Context()))
+	}
+}
+
+// A RoundTripper that fails before it reads the body, such as an open circuit breaker, has sent
+// nothing. If it goes on after it has returned, it gets no body.
+func TestRoundTripperErrorBeforeBodyReadNotProcessed(t *testing.T) {
+	open := errors.New("the circuit breaker is open")
+	for _, opts := range [][]identomat.Option{{quick}, {quick, identomat.WithHMAC(secretKey)}} {
+		for _, call := range []func(*identomat.Client) error{
+			func(c *identomat.Client) error { return begin(c, t.Context()) },
+			func(c *identomat.Client) error {
+				_, err := c.Documents.Passport(t.Context(), image())
+				return err
+			},
+		} {
+			sent := 0
+			err := call(stubbed(t, func(*http.Request) (*http.Response, error) { sent++; return nil, open }, opts...))
+			require.ErrorIs(t, err, open)
+			assert.False(t, identomat.MaybeProcessed(err))
+			assert.Equal(t, 3, sent)
+		}
+	}
+}
+
+func TestProxyFuncErrorNotProcessed(t *testing.T) {
+	failed := errors.New("no proxy")
+	proxied := &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, failed }}}
+	for _, opts := range [][]identomat.Option{nil, {identomat.WithHMAC(secretKey)}} {
+		err := begin(clientFor(t, "https://identomat.example", append(opts, identomat.WithHTTPClient(proxied))...), t.Context())
+		var notSent *identomat.TransportError
+		require.ErrorAs(t, err, &notSent)
+		require.ErrorIs(t, err, failed)
+		assert.Equal(t, 3, notSent.Attempts)
+		assert.False(t, notSent.MaybeProcessed)
 	}
 }
 
@@ -444,10 +477,7 @@ func TestDialErrorAfterBodyReadIsMaybeProcessed(t *testing.T) {
 	assert.False(t, lost.MaybeProcessed)
 	assert.Equal(t, 3, sent)
 
-	reset := func(*http.Request) (*http.Response, error) {
-		return nil, &net.OpError{Op: "read", Err: errors.New("reset")}
-	}
-	require.ErrorAs(t, begin(stubbed(t, reset, quick), t.Context()), &lost)
+	require.ErrorAs(t, begin(stubbed(t, lostResponse, quick), t.Context()), &lost)
 	assert.True(t, lost.MaybeProcessed)
 	assert.Equal(t, 1, lost.Attempts)
 }
@@ -512,17 +542,13 @@ func TestResultsDoNotShareBuffers(t *testing.T) {
 
 func TestOptionsTakeEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hang := func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		}
 		for timeout, want := range map[time.Duration]time.Duration{0: time.Minute, 7 * time.Second: 7 * time.Second} {
 			opts := []identomat.Option{}
 			if timeout > 0 {
 				opts = append(opts, identomat.WithAttemptTimeout(timeout))
 			}
 			start := time.Now()
-			require.Error(t, begin(stubbed(t, hang, opts...), t.Context()))
+			require.Error(t, begin(stubbed(t, noResponse, opts...), t.Context()))
 			assert.Equal(t, want, time.Since(start))
 		}
 		var agent string
@@ -568,7 +594,7 @@ func TestStatusRetries(t *testing.T) {
 		type sends struct{ begin, result, delete int }
 		for status, want := range map[int]sends{
 			400: {1, 1, 1}, 403: {1, 1, 1}, 404: {1, 1, 1}, 409: {1, 1, 1}, 501: {1, 1, 1}, 302: {1, 1, 1},
-			408: {1, 3, 3}, 429: {3, 3, 3}, 500: {1, 3, 3}, 502: {1, 3, 3}, 503: {1, 3, 3}, 504: {1, 3, 3},
+			408: {1, 3, 3}, 421: {3, 3, 3}, 425: {3, 3, 3}, 429: {3, 3, 3}, 500: {1, 3, 3}, 502: {1, 3, 3}, 503: {1, 3, 3}, 504: {1, 3, 3},
 		} {
 			count := func(call func(*identomat.Client, context.Context) error) (sent int) {
 				client := stubbed(t, func(*http.Request) (*http.Response, error) {
@@ -592,8 +618,7 @@ func TestAttemptTimeoutRetriedIfSafe(t *testing.T) {
 			sent := 0
 			client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 				sent++
-				<-r.Context().Done()
-				return nil, r.Context().Err()
+				return noResponse(r)
 			}, identomat.WithAttemptTimeout(5*time.Second))
 			start := time.Now()
 			err := c.call(client, t.Context())
@@ -610,14 +635,10 @@ func TestAttemptTimeoutRetriedIfSafe(t *testing.T) {
 
 func TestContextEndsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hang := func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		}
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()
-		err := getResult(stubbed(t, hang), ctx)
+		err := getResult(stubbed(t, noResponse), ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 3*time.Second, time.Since(start))
 
@@ -634,7 +655,7 @@ func TestContextEndsCall(t *testing.T) {
 		cause := errors.New("shutting down")
 		ctx2, cancel2 := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel2(cause) })
-		err = getResult(stubbed(t, hang), ctx2)
+		err = getResult(stubbed(t, noResponse), ctx2)
 		require.ErrorIs(t, err, cause)
 		require.ErrorIs(t, err, context.Canceled)
 	})

@@ -164,13 +164,19 @@ func TestLostResponseIsNotRetried(t *testing.T) {
 	}
 }
 
+// noResponse is a RoundTripper that sends a request and waits until the call gives up.
+func noResponse(r *http.Request) (*http.Response, error) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
 func TestTimeoutIsNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
 			sent++
-			<-r.Context().Done()
-			return nil, r.Context().Err()
+			return noResponse(r)
 		}, identomat.WithAttemptTimeout(5*time.Second))
 		start := time.Now()
 		lost := transportError(t, create(client, t.Context()))
@@ -198,12 +204,12 @@ func TestFailedConnectionIsRetried(t *testing.T) {
 	}
 }
 
-func TestOnlyRateLimitIsRetried(t *testing.T) {
+func TestOnlyUnprocessedStatusIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, status := range []int{200, 204, 301, 302, 307, 400, 401, 402, 403, 404, 405, 408, 409, 422, 425, 429, 500, 501, 502, 503, 504, 599} {
+		for _, status := range []int{200, 204, 301, 302, 307, 400, 401, 402, 403, 404, 405, 408, 409, 421, 422, 425, 429, 500, 501, 502, 503, 504, 599} {
 			for _, body := range []string{`{}`, `<html>`, ``, `{"identifier":"INTERNAL_ERROR","message":"x"}`, `{"message":"x"}`} {
 				sent, want := 0, 1
-				if status == 429 {
+				if status == 421 || status == 425 || status == 429 {
 					want = 3
 				}
 				client := stubbed(t, func(*http.Request) (*http.Response, error) {
@@ -438,10 +444,7 @@ func TestCallerContextEndsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		})
+		client := stubbed(t, noResponse)
 		start := time.Now()
 		err := create(client, ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -51,12 +52,15 @@ type Config struct {
 // Engine makes calls. It is safe for concurrent use.
 type Engine struct {
 	cfg    Config
+	plain  bool // the RoundTripper is an http.Transport
+	conns  connections
 	budget budget
 }
 
 // New returns an engine.
 func New(cfg Config) *Engine {
-	e := &Engine{cfg: cfg}
+	e := &Engine{cfg: cfg, conns: connections{inUse: map[net.Conn]activity{}}}
+	_, e.plain = e.transport().(*http.Transport)
 	e.budget.init()
 	return e
 }
@@ -127,6 +131,8 @@ type Response struct {
 	// Body is the whole body, or the head of a stream, valid until the stream is read.
 	Body   []byte
 	Stream *Stream
+	// Early says that the response arrived before the upload was sent, so it cannot be a success.
+	Early bool
 }
 
 // Failure is the outcome of a call that did not succeed.
@@ -183,7 +189,7 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Response, error) {
 			if out.failed() {
 				event.Err = c.Protocol.Public(last.escape())
 			}
-			if out.response != nil && out.response.Stream != nil {
+			if out.streams() {
 				out.response.Stream.event = &event // complete when the stream has ended
 			} else {
 				e.observe(event)
@@ -290,8 +296,11 @@ type outcome struct {
 
 func (o *outcome) failed() bool { return o.err != nil }
 
+func (o *outcome) streams() bool { return o.response != nil && o.response.Stream != nil }
+
 func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 	actx, cancel := ctx, context.CancelFunc(func() {})
+	sent := &sending{call: c}
 	if c.Source == nil && c.Stream == nil {
 		timeout := e.cfg.AttemptTimeout
 		if whole := e.cfg.HTTPClient.Timeout; whole > 0 {
@@ -301,23 +310,26 @@ func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 			actx, cancel = context.WithTimeoutCause(ctx, timeout, errAttemptTimeout)
 		}
 		defer cancel()
-		return e.exchange(ctx, actx, c, nil)
+		out := e.exchange(ctx, actx, sent, nil)
+		sent.conn.end(out.failed() && actx.Err() != nil)
+		return out
 	}
 	if whole := e.cfg.HTTPClient.Timeout; whole > 0 {
 		actx, cancel = context.WithTimeoutCause(ctx, whole, errAttemptTimeout)
 	}
-	stall := newStallTimer(actx, cancel, e.cfg.AttemptTimeout)
-	out := e.exchange(ctx, stall.ctx, c, stall)
-	if out.response == nil || out.response.Stream == nil {
+	stall := newStallTimer(actx, cancel, e.cfg.AttemptTimeout, &sent.conn)
+	out := e.exchange(ctx, stall.ctx, sent, stall)
+	if !out.streams() {
+		sent.conn.end(out.failed() && stall.ctx.Err() != nil)
 		stall.stop()
 	}
 	return out
 }
 
 // exchange sends one request in the context actx, and reads the response or its head.
-func (e *Engine) exchange(ctx, actx context.Context, c *Call, stall *stallTimer) outcome {
-	sent := sending{call: c}
-	resp, err := e.roundTrip(sent.request(actx, e.cfg.UserAgent, stall))
+func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stallTimer) outcome {
+	c := sent.call
+	resp, err := e.roundTrip(sent.request(actx, e, stall))
 	if err != nil {
 		// An incomplete form cannot have been processed.
 		if source, ok := errors.AsType[*form.SourceError](err); ok {
@@ -325,7 +337,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, stall *stallTimer)
 		}
 		return outcome{err: attemptError(actx, ctx, err), notProcessed: sent.notSent(err)}
 	}
-	sent.response = Response{StatusCode: resp.StatusCode, Header: resp.Header}
+	sent.response = Response{StatusCode: resp.StatusCode, Header: resp.Header, Early: sent.answeredEarly()}
 	out := outcome{status: resp.StatusCode, response: &sent.response}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
 	if length == 0 {
@@ -368,7 +380,7 @@ func (e *Engine) exchange(ctx, actx context.Context, c *Call, stall *stallTimer)
 	out.received = int64(len(out.response.Body))
 	if d := c.Protocol.Classify(out.response, readErr); d.Err != nil {
 		out.err, out.fromResponse, out.final = d.Err, true, d.Final
-		out.notProcessed = d.NotProcessed || resp.StatusCode == http.StatusTooManyRequests
+		out.notProcessed = d.NotProcessed || isUnprocessed(resp.StatusCode)
 	} else if readErr != nil {
 		out.err = attemptError(actx, ctx, readErr)
 	}
@@ -380,11 +392,7 @@ var errNoResponse = errors.New("the RoundTripper returned neither a response nor
 // roundTrip bypasses the http.Client, which would follow a redirect. The body of the request
 // holds a key and personal data, and no endpoint is documented to move.
 func (e *Engine) roundTrip(req *http.Request) (*http.Response, error) {
-	transport := e.cfg.HTTPClient.Transport
-	if transport == nil {
-		transport = http.DefaultTransport
-	}
-	resp, err := transport.RoundTrip(req)
+	resp, err := e.transport().RoundTrip(req)
 	switch {
 	case err != nil:
 		return nil, err
@@ -396,6 +404,13 @@ func (e *Engine) roundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+func (e *Engine) transport() http.RoundTripper {
+	if t := e.cfg.HTTPClient.Transport; t != nil {
+		return t
+	}
+	return http.DefaultTransport
+}
+
 // endsWithConnection reports whether the body is delimited only by connection close, so that
 // truncation cannot be detected. TLS has a closing message, but crypto/tls does not insist on
 // it. Truncated gzip is detected.
@@ -405,8 +420,10 @@ func endsWithConnection(resp *http.Response) bool {
 
 const maxErrorBody = 64 << 10
 
-// IsSuccess reports whether a status is 2xx.
-func IsSuccess(status int) bool { return status >= 200 && status < 300 }
+// IsSuccess reports whether a status is 2xx. 206 is not: no call asks for a part.
+func IsSuccess(status int) bool {
+	return status >= 200 && status < 300 && status != http.StatusPartialContent
+}
 
 // attemptError tells the attempt's own timeout from the caller's deadline.
 func attemptError(actx, ctx context.Context, err error) error {

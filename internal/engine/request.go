@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"sync/atomic"
 )
 
@@ -17,69 +18,104 @@ type sending struct {
 	call     *Call
 	response Response
 	url      url.URL
-	header   [2]string
-	body     bytes.Reader
+	header   [3]string
+	memory   bytes.Reader
+	body     requestBody
 	trace    httptrace.ClientTrace
-	// What happened so far: a connection was requested, a connection was obtained, the header
-	// was written, the source was read.
-	requestedConn, gotConn, wroteHeader, readSource atomic.Bool
+	conn     use
 }
 
 // prototype is copied by WithContext, the only way to set a request's context.
 var prototype = &http.Request{Method: http.MethodPost}
 
 // request returns a new request for every attempt, because a body is read once, and a
-// RoundTripper may keep the last request or rewrite its URL.
-func (s *sending) request(ctx context.Context, userAgent string, stall *stallTimer) *http.Request {
+// RoundTripper may keep the last request or rewrite its URL. It has no GetBody: net/http would
+// call it to retry by itself, over HTTP/2 many times, and withhold the reason. Without it, the
+// error says whether the service refused the stream.
+func (s *sending) request(ctx context.Context, e *Engine, stall *stallTimer) *http.Request {
 	s.url = s.call.URL
-	s.header = [...]string{s.call.ContentType, userAgent}
-	req := prototype.WithContext(s.withTrace(ctx))
+	s.header = [...]string{s.call.ContentType, e.cfg.UserAgent, "*/*"}
+	s.body.call, s.body.stall = s.call, stall
+	s.trace.WroteHeaders = func() { s.body.begin() }
+	s.conn.watch(&e.conns, &s.trace)
+	req := prototype.WithContext(httptrace.WithClientTrace(ctx, &s.trace))
 	req.URL, req.Host = &s.url, s.url.Host
-	req.Header = http.Header{"Content-Type": s.header[0:1:1], "User-Agent": s.header[1:2:2]}
+	req.Header = http.Header{"Content-Type": s.header[0:1:1], "User-Agent": s.header[1:2:2], "Accept": s.header[2:3:3]}
 	req.ContentLength = s.call.length()
-	if source := s.call.Source; source == nil {
-		s.body.Reset(s.call.Body)
+	switch {
+	case s.call.Source != nil:
+		s.body.ReadCloser = s.call.Source.Open()
+	case e.plain:
 		// net/http writes header and body in one packet if it sees that the body is in memory.
-		req.Body = io.NopCloser(&s.body)
-		req.GetBody = s.getBody
-	} else {
-		req.Body = &watchedBody{ReadCloser: source.Open(), stall: stall, read: &s.readSource}
-		if !source.Once() {
-			req.GetBody = s.getBody
-		}
+		s.memory.Reset(s.call.Body)
+		req.Body = io.NopCloser(&s.memory)
+		return req
+	default:
+		s.body.ReadCloser = s.body.Copy()
 	}
+	req.Body = &s.body
 	return req
 }
 
-// getBody returns another body for a signature, and for net/http as long as nothing was
-// written. Afterwards, net/http must not retry by itself: over HTTP/2, it would retry without
-// end as long as it can get the body again.
-func (s *sending) getBody() (io.ReadCloser, error) {
-	if s.wroteHeader.Load() {
-		return nil, errReplay
-	}
-	if s.call.Source != nil {
-		return s.call.Source.Open(), nil
-	}
-	return io.NopCloser(bytes.NewReader(s.call.Body)), nil
+// requestBody knows whether any of it was sent.
+type requestBody struct {
+	io.ReadCloser
+	call  *Call
+	stall *stallTimer
+	state atomic.Int32 // unsent, sent or withheld
+	read  atomic.Int64 // the number of bytes
 }
 
-var errReplay = errors.New("the request was sent and is not replayed")
+const (
+	unsent int32 = iota
+	sent
+	withheld
+)
 
-func (s *sending) withTrace(ctx context.Context) context.Context {
-	s.trace.GetConn = func(string) { s.requestedConn.Store(true) }
-	// gotConn is never reset: a RoundTripper that retries by itself may have lost a request on
-	// an earlier connection.
-	s.trace.GotConn = func(httptrace.GotConnInfo) { s.gotConn.Store(true) }
-	s.trace.WroteHeaders = func() { s.wroteHeader.Store(true) }
-	return httptrace.WithClientTrace(ctx, &s.trace)
+// begin reports whether the body may be sent.
+func (b *requestBody) begin() bool {
+	return b.state.CompareAndSwap(unsent, sent) || b.state.Load() == sent
 }
 
-// notSent reports whether the service certainly saw nothing of the request.
+// withhold reports whether nothing was sent. It then prevents that anything is sent later, by a
+// RoundTripper that has returned but still tries.
+func (b *requestBody) withhold() bool { return b.state.CompareAndSwap(unsent, withheld) }
+
+var errWithheld = errors.New("the attempt is over")
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	if !b.begin() {
+		return 0, errWithheld
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.read.Add(int64(n)); n > 0 && b.stall != nil {
+		b.stall.progress()
+	}
+	return n, err
+}
+
+// Copy returns another reader of the body, for a signature.
+func (b *requestBody) Copy() io.ReadCloser {
+	if b.call.Source != nil {
+		return b.call.Source.Open()
+	}
+	return io.NopCloser(bytes.NewReader(b.call.Body))
+}
+
+// notSent reports whether the service certainly processed nothing: nothing of the body was sent,
+// or the service refused the HTTP/2 stream (RFC 9113, 8.7). net/http has only a text for the latter,
+// the same as golang.org/x/net/http2. The peer controls no part of it.
 func (s *sending) notSent(err error) bool {
-	if s.gotConn.Load() || s.readSource.Load() || !s.requestedConn.Load() && !neverConnected(err) {
-		return false // without looking at the body, which a RoundTripper may still be reading
+	if s.body.withhold() {
+		return true
 	}
-	// A RoundTripper without a trace may have sent the body before it failed to dial.
-	return int64(s.body.Len()) == s.body.Size()
+	reason, ok := strings.CutPrefix(err.Error(), "http2: Transport: cannot retry err [")
+	return ok && (strings.HasPrefix(reason, "http2: Transport received Server's graceful shutdown GOAWAY]") ||
+		strings.HasPrefix(reason, "stream error: ") && strings.Contains(reason, "; REFUSED_STREAM; received from peer]"))
+}
+
+// answeredEarly reports whether a response arrived before the source of an upload was sent. A
+// RoundTripper that reads no body is a stub.
+func (s *sending) answeredEarly() bool {
+	return s.call.Source != nil && s.body.state.Load() == sent && s.body.read.Load() < s.call.Source.Len()
 }

@@ -2,11 +2,9 @@ package engine
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"math"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -74,18 +72,18 @@ func mayRetry(c *Call, out *outcome) bool {
 	if !out.fromResponse {
 		return c.Retryable || out.notProcessed
 	}
-	return !out.final && (out.status == http.StatusTooManyRequests || c.Retryable && IsTemporary(out.status))
+	return !out.final && (isUnprocessed(out.status) || c.Retryable && IsTemporary(out.status))
+}
+
+// isUnprocessed reports whether a status says that the request was not processed: it was sent to a
+// server that does not serve the host, it was sent as TLS early data, or there were too many.
+func isUnprocessed(status int) bool {
+	return status == http.StatusMisdirectedRequest || status == http.StatusTooEarly || status == http.StatusTooManyRequests
 }
 
 // IsTemporary reports whether a read that failed with this status may succeed later.
 func IsTemporary(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return true
-	case http.StatusNotImplemented:
-		return false
-	}
-	return status >= 500
+	return isUnprocessed(status) || status == http.StatusRequestTimeout || status >= 500 && status != http.StatusNotImplemented
 }
 
 // backoff returns a delay with full jitter, whose upper bound doubles with every attempt.
@@ -109,7 +107,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// retryAfter parses both forms of the header. It ignores a malformed one.
+// retryAfter parses both forms of the header. It ignores a malformed one. A date is compared with
+// the date of the response, because the clocks may differ.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text == "" {
@@ -126,20 +125,10 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	if err != nil {
 		return 0
 	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
 	return max(0, at.Sub(now))
-}
-
-// neverConnected reports errors of dialing and of the TLS handshake, for RoundTrippers that do
-// not report through httptrace.
-func neverConnected(err error) bool {
-	var (
-		op     *net.OpError
-		dns    *net.DNSError
-		cert   *tls.CertificateVerificationError
-		record tls.RecordHeaderError
-	)
-	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &dns) ||
-		errors.As(err, &cert) || errors.As(err, &record)
 }
 
 // budget is a token bucket that keeps retries from multiplying the load of a failing service:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/redact"
@@ -22,16 +21,23 @@ type stallTimer struct {
 	release context.CancelFunc // of the parent context
 	timer   *time.Timer
 	timeout time.Duration
+	conn    *use
 }
 
-func newStallTimer(ctx context.Context, release context.CancelFunc, timeout time.Duration) *stallTimer {
-	t := &stallTimer{release: release, timeout: timeout}
+func newStallTimer(ctx context.Context, release context.CancelFunc, timeout time.Duration, conn *use) *stallTimer {
+	t := &stallTimer{release: release, timeout: timeout, conn: conn}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	t.timer = time.AfterFunc(timeout, func() { t.cancel(errAttemptTimeout) })
 	return t
 }
 
 func (t *stallTimer) reset() { t.timer.Reset(t.timeout) }
+
+// progress reports that bytes have moved.
+func (t *stallTimer) progress() {
+	t.reset()
+	t.conn.heard()
+}
 
 // pause stops the timer while the caller is not reading.
 func (t *stallTimer) pause() { t.timer.Stop() }
@@ -40,22 +46,6 @@ func (t *stallTimer) stop() {
 	t.timer.Stop()
 	t.cancel(nil)
 	t.release()
-}
-
-// watchedBody resets the stall timer as an upload is read.
-type watchedBody struct {
-	io.ReadCloser
-	stall *stallTimer
-	read  *atomic.Bool
-}
-
-func (b *watchedBody) Read(p []byte) (int, error) {
-	b.read.Store(true)
-	n, err := b.ReadCloser.Read(p)
-	if n > 0 {
-		b.stall.reset()
-	}
-	return n, err
 }
 
 // watchedResponse resets the stall timer as a response is read, and can be peeked at.
@@ -88,7 +78,11 @@ func (r *watchedResponse) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	r.stall.reset()
-	return r.ReadCloser.Read(p)
+	n, err := r.ReadCloser.Read(p)
+	if n > 0 {
+		r.stall.conn.heard()
+	}
+	return n, err
 }
 
 // Stream is a response that the caller reads, and then closes with End.
@@ -173,5 +167,6 @@ func (s *Stream) End(failure *Failure) {
 
 func (s *Stream) release() {
 	_ = s.body.Close()
+	s.body.stall.conn.end(s.body.stall.ctx.Err() != nil)
 	s.body.stall.stop()
 }

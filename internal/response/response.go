@@ -114,7 +114,7 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 		}
 	}
 	switch {
-	case status < 200 || status > 299 || !hasShape(op.Shape, body, &members):
+	case status < 200 || status > 299 || status == http.StatusPartialContent || !hasShape(op.Shape, body, &members):
 		return nil, unexpected(op, status)
 	case bytes.Count(body, []byte(","))+bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) > maxValues:
 		return nil, &Refusal{Cause: ErrTooLarge}

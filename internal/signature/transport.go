@@ -84,6 +84,11 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 		return nil, errors.New("identomat: the digest is not an HMAC-SHA-256")
 	}
 	signed := *req
+	if _, plain := t.base.(*http.Transport); plain && !isMultipart(req) {
+		if own, ok := req.Body.(copier); ok {
+			signed.Body = own.Copy() // net/http sends the header and a body in memory in one packet
+		}
+	}
 	// A signature covers the response before compression. An explicit Accept-Encoding also
 	// keeps net/http from requesting gzip and decompressing it transparently.
 	added := []string{Format(digest), "identity"}
@@ -99,10 +104,19 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
 
+// copier is a body of the SDK, which knows whether any of it was sent. A copy is not counted.
+type copier interface{ Copy() io.ReadCloser }
+
+func isMultipart(req *http.Request) bool {
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(req.Header.Get("Content-Type"))), "multipart/")
+}
+
 // digest returns the digest of the body.
 func (t *Transport) digest(req *http.Request) ([]byte, error) {
 	body := io.ReadCloser(http.NoBody)
-	if req.Body != nil && req.Body != http.NoBody {
+	if own, ok := req.Body.(copier); ok {
+		body = own.Copy()
+	} else if req.Body != nil && req.Body != http.NoBody {
 		if req.GetBody == nil {
 			return nil, errors.New("identomat: set Request.GetBody: signing reads the body before it is sent")
 		}
@@ -112,15 +126,14 @@ func (t *Transport) digest(req *http.Request) ([]byte, error) {
 		}
 	}
 	defer body.Close()
-	contentType := req.Header.Get("Content-Type")
-	if !strings.HasPrefix(strings.ToLower(strings.TrimSpace(contentType)), "multipart/") {
+	if !isMultipart(req) {
 		return t.key.Sum(body)
 	}
 	// The SDK's own forms know their parts and need no parsing.
 	if form, ok := body.(interface{ NextPart() (io.Reader, error) }); ok && t.sumMultipart == nil {
 		return t.key.SumParts(form.NextPart)
 	}
-	_, params, err := mime.ParseMediaType(contentType)
+	_, params, err := mime.ParseMediaType(req.Header.Get("Content-Type"))
 	if err != nil {
 		return nil, err
 	}

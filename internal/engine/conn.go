@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"net"
+	"net/http/httptrace"
+	"sync"
+	"time"
+)
+
+// connections finds HTTP/2 connections that are dead but not closed. net/http sends every later
+// request over such a connection, and another request may be waiting on it.
+type connections struct {
+	mu    sync.Mutex
+	inUse map[net.Conn]activity
+}
+
+// activity is what is known of a connection that attempts use.
+type activity struct {
+	attempts int
+	heard    time.Time // of the last sign of life, or of the first attempt
+}
+
+// silence is how long a connection may be silent while several attempts use it.
+const silence = 10 * time.Second
+
+// use is an attempt's use of a connection.
+type use struct {
+	of   *connections
+	conn net.Conn
+	over bool
+}
+
+// watch makes the trace report the connection.
+func (u *use) watch(of *connections, trace *httptrace.ClientTrace) {
+	u.of = of
+	trace.GotConn = func(info httptrace.GotConnInfo) { u.begin(info.Conn) }
+	trace.GotFirstResponseByte = u.heard
+}
+
+func (u *use) begin(conn net.Conn) {
+	u.of.mu.Lock()
+	defer u.of.mu.Unlock()
+	u.leave()
+	if conn == nil || u.over {
+		return
+	}
+	a, used := u.of.inUse[conn]
+	if !used {
+		a.heard = time.Now()
+	}
+	a.attempts++
+	u.conn, u.of.inUse[conn] = conn, a
+}
+
+// leave returns what was known of the connection.
+func (u *use) leave() (a activity) {
+	if u.conn == nil {
+		return a
+	}
+	a = u.of.inUse[u.conn]
+	if a.attempts--; a.attempts == 0 {
+		delete(u.of.inUse, u.conn)
+	} else {
+		u.of.inUse[u.conn] = a
+	}
+	u.conn = nil
+	return a
+}
+
+func (u *use) heard() {
+	u.of.mu.Lock()
+	defer u.of.mu.Unlock()
+	if a, used := u.of.inUse[u.conn]; used {
+		a.heard = time.Now()
+		u.of.inUse[u.conn] = a
+	}
+}
+
+// end ends the use. If the attempt has timed out or was canceled, it closes the connection, as
+// net/http does with HTTP/1.1, unless another attempt uses it and there was a sign of life.
+func (u *use) end(canceled bool) {
+	u.of.mu.Lock()
+	defer u.of.mu.Unlock() // an attempt that gets the connection now has sent nothing yet
+	conn := u.conn
+	a := u.leave()
+	u.over = true
+	if conn == nil || !canceled || a.attempts > 0 && time.Since(a.heard) < silence {
+		return
+	}
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secure.NetConn() // closing TLS would write, which may block
+	}
+	_ = conn.Close()
+}
