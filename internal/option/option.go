@@ -40,7 +40,7 @@ func Defaults(service string, own any) *Settings {
 	return &Settings{
 		Service: service,
 		Config: engine.Config{
-			HTTPClient:     &http.Client{Transport: defaultTransport()},
+			HTTPClient:     &http.Client{Transport: engine.DefaultTransport()},
 			Retry:          engine.RetryPolicy{}.WithDefaults(),
 			AttemptTimeout: DefaultAttemptTimeout,
 		},
@@ -75,19 +75,6 @@ func Own[S any](name string, set func(*S) error) func(*Settings) error {
 		}
 		return nil
 	}
-}
-
-// defaultTransport is [http.DefaultTransport] with a connection pool of its own.
-func defaultTransport() http.RoundTripper {
-	t, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return http.DefaultTransport // something else has replaced it, such as a test
-	}
-	t = t.Clone()
-	// There are one or two hosts. With the default of two idle connections per host, a busy
-	// service would dial for most calls.
-	t.MaxIdleConnsPerHost = t.MaxIdleConns
-	return t
 }
 
 // CheckKey refuses a key that the service would refuse, or that cannot be sent.

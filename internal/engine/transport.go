@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// idleTimeout is shorter than that of common servers and load balancers, which is 60 s or more.
+	// A request on a connection that the other side is just closing may be lost.
+	idleTimeout = 30 * time.Second
+	// A dead HTTP/2 connection is found within one attempt.
+	pingAfter, pingTimeout = 15 * time.Second, 10 * time.Second
+	// maxHeader is far above the header of any response.
+	maxHeader = 64 << 10
+)
+
+// DefaultTransport returns [http.DefaultTransport] with a connection pool of its own. It notices
+// dead and badly delimited connections. If a program has replaced http.DefaultTransport with
+// another type, it is returned as it is.
+func DefaultTransport() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	// There are one or two hosts. With the default of two idle connections per host, a busy
+	// service would dial for most calls.
+	t.MaxIdleConnsPerHost = t.MaxIdleConns
+	if t.IdleConnTimeout == 0 || t.IdleConnTimeout > idleTimeout {
+		t.IdleConnTimeout = idleTimeout
+	}
+	if t.MaxResponseHeaderBytes == 0 {
+		t.MaxResponseHeaderBytes = maxHeader
+	}
+	if t.HTTP2 == nil {
+		t.HTTP2 = &http.HTTP2Config{}
+	}
+	if t.HTTP2.SendPingTimeout == 0 {
+		t.HTTP2.SendPingTimeout, t.HTTP2.PingTimeout = pingAfter, pingTimeout
+	}
+	//lint:ignore SA1019 a program may have set them in http.DefaultTransport
+	if t.Dial == nil && t.DialTLS == nil && t.DialTLSContext == nil {
+		dialExact(t)
+	}
+	return t
+}
+
+// dialExact makes t dial connections that end with a bad response.
+func dialExact(t *http.Transport) {
+	dial := t.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &exactConn{Conn: conn}, nil
+	}
+	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		config := t.TLSClientConfig.Clone()
+		if config == nil {
+			config = &tls.Config{}
+		}
+		if config.ServerName == "" {
+			config.ServerName, _, _ = net.SplitHostPort(addr)
+		}
+		secure := tls.Client(conn, config)
+		if t.TLSHandshakeTimeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, t.TLSHandshakeTimeout)
+			defer cancel()
+		}
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = conn.Close()
+			return nil, err
+		}
+		if secure.ConnectionState().NegotiatedProtocol == "h2" {
+			return secure, nil
+		}
+		return &exactConn{Conn: secure}, nil
+	}
+}
+
+// exactConn is an HTTP/1.1 connection that ends with a response if other bytes follow it. After a
+// Content-Length that is too small, these bytes are personal data, and net/http would write them
+// to the standard logger. What is not HTTP/1.1 passes unchanged.
+type exactConn struct {
+	net.Conn
+	requested atomic.Bool // a response is due
+	opaque    atomic.Bool // what follows cannot be told apart
+
+	// The rest belongs to Read.
+	next    part
+	line    []byte // the part of the line that was read
+	left    int64  // bytes of the body, or of a chunk, before the next line
+	status  int
+	length  int64 // of the body, or -1
+	chunked bool
+}
+
+// part is a line of a response.
+type part int
+
+const (
+	statusLine part = iota
+	headerLine
+	chunkLine
+	trailerLine
+)
+
+func (c *exactConn) Write(p []byte) (int, error) {
+	if bytes.HasPrefix(p, []byte("CONNECT ")) {
+		c.opaque.Store(true) // a proxy's tunnel
+	}
+	c.requested.Store(true)
+	return c.Conn.Write(p)
+}
+
+func (c *exactConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if extra := c.scan(p[:n]); extra > 0 {
+		return n - extra, io.EOF // the connection is not reused
+	}
+	return n, err
+}
+
+// scan returns the number of bytes that belong to no response.
+func (c *exactConn) scan(b []byte) (extra int) {
+	for len(b) > 0 && !c.opaque.Load() {
+		if c.left > 0 {
+			n := min(c.left, int64(len(b)))
+			b = b[n:]
+			if c.left -= n; c.left == 0 && c.next == statusLine {
+				c.requested.Store(false)
+			}
+			continue
+		}
+		if c.next == statusLine && !c.requested.Load() {
+			return len(b)
+		}
+		line, rest, whole := bytes.Cut(b, []byte("\n"))
+		c.line = append(c.line, line...)
+		if b = rest; whole {
+			c.scanLine(bytes.TrimSuffix(c.line, []byte("\r")))
+			c.line = c.line[:0]
+		} else if c.next == statusLine && len(c.line) > len("HTTP/1.") {
+			c.opaque.Store(!bytes.HasPrefix(c.line, []byte("HTTP/1.")))
+		}
+	}
+	return 0
+}
+
+func (c *exactConn) scanLine(line []byte) {
+	var err error
+	switch c.next {
+	case statusLine:
+		_, status, _ := bytes.Cut(line, []byte(" "))
+		status, _, _ = bytes.Cut(status, []byte(" "))
+		c.status, err = strconv.Atoi(string(status))
+		c.next, c.length, c.chunked = headerLine, -1, false
+	case headerLine:
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch {
+		case len(line) == 0:
+			c.endHeader()
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			c.length, err = strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
+		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
+			c.chunked = true
+		}
+	case chunkLine:
+		size, _, _ := bytes.Cut(line, []byte(";"))
+		if c.left, err = strconv.ParseInt(string(bytes.TrimSpace(size)), 16, 32); c.left != 0 {
+			c.left += int64(len("\r\n"))
+		} else {
+			c.next = trailerLine
+		}
+	case trailerLine:
+		if len(line) == 0 {
+			c.next = statusLine
+			c.requested.Store(false)
+		}
+	}
+	if err != nil {
+		c.opaque.Store(true) // net/http refuses it, too
+	}
+}
+
+func (c *exactConn) endHeader() {
+	switch {
+	case c.status < http.StatusOK && c.status != http.StatusSwitchingProtocols:
+		c.next = statusLine // of the final response
+	case c.status == http.StatusNoContent, c.status == http.StatusNotModified, !c.chunked && c.length == 0:
+		c.next = statusLine
+		c.requested.Store(false)
+	case c.chunked:
+		c.next = chunkLine
+	case c.length > 0:
+		c.next, c.left = statusLine, c.length
+	default:
+		c.opaque.Store(true)
+	}
+}
