@@ -1,0 +1,468 @@
+package identomat_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/binary"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+)
+
+// These tests check what happens to connections. The services write literal HTTP/1.1 or literal
+// HTTP/2 frames.
+
+// http2Conn is the service's end of an HTTP/2 connection.
+type http2Conn struct {
+	net.Conn
+	r      *bufio.Reader
+	number int // from 1
+	silent atomic.Bool
+}
+
+// Frames of HTTP/2 (RFC 9113, section 6).
+const (
+	dataFrame, headersFrame, resetFrame, settingsFrame, pingFrame, goAwayFrame = 0, 1, 3, 4, 6, 7
+
+	endStream, endHeaders, ack = 1, 4, 1
+
+	noError, protocolError, internalError, refusedStream = 0, 1, 2, 7
+)
+
+func (c *http2Conn) frame(kind, flags byte, stream uint32, payload ...byte) {
+	frame := []byte{byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)), kind, flags}
+	frame = append(binary.BigEndian.AppendUint32(frame, stream), payload...)
+	if !c.silent.Load() {
+		_, _ = c.Write(frame)
+	}
+}
+
+// next reads a whole request and returns its stream. Settings and pings are acknowledged.
+func (c *http2Conn) next() (stream uint32, ok bool) {
+	for header := make([]byte, 9); ; {
+		if _, err := io.ReadFull(c.r, header); err != nil {
+			return 0, false
+		}
+		payload := make([]byte, int(header[0])<<16|int(header[1])<<8|int(header[2]))
+		if _, err := io.ReadFull(c.r, payload); err != nil {
+			return 0, false
+		}
+		switch kind, flags := header[3], header[4]; {
+		case (kind == settingsFrame || kind == pingFrame) && flags&ack == 0:
+			if kind == settingsFrame {
+				payload = nil
+			}
+			c.frame(kind, ack, 0, payload...)
+		case (kind == dataFrame || kind == headersFrame) && flags&endStream != 0:
+			return binary.BigEndian.Uint32(header[5:]), true
+		}
+	}
+}
+
+func (c *http2Conn) respond(stream uint32, body string) {
+	c.frame(headersFrame, endHeaders, stream, 0x88) // :status 200
+	c.frame(dataFrame, endStream, stream, []byte(body)...)
+}
+
+func (c *http2Conn) reset(stream uint32, code uint32) {
+	c.frame(resetFrame, 0, stream, binary.BigEndian.AppendUint32(nil, code)...)
+}
+
+func (c *http2Conn) goAway(last, code uint32) {
+	c.frame(goAwayFrame, 0, 0, binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, last), code)...)
+}
+
+// secureService is a service with TLS. It counts its connections.
+type secureService struct {
+	serve  func(net.Conn, int)
+	config *tls.Config
+	roots  *x509.CertPool
+
+	conns atomic.Int32
+}
+
+// newSecureService returns a service for localhost that speaks one protocol: h2 or http/1.1.
+func newSecureService(t *testing.T, protocol string, serve func(conn net.Conn, number int)) *secureService {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
+		NotAfter: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	certificate, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	s := &secureService{serve: serve, roots: x509.NewCertPool(), config: &tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: []string{protocol},
+	}}
+	s.roots.AddCert(certificate)
+	return s
+}
+
+// http2Service returns a service that speaks HTTP/2.
+func http2Service(t *testing.T, serve func(*http2Conn)) *secureService {
+	return newSecureService(t, "h2", func(conn net.Conn, number int) {
+		c := &http2Conn{Conn: conn, r: bufio.NewReader(conn), number: number}
+		if _, err := io.ReadFull(c.r, make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err == nil {
+			c.frame(settingsFrame, 0, 0)
+			serve(c)
+		}
+	})
+}
+
+func (s *secureService) accept(conn net.Conn) {
+	secure := tls.Server(conn, s.config)
+	defer secure.Close()
+	if secure.Handshake() == nil {
+		s.serve(secure, int(s.conns.Add(1)))
+	}
+}
+
+// listen serves on a real listener and returns its URL.
+func (s *secureService) listen(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go s.accept(conn)
+		}
+	}()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return "https://localhost:" + port
+}
+
+// dial serves on a pipe. It is the DialContext of an http.Transport in a synctest bubble.
+func (s *secureService) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := net.Pipe()
+	buffered := &bufferedConn{Conn: server, received: make(chan []byte, 1<<10)}
+	go buffered.receive()
+	go s.accept(buffered)
+	return client, nil
+}
+
+// bufferedConn buffers what it receives, as a socket does. On a bare pipe, two ends that write
+// wait for each other.
+type bufferedConn struct {
+	net.Conn
+	received chan []byte
+	rest     []byte
+}
+
+func (c *bufferedConn) receive() {
+	defer close(c.received)
+	for {
+		buf := make([]byte, 16<<10)
+		n, err := c.Conn.Read(buf)
+		if err != nil {
+			return
+		}
+		c.received <- buf[:n]
+	}
+}
+
+func (c *bufferedConn) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		data, ok := <-c.received
+		if !ok {
+			return 0, io.EOF
+		}
+		c.rest = data
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// transport returns a transport that trusts the service.
+func (s *secureService) transport() *http.Transport {
+	return &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: s.roots}}
+}
+
+// clientWithDefaults returns a client that makes its transport from base instead of
+// http.DefaultTransport.
+func clientWithDefaults(t *testing.T, base *http.Transport, url string, opts ...identomat.Option) *identomat.Client {
+	t.Helper()
+	before := http.DefaultTransport
+	http.DefaultTransport = base
+	defer func() { http.DefaultTransport = before }()
+	return clientFor(t, url, opts...)
+}
+
+// ownAndDefault runs a test with a client that has a transport of its own, one whose transport is
+// wrapped, one that signs, and one with the defaults.
+func (s *secureService) ownAndDefault(t *testing.T, url string, test func(t *testing.T, client *identomat.Client)) {
+	own := func(rt http.RoundTripper) identomat.Option {
+		return identomat.WithHTTPClient(&http.Client{Transport: rt})
+	}
+	for name, client := range map[string]func(t *testing.T) *identomat.Client{
+		"default": func(t *testing.T) *identomat.Client { return clientWithDefaults(t, s.transport(), url) },
+		"signed": func(t *testing.T) *identomat.Client {
+			return clientWithDefaults(t, s.transport(), url, identomat.WithHMAC(secretKey))
+		},
+		"own": func(t *testing.T) *identomat.Client { return clientFor(t, url, own(s.transport())) },
+		"wrapped": func(t *testing.T) *identomat.Client {
+			transport := s.transport()
+			t.Cleanup(transport.CloseIdleConnections)
+			return clientFor(t, url, own(roundTrip(transport.RoundTrip)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := client(t)
+			test(t, c)
+			c.CloseIdleConnections()
+		})
+	}
+}
+
+// A stream above the last one of a GOAWAY was not processed, and neither was a refused stream
+// (RFC 9113, 8.7).
+func TestHTTP2UnprocessedStreamRetried(t *testing.T) {
+	for name, refuse := range map[string]func(c *http2Conn, stream uint32){
+		"refused":                  func(c *http2Conn, stream uint32) { c.reset(stream, refusedStream) },
+		"GOAWAY":                   func(c *http2Conn, stream uint32) { c.goAway(stream-2, noError) },
+		"GOAWAY with an error":     func(c *http2Conn, stream uint32) { c.goAway(stream-2, internalError) },
+		"GOAWAY, then disconnects": func(c *http2Conn, stream uint32) { c.goAway(stream-2, noError); _ = c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var refusals, sent atomic.Int32 // refusals still to come
+			service := http2Service(t, func(c *http2Conn) {
+				for first := true; ; first = false {
+					stream, ok := c.next()
+					if !ok {
+						return
+					}
+					if sent.Add(1); !first && refusals.Add(-1) >= 0 {
+						refuse(c, stream)
+						continue
+					}
+					c.respond(stream, tokenResponse)
+				}
+			})
+			service.ownAndDefault(t, service.listen(t), func(t *testing.T, client *identomat.Client) {
+				refusals.Store(0)
+				require.NoError(t, begin(client, t.Context()))
+				refusals.Store(1)
+				sent.Store(0)
+				require.NoError(t, begin(client, t.Context()))
+				assert.EqualValues(t, 2, sent.Load())
+			})
+		})
+	}
+}
+
+func TestHTTP2RefusedStreamUnderOwnPolicy(t *testing.T) {
+	var sent atomic.Int32
+	service := http2Service(t, func(c *http2Conn) {
+		for stream, ok := c.next(); ok; stream, ok = c.next() {
+			sent.Add(1)
+			c.reset(stream, refusedStream)
+		}
+	})
+	service.ownAndDefault(t, service.listen(t), func(t *testing.T, client *identomat.Client) {
+		sent.Store(0)
+		err := begin(client, t.Context())
+		var refused *identomat.TransportError
+		require.ErrorAs(t, err, &refused)
+		assert.Equal(t, 3, refused.Attempts)
+		assert.EqualValues(t, 3, sent.Load())
+		assert.False(t, refused.MaybeProcessed)
+		_, err = client.Documents.Passport(t.Context(), identomat.FileFromReader(strings.NewReader(jpeg), int64(len(jpeg))))
+		require.Error(t, err)
+		assert.False(t, identomat.MaybeProcessed(err), "a file that can be read only once")
+	})
+}
+
+func TestHTTP2LostStreamSentOnce(t *testing.T) {
+	for name, lose := range map[string]func(c *http2Conn, stream uint32){
+		"PROTOCOL_ERROR":             func(c *http2Conn, stream uint32) { c.reset(stream, protocolError) },
+		"INTERNAL_ERROR":             func(c *http2Conn, stream uint32) { c.reset(stream, internalError) },
+		"GOAWAY includes the stream": func(c *http2Conn, stream uint32) { c.goAway(stream, noError); _ = c.Close() },
+		"closed":                     func(c *http2Conn, _ uint32) { _ = c.Close() },
+		"GOAWAY with a false text": func(c *http2Conn, stream uint32) {
+			text := "http2: Transport: cannot retry err [http2: Transport received Server's graceful shutdown GOAWAY]"
+			c.frame(goAwayFrame, 0, 0, append(binary.BigEndian.AppendUint32(nil, stream), "\x00\x00\x00\x00"+text...)...)
+			_ = c.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent atomic.Int32
+			service := http2Service(t, func(c *http2Conn) {
+				for stream, ok := c.next(); ok; stream, ok = c.next() {
+					sent.Add(1)
+					lose(c, stream)
+				}
+			})
+			service.ownAndDefault(t, service.listen(t), func(t *testing.T, client *identomat.Client) {
+				sent.Store(0)
+				err := begin(client, t.Context())
+				var lost *identomat.TransportError
+				require.ErrorAs(t, err, &lost)
+				assert.True(t, lost.MaybeProcessed)
+				assert.Equal(t, 1, lost.Attempts)
+				assert.EqualValues(t, 1, sent.Load())
+			})
+		})
+	}
+}
+
+// A service that ends every connection after 50 streams loses no call.
+func TestHTTP2ShortConnections(t *testing.T) {
+	service := http2Service(t, func(c *http2Conn) {
+		responses, last := uint32(0), uint32(0)
+		for stream, ok := c.next(); ok; stream, ok = c.next() {
+			if responses < 50 || stream < last {
+				c.respond(stream, tokenResponse)
+				responses, last = responses+1, max(last, stream)
+			}
+			if responses == 50 {
+				c.goAway(last, noError)
+			}
+			if responses >= 50 && responses == (last+1)/2 { // all up to the last
+				_ = c.Conn.(*tls.Conn).CloseWrite()
+			}
+		}
+	})
+	client := clientWithDefaults(t, service.transport(), service.listen(t))
+	var calls sync.WaitGroup
+	for range 8 {
+		calls.Go(func() {
+			for range 60 {
+				assert.NoError(t, begin(client, t.Context()))
+			}
+		})
+	}
+	calls.Wait()
+	assert.GreaterOrEqual(t, service.conns.Load(), int32(480/51))
+}
+
+// silentAfter returns a service whose first connection receives but sends nothing after a number
+// of responses.
+func silentAfter(t *testing.T, responses int) *secureService {
+	return http2Service(t, func(c *http2Conn) {
+		for n := 0; ; n++ {
+			c.silent.Store(c.number == 1 && n >= responses)
+			stream, ok := c.next()
+			if !ok {
+				return
+			}
+			c.respond(stream, tokenResponse)
+		}
+	})
+}
+
+func pipeTransport(s *secureService) *http.Transport {
+	transport := s.transport()
+	transport.DialContext = s.dial
+	return transport
+}
+
+func restart(c *identomat.Client, ctx context.Context) error {
+	_, err := c.Call(ctx, identomat.Endpoint{Name: "restart", Retryable: true}, nil)
+	return err
+}
+
+// Nothing tells the client that the packets of a connection are dropped.
+func TestDeadHTTP2ConnectionFoundWithinAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := silentAfter(t, 1)
+		client := clientWithDefaults(t, pipeTransport(service), "https://localhost")
+		require.NoError(t, restart(client, t.Context()))
+		start := time.Now()
+		require.NoError(t, restart(client, t.Context()))
+		assert.Less(t, time.Since(start), 30*time.Second, "half of the attempt timeout")
+		assert.EqualValues(t, 2, service.conns.Load())
+		client.CloseIdleConnections()
+	})
+}
+
+func TestDeadHTTP2ConnectionNotUsedAfterTimeout(t *testing.T) {
+	upload := func(c *identomat.Client, ctx context.Context) error {
+		_, err := c.Documents.Passport(ctx, image())
+		return err
+	}
+	for name, c := range map[string]struct {
+		call    func(*identomat.Client, context.Context) error
+		limit   time.Duration // of the caller's context
+		retried bool
+	}{
+		"read":              {restart, time.Hour, true},
+		"read, deadline":    {restart, 3 * time.Second, false},
+		"begin":             {begin, time.Hour, false},
+		"begin, deadline":   {begin, 3 * time.Second, false},
+		"upload":            {upload, time.Hour, false},
+		"upload, canceled":  {upload, 3 * time.Second, false},
+		"streamed response": {func(c *identomat.Client, ctx context.Context) error { _, err := face(ctx, c); return err }, 3 * time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				service := silentAfter(t, 1)
+				transport := pipeTransport(service)
+				client := clientFor(t, "https://localhost", identomat.WithHTTPClient(&http.Client{Transport: roundTrip(transport.RoundTrip)}))
+				require.NoError(t, restart(client, t.Context()))
+				ctx, cancel := context.WithTimeout(t.Context(), c.limit)
+				defer cancel()
+				start := time.Now()
+				err := c.call(client, ctx)
+				assert.Equal(t, c.retried, err == nil, "%v", err)
+				assert.Equal(t, min(time.Minute, c.limit), time.Since(start).Truncate(time.Second))
+				synctest.Wait()
+				start = time.Now()
+				require.NoError(t, restart(client, t.Context()))
+				assert.Zero(t, time.Since(start))
+				assert.EqualValues(t, 2, service.conns.Load())
+				transport.CloseIdleConnections()
+			})
+		})
+	}
+}
+
+// A timeout does not close a connection on which other calls hear the service.
+func TestLiveHTTP2ConnectionSurvivesTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := http2Service(t, func(c *http2Conn) {
+			_, _ = c.next() // the slow call
+			for {
+				stream, ok := c.next()
+				if !ok {
+					return
+				}
+				time.Sleep(7 * time.Second)
+				c.respond(stream, tokenResponse)
+			}
+		})
+		transport := pipeTransport(service)
+		client := clientFor(t, "https://localhost", identomat.WithHTTPClient(&http.Client{Transport: transport}))
+		var slow sync.WaitGroup
+		slow.Go(func() { assert.Error(t, begin(client, t.Context())) })
+		synctest.Wait()
+		for range 20 {
+			require.NoError(t, begin(client, t.Context()))
+		}
+		slow.Wait()
+		assert.EqualValues(t, 1, service.conns.Load())
+		transport.CloseIdleConnections()
+	})
+}
