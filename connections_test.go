@@ -2,6 +2,7 @@ package identomat_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -9,10 +10,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
+	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -465,4 +469,219 @@ func TestLiveHTTP2ConnectionSurvivesTimeout(t *testing.T) {
 		assert.EqualValues(t, 1, service.conns.Load())
 		transport.CloseIdleConnections()
 	})
+}
+
+// Each connection of the client ends while the service still keeps it open.
+func TestIdleConnectionClosedEarly(t *testing.T) {
+	for _, protocol := range []string{"h2", "http/1.1"} {
+		synctest.Test(t, func(t *testing.T) {
+			service := http2Service(t, func(c *http2Conn) {
+				for stream, ok := c.next(); ok; stream, ok = c.next() {
+					c.respond(stream, tokenResponse)
+				}
+			})
+			if protocol == "http/1.1" {
+				service = http1Service(t, func(conn net.Conn) { _, _ = io.WriteString(conn, literal("200 OK", "", tokenResponse)) })
+			}
+			client := clientWithDefaults(t, pipeTransport(service), "https://localhost")
+			for range 3 {
+				require.NoError(t, begin(client, t.Context()))
+				time.Sleep(20 * time.Second)
+			}
+			assert.EqualValues(t, 1, service.conns.Load(), protocol)
+			time.Sleep(25 * time.Second)
+			require.NoError(t, begin(client, t.Context()))
+			assert.EqualValues(t, 2, service.conns.Load(), protocol)
+			client.CloseIdleConnections()
+		})
+	}
+}
+
+// http1Service returns a service that responds to every request with the same bytes.
+func http1Service(t *testing.T, respond func(conn net.Conn)) *secureService {
+	return newSecureService(t, "http/1.1", func(conn net.Conn, _ int) { serveHTTP1(conn, respond) })
+}
+
+func serveHTTP1(conn net.Conn, respond func(conn net.Conn)) {
+	defer conn.Close()
+	for requests := bufio.NewReader(conn); ; {
+		req, err := http.ReadRequest(requests)
+		if err != nil {
+			return
+		}
+		if _, err := io.Copy(io.Discard, req.Body); err != nil {
+			return
+		}
+		respond(conn)
+	}
+}
+
+// listenHTTP1 is http1Service without TLS. It returns the URL.
+func listenHTTP1(t *testing.T, respond func(conn net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go serveHTTP1(conn, respond)
+		}
+	}()
+	return "http://" + listener.Addr().String()
+}
+
+// net/http writes bytes that follow a response to the standard logger.
+func TestBytesAfterResponseNotLogged(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
+	const name = "გიორგი ბერიძე"
+	body := `{"result":"approved","name":"` + name + `","personal_number":"01001012345"}`
+	for name, response := range map[string]string{
+		"length in characters": "HTTP/1.1 200 OK\r\nContent-Length: " + fmt.Sprint(len([]rune(body))) + "\r\n\r\n" + body,
+		"length 0":             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" + body,
+		"no content":           "HTTP/1.1 204 No Content\r\n\r\n" + body,
+		"after the last chunk": literalChunked("", body) + body,
+		"after a trailer":      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nX: y\r\n\r\n" + body,
+		"after 100":            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}" + body,
+		"second response":      literal("200 OK", "", body) + literal("200 OK", "", body),
+		"error":                "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 2\r\n\r\n{}" + body,
+		"line feeds alone":     "HTTP/1.1 200 OK\nContent-Length: 2\n\n{}" + body,
+		"picture":              "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 100\r\n\r\n" + picture(1000),
+		"later":                literal("200 OK", "", body),
+	} {
+		closed := make(chan struct{}, 20)
+		respond := func(conn net.Conn) {
+			_, _ = io.WriteString(conn, response)
+			for name == "later" {
+				if _, err := io.WriteString(conn, body); err != nil {
+					break
+				}
+			}
+			_, _ = io.Copy(io.Discard, conn)
+			closed <- struct{}{}
+		}
+		secure := http1Service(t, respond)
+		for _, client := range []*identomat.Client{
+			clientWithDefaults(t, &http.Transport{}, listenHTTP1(t, respond), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})),
+			clientWithDefaults(t, secure.transport(), secure.listen(t), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})),
+		} {
+			_ = getResult(client, t.Context())
+			<-closed
+			if media, err := face(t.Context(), client); err == nil {
+				_, _ = io.Copy(io.Discard, media)
+			}
+			<-closed
+		}
+		assert.Empty(t, logged.String(), name)
+		logged.Reset()
+	}
+}
+
+// The connections of the default transport are kept after responses of every form.
+func TestDefaultTransportKeepsConnections(t *testing.T) {
+	responses := []string{
+		literal("200 OK", "", `{"result":"approved"}`), literalChunked("", `{"result":"`+strings.Repeat("x", 9000)+`"}`),
+		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + literal("200 OK", "", `{"result":"approved"}`),
+		"HTTP/1.1 204 No Content\r\n\r\n", literal("404 Not Found", "", ""), literal("500 Internal Server Error", "", strings.Repeat("x", 20_000)),
+		"HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n2;x=y\r\n{}\r\n0\r\nX: y\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 2 \r\n\r\n{}",
+	}
+	var n atomic.Int32
+	secure := newSecureService(t, "http/1.1", nil)
+	secure.serve = func(conn net.Conn, _ int) {
+		serveHTTP1(conn, func(conn net.Conn) {
+			response := responses[int(n.Add(1))%len(responses)]
+			for ; response != ""; response = response[min(len(response), 7):] {
+				_, _ = io.WriteString(conn, response[:min(len(response), 7)])
+			}
+		})
+	}
+	client := clientWithDefaults(t, secure.transport(), secure.listen(t), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+	for range 5 * len(responses) {
+		_ = getResult(client, t.Context())
+	}
+	assert.EqualValues(t, 5*len(responses), n.Load())
+	assert.EqualValues(t, 1, secure.conns.Load())
+}
+
+// zeros is a file of zeros.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// A service that answers after 1,000 of 40 MiB has not seen the picture.
+func TestUploadAnsweredEarlyIsUnexpected(t *testing.T) {
+	for body, want := range map[string]error{
+		documentResponse: identomat.ErrUnexpectedResponse, `{"argumentError":"company-key-invalid"}`: identomat.ErrInvalidKey,
+	} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = listener.Close() })
+		go func() {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_, _ = io.ReadFull(conn, make([]byte, 1000))
+			_, _ = io.WriteString(conn, literal("200 OK", "Content-Type: application/json\r\n", body))
+			_, _ = io.Copy(io.Discard, conn)
+		}()
+		const size = 40 << 20
+		client := clientFor(t, "http://"+listener.Addr().String())
+		_, err = client.Documents.Passport(t.Context(), identomat.FileFromReader(io.MultiReader(strings.NewReader(jpeg), io.LimitReader(zeros{}, size)), int64(len(jpeg)+size)))
+		require.ErrorIs(t, err, want)
+		assert.Equal(t, want == identomat.ErrUnexpectedResponse, identomat.MaybeProcessed(err))
+	}
+}
+
+func TestResponseHeaderBounded(t *testing.T) {
+	var written atomic.Int64
+	client := clientWithDefaults(t, &http.Transport{}, listenHTTP1(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
+		for range 10_000 {
+			n, err := io.WriteString(conn, "X-Padding: "+strings.Repeat("x", 1000)+"\r\n")
+			if written.Add(int64(n)); err != nil {
+				return
+			}
+		}
+		_, _ = io.WriteString(conn, "Content-Length: 21\r\n\r\n"+`{"result":"approved"}`)
+	}), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+	err := getResult(client, t.Context())
+	var large *identomat.TransportError
+	require.ErrorAs(t, err, &large)
+	assert.Less(t, written.Load(), int64(9<<20), "what the sockets buffer")
+
+	client = clientWithDefaults(t, &http.Transport{}, listenHTTP1(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, literal("200 OK", "X-Padding: "+strings.Repeat("x", 30_000)+"\r\n", `{"result":"approved"}`))
+	}))
+	require.NoError(t, getResult(client, t.Context()))
+}
+
+// An Idempotency-Key lets net/http retry over HTTP/1.1 after a lost response.
+func TestIdempotencyKeySendsOnce(t *testing.T) {
+	var sent atomic.Int32
+	url := listenHTTP1(t, func(conn net.Conn) {
+		if sent.Add(1) == 1 {
+			_, _ = io.WriteString(conn, literal("200 OK", "", tokenResponse))
+			return
+		}
+		_ = conn.Close()
+	})
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	client := clientFor(t, url, identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		r.Header.Set("Idempotency-Key", "1")
+		return transport.RoundTrip(r)
+	})}))
+	require.NoError(t, begin(client, t.Context()))
+	err := begin(client, t.Context())
+	require.Error(t, err)
+	assert.True(t, identomat.MaybeProcessed(err))
+	assert.EqualValues(t, 2, sent.Load())
 }

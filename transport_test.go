@@ -159,6 +159,26 @@ func TestRetryAfterHonored(t *testing.T) {
 	})
 }
 
+// The clocks of the service and of the client are an hour apart.
+func TestRetryAfterMeasuredByDateOfResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, apart := range []time.Duration{-time.Hour, time.Hour} {
+			start := time.Now()
+			sent := 0
+			client := stubbed(t, func(*http.Request) (*http.Response, error) {
+				if sent++; sent == 1 {
+					date := time.Now().UTC().Add(apart)
+					return newResponse(429, "", "Date", date.Format(http.TimeFormat), "Retry-After", date.Add(7*time.Second).Format(http.TimeFormat)), nil
+				}
+				return newResponse(200, tokenResponse), nil
+			}, identomat.WithRetry(identomat.RetryPolicy{MaxDelay: 10 * time.Second, BaseDelay: time.Millisecond}))
+			require.NoError(t, begin(client, t.Context()))
+			assert.Equal(t, 2, sent)
+			assert.InDelta(t, 7, time.Since(start).Seconds(), 0.002)
+		}
+	})
+}
+
 func TestRetryAfterOverCapOrInvalid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for header, want := range map[string]int{
@@ -445,6 +465,31 @@ func TestProxyFuncErrorNotProcessed(t *testing.T) {
 		require.ErrorIs(t, err, failed)
 		assert.Equal(t, 3, notSent.Attempts)
 		assert.False(t, notSent.MaybeProcessed)
+	}
+}
+
+// Some firewalls refuse a request without an Accept header.
+func TestRequestHasAcceptHeader(t *testing.T) {
+	var accepts []string
+	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+		accepts = append(accepts, r.Header.Get("Accept"))
+		return newResponse(429, ""), nil
+	}, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+	require.Error(t, begin(client, t.Context()))
+	_, err := face(t.Context(), client)
+	require.Error(t, err)
+	_, err = client.Documents.Passport(t.Context(), image())
+	require.Error(t, err)
+	assert.Equal(t, []string{"*/*", "*/*", "*/*"}, accepts)
+}
+
+// Nothing asked for a part of a response.
+func TestPartialContentIsUnexpected(t *testing.T) {
+	for body, call := range map[string]func(*identomat.Client, context.Context) error{
+		`{"result":"approved"}`: getResult, tokenResponse: begin, "true": remove,
+	} {
+		err := call(responding(t, 206, body, false, "Content-Range", "bytes 0-20/1000"), t.Context())
+		assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 	}
 }
 
