@@ -117,6 +117,10 @@ func faultTable() []faultRow {
 			except{"download": "not-found, maybe processed, kept", "archive": "not-found, maybe processed, kept"}},
 		{"408", status("408 Request Timeout"),
 			sends{3, 1, 3, 1, 3, 3}, "unexpected, maybe processed, kept", anyTime, nil},
+		{"421", status("421 Misdirected Request"),
+			sends{3, 3, 3, 3, 3, 3}, "unexpected, not processed, closed", anyTime, nil},
+		{"425", status("425 Too Early"),
+			sends{3, 3, 3, 3, 3, 3}, "unexpected, not processed, kept", anyTime, nil},
 		{"429", status("429 Too Many Requests"),
 			sends{3, 3, 3, 3, 3, 3}, "rate-limited, not processed, kept", anyTime, nil},
 		{"429, Retry-After: 7", retryAfter(7, "429 Too Many Requests"),
@@ -138,6 +142,9 @@ func faultTable() []faultRow {
 		{"302 to the same origin", redirect("302 Found", "/external-api/result/"),
 			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
 		{"307 to another origin", redirect("307 Temporary Redirect", "http://127.0.0.1:1/"),
+			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
+
+		{"206", respond(partially),
 			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
 
 		// Errors with status 200.
@@ -654,6 +661,10 @@ func slowBody(conn *serverConn, c callClass) bool {
 
 func sendTooMuch(conn *serverConn, c callClass) bool {
 	return conn.send(conn.correct(c) + "</html>")
+}
+
+func partially(conn *serverConn, c callClass) bool {
+	return conn.send(literal("206 Partial Content", contentType(c), c.body))
 }
 
 func asHTML(conn *serverConn, c callClass) bool {

@@ -381,6 +381,9 @@ func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stall
 	if d := c.Protocol.Classify(out.response, readErr); d.Err != nil {
 		out.err, out.fromResponse, out.final = d.Err, true, d.Final
 		out.notProcessed = d.NotProcessed || isUnprocessed(resp.StatusCode)
+		if resp.StatusCode == http.StatusMisdirectedRequest {
+			e.CloseIdleConnections() // the next attempt needs another connection
+		}
 	} else if readErr != nil {
 		out.err = attemptError(actx, ctx, readErr)
 	}

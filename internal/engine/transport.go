@@ -157,8 +157,8 @@ func (c *exactConn) scan(b []byte) (extra int) {
 		if b = rest; whole {
 			c.scanLine(bytes.TrimSuffix(c.line, []byte("\r")))
 			c.line = c.line[:0]
-		} else if c.next == statusLine && len(c.line) > len("HTTP/1.") {
-			c.opaque.Store(!bytes.HasPrefix(c.line, []byte("HTTP/1.")))
+		} else if c.next == statusLine && len(c.line) >= len("HTTP/") {
+			c.opaque.Store(!bytes.HasPrefix(c.line, []byte("HTTP/")))
 		}
 	}
 	return 0
@@ -169,7 +169,7 @@ func (c *exactConn) scanLine(line []byte) {
 	switch c.next {
 	case statusLine:
 		_, status, _ := bytes.Cut(line, []byte(" "))
-		status, _, _ = bytes.Cut(status, []byte(" "))
+		status, _, _ = bytes.Cut(bytes.TrimLeft(status, " "), []byte(" "))
 		c.status, err = strconv.Atoi(string(status))
 		c.next, c.length, c.chunked = headerLine, -1, false
 	case headerLine:

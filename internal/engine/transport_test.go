@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzExactConn compares the end of a response with the end that net/http finds, however the bytes
+// arrive.
+func FuzzExactConn(f *testing.F) {
+	for _, response := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}extra", "HTTP/1.1 204 No Content\r\n\r\nextra", "HTTP/1.1 200 OK\r\n\r\nto the end",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nX: y\r\n\r\nextra", "HTTP/1.0 200 OK\nContent-Length: 0\n\nextra",
+		"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "\x00\x00\x12\x04\x00", "SSH-2.0\n",
+	} {
+		f.Add([]byte(response), uint8(0))
+		f.Add([]byte(response), uint8(1))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, size uint8) {
+		r := bufio.NewReader(bytes.NewReader(data))
+		resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodPost})
+		if err != nil || resp.StatusCode < 200 {
+			return // net/http closes the connection, or goes on
+		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		if err != nil || resp.Close {
+			return
+		}
+		rest, _ := io.ReadAll(r)
+
+		var c exactConn
+		c.requested.Store(true)
+		extra, pieces := 0, data
+		for len(pieces) > 0 {
+			n := len(pieces)
+			if size > 0 {
+				n = min(n, int(size))
+			}
+			extra += c.scan(pieces[:n])
+			pieces = pieces[n:]
+		}
+		require.Equal(t, len(rest), extra, "%q", data)
+	})
+}
