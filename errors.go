@@ -217,8 +217,8 @@ func MaybeProcessed(err error) bool {
 }
 
 // IsTemporary reports whether a read that failed with err may succeed later. It is true for a
-// [TransportError] and for HTTP 408, 429 and 5xx except 501, unless the caller's own context
-// ended. It is false for an [ErrInternal] with status 200. It says nothing about calls that
+// [TransportError] and for HTTP 408, 421, 425, 429 and 5xx except 501, unless the caller's own
+// context ended. It is false for an [ErrInternal] with status 200. It says nothing about calls that
 // create something; see [MaybeProcessed].
 func IsTemporary(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

@@ -91,17 +91,24 @@ func WithInsecureTestHosts(names ...string) Option {
 // WithHTTPClient sends requests through c, for a proxy, a client certificate or a test. The
 // SDK uses the Transport of c and its Timeout, if any, which bounds each attempt and the
 // reading of media. It does not use CheckRedirect and Jar: redirects are not followed, and no
-// cookie is documented. The default has a connection pool of its own, the settings of
-// [http.DefaultTransport], and up to 100 idle connections to each host.
+// cookie is documented.
+//
+// The default has a connection pool of its own, the settings of [http.DefaultTransport], and up
+// to 100 idle connections to each host. It closes a connection after 30 idle seconds, before
+// common servers do. It pings HTTP/2 connections, so that a dead one is found after 25 s. It
+// accepts at most 64 KiB of response header. It closes a connection on which other bytes follow
+// a response, which net/http would otherwise log. A Transport of your own needs
+// [http.Transport.IdleConnTimeout], [http.Transport.HTTP2] and
+// [http.Transport.MaxResponseHeaderBytes] for the first three.
 func WithHTTPClient(c *http.Client) Option {
 	return checked(c != nil, "WithHTTPClient: the client is nil", func(s *option.Settings) { s.HTTPClient = c })
 }
 
 // RetryPolicy says how often and how fast a call is retried. Which calls may be retried is not
 // configurable. Calls that create something or may be billed are retried only when the
-// service certainly did not process them: after a failed connection, and after HTTP 429. All
-// other calls are also retried after lost connections, timeouts, HTTP 408, and HTTP 5xx except
-// 501. A client makes twenty retries freely, and then as many as a tenth of its calls, so that
+// service certainly did not process them: no part of the body was sent, the service refused an
+// HTTP/2 stream, or the status is HTTP 421, 425 or 429. All other calls are also retried after
+// lost connections, timeouts, HTTP 408, and HTTP 5xx except 501. A client makes twenty retries freely, and then as many as a tenth of its calls, so that
 // retries do not multiply the load of a failing service.
 type RetryPolicy struct {
 	// MaxAttempts includes the first attempt. 0 means 3; 1 turns retries off.

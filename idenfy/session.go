@@ -24,7 +24,7 @@ const operation = "idenfy/token"
 // (Create verification session.)
 //
 // A session can cost credits, so the call is retried only if iDenfy certainly created none:
-// after a failed connection, and after HTTP 429. If [identomat.MaybeProcessed] is true for an
+// no part of the body was sent, or the status is HTTP 421, 425 or 429. If [identomat.MaybeProcessed] is true for an
 // error, a session may exist whose token is lost. It expires by itself.
 //
 // Errors: [identomat.ValidationError] before anything is sent, with every problem;
