@@ -32,7 +32,7 @@ func open(t *testing.T) tab {
 
 func (b tab) next() { b.Helper(); b.Press("action", "next") }
 
-// fill sets the value of the field that has this label.
+// fill sets the value of the field with this label.
 func (b tab) fill(label, value string) {
 	b.Helper()
 	path := chromedp.Search(fmt.Sprintf(`//label[contains(., %q)]/following-sibling::input[1]`, label))
@@ -45,7 +45,7 @@ func (b tab) choose(label string) {
 	b.Do(chromedp.Click(chromedp.Search(fmt.Sprintf(`//label[contains(@class, "option") and contains(., %q)]`, label))))
 }
 
-// heading checks the heading of the page, takes screenshots and checks the accessible names.
+// heading checks the page's heading, takes screenshots and checks the accessible names.
 func (b tab) heading(want, picture string) {
 	b.Helper()
 	require.Equal(b, want, b.Text("h1"))
@@ -64,7 +64,7 @@ func begin(t *testing.T, srv *identomattest.Server, request identomat.BeginReque
 
 func english(s string) identomat.Text { return identomat.Text{"en": s} }
 
-// company starts a web server, whose origin differs from the fake's.
+// company starts a web server. Its origin differs from the fake's.
 func company(t *testing.T, handle func(w http.ResponseWriter, r *http.Request)) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(handle))
@@ -212,7 +212,7 @@ func TestEmbeddedWidgetNotifiesParent(t *testing.T) {
 	b.Look("30-iframe")
 	frame := func(script string) {
 		t.Helper()
-		// The frame has another origin, so its document is reachable only through its own
+		// The frame has another origin, so scripts reach the frame's content only in the frame's own
 		// execution context.
 		_, err := b.InFrame(srv.WidgetURL, script)
 		require.NoError(t, err)

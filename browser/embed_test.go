@@ -36,7 +36,7 @@ type bank struct {
 	cancel bool
 	// leave makes the widget's frame redirect to the other site.
 	leave bool
-	// insert is JavaScript that puts the snippet, the content of the template element, into the element
+	// insert is JavaScript that inserts the content of template, which is the snippet, into the element
 	// host. Empty means that the snippet is part of the page.
 	insert string
 	// loadScript makes the page load widget.Script, before or after the snippet is inserted.
@@ -133,8 +133,8 @@ func TestEmbedSubmitsOnce(t *testing.T) {
 	}
 }
 
-// Browsers run no script that is put into a page with innerHTML, and document.currentScript is null in
-// a shadow root. The listener of the page hears the event, also out of a shadow root.
+// Browsers do not run scripts that are inserted with innerHTML, and document.currentScript is null in
+// a shadow root. The page's listener receives the event even from a shadow root.
 func TestEmbedInsertedByScript(t *testing.T) {
 	for name, b := range map[string]bank{
 		"innerHTML, script before": {insert: `host.innerHTML = template.innerHTML`, loadScript: "before"},
@@ -193,7 +193,7 @@ func TestEmbedIgnoresForgedMessages(t *testing.T) {
 	}.open(t)
 	b.Visit(home)
 	b.Poll(`heard === 3`)
-	// A message from the page itself, such as an advertisement's script could send.
+	// A message from the page itself, for example from an advertisement's script.
 	b.Eval(`(postMessage("DONE", "*"), postMessage("spoken", "*"))`)
 	b.Poll(`heard === 4`)
 	assert.Equal(t, "0", b.Eval(`done`))

@@ -43,12 +43,12 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
-	// By default the race detector delays the end of a process by a second.
+	// By default, the race detector delays the exit of a process by a second.
 	cmd.Env = append(os.Environ(), "IDENTOMAT_SANDBOX_RUN=1", "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 
-// sandbox is a running process and what it printed.
+// sandbox is a running process and its output.
 type sandbox struct {
 	cmd                 *exec.Cmd
 	env                 map[string]string
@@ -143,7 +143,7 @@ func TestAPIHostSkipsPortInUse(t *testing.T) {
 		assert.Equal(t, 0, s.stop(t, os.Interrupt))
 		return
 	}
-	t.Skip("found no two adjacent free ports")
+	t.Skip("did not find two adjacent free ports")
 }
 
 func TestWrongFlags(t *testing.T) {
@@ -249,8 +249,8 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-// TestGuideCommands runs commands like the examples in Identomat's guides. The oldest guide sends JSON
-// with curl's default content type, and all guides allow a query string.
+// TestGuideCommands runs curl commands like those in Identomat's guides. The oldest guide sends JSON
+// with curl's default content type. All guides allow a query string.
 func TestGuideCommands(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
@@ -288,7 +288,7 @@ func TestGuideCommands(t *testing.T) {
 	}
 }
 
-// referenceCommands returns the curl commands of the API reference by operation, unchanged.
+// referenceCommands maps each operation to its curl command in the API reference, unchanged.
 func referenceCommands(t *testing.T) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/commands.txt")

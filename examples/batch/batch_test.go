@@ -21,10 +21,10 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// noRetry turns off the client's own retries, so that every fault fails a session.
+// noRetry turns off the client's retries, so that one fault is enough to fail a session.
 var noRetry = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})
 
-// beginApproved begins n sessions at the fake and approves them.
+// beginApproved begins n sessions on the fake and approves them.
 func beginApproved(t *testing.T, server *identomattest.Server, n int) []Session {
 	t.Helper()
 	client := server.Client()

@@ -18,7 +18,7 @@ const (
 	token     = "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"
 )
 
-// recorded returns a recorded response from testdata.
+// recorded returns a responder with a recorded response from testdata.
 func recorded(t *testing.T, file string) httpmock.Responder {
 	t.Helper()
 	body, err := os.ReadFile("testdata/" + file)

@@ -97,7 +97,7 @@ func TestReturnWithoutSignInRedirects(t *testing.T) {
 	assert.Equal(t, http.StatusForbidden, got.status)
 }
 
-// reviewPaths maps all paths of the review desk to their methods. {id} stands for a verification.
+// reviewPaths maps each path of the review desk to its method. {id} stands for a verification.
 var reviewPaths = map[string]string{
 	"/review":                         http.MethodGet,
 	"/review/{id}":                    http.MethodGet,
@@ -283,7 +283,7 @@ func TestRepeatedCallbacksDoNotStarveJobs(t *testing.T) {
 	b.worker.client = b.fake.Client(fastRetry, identomat.WithHTTPClient(&http.Client{Transport: transport}))
 	b.advance(time.Second)
 	b.work()
-	fetches, turn := 0, 0 // turn is the position of the first fetch for the waiting session
+	fetches, turn := 0, 0 // turn is the number of the waiting session's first fetch
 	for _, r := range b.fake.Requests() {
 		if r.Operation == "result/" {
 			if fetches++; r.Parameters["session_token"] == string(waiting) && turn == 0 {
@@ -388,22 +388,22 @@ func TestFormRequiresCSRFToken(t *testing.T) {
 			got := test.who.send(test.who.request(http.MethodPost, test.path, fields))
 			assert.Equal(t, http.StatusForbidden, got.status, "%s, CSRF token: %s", test.path, name)
 		}
-		// The valid token is rejected in the query, where it would appear in logs and histories.
+		// Even a valid token is rejected in the query string, which appears in logs and browser histories.
 		got := test.who.send(test.who.request(http.MethodPost, test.path+"?csrf="+test.who.csrf(test.page), test.fields))
 		assert.Equal(t, http.StatusForbidden, got.status, test.path)
 	}
 	assert.Equal(t, 1, b.count("verifications"))
 	assert.Zero(t, b.count("verifications WHERE erasing OR returned"))
 	assert.Equal(t, manualCheck, b.latest("customer-2").State)
-	assert.Equal(t, "Verify your identity", customer.sees(), "the customer is still signed in")
+	assert.Equal(t, "Verify your identity", customer.heading(), "the customer is still signed in")
 }
 
 func TestFormWithoutCookieRejected(t *testing.T) {
 	b := newBank(t)
-	csrf := visitor{}.csrf() // anybody can compute the token of an empty cookie
+	csrf := visitor{}.csrf() // anyone can compute the CSRF token for an empty cookie
 	for path, fields := range map[string]url.Values{"/sign-in": {"user": {"customer-1"}}, "/sign-out": {}, "/verification": {"way": {"redirect"}}} {
 		fields.Set("csrf", csrf)
-		victim := b.visitor() // like a request from another site, which SameSite sends without the cookie
+		victim := b.visitor() // like a cross-site request, which has no cookie because of SameSite
 		got := victim.send(victim.request(http.MethodPost, path, fields))
 		assert.Equal(t, http.StatusForbidden, got.status, path)
 		assert.Contains(t, got.body, "The page was out of date, so your request was not processed.")
@@ -427,7 +427,7 @@ func TestCrossSiteFormRejected(t *testing.T) {
 
 func TestOnlySignInPageSetsCookie(t *testing.T) {
 	b := newBank(t)
-	// A request from another site has no cookie because of SameSite.
+	// A cross-site request has no cookie because of SameSite.
 	crossSite := b.visitor()
 	for path, method := range map[string]string{
 		"/verification": http.MethodPost, "/sign-out": http.MethodPost, "/verification/return": http.MethodPost, "/nowhere": http.MethodGet, "/": http.MethodPut,
@@ -470,7 +470,7 @@ func TestMethodNotAllowed(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 1, b.count("verifications WHERE NOT erasing AND NOT returned"))
-	assert.Equal(t, "Your verification is not finished", customer.sees(), "the customer is still signed in")
+	assert.Equal(t, "Your verification is not finished", customer.heading(), "the customer is still signed in")
 }
 
 func TestNoOpenRedirect(t *testing.T) {
@@ -512,7 +512,7 @@ func TestSignInPreventsSessionFixation(t *testing.T) {
 	customer.browser.Jar.SetCookies(at, []*http.Cookie{planted})
 	attacker.browser.Jar.SetCookies(at, []*http.Cookie{planted})
 	customer.signIn("customer-1")
-	assert.Equal(t, "Verify your identity", customer.sees())
+	assert.Equal(t, "Verify your identity", customer.heading())
 	assert.Equal(t, http.StatusSeeOther, attacker.get("/verification").status, "the attacker is not signed in")
 }
 
@@ -612,8 +612,8 @@ func TestHTTPSCookiesAndHeaders(t *testing.T) {
 
 // The review desk.
 
-// newReview returns a bank with an approved verification, a reviewer who is signed in, and the
-// session's token.
+// newReview returns a bank with an approved verification, a signed-in reviewer, and the session's
+// token.
 func newReview(t *testing.T) (*bank, *person, identomat.Token) {
 	t.Helper()
 	b := newBank(t)
@@ -978,13 +978,13 @@ func TestReviewerDecidesOnce(t *testing.T) {
 	assert.Equal(t, http.StatusConflict, early.status, "a reviewer cannot approve before Identomat leaves the decision to the bank")
 	require.NoError(t, b.fake.ManualCheck(token))
 	b.work()
-	assert.Equal(t, "We are reviewing your details", customer.sees())
+	assert.Equal(t, "We are reviewing your details", customer.heading())
 	for _, outcome := range []string{"", "expired", "in_progress", "Approved"} {
 		assert.Equal(t, http.StatusBadRequest, reviewer.press("/review", "/review/1/decision", "outcome", outcome).status)
 	}
 	assert.Equal(t, http.StatusSeeOther, reviewer.press("/review", "/review/1/decision", "outcome", "rejected").status)
 	assert.Equal(t, http.StatusConflict, reviewer.press("/review", "/review/1/decision", "outcome", "approved").status)
-	require.NoError(t, b.fake.Approve(token)) // too late
+	require.NoError(t, b.fake.Approve(token)) // after the reviewer's decision
 	b.work()
 	assert.Contains(t, customer.get("/verification").body, "A member of our staff reviewed your details")
 	assert.Zero(t, b.count("accounts"))
@@ -1003,7 +1003,7 @@ func TestDecisionAndAuditEntryAtomic(t *testing.T) {
 	assert.Zero(t, b.count("accounts"))
 	_, err = b.store.exec(t.Context(), "DROP TRIGGER disk_full")
 	require.NoError(t, err)
-	for range 2 { // pressing the button twice
+	for range 2 { // the reviewer presses the button twice
 		got := reviewer.press("/review", "/review/1/decision", "outcome", "approved")
 		assert.Equal(t, "/review/1", got.header.Get("Location"))
 	}

@@ -18,14 +18,14 @@ import (
 // tab is a browser tab with helpers for the bank's pages.
 type tab struct{ browser.Tab }
 
-// click clicks the button or the link that has this text.
+// click clicks the button or link with this text.
 func (b tab) click(text string) {
 	b.Helper()
 	b.Follow(chromedp.Click(chromedp.Search(fmt.Sprintf(`//button[normalize-space()=%q] | //a[normalize-space()=%[1]q]`, text))))
 }
 
-// sees waits for a heading, because pages update themselves, and then checks the page.
-func (b tab) sees(want, picture string) {
+// expect waits for a heading, because pages update themselves, and then checks the page.
+func (b tab) expect(want, picture string) {
 	b.Helper()
 	b.Do(chromedp.WaitVisible(chromedp.Search(fmt.Sprintf(`//h1[normalize-space()=%q]`, want))))
 	b.check(picture)
@@ -62,31 +62,31 @@ func (b tab) signIn(at, name string) {
 func TestBrowserRedirectAndErasure(t *testing.T) {
 	bank, b := openBrowser(t)
 	b.Visit(bank.url)
-	b.sees("Open an account with Example Bank", "01-sign-in")
+	b.expect("Open an account with Example Bank", "01-sign-in")
 	b.signIn(bank.url, "customer-1")
-	b.sees("Verify your identity", "02-start")
+	b.expect("Verify your identity", "02-start")
 	b.click("Start on our partner's page")
 	require.Contains(t, b.Eval("location.href"), bank.fake.WidgetURL, "the browser is on the partner's page")
 	b.Press("action", "finish")
 	b.Visit(bank.url)
-	b.sees("Your verification is not finished", "03-not-finished")
+	b.expect("Your verification is not finished", "03-not-finished")
 	assert.Equal(t, "Done: Start", b.Eval(`document.querySelector(".steps .done").textContent`), "the state has a text for screen readers")
 	assert.Regexp(t, `You have until [A-Z][a-z]{2} \d+, \d{4}, \d+:\d\d\s[AP]M\.`, b.Text("main"), "in the time zone and the format of the browser")
 	b.click("Continue")
 	b.Press("decision", "reject")
-	b.sees("We could not verify your identity", "04-rejected")
+	b.expect("We could not verify your identity", "04-rejected")
 	assert.Equal(t, bank.url+"/verification", b.Eval("location.href"), "the address has no token")
 	assert.Contains(t, b.Text("main"), "Your face could not be matched with the photo on your document.")
 	b.click("Try again on our partner's page")
 	b.Press("action", "finish")
 	b.Press("decision", "approve")
-	b.sees("Your account is open", "05-approved")
+	b.expect("Your account is open", "05-approved")
 	assert.Equal(t, 1, bank.count("accounts"))
 	assert.Equal(t, 2, countRequests(bank.fake, "begin/"))
 	b.click("Erase my data")
-	b.sees("Erase my data", "06-erase")
+	b.expect("Erase my data", "06-erase")
 	b.click("Erase everything")
-	b.sees("Your data has been erased", "07-erased")
+	b.expect("Your data has been erased", "07-erased")
 	assert.Empty(t, bank.fake.Sessions())
 	assert.Zero(t, bank.count("verifications"))
 	b.click("Go to the start page")
@@ -111,12 +111,12 @@ func TestBrowserIframeAndManualCheck(t *testing.T) {
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=manual_check]") !== null`)
 	_, err = b.InFrame(bank.fake.WidgetURL, `document.querySelector("button[value=manual_check]").click()`)
 	require.NoError(t, err)
-	b.sees("We are reviewing your details", "11-manual-check")
+	b.expect("We are reviewing your details", "11-manual-check")
 	assert.Equal(t, bank.url+"/verification", b.Eval("location.href"))
 
 	b.click("Sign out")
 	b.signIn(bank.url, "reviewer-1")
-	b.sees("Verifications", "12-list")
+	b.expect("Verifications", "12-list")
 	b.Follow(chromedp.Click(chromedp.CSS(`tbody th a`)))
 	assert.Contains(t, b.Text("#decide"), "Identomat leaves this decision to you.")
 	assert.Equal(t, "true", b.Eval(`[...document.querySelectorAll("figure")].every((f) => f.compareDocumentPosition(document.querySelector("#decide")) & Node.DOCUMENT_POSITION_FOLLOWING)`),
@@ -137,7 +137,7 @@ func TestBrowserReview(t *testing.T) {
 	require.Eventually(t, func() bool { return bank.count("accounts") == 1 }, testTimeout, 5*time.Millisecond)
 	bank.signedIn("customer-2").begin()
 	b.signIn(bank.url, "reviewer-1")
-	b.sees("Verifications", "20-list")
+	b.expect("Verifications", "20-list")
 	assert.Equal(t, "table|row|columnheader|rowheader|cell", b.Eval(`["table", "tbody tr", "thead th", "tbody th", "td"].map((s) => document.querySelector(s).getAttribute("role")).join("|")`),
 		"on narrow screens the rows are grids, which some browsers do not expose as a table without roles")
 	b.Follow(chromedp.Click(chromedp.Search(`//tr[contains(., "customer-1")]//a`)))
@@ -176,7 +176,7 @@ func TestBrowserReview(t *testing.T) {
 	b.check("22-review-missing")
 	b.Visit(bank.url + "/review/1/image/face")
 	assert.Equal(t, "That did not work", b.Text("h1"), "opening the image shows the reason")
-	b.Visit(bank.url + "/review/1/image/card-front") // must not violate the policy, which the console would report
+	b.Visit(bank.url + "/review/1/image/card-front") // the console would report a violation of the policy
 	const long = "Hubertwolfeschlegelsteinhausenbergerdorff"
 	require.NoError(t, bank.fake.SetResult(token, `{"result":"approved","person":{"first_name":"`+long+long+`"},"screeningMatches":[{"score":93,"name":"`+long+long+`","personId":"1"}]}`))
 	b.Visit(bank.url + "/review/1")
@@ -199,7 +199,7 @@ func TestBrowserKeyboard(t *testing.T) {
 	assert.Equal(t, "3px", b.Eval(`getComputedStyle(document.activeElement).outlineWidth`), "the focus is visible")
 	b.Follow(enter)
 	require.Equal(t, "Verify your identity", b.Text("h1"))
-	// The order is: skip link, brand, sign out, start on the partner's page.
+	// The tab order is: skip link, brand, sign out, start on the partner's page.
 	b.Do(tab, tab, tab, tab)
 	assert.Equal(t, "Start on our partner's page", b.Eval(`document.activeElement.textContent`))
 	b.Follow(enter)
@@ -213,7 +213,7 @@ func TestBrowserForgedDoneMessage(t *testing.T) {
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=finish]") !== null`)
 	token := string(bank.latest("customer-3").Session.Token)
 
-	// A page from another origin tries to send messages to the bank's page.
+	// A page from another origin sends messages to the bank's page.
 	stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprint(w, `<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Stranger</title><h1>Stranger</h1>`)
@@ -226,7 +226,7 @@ func TestBrowserForgedDoneMessage(t *testing.T) {
 	assert.Equal(t, bank.url+"/verification/embed", b.Eval(`location.href`))
 	assert.Zero(t, bank.count("verifications WHERE returned"))
 
-	// Another origin cannot load the page in a frame, and its form is rejected.
+	// Another origin cannot frame the bank's page, and a form from another origin is rejected.
 	b.Visit(stranger.URL)
 	b.Eval(`(() => { const f = document.createElement("iframe"); f.src = "` + bank.url + `/verification/embed"; f.onload = () => { f.contentWindow.postMessage("DONE", "*"); document.title = "loaded"; }; document.body.append(f); })()`)
 	b.Poll(`document.title === "loaded"`)
@@ -238,12 +238,12 @@ func TestBrowserForgedDoneMessage(t *testing.T) {
 	b.Visit(bank.url)
 	require.Equal(t, "Your verification is not finished", b.Text("h1"), "the customer is still signed in")
 
-	// Even the genuine message approves nobody while the service has no outcome.
+	// Even a genuine message approves nobody while the service has no outcome.
 	b.Visit(bank.url + "/verification/embed")
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=finish]") !== null`)
 	_, err = b.InFrame(bank.fake.WidgetURL, `(parent.postMessage("DONE", "*"), 1)`)
 	require.NoError(t, err)
-	b.sees("We are checking your details", "30-checking")
+	b.expect("We are checking your details", "30-checking")
 	assert.Equal(t, 1, bank.count("verifications WHERE returned AND state = 'in_progress'"))
 	assert.Zero(t, bank.count("accounts"))
 }
@@ -254,7 +254,7 @@ func TestBrowserSignInExpires(t *testing.T) {
 	b.signIn(bank.url, "customer-1")
 	require.Equal(t, "Your verification is not finished", b.Text("h1"))
 	bank.advance(signInLifetime)
-	b.sees("Open an account with Example Bank", "32-sign-in-has-ended")
+	b.expect("Open an account with Example Bank", "32-sign-in-has-ended")
 }
 
 func TestBrowserLostBegin(t *testing.T) {
@@ -263,7 +263,7 @@ func TestBrowserLostBegin(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, bank.store.beginUnclear(t.Context(), id))
 	b.signIn(bank.url, "customer-1")
-	b.sees("We could not start your verification", "40-unclear")
+	b.expect("We could not start your verification", "40-unclear")
 	b.click("Sign out")
 	b.signIn(bank.url, "reviewer-1")
 	b.Follow(chromedp.Click(chromedp.CSS(`tbody th a`)))

@@ -27,7 +27,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// testTimeout limits every wait of a test for an event.
+// testTimeout limits how long a test waits for an event.
 const testTimeout = 2 * time.Minute
 
 const password = "the-password-of-a-test"
@@ -72,7 +72,7 @@ func (i *installation) start() {
 		"WEBAPP_RUN=1", "ADDR=" + i.addr, "PUBLIC_URL=http://" + i.addr, "DATABASE=" + i.database, "SIGN_IN_PASSWORD=" + password,
 		"IDENTOMAT_COMPANY_KEY=" + i.fake.CompanyKey, "IDENTOMAT_CALLBACK_KEYS=a-key-that-is-being-replaced," + i.fake.CallbackKey,
 		"IDENTOMAT_WIDGET_URL=" + i.widget, "IDENTOMAT_API_URL=" + i.fake.APIURL,
-		"GORACE=atexit_sleep_ms=0", // by default the race detector delays the end of a process by a second
+		"GORACE=atexit_sleep_ms=0", // by default, the race detector delays the exit of a process by a second
 	}
 	stderr := &bytes.Buffer{}
 	i.cmd.Stderr = stderr
@@ -132,12 +132,12 @@ func (i *installation) customer() *person {
 	return p
 }
 
-// restartApproved restarts the program and checks that the program shows the approval and has
-// stored it once.
+// restartApproved restarts the program, and checks that it shows the approval and stores the
+// approval once.
 func (i *installation) restartApproved(customer *person) {
 	i.Helper()
 	i.start()
-	i.wait("the outcome is shown", func() bool { return customer.sees() == "Your account is open" })
+	i.wait("the outcome is shown", func() bool { return customer.heading() == "Your account is open" })
 	for _, table := range []string{"outcomes", "accounts"} {
 		assert.Equal(i, 1, i.count(table), table)
 	}
@@ -150,7 +150,7 @@ func (i *installation) restartApproved(customer *person) {
 	assert.Equal(i, 1, countRequests(i.fake, "begin/"))
 	i.kill()
 	i.start()
-	assert.Equal(i, "Your account is open", customer.sees(), "the outcome and the sign-in survive another restart")
+	assert.Equal(i, "Your account is open", customer.heading(), "the outcome and the sign-in survive another restart")
 	assert.Equal(i, 1, i.count("accounts"))
 }
 
@@ -172,8 +172,8 @@ func TestKillBetweenCallbackAndFetch(t *testing.T) {
 
 func TestKillBetweenFetchAndCommit(t *testing.T) {
 	i := install(t)
-	// A proxy in front of the fake waits until the program has read a complete result, and locks
-	// the database so that the program cannot store the outcome.
+	// A proxy in front of the fake locks the database, so that the program cannot store the outcome.
+	// The proxy then sends a complete result and waits until the program has read it.
 	target, err := url.Parse(i.fake.WidgetURL)
 	require.NoError(t, err)
 	forward := httputil.NewSingleHostReverseProxy(target)
@@ -236,7 +236,7 @@ func TestKillDuringBegin(t *testing.T) {
 	i.start()
 	got := customer.press("/verification", "/verification", "way", "redirect")
 	assert.Equal(t, "/verification", got.header.Get("Location"))
-	assert.Equal(t, "We are preparing your verification", customer.sees())
+	assert.Equal(t, "We are preparing your verification", customer.heading())
 	assert.Equal(t, 1, countRequests(i.fake, "begin/"), "a session may exist, so no other one is begun")
 	assert.Len(t, i.fake.Sessions(), 1)
 }
@@ -260,7 +260,7 @@ func TestKillDuringErasure(t *testing.T) {
 	i.fake.Release()
 	i.start()
 	i.wait("the records are erased", func() bool { return strings.Contains(customer.get("/erased").body, "Your data has been erased") })
-	assert.Equal(t, "Verify your identity", customer.sees())
+	assert.Equal(t, "Verify your identity", customer.heading())
 	assert.Zero(t, i.count("verifications"))
 	assert.Zero(t, i.count("checks"))
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// setEnv sets the given settings and clears all other settings of the program.
+// setEnv sets the given environment variables and clears the program's others.
 func setEnv(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, name := range []string{"ADDR", "PUBLIC_URL", "DATABASE", "SESSION_LIFETIME", "SIGN_IN_PASSWORD", "IDENTOMAT_CONFIG_ID",
@@ -50,7 +50,7 @@ func TestRunWithFake(t *testing.T) {
 	page := newPerson(t, "http://"+widget.Host)
 	done := page.send(page.request(http.MethodPost, "/", form))
 	assert.Equal(t, at[1]+"/verification/return?session_token="+form.Get("session_token"), done.header.Get("Location"))
-	require.Eventually(t, func() bool { return customer.sees() == "Your account is open" }, testTimeout, 5*time.Millisecond, "the callback suffices")
+	require.Eventually(t, func() bool { return customer.heading() == "Your account is open" }, testTimeout, 5*time.Millisecond, "the callback suffices")
 
 	interrupt()
 	require.NoError(t, <-ended)

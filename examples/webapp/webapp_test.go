@@ -31,7 +31,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// TestMain lets the test binary run the program, so that a test can start and kill it.
+// TestMain runs the test binary as the program if WEBAPP_RUN is set, so that a test can start and kill
+// the program.
 func TestMain(m *testing.M) {
 	if os.Getenv("WEBAPP_RUN") != "" {
 		main()
@@ -51,8 +52,8 @@ type bank struct {
 	logged *syncBuffer
 	// clockOffset is how many nanoseconds the bank's clock is ahead.
 	clockOffset atomic.Int64
-	// liveClock makes the bank's clock run by itself, which a running worker needs. Otherwise it
-	// stands still until a test advances it.
+	// liveClock makes the bank's clock follow real time, which a running worker needs. Otherwise the
+	// clock stands still until a test advances it.
 	liveClock atomic.Bool
 }
 
@@ -74,7 +75,7 @@ func (l *syncBuffer) String() string {
 	return l.b.String()
 }
 
-// times matches the times and durations in a log, whose digits could match a secret by chance.
+// times matches the times and durations in a log. Their digits could match a secret by chance.
 var times = regexp.MustCompile(`\b(time|took|duration|retry_in)=\S+`)
 
 // withoutTimes returns the log without times and durations.
@@ -143,7 +144,7 @@ func (b *bank) startWorker() *bank {
 // work runs the jobs that are due now.
 func (b *bank) work() { b.Helper(); require.NoError(b, b.worker.work(b.Context())) }
 
-// advance advances the bank's clock. It does not affect the fake and its sessions.
+// advance advances the bank's clock. It does not affect the fake or its sessions.
 func (b *bank) advance(d time.Duration) { b.clockOffset.Add(int64(d)) }
 
 // count returns the number of rows, as in count("accounts WHERE customer = ?", "customer-1").
@@ -162,7 +163,7 @@ func (b *bank) latest(customer string) verification {
 	return v
 }
 
-// countRequests counts the requests for an operation at the fake.
+// countRequests counts the fake's requests for an operation.
 func countRequests(fake *identomattest.Server, operation string) (n int) {
 	for _, r := range fake.Requests() {
 		if r.Operation == operation {
@@ -172,8 +173,8 @@ func countRequests(fake *identomattest.Server, operation string) (n int) {
 	return n
 }
 
-// hasResponse reports whether the fake is holding back a response, which a fault delays until
-// Release.
+// hasResponse reports whether the fake has a response for an operation, even if a fault holds the
+// response back until Release.
 func hasResponse(fake *identomattest.Server, operation string) bool {
 	return slices.ContainsFunc(fake.Requests(), func(r identomattest.Request) bool { return r.Operation == operation && r.Status != 0 })
 }
@@ -185,7 +186,7 @@ type person struct {
 	browser *http.Client
 }
 
-// response is a response that a person received.
+// response is an HTTP response that a person received.
 type response struct {
 	status int
 	header http.Header
@@ -246,7 +247,7 @@ func (p *person) get(path string) response {
 	return p.send(p.request(http.MethodGet, path, nil))
 }
 
-// follow follows the redirects of a response, as a browser does.
+// follow follows redirects, as a browser does, and returns the last response.
 func (p *person) follow(got response) response {
 	p.Helper()
 	for got.status == http.StatusSeeOther {
@@ -290,8 +291,8 @@ func (p *person) begin() identomat.Token {
 
 var heading = regexp.MustCompile(`(?s)<h1[^>]*>(.*?)</h1>`)
 
-// sees returns the heading of the status page, or of the page that it redirects to.
-func (p *person) sees() string {
+// heading returns the heading of the status page, or of the page that it redirects to.
+func (p *person) heading() string {
 	p.Helper()
 	match := heading.FindStringSubmatch(p.follow(p.get("/verification")).body)
 	require.NotNil(p, match)
@@ -303,20 +304,20 @@ func (p *person) sees() string {
 func TestRedirectFlow(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
-	assert.Equal(t, "Verify your identity", customer.sees())
+	assert.Equal(t, "Verify your identity", customer.heading())
 	token := customer.begin()
 	ses, _ := b.fake.Session(token)
 	assert.Equal(t, "customer-1", ses.ClientUserID)
 	assert.Equal(t, b.url+"/verification/return", ses.ReturnURL)
-	assert.Equal(t, "Your verification is not finished", customer.sees())
+	assert.Equal(t, "Your verification is not finished", customer.heading())
 
 	require.NoError(t, b.fake.Approve(token))
 	back := customer.get("/verification/return?session_token=" + string(token))
 	assert.Equal(t, http.StatusSeeOther, back.status)
 	assert.Equal(t, "/verification", back.header.Get("Location"), "the address has no token")
-	assert.Equal(t, "We are checking your details", customer.sees())
+	assert.Equal(t, "We are checking your details", customer.heading())
 	b.work()
-	assert.Equal(t, "Your account is open", customer.sees())
+	assert.Equal(t, "Your account is open", customer.heading())
 	assert.Equal(t, 1, b.count("accounts WHERE customer = 'customer-1'"))
 	assert.Equal(t, 1, countRequests(b.fake, "result/"))
 	assert.Zero(t, b.count("jobs"), "the job ends with the verification")
@@ -347,7 +348,7 @@ func TestIframeFlow(t *testing.T) {
 	back := customer.press("/verification/embed", "/verification/return", "session_token", string(token))
 	assert.Equal(t, "/verification", back.header.Get("Location"))
 	b.work()
-	assert.Equal(t, "We are checking your details", customer.sees(), "a forged form proves nothing")
+	assert.Equal(t, "We are checking your details", customer.heading(), "a forged form proves nothing")
 	assert.Zero(t, b.count("accounts"))
 }
 
@@ -365,10 +366,10 @@ func TestWorkerPollsWithoutCallback(t *testing.T) {
 	_, err := b.store.exec(t.Context(), "UPDATE jobs SET due_at = ?", b.store.now().Add(maxCheckInterval).UnixMilli()) // as if the callback had been lost
 	require.NoError(t, err)
 	b.work()
-	assert.Equal(t, "Your verification is not finished", customer.sees())
+	assert.Equal(t, "Your verification is not finished", customer.heading())
 	b.advance(maxCheckInterval)
 	b.work()
-	assert.Equal(t, "Your account is open", customer.sees())
+	assert.Equal(t, "Your account is open", customer.heading())
 }
 
 func TestWakeDuringFetchNotLost(t *testing.T) {
@@ -503,7 +504,7 @@ func TestMissingSessionExpires(t *testing.T) {
 	b.fake.Reset()
 	b.advance(firstCheck)
 	b.work()
-	assert.Equal(t, "Your verification has expired", customer.sees())
+	assert.Equal(t, "Your verification has expired", customer.heading())
 	customer.begin()
 	assert.Equal(t, inProgress, b.latest("customer-1").State, "the customer can begin another session")
 }
@@ -521,10 +522,10 @@ func TestWorkerRetriesLater(t *testing.T) {
 	assert.Equal(t, 2, countRequests(b.fake, "result/"))
 	b.advance(2 * time.Second)
 	b.work()
-	assert.Equal(t, "Your account is open", customer.sees())
+	assert.Equal(t, "Your account is open", customer.heading())
 }
 
-// A refused key stays refused until somebody replaces it, so the failure is logged as an error.
+// A refused key stays refused until someone replaces it, so the failure is logged as an error.
 func TestWorkerLogsPermanentFailureAsError(t *testing.T) {
 	for level, fault := range map[string]identomattest.Fault{
 		"WARN":  identomattest.HTTPStatus(503),
@@ -551,7 +552,7 @@ func TestWorkerHonorsRetryAfter(t *testing.T) {
 	assert.Equal(t, 1, countRequests(b.fake, "result/"))
 	b.advance(time.Minute)
 	b.work()
-	assert.Equal(t, "Your account is open", customer.sees())
+	assert.Equal(t, "Your account is open", customer.heading())
 }
 
 func TestManualCheckWithoutSession(t *testing.T) {
@@ -568,7 +569,7 @@ func TestManualCheckWithoutSession(t *testing.T) {
 	assert.Equal(t, rejected, b.latest("customer-1").State)
 }
 
-// Beginning a session.
+// Begin requests.
 
 func TestLostBeginNotRetried(t *testing.T) {
 	b := newBank(t)
@@ -577,7 +578,7 @@ func TestLostBeginNotRetried(t *testing.T) {
 	for range 3 {
 		got := customer.press("/verification", "/verification", "way", "redirect")
 		assert.Equal(t, "/verification", got.header.Get("Location"))
-		assert.Equal(t, "We could not start your verification", customer.sees())
+		assert.Equal(t, "We could not start your verification", customer.heading())
 		until := b.latest("customer-1").Expires.UTC()
 		assert.Contains(t, customer.get("/verification").body, `You can start again at <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("2 January 2006, 15:04")+` UTC</time>.`)
 	}
@@ -624,7 +625,7 @@ func TestBeginSurvivesDisconnect(t *testing.T) {
 	require.Eventually(t, func() bool { return hasResponse(b.fake, "begin/") }, testTimeout, time.Millisecond)
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
-	assert.Equal(t, "We are preparing your verification", customer.sees())
+	assert.Equal(t, "We are preparing your verification", customer.heading())
 	b.fake.Release()
 	require.Eventually(t, func() bool { return b.latest("customer-1").State == inProgress }, testTimeout, time.Millisecond)
 	assert.Equal(t, b.fake.Sessions()[0].Token, customer.begin(), "the button leads to the existing session")
@@ -646,12 +647,12 @@ func TestErasureDeletesEverywhere(t *testing.T) {
 	require.Contains(t, customer.get("/erase").body, "This cannot be undone.")
 	b.fake.Fault("delete/", identomattest.HTTPStatus(503), 0)
 	assert.Equal(t, "/erased", customer.press("/erase", "/erase").header.Get("Location"))
-	assert.Equal(t, "Your data is being erased", customer.sees())
+	assert.Equal(t, "Your data is being erased", customer.heading())
 	assert.Contains(t, customer.get("/erased").body, `data-stage="erasing" data-waits`, "the page polls for the end")
 	got := customer.press("/erase", "/verification", "way", "redirect")
 	assert.Equal(t, http.StatusConflict, got.status, "no new verification can begin during the erasure")
 	b.work()
-	assert.Equal(t, "Your data is being erased", customer.sees(), "the service is unavailable")
+	assert.Equal(t, "Your data is being erased", customer.heading(), "the service is unavailable")
 	assert.Equal(t, 2, b.count("verifications WHERE erasing"), "the rows remain until the service has erased the sessions")
 	b.fake.ClearFaults()
 	b.advance(time.Minute)
@@ -661,7 +662,7 @@ func TestErasureDeletesEverywhere(t *testing.T) {
 	assert.Contains(t, erased.body, `<h1 id="title">Your data has been erased</h1>`)
 	assert.NotContains(t, erased.body, "data-waits")
 	assert.Empty(t, erased.header.Values("Set-Cookie"), "the page needs no cookie")
-	assert.Equal(t, "Verify your identity", customer.sees(), "only /erased mentions the erasure")
+	assert.Equal(t, "Verify your identity", customer.heading(), "only /erased mentions the erasure")
 	assert.Equal(t, "/verification", other.get("/erased").header.Get("Location"), "a customer with data is redirected")
 	sessions := b.fake.Sessions()
 	require.Len(t, sessions, 1)
@@ -695,7 +696,7 @@ func TestErasureOfMissingSession(t *testing.T) {
 	b.fake.Reset()
 	customer.press("/erase", "/erase")
 	b.work()
-	assert.Equal(t, "Verify your identity", customer.sees())
+	assert.Equal(t, "Verify your identity", customer.heading())
 	assert.Zero(t, b.count("verifications"))
 }
 
@@ -751,7 +752,7 @@ func TestSweepTruncatesLogAfterRestart(t *testing.T) {
 	token := string(b.signedIn("customer-1").begin())
 	require.NoError(t, b.store.saveCheck(t.Context(), 1, "screening", "reviewer-1", []byte(`{"Name":"Somebody Searched"}`)))
 	require.NoError(t, b.store.requestErasure(t.Context(), "customer-1"))
-	_, err := b.store.exec(t.Context(), "DELETE FROM verifications WHERE erasing") // as if the process were killed next
+	_, err := b.store.exec(t.Context(), "DELETE FROM verifications WHERE erasing") // as if the process were killed at this point
 	require.NoError(t, err)
 	var path string
 	require.NoError(t, b.store.db.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&path))

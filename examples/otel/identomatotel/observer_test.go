@@ -34,7 +34,7 @@ const (
 
 type roundTrip func(*http.Request) (*http.Response, error)
 
-// script is a transport that handles each request with the next function.
+// script is a transport. Each of its functions handles one request.
 type script []roundTrip
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -70,7 +70,7 @@ type telemetry struct {
 	client  *identomat.Client
 }
 
-// newTelemetry returns an observed client whose requests the round trips handle in order.
+// newTelemetry returns a client with an observer. The round trips handle its requests in order.
 func newTelemetry(t *testing.T, roundTrips ...roundTrip) telemetry {
 	t.Helper()
 	o := telemetry{spans: tracetest.NewInMemoryExporter(), metrics: sdkmetric.NewManualReader()}
