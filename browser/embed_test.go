@@ -104,7 +104,7 @@ const host = document.getElementById("host"), template = document.getElementById
 		assert.NoError(t, page.Execute(w, map[string]any{
 			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": snippet, "Insert": template.JS(b.insert),
 			"Before": b.loadScript == "before", "After": b.loadScript == "after",
-			// Both frames send the same messages, one from another origin and one from the widget's
+			// Both frames send the same messages. One has another origin, the other has the widget's
 			// origin.
 			"Stranger": stranger + "/#" + url.PathEscape(b.othersSay),
 			"Second":   widgetURL + "/#" + url.PathEscape(b.othersSay),

@@ -43,16 +43,16 @@ func FuzzResponse(f *testing.F) {
 		if err == nil {
 			var plain map[string]json.RawMessage
 			if json.Unmarshal([]byte(body), &plain) != nil {
-				t.Fatal("a session from malformed JSON")
+				t.Fatal("malformed JSON was accepted as a session")
 			}
 			for name, value := range map[string]string{"authToken": string(session.AuthToken), "scanRef": session.ScanRef} {
 				var want string
 				if json.Unmarshal(plain[name], &want) != nil || want == "" || want != value {
-					t.Fatalf("%s is not that of the response", name)
+					t.Fatalf("%s differs from the response", name)
 				}
 			}
 			if !strings.Contains(session.RedirectURL(), "?authToken=") || string(session.Raw()) != body || status > 299 {
-				t.Fatal("not the session of the response")
+				t.Fatal("the session differs from the response")
 			}
 			return
 		}
@@ -61,10 +61,10 @@ func FuzzResponse(f *testing.F) {
 			t.Fatalf("%v", err)
 		}
 		if status >= 500 && !api.MaybeProcessed {
-			t.Fatal("a failing service may have created a session")
+			t.Fatal("MaybeProcessed must be true after a 5xx")
 		}
 
-		// Wherever a name occurs in a response, no error shows it.
+		// Errors never show a name, wherever the response contains one.
 		at := int(cut) % (len(body) + 1)
 		client = answering(t, status, body[:at]+inlaid+body[at:], identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
 		if _, err = client.CreateSession(t.Context(), idenfy.SessionRequest{ClientID: "100000"}); !errors.As(err, &api) {
@@ -130,7 +130,7 @@ func FuzzWebhook(f *testing.F) {
 		right := idenfytest.Sign(vectorKey, body)
 		forged := webhook(string(body), signature)
 		if w, err := idenfy.ParseWebhook(forged, vectorKey); w != nil && !strings.EqualFold(signature, right) || w != nil && err != nil {
-			t.Fatal("a forged webhook")
+			t.Fatal("a forged webhook was accepted")
 		}
 		w, err := idenfy.ParseWebhook(webhook(string(body), right), "other", vectorKey)
 		if err != nil {
@@ -142,7 +142,7 @@ func FuzzWebhook(f *testing.F) {
 		}
 		var plain, status map[string]json.RawMessage
 		if json.Unmarshal(body, &plain) != nil || !bytes.Equal(w.Raw(), body) {
-			t.Fatal("a webhook that is not one JSON object")
+			t.Fatal("a webhook that is not one JSON object was accepted")
 		}
 		var overall string
 		_ = json.Unmarshal(plain["status"], &status)

@@ -31,7 +31,7 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// secret holds the values that nothing may show: the keys, a token and a person.
+// secret lists values that must never be shown: the keys, a token and personal data.
 var secret = []string{
 	apiKey, apiSecret, base64.StdEncoding.EncodeToString([]byte(apiKey + ":" + apiSecret)), vectorKey, authToken,
 	"Wilhelmina", "Featherstone", "F00-AB-77", "1984-02-29", "Rustaveli", "415-22-9981", "8846201937", "7719305526", "customer-4711",
@@ -39,7 +39,7 @@ var secret = []string{
 
 const authToken = "q7x0token0that0must0not0be0seen0anywhere"
 
-// privateResponse repeats the values of privateRequest.
+// privateResponse echoes the values of privateRequest.
 const privateResponse = `{"message":"for Wilhelmina","authToken":"` + authToken + `","scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac","clientId":"customer-4711",
 	"firstName":"WILHELMINA","lastName":"FEATHERSTONE","dateOfBirth":"1984-02-29","personalNumber":"F00-AB-77","documentNumber":"8846201937",
 	"address":"Rustaveli 1","additionalData":{"UTILITY_BILL":{"ssn":"415-22-9981","account":7719305526}},"digitString":"8846201937","personScanRef":"customer-4711"}`
@@ -53,8 +53,8 @@ func privateRequest() idenfy.SessionRequest {
 	}
 }
 
-// printings returns everything that formatters, loggers and encoders make of v, of a pointer to
-// v, and of a struct and a slice that contain v.
+// printings returns what formatters, loggers and encoders print for v, for a pointer to v, and for a
+// struct, a slice and a map that contain v.
 func printings(t *testing.T, v any) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -94,7 +94,7 @@ func assertSecret(t *testing.T, text, what string) {
 	}
 }
 
-// shown returns values of every exported type that can hold a secret or a person.
+// shown returns values of every exported type that can hold a secret or personal data.
 func shown(t *testing.T) map[string]any {
 	t.Helper()
 	client, err := idenfy.NewClient(apiKey, apiSecret)
@@ -137,8 +137,8 @@ func TestExportedTypesPrintNoSecret(t *testing.T) {
 	}
 }
 
-// TestExportedTypesAreSearched fails for a new type that is neither searched above nor known to
-// hold nothing private.
+// TestExportedTypesAreSearched fails for a new type that is neither in shown nor known to be
+// harmless.
 func TestExportedTypesAreSearched(t *testing.T) {
 	harmless := map[string]string{
 		"Option": "function", "Locale": "enumeration", "DocumentType": "enumeration", "TokenType": "enumeration", "Sex": "enumeration",
@@ -172,7 +172,8 @@ func TestExportedTypesAreSearched(t *testing.T) {
 	assert.Equal(t, len(values)+len(harmless), found)
 }
 
-// TestPanicPrintsNoToken panics in another process, because the runtime does not print with fmt.
+// TestPanicPrintsNoToken panics in a separate process, because the runtime prints the value without
+// fmt.
 func TestPanicPrintsNoToken(t *testing.T) {
 	const child = "IDENFY_PANICS"
 	if os.Getenv(child) != "" {
@@ -188,7 +189,7 @@ func TestPanicPrintsNoToken(t *testing.T) {
 	assertSecret(t, string(printed), "the panic")
 }
 
-// dumpError is an error of a RoundTripper that contains the whole request.
+// dumpError is an error from a RoundTripper. It contains the whole request.
 type dumpError struct{ Request, Body string }
 
 func (e *dumpError) Error() string { return "sending " + e.Request + ": " + e.Body }

@@ -59,7 +59,7 @@ func page(t testing.TB, name string) string {
 
 const tokenResponse = `{"authToken":"pgYQX0z2T8mtcpNj9I20uWVCLKNuG0vgr12f0wAC","scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac"}`
 
-// sent returns the body that is sent for req.
+// sent returns the body of the HTTP request for req.
 func sent(t testing.TB, req idenfy.SessionRequest, opts ...idenfy.Option) string {
 	t.Helper()
 	var body []byte
@@ -242,7 +242,7 @@ func TestResponseWithoutFieldsIsDecoded(t *testing.T) {
 	assert.Equal(t, []string{"", "", "", "", "", "", "", "", "", "", ""}, []string{
 		s.FirstName, s.LastName, s.SuccessURL, s.ErrorURL, s.UnverifiedURL, s.Country, string(s.DateOfBirth), string(s.Sex), s.Address, s.CallbackURL, s.RiskAssessmentProfile,
 	})
-	assert.Equal(t, []*int{new(3600), new(300)}, []*int{s.ExpiryTime, s.SessionLength}, "the defaults of the environment")
+	assert.Equal(t, []*int{new(3600), new(300)}, []*int{s.ExpiryTime, s.SessionLength}, "the environment's defaults")
 	assert.Equal(t, []idenfy.DocumentType{idenfy.IDCard, idenfy.Passport, idenfy.ResidencePermit, idenfy.DriverLicense}, s.Documents)
 }
 
@@ -336,7 +336,7 @@ func TestIframeURLRefusesSessionThatRedirects(t *testing.T) {
 		{ClientID: "1", SuccessURL: to}, {ClientID: "1", ErrorURL: to}, {ClientID: "1", UnverifiedURL: to},
 		{ClientID: "1", SuccessURL: "https://ui.idenfy.com/result?status=success"},
 	} {
-		s, err := answering(t, 200, tokenResponse).CreateSession(t.Context(), req) // a response without the URL
+		s, err := answering(t, 200, tokenResponse).CreateSession(t.Context(), req) // the response does not contain the URL
 		require.NoError(t, err)
 		url, err := s.IframeURL(idenfy.English)
 		require.ErrorIs(t, err, idenfy.ErrNotForIframe)
@@ -344,7 +344,7 @@ func TestIframeURLRefusesSessionThatRedirects(t *testing.T) {
 	}
 	for _, name := range []string{"successUrl", "errorUrl", "unverifiedUrl"} {
 		_, err := decoded(t, 200, `{"authToken":"t","scanRef":"s","`+name+`":"`+to+`"}`).IframeURL("")
-		require.ErrorIs(t, err, idenfy.ErrNotForIframe, "a URL of the environment")
+		require.ErrorIs(t, err, idenfy.ErrNotForIframe, "a URL from the environment")
 		_, err = decoded(t, 200, `{"authToken":"t","scanRef":"s","`+name+`":"https://ui.idenfy.com/result?status=fail"}`).IframeURL("")
 		require.NoError(t, err, "the documented default")
 	}

@@ -28,7 +28,7 @@ import (
 	"github.com/identomat-go/identomat/idenfy"
 )
 
-// quick retries without a noticeable wait.
+// quick is an option that retries without a noticeable delay.
 var quick = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 3, BaseDelay: 1})
 
 var request = idenfy.SessionRequest{ClientID: "100000"}
@@ -79,7 +79,8 @@ func TestNewClientFromEnv(t *testing.T) {
 	assert.EqualValues(t, 2, count.Load())
 }
 
-// serving serves f over real connections and counts the requests.
+// serving starts a server that handles requests with f. It returns the URL and the number of
+// requests.
 func serving(t *testing.T, f http.HandlerFunc) (url string, count *atomic.Int32) {
 	t.Helper()
 	count = new(atomic.Int32)
@@ -92,7 +93,7 @@ func serving(t *testing.T, f http.HandlerFunc) (url string, count *atomic.Int32)
 	return server.URL, count
 }
 
-// hangUp resets the connection instead of responding.
+// hangUp is a handler that resets the connection instead of responding.
 func hangUp(w http.ResponseWriter, _ *http.Request) {
 	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 		_ = conn.(*net.TCPConn).SetLinger(0)
@@ -100,7 +101,7 @@ func hangUp(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// cut sends what was written and aborts the connection.
+// cut sends what has been written so far and aborts the connection.
 func cut(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
@@ -255,7 +256,7 @@ func TestErrorsMatchTheirCauses(t *testing.T) {
 	for _, c := range []struct {
 		status         int
 		body           string
-		is             string // names of error variables
+		is             string // names of the error variables that match, without Err
 		identifier     string
 		message        string
 		maybeProcessed bool
@@ -437,7 +438,7 @@ func TestGuardIsCalledBeforeSending(t *testing.T) {
 	require.NoError(t, err)
 	_, err = silent(t, guard).CreateSession(ctx, idenfy.SessionRequest{})
 	require.Error(t, err)
-	assert.Equal(t, []string{"100000", "200000"}, asked, "not called for an invalid request")
+	assert.Equal(t, []string{"100000", "200000"}, asked, "an invalid request must not reach the guard")
 }
 
 func TestCallerContextEndsCall(t *testing.T) {
@@ -554,7 +555,7 @@ func TestOptionsAndKeysAreChecked(t *testing.T) {
 		assert.NotContains(t, err.Error(), "hunter2")
 	}
 	_, err := idenfy.NewClient("a:b", apiSecret)
-	require.Error(t, err, "the colon would separate the secret")
+	require.Error(t, err, "a key with a colon must be refused")
 	_, err = idenfy.NewClient(apiKey, "a:b")
 	require.NoError(t, err)
 }

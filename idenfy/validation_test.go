@@ -14,7 +14,7 @@ import (
 	"github.com/identomat-go/identomat/idenfy"
 )
 
-// silent returns a client that fails the test if it sends anything.
+// silent returns a client that fails the test if it sends a request.
 func silent(t *testing.T, opts ...idenfy.Option) *idenfy.Client {
 	return stubbed(t, func(*http.Request) (*http.Response, error) {
 		t.Error("a request was sent")
@@ -36,8 +36,8 @@ func problems(t *testing.T, client *idenfy.Client, req idenfy.SessionRequest) []
 
 func times(n int, s string) string { return strings.Repeat(s, n) }
 
-// constraints are the documented rules, with values just inside, values just outside, and the
-// message for the latter. é and 日 are one character and several bytes.
+// constraints are the documented rules, with values that just satisfy a rule, values that just
+// violate it, and the message for a violation. é and 日 are one character but several bytes.
 var constraints = []struct {
 	path    string
 	set     func(*idenfy.SessionRequest, string)
@@ -140,7 +140,7 @@ func TestNumbersAreBounded(t *testing.T) {
 		message         string
 	}{
 		{"expiryTime", func(r *idenfy.SessionRequest, n *int) { r.ExpiryTime = n }, []int{1, 2592000}, []int{0, -1, 2592001}, "must be 1 to 2592000 seconds"},
-		// The page excludes 60 and 3600, but the OpenAPI document does not.
+		// iDenfy's page excludes 60 and 3600, but its OpenAPI file does not.
 		{"sessionLength", func(r *idenfy.SessionRequest, n *int) { r.SessionLength = n }, []int{60, 61, 3599, 3600}, []int{0, 59, 3601, -60}, "must be 60 to 3600 seconds"},
 		{"expiryTime", func(r *idenfy.SessionRequest, n *int) { r.ExpiryTime, r.GenerateDigitString = n, new(true) }, []int{1, 86400}, []int{86401, 2592000}, "must be at most 86400 with generateDigitString"},
 	} {

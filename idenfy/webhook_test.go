@@ -21,7 +21,7 @@ import (
 	"github.com/identomat-go/identomat/idenfy/idenfytest"
 )
 
-// A test vector that was not computed with this SDK.
+// These constants are a test vector that was not computed with this SDK.
 const (
 	vectorKey       = "unit-test-signing-key"
 	vectorBody      = `{"final":true,"scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac"}`
@@ -36,12 +36,12 @@ func webhook(body string, signatures ...string) *http.Request {
 	return r
 }
 
-// signed returns a webhook with the right signature.
+// signed returns a webhook with the correct signature.
 func signed(body string) *http.Request {
 	return webhook(body, idenfytest.Sign(vectorKey, []byte(body)))
 }
 
-// rejectedWith returns the status of a [identomat.CallbackError].
+// rejectedWith returns the status of an [identomat.CallbackError].
 func rejectedWith(t *testing.T, err error) int {
 	t.Helper()
 	var rejected *identomat.CallbackError
@@ -76,7 +76,7 @@ func TestParseWebhookNeedsUsableKeys(t *testing.T) {
 		require.Error(t, err)
 		assert.Nil(t, w)
 		var refused *identomat.CallbackError
-		assert.NotErrorAs(t, err, &refused, "not the fault of the sender")
+		assert.NotErrorAs(t, err, &refused, "this is not the sender's fault")
 		assert.NotContains(t, err.Error(), vectorKey)
 	}
 }
@@ -109,7 +109,7 @@ func TestParseWebhookRefusesWrongSignatures(t *testing.T) {
 		assert.Equal(t, 403, rejectedWith(t, err))
 	}
 	upper, err := idenfy.ParseWebhook(webhook(vectorBody, strings.ToUpper(vectorSignature)), vectorKey)
-	require.NoError(t, err, "digits may have either case")
+	require.NoError(t, err, "hex digits may have either case")
 	assert.True(t, upper.Final)
 }
 
@@ -216,7 +216,7 @@ func TestParseWebhookDecodesFields(t *testing.T) {
 	assert.True(t, w.StartTime.IsZero() && w.FinishTime.IsZero())
 }
 
-// An approval beside fraud tags that could not be read must show that something is there.
+// Extra must return fraud tags of the wrong type, so that an approval does not hide them.
 func TestFraudTagsThatDoNotFitAreExtra(t *testing.T) {
 	w, err := idenfy.ParseWebhook(signed(`{"final":true,"status":{"overall":"APPROVED","fraudTags":{"face":"FACE_BLACKLISTED"},"mismatchTags":[{"tag":"NAME"}]}}`), vectorKey)
 	require.NoError(t, err)
@@ -237,7 +237,7 @@ func TestEnded(t *testing.T) {
 	}
 }
 
-// The webhooks of expired and canceled sessions define no "final".
+// The webhooks for expired and canceled sessions have no documented "final".
 func TestEndedByEventType(t *testing.T) {
 	for event, want := range map[string]bool{
 		"IDENTIFICATION_EXPIRED": true, "IDENTIFICATION_CANCELLED": true, "IDENTIFICATION_AUTO_FINISHED": false, "IDENTIFICATION_RESUBMITTED": false, "": false,

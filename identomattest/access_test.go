@@ -12,8 +12,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// A web page on the developer's machine can send requests to the fake, and with a rebound host name it
-// can read the responses. Backends in a network of containers use names that the fake does not know.
+// A website in the developer's browser can send requests to the fake. After DNS rebinding, it can also
+// read the responses. Backends in a container network use host names that the fake does not know.
 func TestWebPagesOfOtherSites(t *testing.T) {
 	srv := NewServer(t, WithHosts("sandbox"), WithLogf(func(string, ...any) {}))
 	token := begin(t, srv, "")
@@ -25,7 +25,8 @@ func TestWebPagesOfOtherSites(t *testing.T) {
 	for name, test := range map[string]struct {
 		host    string
 		headers headers
-		// The status of: a POST to the control API, a POST and a GET to the API, and a GET of the page.
+		// These are the statuses of a POST to the control API, a POST and a GET to the API, and a GET of
+		// the page.
 		control, post, get, page int
 	}{
 		"a tool":                   {addr, nil, 200, 200, 200, 200},
@@ -42,10 +43,10 @@ func TestWebPagesOfOtherSites(t *testing.T) {
 		"another port":             {addr, headers{"Origin": "http://127.0.0.1:1"}, 403, 403, 403, 200},
 		"another scheme":           {addr, headers{"Origin": "https://" + addr}, 403, 403, 403, 200},
 		"a sandboxed frame":        {addr, headers{"Origin": "null"}, 403, 403, 403, 200},
-		"an image of another site": {addr, headers{"Sec-Fetch-Site": "cross-site"}, 403, 403, 403, 200},
+		"an image on another site": {addr, headers{"Sec-Fetch-Site": "cross-site"}, 403, 403, 403, 200},
 		"another site's subdomain": {addr, headers{"Sec-Fetch-Site": "same-site"}, 403, 403, 403, 200},
-		// A rebound name is the origin of the page that sends the request. The browser sends no Origin
-		// with GET, and no Sec-Fetch-Site without TLS.
+		// After DNS rebinding, the page's host name points to the fake, so the requests are same-origin. The
+		// browser sends no Origin with GET, and no Sec-Fetch-Site without TLS.
 		"a rebound name":             {"evil.example" + port, headers{"Origin": "http://evil.example" + port}, 403, 403, 403, 403},
 		"a rebound name with a hint": {"evil.example" + port, headers{"Sec-Fetch-Site": "same-origin"}, 403, 403, 403, 403},
 	} {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Deeply nested bodies could exhaust the stack, and thousands of parameters could take too long.
+// Deep nesting could exhaust the stack, and thousands of parameters could take too long.
 func TestOversizedRequestsAreRefused(t *testing.T) {
 	server, err := Start()
 	require.NoError(t, err)

@@ -75,8 +75,8 @@ func TestSendCallbackRedirectsAndErrors(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// callbackReceiver is a company's server. For each callback it records the type and the outcome that
-// result/ returned before the response to the callback.
+// callbackReceiver is a company's server. For each callback, it fetches the result and records the type
+// and the outcome. Then it responds.
 type callbackReceiver struct {
 	srv *Server
 
@@ -164,9 +164,9 @@ func TestCloseEndsPendingStatusCallback(t *testing.T) {
 	go func() { decided <- srv.Approve(token) }()
 	<-received
 	ses, _ := srv.Session(token)
-	assert.Equal(t, "approved", ses.Outcome, "the server is not locked during the callback")
+	assert.Equal(t, "approved", ses.Outcome, "the server must not be locked during the callback")
 	srv.Close()
-	assert.NoError(t, <-decided, "Close ends the wait for the callback")
+	assert.NoError(t, <-decided, "Close must end the wait for the callback")
 }
 
 func TestFailedStatusCallbacksAreLogged(t *testing.T) {

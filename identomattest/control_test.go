@@ -79,7 +79,7 @@ func TestControlAddsFaults(t *testing.T) {
 	assert.JSONEq(t, `{"faults":[]}`, control(t, srv, "GET", "faults", "").body)
 	assert.Equal(t, 200, widget(t, srv, "result/", "session_token", "x").status)
 
-	// Every constructor of a Fault has a name here.
+	// Every Fault constructor must have a name in the control API.
 	params := faultRequest{Status: 502, Code: "c", Message: "m", ContentType: "t/t", Body: "b", Location: "/l", RetryAfterSeconds: 1.5, DelaySeconds: 1, Bytes: 3}
 	for name, want := range map[string]Fault{
 		"response": Response(502, "t/t", "b"), "http-status": HTTPStatus(502), "error-code": ErrorCode("c"), "argument-error": ArgumentError("c"),

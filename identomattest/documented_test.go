@@ -15,8 +15,8 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// documentedResponses returns the response examples of the API reference by operation and label. JSON
-// is compacted; "-" stands for a response that is not JSON.
+// documentedResponses maps operations and labels to the response examples in the API reference. JSON is
+// compacted. "-" stands for a response that is not JSON.
 func documentedResponses(t *testing.T) map[[2]string]string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/documented.txt")
@@ -33,7 +33,7 @@ func documentedResponses(t *testing.T) map[[2]string]string {
 // volatile matches the parts of a response that differ between calls.
 var volatile = regexp.MustCompile(`"[0-9a-f]{16}"|"[0-9a-f]{24}"|"[0-9a-f]{32}"|"[0-9a-z]{40}"|base64[,\w+\\/=]+`)
 
-// normalize replaces the volatile parts of a response.
+// normalize replaces the volatile parts in a response.
 func normalize(body string) string {
 	return volatile.ReplaceAllStringFunc(body, func(s string) string {
 		if strings.HasPrefix(s, "base64") {
@@ -47,13 +47,13 @@ func normalize(body string) string {
 type example struct {
 	operation, label string
 	send             func() httpResponse
-	// want is "" to compare the bytes and "shape" to compare names and types. Any other value is the
-	// beginning of a response that is not JSON.
+	// want is "" if the bytes must be equal, and "shape" if the names and types must be equal. Any other
+	// value is the beginning of a response that is not JSON.
 	want string
 }
 
-// TestDocumentedResponses makes a successful request to every endpoint, and one for every error that
-// the API reference documents for the endpoint.
+// TestDocumentedResponses makes a successful request to every endpoint, and one request for every error
+// that the API reference documents for the endpoint.
 func TestDocumentedResponses(t *testing.T) {
 	now := time.Date(2021, 12, 29, 11, 30, 40, 0, time.UTC)
 	clock := func() time.Time { return now }
@@ -191,7 +191,7 @@ func TestDocumentedResponses(t *testing.T) {
 		{"list-users", "wrongParameters", noKey("list-users"), ""},
 		{"make-group", "default", func() httpResponse {
 			second := unwrapID(t, api(t, srv, "create-user", `"email":"user2@example.com","password":"12345678"`).body)
-			// The fake sorts members by id.
+			// The fake sorts members by ID.
 			first, last := min(user, second), max(user, second)
 			resp := api(t, srv, "make-group", `"name":"group_name","memberIds":["`+first+`","`+last+`"]`)
 			group = unwrapID(t, resp.body)
@@ -214,7 +214,7 @@ func TestDocumentedResponses(t *testing.T) {
 			examples = append(examples, example{op.Name, "default", func() httpResponse { return image(op.Name, srv.CompanyKey) }, ""})
 		}
 	}
-	// Most endpoints document the same two errors: an unknown session and a wrong key.
+	// Most endpoints document two errors: an unknown session and a wrong key.
 	documented := documentedResponses(t)
 	covered := map[[2]string]bool{}
 	for _, e := range examples {

@@ -239,7 +239,7 @@ func TestMisuseFailsTest(t *testing.T) {
 	require.Error(t, srv.Approve(identomat.Token(token), WithAnswer("a", "b", struct{}{})))
 	assert.Equal(t, 11, tb.errors)
 	srv.Fault("result/", HTTPStatus(42), 1)
-	assert.Zero(t, srv.Count("begin"), "the name is begin/")
+	assert.Zero(t, srv.Count("begin"), "the operation's name is begin/")
 	require.Error(t, srv.SetCallbackURL("/callbacks"))
 	srv.Fault("result/", ResetBeforeRead().AfterProcessing(), 1)
 	assert.Equal(t, 15, tb.errors)
@@ -253,7 +253,7 @@ func TestMisuseFailsTest(t *testing.T) {
 	}
 }
 
-// A decision that does not fit the session fails the test and changes nothing.
+// A decision that the session does not allow fails the test and changes nothing.
 func TestUnfittingDecisionFailsTest(t *testing.T) {
 	tb := &recorder{TB: t}
 	srv := NewServer(tb)
@@ -308,7 +308,7 @@ func TestSecondDecisionFailsTest(t *testing.T) {
 		for second := range outcomes {
 			token := identomat.Token(begin(t, srv, ""))
 			require.NoError(t, decide[first](token))
-			if first == "ManualCheck" && second != "ManualCheck" { // the operator's decision
+			if first == "ManualCheck" && second != "ManualCheck" { // an operator decides after manual check
 				require.NoError(t, decide[second](token))
 				continue
 			}
@@ -322,7 +322,7 @@ func TestSecondDecisionFailsTest(t *testing.T) {
 	assert.Equal(t, 7, tb.errors)
 }
 
-// A handler of callbacks needs a client of the fake, and the fake needs the address of the handler.
+// A callback handler needs a client of the fake, and the fake needs the handler's address.
 func TestSetCallbackURLAfterStart(t *testing.T) {
 	srv := NewServer(t, WithStatusCallback("test-status"))
 	client := srv.Client()
@@ -342,7 +342,7 @@ func TestSetCallbackURLAfterStart(t *testing.T) {
 	assert.Equal(t, []identomat.Outcome{identomat.OutcomeApproved}, outcomes)
 }
 
-// recorder counts the failures of a test.
+// recorder is a testing.TB that counts failures.
 type recorder struct {
 	testing.TB
 	errors, fatals int

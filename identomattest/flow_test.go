@@ -16,7 +16,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// customer fills in the page of a session.
+// customer fills in a session's page.
 type customer struct {
 	t     *testing.T
 	srv   *Server
@@ -28,7 +28,7 @@ func (c customer) open() httpResponse {
 	return openPage(c.t, c.srv.WidgetURL+"/?session_token="+c.token)
 }
 
-// submit submits a form and returns the page that follows.
+// submit submits a form and returns the next page.
 func (c customer) submit(fields ...string) httpResponse {
 	c.t.Helper()
 	form := url.Values{"session_token": {c.token}}
@@ -190,7 +190,7 @@ func TestPageAnswersInResult(t *testing.T) {
 	answers := []string{"step", "q", "q0", "Nino", "q1", "changed", "q2", "preset", "q4", "yes", "q6", "salary", "q6", "rent",
 		"q8", "large", "q9", "red", "q9", "blue", "q10", "true", "q11", "off", "q5", "a bank", "q7", "Giorgi"}
 	page = c.submit(answers...)
-	assert.Equal(t, 422, page.status, "without JavaScript the page had not shown the two questions")
+	assert.Equal(t, 422, page.status, "without JavaScript, the page did not show the two questions")
 	assertShows(t, page, "Your answers lead to more questions.", `value="a bank"`)
 	assertHides(t, page, "Please check your answers")
 	assertShows(t, c.submit(append(answers, "shown", "q5", "shown", "q7")...), "How does this verification end?")
@@ -277,7 +277,7 @@ func TestCompanyDataAndBeneficiaries(t *testing.T) {
 	assertShows(t, page, "<h1>Checking the data</h1>", "Bank of Somewhere", "2. shareholder: Company name", "Holding")
 	assertShows(t, c.submit("step", "kyb-review"), "How does this verification end?")
 
-	// Identomat has not published how the result represents these data, so the fake does not invent it.
+	// Identomat has not published how the result represents these data, so the fake leaves them out.
 	c.submit("decision", "approve")
 	assert.Contains(t, c.result(), `{"result":"approved"`)
 	assert.NotContains(t, c.result(), "Bank of Somewhere")

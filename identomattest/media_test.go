@@ -107,7 +107,7 @@ func requireBoxes(t *testing.T, data string) {
 	assert.Equal(t, []string{"ftyp", "moov", "mdat"}, names)
 }
 
-// requirePDF checks that the cross-reference table points to every object.
+// requirePDF checks that a PDF's cross-reference table points to every object.
 func requirePDF(t *testing.T, data string) {
 	t.Helper()
 	require.True(t, strings.HasPrefix(data, "%PDF-1.4\n"))
@@ -175,7 +175,8 @@ func TestFacePhotoDataURIs(t *testing.T) {
 	}
 }
 
-// archives decodes {"result":[["data:application/x-tar;base64,…"]]} into the archives of each list.
+// archives decodes the archives in each list of a response such as
+// {"result":[["data:application/x-tar;base64,…"]]}.
 func archives(t *testing.T, body string) [][][]byte {
 	t.Helper()
 	var resp struct{ Result [][]string }
@@ -195,7 +196,7 @@ func archives(t *testing.T, body string) [][][]byte {
 	return out
 }
 
-// names returns the file names of an archive. It checks that images can be decoded.
+// names returns the names of the files in an archive. It checks that images can be decoded.
 func names(t *testing.T, data []byte) (out []string) {
 	t.Helper()
 	for r := tar.NewReader(bytes.NewReader(data)); ; {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recordingTB records errors and logs.
+// recordingTB is a testing.TB that records errors and logs.
 type recordingTB struct {
 	testing.TB
 	errors, logs []string

@@ -80,8 +80,8 @@ func kindOf(err error) string {
 	return "unknown: " + err.Error()
 }
 
-// outcome returns the number of requests, the kind of the error and, if the error has MaybeProcessed
-// set, the word "maybe".
+// outcome returns the number of requests, the kind of the error, and "maybe" if the error's
+// MaybeProcessed is true.
 func outcome(srv *identomattest.Server, operation string, err error) string {
 	out := fmt.Sprintf("%d %s", srv.Count(operation), kindOf(err))
 	var transportErr *identomat.TransportError
@@ -92,9 +92,9 @@ func outcome(srv *identomattest.Server, operation string, err error) string {
 	return out
 }
 
-// TestSDKFaultTable checks how the SDK handles every fault, for each kind of call. Reads, deletes and
+// TestSDKFaultTable checks how the SDK handles every fault in each kind of call. Reads, deletes and
 // downloads are retried if a retry can help. Calls that create something or may be billed are retried
-// only if the service certainly did not process them. An unclear response is never a success.
+// only if the service certainly did not process them. An unexpected response is never a success.
 func TestSDKFaultTable(t *testing.T) {
 	same := func(want string) [5]string { return [5]string{want, want, want, want, want} }
 	byRetry := func(once, retryable string) [5]string {
@@ -106,7 +106,7 @@ func TestSDKFaultTable(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		fault identomattest.Fault
-		// want has the outcomes of begin/, result/, delete/, result/face/ and passport/.
+		// want lists the outcomes of begin/, result/, delete/, result/face/ and passport/.
 		want [5]string
 	}{
 		{"HTTP 500", identomattest.HTTPStatus(500), temporary},
@@ -154,7 +154,7 @@ func TestSDKFaultTable(t *testing.T) {
 	}
 }
 
-// callWithFault makes one call to a server that has a fault for the operation, and returns the outcome.
+// callWithFault makes one call to a server with a fault for the operation. It returns the outcome.
 func callWithFault(t *testing.T, fault identomattest.Fault, operation string, do func(context.Context, *identomat.Client, identomat.Token) error) string {
 	t.Helper()
 	opts := []identomat.Option{identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 3, BaseDelay: 1, MaxDelay: time.Minute})}
@@ -289,7 +289,7 @@ func TestFiveHundredConcurrentSessions(t *testing.T) {
 
 	transport.CloseIdleConnections()
 	srv.Close()
-	// Goroutines that are ending disappear after a while; leaked ones stay.
+	// Goroutines that are about to end disappear after a while. Leaked goroutines stay.
 	for deadline := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; runtime.Gosched() {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)

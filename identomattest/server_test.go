@@ -25,7 +25,7 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// httpResponse is a response as received.
+// httpResponse is a response with its whole body.
 type httpResponse struct {
 	status int
 	header http.Header
@@ -57,7 +57,7 @@ func send(t *testing.T, req *http.Request) httpResponse {
 	return httpResponse{resp.StatusCode, resp.Header, string(body)}
 }
 
-// client returns a client that does not follow redirects, and closes its connections after the test.
+// client returns a client that does not follow redirects. It closes idle connections after the test.
 func client(t *testing.T) *http.Client {
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -70,8 +70,8 @@ func client(t *testing.T) *http.Client {
 const asJSON = "application/json"
 const asForm = "application/x-www-form-urlencoded"
 
-// widget posts a form with the company key and params, pairs of names and values, to an operation of the
-// widget host.
+// widget posts a form to an operation of the widget host. The form has the company key and params, which
+// are pairs of names and values.
 func widget(t *testing.T, srv *Server, name string, params ...string) httpResponse {
 	t.Helper()
 	form := url.Values{"company_key": {srv.CompanyKey}}
@@ -81,7 +81,7 @@ func widget(t *testing.T, srv *Server, name string, params ...string) httpRespon
 	return post(t, srv.WidgetURL+"/external-api/"+name, asForm, form.Encode())
 }
 
-// api posts a JSON object with the company key and members to an operation of the API host.
+// api posts a JSON object to an operation of the API host. The object has the company key and members.
 func api(t *testing.T, srv *Server, name, members string) httpResponse {
 	t.Helper()
 	body := `{"companyKey":"` + srv.CompanyKey + `"`
@@ -91,7 +91,7 @@ func api(t *testing.T, srv *Server, name, members string) httpResponse {
 	return post(t, srv.APIURL+"/"+name, asJSON, body+"}")
 }
 
-// begin begins a session. members are added to the JSON body.
+// begin begins a session and returns its token. The JSON body has the company key and members.
 func begin(t *testing.T, srv *Server, members string) string {
 	t.Helper()
 	body := `{"company_key":"` + srv.CompanyKey + `"`
@@ -135,7 +135,7 @@ func TestEveryOperationHasRoute(t *testing.T) {
 	for _, op := range operation.All() {
 		assert.NotNil(t, routes[op].handle, op.Name)
 	}
-	assert.Len(t, routes, len(operation.All()), "a route has no row in the operation table")
+	assert.Len(t, routes, len(operation.All()), "every route must have a row in the operation table")
 }
 
 func TestRequestToWrongHost(t *testing.T) {
@@ -224,7 +224,7 @@ func TestMissingKey(t *testing.T) {
 	}
 }
 
-// sendKey calls an operation with a company key and no other parameters. An empty key is left out.
+// sendKey calls an operation with a company key and no other parameters. An empty key is not sent.
 func sendKey(t *testing.T, srv *Server, op *operation.Operation, key string) httpResponse {
 	t.Helper()
 	contentType, body := asJSON, `{"`+keyName(op)+`":"`+key+`"}`
@@ -309,7 +309,7 @@ func TestConcurrentSessions(t *testing.T) {
 func TestCloseStopsEverything(t *testing.T) {
 	srv, err := Start()
 	require.NoError(t, err)
-	// One connection without a request, one that is idle, and one whose response is held back.
+	// Open three connections: one without a request, one that is idle, and one whose response is held back.
 	unused, err := net.Dial("tcp", strings.TrimPrefix(srv.WidgetURL, "http://"))
 	require.NoError(t, err)
 	defer unused.Close()
@@ -331,9 +331,9 @@ func TestCloseStopsEverything(t *testing.T) {
 	start := time.Now()
 	srv.Close()
 	srv.Close()
-	assert.Less(t, time.Since(start), closeGrace, "Close does not wait for the connections")
-	require.Error(t, <-held, "Close aborts a response that is held back")
-	assert.False(t, fake.Hold(t.Context(), 0, nil, srv.closing), "a closed server holds nothing back")
+	assert.Less(t, time.Since(start), closeGrace, "Close must not wait for the connections")
+	require.Error(t, <-held, "Close must abort a response that is held back")
+	assert.False(t, fake.Hold(t.Context(), 0, nil, srv.closing), "a closed server must not hold responses back")
 
 	_, err = net.Dial("tcp", strings.TrimPrefix(srv.APIURL, "http://"))
 	require.Error(t, err)
@@ -356,7 +356,7 @@ func TestStartAddressInUse(t *testing.T) {
 func TestStartOptions(t *testing.T) {
 	var first, second *Server
 	err := errors.New("not started")
-	for try := 0; err != nil && try < 10; try++ { // another program may take the port
+	for try := 0; err != nil && try < 10; try++ { // another program may have taken the port
 		first, err = Start()
 		require.NoError(t, err)
 		first.Close()

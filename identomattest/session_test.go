@@ -79,8 +79,8 @@ func TestKeyInURLWarns(t *testing.T) {
 	assert.Contains(t, srv.Requests()[0].String(), ", processed, warning: the company key")
 }
 
-// Questionnaires and contacts only ask. Beside them, skip_face and skip_document leave nothing that
-// checks a person.
+// Questionnaires and steps such as email and phone-number do not verify a person. With skip_face and
+// skip_document, a session with only such steps verifies nobody.
 func TestSessionThatChecksNobodyWarns(t *testing.T) {
 	srv := NewServer(t)
 	warning := func(members string) string {
@@ -333,7 +333,7 @@ func TestResultShape(t *testing.T) {
 	for path, kind := range shape(t, sample(t, "result-sessionrejected")) {
 		known[path] = kind
 	}
-	// Production responses have these members; the two samples do not.
+	// Responses from production have these members, but the two samples do not.
 	for _, path := range []string{
 		"$.id_card_front.Given_Names_ka_GE", "$.id_card_front.Surname_ka_GE", "$.id_card_front.localMiddleName",
 		"$.person.local_first_name", "$.person.local_last_name", "$.person.local_middle_name",
@@ -472,7 +472,7 @@ func TestResultDocumentType(t *testing.T) {
 }
 
 func TestMRZ(t *testing.T) {
-	// The specimens of ICAO 9303.
+	// The specimens are from ICAO 9303.
 	specimen := Person{
 		FirstName: "Anna Maria", LastName: "Eriksson", Birthday: day(1974, 8, 12), Sex: "F", Nationality: "UTO",
 		IssuingState: "UTO", DocumentNumber: "L898902C3", DocumentExpires: day(2012, 4, 15), PersonalNumber: "ZE184226B",

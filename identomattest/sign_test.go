@@ -55,10 +55,10 @@ func TestWrongSignature(t *testing.T) {
 	good := `signature="` + signBody(srv.SecretKey, []byte(body)) + `"`
 	for name, header := range map[string]string{
 		"none":               "",
-		"of another body":    `signature="` + signBody(srv.SecretKey, []byte("{}")) + `"`,
-		"by another secret":  `signature="` + signBody("x", []byte(body)) + `"`,
+		"for another body":   `signature="` + signBody(srv.SecretKey, []byte("{}")) + `"`,
+		"with another key":   `signature="` + signBody("x", []byte(body)) + `"`,
 		"without its quotes": `signature=` + signBody(srv.SecretKey, []byte(body)),
-		"of another scheme":  `Bearer ` + good,
+		"in another scheme":  `Bearer ` + good,
 		"the digest in hex":  `signature="2287960123"`,
 	} {
 		req := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, body)
@@ -97,7 +97,7 @@ func TestOptionalSignature(t *testing.T) {
 	assert.Equal(t, `"COMPANY_KEY_INVALID"`, send(t, req).body)
 }
 
-// The signature covers the body alone.
+// The signature covers only the body.
 func TestSignatureDoesNotCoverURL(t *testing.T) {
 	srv := NewServer(t, RequireHMAC())
 	body := `{"company_key":"` + srv.CompanyKey + `"}`

@@ -21,13 +21,14 @@ func openPage(t *testing.T, address string) httpResponse {
 	return send(t, req)
 }
 
-// submitDecision submits the decision of the page.
+// submitDecision submits a decision on the session's page.
 func submitDecision(t *testing.T, srv *Server, token, decision string) httpResponse {
 	t.Helper()
 	return post(t, srv.WidgetURL+"/", asForm, url.Values{"session_token": {token}, "decision": {decision}}.Encode())
 }
 
-// assertShows fails if the page does not contain a text. The failure shows only the page's main element.
+// assertShows fails if the page does not contain one of the texts. The failure shows only the page's main
+// element.
 func assertShows(t *testing.T, page httpResponse, texts ...string) {
 	t.Helper()
 	for _, text := range texts {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shape returns the paths of a JSON value and the type of the value at each. All items of an array have
-// the same path.
+// shape maps each path in a JSON value to the type of the value there. All items in an array have the same
+// path.
 func shape(t *testing.T, text string) map[string]string {
 	t.Helper()
 	var v any
@@ -43,7 +43,7 @@ func shape(t *testing.T, text string) map[string]string {
 	return out
 }
 
-// sample returns a sample response of the API reference.
+// sample returns a sample response from the API reference.
 func sample(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name + ".json")

@@ -23,7 +23,7 @@ import (
 	"github.com/identomat-go/identomat/idenfy/idenfytest"
 )
 
-// post posts a body with the right keys and returns the status and the body of the response.
+// post posts a body with the correct keys and returns the response's status and body.
 func post(t testing.TB, s *idenfytest.Server, body string, change ...func(*http.Request)) (int, string) {
 	t.Helper()
 	req, err := http.NewRequest("POST", s.URL+"/api/v2/token", strings.NewReader(body))
@@ -41,7 +41,7 @@ func post(t testing.TB, s *idenfytest.Server, body string, change ...func(*http.
 	return resp.StatusCode, string(data)
 }
 
-// sample returns a sample of iDenfy's documentation.
+// sample returns a sample from iDenfy's documentation.
 func sample(t testing.TB, name string) string {
 	t.Helper()
 	data, err := os.ReadFile("../testdata/" + name)
@@ -79,7 +79,7 @@ func TestDocumentedResponses(t *testing.T) {
 	_, body := post(t, s, sample(t, "request-minimal.json"))
 	want := decode(sample(t, "response-no-fields.json"))
 	delete(want, "personScanRef") // undocumented
-	want["digitString"] = nil     // documented in the table of parameters; the example differs
+	want["digitString"] = nil     // documented in the parameter table; the example differs
 	want["unverifiedUrl"], want["questionnaire"] = nil, nil
 	assert.Equal(t, want, decode(body))
 
@@ -411,7 +411,8 @@ func ExampleServer_Fault() {
 	// Output: true 1 1
 }
 
-// FuzzToken checks that the fake handles any body, and creates a session only if the body has a clientId.
+// FuzzToken checks that the fake handles any body, and that it creates a session only if the body has
+// a clientId.
 func FuzzToken(f *testing.F) {
 	for _, name := range []string{"request-minimal.json", "request-full.txt", "request-full.repaired.json"} {
 		f.Add(sample(f, name))

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 type item struct{ mediaType, data string }
 
-// readAll reads every item of a document.
+// readAll reads every item in a response.
 func readAll(src io.Reader) (items []item, err error) {
 	r := datauri.NewReader(src)
 	for {
@@ -260,11 +260,11 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// dataURI matches the media type, the comma or the character in its place, and the base64.
+// dataURI matches the media type, the comma (or the character in its place), and the base64.
 var dataURI = regexp.MustCompile(`(?is)^data:(.*?);base64(.?)(.*)$`)
 
-// assertSameAsDecoded compares items with those that encoding/json finds in the document. It
-// skips data URIs whose data begins without a comma.
+// assertSameAsDecoded requires items to be what encoding/json finds in the response. It skips data
+// URIs without a comma before the data.
 func assertSameAsDecoded(t *testing.T, data []byte, items []item) {
 	var document struct {
 		Result any `json:"result"`

@@ -14,9 +14,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// FuzzRetryAfter compares the header's two forms with a slow reading of RFC 9110, 10.2.3:
-// digits alone are seconds, a date is a time, and anything else asks for no wait. A wait is never
-// negative, and never longer than the longest duration.
+// FuzzRetryAfter compares retryAfter with a literal implementation of RFC 9110, section 10.2.3.
+// Digits are seconds, a date is the end of the wait, and any other value is ignored. A wait is never
+// negative, and at most the longest time.Duration.
 func FuzzRetryAfter(f *testing.F) {
 	for _, text := range []string{
 		"0", "7", " 7 ", "-5", "+5", "1e3", "0x10", "1_000", "9223372036", "9223372037", "18446744073709551615", "99999999999999999999999", "99999999999119999999\x92",

@@ -17,9 +17,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// FuzzForm checks with mime/multipart that a form has the given parts and the announced length,
-// that NextPart returns the same contents in the same order, and that a form is not terminated
-// if a file has another length than announced.
+// FuzzForm checks with mime/multipart that a form has the given parts and the announced length. It
+// also checks that NextPart returns the same contents in the same order, and that a form has no
+// closing boundary if the length of a file differs from the announced one.
 func FuzzForm(f *testing.F) {
 	f.Add("company_key", "k", "image", "JPEG bytes", 0)
 	f.Add(`a"b`, "\r\n--", "image\r\nX: y", "\r\n--boundary--\r\n", 1)

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fields has its text in a field that only %+v and %#v print.
+// fields is an error with a text that only %+v and %#v print.
 type fields struct {
 	Text  string
 	cause error
@@ -34,7 +34,7 @@ type typedError string
 
 func (e typedError) Error() string { return string(e) }
 
-// tree wraps io.EOF in one error for every byte of layers, whose value selects the kind of error.
+// tree wraps io.EOF in one error per byte of layers. The byte selects the kind of error.
 func tree(layers []byte, text string) error {
 	err := io.EOF
 	for _, layer := range layers {
@@ -64,8 +64,8 @@ func tree(layers []byte, text string) error {
 	return err
 }
 
-// ownWords is the text that the errors of a tree contain by themselves. A secret that occurs in
-// it proves nothing.
+// ownWords is the text that the errors in a tree always contain. A secret that is part of this text
+// may be printed.
 var ownWords = func() string {
 	all := `text withheld because it may contain a secret (*redact.withheld) ... &redact.withheld{text:"", cause:(func() error)(0x0123456789abcdef)} {text: cause:} \" `
 	for layer := range byte(10) {
@@ -111,7 +111,7 @@ func FuzzArbitraryErrors(f *testing.F) {
 
 var quoteOrAddress = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\)\(0x[0-9a-f]+`)
 
-// printed formats an error without pointer addresses, unless they are in quotes. An address may
+// printed formats an error. It drops pointer addresses that are not in quotes, because an address may
 // contain the secret by chance.
 func printed(verb string, err error) string {
 	return quoteOrAddress.ReplaceAllStringFunc(fmt.Sprintf(verb, err), func(match string) string {

@@ -134,7 +134,7 @@ func TestErrorTooLargeToSearchIsWithheld(t *testing.T) {
 	}
 }
 
-// quiet is an error whose text omits the error that it wraps.
+// quiet is an error that wraps a cause without printing it.
 type quiet struct{ cause error }
 
 func (quiet) Error() string              { return "quiet" }

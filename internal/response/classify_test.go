@@ -17,11 +17,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const token = `"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"`
 
-// anyOperation is an endpoint without a row.
+// anyOperation is an endpoint that is not in the operation table.
 var anyOperation = &operation.Operation{Name: "new-endpoint", Host: operation.API, Shape: operation.Any}
 
-// shapes holds an operation of each shape, bodies that have the shape, with their payloads, and
-// bodies that do not. The payload "" stands for the whole body.
+// shapes has one operation for each shape, with bodies of that shape and bodies that are refused.
+// payload maps a body of the shape to its payload; "" stands for the whole body.
 var shapes = []struct {
 	op      *operation.Operation
 	payload map[string]string
@@ -97,7 +97,7 @@ func TestClassifyShapes(t *testing.T) {
 				require.Nil(t, refusal, "%s %d %s", s.op.Name, status, body)
 				assert.Equal(t, want, string(payload), "%s %s", s.op.Name, body)
 			}
-			// No status but 2xx is a success.
+			// Only a 2xx status is a success.
 			for _, status := range []int{100, 199, 300, 302, 400, 403, 500, 503} {
 				payload, refusal := Classify(s.op, status, []byte(body))
 				assert.Nil(t, payload)
@@ -145,7 +145,7 @@ func TestClassifyRefusals(t *testing.T) {
 		`{"internalError":"not-found"}`:                           {Cause: ErrInternal, Message: "not-found"},
 		`{"internalError":"x","argumentError":"not-found"}`:       {Cause: ErrInternal, Code: "not-found", Message: "x"},
 		`{"result":"SESSION_NOT_FOUND"}`:                          {Cause: ErrSessionNotFound, Code: "SESSION_NOT_FOUND"},
-		`{"result":"already-exists","errorSourceGroup":"server"}`: {Cause: ErrAlreadyExists, Code: "already-exists"}, // one word in lower case may be a name
+		`{"result":"already-exists","errorSourceGroup":"server"}`: {Cause: ErrAlreadyExists, Code: "already-exists"}, // a single lowercase word may be a name
 		`{"result":true,"argumentError":"not-found"}`:             {Cause: ErrNotFound, Code: "not-found"},
 		`{"result":"approved","internalError":"x"}`:               {Cause: ErrInternal, Message: "x"},
 	} {
@@ -173,7 +173,7 @@ func TestClassifyUnexpected(t *testing.T) {
 			`"internalError":"x","internalError":null`, `"InternalError":"x"`, `"errorSourceGroup":"A","errorSourceGroup":"B"`, `"ErrorSourceGroup":"A"`,
 		} {
 			if !strings.HasPrefix(rest, `"result"`) && strings.HasPrefix(ambiguous, `"result"`) {
-				continue // one result
+				continue // there is only one result
 			}
 			bodies = append(bodies, `{`+rest+`,`+ambiguous+`}`, `{`+ambiguous+`,`+rest+`}`)
 		}
@@ -182,7 +182,7 @@ func TestClassifyUnexpected(t *testing.T) {
 		for _, s := range shapes {
 			for status, want := range map[int]error{200: ErrUnexpected, 302: ErrUnexpected, 404: ErrUnexpected, 429: ErrRateLimited, 500: ErrUnexpected} {
 				if status == 404 && s.op.Shape.IsMedia() {
-					want = ErrNotFound // production answers so for media that the session lacks
+					want = ErrNotFound // production sends a 404 for media that the session does not have
 				}
 				payload, refusal := Classify(s.op, status, []byte(body))
 				assert.Nil(t, payload)
@@ -194,7 +194,7 @@ func TestClassifyUnexpected(t *testing.T) {
 
 func TestClassifyBoundsValues(t *testing.T) {
 	for _, element := range []string{"0", "{}", "[]", `{"a":1}`} {
-		perElement := 1 + strings.Count(element, "{") + strings.Count(element, "[") // with its comma
+		perElement := 1 + strings.Count(element, "{") + strings.Count(element, "[") // an element counts with its comma
 		body := func(values int) []byte {
 			return []byte(`{"result":[` + element + strings.Repeat(","+element, values/perElement) + `]}`)
 		}
@@ -253,7 +253,7 @@ func TestIsRefusal(t *testing.T) {
 		`{"argumentError":"not-found"}`: true, `{"internalError":"x"}`: true, `{"result":"SESSION_NOT_FOUND"}`: true,
 		`{"result":[],"result":[]}`: true, `{"Result":[]}`: true, `{"result":["x"],"argumentError":"x"}`: true,
 		`{1:2}`: true, `{"":1}`: false, `{:1}`: true, `{"`: false, // not JSON
-		`{"result":["data:image/png;base64,AAAA`: false, `{"argumentError":"not-fo`: true, // the beginning of a response
+		`{"result":["data:image/png;base64,AAAA`: false, `{"argumentError":"not-fo`: true, // truncated responses
 	} {
 		assert.Equal(t, want, IsRefusal([]byte(body)), body)
 	}
@@ -285,12 +285,12 @@ func TestIsMedia(t *testing.T) {
 	const jpeg, png, pdf, binary = "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "%PDF-1.4\n%\xe2\xe3\xcf\xd3\n", "\x00\x01\x02\x03"
 	labels := []string{"", "image/jpeg", "application/octet-stream", "application/pdf", "application/json", "text/html", "text/plain", "application/xml", "video/x-new"}
 	for head, accepted := range map[string][]string{
-		// The bytes decide.
+		// Known formats are recognized by the bytes, whatever the Content-Type.
 		jpeg: labels, png: labels, pdf: labels, "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00": labels, "II*\x00\x08\x00\x00\x00\x01": labels,
 		strings.Repeat("x", 257) + "ustar\x0000" + strings.Repeat("\x00", 249): labels,
-		// Unknown binary formats need a label that is not one of text.
+		// Unknown binary formats are media if the Content-Type is missing, or neither text nor a known format.
 		binary: {"", "video/x-new", "application/octet-stream"}, "OTTO\x00\x01": {"", "video/x-new", "application/octet-stream"},
-		// A label of a format that can be detected must be right, and a warning is not media.
+		// A Content-Type with a detectable format must match the bytes, and a warning is not media.
 		"Warning: x on line 3\n" + jpeg: nil, "Notice: y\r\n" + binary: nil, binary + "\n": {"", "video/x-new", "application/octet-stream"},
 		"a line\n" + pdf: {"application/pdf"}, "a line\n%PDF-1.4\n": {"application/pdf"},
 		"": nil, " \r\n": nil, `{"argumentError":"not-found"}`: nil, "\x00{\x00}": nil, "\xff\xfe{\x00}\x00": nil, "\xef\xbb\xbf<html>": nil, `"SESSION_NOT_FOUND"`: nil,
@@ -306,7 +306,7 @@ func TestIsMedia(t *testing.T) {
 func TestIsErrorText(t *testing.T) {
 	for head, want := range map[string]bool{
 		`{`: true, ` [1`: true, `"x`: true, "<p>": true, "\xef\xbb\xbf\r\n{": true, "\x00{": true, "\xff\xfe<\x00h\x00": false, "SESSION_NOT_FOUND": true, "session-not-found": true,
-		"N\x00E\x00W\x00_\x00C\x00O\x00D\x00E\x00": true, "": false, " ": false, "words of a text": false, "BAD": false, // too short to be told from data
+		"N\x00E\x00W\x00_\x00C\x00O\x00D\x00E\x00": true, "": false, " ": false, "words of a text": false, "BAD": false, // too short to be distinguished from binary data
 		"\xff\xd8\xff\xe0": false, "%PDF-1.4": false, "\x00\x01": false, "\x89PNG\r\n\x1a\n{": false,
 	} {
 		assert.Equal(t, want, IsErrorText([]byte(head)), "%q", head)
@@ -318,7 +318,7 @@ func TestSample(t *testing.T) {
 		"": "empty response", " \r\n": "empty response", "null": "null", " true ": "true", "false": "false", "17": "2 bytes", "NaN": "3 bytes",
 		`{"result":"approved","person":{"first_name":"John"}}`: `52 bytes: {"result":"…","person":{"…":"…"}}`,
 		`{"argumentError" : 17, "code":[true, null, -1.5e3]}`:  `51 bytes: {"argumentError":…,"code":[…,…,…]}`,
-		`["result", {"result": 1}]`:                            `25 bytes: ["…",{"result":…}]`, // shown only as a name
+		`["result", {"result": 1}]`:                            `25 bytes: ["…",{"result":…}]`, // an allowed name is not shown as a value
 		`{"Result":1,"message ":2}`:                            `25 bytes: {"…":…,"…":…}`,
 		`"John Smith"`:                                         `12 bytes: "…"`,
 		`{"result":"app`:                                       `14 bytes: {"result":"…"`,
@@ -343,7 +343,7 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// TestSampleShowsNoValue describes every prefix of a response with personal data.
+// TestSampleShowsNoValue samples every prefix of responses with personal data.
 func TestSampleShowsNoValue(t *testing.T) {
 	const personal = "Wilhelmina"
 	for _, format := range []string{
@@ -354,6 +354,6 @@ func TestSampleShowsNoValue(t *testing.T) {
 			assert.NotContains(t, Sample([]byte(body[:n])), "Wil", body[:n])
 		}
 	}
-	// Only the first 4 KiB are looked at.
+	// Sample reads only the first 4 KiB.
 	assert.Equal(t, "5007 bytes", Sample([]byte(strings.Repeat("x", 5000)+" denied")))
 }

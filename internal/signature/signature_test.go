@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The signature of "hello" with the key "key".
+// hello is the signature of "hello" with the key "key".
 const hello = `signature="kwezuRXvtRcf8U2MtV+8x5jGwO8UVtZt7RpqpyOli3s="`
 
 func TestSum(t *testing.T) {

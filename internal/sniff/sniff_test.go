@@ -15,7 +15,7 @@ const (
 	pdf  = "%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
 )
 
-// box returns the beginning of an ISO media file with a brand.
+// box returns the beginning of an ISO media file with the given brand.
 func box(brand string) string { return "\x00\x00\x00\x18ftyp" + brand + "\x00\x00\x02\x00" }
 
 func TestDetect(t *testing.T) {
@@ -52,7 +52,7 @@ func TestMediaTypeAndLabel(t *testing.T) {
 		{"application/json;x=y", "application/json", "application/json"}, {"application/problem+json", "application/problem+json", "application/problem+json"},
 		{"multipart/form-data; boundary=x", "multipart/form-data", "multipart/form-data"}, {"binary/octet-stream", "binary/octet-stream", "binary/octet-stream"},
 		{"application/x-tar", "application/x-tar", "application/x-tar"}, {"image/svg+xml", "image/svg+xml", "image/svg+xml"},
-		// A label can echo a request, so an error shows only known subtypes.
+		// A Content-Type can echo a request, so an error shows only known subtypes.
 		{"video/x-new", "video/x-new", Unknown}, {"text/featherstone", "text/featherstone", Unknown}, {"application/featherstone", Unknown, Unknown},
 		{"chemical/x-pdb", Unknown, Unknown}, {"featherstone/png", Unknown, Unknown},
 		{"featherstone", Malformed, Malformed}, {"image/", Malformed, Malformed}, {"image/wilhelmina featherstone", Malformed, Malformed}, {"text/a/b", Malformed, Malformed},
@@ -77,7 +77,7 @@ func TestIsText(t *testing.T) {
 		"": true, "text": true, "\ttwo\r\nlines\f\x1b[0m": true, "ტექსტი": true, "\x00": false, "a\x01": false, "\xff\xfea\x00": false, jpeg: false,
 		"ა"[:2]: true, "a" + "😀"[:3]: true, // the last rune is truncated
 		"ა"[:2] + "a": false, "\xe1\xe1": false,
-		// Only the first 512 bytes count.
+		// Only the first 512 bytes are checked.
 		strings.Repeat("a", 512) + "\x00": true, strings.Repeat("a", 511) + "\x00": false, strings.Repeat("a", 511) + "ა": true,
 	} {
 		assert.Equal(t, want, IsText([]byte(head)), "%.20q", head)

@@ -28,7 +28,7 @@ func newCodec(hooks ...hook) *Codec {
 	})
 }
 
-// hook completes the values of one type.
+// hook is a function that completes the values of one type.
 type hook struct {
 	of  reflect.Type
 	run func(v any, raw json.RawMessage) error
@@ -38,11 +38,11 @@ func after[T any](run func(v *T, raw json.RawMessage) error) hook {
 	return hook{reflect.TypeFor[T](), func(v any, raw json.RawMessage) error { return run(v.(*T), raw) }}
 }
 
-// A field is the JSON of a member and the value that its field has after decoding.
+// field is a test case: the JSON of a member, and the value of the field after decoding.
 type field[T any] struct {
 	json string
 	want T
-	// misfit says that the value does not fit, so that Extra returns it.
+	// misfit says that the JSON does not fit the field's type, so Extra returns it.
 	misfit bool
 }
 
@@ -69,7 +69,7 @@ func testFields[T any](t *testing.T, codec *Codec, fields ...field[T]) {
 	}
 }
 
-// asText returns the members as strings.
+// asText converts the members to strings.
 func asText(extra map[string]json.RawMessage) map[string]string {
 	texts := map[string]string{}
 	for path, value := range extra {
@@ -83,7 +83,7 @@ type person struct {
 	Age  int    `json:"age"`
 }
 
-// upper is a type with an UnmarshalJSON of its own.
+// upper has its own UnmarshalJSON.
 type upper struct{ text string }
 
 func (u *upper) UnmarshalJSON(data []byte) error {
@@ -127,7 +127,7 @@ func TestDecodeCoercions(t *testing.T) {
 			field[int64]{`9223372036854775807`, math.MaxInt64, false}, field[int64]{`"-9223372036854775808"`, math.MinInt64, false},
 			field[int64]{`9223372036854775808`, 0, true}, field[int64]{`9007199254740991.0`, 1<<53 - 1, false},
 			field[int64]{`9007199254740993`, 1<<53 + 1, false},
-			// A float64 does not hold this number, so it cannot be told from the one before.
+			// A float64 cannot hold this number, so it could be confused with its neighbor.
 			field[int64]{`9007199254740993.0`, 0, true}, field[int64]{`-9007199254740993.0`, 0, true}, field[int64]{`1e300`, 0, true},
 		)
 	})
@@ -160,7 +160,7 @@ func TestDecodeCoercions(t *testing.T) {
 			field[[]string]{`"a"`, []string{"a"}, false}, field[[]string]{`17`, []string{"17"}, false}, field[[]string]{`true`, []string{"true"}, false},
 			field[[]string]{`{"0":"a","1":"b"}`, []string{"a", "b"}, false}, field[[]string]{`{"7":"b","3":"a"}`, []string{"b", "a"}, false},
 			field[[]string]{`{}`, []string{}, false}, field[[]string]{`{ }`, []string{}, false},
-			// An element loses nothing: it keeps its spelling. null is left out.
+			// An element that is not a string keeps its JSON text. null is dropped.
 			field[[]string]{`[1.50,true,null,{"a":"]"},["x"]]`, []string{"1.50", "true", `{"a":"]"}`, `["x"]`}, false},
 			field[[]string]{`{"0":{"a":1},"1":null}`, []string{`{"a":1}`}, false}, field[[]string]{`[null]`, []string{}, false},
 			field[[]string]{`{"a":"b"}`, nil, true}, field[[]string]{`{"0":"a","x":"b"}`, nil, true}, field[[]string]{`{"":"a"}`, nil, true}, field[[]string]{`{"-1":"a"}`, nil, true},
@@ -234,8 +234,8 @@ func TestDecodeCoercions(t *testing.T) {
 	})
 }
 
-// TestDecodeAnyShapeIntoAnyKind decodes each shape of JSON into each kind of value: nothing
-// panics, nothing is an error, and the neighbors of the field are decoded.
+// TestDecodeAnyShapeIntoAnyKind decodes each shape of JSON into each kind of field. There must be no
+// panic and no error, and the neighboring fields must be decoded.
 func TestDecodeAnyShapeIntoAnyKind(t *testing.T) {
 	shapes := []string{
 		`null`, `true`, `false`, `0`, `-0.0`, `1e999`, `123456789012345678901234567890`, `""`, `"x"`, `"\\\""`, `"]}"`, `"\ud83d"`, `[]`, `[[]]`, `[{}]`, `[null]`, `[""]`,
@@ -258,7 +258,7 @@ func TestDecodeAnyShapeIntoAnyKind(t *testing.T) {
 			}))
 			err := codec.Decode(text, v.Interface())
 			if kind == reflect.TypeFor[[]person]() && err != nil {
-				continue // a list of records is whole, or refuses the response
+				continue // one bad record fails the whole response
 			}
 			require.NoError(t, err, "%.50s into %s", shape, kind)
 			assert.Equal(t, []int64{1, 2}, []int64{v.Elem().Field(0).Int(), v.Elem().Field(2).Int()}, "%.50s into %s", shape, kind)
@@ -281,7 +281,7 @@ func TestDecodeRequiredAndStrict(t *testing.T) {
 	for text, ok := range map[string]bool{
 		`{"id":"1","score":0,"items":[]}`:                                 true,
 		`{"items":{},"score":"0","id":1}`:                                 true,
-		`{"id":"1","points":0,"items":[1]}`:                               true, // an alias counts
+		`{"id":"1","points":0,"items":[1]}`:                               true, // an alias satisfies required
 		`{"id":"1","score":1,"items":[],"topics":null,"weight":null}`:     true,
 		`{"id":"1","score":1,"items":[],"topics":"a","weight":"1"}`:       true,
 		`{"i\u0064":"1","score":1,"items":[]}`:                            true,
@@ -289,7 +289,7 @@ func TestDecodeRequiredAndStrict(t *testing.T) {
 		`{"id":"","score":1,"items":[]}`:                                  false, // an empty string
 		`{"id":null,"score":1,"items":[]}`:                                false,
 		`{"id":{},"score":1,"items":[]}`:                                  false,
-		`{"ID":"1","score":1,"items":[]}`:                                 false, // names match exactly
+		`{"ID":"1","score":1,"items":[]}`:                                 false, // names are case-sensitive
 		`{"id":"1","items":[]}`:                                           false,
 		`{"id":"1","score":null,"items":[]}`:                              false,
 		`{"id":"1","score":"high","items":[]}`:                            false,
@@ -299,13 +299,13 @@ func TestDecodeRequiredAndStrict(t *testing.T) {
 		`{"id":"1","score":1,"items":"x"}`:                                false,
 		`{"id":"1","score":1,"items":[],"topics":{"a":1}}`:                false,
 		`{"id":"1","score":1,"items":[],"weight":"heavy"}`:                false,
-		`{"id":"1","score":1,"items":[],"Topics":["a"]}`:                  false, // another case
+		`{"id":"1","score":1,"items":[],"Topics":["a"]}`:                  false, // another letter case
 		`{"id":"1","score":1,"items":[],"topics":["a"],"topics":[]}`:      false, // present twice
-		`{"id":"1","id":"","score":1,"items":[]}`:                         false, // required applies to each
+		`{"id":"1","id":"","score":1,"items":[]}`:                         false, // required applies to each duplicate
 		`{"id":"","id":"1","score":1,"items":[]}`:                         false,
 		`{"id":"1","score":1,"score":null,"items":[]}`:                    false,
-		`{"id":"1","score":1,"items":[],"topics":{"a":1},"topics":["a"]}`: false, // strict applies to each
-		`[]`:    false, // an empty object lacks what is required
+		`{"id":"1","score":1,"items":[],"topics":{"a":1},"topics":["a"]}`: false, // strict applies to each duplicate
+		`[]`:    false, // [] counts as an empty object, without the required members
 		`{}`:    false,
 		`null`:  false,
 		`"x"`:   false,
@@ -317,7 +317,7 @@ func TestDecodeRequiredAndStrict(t *testing.T) {
 		var e entry
 		err := codec.Decode([]byte(text), &e)
 		assert.Equal(t, ok, err == nil, "%s: %v", text, err)
-		// The rules apply at any depth, and refuse the whole response.
+		// The rules apply at any depth. A violation fails the whole response.
 		for _, format := range []string{`{"records":[{"id":"1","score":1,"items":[]},@]}`, `{"records":{"0":@}}`, `{"records":@}`} {
 			var outer struct {
 				Records []entry `json:"records"`
@@ -343,7 +343,7 @@ func TestDecodePresent(t *testing.T) {
 		`{"start":"a","score":1}`:      true,
 		`{"start":null,"score":null}`:  true,
 		`{"start":"","sc\u006fre":0}`:  true,
-		`{"start":{},"score":1}`:       true, // in Extra
+		`{"start":{},"score":1}`:       true, // the value is in Extra
 		`{"score":1}`:                  false,
 		`{"start":"a"}`:                false,
 		`{"Start":"a","score":1}`:      false,
@@ -407,7 +407,7 @@ func TestDecodeLastDuplicateWins(t *testing.T) {
 		`{"text":"a","text":"b"}`:                        {Text: "b"},
 		`{"text":"a","text":null}`:                       {},
 		`{"text":"a","te\u0078t":"b"}`:                   {Text: "b"},
-		`{"text":"a","text":{}}`:                         {}, // does not fit
+		`{"text":"a","text":{}}`:                         {}, // the value does not fit the type
 		`{"text":{},"text":"a"}`:                         {Text: "a"},
 		`{"bool":true,"bool":false}`:                     {},
 		`{"bool":true,"bool":null}`:                      {},
@@ -479,14 +479,14 @@ func TestDecodeHooks(t *testing.T) {
 
 	for text, ok := range map[string]bool{
 		`{"items":[{"n":1},{"n":-1}]}`: false, `{"one":{"n":-1}}`: false, `{"items":{"0":{"n":-1}}}`: false,
-		// A list of records is whole, or refuses the response.
+		// One bad record fails the whole response.
 		`{"items":[1]}`: false, `{"items":[null]}`: false, `{"items":["x"]}`: false, `{"items":[[1]]}`: false,
 		`{"items":[[]]}`: true, `{"items":[]}`: true, `{"items":{"0":{"n":1}}}`: true, `{"items":[{}]}`: true, `[]`: true, `{}`: true,
 		`null`: false, `"x"`: false, `[1]`: false,
 	} {
 		assert.Equal(t, ok, codec.Decode([]byte(text), &list{}) == nil, text)
 	}
-	// Another value is not a list of records, and stays in Extra.
+	// A value that is not a list of records stays in Extra.
 	for _, value := range []string{`null`, `{}`, `{"n":1}`, `"x"`, `7`, `{"0":{},"x":{}}`} {
 		var l list
 		text := []byte(`{"name":"x","items":` + value + `}`)
@@ -612,8 +612,7 @@ func TestDecodeIsSafeForConcurrentUse(t *testing.T) {
 	}
 }
 
-// anything has a field of every kind that Decode supports. The names of its fields are in lower
-// case.
+// anything has a field of every kind that Decode supports. The JSON names are in lower case.
 type anything struct {
 	Text     string            `json:"text"`
 	Bool     bool              `json:"bool"`
@@ -659,13 +658,13 @@ type record struct {
 	N  int    `json:"n"`
 }
 
-// FuzzDecode compares with encoding/json, for texts that encoding/json decodes without an error
-// and whose names are unambiguous: without duplicates, and without names that match a field only
-// if letter case is ignored. The differences are intended:
-//   - null in a list of strings is left out,
+// FuzzDecode compares Decode with encoding/json. It skips text that encoding/json rejects, and text
+// with duplicate names or with names that match a field only if letter case is ignored. These
+// differences are intended:
+//   - null in a list of strings is dropped,
 //   - null leaves a json.RawMessage nil,
-//   - a list of records with an element that is null refuses the response,
-//   - an alias fills its field if the field is empty.
+//   - null in a list of records fails the whole response,
+//   - an alias fills an empty field.
 func FuzzDecode(f *testing.F) {
 	for _, text := range []string{
 		`{"text":"a","bool":true,"int":1,"int64":2,"float":0.5,"ptext":null,"pbool":false,"pint":0,"pfloat":1e3}`,
@@ -730,7 +729,7 @@ func FuzzDecode(f *testing.F) {
 
 func isNull(value json.RawMessage) bool { return string(value) == "null" }
 
-// jsonNames returns the names in the json tags of a struct.
+// jsonNames returns the names in a struct's json tags.
 func jsonNames(t reflect.Type) (names []string) {
 	for _, f := range reflect.VisibleFields(t) {
 		names = append(names, f.Tag.Get("json"))
@@ -738,7 +737,7 @@ func jsonNames(t reflect.Type) (names []string) {
 	return names
 }
 
-// isAmbiguous reports whether an object at any depth has a name twice, or a name that matches
+// isAmbiguous reports whether an object at any depth has a duplicate name, or a name that matches
 // one of names only if letter case is ignored.
 func isAmbiguous(t *testing.T, dec *json.Decoder, names []string) (ambiguous bool) {
 	t.Helper()
@@ -764,8 +763,8 @@ func isAmbiguous(t *testing.T, dec *json.Decoder, names []string) (ambiguous boo
 	return ambiguous
 }
 
-// dropNulls changes a value that encoding/json has decoded from raw: it removes null from lists
-// of strings and from a json.RawMessage.
+// dropNulls removes null from the lists of strings and the json.RawMessages in v, which encoding/json
+// has decoded from raw.
 func dropNulls(t *testing.T, v reflect.Value, raw json.RawMessage) {
 	t.Helper()
 	switch {

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// masked refuses to be encoded, like a type that holds personal data.
+// masked returns an error from its encoder, like a type that holds personal data.
 type masked struct{}
 
 func (masked) MarshalText() ([]byte, error) { return nil, errors.New("masked") }
 
-// level has a JSON form of its own.
+// level has its own MarshalJSON.
 type level int
 
 func (l level) MarshalJSON() ([]byte, error) {
@@ -29,7 +29,7 @@ func (l level) MarshalJSON() ([]byte, error) {
 type (
 	named  string
 	search struct {
-		masked // request types embed one, so that encoding/json refuses them
+		masked // request types embed such a type, so that encoding/json refuses them
 
 		Name  string         `json:"name"`
 		Limit int            `json:"limit,omitzero"`
@@ -78,9 +78,9 @@ func TestJSON(t *testing.T) {
 		},
 		`,"offset":0,"text":"<b>&'</b>"`: request{Text: "<b>&'</b>"},
 		`,"offset":0,"pointer":true`:     request{Pointer: pointer(true)},
-		`,"offset":0,"pointer":false`:    request{Pointer: pointer(false)}, // false is not absent
+		`,"offset":0,"pointer":false`:    request{Pointer: pointer(false)}, // false is sent, unlike nil
 
-		// UTC with milliseconds, not rounded.
+		// Times are sent in UTC with milliseconds, truncated.
 		`,"offset":0,"time":"2024-06-20T07:33:00.790Z"`: request{Time: time.Date(2024, 6, 20, 11, 33, 0, 790_999_999, tbilisi)},
 		`,"offset":0,"time":"0001-01-01T00:00:00.001Z"`: request{Time: time.Time{}.Add(time.Millisecond)},
 		`,"offset":0,"time":"2024-12-31T20:00:00.000Z"`: request{Time: time.Date(2025, 1, 1, 0, 0, 0, 0, tbilisi)},
@@ -101,7 +101,7 @@ func TestJSON(t *testing.T) {
 		`,"offset":0,"query":{"name":"","limit":2}`: request{Query: search{Limit: 2}},
 		`,"offset":0,"pquery":{"name":""}`:          request{PQuery: &search{}},
 
-		// Further members follow in the order of their names. A nested struct has its own.
+		// The members from Extra come last, sorted by name. A nested struct can have an Extra, too.
 		`,"offset":0,"query":{"name":"N","a":[1],"offset":3,"text":null},"B":true,"a":"x"`: request{
 			Query: search{Name: "N", Extra: map[string]any{"text": nil, "a": []int{1}, "offset": 3}}, Extra: map[string]any{"a": "x", "B": true},
 		},
@@ -142,7 +142,7 @@ func TestJSONProblems(t *testing.T) {
 	}
 }
 
-// TestJSONReadsParamsOnly encodes the same parameters twice: nothing may be written to them.
+// TestJSONReadsParamsOnly encodes the same parameters twice. Encoding must not change them.
 func TestJSONReadsParamsOnly(t *testing.T) {
 	params := request{List: []string{"b", "a"}, Extra: map[string]any{"z": 1, "y": map[string]any{}}, Query: search{Extra: map[string]any{"k": 1}}}
 	first, problems := JSON("companyKey", "k", &params)

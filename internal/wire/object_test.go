@@ -133,7 +133,7 @@ func TestMembersAndElements(t *testing.T) {
 	}
 }
 
-// FuzzObject compares the functions on JSON text with encoding/json.
+// FuzzObject compares the functions for JSON text with encoding/json.
 func FuzzObject(f *testing.F) {
 	f.Add(`{"type":"liveness","key":"l","flags":{"liveness":true}}`, "key", "x")
 	f.Add(` { "a" : [ 1 , {"b":"}"} ] , "\u0061":2, "":null } `, "a", "\xff")
@@ -142,11 +142,11 @@ func FuzzObject(f *testing.F) {
 	f.Add(`{"\ufffd":1}`, "\xff", "")
 	f.Fuzz(func(t *testing.T, text, name, value string) {
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return // refused before anything is sent
+			return // invalid UTF-8 is refused before these functions are called
 		}
 		var want map[string]any
 		if decode(text, &want) != nil || want == nil {
-			// Any text at all must not cause a panic or an endless loop.
+			// Even text that is not an object must not cause a panic or an endless loop.
 			_, _ = Normalize(text), Set(text, name, []byte(value))
 			return
 		}
@@ -176,10 +176,10 @@ func FuzzObject(f *testing.F) {
 	})
 }
 
-// decode keeps the digits of numbers.
+// decode decodes JSON text. It keeps the digits of numbers.
 func decode[T any](text string, into *T) error {
 	*into = *new(T)
-	if !json.Valid([]byte(text)) { // a decoder ignores what follows the first value
+	if !json.Valid([]byte(text)) { // a json.Decoder ignores trailing data
 		return errors.New("not JSON")
 	}
 	dec := json.NewDecoder(strings.NewReader(text))
@@ -187,7 +187,7 @@ func decode[T any](text string, into *T) error {
 	return dec.Decode(into)
 }
 
-// decoded is s with U+FFFD for invalid UTF-8.
+// decoded returns s with invalid UTF-8 replaced by U+FFFD.
 func decoded(t *testing.T, s string) (out string) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal(AppendString(nil, s), &out))

@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// FuzzUnquote compares with encoding/json.
+// FuzzUnquote compares Unquote with encoding/json.
 func FuzzUnquote(f *testing.F) {
 	for _, s := range []string{`"a"`, `"\u10d0\/"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ud83d\u0041"`, "\"\xff\"", `"\\\"\b\f\n\r\t"`, `""`, `"\u00e9é"`} {
 		f.Add(s)
