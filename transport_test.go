@@ -984,7 +984,7 @@ func TestInsecureTestHosts(t *testing.T) {
 	}
 	for _, name := range []string{"", "sandbox:8080", "http://sandbox", "sandbox,other", "a b", "::1"} {
 		_, err := identomat.NewClient(companyKey, identomat.WithInsecureTestHosts("sandbox", name))
-		require.EqualError(t, err, "identomat: WithInsecureTestHosts: a test host must be a host name without a scheme and a port", name)
+		require.EqualError(t, err, "identomat: WithInsecureTestHosts: a test host must be a host name without a scheme or port", name)
 	}
 	for _, name := range []string{"widget.identomat.com", "External-API.Identomat.com", "identomat.com", "ivs.idenfy.com"} {
 		_, err := identomat.NewClient(companyKey, identomat.WithInsecureTestHosts(name))

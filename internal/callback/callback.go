@@ -1,5 +1,5 @@
-// Package callback serves what Identomat and iDenfy post. It bounds the body, calls a handler,
-// and keeps the values of the body out of errors.
+// Package callback serves callbacks from Identomat and iDenfy. It limits the body, calls a handler,
+// and keeps the body's values out of errors.
 package callback
 
 import (
@@ -28,7 +28,7 @@ type Settings struct {
 	Observe func(context.Context, error)
 }
 
-// NewSettings checks the keys, of which there must be one, and applies the options.
+// NewSettings checks the keys, at least one, and applies the options.
 func NewSettings[O ~func(*Settings) error](service, keyName string, keys []string, maxSize int64, opts ...O) (*Settings, error) {
 	s := &Settings{Service: service, Keys: slices.Clone(keys), MaxSize: maxSize, Observe: func(ctx context.Context, err error) {
 		slog.WarnContext(ctx, service+" callback failed", "error", err)
@@ -52,10 +52,10 @@ func NewSettings[O ~func(*Settings) error](service, keyName string, keys []strin
 	return s, nil
 }
 
-// ReadBody returns the body of a request, or the status and the reason of its rejection. The
-// [http.ResponseWriter] may be nil.
+// ReadBody returns the body of a request, or the status and the reason for rejecting it. w may be
+// nil.
 func (s *Settings) ReadBody(w http.ResponseWriter, r *http.Request) (body []byte, status int, reason string) {
-	if r.Body == nil { // in a request that no server received
+	if r.Body == nil { // only if no server received the request
 		return nil, http.StatusOK, ""
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxSize))
@@ -68,9 +68,9 @@ func (s *Settings) ReadBody(w http.ResponseWriter, r *http.Request) (body []byte
 	return body, http.StatusOK, ""
 }
 
-// Handler returns a handler that responds with 200 after handle, with 500 if handle returned an
-// error or panicked, or with the status that parse returned with an error. No error of handle
-// shows a key, or a text or number in one of the private values.
+// Handler returns a handler that responds with 200 after handle, with 500 if handle returns an
+// error or panics, or with parse's status if parse returns an error. No error from handle shows a
+// key, or a text or number from the private values.
 func Handler[T any](
 	s *Settings, parse func(http.ResponseWriter, *http.Request) (value T, status int, err error), private func(T) []json.RawMessage,
 	handle func(context.Context, T) error,
@@ -97,7 +97,7 @@ func Handler[T any](
 // minSecret is the length of a one-time password. Shorter texts occur in ordinary words.
 const minSecret = 4
 
-// secrets returns the keys, the texts in JSON values, and all digits, because a one-time password
+// secrets returns the keys, the texts in JSON values, and all runs of digits: a one-time password
 // can be a number or part of a sentence.
 func (s *Settings) secrets(values []json.RawMessage) (secrets []string) {
 	for _, value := range values {
@@ -111,9 +111,8 @@ func (s *Settings) secrets(values []json.RawMessage) (secrets []string) {
 	return append(secrets, s.Keys...)
 }
 
-// callRecovering calls handle and returns its error, or an error that reports its panic. The
-// value of a panic may be anything, including the body, so only a runtime error is part of the
-// text.
+// callRecovering calls handle and returns its error, or an error for its panic. A panic value can
+// be anything, including the body, so the text shows only runtime errors.
 func (s *Settings) callRecovering(handle func() error, secrets func() []string) (err error) {
 	defer func() {
 		switch p := recover().(type) {

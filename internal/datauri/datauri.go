@@ -1,6 +1,6 @@
-// Package datauri decodes the data URIs in a response while it arrives. The response is a JSON
-// object whose member "result" is a data URI or a list, possibly nested, of data URIs. The
-// package holds about 128 KiB in memory, however large the data URIs are.
+// Package datauri decodes data URIs while a response arrives. The response is a JSON object whose
+// member "result" is a data URI or a list, possibly nested, of data URIs. Memory use stays at about
+// 128 KiB, however large the data URIs are.
 package datauri
 
 import (
@@ -22,14 +22,14 @@ const (
 	maxNesting = 16       // lists inside the result
 )
 
-// FormatError reports a response that is malformed or has another format. Problem contains
-// no value of the response.
+// FormatError reports a response that is malformed or has another format. Problem contains no value
+// from the response.
 type FormatError struct{ Problem string }
 
 func (e *FormatError) Error() string { return e.Problem }
 
-// ServiceError reports that the response contains an error of the service, possibly after the
-// result. Response is a JSON object with only the member that reports the error.
+// ServiceError means that the response reports an error, possibly after the result. Response is a
+// JSON object with only the member that reports the error.
 type ServiceError struct{ Response []byte }
 
 func (e *ServiceError) Error() string { return "the service reported an error" }
@@ -48,17 +48,16 @@ type Reader struct {
 	enc       [chunkSize]byte // base64
 	dec       [chunkSize / 4 * 3]byte
 	complete  bool  // the end of the object has been read
-	err       error // what ended the iteration; io.EOF after a complete document
+	err       error // what ended the iteration; io.EOF after a complete response
 }
 
-// NewReader returns a Reader of src, which must end after the JSON document.
+// NewReader returns a Reader for src. Nothing but white space may follow the JSON object.
 func NewReader(src io.Reader) *Reader {
 	return &Reader{src: bufio.NewReaderSize(src, readSize), separator: '{'}
 }
 
-// Next returns the next data URI, in the order of the document. It skips the unread part of
-// the previous item. After the last item, it returns io.EOF if the document is complete and
-// well-formed.
+// Next skips the unread part of the previous item and returns the next item. After the last item,
+// it returns io.EOF if the response is complete and well-formed.
 func (r *Reader) Next() (*Item, error) {
 	if err := r.advance(); err != nil {
 		return nil, err
@@ -93,8 +92,8 @@ func cutFold(s []byte, prefix string) (rest []byte, found bool) {
 	return s[len(prefix):], true
 }
 
-// advance skips the rest of the current item and reads up to the opening quote of the next
-// one. At the end of the document, it returns io.EOF.
+// advance skips the rest of the current item and reads up to the opening quote of the next item. At
+// the end of the response, it returns io.EOF.
 func (r *Reader) advance() error {
 	_, _ = io.Copy(io.Discard, text{r})
 	for !r.found && r.err == nil {
@@ -107,7 +106,7 @@ func (r *Reader) advance() error {
 	return r.err
 }
 
-// member reads the next member, or only its name if it is the result, or the document's end.
+// member reads the next member, but of the result only the name, or the end of the response.
 func (r *Reader) member() {
 	if r.separator == '{' {
 		if bom, _ := r.src.Peek(3); string(bom) == "\xef\xbb\xbf" {
@@ -121,7 +120,7 @@ func (r *Reader) member() {
 			r.malformed("no result")
 		}
 		if r.token(); r.err == nil { // reading the end of src also verifies a signature
-			r.malformed("data after the end of the document")
+			r.malformed("data after the end of the object")
 		}
 		return
 	}
@@ -173,7 +172,7 @@ func (r *Reader) result() {
 	}
 }
 
-// value reads up to the delimiter after a name or after the value of a member.
+// value reads the name or the value of a member, up to the delimiter.
 func (r *Reader) value() (value []byte) {
 	quoted, escaped, depth := false, false, 0
 	for r.err == nil {
@@ -231,7 +230,7 @@ func (r *Reader) fail(err error) {
 
 func (r *Reader) malformed(problem string) { r.fail(&FormatError{Problem: problem}) }
 
-// fill reports whether raw holds more of the current item. It reads more if necessary.
+// fill reads more of the current item if raw is empty. It reports whether raw holds any.
 func (r *Reader) fill() bool {
 	if len(r.raw) == 0 && r.open && r.err == nil {
 		// A quote always ends the item, because base64 contains no escaped quote.
@@ -250,7 +249,7 @@ func (r *Reader) fill() bool {
 	return len(r.raw) > 0 && r.err == nil
 }
 
-// text reads the current item without escape sequences.
+// text reads the current item and decodes escape sequences.
 type text struct{ r *Reader }
 
 func (t text) Read(p []byte) (n int, err error) {
@@ -278,8 +277,8 @@ func (t text) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// unescape returns the character of an escape sequence of JSON (\u002b) or of a URI (%2B). It
-// returns 0 for white space, because an encoder may wrap base64.
+// unescape returns the character of an escape sequence in JSON (\u002b) or in a URI (%2B). It
+// returns 0 for white space: an encoder may wrap base64.
 func (r *Reader) unescape() byte {
 	next := func() (c byte) {
 		if r.fill() {
@@ -314,7 +313,7 @@ func (r *Reader) unescape() byte {
 	return c
 }
 
-// Item is one data URI. It can be read until the next call of Next.
+// Item is one data URI. It can be read until the next call to Next.
 type Item struct {
 	// MediaType is the media type in the URI, or "".
 	MediaType string
@@ -325,8 +324,8 @@ type Item struct {
 	padded bool      // padding has been decoded, so no data may follow
 }
 
-// Read reads decoded data. At the end of the last item, it returns io.EOF only if the
-// document is complete and well-formed.
+// Read reads decoded data. At the end of the last item, it returns io.EOF only if the response is
+// complete and well-formed.
 func (i *Item) Read(p []byte) (int, error) {
 	for len(i.data) == 0 && len(p) > 0 {
 		if err := i.decode(); err != nil {
@@ -338,7 +337,6 @@ func (i *Item) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// decode decodes a chunk.
 func (i *Item) decode() error {
 	r := i.r
 	n, err := io.ReadFull(i.src, r.enc[:])

@@ -24,8 +24,8 @@ func Reset(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// Hold waits until release is closed or, if d is positive, until d has passed. It returns false as
-// soon as there is no point in responding: ctx is done, or closing is closed.
+// Hold waits until release is closed or, if d is positive, until d has passed. It returns false if
+// ctx ends or closing is closed first.
 func Hold(ctx context.Context, d time.Duration, release, closing <-chan struct{}) bool {
 	var elapsed <-chan time.Time
 	if d > 0 {

@@ -90,7 +90,7 @@ func (f *Form) Open() io.ReadCloser {
 // String keeps fmt from printing the fields, which contain personal data.
 func (f *Form) String() string { return fmt.Sprintf("form of %d bytes", f.length) }
 
-// SourceError reports a file that could not be read or whose length was not as announced. The
+// SourceError reports a file that could not be read, or that has another length than announced. The
 // part of the form that was sent is not a valid form.
 type SourceError struct{ Err error }
 
@@ -116,7 +116,7 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 // NextPart returns the content of the next part, or io.EOF after the last one. Signing calls it
-// instead of Read, so that it need not parse the form.
+// instead of Read to avoid parsing the form.
 func (b *body) NextPart() (io.Reader, error) {
 	i := b.next
 	b.next++
@@ -141,8 +141,8 @@ func (b *body) Close() error {
 type part struct {
 	text strings.Reader
 	file *File
-	read int64 // bytes read of the file
-	err  error // what ended the file
+	read int64 // bytes read from the file
+	err  error // what ended the reading
 
 	// mu is needed because net/http may call Close concurrently with Read.
 	mu     sync.Mutex
@@ -178,9 +178,8 @@ func (p *part) Read(buf []byte) (int, error) {
 	return 0, p.err
 }
 
-// readFile reads from the file, which it opens if necessary. It returns a panic as an error:
-// net/http reads a body in another goroutine, where the caller could not recover from a panic
-// of the caller's reader.
+// readFile opens the file if necessary and reads from it. It returns a panic of the caller's reader
+// as an error: net/http reads the body in another goroutine, where the caller cannot recover.
 func (p *part) readFile(buf []byte) (n int, err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -1,20 +1,20 @@
-// Package operation holds the operation table: one row for every endpoint of Identomat. The
-// encoder, the retry decision, the classifier, the fake server and the coverage test read
-// the same rows, so no fact about an endpoint is written down twice.
+// Package operation holds the operation table: one row for every Identomat endpoint. The encoder,
+// the retry decision, the classifier, the fake server and the coverage test read the same rows, so
+// nothing about an endpoint is stated twice.
 package operation
 
-// Host tells which of the two services serves an endpoint.
+// Host is one of Identomat's two services.
 type Host uint8
 
 const (
-	// Widget is widget.identomat.com: snake_case parameters, paths below /external-api/
-	// that end in a slash.
+	// Widget is widget.identomat.com: snake_case parameters, and paths below /external-api/ with a
+	// trailing slash.
 	Widget Host = iota
-	// API is external-api.identomat.com: camelCase parameters, the bare name as path.
+	// API is external-api.identomat.com: camelCase parameters, and the name as the path.
 	API
 )
 
-// Encoding is how the parameters are encoded in the body of the POST request.
+// Encoding is the encoding of the parameters in the POST body.
 type Encoding uint8
 
 const (
@@ -32,11 +32,11 @@ type Shape uint8
 const (
 	// Token is a JSON string that holds a session token.
 	Token Shape = iota
-	// Outcome is the JSON object of result/, with the outcome as its member result.
+	// Outcome is a JSON object whose member result is the outcome of the session.
 	Outcome
 	// Object is a non-empty JSON object with the data at its top level.
 	Object
-	// Done is any JSON that is not an error: true, or a document about what was done.
+	// Done is true, an empty object, or an object whose member result is true or a string.
 	Done
 	// Result is {"result": …}.
 	Result
@@ -48,7 +48,7 @@ const (
 	Any
 	// Binary is an image, a video, an archive or a PDF.
 	Binary
-	// DataURI is {"result": …} around one data URI or lists of data URIs.
+	// DataURI is {"result": …} with one data URI, or with lists of data URIs.
 	DataURI
 )
 
@@ -57,12 +57,12 @@ func (s Shape) IsMedia() bool { return s == Binary || s == DataURI }
 
 // Operation is one row.
 type Operation struct {
-	// Name is the path below the host's root. Errors, events and logs show it.
+	// Name is the path, for Widget without /external-api/. Errors, events and logs show it.
 	Name     string
 	Host     Host
 	Encoding Encoding
-	// Retryable says that a second call has no further effect and costs nothing, so that
-	// the call may be retried after a lost response.
+	// Retryable says that a second call has no further effect and costs nothing, so the call may be
+	// retried after a lost response.
 	Retryable bool
 	Shape     Shape
 	// Section is the heading in Identomat's API reference.
@@ -159,11 +159,11 @@ var (
 	ResidenceBack  = &Operation{"residence/back/", Widget, Multipart, once, Object, images}
 	Passport       = &Operation{"passport/", Widget, Multipart, once, Object, images}
 
-	// The reference titles this row compare-faces/ and prints its URL without the slash.
+	// The reference has a slash in the title of this endpoint, but not in its URL.
 	CompareFaces = &Operation{"compare-faces", API, Multipart, once, Result, faces}
 )
 
-// All returns all rows in the order of the API reference.
+// All returns the rows in the order of the API reference.
 func All() []*Operation {
 	return []*Operation{
 		SessionBegin, SessionResult, SessionDelete, ExportSessionPDF, ResultCardFront, ResultCardBack, ResultPassport,

@@ -1,6 +1,5 @@
-// Package option holds what the options of the clients have in common: the settings that they
-// fill in, and the checks of values that several clients take. The errors repeat no value;
-// the clients put the names of their packages in front.
+// Package option holds what the clients' options share: the settings that they fill in, and the
+// checks of common values. The errors contain no value. Each client adds its package name.
 package option
 
 import (
@@ -32,7 +31,7 @@ type Settings struct {
 	Own any
 }
 
-// DefaultAttemptTimeout leaves time for image processing. No service documents response times.
+// DefaultAttemptTimeout leaves time for image processing. Neither service documents response times.
 const DefaultAttemptTimeout = 60 * time.Second
 
 // Defaults returns the settings of a client without options.
@@ -49,7 +48,7 @@ func Defaults(service string, own any) *Settings {
 	}
 }
 
-// Apply applies options of a type such as identomat.Option, in their order.
+// Apply applies the options in order. O is a type such as identomat.Option.
 func Apply[O ~func(*Settings) error](s *Settings, opts []O) error {
 	for _, o := range opts {
 		if o == nil {
@@ -62,8 +61,8 @@ func Apply[O ~func(*Settings) error](s *Settings, opts []O) error {
 	return nil
 }
 
-// Own returns an option that sets what only the client with settings of type S has. Other clients
-// refuse it.
+// Own returns an option for the settings of type S, which only one client has. Other clients refuse
+// the option.
 func Own[S any](name string, set func(*S) error) func(*Settings) error {
 	return func(s *Settings) error {
 		own, ok := s.Own.(*S)
@@ -90,20 +89,20 @@ func CheckKey(name, key string) error {
 	return nil
 }
 
-// CheckBaseURL returns the origin of base, whose scheme [Settings.CheckScheme] checks once all options
-// are known. The error does not repeat base, which may hold a password.
+// CheckBaseURL returns the origin of base. [Settings.CheckScheme] checks its scheme after all
+// options are applied. The error does not repeat base, which may hold a password.
 func CheckBaseURL(name, base string) (url.URL, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Opaque != "" {
 		return url.URL{}, fmt.Errorf("the %s is not an absolute URL", name)
 	}
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Trim(u.Path, "/") != "" {
-		return url.URL{}, fmt.Errorf("the %s must be a scheme and a host alone", name)
+		return url.URL{}, fmt.Errorf("the %s must be only a scheme and a host", name)
 	}
 	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
-// CheckScheme refuses every scheme but https, and http for loopback and test hosts.
+// CheckScheme accepts https, and for loopback and test hosts also http.
 func (s *Settings) CheckScheme(name string, u url.URL) error {
 	host := u.Hostname()
 	isTestHost := slices.ContainsFunc(s.InsecureTestHosts, func(name string) bool { return strings.EqualFold(name, host) })
@@ -113,10 +112,10 @@ func (s *Settings) CheckScheme(name string, u url.URL) error {
 	return fmt.Errorf("%s: the %s must be https, except for a loopback host", s.Service, name)
 }
 
-// CheckTestHost refuses what is not the name of a host, and the hosts of the services.
+// CheckTestHost refuses anything but a host name, and the services' own hosts.
 func CheckTestHost(name string) error {
 	if name == "" || strings.ContainsAny(name, ":/@?# ,") {
-		return errors.New("a test host must be a host name without a scheme and a port")
+		return errors.New("a test host must be a host name without a scheme or port")
 	}
 	for _, service := range []string{"identomat.com", "idenfy.com"} {
 		if folded := strings.ToLower(name); folded == service || strings.HasSuffix(folded, "."+service) {

@@ -1,6 +1,6 @@
-// Package response classifies the responses of Identomat: each is what the operation table
-// says, a known refusal, or unexpected. It fails closed, never trusts the status alone, and
-// depends on nothing but its arguments.
+// Package response classifies responses from Identomat: each has the shape in the operation table,
+// is a known refusal, or is unexpected. It fails closed, never trusts the status alone, and is
+// pure.
 package response
 
 import (
@@ -63,10 +63,10 @@ func Cause(code string) error {
 	return codes[strings.ToLower(separators.Replace(code))]
 }
 
-// maxCode is the length of the longest error code, id or token, and of what may be shown.
+// maxCode is the maximum length of an error code, an id or a token.
 const maxCode = 256
 
-// A Refusal is a response other than the one that was asked for.
+// A Refusal is an error response, or an unexpected one.
 type Refusal struct {
 	// Cause is nil if the code is not known.
 	Cause error
@@ -74,22 +74,21 @@ type Refusal struct {
 	Code string
 	// Group is the errorSourceGroup, or "".
 	Group string
-	// Message is free text of the service. It can repeat the request.
+	// Message is free text from the service. It can repeat the request.
 	Message string
 }
 
 // NotProcessed reports whether the service certainly did not carry out the call: true if it
-// named a reason that it checks before it does anything.
+// reported an error that it checks for before it does anything.
 func (r *Refusal) NotProcessed(status int) bool {
 	return Cause(r.Code) != nil && r.Cause != ErrInternal && status < http.StatusInternalServerError
 }
 
-// maxValues bounds the memory of a decoded response: {} is two bytes on the wire and some
-// hundred in memory. The largest response in Identomat's API documentation has about 150
-// values.
+// maxValues bounds the memory of a decoded response: {} is two bytes on the wire, several hundred
+// in memory. The largest response in Identomat's API documentation has about 150 values.
 const maxValues = 250_000
 
-// Classify returns the payload of a response of the operation's shape, or the refusal. The
+// Classify returns the payload of a response that has the operation's shape, or a refusal. The
 // payload is JSON: the result in {"result": …}, or else the whole body.
 func Classify(op *operation.Operation, status int, whole []byte) (payload []byte, refusal *Refusal) {
 	body := wire.Trim(whole)
@@ -124,19 +123,18 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 	return whole, nil
 }
 
-// unexpected returns the refusal of a response of which nothing but the status is understood.
+// unexpected returns the refusal for a body that is not understood.
 func unexpected(op *operation.Operation, status int) *Refusal {
 	switch {
 	case status == http.StatusTooManyRequests:
 		return &Refusal{Cause: ErrRateLimited}
 	case status == http.StatusNotFound && op.Shape.IsMedia():
-		return &Refusal{Cause: ErrNotFound} // production answers so for media that the session lacks
+		return &Refusal{Cause: ErrNotFound} // how production reports media that a session lacks
 	}
 	return &Refusal{Cause: ErrUnexpected}
 }
 
-// hasShape looks at the outermost level of a successful response. Below that level, the decoder
-// refuses what does not fit.
+// hasShape checks the top level of a successful response. The decoder checks the levels below.
 func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 	isObject := body[0] == '{'
 	// An empty object may arrive as an empty array.
@@ -151,7 +149,7 @@ func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 	case operation.Object:
 		return isObject && !isEmpty
 	case operation.Done:
-		// The system manual promises a document about the session, which has an outcome.
+		// The system manual promises an object about the session, which has an outcome.
 		return string(body) == "true" || isEmpty || bytes.HasPrefix(members.result, []byte(`"`)) || string(members.result) == "true"
 	case operation.Result:
 		return present(members.result) != nil
@@ -167,14 +165,14 @@ func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 	return false // media is streamed
 }
 
-// IsRefusal reports whether the body of a response that should hold data URIs is an error
-// instead, or ambiguous.
+// IsRefusal reports whether a response that should hold data URIs is an error or ambiguous. The
+// body may be malformed JSON.
 func IsRefusal(body []byte) bool {
 	members := open(body)
 	return members.ambiguous || members.refusal() != nil
 }
 
-// envelope holds the members at the top level that decide what a response is.
+// envelope holds the top-level members that decide what a response is.
 type envelope struct {
 	result, argumentError, internalError, errorSourceGroup []byte
 	// ambiguous reports a duplicate or differently cased key. encoding/json keeps the last
@@ -182,7 +180,7 @@ type envelope struct {
 	ambiguous bool
 }
 
-// open reads the members of an object. If the object is the body of media, it may be malformed.
+// open reads the members of an object, which may be malformed.
 func open(object []byte) (e envelope) {
 	for m := wire.Members(object); m.Next(); {
 		if len(m.Name) < 2 || m.Name[0] != '"' {
@@ -232,8 +230,8 @@ func present(value []byte) []byte {
 	return value
 }
 
-// asCode returns s if it has the form of an error code, or "": a sentence or a name may stand
-// where a code is expected.
+// asCode returns s if it looks like an error code, or else "": the service may send a sentence or a
+// name instead of a code.
 func asCode(s string) string {
 	if !IsCode(s) {
 		return ""
@@ -242,8 +240,8 @@ func asCode(s string) string {
 }
 
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
-// [0-9a-z]; this allows more, but no word and no error code. These are short or joined by
-// hyphens, and have few digits.
+// [0-9a-z]. IsToken allows more, but no words or error codes, which are short or hyphenated and
+// have few digits.
 func IsToken(s []byte) bool {
 	digits, lower, alphanumeric := 0, false, true
 	for _, c := range s {
@@ -261,8 +259,8 @@ func IsToken(s []byte) bool {
 	return lower && len(s) >= 16 && len(s) <= maxCode && (digits >= 3 || alphanumeric && len(s) >= 32)
 }
 
-// IsCode reports whether a bare string is an error code: a known one in any spelling, or
-// words of one case joined by - or _ without a digit.
+// IsCode reports whether a bare string is an error code: a known one in any spelling, a name in
+// capitals, or words joined by - or _ without a digit.
 func IsCode(s string) bool {
 	return Cause(s) != nil ||
 		isName(s) && (s == strings.ToUpper(s) || strings.ContainsAny(s, "-_") && !strings.ContainsAny(s, "0123456789"))
@@ -274,7 +272,7 @@ func IsID(s string) bool {
 		Cause(s) == nil && !(isName(s) && s == strings.ToUpper(s))
 }
 
-// isName reports whether s has the form of a name in a program, which is safe to show.
+// isName reports whether s looks like a name in a program, which is safe to show.
 func isName(s string) bool {
 	return s != "" && len(s) <= maxCode && (s[0] < '0' || s[0] > '9') && strings.Trim(s, wordBytes+"-") == ""
 }

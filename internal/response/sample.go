@@ -11,9 +11,8 @@ import (
 
 const maxSample = 120
 
-// Sample describes a body that was not understood. It shows no value of the body, only
-// the structure of JSON, or the well-known words of an error page. Everything that is
-// shown is chosen from a list, because responses hold names and faces.
+// Sample describes an unexpected body by the structure of its JSON, or by the well-known words of
+// an error page. Everything shown is on an allowlist, because responses hold personal data.
 func Sample(body []byte) string {
 	body = wire.Trim(body)
 	if len(body) == 0 {
@@ -30,8 +29,8 @@ func Sample(body []byte) string {
 	}
 }
 
-// skeleton keeps the structure and the known field names of JSON and replaces everything
-// else. It takes malformed and truncated text, and stops at maxSample.
+// skeleton keeps the structure and the known field names of JSON and replaces everything else. It
+// accepts malformed and truncated text, and stops at maxSample.
 func skeleton(src []byte) string {
 	var out strings.Builder
 	for len(src) > 0 && out.Len() < maxSample {
@@ -52,7 +51,7 @@ func skeleton(src []byte) string {
 			src = bytes.TrimLeft(src, wordBytes+"+-.")
 		case strings.IndexByte(" \t\r\n", c) >= 0:
 			src = src[1:]
-		default: // not JSON, so a text before a colon may be anything
+		default: // not JSON, so text before a colon may be personal data
 			out.WriteString(" … not JSON")
 			return out.String()
 		}
@@ -65,7 +64,7 @@ func skeleton(src []byte) string {
 
 const wordBytes = "_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// shownNames are the field names that tell the kind of a response.
+// shownNames are the field names that reveal only the kind of response.
 var shownNames = strings.Fields(`result argumentError internalError errorSourceGroup error errors message code status
 	statusCode success detail details title type reason data person requestId timestamp path
 	identifier severity documentation`)

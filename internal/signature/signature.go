@@ -15,10 +15,10 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// ErrMismatch is exported to users as identomat.ErrSignatureMismatch.
+// ErrMismatch is exported as identomat.ErrSignatureMismatch.
 var ErrMismatch = errors.New("identomat: response signature does not match")
 
-// Error is an [ErrMismatch] that tells a missing signature from a wrong one.
+// Error is an [ErrMismatch] that distinguishes a missing signature from a wrong one.
 type Error struct{ Missing bool }
 
 func (e *Error) Error() string {
@@ -39,8 +39,8 @@ func Format(digest []byte) string {
 	return string(append(text, '"'))
 }
 
-// Parse returns the digest in the values of an Authorization header. It accepts exactly one
-// value, exactly one quoted signature, and only canonical base64.
+// Parse returns the digest in the values of an Authorization header. It accepts only one value,
+// with one quoted signature in canonical base64.
 func Parse(authorization []string) (digest []byte, ok bool) {
 	if len(authorization) != 1 {
 		return nil, false
@@ -81,9 +81,9 @@ func (k *Key) Sum(body io.Reader) ([]byte, error) {
 	return sum(mac, body)
 }
 
-// SumParts returns the digest of a multipart body. next returns the content of one part after
-// the other, and then io.EOF. The digest of each part is the key for the next part. A body
-// without parts is an error, because its digest would be the secret itself.
+// SumParts returns the digest of a multipart body. next returns the content of each part in turn,
+// and then io.EOF. The digest of each part is the key for the next part. A body without parts is an
+// error, because its digest would be the secret itself.
 func (k *Key) SumParts(next func() (io.Reader, error)) ([]byte, error) {
 	var digest []byte
 	for {
@@ -118,8 +118,8 @@ func sum(mac hash.Hash, src io.Reader) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// Verify returns body, except that reading it ends with an [*Error] instead of io.EOF if the
-// signature in the values of the Authorization header is missing, malformed or wrong.
+// Verify wraps body. Reading ends with an [*Error] instead of io.EOF if the signature in the values
+// of the Authorization header is missing, malformed or wrong.
 func (k *Key) Verify(body io.ReadCloser, authorization []string) io.ReadCloser {
 	b := &verifiedBody{ReadCloser: body, key: k}
 	if len(authorization) > 0 {
@@ -134,11 +134,11 @@ type verifiedBody struct {
 	key  *Key
 	mac  hash.Hash // nil if the response is not signed
 	want []byte    // nil if the signature is malformed
-	err  error     // what ended the body
+	err  error     // what ended the reading
 }
 
-// Read returns the same error on every call after the end: a reader that has stopped at
-// exactly the last byte calls Read once more to learn how the body ends.
+// Read returns the same error on every call after the end: a reader that stopped exactly at the
+// last byte calls Read once more to learn how the body ended.
 func (b *verifiedBody) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err

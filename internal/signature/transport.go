@@ -20,9 +20,9 @@ type Transport struct {
 	sumMultipart  func(secret []byte, parts *multipart.Reader) ([]byte, error)
 }
 
-// NewTransport returns a Transport on top of base, which is [http.DefaultTransport] if nil.
-// With requireSigned, a successful response must be signed. If sumMultipart is nil, the
-// documented rule applies, [Key.SumParts].
+// NewTransport returns a Transport that uses base, or [http.DefaultTransport] if base is nil. With
+// requireSigned, a successful response must be signed. If sumMultipart is nil, [Key.SumParts]
+// applies, the documented rule.
 func NewTransport(secret string, base http.RoundTripper, requireSigned bool, sumMultipart func(secret []byte, parts *multipart.Reader) ([]byte, error)) *Transport {
 	if base == nil {
 		base = http.DefaultTransport
@@ -66,11 +66,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// sign returns a signed copy of the request, because a RoundTripper must not modify the
-// request it is given.
+// sign returns a signed copy of the request, because a RoundTripper must not modify a request.
 func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 	secret := t.key.secret.Reveal()
-	if secret == "" { // such as an environment variable that is not set
+	if secret == "" { // for example from an unset environment variable
 		return nil, errors.New("identomat: the secret key is empty")
 	}
 	if via := req.Response; via != nil && via.Request != nil && !sameOrigin(via.Request.URL, req.URL) {
@@ -89,8 +88,8 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 			signed.Body = own.Copy() // net/http sends the header and a body in memory in one packet
 		}
 	}
-	// A signature covers the response before compression. An explicit Accept-Encoding also
-	// keeps net/http from requesting gzip and decompressing it transparently.
+	// A signature covers the response before compression. An explicit Accept-Encoding also keeps
+	// net/http from requesting gzip.
 	added := []string{Format(digest), "identity"}
 	signed.Header = make(http.Header, len(req.Header)+len(added))
 	for name, values := range req.Header {
@@ -111,7 +110,6 @@ func isMultipart(req *http.Request) bool {
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(req.Header.Get("Content-Type"))), "multipart/")
 }
 
-// digest returns the digest of the body.
 func (t *Transport) digest(req *http.Request) ([]byte, error) {
 	body := io.ReadCloser(http.NoBody)
 	if own, ok := req.Body.(copier); ok {

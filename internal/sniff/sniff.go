@@ -1,6 +1,5 @@
-// Package sniff tells the type of content by its first bytes, and normalizes the labels that
-// responses carry. Both matter: the service labels some images as text, and a label can echo
-// a request.
+// Package sniff detects the type of content from its first bytes, and normalizes Content-Type
+// headers. The service declares some images as text, and a header can echo a request.
 package sniff
 
 import (
@@ -11,16 +10,16 @@ import (
 	"unicode/utf8"
 )
 
-// Labels that stand for content types that are not shown.
+// Malformed and Unknown replace content types that are not shown.
 const (
 	Malformed = "malformed content type"
 	Unknown   = "another content type"
 )
 
-// ContentType returns the media type of content that begins with head. It prefers what the
-// bytes show to what was declared, because labels of the service are often wrong.
-func ContentType(head []byte, declared string) string {
-	for _, t := range [...]string{Detect(head), declared} {
+// ContentType returns the media type of content that begins with peeked. It prefers the detected
+// type, because the service often declares a wrong one.
+func ContentType(peeked []byte, declared string) string {
+	for _, t := range [...]string{Detect(peeked), declared} {
 		if !IsVague(t) {
 			return t
 		}
@@ -28,20 +27,20 @@ func ContentType(head []byte, declared string) string {
 	return "application/octet-stream"
 }
 
-// Detect recognizes the formats of [http.DetectContentType], and those of telephones, scanners
-// and passport chips.
-func Detect(head []byte) string {
+// Detect recognizes the formats of [http.DetectContentType], and formats from phones, scanners and
+// passport chips.
+func Detect(peeked []byte) string {
 	switch {
-	case len(head) > 262 && string(head[257:262]) == "ustar":
+	case len(peeked) > 262 && string(peeked[257:262]) == "ustar":
 		return "application/x-tar"
-	case bytes.HasPrefix(head, []byte("II*\x00")), bytes.HasPrefix(head, []byte("MM\x00*")):
+	case bytes.HasPrefix(peeked, []byte("II*\x00")), bytes.HasPrefix(peeked, []byte("MM\x00*")):
 		return "image/tiff"
-	case bytes.HasPrefix(head, []byte("\x00\x00\x00\x0cjP  \r\n\x87\n")):
+	case bytes.HasPrefix(peeked, []byte("\x00\x00\x00\x0cjP  \r\n\x87\n")):
 		return "image/jp2"
-	case bytes.HasPrefix(head, []byte("\xff\x4f\xff\x51")): // JPEG 2000 without the container
+	case bytes.HasPrefix(peeked, []byte("\xff\x4f\xff\x51")): // JPEG 2000 without the container
 		return "image/j2c"
-	case len(head) >= 12 && head[0] == 0 && string(head[4:8]) == "ftyp":
-		switch string(head[8:12]) {
+	case len(peeked) >= 12 && peeked[0] == 0 && string(peeked[4:8]) == "ftyp":
+		switch string(peeked[8:12]) {
 		case "heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1":
 			return "image/heic"
 		case "avif", "avis":
@@ -51,7 +50,7 @@ func Detect(head []byte) string {
 		}
 		return "video/mp4"
 	}
-	return MediaType(http.DetectContentType(head))
+	return MediaType(http.DetectContentType(peeked))
 }
 
 var vague = []string{"", "text/plain", "application/octet-stream", "binary/octet-stream", Malformed, Unknown}
@@ -59,26 +58,26 @@ var vague = []string{"", "text/plain", "application/octet-stream", "binary/octet
 // IsVague reports whether a content type says nothing about the format.
 func IsVague(contentType string) bool { return slices.Contains(vague, contentType) }
 
-// detectable are formats that always begin with bytes that Detect recognizes.
+// detectable are the formats that Detect always recognizes.
 var detectable = strings.Fields("image/jpeg image/png image/gif image/webp image/bmp image/jp2 image/j2c video/webm application/zip")
 
-// IsRefuted reports whether the bytes show that a declared content type is wrong, but not
-// which one is right: a page's warning in front of an image, for example.
-func IsRefuted(head []byte, declared string) bool {
-	return IsVague(Detect(head)) && slices.Contains(detectable, declared)
+// IsRefuted reports whether the bytes show that the declared content type is wrong, but not which
+// one is right: for example, a warning before an image.
+func IsRefuted(peeked []byte, declared string) bool {
+	return IsVague(Detect(peeked)) && slices.Contains(detectable, declared)
 }
 
 // IsText reports whether the first 512 bytes are readable text.
-func IsText(head []byte) bool {
-	for head = head[:min(len(head), 512)]; len(head) > 0; {
-		r, size := utf8.DecodeRune(head)
+func IsText(peeked []byte) bool {
+	for peeked = peeked[:min(len(peeked), 512)]; len(peeked) > 0; {
+		r, size := utf8.DecodeRune(peeked)
 		switch {
 		case r == utf8.RuneError && size == 1:
-			return !utf8.FullRune(head) // only the last rune may be truncated
+			return !utf8.FullRune(peeked) // only the last rune may be truncated
 		case r < ' ' && !strings.ContainsRune("\t\r\n\f\x1b", r):
 			return false
 		}
-		head = head[size:]
+		peeked = peeked[size:]
 	}
 	return true
 }
@@ -106,8 +105,8 @@ var (
 		x-www-form-urlencoded xhtml+xml ogg x-tgz mp4 form-data`)
 )
 
-// MediaType returns the media type of a Content-Type header in lower case. A type that
-// responses are not known to use is Malformed or Unknown, because a header can echo a secret.
+// MediaType returns the media type in a Content-Type header, in lower case. It returns Malformed or
+// Unknown for a type that responses are not known to have, because a header can echo a secret.
 func MediaType(contentType string) string {
 	t, _, _ := strings.Cut(contentType, ";")
 	t = strings.ToLower(strings.TrimSpace(t))
@@ -125,8 +124,8 @@ func MediaType(contentType string) string {
 
 var codings = strings.Fields("gzip x-gzip deflate br zstd compress x-compress dcb dcz")
 
-// Coding returns the coding in a Content-Encoding header, or "". Servers also write identity,
-// none or a character set there, which change nothing.
+// Coding returns the coding in a Content-Encoding header, or "". It ignores other values that
+// servers send, such as identity, none or a character set.
 func Coding(contentEncoding string) string {
 	for coding := range strings.SplitSeq(strings.ToLower(contentEncoding), ",") {
 		if coding = strings.TrimSpace(coding); slices.Contains(codings, coding) {
@@ -136,8 +135,8 @@ func Coding(contentEncoding string) string {
 	return ""
 }
 
-// Label returns a content type as an error may show it. Unlike [MediaType] it shows only
-// known subtypes, because a subtype can echo a request.
+// Label returns the media type that an error may show. Unlike [MediaType], it returns only known
+// subtypes, because a subtype can echo a request.
 func Label(contentType string) string {
 	t := MediaType(contentType)
 	kind, subtype, _ := strings.Cut(t, "/")

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// A Codec decodes responses into structs with json tags. Production varies in how it writes
-// one field, and one odd field must not hide an outcome. So a value that does not fit leaves
-// its field zero, and [Codec.Extra] finds the value. A value of another type is coerced where
-// that loses nothing:
+// A Codec decodes responses into structs with json tags. The service varies in how it writes a
+// field, and one unexpected value must not hide an outcome. So a value that does not fit leaves its
+// field zero, and [Codec.Extra] returns the value. A value of another type is coerced if that loses
+// nothing:
 //
 //   - a number or boolean for a string keeps its spelling,
 //   - "0.93" is a number and "true" a boolean,
@@ -28,34 +28,34 @@ import (
 // A [time.Time] is seconds since 1970.
 //
 // Three tags make a field strict. wire:"present" refuses a response in which the field is absent.
-// wire:"required" also refuses one in which the field is null or an empty string, or does not fit.
-// wire:"strict" allows the field to be absent, but refuses a response in which the field or an
-// element of it does not fit, the field is present twice, or its name has another case.
+// wire:"required" also refuses null, an empty string, and a value that does not fit. wire:"strict"
+// allows the field to be absent, but refuses a value or an element that does not fit, a duplicate
+// field, and a differently cased name.
 //
-// Names match exactly. Of several members with the same name the last wins.
+// Names match exactly. Of several members with the same name, the last wins.
 type Codec struct {
 	isRecord func(reflect.Type) bool
 	after    func(record any, raw json.RawMessage) error
 	types    cache[decodeFunc]
 }
 
-// NewCodec returns a codec. For each decoded value of a struct type that isRecord accepts, it
-// calls after with a pointer to the value, and its JSON. An error refuses the whole response.
+// NewCodec returns a codec that calls after for each decoded struct whose type isRecord accepts,
+// with a pointer to the struct and the struct's JSON. An error from after refuses the whole
+// response.
 func NewCodec(isRecord func(reflect.Type) bool, after func(record any, raw json.RawMessage) error) *Codec {
 	return &Codec{isRecord: isRecord, after: after}
 }
 
-// Implementing returns a function that accepts the types to which a pointer implements the
-// interface I.
+// Implementing returns a function that reports whether a pointer to a type implements I.
 func Implementing[I any]() func(reflect.Type) bool {
 	return func(t reflect.Type) bool { return reflect.PointerTo(t).Implements(reflect.TypeFor[I]()) }
 }
 
-// errMisfit leaves out what did not fit, because that may be personal data.
+// errMisfit does not show the value, which may be personal data.
 var errMisfit = errors.New("the JSON does not fit the type")
 
-// Decode decodes data, which json.Valid has accepted, into v, which points to a zero value.
-// The value may refer to data, which must not change afterwards.
+// Decode decodes data, which must be valid JSON, into v, a pointer to a zero value. The value may
+// refer to data, so data must not change afterwards.
 func (c *Codec) Decode(data []byte, v any) error {
 	d := decoding{codec: c, data: data}
 	to := reflect.ValueOf(v).Elem()
@@ -66,8 +66,8 @@ func (c *Codec) Decode(data []byte, v any) error {
 	return d.err
 }
 
-// Unmarshal is Decode for methods named UnmarshalJSON: it replaces what v points to, and keeps
-// a copy of the data.
+// Unmarshal is Decode for UnmarshalJSON methods: it validates data, copies it, and replaces the
+// value that v points to.
 func (c *Codec) Unmarshal(data []byte, v any) error {
 	if !json.Valid(data) {
 		return errors.New("malformed JSON")
@@ -80,8 +80,8 @@ func (c *Codec) Unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// Extra returns the members of data that a value of v's type does not hold, by their path:
-// unknown ones, and those that did not fit.
+// Extra returns the members of data that a value of v's type does not hold, by path: unknown
+// members, and members that did not fit.
 func (c *Codec) Extra(data []byte, v any) map[string]json.RawMessage {
 	d := decoding{codec: c, data: data, extra: map[string]json.RawMessage{}}
 	if len(data) > 0 {
@@ -95,24 +95,24 @@ func (c *Codec) Extra(data []byte, v any) map[string]json.RawMessage {
 type decoding struct {
 	codec *Codec
 	data  []byte
-	err   error // of a hook or a strict field
+	err   error // from after or a strict field
 	// strict is greater than 0 within a strict field.
 	strict int
 	extra  map[string]json.RawMessage
 	path   []byte // of the value being decoded, if extra is collected
 }
 
-// A decodeFunc decodes the value that begins at i and returns the index after it. If it
-// reports false, the value did not fit, and v is zero.
+// A decodeFunc decodes the value that begins at i and returns the index after the value. If the
+// value does not fit, v is zero.
 type decodeFunc func(d *decoding, v reflect.Value, i int) (end int, fits bool)
 
-// decoder returns the function for a type. Functions are made once.
+// decoder returns the function for a type. It makes each function once.
 func (c *Codec) decoder(t reflect.Type) decodeFunc {
 	return c.types.get(t, c.newDecoder)
 }
 
-// cache holds what was made for each type. It is smaller than a [sync.Map]: every
-// importing package would compile an instance of that.
+// cache holds one value for each type. It is smaller than a [sync.Map], of which every importing
+// package would compile an instance.
 type cache[V any] struct {
 	mu     sync.RWMutex
 	values map[reflect.Type]V
@@ -125,7 +125,7 @@ func (c *cache[V]) get(t reflect.Type, make func(reflect.Type) V) V {
 	if ok {
 		return v
 	}
-	v = make(t) // may be made twice, and makes others
+	v = make(t) // may run twice, and calls get for other types
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.values == nil {
@@ -244,7 +244,7 @@ func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
 		}
 		n = int64(f)
 	}
-	if v.OverflowInt(n) { // on a machine of 32 bits
+	if v.OverflowInt(n) { // on a 32-bit machine
 		return end, false
 	}
 	v.SetInt(n)
@@ -273,7 +273,7 @@ func decodeFloat(d *decoding, v reflect.Value, i int) (int, bool) {
 	return end, true
 }
 
-// number returns the text of a number without the quotes that it may have, or nil.
+// number returns the text of a number, without quotes if it has any, or nil.
 func (d *decoding) number(i, end int) []byte {
 	if d.data[i] == '"' {
 		i, end = i+1, end-1
@@ -309,7 +309,7 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 		case d.isNull(i):
 			return skip(d.data, i), !list.records
 		case isArray || d.data[i] == '{' && hasNumericKeys(d.data[i:], !list.records):
-			v.Set(empty) // not nil, which tells it from an absent list
+			v.Set(empty) // not nil, unlike an absent list
 			for i = skipSpace(d.data, i+1); d.data[i] != ']' && d.data[i] != '}'; i = d.afterComma(end) {
 				if !isArray {
 					i = d.afterName(i)
@@ -324,7 +324,7 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 		}
 		v.Set(reflect.MakeSlice(t, 1, 1))
 		end, fits = list.elem(d, v.Index(0), i)
-		// An object without a known member is not an element but something else.
+		// An object without a known member is not an element.
 		if fits = fits && (d.data[i] != '{' || !v.Index(0).IsZero()); !fits {
 			v.SetZero()
 		}
@@ -332,7 +332,7 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 	}
 }
 
-// hasNumericKeys reports whether an object is a list of PHP's. For {}, it returns empty.
+// hasNumericKeys reports whether an object is a list from PHP. For {}, it returns empty.
 func hasNumericKeys(object []byte, empty bool) bool {
 	end := skip(object, 0)
 	for m := Members(object[:end]); m.Next(); {
@@ -347,9 +347,9 @@ func hasNumericKeys(object []byte, empty bool) bool {
 // listDecoder decodes the elements of a list.
 type listDecoder struct {
 	elem decodeFunc
-	// records refuses the response if an element does not fit.
+	// If records is set, an element that does not fit refuses the response.
 	records bool
-	// texts loses nothing: an element that is not a text keeps its spelling.
+	// If texts is set, an element that is not a string keeps its spelling.
 	texts bool
 }
 
@@ -408,7 +408,7 @@ func (d *decoding) keep(i, end int) {
 	}
 }
 
-// structPlan says where the members of an object go.
+// structPlan maps the members of an object to fields.
 type structPlan struct {
 	fields  map[string]*fieldPlan
 	present uint64   // the bits of the fields that must be present
@@ -419,10 +419,9 @@ type structPlan struct {
 type fieldPlan struct {
 	index            []int
 	decode           decodeFunc
-	present          uint64 // a bit of its own, or 0 if the field may be absent
+	present          uint64 // the field's bit, or 0 if the field may be absent
 	required, strict bool
-	// alias is set for another name of a field. The value under that name counts if the field
-	// is empty otherwise.
+	// alias is set for a second name of a field. Its value is used if the field is otherwise empty.
 	alias bool
 }
 
@@ -457,7 +456,7 @@ func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
 	return plan.decode
 }
 
-// unknown stands for the field of a member that no field holds.
+// unknown is the plan for a member without a field.
 var unknown = &fieldPlan{}
 
 // named returns the plan for a quoted name.
@@ -512,25 +511,24 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 	return i + 1, p.finish(d, v, d.data[start:i+1:i+1])
 }
 
-// finish calls the hook of the type.
+// finish calls after.
 func (p *structPlan) finish(d *decoding, v reflect.Value, raw []byte) bool {
 	if p.after != nil && d.extra == nil {
 		if len(raw) == len(Trim(d.data)) {
-			raw = slices.Clip(d.data) // as it arrived, because a signature covers white space, too
+			raw = slices.Clip(d.data) // the whole response: a signature covers the white space around it
 		}
 		d.err = p.after(v.Addr().Interface(), raw)
 	}
 	return d.err == nil
 }
 
-// aliasValue is the value of a member with another name of a field.
+// aliasValue is the value of a member whose name is an alias.
 type aliasValue struct {
 	field  *fieldPlan
 	quoted []byte
 	at     int
 }
 
-// member decodes one member.
 func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quoted []byte, i int) (end int) {
 	parent := len(d.path)
 	if d.extra != nil {
@@ -550,7 +548,7 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 				d.refuse()
 			}
 		}
-		to.SetZero() // nothing of an earlier member with the same name remains
+		to.SetZero() // drop the value of an earlier member with the same name
 		if end, fits = field.decode(d, to, i); !fits {
 			to.SetZero()
 		}

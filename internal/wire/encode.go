@@ -16,14 +16,14 @@ import (
 // A Problem keeps a parameter from being sent. It contains no value.
 type Problem struct{ Path, Message string }
 
-// The messages of problems with invalid UTF-8, which encoders would replace silently.
+// Messages for invalid UTF-8, which encoders would replace silently.
 const (
 	notUTF8     = "is not UTF-8"
 	nameNotUTF8 = "has a name that is not UTF-8"
 )
 
-// Form encodes a struct with url tags as an urlencoded form, after the company key. The body
-// must not be sent if there are problems.
+// Form encodes the company key and a struct with url tags as a urlencoded form. The body must not
+// be sent if there are problems.
 func Form(keyName, key string, params any) (body []byte, problems []Problem, err error) {
 	values, err := query.Values(params)
 	if err != nil {
@@ -43,11 +43,11 @@ func Form(keyName, key string, params any) (body []byte, problems []Problem, err
 	return []byte(values.Encode()), problems, nil
 }
 
-// JSON encodes a struct with json tags as an object. The company key comes first, unless its
-// name is empty. Unlike encoding/json, it encodes request types, which refuse to be
-// marshaled because they hold personal data. It knows the service's format of times, and
-// reports invalid UTF-8. A field that is tagged json:",inline" holds further members by their
-// names. Params may be a [Text], or nil. The body must not be sent if there are problems.
+// JSON encodes a struct with json tags as an object. The company key comes first, unless keyName is
+// empty. Unlike encoding/json, JSON encodes request types, which hold personal data and refuse to
+// be marshaled; uses the service's time format; and reports invalid UTF-8. A field tagged
+// json:",inline" holds further members by name. params may be a [Text] or nil. The body must not be
+// sent if there are problems.
 func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
 	e := encoding{dst: make([]byte, 0, 1024), keyName: keyName}
 	e.dst = append(e.dst, '{')
@@ -84,7 +84,7 @@ func (e *encoding) name(name string) {
 }
 
 func (e *encoding) members(v reflect.Value, prefix string) {
-	fields := requestFields(v.Type())
+	fields := requestPlans.get(v.Type(), requestFields)
 	for _, f := range fields {
 		value := v.FieldByIndex(f.index)
 		switch {
@@ -99,7 +99,7 @@ func (e *encoding) members(v reflect.Value, prefix string) {
 	}
 }
 
-// object adds the members of an object that is JSON text already.
+// object adds the members of an object in JSON text.
 func (e *encoding) object(text string) {
 	switch problems := Unsendable("params", text); {
 	case strings.HasPrefix(text, "{"):
@@ -120,8 +120,8 @@ func (e *encoding) object(text string) {
 	}
 }
 
-// extra adds members in the order of their names. It reports a name that is a field already,
-// because a duplicate key could mean two things to two parsers.
+// extra adds members sorted by name. It reports the name of a field, because a duplicate key could
+// mean two things to two parsers.
 func (e *encoding) extra(members map[string]any, fields []requestField) {
 	if len(members) == 0 {
 		return
@@ -142,7 +142,7 @@ func (e *encoding) extra(members map[string]any, fields []requestField) {
 	}
 }
 
-// Text is a parameter that is JSON text already, such as the steps of a builder.
+// Text is a parameter in JSON text, such as the steps from a builder.
 type Text string
 
 var (
@@ -206,7 +206,7 @@ func (e *encoding) text(json, path string) {
 // milliseconds.
 func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// requestField is a field of a struct of parameters.
+// requestField is a field of a parameter struct.
 type requestField struct {
 	name         string
 	index        []int
@@ -215,12 +215,7 @@ type requestField struct {
 
 var requestPlans cache[[]requestField]
 
-// requestFields returns the fields in their order.
-func requestFields(t reflect.Type) []requestField {
-	return requestPlans.get(t, newRequestFields)
-}
-
-func newRequestFields(t reflect.Type) (fields []requestField) {
+func requestFields(t reflect.Type) (fields []requestField) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous || !f.IsExported() || name == "-" {
@@ -233,8 +228,7 @@ func newRequestFields(t reflect.Type) (fields []requestField) {
 	return fields
 }
 
-// AppendString appends s as a JSON string, or else [NotUTF8]. Georgian or Arabic text is not
-// escaped, and neither is HTML.
+// AppendString appends s as a JSON string, or [NotUTF8]. Georgian or Arabic text is not escaped.
 func AppendString(dst []byte, s string) []byte {
 	if isPlain(s) {
 		dst = append(dst, '"')
@@ -244,7 +238,7 @@ func AppendString(dst []byte, s string) []byte {
 	if !utf8.ValidString(s) {
 		return append(dst, NotUTF8...)
 	}
-	quoted, _ := json.Marshal(s) // a string always has a JSON form
+	quoted, _ := json.Marshal(s) // encoding a string cannot fail
 	return append(dst, quoted...)
 }
 

@@ -5,19 +5,18 @@ import (
 	"strings"
 )
 
-// The functions of this file are for builders, which keep an object as JSON text. So order and
-// unknown members survive, goroutines can share a value, and sending a value copies its text.
+// The functions in this file are for builders, which hold an object as JSON text: order and unknown
+// members survive, goroutines can share a value, and sending a value copies its text.
 
-// The markers in such a text are Unencodable for a value without a JSON form, Nil for a nil step
-// or question, NotUTF8 for a string that is not valid UTF-8. They contain control characters,
-// which JSON never does.
+// Markers replace a value without a JSON form, a nil step or question, and a string that is not
+// valid UTF-8. They contain control characters, which JSON text never does.
 const (
 	Unencodable = "\x00"
 	Nil         = "\x01"
 	NotUTF8     = `"` + Unencodable + `"`
 )
 
-// IsSendable reports whether a text of builders is JSON.
+// IsSendable reports whether a builder's text contains no marker.
 func IsSendable(text string) bool {
 	return strings.IndexByte(text, Unencodable[0]) < 0 && strings.IndexByte(text, Nil[0]) < 0
 }
@@ -74,8 +73,8 @@ func AppendSet[T text](dst []byte, object, name string, value T) []byte {
 	return append(dst, '}')
 }
 
-// Normalize strips the white space between the members of an object. Of several members with
-// the same name, the last value wins in the position of the first.
+// Normalize strips the white space between the members of an object. Of several members with the
+// same name, it keeps the last value in the position of the first.
 func Normalize(object string) string {
 	last := map[string]string{}
 	for m := Members(object); m.Next(); {

@@ -1,5 +1,5 @@
-// Package wire converts between Go values and the bytes on the wire: parameters to JSON or
-// a form, and JSON to values, tolerantly. It knows neither endpoints nor HTTP.
+// Package wire encodes parameters as JSON or as a form, and decodes JSON tolerantly. It knows
+// neither endpoints nor HTTP.
 package wire
 
 import (
@@ -9,9 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// The functions of this file find their way through JSON text that [json.Valid] has
-// accepted, or that this package wrote. They copy nothing. On other text they return
-// something useless, but they do not panic.
+// The functions in this file navigate valid JSON text without copying. On other text, they return
+// meaningless results, but do not panic.
 
 // text is JSON text.
 type text interface{ ~string | ~[]byte }
@@ -70,7 +69,7 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\
 
 func isDelimiter(c byte) bool { return c == ',' || c == '}' || c == ']' || c == ':' || isSpace(c) }
 
-// Trim returns s without the white space of JSON around it.
+// Trim removes the JSON white space around s.
 func Trim[T text](s T) T {
 	s = s[skipSpace(s, 0):]
 	for len(s) > 0 && isSpace(s[len(s)-1]) {
@@ -79,8 +78,8 @@ func Trim[T text](s T) T {
 	return s
 }
 
-// next returns the value that begins at or after i, and the index after the comma
-// that follows it. It reports false at the end of the surrounding object or array.
+// next returns the value that begins at or after i, and the index after the comma that follows. ok
+// is false at the end of the surrounding object or array.
 func next[T text](s T, i int) (value T, after int, ok bool) {
 	i = skipSpace(s, i)
 	if i >= len(s) || s[i] == '}' || s[i] == ']' {
@@ -108,10 +107,10 @@ type Walk[T text] struct {
 	named bool
 }
 
-// Members returns a walk over the members of an object in their order. Anything else has none.
+// Members returns a walk over the members of an object in order. Anything else has none.
 func Members[T text](object T) Walk[T] { return walk(object, '{') }
 
-// Elements returns a walk over the elements of an array in their order. Anything else has none.
+// Elements returns a walk over the elements of an array in order. Anything else has none.
 func Elements[T text](array T) Walk[T] { return walk(array, '[') }
 
 func walk[T text](s T, open byte) Walk[T] {
@@ -122,7 +121,7 @@ func walk[T text](s T, open byte) Walk[T] {
 	return w
 }
 
-// Next moves to the next member or element. It reports false at the end.
+// Next moves to the next member or element. It returns false at the end.
 func (w *Walk[T]) Next() (ok bool) {
 	if w.named {
 		if w.Name, w.at, ok = next(w.text, w.at); !ok {
@@ -133,8 +132,8 @@ func (w *Walk[T]) Next() (ok bool) {
 	return ok
 }
 
-// Get returns the value of the named member of an object. Of several members with the same
-// name it returns the last, as encoding/json does.
+// Get returns the value of the named member of an object. Of several members with the same name, it
+// returns the last, as encoding/json does.
 func Get[T text](object T, name string) (value T, found bool) {
 	for m := Members(object); m.Next(); {
 		if isName(m.Name, name) {
@@ -144,8 +143,8 @@ func Get[T text](object T, name string) (value T, found bool) {
 	return value, found
 }
 
-// Ambiguous reports whether an object has two different values for one of the names, so that
-// two parsers could read two different things.
+// Ambiguous reports whether an object has two different values for one of the names, which two
+// parsers could read differently.
 func Ambiguous(object []byte, names ...string) bool {
 	for _, name := range names {
 		last, found := Get(object, name)
@@ -158,8 +157,7 @@ func Ambiguous(object []byte, names ...string) bool {
 	return false
 }
 
-// AppendTexts appends the strings in a value, and the numbers that are long enough to identify
-// somebody.
+// AppendTexts appends the strings in a value, and the numbers long enough to identify a person.
 func AppendTexts(texts []string, value []byte) []string {
 	switch value = Trim(value); {
 	case len(value) == 0:
@@ -219,7 +217,7 @@ func appendUnescaped[T text](dst []byte, s T) []byte {
 				r := hexRune(s, i)
 				i += 4
 				if utf16.IsSurrogate(r) {
-					// A surrogate is a rune only as one of a pair.
+					// Only a pair of surrogates is a rune.
 					low := rune(-1)
 					if i+1 < len(s) && s[i] == '\\' && s[i+1] == 'u' {
 						low = hexRune(s, i+2)
@@ -248,7 +246,7 @@ func appendUnescaped[T text](dst []byte, s T) []byte {
 	return dst
 }
 
-// hexRune returns the rune of four hexadecimal digits.
+// hexRune returns the rune for the four hexadecimal digits at i.
 func hexRune[T text](s T, i int) rune {
 	if i+4 <= len(s) {
 		if r, err := strconv.ParseUint(string(s[i:i+4]), 16, 32); err == nil {
