@@ -3,7 +3,9 @@ package identomat_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/gob"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -271,11 +273,30 @@ type dumpError struct{ Request, Body string }
 
 func (e *dumpError) Error() string { return "sending " + e.Request + ": " + e.Body }
 
+// heldRequest is an error of a RoundTripper that shows its request only to encoders.
+type heldRequest struct{ Request *http.Request }
+
+func (heldRequest) Error() string { return "refused" }
+
 func TestErrorsLogsAndEventsShowNoSecret(t *testing.T) {
 	faults := map[string]roundTrip{
 		"error with the request": func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
 			return nil, &dumpError{fmt.Sprint(r.Header), string(body)}
+		},
+		"error with the body in base64": func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			return nil, &dumpError{"a body", "x" + base64.RawURLEncoding.EncodeToString(body)}
+		},
+		"error with the body in hexadecimal": func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			return nil, &dumpError{"a body", hex.EncodeToString(body)}
+		},
+		"error with the key in upper case": func(*http.Request) (*http.Response, error) {
+			return nil, &dumpError{"a key", strings.ToUpper(companyKey)}
+		},
+		"error that holds the request": func(r *http.Request) (*http.Response, error) {
+			return nil, errors.Join(&dumpError{}, heldRequest{r})
 		},
 		"wrapped error with the request": func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)

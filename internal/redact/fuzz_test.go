@@ -98,11 +98,14 @@ func FuzzArbitraryErrors(f *testing.F) {
 		for _, e := range flatten(once) {
 			require.NotContains(t, e.Error(), `"`, "quoted text must be removed")
 		}
-		if len(secret) < 4 || strings.Contains(ownWords, secret) {
+		if len(secret) < 4 || redact.Contains(ownWords, secret) {
 			return // the engine passes no shorter secrets
 		}
 		for _, e := range flatten(once) {
 			for _, verb := range []string{"%v", "%+v", "%#v"} {
+				if verb == "%#v" && strings.Contains(secret, `"`) {
+					continue // the quotation mark may be that of Go
+				}
 				require.False(t, redact.Contains(printed(verb, e), secret), "%s %T %v", verb, e, e)
 			}
 		}

@@ -4,13 +4,9 @@
 package redact
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -32,34 +28,10 @@ func (s Secret) Reveal() string {
 // Format writes a mask under every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 
-// Contains reports whether text contains one of the secrets, either literally or in the
-// escaped form of a URL, of JSON or of Go.
+// Contains reports whether text contains one of the secrets in a form that [Error] recognizes.
 func Contains(text string, secrets ...string) bool {
-	return slices.ContainsFunc(spellings(secrets), func(s string) bool { return strings.Contains(text, s) })
+	return newSearch(secrets).finds(text)
 }
-
-// plain holds the characters that no form escapes.
-const plain = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-._~"
-
-// spellings returns the secrets in all forms.
-func spellings(secrets []string) (all []string) {
-	for _, secret := range secrets {
-		if secret == "" {
-			continue
-		}
-		all = append(all, secret)
-		if strings.Trim(secret, plain) != "" {
-			inGo := strconv.Quote(secret)
-			inJSON, _ := json.Marshal(secret) // a string has a JSON form
-			all = append(all, url.QueryEscape(secret), url.PathEscape(secret), inGo[1:len(inGo)-1], string(inJSON[1:len(inJSON)-1]))
-		}
-	}
-	return all
-}
-
-// maxSearch bounds the search of one error, in bytes of text times spellings of secrets. It is
-// far above the texts of a request and of an error of the network.
-const maxSearch = 1 << 22
 
 // Error returns an error that prints none of the secrets.
 //
@@ -69,35 +41,29 @@ const maxSearch = 1 << 22
 // search would take too long. Otherwise, everything in quotes is removed from the text, because
 // net/http quotes malformed responses, which may contain personal data.
 //
-// In the last three cases, errors.Is still finds the errors that err wraps, but errors.As and
-// errors.Unwrap do not.
+// A secret is found in any letter case, escaped, in hexadecimal digits, in base64, and as a list
+// of bytes; in the text of an error and in its fields. An error with a field that points to a
+// request or a response contains a secret. Other pointers in fields are not followed, because
+// another goroutine may be writing there.
+//
+// If the result is not err itself, errors.Is still finds the errors that err wraps, but errors.As
+// and errors.Unwrap do not.
 func Error(err error, secrets ...string) error {
 	if err == nil {
 		return nil
 	}
-	// Spelling a secret takes about as long as searching 512 bytes.
-	hasSecret, hasQuote, searched := false, false, len(secrets)*512
-	var all []string
-	if searched <= maxSearch {
-		all = spellings(secrets)
-	}
-	search := func(text string) {
-		searched += len(text) * len(all)
-		hasSecret = hasSecret || searched > maxSearch || slices.ContainsFunc(all, func(s string) bool { return strings.Contains(text, s) })
-	}
+	search := newSearch(secrets)
+	hasSecret, hasQuote := false, false
 	visit(err, func(err error) {
-		text := err.Error()
+		text, details := err.Error(), fmt.Sprintf("%+v", err)
 		hasQuote = hasQuote || strings.Contains(text, `"`)
-		search(text)
-		search(fmt.Sprintf("%+v", err))
-		search(removeAddresses(fmt.Sprintf("%#v", err)))
+		hasSecret = hasSecret || search.finds(text) || details != text && search.finds(details) || search.findsInFields(err)
 	})
 	if !hasSecret && !hasQuote {
 		return err
 	}
 	text := removeQuoted(err.Error())
-	search(text) // removing quotes may join the text around them into a secret
-	if hasSecret {
+	if hasSecret || search.finds(text) { // removing quotes may join the text around them into a secret
 		text = fmt.Sprintf("text withheld because it may contain a secret (%T)", err)
 	}
 	return &withheld{text: text, cause: func() error { return err }}
@@ -146,26 +112,6 @@ func afterQuote(text string) string {
 		}
 	}
 	return ""
-}
-
-// removeAddresses removes pointer addresses from the output of %#v, as in
-// (*net.TCPAddr)(0xc000012345): an address may contain a short secret by chance.
-func removeAddresses(text string) string {
-	var kept strings.Builder
-	for text != "" {
-		if digits, found := strings.CutPrefix(text, ")(0x"); found {
-			kept.WriteString(")(")
-			text = strings.TrimLeft(digits, "0123456789abcdef")
-			continue
-		}
-		rest := text[1:]
-		if text[0] == '"' { // keep a quoted string as it is
-			rest = afterQuote(rest)
-		}
-		kept.WriteString(text[:len(text)-len(rest)])
-		text = rest
-	}
-	return kept.String()
 }
 
 // withheld is a redacted error. It holds its cause in a closure for the same reason as Secret.

@@ -2,12 +2,15 @@ package redact_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -19,6 +22,8 @@ import (
 )
 
 const key = `k-9/ü"& z`
+
+var key0 = key
 
 type holder struct {
 	hidden redact.Secret
@@ -42,13 +47,68 @@ func TestSecretIsMasked(t *testing.T) {
 	assert.Empty(t, redact.Secret{}.Reveal())
 }
 
-func TestContainsFindsEscapedSecret(t *testing.T) {
+// TestErrorFindsEncodedSecret dumps a body with a key in the ways in which programs print bytes.
+func TestErrorFindsEncodedSecret(t *testing.T) {
 	asJSON, err := json.Marshal(key)
 	require.NoError(t, err)
-	for _, spelling := range []string{key, url.QueryEscape(key), url.PathEscape(key), string(asJSON), fmt.Sprintf("%q", key)} {
-		assert.True(t, redact.Contains("before "+spelling+" after", "other", key), spelling)
+	dumps := map[string]string{
+		"plain": key, "upper case": strings.ToUpper(key), "query": url.QueryEscape(key), "path": url.PathEscape(key),
+		"lower case of an escape": strings.ToLower(url.QueryEscape(key)), "every byte percent-encoded": strings.ReplaceAll(fmt.Sprintf("% x", " "+key), " ", "%")[2:],
+		"escaped twice": url.QueryEscape(url.QueryEscape(key)), "JSON": string(asJSON), "JSON of PHP": `k-9\/\u00fc\u0022\u0026 z`,
+		"JSON in JSON": fmt.Sprintf("%q", asJSON), "Go": fmt.Sprintf("%q", key), "ASCII of Go": fmt.Sprintf("%+q", key),
+		"JSON in base64": base64.StdEncoding.EncodeToString(asJSON), "bytes": fmt.Sprint([]byte(key)), "bytes in Go": fmt.Sprintf("%#v", []byte(key)),
+		"hexadecimal": hex.EncodeToString([]byte(key)), "upper-case hexadecimal": fmt.Sprintf("%X", key), "0x": fmt.Sprintf("%#x", key),
+		"hexadecimal with spaces": fmt.Sprintf("% x", key), "hexadecimal with 0x and spaces": fmt.Sprintf("%# x", key),
+		"hexadecimal after a digit": "a" + hex.EncodeToString([]byte(key)),
+	}
+	for before := range 4 {
+		body := strings.Repeat("?", before) + key + `\u00ff>>???`
+		for name, encoding := range map[string]*base64.Encoding{
+			"base64": base64.StdEncoding, "url-safe base64": base64.URLEncoding, "unpadded base64": base64.RawStdEncoding,
+		} {
+			text := encoding.EncodeToString([]byte(body))
+			dumps[fmt.Sprint(name, " ", before)], dumps[fmt.Sprint(name, " in lines ", before)] = text, text[:10]+"\r\n"+text[10:]
+			dumps[fmt.Sprint(name, " in a URL ", before)] = "https://x.example/" + text
+			dumps[fmt.Sprint(name, " in JSON ", before)] = strings.ReplaceAll(text, "/", `\/`)
+		}
+	}
+	for name, dump := range dumps {
+		got := redact.Error(fmt.Errorf("proxy: sent %s: %w", dump, io.EOF), "other", key)
+		assert.Equal(t, "text withheld because it may contain a secret (*fmt.wrapError)", got.Error(), name)
+		assert.True(t, redact.Contains("before "+dump+" after", "other", key), name)
 	}
 	assert.False(t, redact.Contains("nothing here", key, ""))
+	assert.True(t, redact.Contains("ΣΟΦΟΣ", "Σοφος"), "the case of letters is ignored")
+}
+
+// silent is an error whose methods show nothing.
+type silent struct{ hidden any }
+
+func (silent) Error() string              { return "silent" }
+func (silent) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "silent") }
+
+// TestErrorFindsSecretInFields checks the fields that fmt prints without the methods of the
+// error, as in struct{ err error }{err}.
+func TestErrorFindsSecretInFields(t *testing.T) {
+	type text string
+	for _, hidden := range []any{
+		key, text(key), []byte(key), [10]byte([]byte(key)), []any{key}, map[string]int{key: 1}, map[int]any{1: []string{key}}, struct{ inner any }{key},
+		&http.Request{}, &http.Response{},
+	} {
+		for _, err := range []error{silent{hidden}, &silent{hidden}} {
+			got := redact.Error(err, key)
+			assert.Equal(t, fmt.Sprintf("text withheld because it may contain a secret (%T)", err), got.Error(), "%T", hidden)
+		}
+	}
+	for _, hidden := range []any{int64(7719305526), uint64(7719305526)} {
+		assert.NotEqual(t, silent{hidden}, redact.Error(silent{hidden}, "7719305526"))
+	}
+	endless := []any{nil}
+	endless[0] = endless
+	for _, hidden := range []any{nil, "harmless", []byte("harmless"), 7, (*http.Request)(nil), &key0} {
+		assert.Equal(t, silent{hidden}, redact.Error(silent{hidden}, key))
+	}
+	assert.NotEqual(t, "silent", redact.Error(silent{endless}, key).Error(), "a search that takes too long")
 }
 
 func TestErrorReturnsCleanErrorUnchanged(t *testing.T) {
@@ -114,7 +174,7 @@ func TestErrorRemovesQuotedText(t *testing.T) {
 }
 
 func TestErrorTooLargeToSearchIsWithheld(t *testing.T) {
-	many := make([]string, 10_000)
+	many := make([]string, 40_000)
 	for i := range many {
 		many[i] = fmt.Sprintf("secret-%d", i)
 	}
@@ -147,7 +207,7 @@ func FuzzErrorShowsNoSecretAndStaysTheSame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, secret string) {
 		once := redact.Error(fmt.Errorf("%s: %w", text, io.EOF), secret)
 		require.ErrorIs(t, once, io.EOF)
-		if strings.Contains("text withheld because it may contain a secret (*fmt.wrapError)...: EOF", secret) {
+		if redact.Contains("text withheld because it may contain a secret (*fmt.wrapError)...: EOF", secret) {
 			return // part of the text of every redacted error
 		}
 		assert.False(t, redact.Contains(once.Error(), secret))
