@@ -1502,3 +1502,22 @@ func TestQuestionFiles(t *testing.T) {
 		})
 	}
 }
+
+func TestQuestionFilesClosesUnreadFiles(t *testing.T) {
+	opened, closed := 0, 0
+	client := stubbed(t, func(*http.Request) (*http.Response, error) {
+		opened++
+		resp := newResponse(200, dataURIs(picture(100_000)))
+		resp.Body = closing{resp.Body, func() { closed++ }}
+		return resp, nil
+	})
+	for _, err := range client.Media.QuestionFiles(t.Context(), token, "q", "contract") {
+		require.NoError(t, err)
+		assert.Equal(t, opened-1, closed)
+		if opened == 3 {
+			break
+		}
+	}
+	assert.Equal(t, 3, opened)
+	assert.Equal(t, 3, closed)
+}

@@ -15,7 +15,7 @@ import (
 // A website in the developer's browser can send requests to the fake. After DNS rebinding, it can also
 // read the responses. Backends in a container network use host names that the fake does not know.
 func TestWebPagesOfOtherSites(t *testing.T) {
-	srv := NewServer(t, WithHosts("sandbox"), WithLogf(func(string, ...any) {}))
+	srv := NewServer(t, WithHosts("SandBox"), WithLogf(func(string, ...any) {}))
 	token := begin(t, srv, "")
 	form := url.Values{"company_key": {srv.CompanyKey}, "session_token": {token}}.Encode()
 	addr := strings.TrimPrefix(srv.WidgetURL, "http://")
