@@ -300,3 +300,36 @@ func TestWidgetByKeyboard(t *testing.T) {
 	assert.Equal(t, "no", result.Answer("q", "a").Text())
 	assert.Equal(t, "because", result.Answer("q", "b").Text())
 }
+
+// A page whose domain was pointed at the fake has the origin of the fake, and could read everything.
+func TestReboundPageIsRefused(t *testing.T) {
+	srv := identomattest.NewServer(t, identomattest.WithLogf(func(string, ...any) {}))
+	session, err := srv.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{})
+	require.NoError(t, err)
+	widgetKey, apiKey := "company_key="+srv.CompanyKey, "companyKey="+srv.CompanyKey
+	b := open(t)
+	for host, requests := range map[string][]string{
+		srv.WidgetURL: {
+			`"/external-api/begin/", {method: "POST", body: new URLSearchParams("` + widgetKey + `")}`,
+			`"/external-api/begin/?` + widgetKey + `", {method: "POST"}`,
+			`"/begin/?` + widgetKey + `"`,
+			`"/?session_token=` + string(session.Token) + `"`,
+			`"/", {method: "POST", body: new URLSearchParams("decision=approve&session_token=` + string(session.Token) + `")}`,
+			`"/_sandbox/sessions"`,
+		},
+		srv.APIURL: {
+			`"/list-users", {method: "POST", body: JSON.stringify({companyKey: "` + srv.CompanyKey + `"})}`,
+			`"/list-users?` + apiKey + `"`,
+		},
+	} {
+		b.Visit(strings.Replace(host, "127.0.0.1", "rebound.example", 1))
+		for _, request := range requests {
+			b.Eval(`fetch(` + request + `).then((r) => { globalThis.answered = r.status; }), globalThis.answered = 0`)
+			b.Poll(`answered !== 0`)
+			assert.Equal(t, "403", b.Eval(`answered`), request)
+		}
+	}
+	assert.Len(t, srv.Sessions(), 1)
+	ses, _ := srv.Session(session.Token)
+	assert.Equal(t, "in_progress", ses.Outcome)
+}

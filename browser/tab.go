@@ -59,6 +59,8 @@ func Open(t *testing.T) Tab {
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
+		// The name of a site whose domain points to this machine.
+		chromedp.Flag("host-resolver-rules", "MAP rebound.example 127.0.0.1"),
 		chromedp.Flag("disable-dev-shm-usage", true),
 		// Keep cross-site frames in the page's process, where a test can reach them.
 		chromedp.Flag("disable-site-isolation-trials", true),
