@@ -18,7 +18,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// videos returns an archive as media: as the response itself, or as a data URI in JSON.
+// videos returns media with an archive. The response is the archive itself, or JSON with a data URI.
 func videos(t testing.TB, archive string, inJSON bool, opts ...identomat.Option) *identomat.Media {
 	t.Helper()
 	client, err := identomat.NewClient(companyKey, append(opts, identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
@@ -56,7 +56,7 @@ func TestArchiveFiles(t *testing.T) {
 			}
 			previous = f
 			if len(names)%2 == 1 {
-				continue // the iteration must work without reading every file
+				continue // files that are not read must be skipped
 			}
 			data, err := io.ReadAll(f)
 			require.NoError(t, err)
@@ -98,7 +98,7 @@ func TestArchiveCleansNamesAndSkipsLinks(t *testing.T) {
 }
 
 func TestArchiveSkipsSparseFiles(t *testing.T) {
-	// In GNU format 1.0, the map of the holes is at the beginning of the content.
+	// In GNU sparse format 1.0, the content begins with the map of the holes.
 	const holes = "1\n1073741823\n1\n"
 	data := holes + strings.Repeat("\x00", 512-len(holes)) + "x"
 	var out bytes.Buffer
@@ -132,7 +132,7 @@ func TestArchiveSkipsSparseFiles(t *testing.T) {
 	add("GNUSparseFile.0/huge", '0', data)
 	add("small", '0', "small")
 	out.Write(make([]byte, 1024))
-	// archive/tar expands the file to 1 GiB.
+	// archive/tar would expand the file to 1 GiB.
 	r := tar.NewReader(bytes.NewReader(out.Bytes()))
 	h, err := r.Next()
 	require.NoError(t, err)
@@ -210,7 +210,7 @@ func TestArchiveMalformed(t *testing.T) {
 	for range videos(t, whole, false).Files() {
 		continue
 	}
-	for f, err := range videos(t, whole[:1500], false).Files() { // reading the file fails as well
+	for f, err := range videos(t, whole[:1500], false).Files() { // reading the truncated file fails, too
 		require.NoError(t, err)
 		_, err = io.Copy(io.Discard, f)
 		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)

@@ -20,13 +20,13 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// These tests limit what a call allocates, which does not depend on the machine; bench measures
-// how long a call takes. The figures count the SDK without a server or a connection. A change
-// that allocates more must raise a limit here. Their names contain Alloc, by which .ci/run finds
-// them.
+// These tests limit how much a call allocates, because allocations do not depend on the machine. The
+// bench module measures time. The limits are for the SDK alone, without a server or a connection. A
+// change that allocates more must raise a limit here. .ci/run selects these tests by "Alloc" in their
+// names.
 
-// canned is a RoundTripper that reads the request and returns the same response every time. It
-// allocates next to nothing.
+// canned is a RoundTripper that reads the request and always returns the same response. It allocates
+// next to nothing.
 type canned struct {
 	header http.Header
 	body   io.ReadSeeker
@@ -49,8 +49,8 @@ func (c *canned) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// repeated is a body of any size that needs no memory: head, then text a number of times, then
-// tail.
+// repeated is a body that consists of head, text repeated a number of times, and tail. Its memory does
+// not grow with its size.
 type repeated struct {
 	head, text, tail string
 	times            int
@@ -82,8 +82,8 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// cannedClient returns a client that receives the same body in every response. The response is
-// signed if there are options.
+// cannedClient returns a client that receives the same body in every response. If there are options,
+// the response is signed.
 func cannedClient(t *testing.T, body *repeated, opts ...identomat.Option) *identomat.Client {
 	t.Helper()
 	stub := &canned{header: http.Header{"Content-Type": {"application/json"}}, body: body, length: body.size()}
@@ -122,7 +122,7 @@ func fileOf(t *testing.T, n int) identomat.File {
 	return identomat.FileFromPath(path)
 }
 
-// drained reads media to its end and returns the error of the call or of the read.
+// drained reads media to the end. It returns the error from the call or from reading.
 func drained(media *identomat.Media, err error) error {
 	if err == nil {
 		_, err = media.WriteTo(io.Discard)
@@ -155,7 +155,7 @@ func TestCallAllocations(t *testing.T) {
 		call   func(*identomat.Client) error
 		body   *repeated
 		signed bool
-		limit  [2]float64 // with Go 1.26, and with encoding/json of Go 1.27
+		limit  [2]float64 // for Go 1.26, and for Go 1.27 with its new encoding/json
 	}{
 		{"begin", begin, bareToken, false, [...]float64{65, 65}},
 		{"begin, signed", begin, bareToken, true, [...]float64{76, 76}},
@@ -188,7 +188,8 @@ func TestCallAllocations(t *testing.T) {
 	}
 }
 
-// A transfer of 64 MiB allocates at most 256 KiB, also as base64 in JSON, and also signed.
+// A transfer of 64 MiB allocates at most 256 KiB. The same limit applies to base64 in JSON and to signed
+// transfers.
 func TestTransferAllocationsIndependentOfSize(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -215,7 +216,7 @@ func TestTransferAllocationsIndependentOfSize(t *testing.T) {
 	} {
 		for signature, opts := range map[string][]identomat.Option{"unsigned": nil, "signed": signing()} {
 			client := cannedClient(t, transfer.body, opts...)
-			runtime.GC() // empties the pools of buffers
+			runtime.GC() // empties the buffer pools
 			runtime.GC()
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
@@ -227,8 +228,8 @@ func TestTransferAllocationsIndependentOfSize(t *testing.T) {
 	}
 }
 
-// A Content-Length that is not backed by a body must not make the client allocate a buffer of that
-// size, even below the limit of responses.
+// The client must not allocate a buffer of the size in Content-Length before the body arrives, even if
+// that size is below the limit for responses.
 func TestAnnouncedLengthAllocatesLittle(t *testing.T) {
 	const announced = 64 << 20
 	client := stubbed(t, func(*http.Request) (*http.Response, error) {

@@ -15,7 +15,7 @@ import (
 
 type inventoryParam struct{ Name string }
 
-// inventory is what the documents list; testdata/inventory.json was taken from them.
+// inventory is what Identomat's API documentation lists, from testdata/inventory.json.
 type inventory struct {
 	GlobalFlags       []inventoryParam `json:"global_flags"`
 	UndocumentedFlags []inventoryParam `json:"undocumented_flags"`
@@ -53,7 +53,7 @@ func names(params []inventoryParam) []string {
 	return list
 }
 
-// everyStep is every step with every one of its typed methods called.
+// everyStep returns one step of every type, with every typed method called.
 func everyStep() map[string]AnyStep {
 	text := Text{"en": "T"}
 	steps := map[string]AnyStep{}
@@ -78,7 +78,7 @@ func everyStep() map[string]AnyStep {
 	return steps
 }
 
-// everyQuestion is every question with every one of its typed methods called.
+// everyQuestion returns one question of every type, with every typed method called.
 func everyQuestion() map[string]AnyQuestion {
 	text, choice := Text{"en": "T"}, Choice("a", Text{"en": "A"})
 	questions := map[string]AnyQuestion{}
@@ -88,7 +88,7 @@ func everyQuestion() map[string]AnyQuestion {
 		RadioQuestion("k", text, choice).Answer("a").Mandatory(true).ReadOnly(true).ShowIf("a", "b"),
 		DropdownQuestion("k", text, choice).Multiple(true).Mandatory(true).ShowIf("a", "b"),
 		FileQuestion("k", text).Description(text).FileTypes("pdf").MaxFiles(1).Mandatory(true).ShowIf("a", "b"),
-		CustomQuestion("boolean", "k").Title(text).Mandatory(true), // the System manual's alone
+		CustomQuestion("boolean", "k").Title(text).Mandatory(true), // only in the System manual
 	} {
 		questions[q.QuestionType()] = q
 	}
@@ -102,13 +102,13 @@ func TestEveryGlobalFlagHasAMethod(t *testing.T) {
 	}
 	inv := readInventory(t)
 	assert.Subset(t, flags, names(inv.GlobalFlags))
-	// The others go through Set, whose comment names them.
+	// Undocumented flags are sent with Set. Its comment names them.
 	source, err := os.ReadFile("flags.go")
 	require.NoError(t, err)
 	doc := strings.Join(strings.Fields(strings.ReplaceAll(string(source), "//", "")), " ")
 	for _, name := range names(inv.UndocumentedFlags) {
 		assert.Contains(t, doc, name)
-		assert.NotContains(t, string(source), `"`+name+`"`, "a flag of no document has no method")
+		assert.NotContains(t, string(source), `"`+name+`"`, "an undocumented flag must have no method")
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// freezeParams are the parameters of an endpoint that the SDK does not know.
+// freezeParams has the parameters of an endpoint that the SDK does not know.
 type freezeParams struct {
 	Token  identomat.Token `json:"token"`
 	Reason string          `json:"reason,omitzero"`
@@ -115,7 +115,7 @@ func TestCallErrors(t *testing.T) {
 	for _, c := range []struct {
 		status         int
 		body, code     string
-		want           error // nil for an APIError with a code that the SDK does not know
+		want           error // nil if the SDK does not know the code
 		maybeProcessed bool
 	}{
 		{200, `{"argumentError":"wrong-parameters","errorSourceGroup":"server"}`, "wrong-parameters", identomat.ErrWrongParameters, false},
@@ -270,7 +270,7 @@ func TestCallIsBoundedSignedAndObserved(t *testing.T) {
 	require.Len(t, events, 1)
 	assert.Equal(t, []any{"freeze", 1, 200}, []any{events[0].Operation, events[0].Attempt, events[0].StatusCode})
 
-	// Errors show no parameter.
+	// An error must not show a parameter.
 	for _, fault := range []roundTrip{
 		func(r *http.Request) (*http.Response, error) {
 			data, _ := io.ReadAll(r.Body)

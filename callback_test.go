@@ -23,7 +23,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// callbackKey is the key of one documented sample. The other sample has apikey123.
+// callbackKey is the key in one of the two documented samples. The other sample has apikey123.
 const callbackKey = "callback-api-key-123"
 
 func callbackRequest(body string) *http.Request {
@@ -163,7 +163,7 @@ func TestCallbackHandlerStopsReadingAtLimit(t *testing.T) {
 	_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10485760\r\n\r\n%s",
 		strings.Repeat(" ", 2000))
 	require.NoError(t, err)
-	response, err := io.ReadAll(conn) // ends because the server closes the connection
+	response, err := io.ReadAll(conn) // returns because the server closes the connection
 	require.NoError(t, err)
 	assert.True(t, bytes.HasPrefix(response, []byte("HTTP/1.1 413 ")), "%.40s", response)
 }
@@ -210,8 +210,8 @@ func TestCallbackHandlerFailureIs500(t *testing.T) {
 	}
 }
 
-// The one-time password 0000 occurs in nearly every address of a stack trace. It must not
-// cause the stack to be withheld.
+// The one-time password is 0000, which occurs in nearly every address in a stack trace. The stack must
+// be kept anyway.
 func TestCallbackHandlerPanicKeepsStack(t *testing.T) {
 	var observed error
 	handler, err := identomat.CallbackHandler([]string{callbackKey},
@@ -272,7 +272,7 @@ func TestCallbackValuesAreNotLogged(t *testing.T) {
 		handler.ServeHTTP(w, callbackRequest(body))
 		assert.Equal(t, 500, w.Code)
 		assert.NotEmpty(t, log.String(), name)
-		// Times and line numbers may contain the digits of a secret by chance.
+		// Times and line numbers may contain a secret's digits by chance.
 		logged := timeOrLine.ReplaceAllString(log.String(), "")
 		assert.NotContains(t, logged, ".go:")
 		for _, secret := range secrets {
@@ -324,7 +324,7 @@ func TestCallbackHandlerInvalidSettings(t *testing.T) {
 	assert.ErrorContains(t, err, "key is empty")
 }
 
-// Copies of a callback that arrive at the same time all reach the handler.
+// If copies of a callback arrive at the same time, the handler is called for each copy.
 func TestReplayedCallbackIsHandledEachTime(t *testing.T) {
 	var calls atomic.Int32
 	handler, err := identomat.CallbackHandler([]string{callbackKey},
@@ -362,7 +362,7 @@ func FuzzCallback(f *testing.F) {
 			require.Equal(t, identomat.Callback{}, callback)
 			return
 		}
-		// Numbers are compared as text, because some do not fit a float64.
+		// Numbers are compared as text, because a float64 cannot hold all of them.
 		decode := func(text []byte) (members map[string]any, err error) {
 			if !json.Valid(text) {
 				return nil, errors.New("not JSON")
@@ -387,8 +387,8 @@ func FuzzCallback(f *testing.F) {
 	})
 }
 
-// A handler that fails must not cost much more than a handler that succeeds, however many texts the
-// callback has.
+// A failing handler must not cost much more than a successful one, even if the callback contains many
+// strings.
 func TestFailedHandlerOfLargeCallbackIsCheap(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -405,7 +405,7 @@ func TestFailedHandlerOfLargeCallbackIsCheap(t *testing.T) {
 		handler, err := identomat.CallbackHandler([]string{callbackKey}, func(context.Context, identomat.Callback) error { return failure }, discardErrors)
 		require.NoError(t, err)
 		allocations := testing.AllocsPerRun(1, func() { handler.ServeHTTP(httptest.NewRecorder(), callbackRequest(body.String())) })
-		t.Logf("%.1f allocations for each text", allocations/texts)
+		t.Logf("%.1f allocations per string", allocations/texts)
 		assert.Less(t, allocations, 3.0*texts)
 	}
 }

@@ -59,7 +59,7 @@ func TestEveryEndpoint(t *testing.T) {
 		if op.Host == operation.API {
 			host, base = "https://external-api.identomat.com", server.APIURL
 		}
-		if name != "change-group" { // its section of the documentation shows the URL of another endpoint
+		if name != "change-group" { // its section in the documentation shows another endpoint's URL
 			assert.Equal(t, strings.TrimSuffix(endpoint.URL, "/"), strings.TrimSuffix(host+op.Path(), "/"))
 		}
 		method, found := methods[op.Name]
@@ -84,8 +84,8 @@ func TestEveryEndpoint(t *testing.T) {
 
 type method struct{ name, comment string }
 
-// methodsByEndpoint returns the exported service method that uses each row of the operation
-// table, by the name of the endpoint.
+// methodsByEndpoint maps each endpoint to the exported service method that uses the endpoint's row in
+// the operation table.
 func methodsByEndpoint(t *testing.T) map[string]method {
 	t.Helper()
 	names := rowNames(t)
@@ -117,7 +117,7 @@ func methodsByEndpoint(t *testing.T) map[string]method {
 	return found
 }
 
-// rowNames returns the names of the endpoints by the variables of the operation table.
+// rowNames maps each variable in the operation table to the endpoint's name.
 func rowNames(t *testing.T) map[string]string {
 	t.Helper()
 	file, err := parser.ParseFile(gotoken.NewFileSet(), "internal/operation/operation.go", nil, 0)
@@ -152,9 +152,8 @@ func examplesOf(t *testing.T) map[string]bool {
 	return found
 }
 
-// TestExamplesAreComplete requires pkg.go.dev to show every example as a program that can be copied,
-// and go test to check its output. An example that calls a helper in another file has no such
-// program.
+// TestExamplesAreComplete requires every example to be a complete program on pkg.go.dev, and to have an
+// output that go test checks. An example that calls a helper in another file is not complete.
 func TestExamplesAreComplete(t *testing.T) {
 	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, example := range doc.Examples(sourceFiles(t, folder, true)...) {
@@ -164,7 +163,7 @@ func TestExamplesAreComplete(t *testing.T) {
 	}
 }
 
-// sourceFiles parses the files of the package in a folder: its tests, or all others.
+// sourceFiles parses the Go files in a folder: only the tests, or only the other files.
 func sourceFiles(t *testing.T, folder string, tests bool) (files []*ast.File) {
 	t.Helper()
 	entries, err := os.ReadDir(folder)
@@ -179,8 +178,8 @@ func sourceFiles(t *testing.T, folder string, tests bool) (files []*ast.File) {
 	return files
 }
 
-// TestExportedNamesHaveComments covers functions, methods, types, constants, variables, fields of
-// structs, and methods of interfaces.
+// TestExportedNamesHaveComments covers functions, methods, types, constants, variables, struct fields,
+// and interface methods.
 func TestExportedNamesHaveComments(t *testing.T) {
 	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, file := range sourceFiles(t, folder, false) {
@@ -216,8 +215,8 @@ func TestExportedNamesHaveComments(t *testing.T) {
 // type.
 var membersElsewhere = regexp.MustCompile(`[Tt]he (other )?(fields|methods) are those of`)
 
-// assertMembersHaveComments requires a comment for every exported field or method of a type. A
-// comment of the type or inside the type counts for the members that it names.
+// assertMembersHaveComments requires a comment for every exported field or method of a type. A comment
+// on the type, or inside the type, covers the members that it names.
 func assertMembersHaveComments(t *testing.T, name, comment string, typ ast.Expr, comments []*ast.CommentGroup) {
 	t.Helper()
 	var members *ast.FieldList
@@ -261,8 +260,8 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	return ok && ident.IsExported()
 }
 
-// TestEveryPackageChecksForLeakedGoroutines requires the tests of every package in every module to
-// have a TestMain with goleak.
+// TestEveryPackageChecksForLeakedGoroutines requires every package with tests, in every module, to have
+// a TestMain with goleak.
 func TestEveryPackageChecksForLeakedGoroutines(t *testing.T) {
 	checks := map[string]bool{}
 	require.NoError(t, filepath.WalkDir(".", func(path string, entry os.DirEntry, err error) error {

@@ -15,17 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// walkItem is one item of the walks in docs/architecture.md.
+// walkItem is one item in the walks in docs/architecture.md.
 type walkItem struct {
 	file, function string
 	calledAs       string // the name in the caller, or ""
 	calls          []walkItem
 }
 
-// item matches an item of a walk: its indentation, file, function, and name in the caller.
+// item matches an item in a walk: its indentation, file, function, and name in the caller.
 var item = regexp.MustCompile("^( *)- `([^`]+)` `([^`]+)`(?:, called as `([^`]+)`)?: [^ ]")
 
-// readWalks returns the entry points of each walk by its heading.
+// readWalks maps each heading to the entry points of its walk.
 func readWalks(t *testing.T) map[string][]walkItem {
 	t.Helper()
 	text, err := os.ReadFile("docs/architecture.md")
@@ -37,7 +37,7 @@ func readWalks(t *testing.T) map[string][]walkItem {
 	for _, walk := range strings.Split(section, "\n### ")[1:] {
 		heading, list, _ := strings.Cut(walk, "\n")
 		var items []walkItem
-		levels := []*[]walkItem{&items} // the list of each level at the current item
+		levels := []*[]walkItem{&items} // for each level, the list that the next item is added to
 		for line := range strings.Lines(list) {
 			if !strings.HasPrefix(strings.TrimLeft(line, " "), "- ") {
 				continue
@@ -55,8 +55,8 @@ func readWalks(t *testing.T) map[string][]walkItem {
 	return walks
 }
 
-// TestArchitectureWalks requires every function that docs/architecture.md names to exist in the named
-// file, and to be called by the function that its item is indented under.
+// TestArchitectureWalks requires every function in the walks to exist in the file that
+// docs/architecture.md names, and to be called by the function one level above.
 func TestArchitectureWalks(t *testing.T) {
 	walks := readWalks(t)
 	require.Len(t, walks, 3)
@@ -97,8 +97,8 @@ func TestArchitectureWalks(t *testing.T) {
 	t.Logf("%d functions", functions)
 }
 
-// spelling returns how a function of the caller's file spells a call of the item: name for a function
-// of the same package, package.name for a function of another one, and .name for a method.
+// spelling returns how the caller's file spells a call of the item: name for a function in the same
+// package, package.name for a function in another package, and .name for a method.
 func (w walkItem) spelling(callerFile string) string {
 	_, name, isMethod := strings.Cut(w.function, ".")
 	switch {
@@ -112,8 +112,8 @@ func (w walkItem) spelling(callerFile string) string {
 	return path.Base(path.Dir(w.file)) + "." + w.function
 }
 
-// callsTo returns the spellings of all calls in a function and in the closures inside of it. The spelling
-// "?name" stands for a call of anything with this name.
+// callsTo returns the spellings of all calls in a function and its closures. The spelling "?name" stands
+// for a call of any function, method or variable with this name.
 func callsTo(fn *ast.FuncDecl) map[string]bool {
 	calls := map[string]bool{}
 	ast.Inspect(fn.Body, func(n ast.Node) bool {
@@ -154,7 +154,7 @@ func nameOf(fn *ast.FuncDecl) string {
 	return typ.(*ast.Ident).Name + "." + fn.Name.Name
 }
 
-// The result of a company is not published, and the documentation of each step says so.
+// The documentation of each company step must say that its result is not published.
 func TestDocumentationOfCompanyResults(t *testing.T) {
 	file, err := parser.ParseFile(gotoken.NewFileSet(), "kyb.go", nil, parser.ParseComments)
 	require.NoError(t, err)

@@ -67,7 +67,7 @@ func TestDocumentRequestsAndSamples(t *testing.T) {
 		assert.NotEmpty(t, document.RequestID)
 		assert.NotContains(t, document.Fields, "person")
 
-		// Every value of the sample reaches a field.
+		// Every value in the sample must reach a field.
 		original := typedDocument(document)
 		var whole any
 		require.NoError(t, json.Unmarshal([]byte(text), &whole))
@@ -84,7 +84,7 @@ func TestDocumentRequestsAndSamples(t *testing.T) {
 	}
 }
 
-// typedDocument prints everything that the exported fields of a document hold.
+// typedDocument returns everything in the exported fields of a document, as text.
 func typedDocument(d *identomat.Document) string {
 	return typed(&identomat.Result{Person: d.Person, IDCardFront: d.Fields, IDCardBack: d.MRZData}) +
 		typed(&identomat.Result{IDCardFront: d.VisualData}) + d.RequestID
@@ -194,7 +194,7 @@ func TestDocumentErrors(t *testing.T) {
 	assert.Equal(t, "NO_DOCUMENT_ON_IMAGE", api.Code)
 }
 
-// arrival is an upload as the server received it.
+// arrival is the part of an upload that the server received.
 type arrival struct {
 	contentLength int64
 	body          []byte
@@ -248,7 +248,7 @@ func TestUploadAbortedWhenFileFails(t *testing.T) {
 	}
 }
 
-// changing is a file with the content before when it is opened first, and after from then on.
+// changing returns a file that has the content before when first opened, and the content after later.
 func changing(before, after string) identomat.File {
 	content := before
 	return identomat.FileFromOpen(func() (io.ReadCloser, int64, error) {
@@ -312,7 +312,7 @@ func TestUploadRetriedIfNotProcessed(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 2, limited)
 	}
-	// A file that can be read only once is sent only once.
+	// A file that can be read only once must not be sent twice.
 	for name, fail := range map[string]roundTrip{
 		"refused": func(*http.Request) (*http.Response, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
@@ -327,7 +327,7 @@ func TestUploadRetriedIfNotProcessed(t *testing.T) {
 	}
 }
 
-// counted is a file that counts how often it is opened and closed.
+// counted returns a file that counts how often it is opened and closed.
 func counted(data string, opened, closed *int) identomat.File {
 	return identomat.FileFromOpen(func() (io.ReadCloser, int64, error) {
 		*opened++
@@ -437,7 +437,7 @@ func TestUploadEvent(t *testing.T) {
 	assert.Equal(t, []any{"passport/", 1, 200, length, int64(len(documentResponse))}, []any{events[0].Operation, events[0].Attempt, events[0].StatusCode, events[0].BytesSent, events[0].BytesReceived})
 }
 
-// TestUploadBytes checks one whole request, byte by byte.
+// TestUploadBytes checks one complete request byte by byte.
 func TestUploadBytes(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

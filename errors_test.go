@@ -51,7 +51,7 @@ func TestIsTemporary(t *testing.T) {
 	}
 }
 
-// TestIsTemporaryAfterCalls looks at the errors of calls: a timeout of the SDK is temporary, the
+// TestIsTemporaryAfterCalls checks errors that calls return. A timeout of the SDK is temporary, but the
 // end of the caller's context is not.
 func TestIsTemporaryAfterCalls(t *testing.T) {
 	wait := func(r *http.Request) (*http.Response, error) {
@@ -83,7 +83,7 @@ func TestIsTemporaryAfterCalls(t *testing.T) {
 }
 
 func TestErrorCodeSurvivesWordsOfTheRequest(t *testing.T) {
-	for code, name := range map[string]string{"access-denied": "denied", "new-code": "new"} { // known; short
+	for code, name := range map[string]string{"access-denied": "denied", "new-code": "new"} { // one known code and one short code
 		client := responding(t, 200, `{"argumentError":"`+code+`"}`, false)
 		_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, map[string]any{"name": name})
 		var api *identomat.APIError
