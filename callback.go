@@ -191,7 +191,7 @@ func parseCallback(s *callback.Settings, w http.ResponseWriter, r *http.Request)
 		return reject(status, reason)
 	}
 	var c Callback
-	if json.Unmarshal(body, &c.members) != nil || c.members == nil {
+	if json.Unmarshal(wire.TrimBOM(body), &c.members) != nil || c.members == nil {
 		return reject(http.StatusBadRequest, "the body is not a JSON object")
 	}
 	if !isOneOf(wire.Unquote(c.members[paramCallbackKey]), s.Keys) {

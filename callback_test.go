@@ -61,7 +61,8 @@ func TestParseCallbackUnknownType(t *testing.T) {
 	for body, want := range map[string]struct{ kind, session, raw string }{
 		`{"callbackApiKey":"callback-api-key-123","type":"session-approved","sessionId":"s1","result":{"x":[1]}}`: {
 			"session-approved", "s1", `{"result":{"x":[1]},"sessionId":"s1","type":"session-approved"}`},
-		`{"callbackApiKey":"callback-api-key-123"}`: {"", "", `{}`},
+		`{"callbackApiKey":"callback-api-key-123"}`:                                  {"", "", `{}`},
+		"\xef\xbb\xbf" + `{"callbackApiKey":"callback-api-key-123","type":"marked"}`: {"marked", "", `{"type":"marked"}`},
 		` {"callbackApiKey" : "callback-api-key-123", "type":7, "sessionId":null, "session_id":"s2"} `: {
 			"", "", `{"session_id":"s2","sessionId":null,"type":7}`},
 		`{"callbackApiKey":"callback-api-key-123","CALLBACKAPIKEY":"callback-api-key-123","type":"x"}`: {"x", "", `{"type":"x"}`},

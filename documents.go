@@ -17,7 +17,9 @@ import (
 //
 // Errors of all methods: [ValidationError] for a missing or empty file; [TransportError] for a file
 // that cannot be read to its end, in which case nothing was processed; [ErrInvalidKey],
-// [ErrRateLimited], [ErrUnexpectedResponse]. The API documentation shows no error.
+// [ErrRateLimited], [ErrUnexpectedResponse]; [ErrImageRefused] for an image that cannot be read. The
+// reference promises "a string with an error code" for it, and names no code. Whether a refused
+// image is billed is not documented.
 type DocumentsService struct{ client *Client }
 
 // Document holds what was read from an image of a document. It is personal data: fmt and slog

@@ -178,7 +178,7 @@ func TestDocumentErrors(t *testing.T) {
 		`"SESSION_NOT_FOUND"`: identomat.ErrSessionNotFound, `{"argumentError":"invalid-access"}`: identomat.ErrInvalidKey, `"COMPANY_KEY_INVALID"`: identomat.ErrInvalidKey,
 		`{"internalError":"x"}`: identomat.ErrInternal, `{}`: identomat.ErrUnexpectedResponse, `[]`: identomat.ErrUnexpectedResponse, `null`: identomat.ErrUnexpectedResponse,
 		`true`: identomat.ErrUnexpectedResponse, ``: identomat.ErrUnexpectedResponse, `<html>`: identomat.ErrUnexpectedResponse, `{"status":"ok"}`: identomat.ErrUnexpectedResponse,
-		`"` + string(token) + `"`: identomat.ErrUnexpectedResponse, jpeg: identomat.ErrUnexpectedResponse, `{"requestId":"1"`: identomat.ErrUnexpectedResponse,
+		`"` + string(token) + `"`: identomat.ErrImageRefused, jpeg: identomat.ErrUnexpectedResponse, `{"requestId":"1"`: identomat.ErrUnexpectedResponse,
 	} {
 		for _, c := range documentCalls {
 			document, err := c.call(responding(t, 200, text, false), t.Context(), image())
@@ -188,10 +188,27 @@ func TestDocumentErrors(t *testing.T) {
 		_, err := responding(t, 200, text, false).Documents.CompareFaces(t.Context(), image(), image())
 		require.ErrorIs(t, err, want, text)
 	}
-	_, err := responding(t, 200, `"NO_DOCUMENT_ON_IMAGE"`, false).Documents.Passport(t.Context(), image())
-	var api *identomat.APIError
-	require.ErrorAs(t, err, &api)
-	assert.Equal(t, "NO_DOCUMENT_ON_IMAGE", api.Code)
+}
+
+// The API reference says that an image reader answers with "either a string with an error code or
+// an object", and has no code.
+func TestImageRefused(t *testing.T) {
+	for text, code := range map[string]string{
+		`"DOCUMENT_BLURRY"`: "DOCUMENT_BLURRY", `"documentNotReadable"`: "documentNotReadable", `"blurry"`: "blurry", `"1001"`: "1001", `"NO_DOCUMENT_ON_IMAGE"`: "NO_DOCUMENT_ON_IMAGE",
+		`"The image of John Smith is blurry"`: "",
+	} {
+		for _, c := range documentCalls {
+			_, err := c.call(responding(t, 200, text, false), t.Context(), image())
+			require.ErrorIs(t, err, identomat.ErrImageRefused, "%s %s", c.path, text)
+			var api *identomat.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, code, api.Code)
+			assert.True(t, api.MaybeProcessed, "a refused image may be billed")
+			assert.NotContains(t, err.Error(), "John")
+		}
+		_, err := responding(t, 200, text, false).Documents.CompareFaces(t.Context(), image(), image())
+		require.ErrorIs(t, err, identomat.ErrImageRefused, text)
+	}
 }
 
 // arrival is the part of an upload that the server received.

@@ -43,6 +43,9 @@ var (
 	ErrInvalidRights = response.ErrInvalidRights
 	// ErrUserAlreadyExists: a user with this e-mail address exists.
 	ErrUserAlreadyExists = response.ErrUserAlreadyExists
+	// ErrImageRefused: the image cannot be read. Ask the customer to take the picture again.
+	// [APIError.Code] says what is wrong with the image, if the response does.
+	ErrImageRefused = response.ErrImageRefused
 	// ErrInternal: the service reported an internalError, whose text [APIError.Message]
 	// returns.
 	ErrInternal = response.ErrInternal

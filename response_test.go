@@ -155,8 +155,8 @@ func TestUnknownErrorCode(t *testing.T) {
 		`{"argumentError":"Wilhelmina"}`: "", `{"argumentError":"` + strings.Repeat("a-", 200) + `b"}`: "",
 	} {
 		client, mock := mocked(t)
-		answers(mock, beginURL, 200, "application/json", form)
-		_, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+		answers(mock, resultURL, 200, "application/json", form)
+		_, err := client.Sessions.Result(t.Context(), token)
 		var api *identomat.APIError
 		require.ErrorAs(t, err, &api, form)
 		assert.Equal(t, code, api.Code)
@@ -169,6 +169,74 @@ func TestUnknownErrorCode(t *testing.T) {
 			assert.NotEmpty(t, api.Message(), "Message must return a text that is not a code")
 		}
 	}
+}
+
+// A code that is not known may be a token.
+func TestBeginShowsOnlyKnownCodes(t *testing.T) {
+	for _, form := range []string{
+		`"NEW_CODE"`, `"47FJZXVVZAPI4ZTASTH3C2OZFUCLI3L0QX13_HISC"`, `"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMN"`, `"ABC-DEF-GHI"`, `{"argumentError":"NEW_CODE"}`,
+		`{"argumentError":"NEW_CODE","internalError":"x"}`, `{"argumentError":"x","errorSourceGroup":"NEW_CODE"}`, `{"result":"NEW_CODE"}`, `{"token":"NEW_CODE"}`,
+		`{"error":"NEW_CODE"}`, `["NEW_CODE"]`, `"NEW_CODE`, `NEW_CODE`,
+	} {
+		client, mock := mocked(t)
+		answers(mock, beginURL, 200, "application/json", form)
+		_, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+		var api *identomat.APIError
+		require.ErrorAs(t, err, &api, form)
+		assert.Empty(t, api.Code+api.Group, form)
+		assert.NotRegexp(t, "NEW_CODE|47FJ|ABC", err.Error())
+	}
+	client, mock := mocked(t)
+	answers(mock, beginURL, 200, "application/json", `{"argumentError":"wrong-parameters","errorSourceGroup":"service-module"}`)
+	_, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+	var api *identomat.APIError
+	require.ErrorAs(t, err, &api)
+	assert.Equal(t, "wrong-parameters service-module", api.Code+" "+api.Group)
+}
+
+func TestByteOrderMarkIsSkipped(t *testing.T) {
+	const mark = "\xef\xbb\xbf"
+	client, mock := mocked(t)
+	answers(mock, beginURL, 200, "application/json", mark+tokenResponse)
+	session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+	require.NoError(t, err)
+	assert.Equal(t, token, session.Token)
+
+	answers(mock, resultURL, 200, "application/json", mark+` {"result":"approved"}`)
+	result, err := client.Sessions.Result(t.Context(), token)
+	require.NoError(t, err)
+	assert.True(t, result.Approved())
+	assert.Equal(t, ` {"result":"approved"}`, string(result.Raw()))
+	var fixture identomat.Result
+	require.NoError(t, fixture.UnmarshalJSON([]byte(mark+`{"result":"approved"}`)))
+	assert.True(t, fixture.Approved())
+
+	answers(mock, resultURL, 200, "application/json", mark+`"SESSION_NOT_FOUND"`)
+	_, err = client.Sessions.Result(t.Context(), token)
+	require.ErrorIs(t, err, identomat.ErrSessionNotFound)
+	answers(mock, resultURL, 200, "application/json", mark+`{"message":"x"}`)
+	_, err = client.Sessions.Result(t.Context(), token)
+	require.ErrorContains(t, err, `15 bytes: {"message":"…"}`)
+}
+
+func TestErrorBesideApprovalNeverApproves(t *testing.T) {
+	for _, body := range []string{
+		`{"result":"approved","error":"boom"}`, `{"ERROR_CODE":17,"result":"APPROVED"}`, `{"result":"approved","errorMessage":"x"}`, `{"result":"approved","errors":["LOW_SIMILARITY"]}`,
+		`{"result":"approved","argument_error":"x"}`, `{"result":"approved","internal-error":{"a":1}}`,
+	} {
+		client, mock := mocked(t)
+		answers(mock, resultURL, 200, "application/json", body)
+		result, err := client.Sessions.Result(t.Context(), token)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, body)
+		assert.Nil(t, result)
+		var fixture identomat.Result
+		require.Error(t, json.Unmarshal([]byte(body), &fixture), body)
+		assert.False(t, fixture.Approved())
+	}
+	for _, body := range []string{`{"result":"approved","error":null,"errors":[],"errorCode":0,"errorMessage":""}`, `{"result":"approved","person":{"error":"x"}}`} {
+		assert.True(t, decode(t, body).Approved(), body)
+	}
+	assert.Equal(t, []string{"LOW_SIMILARITY"}, decode(t, `{"result":"rejected","errors":["LOW_SIMILARITY"],"error":"x"}`).Errors)
 }
 
 func TestEchoedCompanyKeyIsNotShown(t *testing.T) {
@@ -273,13 +341,13 @@ func TestShapeOfAnotherEndpointIsRefused(t *testing.T) {
 }
 
 func TestDeleteResponses(t *testing.T) {
-	for _, body := range []string{"true", " true\n", "{}", "[]", "[ ]", `{"result":"rejected","errors":["X"]}`, `{"result":true}`} {
+	for _, body := range []string{"true", " true\n", "{}", "[]", "[ ]", `{"result":"rejected","errors":["X"]}`, `{"result":true}`, `{"result":null}`, `{"session_id":"1","person":{}}`} {
 		client, mock := mocked(t)
 		answers(mock, deleteURL, 200, "text/html", body)
 		assert.NoError(t, client.Sessions.Delete(t.Context(), token), body)
 	}
 	for _, body := range []string{
-		`{"success":false}`, `{"error":"denied"}`, `{"result":false}`, `{"result":null}`, `{"argument_error":"x"}`, `{"result":{"argumentError":"x"}}`,
+		`{"success":false}`, `{"error":"denied"}`, `{"result":false}`, `{"argument_error":"x"}`, `{"result":{"argumentError":"x"}}`,
 		`{"argumentE\u0072ror":"session-not-found"}`, `{"ARGUMENTERROR":"session-not-found"}`, `{"result":"SESSION_NOT_FOUND"}`,
 		`{"argumentError":"session-not-found","argumentError":null}`, `{"result":"approved","Result":true}`,
 	} {
@@ -291,7 +359,7 @@ func TestDeleteResponses(t *testing.T) {
 
 func TestArgumentErrorOfAnyTypeButNull(t *testing.T) {
 	client, mock := mocked(t)
-	answers(mock, resultURL, 200, "application/json", `{"result":"approved","argumentError":null,"errors":["argumentError"]}`)
+	answers(mock, resultURL, 200, "application/json", `{"result":"approved","argumentError":null,"person":{"errors":["argumentError"]}}`)
 	result, err := client.Sessions.Result(t.Context(), token)
 	require.NoError(t, err)
 	assert.True(t, result.Approved())
@@ -362,7 +430,7 @@ func TestDuplicateKeyNeverHidesError(t *testing.T) {
 func TestBeginRefusesWordsAsTokens(t *testing.T) {
 	for _, text := range []string{
 		"error", "internalError", "unauthorized", "Forbidden", "null", "undefined", "true", "ok", "0", "404", ".", "error-500", "session-not-found-2",
-		"invalid.company.key", "COMPANY_KEY_INVALID.", strings.Repeat("A_", 40), "A1B2C3D4E5F6G7H8I9J0", "too many requests 123", "<html>1234567890</html>",
+		"invalid.company.key", "COMPANY_KEY_INVALID.", strings.Repeat("A_", 40), "abcdefghijklmnopqrstuvwxyzabcdefghijklmn", "HTTP404ERROR", "abc12xy", "12345678", "ERROR_1001", "too many requests 123", "<html>1234567890</html>",
 		companyKey,
 	} {
 		client, mock := mocked(t)
@@ -372,7 +440,7 @@ func TestBeginRefusesWordsAsTokens(t *testing.T) {
 		assert.Nil(t, session)
 		assert.NotContains(t, err.Error(), companyKey)
 	}
-	for _, text := range []string{"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc", "abcdefghijklmnopqrstuvwxyzabcdefghijklmn", "550e8400-e29b-41d4-a716-446655440000"} {
+	for _, text := range []string{"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc", "47FJZXVVZAPI4ZTASTH3C2OZFUCLI3L0QX13HISC", "abc123xyz", "550e8400-e29b-41d4-a716-446655440000"} {
 		client, mock := mocked(t)
 		answers(mock, beginURL, 200, "application/json", `"`+text+`"`)
 		session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})

@@ -42,6 +42,10 @@ func TestSessionTokenFromReturn(t *testing.T) {
 		require.NoError(t, err, name)
 		assert.Equal(t, want, string(got), name)
 	}
+	// The developer guide's example.
+	got, err := identomat.SessionTokenFromReturn(returnRequest("GET", "/kyc/return?session_token=abc123xyz", ""))
+	require.NoError(t, err)
+	assert.Equal(t, "abc123xyz", string(got))
 }
 
 func TestSessionTokenFromReturnErrors(t *testing.T) {
@@ -59,6 +63,7 @@ func TestSessionTokenFromReturnErrors(t *testing.T) {
 		},
 		"is not a token": {
 			returnRequest("GET", "/kyc/return?session_token=", ""), returnRequest("GET", "/kyc/return?session_token=SESSION_NOT_FOUND", ""),
+			returnRequest("GET", "/kyc/return?session_token=ERROR_1001", ""), returnRequest("GET", "/kyc/return?session_token=error-500", ""),
 			returnRequest("GET", "/kyc/return?session_token=%3Cscript%3Ealert(1)%3C/script%3E", ""),
 			returnRequest("GET", "/kyc/return?session_token=..%2F..%2Fetc%2Fpasswd0000", ""),
 			returnRequest("GET", "/kyc/return?session_token="+good+"%0d%0aSet-Cookie:x", ""),

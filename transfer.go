@@ -152,15 +152,12 @@ func (t *transfer) item(content io.Reader, label string) (*Media, error) {
 
 // Classify classifies a response that is not streamed.
 func (t *transfer) Classify(r *engine.Response, readErr error) engine.Disposition {
-	r.Body = bytes.TrimPrefix(r.Body, []byte(byteOrderMark))
 	d := t.protocol.Classify(r, readErr)
 	if e, ok := d.Err.(*APIError); ok && e.kind == ErrUnexpectedResponse && t.unsigned {
 		e.kind, e.Sample = ErrSignatureMismatch, ""
 	}
 	return d
 }
-
-const byteOrderMark = "\xef\xbb\xbf"
 
 // Streams accepts the head of a response as media, or as the beginning of data URIs in JSON.
 func (t *transfer) Streams(r *engine.Response, whole bool) bool {
@@ -178,7 +175,7 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 	if t.op.Shape == operation.Binary {
 		return response.IsMedia(r.Body, sniff.MediaType(r.Header.Get("Content-Type")))
 	}
-	head := wire.Trim(bytes.TrimPrefix(r.Body, []byte(byteOrderMark)))
+	head := wire.Trim(wire.TrimBOM(r.Body))
 	return bytes.HasPrefix(head, []byte("{")) && !(whole && response.IsRefusal(head))
 }
 

@@ -83,6 +83,7 @@ func unexpected(r *engine.Response, kind error) *APIError {
 // apiError decodes {"identifier": …, "message": …}. An error that occurred before processing has
 // no identifier. The message may be an object of parameters and lists of texts.
 func (p *protocol) apiError(r *engine.Response) *APIError {
+	r.Body = wire.TrimBOM(r.Body)
 	var identifier, message string
 	if json.Valid(r.Body) {
 		value, _ := wire.Get(r.Body, "identifier")

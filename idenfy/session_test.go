@@ -279,7 +279,7 @@ func TestResponseWithoutReferencesIsRefused(t *testing.T) {
 		`{}`, `{"authToken":"t"}`, `{"scanRef":"s"}`, `{"authToken":"","scanRef":"s"}`, `{"authToken":"t","scanRef":""}`, `{"authToken":null,"scanRef":"s"}`,
 		`{"authToken":"t","scanRef":null}`, `{"authToken":7,"scanRef":"s"}`, `{"authToken":"t","scanRef":["s"]}`, `{"authToken":"no such thing","scanRef":"s"}`,
 		`{"AuthToken":"t","ScanRef":"s"}`, `{"authtoken":"t","scanref":"s"}`, `{"data":` + tokenResponse + `}`, `[` + tokenResponse + `]`, `"` + "token" + `"`,
-		tokenResponse + tokenResponse, tokenResponse + "x", tokenResponse[:60], "", "null", "true", "7", `<html><body>Sign in</body></html>`, "\ufeff" + tokenResponse,
+		tokenResponse + tokenResponse, tokenResponse + "x", tokenResponse[:60], "", "null", "true", "7", `<html><body>Sign in</body></html>`, "\ufeff\ufeff" + tokenResponse,
 		`{"authToken":"t","scanRef":"s","authToken":"u"}`, `{"authToken":"t","scanRef":"s","scanRef":"r"}`, `{"authToken":"t","scanRef":"s",}`,
 		`{"authToken":"` + long + `","scanRef":"s"}`, `{"authToken":"t","scanRef":"` + long + `"}`, `{"authToken":"\u0000","scanRef":"s"}`,
 		"{\"authToken\":\"t\xff\",\"scanRef\":\"s\"}", `{"authToken":"` + apiKey + `","scanRef":"s"}`, `{"authToken":"t","scanRef":"` + apiKey + `"}`,

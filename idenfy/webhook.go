@@ -106,7 +106,7 @@ func (w *Webhook) Ended() bool {
 	return w.Final || w.EventType == "IDENTIFICATION_EXPIRED" || w.EventType == "IDENTIFICATION_CANCELLED"
 }
 
-// Raw returns the body as it was signed. It is full of personal data: do not log it. The caller
+// Raw returns the body without a byte order mark, but otherwise as it was signed. It is full of personal data: do not log it. The caller
 // must not modify it.
 func (w *Webhook) Raw() json.RawMessage { return w.raw }
 

@@ -159,7 +159,7 @@ func TestParseWebhookLimitsSize(t *testing.T) {
 
 func TestParseWebhookRefusesMalformedOrAmbiguousBodies(t *testing.T) {
 	for _, body := range []string{
-		"", "null", "[]", `"x"`, "7", "{", `{"final":true}{"final":true}`, `{"final":true}x`, `{"final":true,}`, "<html>", "\ufeff{}",
+		"", "null", "[]", `"x"`, "7", "{", `{"final":true}{"final":true}`, `{"final":true}x`, `{"final":true,}`, "<html>", "\ufeff", "\ufeff\ufeff{}",
 		`{"status":7}`, `{"status":"APPROVED"}`,
 		`{"final":true,"final":false}`, `{"scanRef":"a","scanRef":"b"}`, `{"clientId":"a","clientId":"b"}`, `{"externalRef":"a","externalRef":null}`, `{"status":{"overall":"DENIED"},"status":{"overall":"APPROVED"}}`,
 		`{"final":true,"status":{"overall":"DENIED","overall":"APPROVED"}}`,
@@ -172,6 +172,16 @@ func TestParseWebhookRefusesMalformedOrAmbiguousBodies(t *testing.T) {
 	get.Method = "GET"
 	_, err := idenfy.ParseWebhook(get, vectorKey)
 	assert.Equal(t, 405, rejectedWith(t, err))
+}
+
+// The signature covers the byte order mark.
+func TestParseWebhookSkipsByteOrderMark(t *testing.T) {
+	w, err := idenfy.ParseWebhook(signed("\ufeff"+`{"final":true,"status":{"overall":"APPROVED"}}`), vectorKey)
+	require.NoError(t, err)
+	assert.True(t, w.Approved())
+	assert.JSONEq(t, `{"final":true,"status":{"overall":"APPROVED"}}`, string(w.Raw()))
+	_, err = idenfy.ParseWebhook(webhook("\ufeff"+vectorBody, vectorSignature), vectorKey)
+	assert.Equal(t, 403, rejectedWith(t, err))
 }
 
 func TestApprovedNeedsFinalApproval(t *testing.T) {

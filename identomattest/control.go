@@ -1,6 +1,7 @@
 package identomattest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/fake"
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
@@ -133,7 +135,7 @@ func readControl(r *http.Request, into any) (given []string, err error) {
 	if len(strings.TrimSpace(string(data))) == 0 {
 		return nil, nil
 	}
-	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte(fake.ByteOrderMark))))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
 		return nil, badRequest("the body is not a valid JSON object: %s", strings.TrimPrefix(err.Error(), "json: "))

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/identomat-go/identomat/internal/fake"
 )
 
 // object is a JSON object that keeps the order of its members, so that responses have their members
@@ -90,7 +92,7 @@ func decodeJSON(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errNotJSON
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte(fake.ByteOrderMark))))
 	dec.UseNumber()
 	v, err := decodeValue(dec, 0)
 	if err != nil {

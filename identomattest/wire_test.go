@@ -64,6 +64,8 @@ func TestDecodeJSON(t *testing.T) {
 		_, err := decodeJSON([]byte(text))
 		require.Error(t, err, text)
 	}
+	_, err := decodeJSON([]byte("\ufeff{}"))
+	require.NoError(t, err, "a byte order mark is skipped")
 	v, err := decodeJSON([]byte(` {"b":[1,"x",null,true,{"c":{}}],"a":2} `))
 	require.NoError(t, err)
 	assert.Equal(t, `{"b":[1,"x",null,true,{"c":{}}],"a":2}`, string(encodeJSON(v)), "the order of members is kept")

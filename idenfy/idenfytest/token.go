@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/identomat-go/identomat/internal/fake"
 )
 
 // params are the members of a request, in order.
@@ -53,7 +55,7 @@ func readParams(body []byte) (params, *response) {
 		return nil, badRequest("ENCODING_ERROR", "The body is not UTF-8.")
 	}
 	notJSON := badRequest("JSON_ERROR", "The body is not a JSON object.")
-	dec := json.NewDecoder(bytes.NewReader(body))
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte(fake.ByteOrderMark))))
 	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return nil, notJSON
 	}

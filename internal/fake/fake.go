@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// ByteOrderMark may precede the JSON of a request.
+const ByteOrderMark = "\ufeff"
+
 // Reset closes the connection with a TCP reset.
 func Reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()

@@ -29,9 +29,11 @@ var shapes = []struct {
 }{
 	{
 		operation.SessionBegin,
-		map[string]string{token: "", " " + token + "\n": token, `"550e8400-e29b-41d4-a716-446655440000"`: ""},
+		map[string]string{
+			token: "", " " + token + "\n": token, "\xef\xbb\xbf" + token: token, `"550e8400-e29b-41d4-a716-446655440000"`: "", `"abc123xyz"`: "", `"47FJZXVVZAPI4ZTASTH3C2OZFUCLI3L0QX13HISC"`: "",
+		},
 		[]string{
-			`true`, `{}`, `[]`, `null`, `17`, `""`, `"error"`, `"two words"`, `{"result":` + token + `}`, `{"token":` + token + `}`, `[` + token + `]`, `"47fjzxvvzapi4z"`,
+			`true`, `{}`, `[]`, `null`, `17`, `""`, `"error"`, `"two words"`, `{"result":` + token + `}`, `{"token":` + token + `}`, `[` + token + `]`, `"abc12xy"`, `"error-500"`, `"Error500"`, `"ab_c123xyz"`,
 			`"a1b2c3d4e5 f6g7h8i9"`, `"` + strings.Repeat("a1", 200) + `"`,
 		},
 	},
@@ -40,20 +42,29 @@ var shapes = []struct {
 		map[string]string{
 			`{"result":"approved"}`: "", ` {"person":{},"result" : "in_progress" } `: "", `{"res\u0075lt":"approved"}`: "", `{"result":"NEW_OUTCOME"}`: "",
 			`{"result":"approved","argumentError":null,"internalError":null}`: "", `{"result":"approved","x":{"result":"rejected","argumentError":"x"}}`: "",
+			`{"result":"rejected","errors":["LOW_SIMILARITY"]}`: "", `{"result":"rejected","error":"x"}`: "", `{"result":"approved","errors":[],"error":"","errorCode":0,"errorMessage":null}`: "",
+			`{"result":"approved","terror":"x","terrorism":[1]}`: "", "\xef\xbb\xbf" + `{"result":"approved"}`: `{"result":"approved"}`,
 		},
-		[]string{`true`, `{}`, `[]`, `null`, token, `{"result":""}`, `{"result":null}`, `{"result":true}`, `{"result":["approved"]}`, `{"result":{"result":"approved"}}`, `{"person":{}}`},
+		[]string{`true`, `{}`, `[]`, `null`, token, `{"result":""}`, `{"result":null}`, `{"result":true}`, `{"result":["approved"]}`, `{"result":{"result":"approved"}}`, `{"person":{}}`,
+			`{"result":"approved","error":"boom"}`, `{"Error":true,"result":"APPROVED"}`, `{"result":"approved","error_code":17}`, `{"result":"approved","errorMessage":"x"}`,
+			`{"result":"approved","errors":["LOW_SIMILARITY"]}`, `{"result":"\u0061pproved","ERRORS":[ 0 ]}`, `{"result":"approved","argument-error":{"a":1}}`,
+			`{"result":"approved","internal_error":"x"}`, `{"result":"approved","\u0065rror":"x"}`, `{"result":"approved","errorSourceGroup":"x"}`},
 	},
 	{
 		operation.Passport,
 		map[string]string{`{"requestId":"1"}`: "", ` {"a":1} `: "", `{"result":{}}`: "", `{"result":null}`: "", `{"":0}`: ""},
-		[]string{`true`, `{}`, `{ }`, `[]`, `[1]`, `null`, token, `0.9`},
+		[]string{`true`, `{}`, `{ }`, `[]`, `[1]`, `null`, `0.9`, `{"requestId":"1","error":"x"}`},
 	},
 	{
 		operation.SessionDelete,
 		map[string]string{
 			`true`: "", " true\n": "", `{}`: "", `{ }`: "", `[]`: "", `[ ]`: "", `{"result":true}`: "", `{"result":"rejected","errors":["X"]}`: "",
+			`{"session_id":"1","person":{}}`: "", `{"success":true}`: "", `{"result":null,"errors":[]}`: "", `{"result":{"result":"approved"}}`: "", `{"result":1}`: "",
 		},
-		[]string{`false`, `null`, `17`, token, `[1]`, `{"success":true}`, `{"result":false}`, `{"result":null}`, `{"result":{}}`, `{"result":1}`},
+		[]string{
+			`false`, `null`, `17`, token, `[1]`, `{"success":false}`, `{"result":false}`, `{"error":"denied"}`, `{"person":{},"errors":["denied"]}`, `{"argument_error":"x"}`,
+			`{"result":{"argumentError":"x"}}`,
+		},
 	},
 	{
 		operation.BlacklistList,
@@ -61,17 +72,17 @@ var shapes = []struct {
 			`{"result":{"data":[]}}`: `{"data":[]}`, ` {"result" : [1, 2] , "x":1}`: `[1, 2]`, `{"result":"id"}`: `"id"`, `{"result":false}`: `false`, `{"result":{}}`: `{}`,
 			`{"result":0,"argumentError":null}`: `0`,
 		},
-		[]string{`true`, `{}`, `[]`, `null`, token, `{"result":null}`, `{"data":[]}`, `[{"result":1}]`},
+		[]string{`true`, `{}`, `[]`, `null`, token, `{"result":null}`, `{"data":[]}`, `[{"result":1}]`, `{"result":[],"error":"database"}`},
 	},
 	{
 		operation.BlacklistRemove,
 		map[string]string{`{"result":true}`: `true`, `{"result": true ,"x":false}`: `true`},
-		[]string{`true`, `{}`, `[]`, `null`, `{"result":false}`, `{"result":null}`, `{"result":"true"}`, `{"result":1}`, `{"result":{}}`},
+		[]string{`true`, `{}`, `[]`, `null`, `{"result":false}`, `{"result":null}`, `{"result":"true"}`, `{"result":1}`, `{"result":{}}`, `{"result":true,"error":"x"}`},
 	},
 	{
 		operation.GroupDelete,
 		map[string]string{`{}`: "", ` { } `: "", `[]`: "", `{"result":true}`: "", `{"result":null}`: "", `{"result":{}}`: "", `{"result":[]}`: ""},
-		[]string{`true`, `null`, token, `[1]`, `{"x":1}`, `{"result":false}`, `{"result":"x"}`, `{"result":1}`, `{"result":{"a":1}}`},
+		[]string{`true`, `null`, token, `[1]`, `{"x":1}`, `{"result":false}`, `{"result":"x"}`, `{"result":1}`, `{"result":{"a":1}}`, `{"result":true,"error":"x"}`},
 	},
 	{
 		anyOperation,
@@ -154,8 +165,39 @@ func TestClassifyRefusals(t *testing.T) {
 				payload, refusal := Classify(s.op, status, []byte(body))
 				assert.Nil(t, payload)
 				require.NotNil(t, refusal, "%s %d %s", s.op.Name, status, body)
+				want := want
+				switch {
+				case s.op == operation.SessionBegin && Cause(want.Code) == nil: // may be a token
+					want.Message, want.Code, want.Group = want.Message+want.Code, "", ""
+				case s.op == operation.Passport && want.Cause == nil && strings.HasPrefix(body, `"`) && status < 500 && status != 429:
+					want.Cause = ErrImageRefused
+				}
 				assert.Equal(t, want, *refusal, "%s %d %s", s.op.Name, status, body)
 			}
+		}
+	}
+}
+
+// A string from an image reader is a refusal of the image, whatever its form.
+func TestClassifyImageRefusals(t *testing.T) {
+	for _, op := range []*operation.Operation{operation.Passport, operation.CardFront, operation.CompareFaces} {
+		for body, want := range map[string]Refusal{
+			`"DOCUMENT_BLURRY"`: {Cause: ErrImageRefused, Code: "DOCUMENT_BLURRY"}, `"documentNotReadable"`: {Cause: ErrImageRefused, Code: "documentNotReadable"},
+			`"blurry"`: {Cause: ErrImageRefused, Code: "blurry"}, `"1001"`: {Cause: ErrImageRefused, Code: "1001"}, `"COMPANY_KEY_INVALID"`: {Cause: ErrInvalidKey, Code: "COMPANY_KEY_INVALID"},
+			`"DOCUMENT_SPOOFING_DETECTED2"`: {Cause: ErrImageRefused, Code: "DOCUMENT_SPOOFING_DETECTED2"},
+			`"too dark, John"`:              {Cause: ErrImageRefused, Message: "too dark, John"}, `"01008012345"`: {Cause: ErrImageRefused, Message: "01008012345"}, `""`: {Cause: ErrImageRefused},
+			token: {Cause: ErrImageRefused, Message: strings.Trim(token, `"`)},
+		} {
+			for _, status := range []int{200, 400, 422} {
+				_, refusal := Classify(op, status, []byte(body))
+				require.NotNil(t, refusal, body)
+				assert.Equal(t, want, *refusal, "%s %d %s", op.Name, status, body)
+				assert.Equal(t, want.Cause == ErrInvalidKey, refusal.NotProcessed(status), "a refused image may be billed")
+			}
+		}
+		for status, want := range map[int]error{429: ErrRateLimited, 500: ErrUnexpected, 503: ErrUnexpected} {
+			_, refusal := Classify(op, status, []byte(`"try again"`))
+			assert.Equal(t, &Refusal{Cause: want}, refusal, status)
 		}
 	}
 }
@@ -163,7 +205,7 @@ func TestClassifyRefusals(t *testing.T) {
 func TestClassifyUnexpected(t *testing.T) {
 	bodies := []string{
 		"", " \r\n", "<html>Sign in</html>", "not found", "SESSION_NOT_FOUND", "session-not-found", "tru", "nul", `{"result":"approved"`, `{"result":true}{}`, `{"result":true} x`,
-		`{"result":true,}`, `{'result':true}`, "\xef\xbb\xbf{}", "\x00", `"`, `{"result":NaN}`, strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000),
+		`{"result":true,}`, `{'result':true}`, "\xef\xbb\xbf", "\xef\xbb\xbf\xef\xbb\xbf{}", " \xef\xbb\xbf{}", "\x00", `"`, `{"result":NaN}`, strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000),
 	}
 	// A duplicate or differently cased key could mean two things to two parsers.
 	for _, rest := range []string{`"result":"approved"`, `"result":true`, `"result":{"id":"1"}`, `"x":1`} {
@@ -262,12 +304,15 @@ func TestIsRefusal(t *testing.T) {
 func TestIsTokenCodeOrID(t *testing.T) {
 	const isToken, isCode, isID = 1, 2, 4
 	for s, want := range map[string]int{
-		"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc": isToken | isID, "abcdefghijklmnopqrstuvwxyzabcdefghijklmn": isToken | isID,
-		"550e8400-e29b-41d4-a716-446655440000": isToken | isID, "a.b~c-d_1234567890": isToken, strings.Repeat("a1b2", 64): isToken | isID,
-		strings.Repeat("a1b2", 65): 0, "a1b2c3d4e5f6g7h": isID, "64ad3b14090678e34512eab8": isToken | isID,
+		"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc": isToken | isID, "abcdefghijklmnopqrstuvwxyzabcdefghijklmn": isID,
+		"abc123xyz": isToken | isID, "abc12xyz": isToken | isID, "abc12xy": isID, "ABC123XYZ": isToken, "a1-b-c-d": isToken | isID, "A1B2C3D4-E5": isToken, "ABC-123-XYZ": isCode, "12345678": isID,
+		"47FJZXVVZAPI4ZTASTH3C2OZFUCLI3L0QX13HISC": isToken | isID, "error1001": isID, "HTTP404ERROR": isCode, "HTTP2-PROTOCOL-ERROR": isCode, "internalServerError500": isID,
+		"ab_c123xyz": isID, "ERROR_1001": isCode, "HTTP2_ERROR": isCode, "2024-01-15": isID,
+		"550e8400-e29b-41d4-a716-446655440000": isToken | isID, "a.b~c-d_1234567890": 0, strings.Repeat("a1b2", 64): isToken | isID,
+		strings.Repeat("a1b2", 65): 0, "a1b2c3d4e5f6g7h": isToken | isID, "64ad3b14090678e34512eab8": isToken | isID,
 		"1": isID, "id": isID, "r1": isID, "user_id": isCode | isID, "some-new-code": isCode | isID, "a.b": isID,
 		"SESSION_NOT_FOUND": isCode, "session-not-found": isCode, "NOTFOUND": isCode, "notfound": isCode, "NEW_CODE": isCode, "NEWCODE": isCode, "CODE_42": isCode,
-		"error-500": isID, "A1B2C3D4E5F6G7H8I9J0": isCode, "A": isCode, "_": isCode,
+		"error-500": isID, "A1B2C3D4E5F6G7H8I9J0": isToken, "A": isCode, "_": isCode,
 		strings.Repeat("a1", 128): isToken | isID, strings.Repeat("a1", 128) + "a": 0, strings.Repeat("A", 256): isCode, strings.Repeat("A", 257): 0,
 		"": 0, " ": 0, "two words": 0, "<html>": 0, "a/b": 0, "a\x00b": 0, "სია": 0, "a~b": 0, "data:image/png": 0, "-": isCode, "é-a": 0,
 	} {

@@ -5,10 +5,12 @@ package response
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/identomat-go/identomat/internal/operation"
@@ -32,6 +34,7 @@ var (
 	ErrPasswordTooShort   = errors.New("identomat: password too short")
 	ErrInvalidRights      = errors.New("identomat: invalid rights")
 	ErrUserAlreadyExists  = errors.New("identomat: user already exists")
+	ErrImageRefused       = errors.New("identomat: image refused")
 )
 
 var codes = map[string]error{
@@ -91,6 +94,7 @@ const maxValues = 250_000
 // Classify returns the payload of a response that has the operation's shape, or a refusal. The
 // payload is JSON: the result in {"result": …}, or else the whole body.
 func Classify(op *operation.Operation, status int, whole []byte) (payload []byte, refusal *Refusal) {
+	whole = wire.TrimBOM(whole)
 	body := wire.Trim(whole)
 	if len(body) == 0 || !json.Valid(body) {
 		return nil, unexpected(op, status)
@@ -99,20 +103,20 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 	switch body[0] {
 	case '"':
 		whole = body
-		if !IsToken(body[1 : len(body)-1]) {
-			if code := wire.Unquote(body); IsCode(code) {
-				return nil, &Refusal{Cause: Cause(code), Code: code}
-			}
+		if op.Encoding == operation.Multipart || !IsToken(body[1:len(body)-1]) {
+			refusal = bareString(op, status, wire.Unquote(body))
 		}
 	case '{':
 		if members = open(body); members.ambiguous {
 			return nil, unexpected(op, status)
 		}
-		if refusal = members.refusal(); refusal != nil {
-			return nil, refusal
-		}
+		refusal = members.refusal()
 	}
 	switch {
+	case refusal != nil && op.Shape == operation.Token:
+		return nil, refusal.withoutUnknownCode()
+	case refusal != nil:
+		return nil, refusal
 	case status < 200 || status > 299 || status == http.StatusPartialContent || !hasShape(op.Shape, body, &members):
 		return nil, unexpected(op, status)
 	case bytes.Count(body, []byte(","))+bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) > maxValues:
@@ -121,6 +125,33 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 		return members.result, nil
 	}
 	return whole, nil
+}
+
+// bareString returns the error that a response amounts to if it is a JSON string, or nil.
+func bareString(op *operation.Operation, status int, text string) *Refusal {
+	switch cause := Cause(text); {
+	case cause == nil && op.Encoding == operation.Multipart && status < 500 && status != http.StatusTooManyRequests:
+		// An image reader answers with an object, or with a string that says what is wrong with the
+		// image. Its codes have no common form.
+		r := &Refusal{Cause: ErrImageRefused, Code: text}
+		if !isImageCode(text) {
+			r.Code, r.Message = "", text
+		}
+		return r
+	case cause != nil, IsCode(text):
+		return &Refusal{Cause: cause, Code: text}
+	}
+	return nil
+}
+
+// withoutUnknownCode keeps what is not a known code out of errors: in a response of begin/, it
+// may be a session token.
+func (r *Refusal) withoutUnknownCode() *Refusal {
+	if Cause(r.Code) == nil {
+		r.Message = cmp.Or(r.Message, r.Code)
+		r.Code, r.Group = "", ""
+	}
+	return r
 }
 
 // unexpected returns the refusal for a body that is not understood.
@@ -145,12 +176,18 @@ func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 	case operation.Any:
 		return true
 	case operation.Outcome:
-		return len(members.result) > len(`""`) && members.result[0] == '"'
+		// Documented rejections have a member named errors.
+		outcome := wire.Unquote(members.result)
+		return outcome != "" && !(members.saysError && strings.EqualFold(outcome, "approved"))
+	case operation.Done:
+		return string(body) == "true" || isEmpty || isObject && !saysNotDone(body, members)
+	}
+	if members.saysError {
+		return false
+	}
+	switch shape {
 	case operation.Object:
 		return isObject && !isEmpty
-	case operation.Done:
-		// The system manual promises an object about the session, which has an outcome.
-		return string(body) == "true" || isEmpty || bytes.HasPrefix(members.result, []byte(`"`)) || string(members.result) == "true"
 	case operation.Result:
 		return present(members.result) != nil
 	case operation.True:
@@ -163,6 +200,16 @@ func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 		return isEmpty
 	}
 	return false // media is streamed
+}
+
+// saysNotDone reports whether an object says that nothing was deleted. Any other object counts as
+// a document about the deleted session: a deletion cannot be undone, so an error about one that
+// happened is worse than a document that the SDK does not know.
+func saysNotDone(body []byte, members *envelope) bool {
+	success, _ := wire.Get(body, "success")
+	isOutcome := bytes.HasPrefix(members.result, []byte(`"`))
+	return string(success) == "false" || string(members.result) == "false" || IsRefusal(members.result) ||
+		members.saysError && !isOutcome
 }
 
 // IsRefusal reports whether a response that should hold data URIs is an error or ambiguous. The
@@ -178,6 +225,9 @@ type envelope struct {
 	// ambiguous reports a duplicate or differently cased key. encoding/json keeps the last
 	// value, so such a response could mean two things to two parsers.
 	ambiguous bool
+	// saysError reports a non-empty member whose name says that it is an error, such as error,
+	// Error_Code or errors. A success beside it is contradictory.
+	saysError bool
 }
 
 // open reads the members of an object, which may be malformed.
@@ -196,8 +246,31 @@ func open(object []byte) (e envelope) {
 				*value = m.Value
 			}
 		}
+		e.saysError = e.saysError || isErrorName(name) && !isBlank(m.Value)
 	}
 	return e
+}
+
+// isErrorName reports whether a member is an error by its name. Case, hyphens and underscores do
+// not matter.
+func isErrorName(name []byte) bool {
+	var buf [len("argumenterror")]byte
+	text := buf[:0]
+	for _, c := range name {
+		if c != '-' && c != '_' && len(text) < len(buf) {
+			text = append(text, c|0x20) // lower case
+		}
+	}
+	return bytes.HasPrefix(text, []byte("error")) || string(text) == "argumenterror" || string(text) == "internalerror"
+}
+
+// isBlank reports whether a member says nothing.
+func isBlank(value []byte) bool {
+	switch string(value) {
+	case "null", "false", "0", `""`:
+		return true
+	}
+	return len(value) < 2 || strings.IndexByte("{[", value[0]) >= 0 && len(wire.Trim(value[1:])) == 1
 }
 
 var envelopeNames = [...][]byte{[]byte("result"), []byte("argumentError"), []byte("internalError"), []byte("errorSourceGroup")}
@@ -240,30 +313,50 @@ func asCode(s string) string {
 }
 
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
-// [0-9a-z]. IsToken allows more, but no words or error codes, which are short or hyphenated and
-// have few digits.
+// [0-9a-z]; Identomat's API documentation also has abc123xyz. A token is a word of letters, digits
+// and hyphens in which letters and digits stand together. Words of an error are not a token.
 func IsToken(s []byte) bool {
-	digits, lower, alphanumeric := 0, false, true
-	for _, c := range s {
-		switch {
-		case c >= '0' && c <= '9':
-			digits++
-		case c >= 'a' && c <= 'z':
-			lower = true
-		case c == '-' || c == '_' || c == '.' || c == '~':
-			alphanumeric = false
-		case c < 'A' || c > 'Z':
-			return false
-		}
+	if len(s) < 8 || len(s) > maxCode {
+		return false
 	}
-	return lower && len(s) >= 16 && len(s) <= maxCode && (digits >= 3 || alphanumeric && len(s) >= 32)
+	isMixed := false
+	for part := range bytes.SplitSeq(s, []byte("-")) {
+		letter, digit := false, false
+		for _, c := range part {
+			isDigit := c >= '0' && c <= '9'
+			if !isDigit && (c|0x20 < 'a' || c|0x20 > 'z') {
+				return false
+			}
+			letter, digit = letter || !isDigit, digit || isDigit
+		}
+		isMixed = isMixed || letter && digit
+	}
+	return isMixed && (len(s) >= 32 || !hasErrorWord(string(s)))
+}
+
+// hasErrorWord reports whether s contains a word of an error page. Short words occur in tokens.
+func hasErrorWord(s string) bool {
+	s = strings.ToLower(s)
+	return slices.ContainsFunc(pageWords, func(word string) bool { return len(word) >= 5 && strings.Contains(s, word) })
 }
 
 // IsCode reports whether a bare string is an error code: a known one in any spelling, a name in
 // capitals, or words joined by - or _ without a digit.
 func IsCode(s string) bool {
-	return Cause(s) != nil ||
-		isName(s) && (s == strings.ToUpper(s) || strings.ContainsAny(s, "-_") && !strings.ContainsAny(s, "0123456789"))
+	return Cause(s) != nil || isName(s) && !IsToken([]byte(s)) &&
+		(s == strings.ToUpper(s) || strings.ContainsAny(s, "-_") && !strings.ContainsAny(s, "0123456789"))
+}
+
+// isImageCode reports whether a bare string from an image reader can be shown: documentNotReadable,
+// blurry, 1001. It is one word, and has no more digits than a number that identifies nobody.
+func isImageCode(s string) bool {
+	digits := 0
+	for _, c := range s {
+		if c >= '0' && c <= '9' {
+			digits++
+		}
+	}
+	return s != "" && len(s) <= maxCode && strings.Trim(s, wordBytes+"-") == "" && digits <= 5
 }
 
 // IsID reports whether s looks like the id of a record: one word that is not an error code.

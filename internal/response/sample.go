@@ -14,7 +14,7 @@ const maxSample = 120
 // Sample describes an unexpected body by the structure of its JSON, or by the well-known words of
 // an error page. Everything shown is on an allowlist, because responses hold personal data.
 func Sample(body []byte) string {
-	body = wire.Trim(body)
+	body = wire.Trim(wire.TrimBOM(body))
 	if len(body) == 0 {
 		return "empty response"
 	}

@@ -69,6 +69,7 @@ func (c *Codec) Decode(data []byte, v any) error {
 // Unmarshal is Decode for UnmarshalJSON methods: it validates data, copies it, and replaces the
 // value that v points to.
 func (c *Codec) Unmarshal(data []byte, v any) error {
+	data = TrimBOM(data)
 	if !json.Valid(data) {
 		return errors.New("malformed JSON")
 	}

@@ -78,6 +78,16 @@ func Trim[T text](s T) T {
 	return s
 }
 
+// TrimBOM returns s without the byte order mark that some servers and proxies put before JSON.
+// encoding/json refuses it.
+func TrimBOM[T text](s T) T {
+	const mark = "\xef\xbb\xbf"
+	if len(s) >= len(mark) && string(s[:len(mark)]) == mark {
+		return s[len(mark):]
+	}
+	return s
+}
+
 // next returns the value that begins at or after i, and the index after the comma that follows. ok
 // is false at the end of the surrounding object or array.
 func next[T text](s T, i int) (value T, after int, ok bool) {
