@@ -95,6 +95,8 @@ func isHTTPURL(text string) bool {
 // own, because the method or request that caused the callback waits too.
 const callbackTimeout = 10 * time.Second
 
+const noCallbackURL = "there is no URL for the status callback; call SetCallbackURL first"
+
 // postCallback posts a callback to the URL of SetCallbackURL, if any, and logs a failure. The caller
 // must not hold s.mu: the handler of the callback may call the server before it responds.
 func (s *Server) postCallback(ctx context.Context, callback Callback) {

@@ -136,7 +136,8 @@ func TestNoStatusCallbackByDefault(t *testing.T) {
 }
 
 func TestStatusCallbackRequiresCallbackURL(t *testing.T) {
-	srv, err := Start(WithStatusCallback("test-status"))
+	var log []string
+	srv, err := Start(WithStatusCallback("test-status"), WithLogf(func(format string, args ...any) { log = append(log, fmt.Sprintf(format, args...)) }))
 	require.NoError(t, err)
 	defer srv.Close()
 	token := begin(t, srv, ``)
@@ -145,6 +146,8 @@ func TestStatusCallbackRequiresCallbackURL(t *testing.T) {
 	resp := post(t, srv.WidgetURL+"/_sandbox/sessions/"+token+"/approve", asJSON, ``)
 	assert.JSONEq(t, `{"error":"`+missing+`"}`, resp.body)
 	assert.Contains(t, widget(t, srv, "result/", "session_token", token).body, `{"result":"in_progress"`)
+	submitDecision(t, srv, token, "approve")
+	assert.Equal(t, []string{missing}, log, "the page decides, because a person cannot set the URL")
 	require.EqualError(t, srv.SetCallbackURL("bank.example/callbacks"), `identomattest: SetCallbackURL: "bank.example/callbacks" is not an http URL`)
 }
 

@@ -141,7 +141,7 @@ func (s *Server) decide(method, token string, d decision, opts []DecisionOption)
 // checkDecision returns an error unless the session can be decided like this. The caller holds s.mu.
 func (s *Server) checkDecision(ses *session, d decision) error {
 	if s.statusCallback != "" && s.callbackURL == "" {
-		return badRequest("there is no URL for the status callback; call SetCallbackURL first")
+		return badRequest(noCallbackURL)
 	}
 	if d.raw != nil {
 		return nil

@@ -159,9 +159,13 @@ func (s *Server) submitDecision(w http.ResponseWriter, form url.Values) {
 		return
 	}
 	s.setDecision(ses, d)
+	lacksURL := s.statusCallback != "" && s.callbackURL == ""
 	returnURL := ses.flags.text("return_url")
 	p := newPage(ses, "done", token)
 	s.mu.Unlock()
+	if lacksURL {
+		s.logf(noCallbackURL)
+	}
 	s.postStatusCallback(token)
 	if returnURL == "" {
 		render(w, http.StatusOK, p)
