@@ -7,11 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"mime"
 	"net/http"
 	"strings"
 
 	"github.com/identomat-go/identomat/internal/callback"
+	"github.com/identomat-go/identomat/internal/sniff"
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
@@ -57,19 +57,25 @@ type SMS struct {
 }
 
 // SMS returns the message that a callback of type [CallbackOneTimePassword] or [CallbackSessionLinkSMS]
-// asks you to send. It returns false for other types, and for a message without a recipient or a text.
-// Send one message per callback body, and limit the messages per number: the customer decides how often
-// Identomat asks for a message.
+// asks you to send. It returns false for other types. A callback of these types without a recipient or a
+// text is rejected. Send one message per callback body, and limit the messages per number: the customer
+// decides how often Identomat asks for a message.
 func (c Callback) SMS() (SMS, bool) {
 	if c.Type != CallbackOneTimePassword && c.Type != CallbackSessionLinkSMS {
 		return SMS{}, false
 	}
-	m := SMS{
-		PhoneNumber: wire.Unquote(c.members["phoneNumber"]),
-		Text:        wire.Unquote(c.members["text"]),
-		SessionLink: wire.Unquote(c.members["sessionLink"]),
-	}
+	m := SMS{PhoneNumber: c.text("phoneNumber"), Text: c.text("text"), SessionLink: c.text("sessionLink")}
 	return m, m.PhoneNumber != "" && m.Text != ""
+}
+
+// text returns a member that is a text or a number. Some encoders write a text of digits as a
+// number, such as a phone number or a one-time password. An exponent may have lost digits.
+func (c Callback) text(name string) string {
+	value := c.members[name]
+	if strings.Trim(string(value), "-.0123456789") == "" {
+		return string(value)
+	}
+	return wire.Unquote(value)
 }
 
 // Raw returns the callback as a JSON object without callbackApiKey, with its members sorted by name. It
@@ -87,7 +93,8 @@ func (c Callback) Raw() json.RawMessage {
 type CallbackError struct {
 	// StatusCode is the status to respond with: 405 for a method other than POST, 415 for a content type
 	// other than application/json or a compressed body, 413 for a body that is too large, 400 for a body
-	// that is truncated or not a JSON object, and 403 for a missing or wrong callbackApiKey or signature.
+	// that is truncated or not a JSON object, or for an SMS without a readable recipient or text, and 403
+	// for a missing or wrong callbackApiKey or signature.
 	StatusCode int
 	// Reason says what is wrong with the request.
 	Reason string
@@ -137,7 +144,7 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callback.Set
 // It rejects other requests with the status in [CallbackError]. The key is in the dashboard under Company
 // settings; pass the old and the new key while you rotate it.
 //
-// Identomat's API documentation does not say whether a callback is retried after a 500. A callback may
+// Identomat's API documentation does not say whether a callback is retried after an error. A callback may
 // arrive twice or never, so handle must be idempotent, and a periodic job should check the sessions for
 // which no callback has arrived.
 //
@@ -182,9 +189,8 @@ func parseCallback(s *callback.Settings, w http.ResponseWriter, r *http.Request)
 	if r.Method != http.MethodPost {
 		return reject(http.StatusMethodNotAllowed, "the method is not POST")
 	}
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" || r.Header.Get("Content-Encoding") != "" {
-		return reject(http.StatusUnsupportedMediaType, "the body is not plain application/json")
+	if sniff.MediaType(r.Header.Get("Content-Type")) != "application/json" {
+		return reject(http.StatusUnsupportedMediaType, "the body is not application/json")
 	}
 	body, status, reason := s.ReadBody(w, r)
 	if reason != "" {
@@ -194,14 +200,17 @@ func parseCallback(s *callback.Settings, w http.ResponseWriter, r *http.Request)
 	if json.Unmarshal(wire.TrimBOM(body), &c.members) != nil || c.members == nil {
 		return reject(http.StatusBadRequest, "the body is not a JSON object")
 	}
-	if !isOneOf(wire.Unquote(c.members[paramCallbackKey]), s.Keys) {
+	if !isOneOf(c.text(paramCallbackKey), s.Keys) {
 		return reject(http.StatusForbidden, paramCallbackKey+" is missing or wrong")
 	}
 	maps.DeleteFunc(c.members, func(name string, _ json.RawMessage) bool {
 		return strings.EqualFold(name, paramCallbackKey)
 	})
 	c.Type = CallbackType(wire.Unquote(c.members["type"]))
-	c.SessionID = Token(wire.Unquote(c.members["sessionId"]))
+	c.SessionID = Token(c.text("sessionId"))
+	if _, readable := c.SMS(); !readable && (c.Type == CallbackOneTimePassword || c.Type == CallbackSessionLinkSMS) {
+		return reject(http.StatusBadRequest, "the SMS has no readable phoneNumber or text")
+	}
 	return c, http.StatusOK, nil
 }
 

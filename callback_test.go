@@ -77,14 +77,104 @@ func TestParseCallbackUnknownType(t *testing.T) {
 	assert.JSONEq(t, `{}`, string(identomat.Callback{}.Raw()))
 }
 
-func TestSMSNeedsRecipientAndText(t *testing.T) {
-	for _, fields := range []string{
-		`"text":"Your code is 1"`, `"phoneNumber":"+995"`, `"text":"","phoneNumber":"+995"`, `"text":["a"],"phoneNumber":"+995"`,
-		`"Text":"a","phoneNumber":"+995"`,
+func TestSMSNumbersAreTexts(t *testing.T) {
+	for fields, want := range map[string]identomat.SMS{
+		`"text":"Your code is 1","phoneNumber":995512345678`: {PhoneNumber: "995512345678", Text: "Your code is 1"},
+		`"text":1234,"phoneNumber":"+995512345678"`:          {PhoneNumber: "+995512345678", Text: "1234"},
+		`"text":"a","phoneNumber":99551234567800000012345`:   {PhoneNumber: "99551234567800000012345", Text: "a"},
+		`"text":"a","phoneNumber":"1","sessionLink":7`:       {PhoneNumber: "1", Text: "a", SessionLink: "7"},
 	} {
 		callback := parseCallback(t, `{"callbackApiKey":"callback-api-key-123","type":"one-time-password-request",`+fields+`}`)
-		_, ok := callback.SMS()
-		assert.False(t, ok, fields)
+		sms, ok := callback.SMS()
+		assert.True(t, ok, fields)
+		assert.Equal(t, want, sms, fields)
+	}
+}
+
+func TestCallbackKeyAndSessionMayBeNumbers(t *testing.T) {
+	callback, err := identomat.ParseCallback(callbackRequest(`{"callbackApiKey":12345678901234567890,"sessionId":4711}`), []string{"12345678901234567890"})
+	require.NoError(t, err)
+	assert.Equal(t, "4711", string(callback.SessionID))
+	for _, body := range []string{`{"callbackApiKey":1234567890123456789}`, `{"callbackApiKey":12345678901234567890.0}`, `{"callbackApiKey":1.234567890123456789e19}`} {
+		_, err := identomat.ParseCallback(callbackRequest(body), []string{"12345678901234567890"})
+		assert.ErrorContains(t, err, "callbackApiKey is missing or wrong", body)
+	}
+}
+
+// With status 200 nobody would notice that the customer receives no code.
+func TestUnreadableSMSIsRejected(t *testing.T) {
+	for _, fields := range []string{
+		`"text":"Your code is 1"`, `"phoneNumber":"+995"`, `"text":"","phoneNumber":"+995"`, `"text":["a"],"phoneNumber":"+995"`,
+		`"Text":"a","phoneNumber":"+995"`, `"text":"a","phoneNumber":null`, `"text":"a","phoneNumber":{"e164":"+995"}`,
+		`"text":"a","phoneNumber":9.95512345678e11`, `"text":true,"phoneNumber":"+995"`,
+	} {
+		for _, kind := range []string{"one-time-password-request", "share-session-link-via-sms"} {
+			var observed error
+			handler, err := identomat.CallbackHandler([]string{callbackKey},
+				func(context.Context, identomat.Callback) error { t.Error("handled"); return nil },
+				identomat.WithCallbackErrors(func(_ context.Context, err error) { observed = err }))
+			require.NoError(t, err)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, callbackRequest(`{"callbackApiKey":"callback-api-key-123","type":"`+kind+`",`+fields+`}`))
+			assert.Equal(t, 400, w.Code, fields)
+			assert.EqualError(t, observed, "identomat: callback rejected: the SMS has no readable phoneNumber or text")
+		}
+	}
+}
+
+func TestOtherCallbacksNeedNoSMS(t *testing.T) {
+	for _, kind := range []string{"email-one-time-password-request", "share-session-link-via-email", "session-approved"} {
+		_, ok := parseCallback(t, `{"callbackApiKey":"callback-api-key-123","type":"`+kind+`"}`).SMS()
+		assert.False(t, ok)
+	}
+}
+
+func TestCallbackContentCoding(t *testing.T) {
+	for _, coding := range []string{"identity", "none", "UTF-8", "utf-8, identity", ""} {
+		r := callbackRequest(`{"callbackApiKey":"callback-api-key-123"}`)
+		r.Header.Set("Content-Encoding", coding)
+		_, err := identomat.ParseCallback(r, []string{callbackKey})
+		assert.NoError(t, err, coding)
+	}
+	for coding, named := range map[string]string{"gzip": "gzip", "BR": "br", "identity, zstd": "zstd"} {
+		r := callbackRequest(`{"callbackApiKey":"callback-api-key-123"}`)
+		r.Header.Add("Content-Encoding", "identity")
+		r.Header.Add("Content-Encoding", coding)
+		_, err := identomat.ParseCallback(r, []string{callbackKey})
+		var rejected *identomat.CallbackError
+		require.ErrorAs(t, err, &rejected, coding)
+		assert.Equal(t, identomat.CallbackError{StatusCode: 415, Reason: "the body is compressed with " + named}, *rejected)
+	}
+}
+
+// Senders add parameters to the media type, not always well-formed.
+func TestCallbackContentTypeParameters(t *testing.T) {
+	for _, contentType := range []string{"application/json;charset=utf-8", "Application/JSON; charset", "application/json; charset=utf-8; charset=UTF-8"} {
+		r := callbackRequest(`{"callbackApiKey":"callback-api-key-123"}`)
+		r.Header.Set("Content-Type", contentType)
+		_, err := identomat.ParseCallback(r, []string{callbackKey})
+		assert.NoError(t, err, contentType)
+	}
+}
+
+func TestCallbackSizeLimit(t *testing.T) {
+	const body = `{"callbackApiKey":"callback-api-key-123"}`
+	for limit, opts := range map[int][]identomat.CallbackOption{
+		1_048_576: {discardErrors},
+		100:       {discardErrors, identomat.WithMaxCallbackSize(100)},
+	} {
+		handler, err := identomat.CallbackHandler([]string{callbackKey},
+			func(context.Context, identomat.Callback) error { return nil }, opts...)
+		require.NoError(t, err)
+		for size, status := range map[int]int{limit: 200, limit + 1: 413} {
+			for _, length := range []int64{int64(size), -1} { // -1 is a chunked body
+				r := callbackRequest(body + strings.Repeat(" ", size-len(body)))
+				r.ContentLength = length
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, r)
+				assert.Equal(t, status, w.Code, "%d of %d bytes", size, limit)
+			}
+		}
 	}
 }
 
@@ -220,7 +310,7 @@ func TestCallbackHandlerPanicKeepsStack(t *testing.T) {
 		identomat.WithCallbackErrors(func(_ context.Context, err error) { observed = err }))
 	require.NoError(t, err)
 	handler.ServeHTTP(httptest.NewRecorder(), callbackRequest(
-		`{"callbackApiKey":"callback-api-key-123","type":"one-time-password-request","text":"Your code is 0000"}`))
+		`{"callbackApiKey":"callback-api-key-123","type":"one-time-password-request","phoneNumber":"+995","text":"Your code is 0000"}`))
 	require.Error(t, observed)
 	assert.Contains(t, observed.Error(), "TestCallbackHandlerPanicKeepsStack.func1\n")
 	assert.Regexp(t, `callback_test\.go:\d+\n`, observed.Error())

@@ -32,7 +32,7 @@ var layers = []layer{
 	{"internal/response", []string{"internal/operation", "internal/sniff", "internal/wire"}},
 	{"internal/engine", []string{"internal/form", "internal/redact"}},
 	{"internal/option", []string{"internal/engine", "internal/redact"}},
-	{"internal/callback", []string{"internal/option", "internal/redact", "internal/wire"}},
+	{"internal/callback", []string{"internal/option", "internal/redact", "internal/sniff", "internal/wire"}},
 	{"", []string{
 		"internal/callback", "internal/datauri", "internal/engine", "internal/form", "internal/operation", "internal/option", "internal/redact",
 		"internal/response", "internal/signature", "internal/sniff", "internal/wire",

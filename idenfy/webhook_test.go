@@ -59,6 +59,20 @@ func TestParseWebhookVerifiesVector(t *testing.T) {
 	assert.Equal(t, vectorSignature, idenfytest.Sign(vectorKey, []byte(vectorBody)))
 }
 
+func TestParseWebhookContentCoding(t *testing.T) {
+	for coding, want := range map[string]string{"identity": "", "none": "", "UTF-8": "", "gzip": "the body is compressed with gzip"} {
+		r := webhook(vectorBody, vectorSignature)
+		r.Header.Set("Content-Encoding", coding)
+		_, err := idenfy.ParseWebhook(r, vectorKey)
+		if want == "" {
+			assert.NoError(t, err, coding)
+			continue
+		}
+		assert.Equal(t, 415, rejectedWith(t, err))
+		assert.ErrorContains(t, err, want)
+	}
+}
+
 func TestParseWebhookAcceptsAnyOfSeveralKeys(t *testing.T) {
 	for _, keys := range [][]string{{vectorKey}, {vectorKey, "new"}, {"new", vectorKey}, {"a", "b", vectorKey, "c"}} {
 		_, err := idenfy.ParseWebhook(webhook(vectorBody, vectorSignature), keys...)
@@ -144,7 +158,7 @@ func TestParseWebhookLimitsSize(t *testing.T) {
 	fits := vectorBody[:len(vectorBody)-1] + strings.Repeat(" ", idenfy.MaxWebhookSize-len(vectorBody)) + "}"
 	w, err := idenfy.ParseWebhook(signed(fits), vectorKey)
 	require.NoError(t, err)
-	assert.Len(t, w.Raw(), idenfy.MaxWebhookSize)
+	assert.Len(t, w.Raw(), 4_194_304)
 	_, err = idenfy.ParseWebhook(signed(fits+" "), vectorKey)
 	assert.Equal(t, 413, rejectedWith(t, err))
 	bounded := signed(vectorBody)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/identomat-go/identomat/internal/option"
 	"github.com/identomat-go/identomat/internal/redact"
+	"github.com/identomat-go/identomat/internal/sniff"
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
@@ -55,6 +56,9 @@ func NewSettings[O ~func(*Settings) error](service, keyName string, keys []strin
 // ReadBody returns the body of a request, or the status and the reason for rejecting it. w may be
 // nil.
 func (s *Settings) ReadBody(w http.ResponseWriter, r *http.Request) (body []byte, status int, reason string) {
+	if coding := sniff.Coding(strings.Join(r.Header.Values("Content-Encoding"), ",")); coding != "" {
+		return nil, http.StatusUnsupportedMediaType, "the body is compressed with " + coding
+	}
 	if r.Body == nil { // only if no server received the request
 		return nil, http.StatusOK, ""
 	}
