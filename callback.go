@@ -153,7 +153,7 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callback.Set
 // [SessionsService.Result] elsewhere. Set the ReadTimeout of [http.Server] to limit how long a request
 // may take to arrive.
 //
-// CallbackHandler fails if there is no key, a key is empty, handle is nil or an option is invalid.
+// CallbackHandler fails if there is no key, a key is unusable, handle is nil or an option is invalid.
 func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) error, opts ...CallbackOption) (http.Handler, error) {
 	s, err := newCallbackSettings(apiKeys, opts)
 	if err != nil {

@@ -1,9 +1,11 @@
 package identomat
 
 import (
+	"fmt"
 	"mime/multipart"
 	"net/http"
 
+	"github.com/identomat-go/identomat/internal/option"
 	"github.com/identomat-go/identomat/internal/signature"
 )
 
@@ -38,8 +40,8 @@ func WithMultipartDigest(digest MultipartDigest) HMACOption {
 // NewHMACTransport returns a RoundTripper that signs requests to Identomat and verifies the
 // signatures of the responses. It is for use without a [Client]; a Client signs with
 // [WithHMAC]. The secret key belongs to a company key of the HMAC type and its UTF-8 bytes are
-// used. With an empty secret key, every request fails. If base is nil, [http.DefaultTransport]
-// is used.
+// used. If the secret key is empty, in quotes, or contains an invisible character, every request
+// fails. If base is nil, [http.DefaultTransport] is used.
 //
 // The signature is sent in the header Authorization: signature="…", as the base64 of the
 // HMAC-SHA-256 of the body. (HMAC Authorization.) A body is not buffered but read twice, so
@@ -50,7 +52,11 @@ func WithMultipartDigest(digest MultipartDigest) HMACOption {
 // another origin fails, and nothing is sent there.
 func NewHMACTransport(secretKey string, base http.RoundTripper, opts ...HMACOption) http.RoundTripper {
 	rules := rulesOf(opts)
-	return signature.NewTransport(secretKey, base, rules.requireSigned, rules.multipart)
+	t := signature.NewTransport(secretKey, base, rules.requireSigned, rules.multipart)
+	if err := option.CheckKey("secret key", secretKey); err != nil {
+		t.KeyErr = fmt.Errorf("identomat: %w", err)
+	}
+	return t
 }
 
 func rulesOf(opts []HMACOption) (rules hmacRules) {

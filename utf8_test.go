@@ -72,7 +72,83 @@ func TestValidUTF8IsSentUnchanged(t *testing.T) {
 		"a":["Müller `+"\ufffd"+` \\ufffd ჟ"],"b":"`+"\ufffd"+`"}`, string(sent))
 }
 
-func TestKeysMustBeUTF8(t *testing.T) {
-	_, err := identomat.NewClient("a\xffb")
-	assert.EqualError(t, err, "identomat: the company key is not UTF-8")
+// Keys are copied by hand and read from files. What comes along is easily overlooked, and the service
+// would only respond that the key is wrong.
+func TestUnusableKeysAreRefused(t *testing.T) {
+	handle := func(context.Context, identomat.Callback) error { return nil }
+	for key, want := range map[string]string{
+		"a\xffb":                "is not UTF-8",
+		"key\u200b123456":       "contains an invisible or control character",
+		"\ufeffkey123456":       "contains an invisible or control character",
+		"key1\n23456":           "contains an invisible or control character",
+		"key123456\n":           "begins or ends with white space",
+		"\u00a0key123456":       "begins or ends with white space",
+		`"key123456"`:           "is in quotes",
+		"\u201ckey123456\u201d": "is in quotes",
+	} {
+		t.Setenv(identomat.EnvCompanyKey, key)
+		signed, err := http.NewRequest("POST", "https://api.example/", strings.NewReader("{}"))
+		require.NoError(t, err)
+		for _, c := range []struct {
+			name string
+			err  error
+		}{
+			{"company key", second(identomat.NewClient(key))},
+			{"company key", second(identomat.NewClientFromEnv())},
+			{"secret key", second(identomat.NewClient("key", identomat.WithHMAC(key)))},
+			{"secret key", second(identomat.NewHMACTransport(key, nil).RoundTrip(signed))},
+			{"callback API key", second(identomat.CallbackHandler([]string{"old", key}, handle))},
+			{"callback API key", second(identomat.ParseCallback(callbackRequest("{}"), []string{key}))},
+		} {
+			assert.EqualError(t, c.err, "identomat: the "+c.name+" "+want, "%q", key)
+		}
+	}
+}
+
+func TestCompanyKeyCharacters(t *testing.T) {
+	const (
+		space     = "identomat: the company key begins or ends with white space"
+		invisible = "identomat: the company key contains an invisible or control character"
+		quotes    = "identomat: the company key is in quotes"
+	)
+	for key, want := range map[string]string{
+		"":          "identomat: the company key is empty",
+		"key\xff":   "identomat: the company key is not UTF-8",
+		" key":      space,
+		"key\n":     space,
+		"key\r\n":   space,
+		"\tkey":     space,
+		"key\u00a0": space, // no-break space
+		"\u3000key": space, // ideographic space
+		" ":         space,
+
+		"\ufeffkey":     invisible, // byte order mark
+		"key\ufeff":     invisible,
+		"k\u200bey":     invisible, // zero width space
+		"key\u200d":     invisible, // zero width joiner
+		"\u200cke y":    invisible, // zero width non-joiner
+		"k\u2060ey":     invisible, // word joiner
+		"k\u00adey":     invisible, // soft hyphen
+		"\u202ekey":     invisible, // right-to-left override
+		"k\u00a0ey":     invisible,
+		"k\ney":         invisible,
+		"k\x00ey":       invisible,
+		"k\x7fey":       invisible,
+		"k\u0080ey":     invisible, // C1 control
+		"k\u2028ey":     invisible, // line separator
+		"\ufeff\"key\"": invisible,
+
+		`"key"`: quotes,
+		"'key'": quotes,
+		"`key`": quotes,
+		"“key”": quotes,
+		"„key“": quotes,
+		"«key»": quotes,
+		`""`:    quotes,
+	} {
+		assert.EqualError(t, second(identomat.NewClient(key)), want, "%q", key)
+	}
+	for _, key := range []string{"k", "key", "a key", `k"e"y`, `"key`, "key'", `"`, "ключ", "კოდი", "a+/=:!{}"} {
+		assert.NoError(t, second(identomat.NewClient(key)), "%q", key)
+	}
 }

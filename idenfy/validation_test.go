@@ -283,3 +283,19 @@ func TestRequestIsNotModified(t *testing.T) {
 	sent(t, req)
 	assert.Equal(t, want, req)
 }
+
+func TestUnusableKeysAreRefused(t *testing.T) {
+	for key, want := range map[string]string{
+		"key\u200b123456": "contains an invisible or control character",
+		"\ufeffkey123456": "contains an invisible or control character",
+		"key123456\r\n":   "begins or ends with white space",
+		`"key123456"`:     "is in quotes",
+	} {
+		_, err := idenfy.NewClient(key, "secret")
+		assert.EqualError(t, err, "idenfy: the API key "+want)
+		_, err = idenfy.NewClient("key", key)
+		assert.EqualError(t, err, "idenfy: the API secret "+want)
+		_, err = idenfy.ParseWebhook(signed("{}"), "old", key)
+		assert.EqualError(t, err, "idenfy: the signing key "+want)
+	}
+}

@@ -142,7 +142,7 @@ func (w *Webhook) decoded(raw json.RawMessage) error {
 // each combination of ScanRef, Final and outcome once. Use the ReadTimeout of [http.Server] to
 // limit how long a request may take to arrive. (iDenfy's public documentation, not the page.)
 //
-// WebhookHandler returns an error if there is no key, if a key is empty, if handle is nil, or if
+// WebhookHandler returns an error if there is no key or an unusable one, if handle is nil, or if
 // an option is invalid.
 func WebhookHandler(keys []string, handle func(context.Context, *Webhook) error, opts ...identomat.CallbackOption) (http.Handler, error) {
 	s, err := callback.NewSettings("idenfy", "signing key", keys, MaxWebhookSize, opts...)

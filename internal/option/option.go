@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/identomat-go/identomat/internal/engine"
@@ -76,15 +77,23 @@ func Own[S any](name string, set func(*S) error) func(*Settings) error {
 	}
 }
 
-// CheckKey refuses a key that the service would refuse, or that cannot be sent.
+// CheckKey refuses a key that cannot be sent, and a key that was copied together with something that
+// is easily overlooked.
 func CheckKey(name, key string) error {
+	const quotes = "\"'`“”„‟‘’‚‛«»"
+	first, _ := utf8.DecodeRuneInString(key)
+	last, size := utf8.DecodeLastRuneInString(key)
 	switch {
 	case key == "":
 		return fmt.Errorf("the %s is empty", name)
 	case !utf8.ValidString(key):
 		return fmt.Errorf("the %s is not UTF-8", name)
-	case strings.TrimSpace(key) != key, strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return fmt.Errorf("the %s begins or ends with white space, or contains a control character", name)
+	case unicode.IsSpace(first) || unicode.IsSpace(last):
+		return fmt.Errorf("the %s begins or ends with white space", name)
+	case strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("the %s contains an invisible or control character", name)
+	case len(key) > size && strings.ContainsRune(quotes, first) && strings.ContainsRune(quotes, last):
+		return fmt.Errorf("the %s is in quotes", name)
 	}
 	return nil
 }

@@ -14,6 +14,9 @@ import (
 
 // Transport is an [http.RoundTripper] that signs requests and verifies responses.
 type Transport struct {
+	// KeyErr says why the secret cannot be used. It is the error of every request.
+	KeyErr error
+
 	base          http.RoundTripper
 	key           *Key
 	requireSigned bool
@@ -68,9 +71,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // sign returns a signed copy of the request, because a RoundTripper must not modify a request.
 func (t *Transport) sign(req *http.Request) (*http.Request, error) {
-	secret := t.key.secret.Reveal()
-	if secret == "" { // for example from an unset environment variable
-		return nil, errors.New("identomat: the secret key is empty")
+	if t.KeyErr != nil {
+		return nil, t.KeyErr
 	}
 	if via := req.Response; via != nil && via.Request != nil && !sameOrigin(via.Request.URL, req.URL) {
 		return nil, errors.New("identomat: a signed request does not follow a redirect to another origin")
@@ -79,7 +81,7 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(digest) != sha256.Size || string(digest) == secret { // a MultipartDigest may return anything
+	if len(digest) != sha256.Size || string(digest) == t.key.secret.Reveal() { // a MultipartDigest may return anything
 		return nil, errors.New("identomat: the digest is not an HMAC-SHA-256")
 	}
 	signed := *req
