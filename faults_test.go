@@ -28,21 +28,21 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// faultTable returns the fault table: the outcome of every fault in every class of calls, with
-// the default retries. All time is virtual.
+// faultTable returns the fault table: the outcome of every fault in every class of calls, with the
+// default retries. Time is virtual.
 //
 // A row has six columns:
 //
 //   - the name of the fault,
-//   - what the network, the service or the caller does on every attempt,
-//   - how many requests are sent, by class: read, create, delete, upload, download, archive,
-//   - the outcome: ok or the kind of error; whether the service may have processed the call; and
-//     whether the connection is kept for the next call or closed,
+//   - what the network, the service or the caller does in every attempt,
+//   - how many requests are sent in each class: read, create, delete, upload, download, archive,
+//   - the outcome: ok or the kind of error, whether the service may have processed the call, and
+//     whether the connection is closed or kept for the next call,
 //   - how long the call takes,
 //   - the classes with another outcome.
 //
-// In addition, a download or an archive leaves files if and only if the call succeeds.
-// callClasses lists the classes.
+// In addition, a download or an archive must leave files if and only if the call succeeds. callClasses
+// returns the classes.
 func faultTable() []faultRow {
 	const s = time.Second
 	return []faultRow{
@@ -69,7 +69,7 @@ func faultTable() []faultRow {
 		{"closed after the request is read", respond(thenClose),
 			sends{3, 1, 3, 1, 3, 3}, "transport, maybe processed, closed", anyTime, nil},
 
-		// Responses that are cut, not HTTP, or of unknown length.
+		// Responses that are truncated, not HTTP, or without a length.
 		{"reset in the header", cut(inHeader, thenReset),
 			sends{3, 1, 3, 1, 3, 3}, "transport, maybe processed, closed", anyTime, nil},
 		{"reset early in the body", cut(earlyInBody, thenReset),
@@ -85,7 +85,7 @@ func faultTable() []faultRow {
 		{"body delimited by connection close", respond(speakHTTP10),
 			sends{1, 1, 1, 1, 1, 1}, "ok, closed", anyTime, except{"download": "transport, maybe processed, closed"}},
 
-		// Slowness, and callers that give up.
+		// Slow responses, and callers that give up.
 		{"slow header", respond(slowHeader),
 			sends{1, 1, 1, 1, 1, 1}, "ok, kept", exactly(50 * s), nil},
 		{"slow body", respond(slowBody),
@@ -157,7 +157,7 @@ func faultTable() []faultRow {
 		{"login page", always(loginPage),
 			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), nil},
 
-		// Bodies of another shape.
+		// Bodies of an unexpected shape.
 		{"{}", jsonBody("{}"),
 			sends{1, 1, 1, 1, 1, 1}, "unexpected, maybe processed, kept", exactly(0), except{"delete": "ok, kept"}},
 		{"null", jsonBody("null"),
@@ -210,17 +210,17 @@ type faultRow struct {
 	except  except
 }
 
-// sends counts the requests by class. A literal without one of the counts does not compile.
+// sends is the number of requests in each class. A literal without one of the numbers does not compile.
 type sends struct{ read, create, delete, upload, download, archive int }
 
 func (s sends) of(class int) int {
 	return [...]int{s.read, s.create, s.delete, s.upload, s.download, s.archive}[class]
 }
 
-// except holds the outcomes that differ from the row's, by class.
+// except maps classes to outcomes that differ from the row's.
 type except map[string]string
 
-// cell returns the expected outcome of a class and whether the call succeeds.
+// cell returns the expected outcome for a class, and whether the call succeeds.
 func (r faultRow) cell(i int, class callClass) (cell string, ok bool) {
 	outcome := r.outcome
 	if other, found := r.except[class.name]; found {
@@ -232,7 +232,7 @@ func (r faultRow) cell(i int, class callClass) (cell string, ok bool) {
 // duration limits how long a call takes.
 type duration struct {
 	least, most time.Duration
-	ifRetried   bool // the limit is for calls that are retried, and the others take no time
+	ifRetried   bool // the limits apply to calls that are retried; other calls take no time
 }
 
 var anyTime = atLeast(0)
@@ -252,11 +252,11 @@ func (d duration) check(t *testing.T, sends int, took time.Duration, name string
 	assert.LessOrEqual(t, took, d.most, "duration: %s", name)
 }
 
-// TestFaultTable makes the calls of the fault table: all of them if longTests is set, and
-// otherwise every fault with create, which must not be sent twice, and with one other class in
-// turn. With -v it prints every row.
+// TestFaultTable makes the calls in the fault table. If longTests is set, it makes all of them.
+// Otherwise it tries every fault with create, which must not be sent twice, and with one of the other
+// classes in turn. With -v, it prints every row.
 func TestFaultTable(t *testing.T) {
-	// net/http logs bytes that it receives on an idle connection.
+	// net/http logs a message if an idle connection receives bytes.
 	log.SetOutput(io.Discard)
 	defer log.SetOutput(os.Stderr)
 	classes := callClasses(t)
@@ -290,7 +290,7 @@ func TestFaultTable(t *testing.T) {
 	t.Logf("%d faults in %d classes of calls, %d of %d cells", len(names), len(classes), cells, all)
 }
 
-// callClass is a class of calls: a call and the correct response to it.
+// callClass is a class of calls, with one call as an example, and the correct response.
 type callClass struct {
 	name, path        string
 	contentType, body string
@@ -345,15 +345,15 @@ func isClass(classes []callClass, name string) bool {
 	return false
 }
 
-// callResult is what a call came to.
+// callResult is the outcome of a call with a fault.
 type callResult struct {
 	cell     string
-	files    bool // files are left
+	files    bool // the call left files
 	took     time.Duration
 	problems []string
 }
 
-// callWithFault makes a call with a fault, and a second one without, which shows whether the
+// callWithFault makes a call with a fault. Then it makes a call without a fault, to find out whether the
 // connection was kept.
 func callWithFault(t *testing.T, f fault, class callClass, classes []callClass) (got callResult) {
 	network := &memoryNetwork{fault: f, classes: map[string]callClass{}}
@@ -379,7 +379,7 @@ func callWithFault(t *testing.T, f fault, class callClass, classes []callClass) 
 	err := class.call(ctx, client, dir)
 	got.took = time.Since(start)
 	cancel()
-	time.Sleep(10 * time.Minute) // longer than any pause of the service
+	time.Sleep(10 * time.Minute) // longer than any delay in the service
 
 	sends, last := network.endFault()
 	attempts, processed := sends, ""
@@ -419,7 +419,7 @@ func callWithFault(t *testing.T, f fault, class callClass, classes []callClass) 
 	return got
 }
 
-// faultClient returns a client of the network with the options of its fault.
+// faultClient returns a client for the network, with the options of the network's fault.
 func faultClient(t *testing.T, n *memoryNetwork) (client *identomat.Client, closeIdle func()) {
 	transport := &http.Transport{DialContext: n.dial, TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool()}}
 	base := "http://localhost"
@@ -439,8 +439,8 @@ func faultClient(t *testing.T, n *memoryNetwork) (client *identomat.Client, clos
 	return client, transport.CloseIdleConnections
 }
 
-// errorKind names the kind of an error. For an error that a caller cannot classify it returns the
-// type, such as *errors.errorString.
+// errorKind returns the kind of an error. If a caller cannot classify the error, it returns the type,
+// such as *errors.errorString.
 func errorKind(err error) string {
 	for _, kind := range []struct {
 		target error
@@ -472,23 +472,23 @@ func errorKind(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// A fault is what the network, the service or the caller does on every attempt.
+// fault is what the network, the service or the caller does in every attempt.
 type fault struct {
-	// dial returns the error of a dial.
+	// dial returns the error from dialing.
 	dial func(ctx context.Context) error
-	// accept receives the connection of a client that uses TLS.
+	// accept handles a connection from a client that uses TLS.
 	accept func(net.Conn)
 	// unread resets a connection while the client is writing, before anything is read from it.
 	unread bool
-	// respond responds to a request in literal HTTP and reports whether the connection can be
-	// used again. If it is nil, the response is correct.
+	// respond writes a literal HTTP response and reports whether the connection can be used again. If
+	// respond is nil, the response is correct.
 	respond func(conn *serverConn, class callClass) bool
-	// before runs after a successful call, while its connection is idle, and before the call
-	// that the table is about.
+	// before runs between a successful call and the call with the fault, while the connection is idle.
+	// If it is nil, there is no successful call first.
 	before func(n *memoryNetwork)
-	// caller returns the context of the call.
+	// caller returns the context for the call.
 	caller func(ctx context.Context) (context.Context, context.CancelFunc)
-	// signs makes both sides sign, and requires makes the client refuse unsigned responses.
+	// If signs is set, both sides sign. If requires is set, the client refuses unsigned responses.
 	signs, requires bool
 	opts            []identomat.Option
 }
@@ -510,7 +510,7 @@ func (f fault) deadlineAfter(d time.Duration) fault {
 	return f
 }
 
-// limited makes the client accept at most 64 KiB of JSON and 128 KiB of media.
+// limited returns the fault with a client that accepts at most 64 KiB of JSON and 128 KiB of media.
 func (f fault) limited() fault {
 	f.opts = []identomat.Option{identomat.WithMaxResponseSize(64 << 10), identomat.WithMaxMediaSize(128 << 10)}
 	return f
@@ -519,7 +519,7 @@ func (f fault) limited() fault {
 func (f fault) signed() fault            { f.signs = true; return f }
 func (f fault) signatureRequired() fault { f.requires = true; return f }
 
-// Faults of a dial and of a TLS handshake
+// Faults in dialing and in the TLS handshake
 
 func refuse(context.Context) error { return syscall.ECONNREFUSED }
 
@@ -528,7 +528,7 @@ func hang(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// untrusted completes a handshake with a certificate of an unknown authority.
+// untrusted returns an accept function that uses a certificate from an unknown authority.
 func untrusted() func(net.Conn) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -554,7 +554,7 @@ func readSome(conn net.Conn) { _, _ = conn.Read(make([]byte, 100)) }
 
 func respond(f func(*serverConn, callClass) bool) fault { return fault{respond: f} }
 
-// always sends a literal response.
+// always returns a fault that sends a literal response.
 func always(response string) fault {
 	return respond(func(conn *serverConn, _ callClass) bool { return conn.send(response) })
 }
@@ -581,8 +581,8 @@ var (
 	loginPage = literal("200 OK", "Content-Type: text/html\r\n", "<html><form>Please log in</form></html>")
 )
 
-// retryIn20s sends a status that is retried: 503, or 429 to create and upload, for which a 503
-// is final.
+// retryIn20s sends a status that is retried. This is 503, but 429 for create and upload, which are not
+// retried after a 503.
 func retryIn20s(conn *serverConn, c callClass) bool {
 	line := "503 Service Unavailable"
 	if c.name == "create" || c.name == "upload" {
@@ -591,7 +591,7 @@ func retryIn20s(conn *serverConn, c callClass) bool {
 	return conn.send(literal(line, "Retry-After: 20\r\n", ""))
 }
 
-// Responses that are cut, late, or not HTTP
+// Responses that are truncated, late, or not HTTP
 
 func correctly(conn *serverConn, c callClass) bool { return conn.send(conn.correct(c)) }
 
@@ -599,8 +599,8 @@ func thenReset(conn *serverConn, _ callClass) bool { conn.reset(); return false 
 
 func thenClose(conn *serverConn, _ callClass) bool { _ = conn.Close(); return false }
 
-// cut sends the correct response up to an offset and then ends the connection. at returns the
-// offset for a response with a body that begins at an offset of its own.
+// cut returns a fault that sends the correct response up to an offset and then calls end. at returns
+// the offset, given the response and the index where its body begins.
 func cut(at func(response string, body int) int, end func(*serverConn, callClass) bool) fault {
 	return respond(func(conn *serverConn, c callClass) bool {
 		response := conn.correct(c)
@@ -628,13 +628,13 @@ func speakHTTP10(conn *serverConn, c callClass) bool {
 	return thenClose(conn, c)
 }
 
-// silence reads until the client closes the connection.
+// silence sends nothing and reads until the client closes the connection.
 func silence(conn *serverConn, _ callClass) bool {
 	_, _ = io.Copy(io.Discard, conn)
 	return false
 }
 
-// stall sends all but the last three bytes.
+// stall sends all but the last three bytes of the response.
 func stall(conn *serverConn, c callClass) bool {
 	response := conn.correct(c)
 	conn.send(response[:len(response)-3])
@@ -675,7 +675,7 @@ func asHTML(conn *serverConn, c callClass) bool {
 
 func contentType(c callClass) string { return "Content-Type: " + c.contentType + "\r\n" }
 
-// withBody sends another body with the Content-Type of the correct response.
+// withBody returns a fault that sends another body with the correct response's Content-Type.
 func withBody(body func(c callClass) string) fault {
 	return respond(func(conn *serverConn, c callClass) bool {
 		return conn.send(literal("200 OK", contentType(c), body(c)))
@@ -718,7 +718,7 @@ func deeplyNested(c callClass) string {
 	}[c.name]
 }
 
-// huge returns a body of 2 MiB that would be correct if it were shorter.
+// huge returns a body of 2 MiB that is correct except for its size.
 func huge(c callClass) string {
 	const n = 2 << 20
 	switch c.name {
@@ -752,7 +752,7 @@ func forged(conn *serverConn, c callClass) bool { return forge(conn, c, c.body) 
 
 func forgedError(conn *serverConn, c callClass) bool { return forge(conn, c, `"SESSION_NOT_FOUND"`) }
 
-// forge signs a body with a key that is not the service's.
+// forge sends a body with a signature that uses the wrong key.
 func forge(conn *serverConn, c callClass, body string) bool {
 	return conn.send(literal("200 OK", contentType(c)+"Authorization: "+sign("another key", body)+"\r\n", body))
 }

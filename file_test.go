@@ -18,7 +18,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// uploaded uploads a file and returns the part that is received.
+// uploaded uploads a file and returns the part that the server receives.
 func uploaded(t *testing.T, image identomat.File, opts ...identomat.Option) (got part, err error) {
 	t.Helper()
 	_, err = stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -30,7 +30,7 @@ func uploaded(t *testing.T, image identomat.File, opts ...identomat.Option) (got
 	return got, err
 }
 
-// onlyReader hides everything but Read.
+// onlyReader hides all methods but Read.
 type onlyReader struct{ io.Reader }
 
 func TestFileSources(t *testing.T) {
@@ -142,7 +142,7 @@ func TestOneShotReaderCannotBeSigned(t *testing.T) {
 	assert.Equal(t, 1000, source.Len(), "the reader must not be read")
 }
 
-// failingReaderAt is a file that fails after some bytes with an error that contains a path.
+// failingReaderAt fails after 5,000 bytes. The error contains a path.
 type failingReaderAt struct{ *strings.Reader }
 
 func (f failingReaderAt) ReadAt(p []byte, offset int64) (int, error) {

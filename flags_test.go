@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// flagMethods calls every method that sends a flag, with the JSON that it must send.
+// flagMethods has a call of every method that sets a flag, and the JSON that must be sent.
 var flagMethods = []struct {
 	flags Flags
 	want  string

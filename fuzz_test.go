@@ -28,10 +28,10 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// inlaid is what a response may hold anywhere, and no error may show.
+// inlaid may be anywhere in a response, but must not be in an error.
 const inlaid = "Zviad 7 Ąnonymous"
 
-// sampleResponses are the responses in the API documentation to an operation, and errors in every form.
+// sampleResponses returns the documented responses for an operation, and errors in every format.
 func sampleResponses(tb testing.TB, op *operation.Operation) (texts []string) {
 	tb.Helper()
 	own := strings.ReplaceAll(strings.Trim(op.Name, "/"), "/", "-") + "-"
@@ -50,13 +50,13 @@ func sampleResponses(tb testing.TB, op *operation.Operation) (texts []string) {
 		`<html>502 Bad Gateway</html>`, `{"result":true}`, `{"face_images":"x","result":"rejected","result":"approved"}`)
 }
 
-// classified is a classified response with what was decoded from it.
+// classified is a classified response with the decoded value.
 type classified struct {
 	engine.Disposition
 	decoded any
 }
 
-// classify classifies and decodes a response as the methods of the operation do.
+// classify classifies and decodes a response as the operation's method does.
 func classify(op *operation.Operation, r *engine.Response, readErr error) classified {
 	var into any
 	switch op.Shape {
@@ -76,8 +76,8 @@ func classify(op *operation.Operation, r *engine.Response, readErr error) classi
 	return classified{p.Classify(r, readErr), into}
 }
 
-// FuzzClassify compares the classifier with a slow and literal reading of its rules: what passes
-// is a success in both, and what does not is an error that shows nothing of the response.
+// FuzzClassify compares the classifier with a slow and literal implementation of its rules. Both must
+// agree on what is a success. An error must not show a value from the response.
 func FuzzClassify(f *testing.F) {
 	for row, op := range operation.All() {
 		for _, text := range sampleResponses(f, op) {
@@ -102,7 +102,7 @@ func FuzzClassify(f *testing.F) {
 			assertPlainRefusal(t, op, newResponse(nil).StatusCode, verdict.Disposition)
 		}
 
-		// A byte order mark means nothing, and neither does white space around JSON.
+		// A byte order mark or white space around JSON must not change the outcome.
 		marked := classify(op, newResponse(slices.Concat([]byte("\ufeff"), body)), nil)
 		require.Equal(t, kind(verdict.Err), kind(marked.Err))
 		require.Equal(t, verdict.NotProcessed, marked.NotProcessed)
@@ -110,7 +110,7 @@ func FuzzClassify(f *testing.F) {
 		require.Equal(t, kind(verdict.Err), kind(spaced.Err))
 		require.Equal(t, verdict.NotProcessed, spaced.NotProcessed)
 
-		// A person's name in any place of a response is in no place of an error.
+		// An error must not contain a person's name, wherever the name is in the response.
 		at := int(cut) % (len(body) + 1)
 		named := newResponse(slices.Concat(body[:at], []byte(inlaid), body[at:]))
 		at = int(cut) % (len(contentType) + 1)
@@ -120,7 +120,7 @@ func FuzzClassify(f *testing.F) {
 			require.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err)+strings.Join([]string{e.Code, e.Group, e.Sample, e.ContentType}, "\n"), inlaid)
 		}
 
-		// However the body ends, a bad end is no success.
+		// A body that was not read to the end is never a success.
 		for end, want := range map[error]error{
 			engine.ErrTooLarge: ErrTooLarge, &signature.Error{}: ErrSignatureMismatch, io.ErrUnexpectedEOF: nil,
 		} {
@@ -134,7 +134,7 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
-// kind is the sentinel that an error stands for.
+// kind returns the sentinel that an error matches.
 func kind(err error) error {
 	if api, ok := errors.AsType[*APIError](err); ok {
 		return api.kind
@@ -157,7 +157,7 @@ func assertPlainRefusal(t *testing.T, op *operation.Operation, status int, verdi
 	}
 }
 
-// topMembers reads the outermost level of an object with encoding/json, duplicates included.
+// topMembers returns the members of an object, including duplicates. It uses encoding/json.
 func topMembers(t *testing.T, object []byte) (names []string, values []json.RawMessage) {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	brace, err := dec.Token()
@@ -173,10 +173,11 @@ func topMembers(t *testing.T, object []byte) (names []string, values []json.RawM
 	return names, values
 }
 
-// assertPlainSuccess holds a response that passed against the words of the operation table.
+// assertPlainSuccess requires a response that was classified as a success to have the shape in the
+// operation table.
 func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, decoded any) {
 	require.True(t, json.Valid(body), "%q", body)
-	require.NotContains(t, []operation.Shape{operation.Binary, operation.DataURI}, op.Shape, "media is never judged to be a success")
+	require.NotContains(t, []operation.Shape{operation.Binary, operation.DataURI}, op.Shape, "media is never classified as a success")
 	text := string(wire.Trim(body))
 	var code string
 	if json.Unmarshal(body, &code) == nil && text[0] == '"' {
@@ -207,7 +208,7 @@ func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, deco
 			require.Equal(t, "result", name)
 		}
 	}
-	require.LessOrEqual(t, results, 1, "two opinions: %q", body)
+	require.LessOrEqual(t, results, 1, "two results: %q", body)
 	var word string
 	_ = json.Unmarshal(result, &word)
 	require.NoError(t, response.Cause(word), "%q", body)
@@ -236,7 +237,7 @@ func assertPlainSuccess(t *testing.T, op *operation.Operation, body []byte, deco
 	}
 }
 
-// FuzzAnswer compares an answer of any type with what encoding/json reads.
+// FuzzAnswer compares an answer of any type with the value that encoding/json decodes.
 func FuzzAnswer(f *testing.F) {
 	for _, text := range []string{
 		`"yes"`, `"John\u0020Doe"`, `["a","b"]`, `[]`, `[null,1]`, `{"en":"Yes","ka":"დიახ"}`, `{"":"x"}`, `{"ka":"b","az":"a"}`, `{"en":1}`, `{"":null,"en":"x"}`,
@@ -251,7 +252,7 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		a := r.Answer("step", "q")
-		require.Equal(t, strings.Trim(text, " \t\r\n"), string(a.Raw()), "kept as it came")
+		require.Equal(t, strings.Trim(text, " \t\r\n"), string(a.Raw()), "Raw must return the text unchanged")
 		require.False(t, r.Answer("step", "x").Exists())
 		require.False(t, r.Answer("q", "step").Exists())
 		var value any
@@ -302,8 +303,8 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// FuzzTarName extracts an entry of any name, type and link: whatever is made is a plain file
-// or folder inside of the folder, under a name that means the same on every system.
+// FuzzTarName extracts an entry with any name, type and link. All results must be regular files or
+// folders below the target folder, with names that mean the same on every system.
 func FuzzTarName(f *testing.F) {
 	for _, name := range []string{
 		"videos/1.mp4", "../../etc/passwd", "/etc/passwd", `..\..\windows`, `C:\x`, "a/../../b", "./.", "..", "", "a:b", "con", "a\x00b",
@@ -313,10 +314,10 @@ func FuzzTarName(f *testing.F) {
 			f.Add(name, "../outside", kind)
 		}
 	}
-	f.Add("old/form", "", byte(0)) // how a plain file was marked before POSIX
+	f.Add("old/form", "", byte(0)) // the type of a regular file before POSIX
 	f.Fuzz(func(t *testing.T, name, link string, kind byte) {
 		clean := cleanName(name)
-		require.Equal(t, clean, cleanName(clean), "cleaning is done once")
+		require.Equal(t, clean, cleanName(clean), "cleanName must be idempotent")
 		if clean != "" {
 			require.True(t, fs.ValidPath(clean) && filepath.IsLocal(clean), "%q", clean)
 			require.False(t, strings.ContainsFunc(clean, func(r rune) bool { return strings.ContainsRune(`\:`, r) || !unicode.IsGraphic(r) }), "%q", clean)
@@ -334,7 +335,7 @@ func FuzzTarName(f *testing.F) {
 		if kind == tar.TypeReg {
 			_, _ = io.WriteString(w, "text")
 		}
-		// Through a link that the first entry left behind, if it left one.
+		// If the first entry left a link behind, the second entry must not be written through it.
 		require.NoError(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "last/one", Size: 4}))
 		_, _ = io.WriteString(w, "last")
 		require.NoError(t, w.Close())
@@ -343,7 +344,7 @@ func FuzzTarName(f *testing.F) {
 		require.NoError(t, err)
 		media, err := client.VideoCalls.Videos(t.Context(), "token")
 		if err != nil {
-			return // a link's name of a few bytes can make it a text
+			return // some names make the archive look like text
 		}
 		folder := t.TempDir()
 		dir := filepath.Join(folder, "in", "here")
@@ -367,7 +368,7 @@ func FuzzTarName(f *testing.F) {
 			require.Empty(t, made)
 			entries, err := os.ReadDir(folder)
 			require.NoError(t, err)
-			require.Empty(t, entries, "not even a folder is left")
+			require.Empty(t, entries, "no folder must be left")
 			return
 		}
 		want := []string{"last/one"}
@@ -384,7 +385,7 @@ func FuzzTarName(f *testing.F) {
 	})
 }
 
-// answering is a RoundTripper with one response.
+// answering is a RoundTripper that always returns the same body.
 type answering []byte
 
 func (a answering) RoundTrip(*http.Request) (*http.Response, error) {

@@ -33,14 +33,13 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// This file holds the helpers that more than one test file uses. A helper with a single user
-// stays with its user. Examples use none of them: pkg.go.dev shows an example with the helpers
-// of its own file only.
+// This file holds the helpers that more than one test file uses. A helper for a single file is in that
+// file. Examples use none of these helpers, because pkg.go.dev shows an example only with helpers from
+// the example's own file.
 
-// longTests reports whether the tests with a long and a short version run the long one: every
-// cell of the fault table, the soak of 50,000 calls, and 10,000 waiting sessions. Set
-// IDENTOMAT_LONG_TESTS=1, or use the steps faults, soak and scale of .ci/run, which set it.
-// Without it, each of these tests runs a sample.
+// longTests selects the long version of tests that also have a short version: every cell of the fault
+// table, the soak test with 50,000 calls, and 10,000 waiting sessions. Set IDENTOMAT_LONG_TESTS=1, or run
+// the steps faults, soak and scale of .ci/run, which set the variable.
 var longTests = os.Getenv("IDENTOMAT_LONG_TESTS") != ""
 
 // Credentials and endpoints
@@ -73,10 +72,10 @@ func sample(t testing.TB, name string) string {
 
 // Clients
 
-// quick retries without a noticeable delay.
+// quick is an option that retries without a noticeable delay.
 var quick = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 3, BaseDelay: 1})
 
-// clientFor returns a client of the server at url.
+// clientFor returns a client for the server at url.
 func clientFor(t *testing.T, url string, opts ...identomat.Option) *identomat.Client {
 	t.Helper()
 	client, err := identomat.NewClient(companyKey, append([]identomat.Option{
@@ -114,7 +113,7 @@ func noResponse(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// newResponse returns a response with a body and with header names and values in turn.
+// newResponse returns a response. header is a list of alternating names and values.
 func newResponse(status int, body string, header ...string) *http.Response {
 	resp := &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader([]byte(body)))}
 	for i := 0; i+1 < len(header); i += 2 {
@@ -149,7 +148,7 @@ func mocked(t *testing.T, opts ...identomat.Option) (*identomat.Client, *httpmoc
 	return client, mock
 }
 
-// answers makes the mock respond at url with a status and a literal body.
+// After answers, the mock responds at url with a status and a literal body.
 func answers(mock *httpmock.MockTransport, url string, status int, contentType, body string) {
 	mock.RegisterResponder(http.MethodPost, url, func(req *http.Request) (*http.Response, error) {
 		resp := httpmock.NewStringResponse(status, body)
@@ -159,8 +158,7 @@ func answers(mock *httpmock.MockTransport, url string, status int, contentType, 
 	})
 }
 
-// expects makes the mock respond with answer to op and requires the request to be exactly this
-// JSON.
+// After expects, the mock responds to op with answer, and requires the request to be exactly this JSON.
 func expects(t *testing.T, mock *httpmock.MockTransport, op, request, answer string) {
 	t.Helper()
 	mock.RegisterResponder(http.MethodPost, apiURL+op, func(req *http.Request) (*http.Response, error) {
@@ -178,7 +176,7 @@ func body(members string) string {
 	return strings.TrimSuffix(`{"companyKey":"`+companyKey+`",`+members, ",") + "}"
 }
 
-// capture stores the request body in to and responds with answer.
+// capture returns a responder that stores the request body and responds with answer.
 func capture(to *string, answer string) httpmock.Responder {
 	return func(req *http.Request) (*http.Response, error) {
 		data, err := io.ReadAll(req.Body)
@@ -187,7 +185,7 @@ func capture(to *string, answer string) httpmock.Responder {
 	}
 }
 
-// hangUp reads the whole request and resets the connection without a response.
+// hangUp is a handler that reads the whole request and then resets the connection.
 func hangUp(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	conn, _, err := http.NewResponseController(w).Hijack()
@@ -197,7 +195,7 @@ func hangUp(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// limiter counts the calls of Wait and fails them with err.
+// limiter is a RateLimiter that counts the calls of Wait and returns err.
 type limiter struct {
 	waits int
 	err   error
@@ -205,8 +203,7 @@ type limiter struct {
 
 func (l *limiter) Wait(context.Context) error { l.waits++; return l.err }
 
-// sign computes a signature independently of the SDK, as Identomat's API documentation
-// describes it.
+// sign computes a signature as Identomat's API documentation describes it, without the SDK.
 func sign(secret string, parts ...string) string {
 	key := []byte(secret)
 	for _, part := range parts {
@@ -217,7 +214,7 @@ func sign(secret string, parts ...string) string {
 	return `signature="` + base64.StdEncoding.EncodeToString(key) + `"`
 }
 
-// signing makes a client sign requests and require signed responses.
+// signing returns options for a client that signs requests and requires signed responses.
 func signing() []identomat.Option {
 	return []identomat.Option{identomat.WithHMAC(secretKey, identomat.RequireSignedResponses())}
 }
@@ -270,7 +267,7 @@ func facePhoto(ctx context.Context, c *identomat.Client) (*identomat.Media, erro
 	return c.Media.DocumentFacePhoto(ctx, token)
 }
 
-// first reads the first item to its end and stops the iteration.
+// first returns the first item and stops the iteration. It reads the item to the end.
 func first(items iter.Seq2[*identomat.Media, error]) (*identomat.Media, error) {
 	for item, err := range items {
 		if err != nil {
@@ -316,7 +313,7 @@ func picture(n int) string {
 
 func image() identomat.File { return identomat.FileFromBytes([]byte(picture(3000))) }
 
-// archived returns a tar archive of files, given as names and contents in turn.
+// archived returns a tar archive. files is a list of alternating names and contents.
 func archived(t testing.TB, files ...string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -330,7 +327,7 @@ func archived(t testing.TB, files ...string) string {
 	return out.String()
 }
 
-// entries returns a tar archive with these headers. The content of a regular file is its name.
+// entries returns a tar archive with these headers. A regular file contains its own name.
 func entries(t testing.TB, headers ...tar.Header) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -354,8 +351,8 @@ func file(name string) tar.Header { return tar.Header{Typeflag: tar.TypeReg, Nam
 
 func encoded(data string) string { return base64.StdEncoding.EncodeToString([]byte(data)) }
 
-// dataURIs returns a response body with one list of archives as data URIs. It escapes slashes,
-// as the service does.
+// dataURIs returns a response body with one list of data URIs of archives. Slashes are escaped, as in
+// the service's responses.
 func dataURIs(data ...string) string {
 	uris := make([]string, len(data))
 	for i, d := range data {
@@ -402,8 +399,8 @@ func assertProblems(t *testing.T, err error, op string, paths ...string) {
 	assertSecret(t, err.Error(), op)
 }
 
-// assertNothingIsDropped changes the leaves of a sample response one at a time and requires the
-// value that call returns to change with each of them.
+// assertNothingIsDropped changes each leaf of a sample response in turn. Each change must change the
+// value that call returns.
 func assertNothingIsDropped[T any](t *testing.T, op, name string, leaves int, call func(context.Context, *identomat.Client) (T, error)) {
 	t.Helper()
 	result := func(text string) string {
@@ -416,8 +413,8 @@ func assertNothingIsDropped[T any](t *testing.T, op, name string, leaves int, ca
 	assert.Equal(t, leaves, changeEachLeaf(t, name, result))
 }
 
-// changeEachLeaf changes the leaves of a sample one at a time, requires what decoded prints to
-// change with each of them, and returns their number.
+// changeEachLeaf changes each leaf of a sample in turn. Each change must change the text that decoded
+// returns. changeEachLeaf returns the number of leaves.
 func changeEachLeaf(t *testing.T, name string, decoded func(text string) string) (leaves int) {
 	t.Helper()
 	text := sample(t, name)
@@ -435,7 +432,7 @@ func changeEachLeaf(t *testing.T, name string, decoded func(text string) string)
 	return leaves
 }
 
-// visible prints everything that the exported fields of v hold.
+// visible returns everything in the exported fields of v, as text.
 func visible(v any) string {
 	var out strings.Builder
 	var walk func(v reflect.Value)
@@ -476,7 +473,7 @@ func visible(v any) string {
 	return out.String()
 }
 
-// eachLeaf calls visit for every scalar and every empty object or list in decoded JSON.
+// eachLeaf calls visit for every scalar, empty object and empty list in decoded JSON.
 func eachLeaf(v any, path string, visit func(path string, set func(any), old any)) {
 	each := func(path string, child any, set func(any)) {
 		switch c := child.(type) {

@@ -11,7 +11,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// A hit must be decoded in the same way whether or not another hit of its page has fields of
+// A hit must be decoded in the same way whether or not another hit on the page has fields of
 // unexpected types.
 func TestHitIndependentOfOtherHits(t *testing.T) {
 	const coerced = `{"score":"99.5","name":"Odd","personId":"odd","topics":"politician"}`

@@ -21,8 +21,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// signedBy sends req through a signing transport and returns the request and the body that
-// reach the base transport.
+// signedBy sends req through a signing transport. It returns the request and the body that the base
+// transport receives.
 func signedBy(t *testing.T, secret string, req *http.Request, opts ...identomat.HMACOption) (*http.Request, []byte) {
 	t.Helper()
 	var got *http.Request
@@ -302,8 +302,8 @@ func TestHMACNilResponseOrBody(t *testing.T) {
 	}
 }
 
-// FuzzMultipartSignature checks the signature of an arbitrary multipart body, which the
-// transport parses, and of an upload by the client, which it does not parse.
+// FuzzMultipartSignature checks the signature of a multipart body. The transport parses an arbitrary
+// body, but not an upload by the client.
 func FuzzMultipartSignature(f *testing.F) {
 	f.Add("part-1", "part-2")
 	f.Add("", "\r\n--b")

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Developer guide 2025, KYB: the examples of the steps and roles, as one line each.
+// These are the examples of steps and roles in the Developer guide 2025, KYB, without line breaks.
 const (
 	guideCompanyFields = `[{"type":"companyName","mandatory":true},{"type":"registrationNumber","mandatory":true},{"type":"registrationCountry","mandatory":true},` +
 		`{"type":"ownershipPercentage","mandatory":false},{"type":"companyEntityType","mandatory":false},{"type":"legalAddress","mandatory":false},` +

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// layer is a package and what it may import of this module.
+// layer is a package, and the packages of this module that it may import.
 type layer struct {
 	path    string
 	imports []string
@@ -18,8 +18,8 @@ type layer struct {
 
 const module = "github.com/identomat-go/identomat"
 
-// layers lists, for each package of the SDK, the packages of this module that it may import.
-// Imports run downward: a package may only import packages that stand above it in the list.
+// layers lists, for each package of the SDK, the packages of this module that it may import. A package
+// may import only packages that come before it in the list.
 var layers = []layer{
 	{"internal/redact", nil},
 	{"internal/operation", nil},
@@ -70,10 +70,10 @@ func TestImportsRunDownward(t *testing.T) {
 	assert.Equal(t, len(layers), listed, "a layer has no package")
 }
 
-// relative returns a package path below the module, "" for the root package.
+// relative returns a package path without the module path. It returns "" for the root package.
 func relative(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
 
-// layerOf returns the index of a package in layers, or -1.
+// layerOf returns a package's index in layers, or -1.
 func layerOf(path string) int {
 	return slices.IndexFunc(layers, func(l layer) bool { return l.path == path })
 }

@@ -55,7 +55,8 @@ func TestMediaDelimitedByConnectionCloseIsIncomplete(t *testing.T) {
 	}
 }
 
-// A TLS connection can be cut by anybody on the network path, with or without a close_notify alert.
+// Anyone on the network path can cut a TLS connection, and crypto/tls does not require a close_notify
+// alert. The end of a connection therefore never shows that media is complete.
 func TestMediaDelimitedByTLSConnectionCloseIsIncomplete(t *testing.T) {
 	for _, cut := range []bool{false, true} {
 		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -157,7 +158,7 @@ func TestDisguisedErrorIsNotMedia(t *testing.T) {
 	}
 }
 
-// None of these files can be sent, and their errors must not show a path.
+// These files cannot be sent. The errors must not show a path.
 func TestUnreadableFileNotSent(t *testing.T) {
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("unexpected request"); return nil, io.EOF })
 	dir := t.TempDir()
@@ -220,7 +221,7 @@ func TestSaveFileReplacesRegularFilesOnly(t *testing.T) {
 	}
 }
 
-// panicking returns the beginning of an image and then panics.
+// panicking is a reader that returns the beginning of an image and then panics.
 type panicking struct{ read bool }
 
 func (p *panicking) Read(b []byte) (int, error) {

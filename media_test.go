@@ -32,7 +32,7 @@ type mediaCall struct {
 	call func(context.Context, *identomat.Client) (*identomat.Media, error)
 }
 
-// binaries are the calls whose response body is the media itself.
+// binaries lists the calls whose response body is the media itself.
 var binaries = []mediaCall{
 	{"card-front", func(ctx context.Context, c *identomat.Client) (*identomat.Media, error) {
 		return c.Media.CardFront(ctx, token)
@@ -61,7 +61,7 @@ var binaries = []mediaCall{
 	}},
 }
 
-// inJSON are the calls whose response body is JSON with data URIs.
+// inJSON lists the calls whose response body is JSON with data URIs.
 var inJSON = []mediaCall{
 	{"face photo", facePhoto},
 	{"question file", func(ctx context.Context, c *identomat.Client) (*identomat.Media, error) {
@@ -174,8 +174,8 @@ func TestMediaValidation(t *testing.T) {
 	assert.Equal(t, 1, sent)
 }
 
-// refusals returns response bodies that are not media, and the error that each causes. A nil
-// error stands for an APIError with a code that the SDK does not know.
+// refusals maps response bodies that are not media to their errors. nil stands for an APIError with a
+// code that the SDK does not know.
 func refusals() map[string]error {
 	utf16 := "\xff\xfe"
 	for _, c := range []byte(`{"argumentError":"session-not-found"}`) {
@@ -347,7 +347,7 @@ func TestContentTypeFromBytes(t *testing.T) {
 
 		label, _, _ := strings.Cut(c.label, ";")
 		if c.label == "" && len(c.data) < 64 && c.want == "application/octet-stream" {
-			continue // too short to be taken for a file
+			continue // too short to be recognized as a file
 		}
 		media, err = facePhoto(t.Context(), responding(t, 200, `{"result":"data:`+label+`;base64,`+encoded(c.data)+`"}`, false))
 		require.NoError(t, err)
@@ -496,7 +496,7 @@ func TestMediaRead(t *testing.T) {
 	}
 }
 
-// shortWriter accepts this many bytes and then fails like a full disk.
+// shortWriter is the number of bytes that it accepts before it fails like a full disk.
 type shortWriter int
 
 func (w *shortWriter) Write(p []byte) (int, error) {
@@ -507,7 +507,7 @@ func (w *shortWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// onceWriter reports one written byte per call, and no error.
+// onceWriter reports one written byte per call and never an error.
 type onceWriter struct{}
 
 func (onceWriter) Write([]byte) (int, error) { return 1, nil }
@@ -524,7 +524,7 @@ func TestInterleavedDownloadsAreIndependent(t *testing.T) {
 	for i := range 100 {
 		media, err := client.Media.FaceVideo(t.Context(), identomat.Token(rune('a'+i%26)))
 		require.NoError(t, err)
-		_, err = io.CopyN(io.Discard, media, []int64{0, 1, 4095, 4096, 4097}[i%5]) // 4 KiB are peeked
+		_, err = io.CopyN(io.Discard, media, []int64{0, 1, 4095, 4096, 4097}[i%5]) // the SDK peeks at 4 KiB
 		require.NoError(t, err)
 		if i%7 == 0 {
 			require.NoError(t, media.Close())
@@ -556,7 +556,7 @@ func TestMediaSizeLimits(t *testing.T) {
 				return resp, nil
 			}, opts...)
 		}
-		// WithMaxMediaSize limits what is streamed.
+		// WithMaxMediaSize limits the bytes that are streamed.
 		for limit, ok := range map[int64]bool{1: false, 4095: false, 4096: false, 4097: false, 9999: false, 10_000: true, 10_001: true} {
 			dir := t.TempDir()
 			media, err := face(t.Context(), limited(identomat.WithMaxMediaSize(limit)))
@@ -576,7 +576,7 @@ func TestMediaSizeLimits(t *testing.T) {
 		}
 		require.ErrorIs(t, err, identomat.ErrTooLarge, "the limit applies to the encoded size")
 
-		// WithMaxResponseSize limits what Bytes holds in memory.
+		// WithMaxResponseSize limits the bytes that Bytes holds in memory.
 		for limit, ok := range map[int64]bool{9999: false, 10_000: true} {
 			for _, call := range []func(context.Context, *identomat.Client) (*identomat.Media, error){face, facePhoto} {
 				media, err := call(t.Context(), limited(identomat.WithMaxResponseSize(limit)))
@@ -708,7 +708,7 @@ func TestSaveFileFailureLeavesFolderUnchanged(t *testing.T) {
 				return resp, nil
 			}, c.opts...)
 			media, err := face(t.Context(), client)
-			if err == nil { // a missing signature is found before the first byte
+			if err == nil { // a missing signature is an error before the first byte
 				err = c.save(media, target)
 			}
 			require.Error(t, err)
@@ -725,7 +725,7 @@ func TestSaveFileFailureLeavesFolderUnchanged(t *testing.T) {
 	}
 }
 
-// closing is a body that calls closed when it is closed.
+// closing is a response body that calls closed in Close.
 type closing struct {
 	io.ReadCloser
 	closed func()
@@ -733,7 +733,7 @@ type closing struct {
 
 func (c closing) Close() error { c.closed(); return c.ReadCloser.Close() }
 
-// scripted is a connection that responds to the first request and then fails with end.
+// scripted is a connection that responds to the first request and then returns the error end.
 type scripted struct {
 	net.Conn
 	requested chan struct{}
@@ -769,7 +769,7 @@ func (c *scripted) SetDeadline(time.Time) error      { return nil }
 func (c *scripted) SetReadDeadline(time.Time) error  { return nil }
 func (c *scripted) SetWriteDeadline(time.Time) error { return nil }
 
-// onTheWire returns a whole HTTP/1.1 response, signed if there is a secret.
+// onTheWire returns a complete HTTP/1.1 response. If there is a secret, the response is signed.
 func onTheWire(body, contentType string, chunked bool, secret string) string {
 	var out strings.Builder
 	out.WriteString("HTTP/1.1 200 OK\r\nContent-Type: " + contentType + "\r\n")
@@ -790,8 +790,8 @@ func onTheWire(body, contentType string, chunked bool, secret string) string {
 	return out.String()
 }
 
-// TestTruncatedDownloadLeavesNothing truncates a download after every byte of its beginning and
-// end and around buffer boundaries, and after every few bytes in between.
+// TestTruncatedDownloadLeavesNothing truncates a download at every position near the beginning, the end
+// and the buffer boundaries, and at some positions in between.
 func TestTruncatedDownloadLeavesNothing(t *testing.T) {
 	data := picture(9000)
 	dir := t.TempDir()
@@ -846,7 +846,7 @@ func TestTruncatedDownloadLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestTruncatedDownloadOverTCP does the same with sockets, at fewer positions.
+// TestTruncatedDownloadOverTCP truncates downloads over TCP, at fewer positions.
 func TestTruncatedDownloadOverTCP(t *testing.T) {
 	whole := map[string]string{
 		"result/face/":                         onTheWire(picture(300_000), "image/jpeg", false, ""),
@@ -914,7 +914,7 @@ func TestDownloadRetriedOnlyBeforeFirstBytes(t *testing.T) {
 		assert.Equal(t, 1, sent)
 		assert.Equal(t, 1, broken.Attempts)
 	}
-	// An error in the middle of a stream counts the earlier attempts too.
+	// An error in the middle of a stream also counts the earlier attempts.
 	sent := 0
 	photo, err := facePhoto(t.Context(), stubbed(t, func(*http.Request) (*http.Response, error) {
 		if sent++; sent < 3 {
@@ -952,7 +952,7 @@ func TestShotsIteration(t *testing.T) {
 		n := len(shots)
 		shots = append(shots, shot)
 		switch n {
-		case 0: // not read
+		case 0: // the archive is not read
 		case 1:
 			_, err := io.CopyN(io.Discard, shot, 100_000)
 			require.NoError(t, err)
@@ -1058,14 +1058,14 @@ func TestErrorsAfterTheDataAreReported(t *testing.T) {
 			assert.LessOrEqual(t, n, 1)
 			assert.LessOrEqual(t, len(filesIn(t, dir)), 1, "the last file must not exist")
 
-			if name != "malformed base64" { // data that is skipped is not decoded
+			if name != "malformed base64" { // skipped data is not decoded
 				n, err = iterate(func(*identomat.Media) error { return nil })
 				check(n, err)
 			}
-			n, err = iterate(func(m *identomat.Media) error { _, _ = m.Bytes(); return nil }) // the error of Bytes is ignored
+			n, err = iterate(func(m *identomat.Media) error { _, _ = m.Bytes(); return nil }) // the iteration must return the error even if the caller ignores the error of Bytes
 			check(n, err)
 
-			media, err := facePhoto(t.Context(), client) // the first data URI
+			media, err := facePhoto(t.Context(), client) // reads only the first data URI
 			if err == nil {
 				_, err = media.SaveFile(filepath.Join(dir, "photo"))
 			}
@@ -1129,8 +1129,8 @@ func TestConnectionReusedOnlyAfterReadingToEnd(t *testing.T) {
 			_ = shot
 		}
 	}
-	// Usually there is one connection. On a busy machine there may be more: net/http closes a
-	// connection whose writing goroutine does not finish within 50 ms.
+	// Usually there is one connection. On a busy machine there may be more, because net/http closes a
+	// connection if its writing goroutine does not finish within 50 ms.
 	closedBefore := opened.Load() - 1
 	assert.Less(t, closedBefore, int32(4), "a connection must be reused after its body was read to the end")
 	for range closedBefore {
@@ -1193,7 +1193,7 @@ func TestEndOfStreamCancelsAttemptContext(t *testing.T) {
 	}
 }
 
-// paced is a body that delivers a piece after each delay, and then stalls.
+// paced is a body that returns one piece after each delay, and then stalls.
 type paced struct {
 	ctx    context.Context
 	every  time.Duration
@@ -1244,7 +1244,7 @@ func TestStreamTimesOutOnlyWhenStalled(t *testing.T) {
 		assert.Equal(t, 20*9*time.Second+timeout, time.Since(start))
 
 		start = time.Now()
-		_, err = open(t.Context(), 100, 20) // peeking alone takes longer than the timeout
+		_, err = open(t.Context(), 100, 20) // peeking takes longer than the timeout
 		require.ErrorAs(t, err, &stalled)
 		assert.True(t, stalled.Timeout())
 		assert.Equal(t, 20*9*time.Second+timeout, time.Since(start))
@@ -1252,7 +1252,7 @@ func TestStreamTimesOutOnlyWhenStalled(t *testing.T) {
 		media, err = open(t.Context(), 5000, 5)
 		require.NoError(t, err)
 		for range 5 {
-			time.Sleep(10 * timeout) // a slow reader does not trigger the stall timer
+			time.Sleep(10 * timeout) // a slow caller must not trigger the stall timer
 			_, err := media.Read(make([]byte, 5000))
 			require.NoError(t, err)
 		}
@@ -1365,7 +1365,7 @@ func TestStreamEvent(t *testing.T) {
 		require.Len(t, events, 1)
 		require.NoError(t, events[0].Err)
 
-		// A malformed archive is an error of the attempt.
+		// A malformed archive must be reported as an error of the attempt.
 		events, body = nil, picture(100_000)
 		media, err = face(t.Context(), client)
 		require.NoError(t, err)
@@ -1431,7 +1431,7 @@ func TestSignatureIsVerifiedBeforeEOF(t *testing.T) {
 						assert.Equal(t, data, out.String())
 					}
 					_, err := media.Read(make([]byte, 1))
-					assert.Error(t, err, "a read after the end")
+					assert.Error(t, err, "Read must return an error after the end")
 				}
 				require.ErrorIs(t, err, want)
 			}
@@ -1439,7 +1439,7 @@ func TestSignatureIsVerifiedBeforeEOF(t *testing.T) {
 	}
 }
 
-// A face photo that does not exist is missing media like any other.
+// A missing face photo must match ErrNotFound, like other missing media.
 func TestMissingMediaIsNotFound(t *testing.T) {
 	for _, refusal := range []struct {
 		status int
@@ -1458,7 +1458,7 @@ func TestMissingMediaIsNotFound(t *testing.T) {
 		assert.NotErrorIs(t, err, identomat.ErrSessionNotFound, refusal.body)
 	}
 	built := &identomat.APIError{Operation: "get-session-main-document-face-photo", StatusCode: 200, Code: "face-photo-not-found"}
-	require.ErrorIs(t, built, identomat.ErrNotFound, "an error that a test builds")
+	require.ErrorIs(t, built, identomat.ErrNotFound, "errors built by a caller must match, too")
 	assert.NotErrorIs(t, identomat.ErrNotFound, identomat.ErrFacePhotoNotFound)
 }
 

@@ -17,23 +17,23 @@ import (
 	"time"
 )
 
-// memoryNetwork connects a real http.Transport to a service that writes literal HTTP. It uses
-// net.Pipe, so it works in a synctest bubble, where time is virtual and sockets block it.
+// memoryNetwork connects a real http.Transport to a service that writes literal HTTP. It uses net.Pipe,
+// because sockets would stop the virtual time in a synctest bubble.
 type memoryNetwork struct {
 	fault   fault
 	classes map[string]callClass // by path
-	// respond, if set, returns the response to every request; fault and classes are unused.
+	// respond, if set, returns the response to every request. fault and classes are then unused.
 	respond func(form url.Values) string
 
 	mu        sync.Mutex
 	healthy   bool  // the fault is over
-	sends     []int // the connection number of every request, 0 if there was no connection
+	sends     []int // the number of each request's connection; 0 for a failed dial
 	malformed []string
 	conns     []*serverConn
 }
 
-// endFault ends the fault. It returns the number of requests so far and the connection of the
-// last one.
+// endFault ends the fault. It returns the number of requests so far, and the number of the last
+// request's connection.
 func (n *memoryNetwork) endFault() (sends, last int) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -44,7 +44,7 @@ func (n *memoryNetwork) endFault() (sends, last int) {
 	return sends, last
 }
 
-// dial is the DialContext of an http.Transport.
+// dial implements http.Transport.DialContext.
 func (n *memoryNetwork) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -115,7 +115,7 @@ func (n *memoryNetwork) closeAll() {
 	}
 }
 
-// serverConn is the service's end of a connection.
+// serverConn is the server side of a connection.
 type serverConn struct {
 	net.Conn
 	client *clientConn
@@ -145,9 +145,8 @@ func (s *serverConn) reset() {
 	_ = s.Close()
 }
 
-// clientConn is the client's end of a connection. A pipe has one error for every end of a
-// connection; clientConn returns ECONNRESET after a reset and EPIPE after a close, as a socket
-// does.
+// clientConn is the client side of a connection. After a reset it returns ECONNRESET, and after a close
+// EPIPE, as a socket does. A pipe would return the same error in both cases.
 type clientConn struct {
 	net.Conn
 	mu       sync.Mutex
@@ -176,12 +175,12 @@ func (c *clientConn) socketError(op string, err error) error {
 	return err
 }
 
-// literal returns a whole response as it is sent. header is empty or ends with a newline.
+// literal returns a complete HTTP response. header is empty or ends with a newline.
 func literal(status, header, body string) string {
 	return "HTTP/1.1 " + status + "\r\n" + header + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
 }
 
-// literalChunked returns a response in chunks, so that its length is not announced.
+// literalChunked returns a complete HTTP response in chunks, without a Content-Length.
 func literalChunked(header, body string) string {
 	const n = 4000
 	out := "HTTP/1.1 200 OK\r\n" + header + "Transfer-Encoding: chunked\r\n\r\n"

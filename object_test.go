@@ -13,7 +13,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// sent is the exact text that v sends.
+// sent returns the exact JSON text of v.
 func sent(t testing.TB, v json.Marshaler) string {
 	t.Helper()
 	data, err := v.MarshalJSON()
@@ -71,7 +71,7 @@ func TestSetAcceptsEveryKindOfValue(t *testing.T) {
 	}
 }
 
-// TestZeroValuesWork also in a request, which is refused for them.
+// The zero values of the builders can be encoded and changed like other values.
 func TestZeroValuesWork(t *testing.T) {
 	title := Text{"en": "T"}
 	for _, v := range []json.Marshaler{
@@ -116,10 +116,11 @@ func TestErrorsNameValuesWithoutJSONForm(t *testing.T) {
 	}
 	_, err := NewFlags().Set("odd", failing{}).MarshalJSON()
 	assert.NotContains(t, err.Error(), "4111")
-	assert.NoError(t, errors.Unwrap(err), "the cause may repeat the value")
+	assert.NoError(t, errors.Unwrap(err), "the cause may contain the value")
 }
 
-// TestTextIsNoStandIn holds that no text of a caller is taken for a value without a JSON form.
+// TestTextIsNoStandIn checks that no string from a caller is mistaken for a value that cannot be
+// encoded.
 func TestTextIsNoStandIn(t *testing.T) {
 	f := NewFlags().Set("s", "\x00\x01").Set("\x00", Text{"\x01": "\x00"})
 	assert.Equal(t, `{"s":"\u0000\u0001","\u0000":{"\u0001":"\u0000"}}`, sent(t, f))
@@ -142,7 +143,8 @@ func TestErrorsNameNilStepsAndQuestions(t *testing.T) {
 	}
 }
 
-// The two types below are what one would write by hand for a request.
+// The types whose names begin with hand are what an application could write without the SDK.
+
 type handQuestion struct {
 	Type      string       `json:"type"`
 	Key       string       `json:"key"`

@@ -12,7 +12,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// The guide's own options: "List of parameters with examples".
+// guideOptions are the options in the guide's "List of parameters with examples".
 var guideOptions = []ChoiceOption{
 	Choice("identity-document", Text{"en": "Identity Document", "es": "Documento de identidad"}),
 	Choice("proof-of-address", Text{"en": "Proof of Address", "es": "Comprobante de domicilio"}),
@@ -25,7 +25,7 @@ var guideTitle = Text{"es": "Tu título", "en": "Your title"}
 
 const guideTitleJSON = `{"es":"Tu título","en":"Your title"}`
 
-// questionMethods calls every constructor and method of the questions.
+// questionMethods has a call of every question constructor and method, and the JSON that must be sent.
 var questionMethods = []struct {
 	question AnyQuestion
 	want     string
@@ -73,7 +73,7 @@ func TestQuestionMethods(t *testing.T) {
 	}
 }
 
-// memberOrder is the names of an object's members in their order.
+// memberOrder returns the names of an object's members, in order.
 func memberOrder(t *testing.T, text string) []string {
 	t.Helper()
 	require.True(t, json.Valid([]byte(text)), text)

@@ -78,16 +78,16 @@ func TestRejectedSample(t *testing.T) {
 	assert.Empty(t, r.Extra())
 }
 
-// TestResultDropsNoFieldOfSamples changes the values of a sample one at a time and requires the
-// decoded result to change with each of them.
+// TestResultDropsNoFieldOfSamples changes each value in a sample in turn. Each change must change the
+// decoded result.
 func TestResultDropsNoFieldOfSamples(t *testing.T) {
 	for _, name := range []string{"result-sessionapproved.json", "result-sessionrejected.json"} {
 		assert.Greater(t, changeEachLeaf(t, name, func(text string) string { return typed(decode(t, text)) }), 90)
 	}
 }
 
-// typed prints everything that the exported fields of a result hold, and what the accessors of
-// its answers return. It leaves out Raw.
+// typed returns, as text, everything in the exported fields of a result and everything that the accessors
+// of its answers return. It leaves out Raw.
 func typed(r *identomat.Result) string {
 	var out strings.Builder
 	var walk func(v reflect.Value)
@@ -249,7 +249,7 @@ func TestDocFieldNamesOccurInSamples(t *testing.T) {
 		identomat.DocFieldAuthority, identomat.DocFieldLocalAuthority, identomat.DocFieldAddress, identomat.DocFieldLocalAddress,
 		identomat.DocFieldLicenseClass, identomat.DocFieldMRZ,
 	} {
-		assert.Truef(t, strings.Contains(all, `"`+name+`"`) || strings.Contains(all, `"`+name+`_en_US"`), "%s is in no sample", name)
+		assert.Truef(t, strings.Contains(all, `"`+name+`"`) || strings.Contains(all, `"`+name+`_en_US"`), "no sample has %s", name)
 	}
 }
 
@@ -263,7 +263,7 @@ func TestResultExtra(t *testing.T) {
 	}
 	assert.Equal(t, map[string]string{"new": `{"a":1}`, "person.eye_color": `"green"`, "generalDocuments[0].pages[0].final.x": "2"}, got)
 
-	// Raw decodes to the same result.
+	// Raw must decode to the same result.
 	assert.Equal(t, typed(r), typed(decode(t, string(r.Raw()))))
 }
 
@@ -478,11 +478,11 @@ func FuzzResult(f *testing.F) {
 	})
 }
 
-// topLevel returns the values of all members with this name in any letter case, duplicates
-// included.
+// topLevel returns the values of all members with this name, in any letter case and including
+// duplicates.
 func topLevel(t *testing.T, object []byte, name string) (values []any) {
 	dec := json.NewDecoder(bytes.NewReader(object))
-	dec.UseNumber() // a float64 does not hold every number
+	dec.UseNumber() // a float64 cannot hold every number
 	_, err := dec.Token()
 	require.NoError(t, err)
 	for dec.More() {
@@ -502,7 +502,7 @@ var (
 	isoDate    = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{1,2}):(\d{2}):(\d{2})(?:[.,](\d+))?(Z|[+-]\d{2}(?::?\d{2})?)?)?$`)
 )
 
-// FuzzDate compares Date.Time with the digits of the text.
+// FuzzDate compares Date.Time with the digits in the text.
 func FuzzDate(f *testing.F) {
 	for _, text := range []string{
 		"1/8/1980", "13/1/1980", "02/29/2024", "2/29/2023", "1980-01-08T00:00:00.000Z", "2025-01-15T00:00:00", "2025-01-15", "",

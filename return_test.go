@@ -12,7 +12,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// returnRequest is the request with which a customer comes back. A body is a form.
+// returnRequest returns the request with which a customer's browser returns. The body is a form.
 func returnRequest(method, target, body string) *http.Request {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	if body != "" {
@@ -24,19 +24,19 @@ func returnRequest(method, target, body string) *http.Request {
 func TestSessionTokenFromReturn(t *testing.T) {
 	want := string(token)
 	for name, r := range map[string]*http.Request{
-		"redirect":                   returnRequest("GET", "/kyc/return?session_token="+want, ""),
-		"return_url with a query":    returnRequest("GET", "/kyc/return?user=1&session_token="+want, ""),
-		"form of an embedded widget": returnRequest("POST", "/kyc/done", "session_token="+want+"&csrf=x"),
-		"form and another query":     returnRequest("POST", "/kyc/done?session_token=other", "session_token="+want),
-		"escaped token":              returnRequest("GET", "/kyc/return?session_token=%34"+want[1:], ""),
-		"escaped name":               returnRequest("GET", "/kyc/return?session%5ftoken="+want, ""),
-		"malformed value before":     returnRequest("GET", "/kyc/return?utm=50%off&session_token="+want, ""),
-		"malformed value after":      returnRequest("GET", "/kyc/return?session_token="+want+"&utm=50%off", ""),
-		"malformed name":             returnRequest("GET", "/kyc/return?50%off&session_token="+want, ""),
-		"semicolon":                  returnRequest("GET", "/kyc/return?a=1;b=2&session_token="+want, ""),
-		"no names":                   returnRequest("GET", "/kyc/return?&&=&session_token="+want, ""),
-		"form and malformed query":   returnRequest("POST", "/kyc/done?utm=50%off", "session_token="+want),
-		"malformed field":            returnRequest("POST", "/kyc/done", "utm=50%off&session_token="+want),
+		"redirect":                  returnRequest("GET", "/kyc/return?session_token="+want, ""),
+		"return_url with a query":   returnRequest("GET", "/kyc/return?user=1&session_token="+want, ""),
+		"form from embedded widget": returnRequest("POST", "/kyc/done", "session_token="+want+"&csrf=x"),
+		"form and another query":    returnRequest("POST", "/kyc/done?session_token=other", "session_token="+want),
+		"escaped token":             returnRequest("GET", "/kyc/return?session_token=%34"+want[1:], ""),
+		"escaped name":              returnRequest("GET", "/kyc/return?session%5ftoken="+want, ""),
+		"malformed value before":    returnRequest("GET", "/kyc/return?utm=50%off&session_token="+want, ""),
+		"malformed value after":     returnRequest("GET", "/kyc/return?session_token="+want+"&utm=50%off", ""),
+		"malformed name":            returnRequest("GET", "/kyc/return?50%off&session_token="+want, ""),
+		"semicolon":                 returnRequest("GET", "/kyc/return?a=1;b=2&session_token="+want, ""),
+		"no names":                  returnRequest("GET", "/kyc/return?&&=&session_token="+want, ""),
+		"form and malformed query":  returnRequest("POST", "/kyc/done?utm=50%off", "session_token="+want),
+		"malformed field":           returnRequest("POST", "/kyc/done", "utm=50%off&session_token="+want),
 	} {
 		got, err := identomat.SessionTokenFromReturn(r)
 		require.NoError(t, err, name)

@@ -22,15 +22,14 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// These tests measure the load that thousands of waiting sessions put on the service and on
-// their process. Time is virtual, so minutes pass in seconds, and the figures do not depend on
-// the machine.
+// These tests measure the load from thousands of waiting sessions, on the service and in the caller's
+// process. Time is virtual, so minutes pass in seconds, and the numbers do not depend on the machine.
 
 // waiting is the number of waiting sessions.
 var waiting = map[bool]int{false: 2_000, true: 10_000}[longTests]
 
-// pacer is a limiter like that of golang.org/x/time/rate with a burst of one: it admits requests
-// at an interval, in the order of arrival.
+// pacer is a limiter like golang.org/x/time/rate with a burst of one. It admits requests at a fixed
+// interval, in the order of arrival.
 type pacer struct {
 	interval time.Duration
 	mu       sync.Mutex
@@ -54,7 +53,7 @@ func (p *pacer) Wait(ctx context.Context) error {
 	}
 }
 
-// load counts the requests of every second.
+// load counts the requests in every second.
 type load struct {
 	start     time.Time
 	perSecond [600]atomic.Int64
@@ -83,8 +82,8 @@ func sum(seconds []int64) (n int64) {
 	return n
 }
 
-// histogram draws the requests per second, in intervals of five seconds: the mean of an interval
-// and its busiest second.
+// histogram returns a text chart of the requests per second. For every five seconds it shows the mean and
+// the busiest second.
 func histogram(seconds []int64) string {
 	var out strings.Builder
 	most := slices.Max(seconds)
@@ -96,8 +95,8 @@ func histogram(seconds []int64) string {
 	return out.String()
 }
 
-// approving is a service with literal responses. It approves every session at a random time
-// between from and to. While failing returns a status line, every response has this status.
+// approving returns a service with literal responses. It approves every session at a random time between
+// from and to. While failing returns a status line, all responses have this status.
 func approving(l *load, from, to time.Duration, failing func(since time.Duration) string) func(sessionToken string) (status, body string) {
 	approved := make([]time.Duration, waiting)
 	random := rand.New(rand.NewPCG(6, 6))
@@ -123,7 +122,7 @@ func approving(l *load, from, to time.Duration, failing func(since time.Duration
 
 func never(time.Duration) string { return "" }
 
-// withoutNetwork is a RoundTripper that calls a service directly.
+// withoutNetwork returns a RoundTripper that calls a service directly.
 func withoutNetwork(service func(string) (string, string)) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
@@ -141,8 +140,8 @@ func withoutNetwork(service func(string) (string, string)) roundTrip {
 	}
 }
 
-// waitForAll waits for every session in a goroutine of its own. finish returns how many of them
-// were approved.
+// waitForAll waits for every session in a separate goroutine. finish waits for the goroutines and returns
+// the number of approved sessions.
 func waitForAll(t *testing.T, client *identomat.Client) (finish func() (approved int64)) {
 	var approved atomic.Int64
 	var waiters sync.WaitGroup
@@ -160,7 +159,7 @@ func waitForAll(t *testing.T, client *identomat.Client) (finish func() (approved
 	}
 }
 
-// memory returns the bytes in use on the heap and in stacks.
+// memory returns the number of bytes in use on the heap and in stacks.
 func memory() uint64 {
 	runtime.GC()
 	runtime.GC()
@@ -169,8 +168,9 @@ func memory() uint64 {
 	return m.HeapAlloc + m.StackInuse
 }
 
-// TestScaleLimiterBoundsLoad sends HTTP through a limiter. The limiter bounds the load of every
-// second, a waiting session costs one goroutine and a few kB, and every session is approved.
+// TestScaleLimiterBoundsLoad sends HTTP requests through a limiter. The limiter must bound the requests in
+// every second. A waiting session must cost one goroutine and a few kB, and every session must be
+// approved.
 func TestScaleLimiterBoundsLoad(t *testing.T) {
 	perSecond := waiting / 20
 	synctest.Test(t, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestScaleLimiterBoundsLoad(t *testing.T) {
 
 		seconds := l.seconds()
 		assert.LessOrEqual(t, slices.Max(seconds), int64(perSecond)+1, "requests in the busiest second")
-		assert.GreaterOrEqual(t, sum(seconds[:60]), int64(60*perSecond*9/10), "the limiter is nearly exhausted")
+		assert.GreaterOrEqual(t, sum(seconds[:60]), int64(60*perSecond*9/10), "the requests must nearly reach the limit")
 		assert.Less(t, perWaiter, 1.1, "goroutines per waiting session")
 		if !raceEnabled {
 			assert.Less(t, bytes, int64(16<<10), "bytes per waiting session")
@@ -207,8 +207,8 @@ func TestScaleLimiterBoundsLoad(t *testing.T) {
 	})
 }
 
-// TestScaleJitterSpreadsLoad begins to wait for all sessions at the same instant, without a
-// limiter. The jitter of the intervals spreads the polls.
+// TestScaleJitterSpreadsLoad starts waiting for all sessions at the same time, without a limiter. The
+// jitter in the intervals must spread the polls.
 func TestScaleJitterSpreadsLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &load{start: time.Now()}
@@ -217,7 +217,7 @@ func TestScaleJitterSpreadsLoad(t *testing.T) {
 		seconds := l.seconds()
 		assert.EqualValues(t, waiting, seconds[0], "every session polls at once")
 		for i, n := range seconds[1:] {
-			assert.LessOrEqual(t, n, int64(waiting), "a session polls more than once in second %d", i+1)
+			assert.LessOrEqual(t, n, int64(waiting), "a session must poll at most once in second %d", i+1)
 		}
 		steady := seconds[45:70]
 		mean := sum(steady) / int64(len(steady))
@@ -229,9 +229,9 @@ func TestScaleJitterSpreadsLoad(t *testing.T) {
 	})
 }
 
-// TestScaleBurstOf429DoesNotMultiplyRequests compares a run with a burst of ten seconds, in which
-// every response is a 429, to a run without. The service receives at most 1.2 times the requests,
-// and every session is approved.
+// TestScaleBurstOf429DoesNotMultiplyRequests compares a run in which every response is a 429 for ten
+// seconds to a run without 429s. The service must receive at most 1.2 times the requests, and every
+// session must be approved.
 func TestScaleBurstOf429DoesNotMultiplyRequests(t *testing.T) {
 	const from, to = 20, 30
 	run := func(failing func(time.Duration) string) (seconds []int64, calls int64) {
@@ -268,8 +268,8 @@ func TestScaleBurstOf429DoesNotMultiplyRequests(t *testing.T) {
 		refused.Load(), sum(burst), overall, inside, after, histogram(burst))
 }
 
-// TestScaleFailingCallsAreRarelyRetried makes single calls that all fail. The client's token
-// bucket soon ends the retries.
+// TestScaleFailingCallsAreRarelyRetried makes calls that all fail. The client's token bucket must soon end
+// the retries.
 func TestScaleFailingCallsAreRarelyRetried(t *testing.T) {
 	for _, line := range []string{"429", "503"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -23,8 +23,8 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// serviceCalls holds one call of each JSON endpoint of external-api.identomat.com. The parameters
-// must not be printed.
+// serviceCalls has one call of each JSON endpoint on external-api.identomat.com. The parameters must not
+// be printed.
 var serviceCalls = map[string]func(context.Context, *identomat.Client) error{
 	"search-screening-person": func(ctx context.Context, c *identomat.Client) error {
 		_, err := c.Screening.SearchPage(ctx, privateQuery(), 0, 0)
@@ -107,8 +107,8 @@ func privateUser() identomat.CreateUserRequest {
 	}
 }
 
-// TestSampleErrorsMatchSentinels responds to each of serviceCalls with the error samples of its
-// endpoint.
+// TestSampleErrorsMatchSentinels responds to each call in serviceCalls with the documented error samples
+// for its endpoint.
 func TestSampleErrorsMatchSentinels(t *testing.T) {
 	sentinels := map[string]error{
 		"wrong-parameters": identomat.ErrWrongParameters, "invalid-access": identomat.ErrInvalidKey,
@@ -147,10 +147,10 @@ func TestSampleErrorsMatchSentinels(t *testing.T) {
 	assert.Equal(t, 32, tested, "number of error samples")
 }
 
-// TestUnexpectedShapeIsNeverEmptyResult checks that a response of another shape is an error, and
-// never an empty list or an empty id.
+// TestUnexpectedShapeIsNeverEmptyResult checks that a response of an unexpected shape is an error, and
+// never an empty list or an empty ID.
 func TestUnexpectedShapeIsNeverEmptyResult(t *testing.T) {
-	// common is wrong for every endpoint.
+	// The shapes in common are wrong for every endpoint.
 	common := []string{`true`, `"abc"`, `17`, `null`, `[1]`, `<html>`, ``, `{"result":[]`}
 	wrapped := []string{`{}`, `[]`, `{"result":null}`, `{"data":[]}`, `{"result":17}`, `{"result":false}`}
 	lists := []string{`{"result":{}}`, `{"result":true}`, `{"result":"x"}`, `{"result":[null]}`, `{"result":[[]]}`, `{"result":["x"]}`, `{"result":[{}]}`, `{"result":[{"x":1}]}`}
@@ -384,17 +384,17 @@ func TestMonitoringRequestsAndResponses(t *testing.T) {
 	})
 }
 
-// A paging is an endpoint that returns a list in pages, which a test serves. The items are
-// numbered.
+// paging is an endpoint that returns a list in pages. A test serves the pages. The items have numbers in
+// their names.
 type paging struct {
 	op string
 	// list yields the names of the items.
 	list func(context.Context, *identomat.Client) iter.Seq2[string, error]
-	// page returns a response with the items from first up to, but not including, last.
+	// page returns a response with the items from first to last-1.
 	page func(first, last, total int) string
-	// offset returns the offset in a request.
+	// offset returns the offset from a request.
 	offset func(request map[string]any) any
-	// total says that the responses contain the length of the list.
+	// total says whether the responses contain the length of the list.
 	total bool
 }
 
@@ -451,8 +451,8 @@ var pagings = map[string]paging{
 	},
 }
 
-// served returns a client and the offsets that it requests. pages returns the response to the
-// n-th request, counted from 0.
+// served returns a client and the offsets in its requests. pages returns the response to request n,
+// counted from 0.
 func (p paging) served(t *testing.T, pages func(n, offset int) string) (client *identomat.Client, offsets *[]int) {
 	offsets = new([]int)
 	return stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -486,7 +486,7 @@ func TestListPaging(t *testing.T) {
 			require.Empty(t, errs)
 			assert.Equal(t, []int{0, 7, 14}, (*offsets)[:3])
 			assert.Len(t, list, 20)
-			// An empty page before the total is an error: the rest may contain a hit.
+			// An empty page before the total is an error, because the missing items may include a hit.
 			client, offsets = p.served(t, func(_, offset int) string { return p.page(offset, min(offset+7, 20), 30) })
 			list, errs = collect(p.list(t.Context(), client))
 			if strings.Contains(p.page(0, 0, 30), "total") {
@@ -564,14 +564,14 @@ func TestErrorEndsListAfterItems(t *testing.T) {
 func TestIgnoredOffsetEndsList(t *testing.T) {
 	for name, p := range pagings {
 		t.Run(name, func(t *testing.T) {
-			// Every page is the whole list.
+			// Every page contains the whole list.
 			client, offsets := p.served(t, func(int, int) string { return p.page(0, 3, 3) })
 			list, errs := collect(p.list(t.Context(), client))
 			require.Empty(t, errs)
 			assert.Equal(t, []string{"n0", "n1", "n2"}, list)
 			assert.LessOrEqual(t, len(*offsets), 2)
 
-			// Every page holds items of the first page.
+			// The second page contains items from the first page.
 			client, offsets = p.served(t, func(n, _ int) string {
 				if n == 0 {
 					return p.page(0, 100, 250)

@@ -31,7 +31,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// private lists what must not be printed: two keys, a token and personal data.
+// private is a list of values that must not be printed: two keys, a token and personal data.
 var private = []string{
 	companyKey, secretKey, string(sessionToken), "Wilhelmina", "Featherstone", "F00-AB-77", "wilhelmina@example.com",
 	"+995599112233", "2/29/1984", "Rustaveli",
@@ -48,8 +48,8 @@ const privateResult = `{"result":"rejected","name":"Wilhelmina Featherstone","re
 	"geolocation":[{"key":"g","address":"Rustaveli 1"}],"technicalDetails":{"userAgent":"Wilhelmina's phone"},
 	"screeningMatches":[{"name":"Wilhelmina Featherstone"}],"suggested":{"name":"Wilhelmina"},"trustedDatabaseRecord":{"name":"Wilhelmina"}}`
 
-// printings returns what formatters and loggers print for v, for a pointer to v, and for a
-// struct, a list and a map that hold v.
+// printings returns what formatters and loggers print for v, for a pointer to v, and for a struct, a
+// slice and a map that contain v.
 func printings(t *testing.T, v any) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -67,11 +67,11 @@ func printings(t *testing.T, v any) string {
 		options := &slog.HandlerOptions{Level: slog.LevelDebug}
 		slog.New(slog.NewTextHandler(&out, options)).Info("x", "v", x, slog.Group("g", "v", x))
 		switch v.(type) {
-		case identomat.Event: // encoding/json would walk the caller's context
+		case identomat.Event: // encoding/json would also encode the caller's context
 			continue
 		case identomat.Flags, identomat.Steps, identomat.AnyStep, identomat.Session, identomat.Token:
 			if _, direct := x.(slog.LogValuer); !direct {
-				continue // their JSON form is what is sent or stored
+				continue // the JSON of these types is meant to be sent or stored
 			}
 		}
 		slog.New(slog.NewJSONHandler(&out, options)).Info("x", "v", x, slog.Group("g", "v", x))
@@ -101,11 +101,11 @@ func privateRequest() identomat.BeginRequest {
 	}
 }
 
-// userKey is a context key whose value fmt would print.
+// userKey is a key for a context value, which fmt would print.
 type userKey struct{}
 
-// shown returns a value of every exported type that can hold a secret or personal data, by the
-// name of the type.
+// shown maps the name of every exported type that can hold a secret or personal data to a value of the
+// type.
 func shown(t *testing.T) map[string]any {
 	t.Helper()
 	var result identomat.Result
@@ -169,14 +169,14 @@ func shown(t *testing.T) map[string]any {
 	}
 }
 
-// read decodes JSON.
+// read returns the value of JSON text.
 func read[T any](t *testing.T, text string) (v T) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(text), &v))
 	return v
 }
 
-// scrub returns the cause that a call reports after a network error.
+// scrub returns the error that a call reports as the cause if its RoundTripper returns cause.
 func scrub(t *testing.T, cause error) error {
 	t.Helper()
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { return nil, cause })
@@ -209,7 +209,7 @@ func TestExportedTypesAreSearched(t *testing.T) {
 		"GeneralDocumentMedia": "enumeration", "PDFParts": "switches",
 		"ScreeningTopic": "enumeration", "PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration",
 		"AnyStep": "interface", "AnyQuestion": "interface", "BeneficiaryRole": "object",
-		// Questions, options and roles share one object with the steps, which their own tests search.
+		// Questions, options and roles are built like the steps. Other tests search them.
 		"ChoiceOption": "object", "TextInput": "object", "CheckboxInput": "object", "RadioInput": "object",
 		"DropdownInput": "object", "FileInput": "object",
 	}
@@ -248,8 +248,8 @@ func exportedTypes(t *testing.T) []string {
 	return names
 }
 
-// TestPanicPrintsNoSecret panics in a separate process, because the runtime prints the value
-// without fmt.
+// TestPanicPrintsNoSecret panics in a separate process, because the runtime prints the value without
+// fmt.
 func TestPanicPrintsNoSecret(t *testing.T) {
 	const child = "IDENTOMAT_PANICS"
 	secrets := map[string]any{"token": sessionToken, "password": privateUser().Password}
@@ -268,7 +268,7 @@ func TestPanicPrintsNoSecret(t *testing.T) {
 	}
 }
 
-// dumpError is an error of a RoundTripper that contains the whole request.
+// dumpError is an error from a RoundTripper. It contains the whole request.
 type dumpError struct{ Request, Body string }
 
 func (e *dumpError) Error() string { return "sending " + e.Request + ": " + e.Body }
@@ -363,7 +363,7 @@ func TestErrorsLogsAndEventsShowNoSecret(t *testing.T) {
 			deleteErr := client.Sessions.Delete(t.Context(), sessionToken)
 			for _, err := range []error{beginErr, resultErr, waitErr, deleteErr} {
 				if err == nil {
-					continue // delete/ accepts any document
+					continue // delete/ accepts any JSON object
 				}
 				for e := err; e != nil; e = errors.Unwrap(e) {
 					assertSecret(t, fmt.Sprintf("%s %v %+v %#v %q", e, e, e, e, e)+printings(t, e), name)
@@ -407,7 +407,7 @@ func TestValidationErrorShowsNoValue(t *testing.T) {
 
 	client, mock = mocked(t, identomat.WithoutValidation())
 	_, err = client.Sessions.Begin(t.Context(), request)
-	require.ErrorAs(t, err, &invalid, "a value without a JSON form must be refused without validation too")
+	require.ErrorAs(t, err, &invalid, "a value without a JSON form must be refused even without validation")
 	paths = paths[:0]
 	for _, p := range invalid.Problems {
 		paths = append(paths, p.Path)
@@ -421,8 +421,8 @@ func TestValidationErrorShowsNoValue(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// encodable lists the types in shown that encoders accept, and why. Encoders must refuse all
-// others.
+// encodable maps each type in shown that can be encoded to the reason. Encoding any other type must
+// return an error.
 var encodable = map[string]string{
 	"Token": "to be stored", "Session": "to be stored",
 	"Flags": "the JSON is sent", "Steps": "the JSON is sent", "QuestionnaireStep": "the JSON is sent",
@@ -445,8 +445,9 @@ var encoders = map[string]func(v any) ([]byte, error){
 	"yaml":         yaml.Marshal,
 }
 
-// TestMaskedTypesAreNotEncoded checks that an encoder returns an error that says what to do
-// instead, wherever in a document the value is. A mask in a database would be silent data loss.
+// TestMaskedTypesAreNotEncoded checks that encoders return an error that says what to do instead,
+// whether the value is encoded alone or inside another value. A mask in a database would be silent data
+// loss.
 func TestMaskedTypesAreNotEncoded(t *testing.T) {
 	values := shown(t)
 	for name := range encodable {
@@ -472,7 +473,7 @@ func TestMaskedTypesAreNotEncoded(t *testing.T) {
 				"value": v, "pointer": pointer.Interface(), "field": field.Interface(), "list": list.Interface(), "map": object.Interface(),
 			} {
 				if encoder == "encoding/xml" && form == "map" {
-					continue // encoding/xml encodes no maps
+					continue // encoding/xml does not encode maps
 				}
 				data, err := encode(x)
 				require.ErrorContains(t, err, "personal data is not encoded: store Raw", "%s of %s as %s", encoder, name, form)
@@ -483,7 +484,7 @@ func TestMaskedTypesAreNotEncoded(t *testing.T) {
 }
 
 type (
-	// customer embeds a masked type, so that encoders take its methods for those of the whole.
+	// customer embeds a masked type, so the masked type's methods are promoted to customer.
 	customer struct {
 		identomat.Person
 		Note string `json:"note"`
@@ -494,7 +495,8 @@ type (
 	}
 )
 
-// TestStructThatEmbedsMaskedTypeIsNotEncoded checks that the whole struct does not become a mask.
+// TestStructThatEmbedsMaskedTypeIsNotEncoded checks that encoding such a struct is an error. The other
+// fields must not be lost silently.
 func TestStructThatEmbedsMaskedTypeIsNotEncoded(t *testing.T) {
 	result := read[identomat.Result](t, privateResult)
 	for name, v := range map[string]any{
@@ -507,13 +509,13 @@ func TestStructThatEmbedsMaskedTypeIsNotEncoded(t *testing.T) {
 		}
 		assertSecret(t, printings(t, v), name)
 	}
-	// Copied fields are encoded.
+	// Fields that are copied to another struct can be encoded.
 	stored, err := json.Marshal(struct{ Name, Note string }{result.Person.FirstName, "a note"})
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"Name":"Wilhelmina","Note":"a note"}`, string(stored))
 }
 
-// TestStoredTypesKeepJSON checks the types that are masked by fmt and slog, but not in JSON.
+// TestStoredTypesKeepJSON checks the types that fmt and slog mask, but JSON does not.
 func TestStoredTypesKeepJSON(t *testing.T) {
 	session := identomat.Session{Token: sessionToken, URL: "u"}
 	stored, err := json.Marshal(session)

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// documents returns the pages that contain Go code.
+// documents returns the Markdown files that may contain Go code.
 func documents(t *testing.T) []string {
 	t.Helper()
 	files := []string{"README.md"}
@@ -51,7 +51,8 @@ const frame = `func _(ctx context.Context, client *identomat.Client, session *id
 }
 `
 
-// program turns a snippet into a source file. The snippet is a program, declarations or statements.
+// program returns a source file that contains a snippet. A snippet is a program, or it consists of
+// declarations or statements.
 func program(t *testing.T, snippet string) string {
 	t.Helper()
 	files := gotoken.NewFileSet()
@@ -91,7 +92,7 @@ func program(t *testing.T, snippet string) string {
 var fenced = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
 func TestSnippetsCompile(t *testing.T) {
-	// With an overlay, the snippets are part of this module although no file is written to it.
+	// With an overlay, the snippets are part of this module, but no files are written to it.
 	here, err := os.Getwd()
 	require.NoError(t, err)
 	dir, replace := t.TempDir(), map[string]string{}

@@ -24,10 +24,10 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// soakCalls is the number of calls of the soak.
+// soakCalls is the number of calls in the soak test.
 var soakCalls = map[bool]int{false: 1_000, true: 50_000}[longTests]
 
-// countingDialer counts the connections that it opened and those that are still open.
+// countingDialer counts all connections that it has opened, and the connections that are still open.
 type countingDialer struct{ opened, open atomic.Int64 }
 
 type countedConn struct {
@@ -50,7 +50,7 @@ func (d *countingDialer) dial(ctx context.Context, network, addr string) (net.Co
 	return &countedConn{conn, sync.OnceFunc(func() { d.open.Add(-1) })}, nil
 }
 
-// soak makes calls of every class to the fake. A quarter of them meets a fault, and some have a
+// soak makes calls of every class to the fake. A quarter of the calls meet a fault, and some have a
 // deadline that is too short.
 type soak struct {
 	t      *testing.T
@@ -58,7 +58,7 @@ type soak struct {
 	client *identomat.Client
 	conns  countingDialer
 	dir    string
-	// approved and open are the sessions that are read.
+	// approved and open are the sessions that the calls read.
 	approved, open []identomat.Token
 	begun          atomic.Int64
 	photo          [sha256.Size]byte
@@ -78,7 +78,7 @@ func newSoak(t *testing.T) *soak {
 	return s
 }
 
-// prepare begins the sessions that are read.
+// prepare begins the sessions that the calls read.
 func (s *soak) prepare() {
 	s.approved, s.open = nil, nil
 	for i := range 8 {
@@ -100,7 +100,7 @@ func (s *soak) prepare() {
 	s.photo = sha256.Sum256(data)
 }
 
-// soakFaults are the faults of the soak. Each applies to one request.
+// soakFaults lists the faults in the soak test. Each applies to one request.
 var soakFaults = []func() identomattest.Fault{
 	identomattest.ResetBeforeRead, identomattest.ResetAfterRead,
 	identomattest.EmptyBody, identomattest.EmptyObject, identomattest.Null,
@@ -120,7 +120,7 @@ var soakFaults = []func() identomattest.Fault{
 	func() identomattest.Fault { return identomattest.SlowBody(2 * time.Millisecond) },
 }
 
-// run makes the calls in 16 goroutines. Ten times on its way it logs how far it is.
+// run makes the calls in 16 goroutines. It logs the progress ten times.
 func (s *soak) run(calls int) {
 	var started atomic.Int64
 	var workers sync.WaitGroup
@@ -167,13 +167,13 @@ func (s *soak) call(random *rand.Rand) {
 		class = "read, open"
 		var result *identomat.Result
 		if result, err = s.client.Sessions.Result(ctx, pick(s.open)); err == nil {
-			assert.False(s.t, result.Approved(), "an open session is approved")
+			assert.False(s.t, result.Approved(), "an open session is reported as approved")
 		}
 	default:
 		class = "read, approved"
 		var result *identomat.Result
 		if result, err = s.client.Sessions.Result(ctx, pick(s.approved)); err == nil {
-			assert.True(s.t, result.Approved(), "an approved session is not approved")
+			assert.True(s.t, result.Approved(), "an approved session is reported as not approved")
 		}
 	}
 	s.mu.Lock()
@@ -181,7 +181,7 @@ func (s *soak) call(random *rand.Rand) {
 	s.outcomes[class+": "+errorKind(err)]++
 }
 
-// create begins a session with a ClientUserID of its own.
+// create begins a session with a unique ClientUserID.
 func (s *soak) create(ctx context.Context) error {
 	_, err := s.client.Sessions.Begin(ctx, identomat.BeginRequest{ClientUserID: fmt.Sprint("customer-", s.begun.Add(1))})
 	return err
@@ -196,7 +196,7 @@ func (s *soak) remove(ctx context.Context) error {
 	return s.client.Sessions.Delete(ctx, session.Token)
 }
 
-// download saves a photo. After a failure there must be no file.
+// download saves a photo. If it fails, there must be no file.
 func (s *soak) download(ctx context.Context, token identomat.Token, name uint64) error {
 	path := filepath.Join(s.dir, fmt.Sprint(name, ".jpg"))
 	media, err := s.client.Media.Face(ctx, token)
@@ -214,8 +214,8 @@ func (s *soak) download(ctx context.Context, token identomat.Token, name uint64)
 	return nil
 }
 
-// archive extracts the photos of a video call, each archive into a folder of its own. After a
-// failure the folder must be empty.
+// archive extracts the photos from a video call. Each archive has its own folder. If the extraction fails,
+// the folder must be empty.
 func (s *soak) archive(ctx context.Context, token identomat.Token, name uint64) error {
 	dir := filepath.Join(s.dir, fmt.Sprint(name))
 	assert.NoError(s.t, os.Mkdir(dir, 0o700))
@@ -236,9 +236,9 @@ func (s *soak) archive(ctx context.Context, token identomat.Token, name uint64) 
 	return nil
 }
 
-// settle empties the fake, closes idle connections, and waits until no connection is open and no
-// more goroutines run than at the start. It returns the size of the heap. Connections and
-// goroutines that are about to end do so within the minute; a leak never does.
+// settle empties the fake and closes idle connections. It then waits up to a minute until no connection is
+// open and no more than the given number of goroutines are running. Leaked connections and goroutines never
+// end. settle returns the size of the heap.
 func (s *soak) settle(goroutines int) (heap uint64) {
 	s.server.ClearFaults()
 	s.server.Reset()
@@ -257,13 +257,13 @@ func (s *soak) settle(goroutines int) (heap uint64) {
 	return m.HeapAlloc
 }
 
-// TestSoak makes many concurrent calls with faults. It must leave no goroutine, connection,
-// memory or file behind, and begin no session twice. It makes 50,000 calls if longTests is set.
+// TestSoak makes many concurrent calls with faults. The calls must not leak goroutines, connections, memory
+// or files, and must not begin a session twice. If longTests is set, there are 50,000 calls.
 func TestSoak(t *testing.T) {
 	s := newSoak(t)
 	goroutines := runtime.NumGoroutine()
 	s.prepare()
-	s.run(soakCalls / 10) // fills the pools and caches that live as long as the process
+	s.run(soakCalls / 10) // fills pools and caches, so that they do not look like leaks
 	before := s.settle(goroutines)
 
 	s.prepare()

@@ -16,13 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stepCase is a step and the exact JSON that it must send.
+// stepCase is a step and the exact JSON that must be sent.
 type stepCase struct {
 	step AnyStep
 	want string
 }
 
-// stepMethods calls every constructor and method of the steps in steps.go.
+// stepMethods has a call of every step constructor and method in steps.go.
 var stepMethods = []stepCase{
 	{LanguageSelection(), `{"type":"language","key":"language"}`},
 	{LanguageSelection(English, Georgian), `{"type":"language","key":"language","languages":["en","ka"]}`},
@@ -60,7 +60,7 @@ var stepMethods = []stepCase{
 	{CustomStep("face", "selfie"), `{"type":"face","key":"selfie"}`},
 	{CustomStep("face", "selfie").Flag("strict", true).Set("limit", 3).Title(Text{"en": "Selfie"}),
 		`{"type":"face","key":"selfie","flags":{"strict":true},"limit":3,"title":{"en":"Selfie"}}`},
-	// What every step has.
+	// These methods are common to all steps.
 	{Liveness().Key("second").Title(Text{"en": "Look here", "ka": "აქ"}).Flag("maxLivenessAttempts", 3).Set("color", "red"),
 		`{"type":"liveness","key":"second","title":{"en":"Look here","ka":"აქ"},"flags":{"maxLivenessAttempts":3},"color":"red"}`},
 	{Liveness().Title(Text{"": "Look here"}), `{"type":"liveness","key":"liveness","title":"Look here"}`},
@@ -164,10 +164,10 @@ func TestStepsDoNotChange(t *testing.T) {
 func TestDecodedStepsAreSentBackUnchanged(t *testing.T) {
 	for _, text := range []string{
 		`[]`,
-		// API reference, get-session-config: misspelt and unknown flags.
+		// API reference, get-session-config: misspelled and unknown flags.
 		`[{"title":{"en":"ID Verification"},"type":"identity-document","key":"select_document_id","flags":{"documentTypes":["id","passport","driver_license","residence_permit"]}},` +
 			`{"title":{"en":"Liveness Check"},"type":"liveness","key":"liveness","flags":{"liveness":true,"maxLivenessAttempts":3}}]`,
-		// System manual: plain titles and a question type of its own.
+		// System manual: plain titles, and a question type that no other manual has.
 		`[{"type":"user-questionnaire","key":"employment","title":"Employment stats","description":"დასაქმება","questions":[` +
 			`{"type":"boolean","mandatory":true,"title":{"en":"Are you currently employed?","ka":"ხართ თუ არა ამჟამად დასაქმებული?"},"key":"are-you-employed"}]}]`,
 		`[{"type":"face","key":"f","flags":[],"n":1.50e3,"big":12345678901234567890,"s":"\u10d0\/","nothing":null,"deep":{"z":[{"a":{}}],"a":[]}}]`,
@@ -228,15 +228,14 @@ func TestStepsRefuseWhatIsNoListOfSteps(t *testing.T) {
 	assert.Equal(t, `[]`, sent(t, Steps(nil)))
 }
 
-// problemCase is a list of steps and the problems that it must have.
+// problemCase is a list of steps and the problems that validation must find.
 type problemCase struct {
 	name  string
 	steps Steps
 	want  problems
 }
 
-// checkProblems validates the steps as they were built and as they are after a round
-// trip over the wire.
+// checkProblems validates the steps twice: as built, and after encoding and decoding.
 func checkProblems(t *testing.T, cases []problemCase) {
 	t.Helper()
 	for _, c := range cases {
@@ -246,7 +245,7 @@ func checkProblems(t *testing.T, cases []problemCase) {
 			assert.Equal(t, c.want, built)
 			data, err := c.steps.MarshalJSON()
 			if err != nil {
-				return // not sendable: nothing to decode
+				return // the steps cannot be encoded
 			}
 			var steps Steps
 			require.NoError(t, json.Unmarshal(data, &steps))
@@ -323,7 +322,7 @@ func TestStepsAreValidated(t *testing.T) {
 	})
 }
 
-// secret stands for whatever must not be printed.
+// secret is a value that must not be printed.
 const secret = "Aleksandre-01017012345"
 
 func secretParts() map[string]any {
@@ -360,7 +359,7 @@ func secretParts() map[string]any {
 func TestNothingPersonalIsPrinted(t *testing.T) {
 	for want, part := range secretParts() {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%10v", "%t"} {
-			if _, isList := part.(Steps); !isList || verb != "%#v" { // a list in Go syntax names its type
+			if _, isList := part.(Steps); !isList || verb != "%#v" { // %#v prints the type of a list
 				assert.Equal(t, want, fmt.Sprintf(verb, part), verb)
 			}
 			assert.NotContains(t, fmt.Sprintf(verb, part), secret, verb)
@@ -385,7 +384,7 @@ func TestNothingPersonalIsPrinted(t *testing.T) {
 	}
 	data, err := json.Marshal(secretParts()[`email "require_email"`])
 	require.NoError(t, err)
-	assert.Contains(t, string(data), secret, "the wire form is real")
+	assert.Contains(t, string(data), secret, "the JSON that is sent must contain the value")
 }
 
 func TestNilPointersToStepsArePrinted(t *testing.T) {
@@ -439,7 +438,7 @@ func FuzzStepsRoundTrip(f *testing.F) {
 		require.NoError(t, err)
 		want := semantics(t, text)
 		if want == nil {
-			want = []any{} // no steps are an empty list
+			want = []any{} // nil steps are encoded as an empty list
 		}
 		require.Equal(t, want, semantics(t, string(once)), "%q → %q", text, once)
 		var again Steps
@@ -469,7 +468,7 @@ func FuzzStepsRoundTrip(f *testing.F) {
 	})
 }
 
-// semantics is what the JSON text means, numbers in their exact digits.
+// semantics returns the value of JSON text, with the exact digits of numbers.
 func semantics(t *testing.T, text string) any {
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()

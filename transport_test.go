@@ -28,8 +28,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// These tests check what surrounds a call: retries, timeouts, redirects, connections, options and
-// observers. Responses are literal.
+// These tests check retries, timeouts, redirects, connections, options and observers. Responses are
+// literal.
 
 func TestBeginLostResponseSentOnce(t *testing.T) {
 	var sent atomic.Int32
@@ -111,7 +111,7 @@ func TestBeginNotSentRetried(t *testing.T) {
 func TestRetryAfterBeyondDeadlineReturnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for i, call := range []func(*identomat.Client, context.Context) error{begin, getResult, remove, getResult, begin} {
-			// The last two delays are below the cap, so that only the deadline rules them out.
+			// The last two delays are below the cap, so only the deadline prevents a retry.
 			wait, limit, after := "3600", time.Duration(0), time.Hour
 			if i >= 3 {
 				wait, limit, after = "10", time.Minute, 10*time.Second
@@ -247,11 +247,11 @@ func TestHTTPClientTimeoutIsNotContextDeadline(t *testing.T) {
 		assert.True(t, timeout.Timeout())
 		assert.True(t, timeout.MaybeProcessed)
 		assert.NotErrorIs(t, err, context.DeadlineExceeded)
-		time.Sleep(time.Minute) // until the server's goroutine has ended
+		time.Sleep(time.Minute) // let the server's goroutine end
 	})
 }
 
-// trickle is a body that sends 1 KiB a second until the request ends.
+// trickle is a body that returns 1 KiB per second until the request's context ends.
 type trickle struct{ ctx context.Context }
 
 func (b trickle) Read(p []byte) (int, error) {
@@ -265,7 +265,7 @@ func (b trickle) Read(p []byte) (int, error) {
 
 func (trickle) Close() error { return nil }
 
-// The body never stalls, so the attempt timeout does not apply, and it never ends.
+// The body never stalls, so the attempt timeout does not apply. It also never ends.
 func TestHTTPClientTimeoutBoundsMediaRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, err := identomat.NewClient(companyKey, identomat.WithAttemptTimeout(5*time.Second), identomat.WithHTTPClient(&http.Client{
@@ -289,7 +289,7 @@ func TestHTTPClientTimeoutBoundsMediaRead(t *testing.T) {
 	})
 }
 
-// parentContext counts the contexts that are derived from it and not yet released.
+// parentContext counts the derived contexts that have not been released.
 type parentContext struct {
 	context.Context
 	mu   sync.Mutex
@@ -314,7 +314,7 @@ func TestCallReleasesItsContexts(t *testing.T) {
 		"upload": func(ctx context.Context, c *identomat.Client) { _, _ = c.Documents.Passport(ctx, image()) },
 		"media": func(ctx context.Context, c *identomat.Client) {
 			if media, err := c.Media.FaceVideo(ctx, token); err == nil {
-				_, _ = io.Copy(io.Discard, media) // to its end, without Close
+				_, _ = io.Copy(io.Discard, media) // to the end, without Close
 			}
 		},
 		"closed early": func(ctx context.Context, c *identomat.Client) {
@@ -362,12 +362,12 @@ func TestServerWithoutTLSIsSchemeMismatch(t *testing.T) {
 	defer plain.Close()
 	err := begin(clientFor(t, "https"+strings.TrimPrefix(plain.URL, "http"), quick), t.Context())
 	require.ErrorIs(t, err, http.ErrSchemeMismatch)
-	assert.NotErrorAs(t, err, new(tls.RecordHeaderError), "a RecordHeaderError holds the connection")
+	assert.NotErrorAs(t, err, new(tls.RecordHeaderError), "a RecordHeaderError would expose the connection")
 	assert.False(t, identomat.MaybeProcessed(err))
 }
 
-// A RoundTripper may read the request body after it has returned. The race detector finds a client
-// that touches the body then. What was not read before is withheld.
+// A RoundTripper may read the request body even after RoundTrip has returned. If the client touched the
+// body then, the race detector would report it. What was not read before is withheld.
 func TestRequestBodyReadAfterRoundTrip(t *testing.T) {
 	for _, begun := range []bool{false, true} {
 		over, done := make(chan struct{}), make(chan error)
@@ -493,8 +493,8 @@ func TestPartialContentIsUnexpected(t *testing.T) {
 	}
 }
 
-// A RoundTripper with a fallback may lose the response on one transport and fail to connect on the
-// next. Its dial error does not prove that nothing was sent.
+// A RoundTripper with a fallback may lose the response on one transport and then fail to connect on the
+// next. So a dial error does not prove that nothing was sent.
 func TestDialErrorAfterBodyReadIsMaybeProcessed(t *testing.T) {
 	sent := 0
 	fallback := func(r *http.Request) (*http.Response, error) {
@@ -567,7 +567,7 @@ func TestMalformedHTTPNotQuoted(t *testing.T) {
 	}
 }
 
-// Responses of unknown length are read into pooled buffers, which a Result must not share.
+// Responses without a length are read into pooled buffers. A Result must not keep such a buffer.
 func TestResultsDoNotShareBuffers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
@@ -671,7 +671,7 @@ func TestAttemptTimeoutRetriedIfSafe(t *testing.T) {
 			require.ErrorAs(t, err, &timeout, name)
 			assert.True(t, timeout.Timeout())
 			assert.True(t, timeout.MaybeProcessed)
-			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the context of the caller has no deadline")
+			assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has no deadline")
 			assert.Equal(t, c.want, sent)
 			assert.GreaterOrEqual(t, time.Since(start), time.Duration(c.want)*5*time.Second)
 		}
@@ -687,7 +687,7 @@ func TestContextEndsCall(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 3*time.Second, time.Since(start))
 
-		// A context that has ended before the call.
+		// The context has already ended before the call.
 		sent := false
 		err = begin(stubbed(t, func(*http.Request) (*http.Response, error) { sent = true; return nil, io.EOF }), ctx)
 		var notSent *identomat.TransportError
@@ -696,7 +696,7 @@ func TestContextEndsCall(t *testing.T) {
 		assert.Zero(t, notSent.Attempts)
 		assert.False(t, notSent.MaybeProcessed)
 
-		// The error wraps the cause and context.Canceled.
+		// The error must wrap the cause and context.Canceled.
 		cause := errors.New("shutting down")
 		ctx2, cancel2 := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel2(cause) })
@@ -755,7 +755,7 @@ func TestRedirectsNotFollowed(t *testing.T) {
 				sent.Add(1)
 				to := elsewhere.URL
 				if r.URL.Path == "/external-api/delete/" {
-					to = server.URL // redirects to the same origin are not followed either
+					to = server.URL // a redirect to the same origin must not be followed, either
 				}
 				http.Redirect(w, r, to+"/x", status)
 			}))
@@ -780,7 +780,7 @@ func TestRedirectsNotFollowed(t *testing.T) {
 }
 
 func TestConnectionReusedAfterErrors(t *testing.T) {
-	// With the real clock the test would be flaky: net/http closes a connection whose writing
+	// With the real clock, the test would be flaky, because net/http closes a connection if its writing
 	// goroutine does not run for 50 ms.
 	synctest.Test(t, func(t *testing.T) {
 		responses := []string{
@@ -955,7 +955,7 @@ func TestNewClientFromEnvOptionsOverrideEnvironment(t *testing.T) {
 	client.CloseIdleConnections()
 }
 
-// A sandbox in a network of containers has a name and no certificate.
+// A sandbox in a container network has a host name, but no certificate.
 func TestInsecureTestHosts(t *testing.T) {
 	widgetURL, apiURL := identomat.WithWidgetURL("http://sandbox:8080"), identomat.WithAPIURL("http://Sandbox:8081")
 	allowed := identomat.WithInsecureTestHosts("other", "sandbox")
@@ -1027,7 +1027,7 @@ func TestHTTPClientTLSConfigUsed(t *testing.T) {
 	require.NoError(t, begin(clientFor(t, server.URL, identomat.WithHTTPClient(own)), t.Context()))
 }
 
-// A response that a stub builds by hand often has no ContentLength.
+// Responses from a stub often have no ContentLength.
 func TestStubWithoutContentLength(t *testing.T) {
 	for body, call := range map[string]func(*identomat.Client) error{
 		`{"result":"approved"}`: func(c *identomat.Client) error { return getResult(c, t.Context()) },

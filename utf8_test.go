@@ -14,8 +14,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// Encoders replace invalid UTF-8 silently, so that a name in another encoding would be stored
-// mangled. The SDK refuses the request instead, also without validation.
+// Encoders silently replace invalid UTF-8, so a name in another encoding would be stored incorrectly. The
+// SDK must refuse the request instead, even without validation.
 func TestInvalidUTF8IsRefused(t *testing.T) {
 	const bad = "M\xfcller" // ISO 8859-1
 	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
