@@ -11,26 +11,24 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// DocumentsService reads images of documents and compares faces, outside of any session. (API
-// reference, Processing an image and Additional processing.) A call may be billed, so it is
-// retried only when the service certainly did not process it.
+// DocumentsService reads images of documents and compares faces, outside of any session. (API reference,
+// Processing an image; the methods name their sections.) A call may be billed, so it is retried only when
+// the service certainly did not process it.
 //
-// Errors of all methods: [ValidationError] for a missing or empty file; [TransportError] for a file
-// that cannot be read to its end, in which case nothing was processed; [ErrInvalidKey],
-// [ErrRateLimited], [ErrUnexpectedResponse]; [ErrImageRefused] for an image that cannot be read. The
-// reference promises "a string with an error code" for it, and names no code. Whether a refused
-// image is billed is not documented.
+// Errors of all methods: [ValidationError] for a missing or empty file; [TransportError] for a file that
+// cannot be read to its end, in which case nothing was processed; [ErrInvalidKey], [ErrRateLimited],
+// [ErrUnexpectedResponse]; [ErrImageRefused] for an unreadable image. For such an image the reference
+// promises "a string with an error code", but names no code. Whether a refused image is billed is not
+// documented.
 type DocumentsService struct{ client *Client }
 
-// Document holds what was read from an image of a document. It is personal data: fmt and slog
-// show a mask, and encoders refuse it; store [Document.Raw].
+// Document holds what was read from an image of a document. It is personal data: fmt and slog show a
+// mask, and encoders refuse it; store [Document.Raw].
 type Document struct {
 	record
-	// Fields holds what was read, by the service's names. It is empty for a passport; see
-	// MRZData and VisualData.
-	Fields DocumentFields `json:"-"`
-	// MRZData and VisualData hold what was read from the machine-readable zone and from the
-	// rest of a passport's page.
+	// Fields holds what was read, by the service's names. A passport has MRZData, from its
+	// machine-readable zone, and VisualData, from the rest of the page, instead.
+	Fields     DocumentFields `json:"-"`
 	MRZData    DocumentFields `json:"mrzData"`
 	VisualData DocumentFields `json:"visualData"`
 	// Person combines the data.
@@ -39,9 +37,8 @@ type Document struct {
 	RequestID string `json:"requestId"`
 }
 
-// Extra returns the members of the response's person that this SDK does not know or that did
-// not fit, by their path, such as "person.eye_color". Unknown fields of the document itself
-// are in Fields.
+// Extra returns the members of the response's person that this SDK does not know or that did not fit, by
+// path, such as "person.eye_color". Unknown fields of the document itself are in Fields.
 func (d *Document) Extra() map[string]json.RawMessage {
 	extra := codec.Extra(d.raw, d)
 	for name := range d.Fields {
@@ -50,7 +47,7 @@ func (d *Document) Extra() map[string]json.RawMessage {
 	return extra
 }
 
-// UnmarshalJSON decodes a response of an image reader, such as a recorded one.
+// UnmarshalJSON decodes a document, such as a recorded one.
 func (d *Document) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, d) }
 
 func (d *Document) complete() error {
@@ -76,45 +73,38 @@ func (d *Document) complete() error {
 	return nil
 }
 
-// CardFront reads the front of an identity card with POST card/front/. (API reference,
-// Processing an image, ID card front side.)
+// CardFront reads the front of an identity card with card/front/. (ID card front side.)
 func (s *DocumentsService) CardFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardFront, image)
 }
 
-// CardBack reads the back of an identity card with POST card/back/. (API reference, Processing
-// an image, ID card back side.)
+// CardBack reads the back of an identity card with card/back/. (ID card back side.)
 func (s *DocumentsService) CardBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardBack, image)
 }
 
-// LicenseFront reads the front of a driver's license with POST license/front/. (API reference,
-// Processing an image, Driver license front side.)
+// LicenseFront reads the front of a driver's license with license/front/. (Driver license front side.)
 func (s *DocumentsService) LicenseFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.LicenseFront, image)
 }
 
-// LicenseBack reads the back of a driver's license with POST license/back/. (API reference,
-// Processing an image, Driver license back side.)
+// LicenseBack reads the back of a driver's license with license/back/. (Driver license back side.)
 func (s *DocumentsService) LicenseBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.LicenseBack, image)
 }
 
-// ResidenceFront reads the front of a residence permit with POST residence/front/. (API
-// reference, Processing an image, Residence permit front side.)
+// ResidenceFront reads a residence permit's front with residence/front/. (Residence permit front side.)
 func (s *DocumentsService) ResidenceFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.ResidenceFront, image)
 }
 
-// ResidenceBack reads the back of a residence permit with POST residence/back/. (API reference,
-// Processing an image, Residence permit back side.)
+// ResidenceBack reads a residence permit's back with residence/back/. (Residence permit back side.)
 func (s *DocumentsService) ResidenceBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.ResidenceBack, image)
 }
 
-// Passport reads the photo page of a passport with POST passport/. (API reference,
-// Processing an image, Passport photo page.) The data is in [Document.MRZData] and
-// [Document.VisualData].
+// Passport reads a passport's photo page with passport/. (Passport photo page.) The data is in
+// [Document.MRZData] and [Document.VisualData].
 func (s *DocumentsService) Passport(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.Passport, image)
 }
@@ -126,8 +116,7 @@ func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, im
 // FaceComparison says how similar two faces are.
 type FaceComparison struct {
 	record
-	// Similarity is from 0 to 1. It is nil if the faces could not be compared; the statuses say
-	// why.
+	// Similarity is from 0 to 1, or nil if the faces could not be compared; the statuses say why.
 	Similarity *float64 `json:"similarity" wire:"present,strict"`
 	// Face1Statuses and Face2Statuses are remarks on the images, such as FACE_FAR_AWAY.
 	Face1Statuses []string `json:"face1Statuses"`
@@ -137,10 +126,9 @@ type FaceComparison struct {
 // UnmarshalJSON decodes a comparison, such as a recorded one.
 func (c *FaceComparison) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
-// CompareFaces compares two faces with POST compare-faces. (API reference, Additional
-// processing.) The reference requires faces of at least 80 pixels. If the faces cannot be
-// compared, Similarity is nil and there is no error. Identomat documents no threshold above
-// which two faces belong to one person.
+// CompareFaces compares two faces with compare-faces. (Additional processing.) The reference requires
+// faces of at least 80 pixels. If the faces cannot be compared, Similarity is nil and there is no error.
+// Identomat documents no threshold above which two faces belong to one person.
 func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) (*FaceComparison, error) {
 	return do[*FaceComparison](ctx, s.client, operation.CompareFaces, upload{{"face1", face1}, {"face2", face2}})
 }
@@ -151,8 +139,8 @@ type upload []struct {
 	file File
 }
 
-// multipartForm is [upload] behind an interface, so that a program without uploads does not link
-// the code for them.
+// multipartForm is [upload] behind an interface, so that a program that uploads nothing does not link the
+// code for uploads.
 type multipartForm interface {
 	fill(ctx context.Context, c *Client, op *operation.Operation, call *engine.Call, p *problems) error
 }

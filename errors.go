@@ -24,61 +24,54 @@ var (
 	ErrSessionInvalid = response.ErrSessionInvalid
 	// ErrWrongParameters: the service does not accept the parameters.
 	ErrWrongParameters = response.ErrWrongParameters
-	// ErrInvalidKey: the company key is wrong, or does not permit the call. The service has
-	// five codes for this: invalid-access, invalid-company-key, company-missing,
-	// access-denied and COMPANY_KEY_INVALID.
+	// ErrInvalidKey: the company key is wrong, or does not permit the call. The service has five codes
+	// for this: invalid-access, invalid-company-key, company-missing, access-denied and
+	// COMPANY_KEY_INVALID.
 	ErrInvalidKey = response.ErrInvalidKey
-	// ErrNotFound: the record or the media does not exist. A missing session is
-	// ErrSessionNotFound, not this.
+	// ErrNotFound: the record or the media does not exist. A missing session is ErrSessionNotFound.
 	ErrNotFound = response.ErrNotFound
-	// ErrFacePhotoNotFound: the session's main document shows no face. It is also ErrNotFound.
+	// ErrFacePhotoNotFound: the session's main document shows no face. The error is also ErrNotFound.
 	ErrFacePhotoNotFound = response.ErrFacePhotoNotFound
 	// ErrAlreadyExists: an equal blacklist or monitoring record exists.
 	ErrAlreadyExists = response.ErrAlreadyExists
-	// ErrInvalidEmailFormat: the e-mail address of a new user is malformed.
+	// ErrInvalidEmailFormat, ErrPasswordTooShort, ErrInvalidRights and ErrUserAlreadyExists: a new user
+	// has a malformed e-mail address, too short a password, an unknown right, or a known address.
 	ErrInvalidEmailFormat = response.ErrInvalidEmailFormat
-	// ErrPasswordTooShort: the password of a new user is too short.
-	ErrPasswordTooShort = response.ErrPasswordTooShort
-	// ErrInvalidRights: a right of a new user is unknown.
-	ErrInvalidRights = response.ErrInvalidRights
-	// ErrUserAlreadyExists: a user with this e-mail address exists.
-	ErrUserAlreadyExists = response.ErrUserAlreadyExists
-	// ErrImageRefused: the image cannot be read. Ask the customer to take the picture again.
-	// [APIError.Code] says what is wrong with the image, if the response does.
+	ErrPasswordTooShort   = response.ErrPasswordTooShort
+	ErrInvalidRights      = response.ErrInvalidRights
+	ErrUserAlreadyExists  = response.ErrUserAlreadyExists
+	// ErrImageRefused: the image cannot be read. Ask the customer to take the picture again. [APIError.Code]
+	// says what is wrong with the image, if the response does.
 	ErrImageRefused = response.ErrImageRefused
-	// ErrInternal: the service reported an internalError, whose text [APIError.Message]
-	// returns.
+	// ErrInternal: the service reported an internalError. [APIError.Message] returns its text.
 	ErrInternal = response.ErrInternal
 
-	// ErrRateLimited: HTTP 429. [APIError.RetryAfter] holds the wait that the service asked for,
-	// if any.
+	// ErrRateLimited: HTTP 429. [APIError.RetryAfter] holds the wait that the service asked for, if any.
 	ErrRateLimited = response.ErrRateLimited
-	// ErrUnexpectedResponse: the response is neither the documented one nor a known error. It
-	// is a login or proxy page, a truncated document, JSON of another shape, or a redirect.
+	// ErrUnexpectedResponse: the response is neither the documented one nor a known error, such as a
+	// login or proxy page, truncated JSON, JSON of another shape, or a redirect.
 	ErrUnexpectedResponse = response.ErrUnexpected
-	// ErrTooLarge: the response exceeds [WithMaxResponseSize] ([WithMaxMediaSize] if it is
-	// streamed) or has more than 250,000 values, or an archive exceeds the limits of
-	// [Media.Files].
+	// ErrTooLarge: the response exceeds [WithMaxResponseSize], or [WithMaxMediaSize] if it is streamed,
+	// or has more than 250,000 values, or an archive exceeds the limits of [Media.Files].
 	ErrTooLarge = response.ErrTooLarge
 	// ErrSignatureMismatch: the response's signature is wrong, or missing although
 	// [RequireSignedResponses] is set. Nothing in the response can be trusted.
 	ErrSignatureMismatch = signature.ErrMismatch
 )
 
-// APIError is a response other than the one that was asked for: an error that the service
-// reported, with any HTTP status, or content that does not come from the service at all. Test
-// for the cause with [errors.Is] and the Err variables.
+// APIError reports a response that is not the requested result: an error from the service, with any HTTP
+// status, or content that does not come from the service at all. Test for the cause with [errors.Is] and
+// the Err variables.
 type APIError struct {
 	// Operation is the endpoint, such as result/.
 	Operation string
 	// StatusCode is the HTTP status. The service also reports errors with 200.
 	StatusCode int
-	// Code is the service's error code in the service's spelling, or "".
-	Code string
-	// Group is the errorSourceGroup of the response, or "".
+	// Code is the service's error code in the service's spelling, and Group its errorSourceGroup, or "".
+	Code  string
 	Group string
-	// ContentType and Sample describe a response that was not understood. The sample shows
-	// the structure and known words of the response, never its values.
+	// ContentType and Sample describe an unexpected response. The sample shows the response's structure
+	// and known words, never its values.
 	ContentType string
 	Sample      string
 	// RetryAfter is the wait that the Retry-After header asked for, or 0.
@@ -92,12 +85,11 @@ type APIError struct {
 	message redact.Secret
 }
 
-// Message returns the free text of an internalError. It can repeat the request, so no
-// formatter, logger or encoder shows it.
+// Message returns the free text of an internalError. The text can repeat the request, so no formatter,
+// logger or encoder shows it.
 func (e *APIError) Message() string { return e.message.Reveal() }
 
-// Error names the endpoint, the cause and the status. It contains no value of the request or
-// the response.
+// Error names the endpoint, the cause and the status. It contains no value from the request or response.
 func (e *APIError) Error() string {
 	cause := "error of the service"
 	switch {
@@ -150,19 +142,18 @@ func (e APIError) LogValue() slog.Value {
 	return slog.GroupValue(append(attrs, slog.String("error", e.Error()))...)
 }
 
-// TransportError is a call without a usable response: no connection, a lost connection, a
-// timeout, or the end of the caller's context. [errors.Is] and [errors.As] find the cause. If
-// the text of the cause contains a secret, Err is a stand-in without the text: errors.Is still
-// finds the cause, but errors.As does not.
+// TransportError reports a call without a usable response: no connection, a lost one, a timeout, a file
+// that could not be read, or a context that ended. [errors.Is] and [errors.As] find the cause. If the
+// text of the cause contains a secret, Err is a stand-in without the text: errors.Is still finds the
+// cause, but errors.As does not.
 type TransportError struct {
 	// Operation is the endpoint, such as begin/.
 	Operation string
-	// Attempts counts the requests that were started. It is 0 if the context or the rate
-	// limiter ended the call before the first attempt, or if the context ended between two
-	// polls of [SessionsService.Wait].
+	// Attempts counts the requests that were started. It is 0 if the call ended before the first attempt,
+	// or if the context ended between two polls of [SessionsService.Wait].
 	Attempts int
-	// MaybeProcessed is false only if the service certainly processed no attempt. If it is true
-	// for begin/, a session may exist that costs money and whose token is lost.
+	// MaybeProcessed is false only if the service certainly processed no attempt. If it is true for
+	// begin/, a session may exist that costs money, and its token is lost.
 	MaybeProcessed bool
 	// Err is the cause.
 	Err error
@@ -201,18 +192,17 @@ func (e TransportError) LogValue() slog.Value {
 		slog.Bool("maybe_processed", e.MaybeProcessed), slog.String("error", e.Error()))
 }
 
-// isPublic reports whether err is an error of a call already.
+// isPublic reports whether err is a call's public error already.
 func isPublic(err error) bool {
 	_, isAPI := errors.AsType[*APIError](err)
 	_, isTransport := errors.AsType[*TransportError](err)
 	return isAPI || isTransport
 }
 
-// MaybeProcessed reports whether the service may have carried out the call that failed with err.
-// It returns the field MaybeProcessed of the [TransportError] or [APIError] in err's tree, and
-// false for nil, for a [ValidationError], and for errors from elsewhere.
-//
-// Check it before you retry [SessionsService.Begin], or another call that creates something.
+// MaybeProcessed reports whether the service may have carried out the call that failed with err. It
+// returns the MaybeProcessed of the [TransportError] or [APIError] in err's tree, and false for nil, for
+// a [ValidationError] and for errors from elsewhere. Check it before you retry [SessionsService.Begin] or
+// another call that creates something.
 func MaybeProcessed(err error) bool {
 	transport, isTransport := errors.AsType[*TransportError](err)
 	api, isAPI := errors.AsType[*APIError](err)
@@ -220,9 +210,9 @@ func MaybeProcessed(err error) bool {
 }
 
 // IsTemporary reports whether a read that failed with err may succeed later. It is true for a
-// [TransportError] and for HTTP 408, 421, 425, 429 and 5xx except 501, unless the caller's own
-// context ended. It is false for an [ErrInternal] with status 200. It says nothing about calls that
-// create something; see [MaybeProcessed].
+// [TransportError] and for HTTP 408, 421, 425, 429 and 5xx except 501, unless the caller's own context
+// ended. It is false for an [ErrInternal] with status 200. It says nothing about calls that create
+// something; see [MaybeProcessed].
 func IsTemporary(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false

@@ -14,16 +14,16 @@ import (
 	"github.com/identomat-go/identomat/internal/sniff"
 )
 
-// File is an image to upload. It is streamed instead of being held in memory, and neither its
-// name nor its path is sent. Validation rejects the zero File.
+// File is an image to upload. It is streamed, not held in memory, and neither its name nor its path is
+// sent. Validation rejects the zero File.
 type File struct {
 	private
 	open func() (io.ReadCloser, int64, error) // returns the content and its size
 	once bool                                 // open may be called only once
 }
 
-// FileFromPath returns the file at path. The file is opened during the call, possibly more
-// than once. Errors do not contain the path.
+// FileFromPath returns the file at path. It is opened during the call, possibly more than once. Errors do
+// not contain the path.
 func FileFromPath(path string) File {
 	return File{open: func() (io.ReadCloser, int64, error) {
 		info, err := os.Stat(path)
@@ -45,12 +45,11 @@ func FileFromBytes(data []byte) File {
 	}}
 }
 
-// FileFromReader returns a file whose content is the rest of r, which must be exactly size
-// bytes. It does not close r.
+// FileFromReader returns a file whose content is the rest of r, exactly size bytes. It does not close r.
 //
-// If r is an [io.ReaderAt], such as an [os.File], the file can be read more than once. If r
-// is also an [io.Seeker], the content starts at the current offset of r, otherwise at offset 0.
-// Any other reader can be read only once, so the call can be neither signed nor retried.
+// If r is an [io.ReaderAt], such as an [os.File], the file can be read more than once. If r is also an
+// [io.Seeker], the content starts at the current offset of r, otherwise at offset 0. Any other reader can
+// be read only once, so the call can be neither signed nor retried.
 func FileFromReader(r io.Reader, size int64) File {
 	if r == nil {
 		return File{}
@@ -93,8 +92,8 @@ const maxUpload = 1 << 40
 // sniffSize is how many bytes of a file are read to detect its type.
 const sniffSize = 512
 
-// part opens the file to learn its size and type, and returns it as part of a form. It
-// detects as many problems as possible before anything is sent.
+// part opens the file to learn its size and type, and returns it as part of a form. It detects as many
+// problems as possible before anything is sent.
 func (f File) part(ctx context.Context, name string) (form.File, error) {
 	var part form.File
 	var err error
@@ -116,7 +115,7 @@ func (f File) inspect(name string) (form.File, error) {
 	if err != nil {
 		return form.File{}, &form.SourceError{Err: err}
 	}
-	defer r.Close() // closes no reader of the caller
+	defer r.Close() // does not close the caller's reader
 	if size < 1 || size > maxUpload {
 		return form.File{}, errors.New("must have from 1 byte to 1 TiB")
 	}

@@ -9,21 +9,20 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// DocumentType is a kind of identity document. Values that are not listed can be sent, too: the sample
-// configuration of the API reference has residence_permit instead of residence_license, and the Android SDK
-// knows non_bio_passport.
+// DocumentType is a kind of identity document. Other values can be sent, too: the sample configuration in
+// the API reference has residence_permit instead of residence_license, and the Android SDK knows
+// non_bio_passport.
 type DocumentType string
 
 // The identity documents of the Developer guide 2025, Identity document verification.
 const (
 	Passport         DocumentType = "passport"
 	IDCard           DocumentType = "id"
-	DriverLicense    DocumentType = "driver_license" // the general document is DriversLicense
+	DriverLicense    DocumentType = "driver_license" // as a general document: DriversLicense
 	ResidenceLicense DocumentType = "residence_license"
 )
 
-// GeneralDocumentType is a kind of document other than an identity document. Values that are not listed
-// can be sent, too.
+// GeneralDocumentType is a kind of document other than an identity document. Other values can be sent.
 type GeneralDocumentType string
 
 // The general documents of the Developer guide 2025, Proof of Address.
@@ -31,24 +30,25 @@ const (
 	UtilityBill                    GeneralDocumentType = "utility_bill"
 	BankStatement                  GeneralDocumentType = "bank_statement"
 	YellowSlip                     GeneralDocumentType = "yellow_slip"
-	DriversLicense                 GeneralDocumentType = "drivers_license" // the identity document is DriverLicense
+	DriversLicense                 GeneralDocumentType = "drivers_license" // as an identity document: DriverLicense
 	VehicleRegistrationCertificate GeneralDocumentType = "vehicle_registration_certificate"
 )
 
 // Flags are the options of a whole session. A Flags value never changes: every method returns a new one,
-// so goroutines can extend a shared base. The zero value holds no flag and is left out of a request.
-// Printing or logging flags shows their names only.
+// so goroutines can extend a shared base. The zero value holds no flag and is left out of a request. fmt
+// and slog show only the names of the flags.
 //
-// A flag that is not set is not sent, so the service's default applies. A flag that is set to false is
-// sent. The flags about liveness, documents, faces, email addresses, phone numbers and cascading are
-// documented in the System manual, the others in the Developer guide 2025, Flags. Several flags of the
-// manual have become flags of one step. "For steps" names the method to prefer in a session with steps.
+// A flag that is not set is not sent, so the service's default applies, which is false for a boolean
+// flag. A flag that is set to false is sent. The flags about liveness, documents, faces, email addresses,
+// phone numbers and cascading are documented in the System manual, the others in the Developer guide
+// 2025, Flags. Several flags in the manual have become flags of one step. "For steps" names the method to
+// prefer in a session with steps.
 type Flags struct{ object }
 
 // NewFlags returns an empty set of flags, to be extended with the methods of [Flags].
 func NewFlags() Flags { return Flags{} }
 
-// Set sets any flag by its wire name. A value without a JSON form is reported when the request is validated.
+// Set sets any flag by its wire name. Validation reports a value without a JSON form.
 //
 // Integrations and Identomat's own SDKs send these flags, which are not documented: skip_agreement
 // (boolean), server ("computer", the default, or "human" for a call with an operator), platform (such as
@@ -61,12 +61,11 @@ func (f Flags) Set(name string, value any) Flags { return Flags{f.set(name, valu
 func (f Flags) IsZero() bool { return f.text() == "{}" }
 
 // SkipFace omits the face scan that the service adds by itself, for sessions that have a liveness step or
-// want no face scan. Default false. (Developer guide 2025, Flags; System manual.)
+// want no face scan. (Developer guide 2025, Flags; System manual.)
 func (f Flags) SkipFace(on bool) Flags { return f.Set("skip_face", on) }
 
 // SkipDocument omits the document scan that the service adds by itself, for sessions that have an
-// identity-document step or want no document scan. Default false. (Developer guide 2025, Flags; System
-// manual.)
+// identity-document step or want no document scan. (Developer guide 2025, Flags; System manual.)
 func (f Flags) SkipDocument(on bool) Flags { return f.Set("skip_document", on) }
 
 // ReturnURL is the absolute URL where the browser goes when the customer is done; the service appends
@@ -76,32 +75,32 @@ func (f Flags) ReturnURL(url string) Flags { return f.Set("return_url", url) }
 // Language is the language of the user interface. Default [English].
 func (f Flags) Language(l Language) Flags { return f.Set("language", string(l)) }
 
-// SkipDesktop keeps the session on mobile devices: a desktop shows a QR code. Default false.
+// SkipDesktop keeps the session on mobile devices: a desktop shows a QR code.
 func (f Flags) SkipDesktop(on bool) Flags { return f.Set("skip_desktop", on) }
 
-// SwitchDeviceURL is the address behind the QR code that is shown when the camera cannot be used. Default
+// SwitchDeviceURL is the address in the QR code that is shown when the camera cannot be used. Default
 // none: no QR code is shown.
 func (f Flags) SwitchDeviceURL(url string) Flags { return f.Set("switch_device_url", url) }
 
 // RestrictURLSharing prevents the use of the session's URL in another browser or on another device. The
-// QR code for a missing camera then needs [Flags.SwitchDeviceURL]; what happens to the QR code of
-// [Flags.SkipDesktop] is not documented. Default false.
+// QR code for a missing camera then needs [Flags.SwitchDeviceURL]; what happens to the QR code from
+// [Flags.SkipDesktop] is not documented.
 func (f Flags) RestrictURLSharing(on bool) Flags { return f.Set("restrict_url_sharing", on) }
 
-// OptionalContinueOnAnotherDevice lets the customer move to another device. Default false.
+// OptionalContinueOnAnotherDevice lets the customer move to another device.
 func (f Flags) OptionalContinueOnAnotherDevice(on bool) Flags {
 	return f.Set("optional_continue_on_another_device", on)
 }
 
-// MultipleParticipants lets several customers join a video call. Default false. The guide of 2025 only
-// has [VideoCallStep.MultipleParticipants]. (Developer guide 2024, Flags; System manual.)
+// MultipleParticipants lets several customers join a video call. The guide of 2025 only has
+// [VideoCallStep.MultipleParticipants]. (Developer guide 2024, Flags; System manual.)
 func (f Flags) MultipleParticipants(on bool) Flags { return f.Set("multiple_participants", on) }
 
-// RequireHDMedia requires a Full HD camera in the liveness and document steps; without such a camera, a QR
-// code leads to another device. Default false. It is the only flag in camel case.
+// RequireHDMedia requires a Full HD camera in the liveness and document steps; without such a camera, a
+// QR code leads to another device. It is the only flag in camel case.
 func (f Flags) RequireHDMedia(on bool) Flags { return f.Set("requireHdMedia", on) }
 
-// Liveness checks that the customer is present. Default false. For steps: [LivenessStep.Active].
+// Liveness checks that the customer is present. For steps: [LivenessStep.Active].
 func (f Flags) Liveness(on bool) Flags { return f.Set("liveness", on) }
 
 // DocumentTypes are the accepted identity documents. Default all. For steps:
@@ -116,69 +115,65 @@ func (f Flags) DocumentCountries(codes ...string) Flags {
 	return Flags{setStrings(f.object, "document_countries", codes)}
 }
 
-// GeneralDocumentTypes are the accepted general documents. Default all. It needs
+// GeneralDocumentTypes are the accepted general documents. Default all. They need
 // [Flags.AllowGeneralDocumentCapture] or [Flags.AllowGeneralDocumentUpload]. For steps: [ProofOfAddress].
 func (f Flags) GeneralDocumentTypes(types ...GeneralDocumentType) Flags {
 	return Flags{setStrings(f.object, "general_document_types", types)}
 }
 
-// AllowGeneralDocumentCapture lets the customer photograph a general document. Default false.
+// AllowGeneralDocumentCapture lets the customer photograph a general document.
 func (f Flags) AllowGeneralDocumentCapture(on bool) Flags {
 	return f.Set("allow_general_document_capture", on)
 }
 
-// AllowGeneralDocumentUpload lets the customer upload a general document. Default false.
+// AllowGeneralDocumentUpload lets the customer upload a general document.
 func (f Flags) AllowGeneralDocumentUpload(on bool) Flags {
 	return f.Set("allow_general_document_upload", on)
 }
 
-// AllowDocumentUpload lets the customer upload an image of the identity document. Default false. For
-// steps: [IdentityDocumentStep.AllowUpload].
+// AllowDocumentUpload lets the customer upload the identity document. For steps:
+// [IdentityDocumentStep.AllowUpload].
 func (f Flags) AllowDocumentUpload(on bool) Flags { return f.Set("allow_document_upload", on) }
 
-// AllowFaceUpload lets the customer upload a selfie. Default false. For steps:
-// [LivenessStep.AllowUpload].
+// AllowFaceUpload lets the customer upload a selfie. For steps: [LivenessStep.AllowUpload].
 func (f Flags) AllowFaceUpload(on bool) Flags { return f.Set("allow_face_upload", on) }
 
-// AllowFaceDocUpload lets the customer upload a picture that shows them with the document. Default false.
-// For steps: [SelfieWithIDStep.AllowUpload].
+// AllowFaceDocUpload lets the customer upload a selfie with the document. For steps:
+// [SelfieWithIDStep.AllowUpload].
 func (f Flags) AllowFaceDocUpload(on bool) Flags { return f.Set("allow_face_doc_upload", on) }
 
-// RequireFaceDocument requires a picture of the customer with the document. Default false. For steps:
-// [SelfieWithIDStep.Require].
+// RequireFaceDocument requires a selfie with the document. For steps: [SelfieWithIDStep.Require].
 func (f Flags) RequireFaceDocument(on bool) Flags { return f.Set("require_face_document", on) }
 
-// DisableDocumentCapture disables the camera for identity documents, so that only uploads remain. Default
-// false. For steps: [IdentityDocumentStep.DisableCapture].
+// DisableDocumentCapture disables the camera for identity documents, so that only uploads remain. For
+// steps: [IdentityDocumentStep.DisableCapture].
 func (f Flags) DisableDocumentCapture(on bool) Flags { return f.Set("disable_document_capture", on) }
 
-// CaptureDoublePagePassport scans both pages of a passport. Default false, one page.
+// CaptureDoublePagePassport scans both pages of a passport instead of one.
 func (f Flags) CaptureDoublePagePassport(on bool) Flags {
 	return f.Set("capture_double_page_passport", on)
 }
 
-// RequireEmailCheck verifies the customer's email address with a code. Default false. For steps:
-// [EmailStep.Verify].
+// RequireEmailCheck verifies the customer's email address with a code. For steps: [EmailStep.Verify].
 func (f Flags) RequireEmailCheck(on bool) Flags { return f.Set("require_email_check", on) }
 
-// RequireEmail collects the customer's email address. Default false. For steps: [EmailStep.Collect].
+// RequireEmail collects the customer's email address. For steps: [EmailStep.Collect].
 func (f Flags) RequireEmail(on bool) Flags { return f.Set("require_email", on) }
 
-// RequirePhoneNumberCheck verifies the customer's phone number with a code. Default false. For steps:
+// RequirePhoneNumberCheck verifies the customer's phone number by code. For steps:
 // [PhoneNumberStep.Verify].
 func (f Flags) RequirePhoneNumberCheck(on bool) Flags { return f.Set("require_phone_number_check", on) }
 
-// RequirePhoneNumber collects the customer's phone number. Default false. For steps:
-// [PhoneNumberStep.Collect].
+// RequirePhoneNumber collects the customer's phone number. For steps: [PhoneNumberStep.Collect].
 func (f Flags) RequirePhoneNumber(on bool) Flags { return f.Set("require_phone_number", on) }
 
-// CascadingIdentityVerification enables cascading verification in Identomat's mobile SDKs. Default false.
+// CascadingIdentityVerification enables cascading verification in Identomat's mobile SDKs.
 func (f Flags) CascadingIdentityVerification(on bool) Flags {
 	return f.Set("cascading_identity_verification", on)
 }
 
 // UnmarshalJSON decodes flags, including unknown flags, and keeps their order. The service may write an
-// empty set of flags as an empty array.
+// empty set of flags as [].
 func (f *Flags) UnmarshalJSON(data []byte) error {
 	text := string(wire.Trim(data))
 	if text == "null" {

@@ -7,16 +7,15 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// GroupsService manages groups of the company's users. The users of a group can be given
-// permissions or sessions together. (API reference, Other methods.)
+// GroupsService manages groups of the company's users, who can be given permissions or sessions together.
+// (API reference, Other methods.)
 type GroupsService struct{ client *Client }
 
-// Group is a group of users. fmt and slog show a mask.
+// Group is a group of users.
 type Group struct {
 	record
 
-	// ID is for [GroupsService.Update], [GroupsService.Delete] and
-	// [BeginRequest.GroupID].
+	// ID is for [GroupsService.Update], [GroupsService.Delete] and [BeginRequest.GroupID].
 	ID string `json:"id" wire:"required"`
 	// Name is shown in the dashboard.
 	Name string `json:"name"`
@@ -34,34 +33,26 @@ type GroupMember struct {
 // UnmarshalJSON decodes a group, such as a recorded one.
 func (g *Group) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, g) }
 
-// List lists all groups of the company with list-groups. There are no pages. (API reference,
-// Other methods.)
-//
-// Errors: [ErrNotFound]. The reference does not say when this happens; a company without groups
-// has an empty list.
+// List lists all groups of the company with list-groups. There are no pages. Errors: [ErrNotFound]. The
+// reference does not say when this happens; a company without groups has an empty list.
 func (s *GroupsService) List(ctx context.Context) ([]Group, error) {
 	return do[[]Group](ctx, s.client, operation.GroupsList, nil)
 }
 
-// CreateGroupRequest describes a new group. fmt and slog show a mask.
+// CreateGroupRequest describes a new group.
 type CreateGroupRequest struct {
 	private
 
-	// Name is required.
-	Name string `json:"name"`
-	// MemberIDs are ids of users, from [UsersService].
+	// Name is required. MemberIDs are ids of users, from [UsersService.List].
+	Name      string   `json:"name"`
 	MemberIDs []string `json:"memberIds,omitzero"`
 	// Extra holds parameters that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
 }
 
-// Create creates a group with make-group and returns its id. (API reference, Other methods.)
-//
-// The call is retried only when the service certainly created no group. Names are not
-// documented to be unique: if MaybeProcessed is true for an error, another Create may create a
-// second group.
-//
-// Errors: [ErrWrongParameters].
+// Create creates a group with make-group and returns its id. The call is retried only when the service
+// certainly created no group. Names are not documented to be unique: if MaybeProcessed is true for an
+// error, another Create may create a second group. Errors: [ErrWrongParameters].
 func (s *GroupsService) Create(ctx context.Context, group CreateGroupRequest) (string, error) {
 	created, err := do[createdGroup](ctx, s.client, operation.GroupCreate, &group)
 	return string(created.ID), err
@@ -76,28 +67,26 @@ type createdGroup struct {
 	ID recordID `json:"id" wire:"required"`
 }
 
-// UpdateGroupRequest describes changes to a group. fmt and slog show a mask.
+// UpdateGroupRequest describes changes to a group.
 type UpdateGroupRequest struct {
 	private
 
 	// Name is the new name. If it is empty, the group keeps its name.
 	Name string `json:"name,omitzero"`
-	// MemberIDs is the complete new list of members, as ids of users. The reference speaks of
-	// users "to be added or removed", and says that existing members are kept only if their
-	// ids are in the list: members who are not listed are removed. A nil list is not sent; the
-	// reference does not say what that does to the members. An empty list removes everybody.
+	// MemberIDs is the complete new list of members, as ids of users. The reference speaks of users "to
+	// be added or removed", and says that existing members are kept only if their ids are in the list:
+	// members who are not listed are removed. A nil list is not sent; its effect on the members is not
+	// documented. An empty list removes everybody.
 	//
-	// [GroupsService.List] identifies members by username. To add a member, look up the ids of
-	// the existing members with [UsersService.List].
+	// [GroupsService.List] identifies members by username. To add a member, look up the ids of the
+	// existing members with [UsersService.List].
 	MemberIDs []string `json:"memberIds,omitzero"`
 	// Extra holds parameters that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
 }
 
-// Update changes the name or the members of a group with change-group. It removes members who
-// are not listed: see [UpdateGroupRequest.MemberIDs]. (API reference, Other methods.)
-//
-// Errors: [ErrWrongParameters], the only one that the reference lists.
+// Update changes the name or the members of a group with change-group. It removes members who are not
+// listed: see [UpdateGroupRequest.MemberIDs]. The reference lists no error but [ErrWrongParameters].
 func (s *GroupsService) Update(ctx context.Context, groupID string, change UpdateGroupRequest) error {
 	return exec(ctx, s.client, operation.GroupUpdate, &updateGroupParams{groupID, change})
 }
@@ -112,12 +101,9 @@ func (u *updateGroupParams) validate(_ *operation.Operation, p *problems) {
 	p.checkMembers(u.MemberIDs)
 }
 
-// Delete erases a group for good with delete-group. (API reference, Other methods.)
-//
-// The call is retried after a lost response. If the lost attempt erased the group, the retry
-// fails with an [APIError] whose MaybeProcessed is true.
-//
-// Errors: [ErrWrongParameters].
+// Delete erases a group for good with delete-group. The call is retried after a lost response. If the
+// lost attempt erased the group, the retry fails with an [APIError] whose MaybeProcessed is true. Errors:
+// [ErrWrongParameters].
 func (s *GroupsService) Delete(ctx context.Context, groupID string) error {
 	return exec(ctx, s.client, operation.GroupDelete, groupParams{groupID})
 }

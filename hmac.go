@@ -9,8 +9,8 @@ import (
 	"github.com/identomat-go/identomat/internal/signature"
 )
 
-// An HMACOption changes how requests are signed and responses are verified. Pass it to
-// [WithHMAC] or [NewHMACTransport].
+// HMACOption changes how requests are signed and responses are verified, in [WithHMAC] or
+// [NewHMACTransport].
 type HMACOption func(*hmacRules)
 
 type hmacRules struct {
@@ -19,37 +19,35 @@ type hmacRules struct {
 }
 
 // RequireSignedResponses makes every successful response without a signature fail with
-// [ErrSignatureMismatch]. By default, a signature is verified only if the response has one:
-// Identomat's API documentation says that successful responses are signed, but not whether that
-// includes the newer host. Responses that report an error are documented to be unsigned.
+// [ErrSignatureMismatch]. By default, a signature is verified only if the response has one: Identomat's
+// API documentation says that successful responses are signed, but not whether that includes the newer
+// host. Responses that report an error are documented to be unsigned.
 func RequireSignedResponses() HMACOption {
 	return func(r *hmacRules) { r.requireSigned = true }
 }
 
-// MultipartDigest computes the HMAC-SHA-256 of a multipart body from its parts, in the order
-// in which they are sent.
+// MultipartDigest computes the HMAC-SHA-256 of a multipart body from its parts, in the order of sending.
 type MultipartDigest func(secret []byte, parts *multipart.Reader) ([]byte, error)
 
-// WithMultipartDigest replaces the rule for signing multipart bodies. Identomat's API
-// documentation says that the digest of each part is the key for the next part. It does not
-// say what a part consists of; the default rule uses the content without the headers.
+// WithMultipartDigest replaces the rule for signing multipart bodies. Identomat's API documentation says
+// that the digest of each part is the key for the next part. It does not say what a part consists of; the
+// default rule uses the content without the headers.
 func WithMultipartDigest(digest MultipartDigest) HMACOption {
 	return func(r *hmacRules) { r.multipart = digest }
 }
 
-// NewHMACTransport returns a RoundTripper that signs requests to Identomat and verifies the
-// signatures of the responses. It is for use without a [Client]; a Client signs with
-// [WithHMAC]. The secret key belongs to a company key of the HMAC type and its UTF-8 bytes are
-// used. If the secret key is empty, in quotes, or contains an invisible character, every request
-// fails. If base is nil, [http.DefaultTransport] is used.
+// NewHMACTransport returns a RoundTripper that signs requests to Identomat and verifies the signatures of
+// responses, for use without a [Client]; a Client signs with [WithHMAC]. The secret key belongs to a
+// company key of the HMAC type, and its UTF-8 bytes are used. If the secret key is empty, in quotes, or
+// contains an invisible character, every request fails. If base is nil, [http.DefaultTransport] is used.
 //
-// The signature is sent in the header Authorization: signature="…", as the base64 of the
-// HMAC-SHA-256 of the body. (HMAC Authorization.) A body is not buffered but read twice, so
-// the request needs [http.Request.GetBody], which [http.NewRequest] sets for bodies in memory.
+// The signature is sent in the header Authorization: signature="…", as the base64 of the body's
+// HMAC-SHA-256. (HMAC Authorization.) A body is not buffered but read twice, so the request needs
+// [http.Request.GetBody], which [http.NewRequest] sets for bodies in memory.
 //
-// Reading a response whose signature is wrong ends with [ErrSignatureMismatch] instead of
-// [io.EOF]; discard everything that was read before. A request that follows a redirect to
-// another origin fails, and nothing is sent there.
+// Reading a response whose signature is wrong ends with [ErrSignatureMismatch] instead of [io.EOF];
+// discard everything that was read before. A request that follows a redirect to another origin fails
+// unsent.
 func NewHMACTransport(secretKey string, base http.RoundTripper, opts ...HMACOption) http.RoundTripper {
 	rules := rulesOf(opts)
 	t := signature.NewTransport(secretKey, base, rules.requireSigned, rules.multipart)

@@ -2,8 +2,8 @@ package identomat
 
 import "github.com/identomat-go/identomat/internal/wire"
 
-// KYBField is a piece of data that a company or a beneficiary gives. Values that are not listed can be
-// sent, too; the API takes any field in any place.
+// KYBField is a piece of data about a company or a beneficiary. Other values can be sent, too; the API
+// takes any field in any place.
 type KYBField string
 
 // The fields of the Developer guide 2025, KYB. The remarks say where the guide lists a field and which
@@ -30,12 +30,12 @@ const (
 // how the result represents the data. (Developer guide 2025, Company data step.)
 func Company() CompanyStep { return CompanyStep{newStep(`{"type":"company","key":"company"}`)} }
 
-// Mandatory adds fields that must be filled in, after the fields that the step has.
+// Mandatory appends fields that must be filled in.
 func (s CompanyStep) Mandatory(fields ...KYBField) CompanyStep {
 	return CompanyStep{Step{addFields(s.object, fields, true)}}
 }
 
-// Optional adds fields that may be left empty, after the fields that the step has.
+// Optional appends fields that may be left empty.
 func (s CompanyStep) Optional(fields ...KYBField) CompanyStep {
 	return CompanyStep{Step{addFields(s.object, fields, false)}}
 }
@@ -56,7 +56,7 @@ func Beneficiaries() BeneficiariesStep {
 	return BeneficiariesStep{newStep(`{"type":"beneficiaries","key":"beneficiaries"}`)}
 }
 
-// Roles adds roles to be filled. A role that the step already has is replaced.
+// Roles adds roles. A role replaces an earlier one of the same kind.
 func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	all := newObject(wire.Normalize(get(s.text(), "roles")))
 	for _, role := range roles {
@@ -65,56 +65,53 @@ func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("roles", all)}
 }
 
-// KYCConfig is the id of the configuration that verifies individuals. It is required if Verify is on for
-// any role. Default none. (On the wire it is kycConfigId.)
+// KYCConfig is the id of the configuration that verifies individuals (kycConfigId). It is required if
+// Verify is on for any role. Default none.
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kycConfigId", id)}
 }
 
-// KYBConfig is the id of the configuration that verifies companies. It is required if Verify is on for
-// the shareholder. Default none. (On the wire it is kybConfigId.)
+// KYBConfig is the id of the configuration that verifies companies (kybConfigId). It is required if
+// Verify is on for the shareholder. Default none.
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kybConfigId", id)}
 }
 
-// BeneficiaryRole is what is asked of the holders of one role: [Shareholder], [UBO], [Director],
+// BeneficiaryRole is what to ask the holders of one role: [Shareholder], [UBO], [Director],
 // [Representative], [OtherRole]. It never changes: its methods return a new one. The zero value has no
-// name, and validation refuses it. (Developer guide 2025, Beneficiaries step.)
+// name, and validation rejects it. (Developer guide 2025, Beneficiaries step, Role.)
 type BeneficiaryRole struct {
 	name string
 	object
 }
 
-// Shareholder is an owner of the company, an individual or another company. (Developer guide 2025, Role:
-// Shareholder.)
+// Shareholder is an owner of the company, an individual or another company.
 func Shareholder() BeneficiaryRole { return BeneficiaryRole{name: "shareholder"} }
 
-// UBO is an ultimate beneficial owner: a person who owns or controls the company in the end. (Developer
-// guide 2025, Role: UBOs.)
+// UBO is an ultimate beneficial owner: a person who ultimately owns or controls the company.
 func UBO() BeneficiaryRole { return BeneficiaryRole{name: "ubo"} }
 
-// Director is a person on the company's board. (Developer guide 2025, Role: Director.)
+// Director is a person on the company's board.
 func Director() BeneficiaryRole { return BeneficiaryRole{name: "director"} }
 
-// Representative is a person who may act for the company. (Developer guide 2025, Role: Representative.)
+// Representative is a person who may act for the company.
 func Representative() BeneficiaryRole { return BeneficiaryRole{name: "representative"} }
 
-// OtherRole is any other individual; [FieldPositionName] asks for the position. (Developer guide 2025,
-// Role: Other.)
+// OtherRole is any other individual; [FieldPositionName] asks for the position.
 func OtherRole() BeneficiaryRole { return BeneficiaryRole{name: "other"} }
 
-// Mandatory adds fields that must be filled in, after the fields that the role has.
+// Mandatory appends fields that must be filled in.
 func (r BeneficiaryRole) Mandatory(fields ...KYBField) BeneficiaryRole {
 	return BeneficiaryRole{r.name, addFields(r.object, fields, true)}
 }
 
-// Optional adds fields that may be left empty, after the fields that the role has.
+// Optional appends fields that may be left empty.
 func (r BeneficiaryRole) Optional(fields ...KYBField) BeneficiaryRole {
 	return BeneficiaryRole{r.name, addFields(r.object, fields, false)}
 }
 
-// Verify starts a verification of every holder of the role: of individuals with the step's KYCConfig, of
-// companies with its KYBConfig. Default false. (On the wire it is verification.)
+// Verify verifies every holder of the role, individuals with the step's KYCConfig and companies with its
+// KYBConfig. Default false. (On the wire it is verification.)
 func (r BeneficiaryRole) Verify(on bool) BeneficiaryRole { return r.Set("verification", on) }
 
 // Set sets any parameter of the role by its wire name.
@@ -122,7 +119,6 @@ func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
 	return BeneficiaryRole{r.name, r.set(name, value)}
 }
 
-// KYBReview shows the data of the company and its beneficiaries, so that it can be corrected before it is
-// submitted. Its key is "kyb-review". Identomat has not published how the result represents the data.
-// (Developer guide 2025, Review step.)
+// KYBReview shows the data of the company and its beneficiaries for correction. Its key is "kyb-review".
+// Identomat has not published how the result represents the data. (Developer guide 2025, Review step.)
 func KYBReview() Step { return newStep(`{"type":"kyb-review","key":"kyb-review"}`) }
