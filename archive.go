@@ -48,7 +48,7 @@ func (f *ArchiveFile) Read(p []byte) (int, error) { return f.read(p) }
 
 // Files iterates over the regular files in a tar archive, in constant memory, and closes the media. It
 // skips links, devices, sparse files and directories, and cleans names. If the iteration ends without an
-// error, the whole archive has been read and no signature was wrong.
+// error, the whole archive has been read and its signature, if any, was right.
 //
 // An archive with more than 10,000 entries, a file over 1 GiB, or a name with more than 1024 bytes or 100
 // folders is [ErrTooLarge]. A truncated or malformed archive is [ErrUnexpectedResponse].

@@ -35,7 +35,7 @@ var (
 	// ErrAlreadyExists: an equal blacklist or monitoring record exists.
 	ErrAlreadyExists = response.ErrAlreadyExists
 	// ErrInvalidEmailFormat, ErrPasswordTooShort, ErrInvalidRights and ErrUserAlreadyExists: a new user
-	// has a malformed e-mail address, too short a password, an unknown right, or a known address.
+	// has a malformed e-mail address, too short a password, an unknown right, or another user's address.
 	ErrInvalidEmailFormat = response.ErrInvalidEmailFormat
 	ErrPasswordTooShort   = response.ErrPasswordTooShort
 	ErrInvalidRights      = response.ErrInvalidRights

@@ -48,7 +48,8 @@ type Flags struct{ object }
 // NewFlags returns an empty set of flags, to be extended with the methods of [Flags].
 func NewFlags() Flags { return Flags{} }
 
-// Set sets any flag by its wire name. Validation reports a value without a JSON form.
+// Set sets any flag by its wire name. A value without a JSON form fails the call with a
+// [ValidationError].
 //
 // Integrations and Identomat's own SDKs send these flags, which are not documented: skip_agreement
 // (boolean), server ("computer", the default, or "human" for a call with an operator), platform (such as

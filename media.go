@@ -17,31 +17,31 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// MediaService fetches what a session recorded. (API reference, Accessing Data and More.)
+// MediaService fetches a session's images, videos and files. (API reference, Accessing Data and More; the
+// methods name their sections.)
 //
-// A response that is not media is an error, whatever its label says. A call is retried until the
-// first bytes have arrived, but not later.
+// A response that is not media is an error, whatever its Content-Type. A call is retried until the first
+// bytes have arrived, but not later.
 //
-// Errors of all methods: [ErrSessionNotFound]; [ErrNotFound] for media that the session lacks, for
-// which the API documentation shows no response, and production answers with HTTP 404.
+// Errors of all methods: [ErrSessionNotFound]; [ErrNotFound] for media that the session lacks. The API
+// documentation shows no response for such media; production returns HTTP 404.
 type MediaService struct{ client *Client }
 
-// Media is an image, a video, a document or an archive that arrives while it is read. It must
-// be closed; [Media.SaveFile], [Media.Bytes], [Media.WriteTo], [Media.Files] and
-// [Media.ExtractTo] close it themselves. It is not safe for concurrent use.
+// Media is an image, a video, a document or an archive that is transferred while it is read. It must be
+// closed; [Media.SaveFile], [Media.Bytes], [Media.WriteTo], [Media.Files] and [Media.ExtractTo] close it
+// themselves. It is not safe for concurrent use.
 //
-// Reading ends with [io.EOF] only if the content is complete and its signature is not wrong. It
-// ends with a [TransportError] if the connection broke, or if nothing but the close of the
-// connection marks the end of the content, because truncation could then not be detected.
-// Otherwise it ends with an [APIError] that is [ErrSignatureMismatch], [ErrTooLarge] or
-// [ErrUnexpectedResponse].
+// Reading ends with [io.EOF] only if the content is complete and its signature, if any, is right. It ends
+// with a [TransportError] if the connection broke, or if only the close of the connection marks the end
+// of the content, because truncation could then not be detected. Otherwise it ends with an [APIError]
+// that is [ErrSignatureMismatch], [ErrTooLarge] or [ErrUnexpectedResponse].
 //
-// A read fails when nothing arrives for the time of [WithAttemptTimeout]. The whole transfer
-// is bounded only by the context and by the Timeout of [WithHTTPClient]. Observers are told of
-// the attempt when the media has ended, has failed or is closed.
+// A read fails when nothing arrives for the time of [WithAttemptTimeout]. The whole transfer is bounded
+// only by the context and by the Timeout of [WithHTTPClient]. Observers are told of the attempt when the
+// media has ended, has failed or is closed.
 type Media struct {
-	// ContentType is the media type of the content without parameters: what the first bytes
-	// show, or else what the service declared, or else application/octet-stream.
+	// ContentType is the media type of the content without parameters: the type that the first bytes
+	// show, or else the declared type, or else application/octet-stream.
 	ContentType string
 	// Size is the length in bytes, or -1 if the service did not announce it.
 	Size int64
@@ -64,8 +64,8 @@ func (m Media) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("content_type", m.ContentType), slog.Int64("size", m.Size))
 }
 
-// Progress reports every read: report gets the number of bytes read so far and Size. It is
-// called in the goroutine that reads. Progress returns m.
+// Progress calls report after every read, in the goroutine that reads, with the number of bytes read so
+// far and with Size. It returns m.
 func (m *Media) Progress(report func(done, total int64)) *Media {
 	m.progress = report
 	return m
@@ -90,8 +90,8 @@ func (m *Media) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuse returns the error for media that arrived correctly but is not what was asked for. It
-// does not end the transfer of other media in the response.
+// refuse returns the error for media that arrived intact but is unusable. It does not end the transfer of
+// other media in the response.
 func (m *Media) refuse(err error) error {
 	if m.shared {
 		return m.from.public(err)
@@ -99,8 +99,8 @@ func (m *Media) refuse(err error) error {
 	return m.from.fail(err)
 }
 
-// Close ends the transfer. It closes the connection of media that was not read to its end,
-// unless the response holds more media.
+// Close ends the transfer. It closes the connection if the media was not read to its end, unless the
+// response holds more media.
 func (m *Media) Close() error {
 	m.closed = true
 	if !m.shared {
@@ -115,7 +115,7 @@ func (m *Media) WriteTo(w io.Writer) (int64, error) {
 	return copyCounted(w, m)
 }
 
-// copier hides the methods ReadFrom and WriteTo of what it embeds, so that a copy uses buf. The
+// copier hides the methods ReadFrom and WriteTo of its reader and writer, so that a copy uses buf. The
 // buffer is large enough that the cost of system calls does not matter.
 type copier struct {
 	io.Reader
@@ -156,11 +156,10 @@ func (m *Media) Bytes() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// SaveFile writes the media to the named file, readable by its owner alone, and closes the
-// media. It returns the number of bytes. The file appears, or replaces an older one, only when
-// the media is complete, its signature was right, and it is safely on disk. After a failure
-// nothing is left behind. SaveFile refuses media of which a part was already read, because the
-// file would lack its beginning.
+// SaveFile writes the media to the named file, readable by its owner alone, and closes the media. It
+// returns the number of bytes. The file appears, or replaces an older one, only when the media is
+// complete, its signature, if any, is right, and it is safely on disk. After a failure nothing is left
+// behind. SaveFile refuses media that was partly read before, because the file would lack its beginning.
 func (m *Media) SaveFile(name string) (n int64, err error) {
 	defer m.Close()
 	if m.done > 0 {
@@ -174,7 +173,7 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 		return 0, err
 	}
 	saved := false
-	defer func() { // after a panic, too
+	defer func() { // also after a panic
 		if !saved {
 			_ = file.Close()
 			_ = os.Remove(file.Name())
@@ -197,45 +196,40 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 	return n, nil
 }
 
-// CardFront fetches the image of the front of an identity card with POST result/card-front/.
-// (API reference, Card front side image.) It is not documented whether a driving license and a
-// residence permit count as cards; in package identomattest they do.
+// CardFront fetches the image of an identity card's front with result/card-front/. (Card front side
+// image.) It is not documented whether a driver's license and a residence permit count as cards; in
+// package identomattest they do.
 func (s *MediaService) CardFront(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultCardFront, ofSession(token))
 }
 
-// CardBack fetches the image of the back of an identity card with POST result/card-back/. (API
-// reference, Card back side image.)
+// CardBack fetches the image of an identity card's back with result/card-back/. (Card back side image.)
 func (s *MediaService) CardBack(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultCardBack, ofSession(token))
 }
 
-// Passport fetches the image of a passport's photo page with POST result/passport/. (API
-// reference, Passport photo page image.)
+// Passport fetches a passport's photo page with result/passport/. (Passport photo page image.)
 func (s *MediaService) Passport(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultPassport, ofSession(token))
 }
 
-// Face fetches the image of the person's face with POST result/face/. (API reference, Face
-// image.)
+// Face fetches the image of the person's face with result/face/. (Face image.)
 func (s *MediaService) Face(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFace, ofSession(token))
 }
 
-// FaceVideo fetches the video of the liveness check with POST result/face-video/. The format
-// is not documented. (API reference, Face motion video.)
+// FaceVideo fetches the video of the liveness check with result/face-video/. (Face motion video.) The
+// format is not documented.
 func (s *MediaService) FaceVideo(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFaceVideo, ofSession(token))
 }
 
-// FaceDocument fetches the selfie with the document in hand with POST
-// result/face-document/. (API reference, Selfie with ID.)
+// FaceDocument fetches the selfie with the document, with result/face-document/. (Selfie with ID.)
 func (s *MediaService) FaceDocument(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFaceDocument, ofSession(token))
 }
 
-// GeneralDocumentMedia names a general document to fetch. The values are spelled differently
-// from those of [GeneralDocumentType].
+// GeneralDocumentMedia names a general document to fetch, in another spelling than [GeneralDocumentType].
 type GeneralDocumentMedia string
 
 // The documented values of [MediaService.GeneralDocument].
@@ -247,8 +241,8 @@ const (
 	DriversLicenseMedia                      GeneralDocumentMedia = "drivers-license"
 )
 
-// GeneralDocument fetches a proof of address or another general document, as an image or a PDF,
-// with POST result/general-document/. (API reference, Proof of Address image or PDF.)
+// GeneralDocument fetches a proof of address or another general document, as an image or a PDF, with
+// result/general-document/. (Proof of Address image or PDF.)
 func (s *MediaService) GeneralDocument(ctx context.Context, token Token, document GeneralDocumentMedia) (*Media, error) {
 	return media(ctx, s.client, operation.ResultGeneralDocument, generalDocumentParams{string(token), string(document)})
 }
@@ -263,30 +257,28 @@ func (g generalDocumentParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("typeId", g.TypeID)
 }
 
-// DocumentFacePhoto fetches the photo of the face on the session's main document with POST
-// get-session-main-document-face-photo. The photo is decoded while it arrives. (API reference,
-// Get face photo from main document.) Errors: also [ErrFacePhotoNotFound].
+// DocumentFacePhoto fetches the photo of the face on the session's main document with
+// get-session-main-document-face-photo. (Get face photo from main document.) The photo is decoded while
+// it arrives. Errors: also [ErrFacePhotoNotFound].
 func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Media, error) {
 	return firstItem(ctx, s.client, operation.DocumentFacePhoto, ofSession(token))
 }
 
-// VisualMarkers fetches images of the document's visual markers with POST get-visual-markers,
-// as tar archives (see [Media.Files]). They are decoded while they arrive, one after the
-// other. Moving on to the next archive skips what was not read of the last one; stopping early
-// closes the connection. An error ends the iteration. The signature of the response has been
-// verified only if the iteration ends without an error. A response without markers yields
-// neither an archive nor an error. (API reference, Get document visual markers.) Errors: also
-// [ErrWrongParameters].
+// VisualMarkers fetches images of the document's visual markers with get-visual-markers, as tar archives
+// (see [Media.Files]). (Get document visual markers.) The archives are decoded while they arrive, one
+// after another. Moving on to the next archive skips the rest of the last one; stopping early closes the
+// connection. An error ends the iteration. The response's signature has been verified only if the
+// iteration ends without an error. A response without markers yields neither an archive nor an error.
+// Errors: also [ErrWrongParameters].
 func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return items(ctx, s.client, operation.VisualMarkers, ofSession(token))
 }
 
-// QuestionFile fetches a file that answers a question, with POST get-question-file. The keys of
-// the step and the question, and the index from 0 among the files, select the file. It may be an
-// archive, a PDF or an image, whatever its label; see [Media.ContentType]. If the response holds
-// several files, which the API documentation does not rule out, QuestionFile returns the first.
-// (API reference, Get file from the question.) Errors: also [ErrWrongParameters], for a question
-// without such a file too.
+// QuestionFile fetches a file that answers a question, with get-question-file. (Get file from the
+// question.) The keys of the step and the question, and the index from 0 among the files, select the
+// file. It may be an archive, a PDF or an image, whatever type is declared; see [Media.ContentType]. If
+// the response holds several files, which the API documentation does not rule out, QuestionFile returns
+// the first. Errors: also [ErrWrongParameters], even if only the file is missing.
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	return firstItem(ctx, s.client, operation.QuestionFile, questionFileParams{string(token), stepKey, questionKey, index})
 }
@@ -294,12 +286,12 @@ func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, q
 // maxQuestionFiles is the documented maximum of filesMaxCount.
 const maxQuestionFiles = 10
 
-// QuestionFiles fetches all files that answer a question, up to the documented maximum of ten. Each
-// file is a call of [MediaService.QuestionFile], and is closed when the iteration moves on. An error
-// ends the iteration.
+// QuestionFiles fetches all files that answer a question, up to the documented maximum of ten. Each file
+// is a call to [MediaService.QuestionFile], and is closed when the iteration moves on.
 //
-// The iteration ends without an error when the service has no further file. For a question without any
-// file the API reference documents only [ErrWrongParameters], as for a question that does not exist.
+// An error ends the iteration. The iteration ends without an error when the service has no further file.
+// For a question without any file the API reference documents only [ErrWrongParameters], as for a
+// question that does not exist.
 func (s *MediaService) QuestionFiles(ctx context.Context, token Token, stepKey, questionKey string) iter.Seq2[*Media, error] {
 	return func(yield func(*Media, error) bool) {
 		for i := range maxQuestionFiles {

@@ -11,10 +11,9 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// object is what steps, questions, options, roles and flags are made of: a JSON object, kept as text
-// that never changes. A decoded object keeps what this SDK does not know.
-//
-// fmt prints even a string in an unexported field of a caller's struct, but follows no pointer there.
+// object is the JSON object behind steps, questions, options, roles and flags, as text that never
+// changes. A decoded object keeps unknown members. The text is behind a pointer, because fmt prints a
+// string even in an unexported field of a caller's struct, but follows no pointer there.
 type object struct{ json *string }
 
 func newObject(text string) object { return object{&text} }
@@ -32,19 +31,19 @@ func (o object) set(name string, v any) object {
 	return newObject(wire.Set(o.text(), name, appendValue(buf[:0], v)))
 }
 
-// setText is set for a text, which stays on the caller's stack.
+// setText is set for a Text, which stays on the caller's stack.
 func setText(o object, name string, t Text) object {
 	var buf [256]byte
 	return newObject(wire.Set(o.text(), name, t.appendJSON(buf[:0])))
 }
 
-// setStrings is set for a list, which is sent even if it is empty. It copies the list once.
+// setStrings is set for a list, which it copies only once. An empty list is sent.
 func setStrings[S ~string](o object, name string, list []S) object {
 	var buf [256]byte
 	return newObject(wire.Set(o.text(), name, wire.AppendStrings(buf[:0], list)))
 }
 
-// A texter has a JSON text, in which [wire.Unencodable] and [wire.Nil] stand for what cannot be sent.
+// A texter has a JSON text, with [wire.Unencodable] and [wire.Nil] for values that cannot be sent.
 type texter interface{ text() string }
 
 // appendValue appends any value as JSON text.
@@ -69,7 +68,7 @@ func jsonText(t texter) (text string) {
 	return t.text()
 }
 
-// appendList appends a JSON array with the elements of another array and the texts of list.
+// appendList appends a JSON array of the elements of another array and the texts of list.
 func appendList[T texter](dst []byte, array string, list []T) []byte {
 	dst = append(dst, '[')
 	for e := wire.Elements(array); e.Next(); {
@@ -94,7 +93,7 @@ func get(object, name string) string {
 func getString(object, name string) string { return wire.Unquote(get(object, name)) }
 
 // asObject returns value if it is an object, and an empty object otherwise. The service may write an
-// empty object as [], so [] counts as an object, too.
+// empty object as [], so [] counts as an object.
 func asObject(value string) (object string, ok bool) {
 	if strings.HasPrefix(value, "{") {
 		return value, true
@@ -144,7 +143,7 @@ func (o object) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, describe(o.te
 // LogValue returns the type and key, and nothing else.
 func (o object) LogValue() slog.Value { return slog.StringValue(describe(o.text())) }
 
-// printable quotes a name that could break or forge a line of a log.
+// printable quotes a name that could break or forge a log line.
 func printable(name string) string {
 	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
 		return quoted

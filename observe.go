@@ -14,30 +14,27 @@ import (
 type Event struct {
 	// Context is the caller's, so that an observer finds the span of the attempt.
 	Context context.Context
-	// Operation is the endpoint, such as result/.
+	// Operation is the endpoint, such as result/. Attempt counts from 1.
 	Operation string
-	// Attempt counts from 1.
-	Attempt int
-	// Start is when the attempt began, after any wait for the [RateLimiter]. Duration
-	// includes the reading of media.
+	Attempt   int
+	// Start is when the attempt began, after any wait for the [RateLimiter]. Duration includes the
+	// reading of media.
 	Start    time.Time
 	Duration time.Duration
 	// StatusCode is the HTTP status, 0 without a response.
 	StatusCode int
-	// BytesSent is the length of the request body, even if not all of it was sent.
-	// BytesReceived counts the bytes that were read from the response body.
+	// BytesSent is the length of the request body, even if not all of it was sent. BytesReceived counts
+	// the bytes that were read from the response body.
 	BytesSent     int64
 	BytesReceived int64
-	// Err is nil after a success, or the error that the call would return if this were its
-	// last attempt.
+	// Err is nil after a success, or the error that the call would return if this were its last attempt.
 	Err error
 	// WillRetry says that another attempt follows after RetryIn.
 	RetryIn   time.Duration
 	WillRetry bool
 }
 
-// Format writes the operation and its outcome under every verb, but not the context, whose
-// values may be secret.
+// Format writes the operation and its outcome under every verb, but not the context, which may be secret.
 func (e Event) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "%s attempt %d: status %d in %s", e.Operation, e.Attempt, e.StatusCode, e.Duration)
 	if e.Err != nil {
@@ -64,18 +61,17 @@ func (e Event) attrs() []slog.Attr {
 	return attrs
 }
 
-// WithObserver calls observe after every attempt, in the goroutine of the call. The option may
-// be given several times; all functions are called. They must be safe for concurrent use.
+// WithObserver calls observe after every attempt, in the goroutine of the call. The option may be given
+// several times; all functions are called. They must be safe for concurrent use.
 func WithObserver(observe func(Event)) Option {
 	return checked(observe != nil, "WithObserver: the function is nil", func(s *option.Settings) {
 		s.Observers = append(s.Observers, func(e engine.Event) { observe(Event(e)) })
 	})
 }
 
-// WithLogger logs every attempt: successes at the debug level, failures as warnings. A record
-// has the attributes operation, attempt, status, duration, sent and received (bytes). After a
-// failure it also has error; before a retry it also has retry_in. A JSON handler writes
-// durations in nanoseconds.
+// WithLogger logs every attempt: successes at the debug level, failures as warnings. A record has the
+// attributes operation, attempt, status, duration, sent and received (bytes), error after a failure, and
+// retry_in before a retry. A JSON handler writes durations in nanoseconds.
 func WithLogger(l *slog.Logger) Option {
 	return checked(l != nil, "WithLogger: the logger is nil", func(s *option.Settings) {
 		service := s.Service

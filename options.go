@@ -15,11 +15,11 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// An Option configures a [Client], or a client of package idenfy if the option makes sense
-// there. If two options set the same thing, the later one wins.
+// Option configures a [Client], or a client of package idenfy if the option applies there. If two options
+// set the same thing, the later one wins.
 type Option func(*option.Settings) error
 
-// settings are the settings that only a client of Identomat has.
+// settings are the settings that only a [Client] has.
 type settings struct {
 	widgetURL, apiURL url.URL
 	maxMedia          int64
@@ -41,9 +41,9 @@ func checked(ok bool, problem string, set func(*option.Settings)) Option {
 	}
 }
 
-// WithHMAC signs every request with the secret key that belongs to a company key of the
-// HMAC type, and checks the signatures of responses. See [NewHMACTransport] for the rules
-// and [RequireSignedResponses] for responses that must be signed.
+// WithHMAC signs every request with the secret key that belongs to a company key of the HMAC type, and
+// checks the signatures of responses. See [NewHMACTransport] for the rules and [RequireSignedResponses]
+// for responses that must be signed.
 func WithHMAC(secretKey string, opts ...HMACOption) Option {
 	return option.Own("identomat.WithHMAC", func(s *settings) error {
 		if slices.ContainsFunc(opts, func(o HMACOption) bool { return o == nil }) {
@@ -55,8 +55,8 @@ func WithHMAC(secretKey string, opts ...HMACOption) Option {
 	})
 }
 
-// WithWidgetURL replaces [DefaultWidgetURL]. The baseURL is a scheme and a host, without a path.
-// The scheme must be https, except for a loopback host and those of [WithInsecureTestHosts].
+// WithWidgetURL replaces [DefaultWidgetURL]. The baseURL is a scheme and a host, without a path. The
+// scheme must be https, except for a loopback host and the hosts of [WithInsecureTestHosts].
 func WithWidgetURL(baseURL string) Option {
 	return option.Own("identomat.WithWidgetURL", func(s *settings) (err error) {
 		s.widgetURL, err = option.CheckBaseURL("widget URL", baseURL)
@@ -64,7 +64,7 @@ func WithWidgetURL(baseURL string) Option {
 	})
 }
 
-// WithAPIURL replaces [DefaultAPIURL]. The rules for the baseURL are those of [WithWidgetURL].
+// WithAPIURL replaces [DefaultAPIURL], by the rules of [WithWidgetURL].
 func WithAPIURL(baseURL string) Option {
 	return option.Own("identomat.WithAPIURL", func(s *settings) (err error) {
 		s.apiURL, err = option.CheckBaseURL("API URL", baseURL)
@@ -72,10 +72,10 @@ func WithAPIURL(baseURL string) Option {
 	})
 }
 
-// WithInsecureTestHosts allows http URLs with these host names in [WithWidgetURL] and [WithAPIURL],
-// such as the name of a sandbox in a network of containers: http://sandbox:8080. The names have no
-// port. Company keys and personal data are sent to these hosts without encryption, so name only hosts
-// of a test network. The hosts of Identomat and iDenfy are refused.
+// WithInsecureTestHosts allows http URLs with these host names in [WithWidgetURL] and [WithAPIURL], such
+// as the name of a sandbox in a container network: http://sandbox:8080. The names have no port. Company
+// keys and personal data are sent to these hosts without encryption, so name only hosts in a test
+// network. The hosts of Identomat and iDenfy are refused.
 func WithInsecureTestHosts(names ...string) Option {
 	return func(s *option.Settings) error {
 		s.InsecureTestHosts = names
@@ -88,36 +88,34 @@ func WithInsecureTestHosts(names ...string) Option {
 	}
 }
 
-// WithHTTPClient sends requests through c, for a proxy, a client certificate or a test. The
-// SDK uses the Transport of c and its Timeout, if any, which bounds each attempt and the
-// reading of media. It does not use CheckRedirect and Jar: redirects are not followed, and no
-// cookie is documented.
+// WithHTTPClient sends requests through c, for a proxy, a client certificate or a test. The SDK uses c's
+// Transport and its Timeout, if any, which bounds each attempt and the reading of media. It does not use
+// CheckRedirect and Jar: redirects are not followed, and no cookie is documented.
 //
-// The default has a connection pool of its own, the settings of [http.DefaultTransport], and up
-// to 100 idle connections to each host. It closes a connection after 30 idle seconds, before
-// common servers do. It pings HTTP/2 connections, so that a dead one is found after 25 s. It
-// accepts at most 64 KiB of response header. It closes a connection on which other bytes follow
-// a response, which net/http would otherwise log. A Transport of your own needs
-// [http.Transport.IdleConnTimeout], [http.Transport.HTTP2] and
+// The default has its own connection pool, the settings of [http.DefaultTransport], and up to 100 idle
+// connections to each host. It closes a connection after 30 idle seconds, before common servers do. It
+// pings HTTP/2 connections, so that a dead one is found after 25 s. It accepts at most 64 KiB of response
+// header. It closes a connection on which other bytes follow a response, which net/http would otherwise
+// log. Your own Transport needs [http.Transport.IdleConnTimeout], [http.Transport.HTTP2] and
 // [http.Transport.MaxResponseHeaderBytes] for the first three.
 func WithHTTPClient(c *http.Client) Option {
 	return checked(c != nil, "WithHTTPClient: the client is nil", func(s *option.Settings) { s.HTTPClient = c })
 }
 
 // RetryPolicy says how often and how fast a call is retried. Which calls may be retried is not
-// configurable. Calls that create something or may be billed are retried only when the
-// service certainly did not process them: no part of the body was sent, the service refused an
-// HTTP/2 stream, or the status is HTTP 421, 425 or 429. All other calls are also retried after
-// lost connections, timeouts, HTTP 408, and HTTP 5xx except 501. A client makes twenty retries freely, and then as many as a tenth of its calls, so that
-// retries do not multiply the load of a failing service.
+// configurable. Calls that create something or may be billed are retried only when the service certainly
+// did not process them: no part of the body was sent, the service refused an HTTP/2 stream, or the status
+// is HTTP 421, 425 or 429. All other calls are also retried after lost connections, timeouts, HTTP 408,
+// and HTTP 5xx except 501. After its first twenty retries, a client makes at most one retry for every ten
+// calls, so that retries do not multiply the load on a failing service.
 type RetryPolicy struct {
 	// MaxAttempts includes the first attempt. 0 means 3; 1 turns retries off.
 	MaxAttempts int
-	// BaseDelay is the upper bound of the random wait before the second attempt. It doubles
-	// with every further attempt. 0 means 500 ms.
+	// BaseDelay is the upper bound of the random wait before the second attempt. It doubles with every
+	// further attempt. 0 means 500 ms.
 	BaseDelay time.Duration
-	// MaxDelay is the upper bound of every wait. A Retry-After beyond it, or beyond the
-	// deadline of the context, ends the call at once. 0 means 30 s.
+	// MaxDelay is the upper bound of every wait. A Retry-After beyond it, or beyond the context's
+	// deadline, ends the call at once. 0 means 30 s.
 	MaxDelay time.Duration
 }
 
@@ -133,23 +131,22 @@ func WithRetry(p RetryPolicy) Option {
 	}
 }
 
-// WithAttemptTimeout bounds one attempt including its response; the context bounds the whole
-// call. For media and uploads, which may take long, the timeout bounds only the time in which no
-// byte moves. A timed-out attempt is retried under the same rules as a lost response. The
-// default is [DefaultAttemptTimeout].
+// WithAttemptTimeout bounds one attempt including its response; the context bounds the whole call. For
+// media and uploads, which may take long, the timeout bounds only the time in which no byte moves. A
+// timed-out attempt is retried under the same rules as a lost response. The default is
+// [DefaultAttemptTimeout].
 func WithAttemptTimeout(d time.Duration) Option {
 	return checked(d > 0, "WithAttemptTimeout: the timeout must be positive", func(s *option.Settings) { s.AttemptTimeout = d })
 }
 
-// WithMaxResponseSize bounds a response that is held in memory, in bytes after decompression.
-// A larger response is [ErrTooLarge]. The default is [DefaultMaxResponseSize].
+// WithMaxResponseSize bounds a response that is held in memory, in bytes after decompression. A larger
+// response is [ErrTooLarge]. The default is [DefaultMaxResponseSize].
 func WithMaxResponseSize(bytes int64) Option {
 	return checked(bytes > 0, "WithMaxResponseSize: the size must be positive", func(s *option.Settings) { s.MaxResponse = bytes })
 }
 
-// WithMaxMediaSize bounds a response that is streamed, in bytes on the wire: images, videos,
-// archives and PDFs. A larger one is [ErrTooLarge] as soon as its size is known. The default
-// is [DefaultMaxMediaSize].
+// WithMaxMediaSize bounds a streamed response (images, videos, archives and PDFs), in bytes on the wire.
+// A larger one is [ErrTooLarge] as soon as its size is known. The default is [DefaultMaxMediaSize].
 func WithMaxMediaSize(bytes int64) Option {
 	return option.Own("identomat.WithMaxMediaSize", func(s *settings) error {
 		s.maxMedia = bytes
@@ -160,8 +157,8 @@ func WithMaxMediaSize(bytes int64) Option {
 	})
 }
 
-// A RateLimiter is asked before every attempt. *rate.Limiter of golang.org/x/time/rate is one.
-// An error ends the call.
+// RateLimiter is asked before every attempt, and its error ends the call. *rate.Limiter from
+// golang.org/x/time/rate is one.
 type RateLimiter interface {
 	// Wait returns nil when the attempt may be made, or an error when the context ends.
 	Wait(ctx context.Context) error
@@ -172,15 +169,14 @@ func WithRateLimiter(l RateLimiter) Option {
 	return checked(l != nil, "WithRateLimiter: the limiter is nil", func(s *option.Settings) { s.Limiter = l })
 }
 
-// WithUserAgent puts product, such as "bank-onboarding/2.1", in front of the SDK's own name in
-// the User-Agent header.
+// WithUserAgent puts product, such as "bank-onboarding/2.1", before the SDK's name in the User-Agent.
 func WithUserAgent(product string) Option {
 	isPrintable := product != "" && !strings.ContainsFunc(product, func(r rune) bool { return r < ' ' || r > '~' })
 	return checked(isPrintable, "WithUserAgent: the product must be printable ASCII", func(s *option.Settings) { s.Product = product + " " })
 }
 
-// WithoutValidation sends requests without checking them against the API documentation, in
-// case the service allows more than the documentation says.
+// WithoutValidation sends requests without checking them against the API documentation, in case the
+// service allows more than the documentation says.
 func WithoutValidation() Option {
 	return func(s *option.Settings) error { s.Validate = false; return nil }
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// pageSize is how many items a list requests at a time. It is the limit in the reference's
-// example of a search, and the blacklist's own default.
+// pageSize is how many items a list requests at a time. It is the limit in the reference's example of a
+// search, and the blacklist's own default.
 const pageSize = 100
 
-// Page is a part of a list, with the length of the whole list. fmt and slog show a mask.
+// Page is a part of a list, with the length of the whole list.
 type Page[T any] struct {
 	record
 
@@ -24,16 +24,15 @@ type Page[T any] struct {
 	Total int `json:"total" wire:"required"`
 }
 
-// pages iterates over a list whose parts are fetched as they are needed. It yields at most one
-// error, as the last thing. key tells items apart.
+// pages iterates over a list and fetches its parts as needed. It yields at most one error, at the end.
+// key identifies an item.
 //
-// A list ends with an empty page, because a page may be shorter than requested without being
-// the last one. If the service reports a total, the list ends at the total without another call.
+// A list ends with an empty page, because a page may be shorter than requested without being the last
+// one. If the service reports a total, the list ends at the total without another call.
 //
-// If all items of a page were seen before, the service ignores the offset. The list is then
-// complete if it has as many items as the total says, or, without a total (Total < 0), fewer
-// than requested. Otherwise the rest cannot be read. That is an error, because a list that is
-// silently truncated may hide a hit.
+// If all items of a page were seen before, the service ignores the offset. The list is then complete if
+// it has as many items as the total says, or, without a total (Total < 0), fewer than requested.
+// Otherwise the rest cannot be read. That is an error, because a silently truncated list may hide a hit.
 func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (*Page[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T

@@ -6,26 +6,26 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// UserQuestionnaire asks the customer questions. The caller chooses the key, under which the result has the
-// answers. (Developer guide 2025, User questionnaire.)
+// UserQuestionnaire asks the customer questions. The result has the answers under the step's key.
+// (Developer guide 2025, User questionnaire.)
 func UserQuestionnaire(key string) QuestionnaireStep {
 	return QuestionnaireStep{CustomStep("user-questionnaire", key)}
 }
 
-// OperatorQuestionnaire asks the operator questions, during a video call or after it. The caller chooses the
-// key. The step belongs beside the video call, not inside it. (Developer guide 2025, Operator questionnaire.)
+// OperatorQuestionnaire asks the operator questions, during a video call or after it. The step goes next
+// to the video call's step, not into it. (Developer guide 2025, Operator questionnaire.)
 func OperatorQuestionnaire(key string) QuestionnaireStep {
 	return QuestionnaireStep{CustomStep("operator-questionnaire", key)}
 }
 
-// Ask adds questions after those that the questionnaire has.
+// Ask appends questions.
 func (s QuestionnaireStep) Ask(questions ...AnyQuestion) QuestionnaireStep {
 	var buf [1024]byte
 	list := appendList(buf[:0], get(s.text(), "questions"), questions)
 	return QuestionnaireStep{newStep(wire.Set(s.text(), "questions", list))}
 }
 
-// Questions are the questions of the questionnaire. Set("questions", questions) replaces them.
+// Questions are the questionnaire's questions. Set("questions", questions) replaces them.
 func (s QuestionnaireStep) Questions() (questions []AnyQuestion) {
 	for _, o := range objects(s.object, "questions") {
 		questions = append(questions, asKnownQuestion(Question{o}))
@@ -33,8 +33,7 @@ func (s QuestionnaireStep) Questions() (questions []AnyQuestion) {
 	return questions
 }
 
-// SuccessButton is the text of the button that ends a user questionnaire. Default "Confirm". (On the wire it
-// is successButtonTitle.)
+// SuccessButton is the last button of a user questionnaire (successButtonTitle). Default "Confirm".
 func (s QuestionnaireStep) SuccessButton(title Text) QuestionnaireStep {
 	return QuestionnaireStep{Step{setText(s.object, "successButtonTitle", title)}}
 }
@@ -50,37 +49,42 @@ type AnyQuestion interface {
 }
 
 // Question is one question of a questionnaire, made by a constructor such as [TextQuestion] or decoded
-// from a step. It never changes: its methods return a new one. Those of Question itself return a Question,
-// so they come last in a chain. fmt and slog show only the type and key, because a preset answer may be
-// personal. (Developer guide 2025, User questionnaire.)
+// from a step. It never changes: its methods return a new one. Methods of Question itself return a
+// Question, so they come last in a chain. Boolean parameters are false by default. fmt and slog show only
+// the type and key, because a preset answer may be personal. (Developer guide 2025, User questionnaire; a
+// constructor names the section on its type.)
 type Question struct{ object }
 
-// The questions that have methods beside those of [Question]. [TextQuestion] makes a TextInput, and so on.
 type (
-	TextInput     struct{ Question }
+	// TextInput is made by [TextQuestion].
+	TextInput struct{ Question }
+	// CheckboxInput is made by [CheckboxQuestion].
 	CheckboxInput struct{ Question }
-	RadioInput    struct{ Question }
+	// RadioInput is made by [RadioQuestion].
+	RadioInput struct{ Question }
+	// DropdownInput is made by [DropdownQuestion].
 	DropdownInput struct{ Question }
-	FileInput     struct{ Question }
+	// FileInput is made by [FileQuestion].
+	FileInput struct{ Question }
 )
 
 // Title replaces the text of the question.
 func (q Question) Title(title Text) Question { return Question{setText(q.object, "title", title)} }
 
-// Mandatory requires an answer. Default false.
+// Mandatory requires an answer.
 func (q Question) Mandatory(on bool) Question { return q.Set("mandatory", on) }
 
-// ReadOnly prevents changes of the preset answer. Default false.
+// ReadOnly prevents changes to the preset answer.
 func (q Question) ReadOnly(on bool) Question { return q.Set("readOnly", on) }
 
-// ShowIf shows the question only if an earlier question of the questionnaire has this answer: the key of an
-// option, or the text of a text question. Default always shown. (On the wire it is showConditions.)
+// ShowIf shows the question only if an earlier question in the questionnaire has this answer: the key of
+// an option, or the text of a text question (showConditions). Default always shown.
 func (q Question) ShowIf(questionKey, answer string) Question {
 	return q.Set("showConditions", object{}.set("questionKey", questionKey).set("answer", answer))
 }
 
-// Set sets any parameter of the question by its wire name. A value without a JSON form is reported when
-// the request is validated.
+// Set sets any parameter of the question by its wire name. A value without a JSON form fails the call
+// with a [ValidationError].
 func (q Question) Set(name string, value any) Question { return Question{q.set(name, value)} }
 
 // QuestionType is the type on the wire, such as multiple-choice.
@@ -105,8 +109,8 @@ func asKnownQuestion(q Question) AnyQuestion {
 	return q
 }
 
-// CustomQuestion is a question of any type, for types that this SDK does not know, such as boolean in the
-// System manual. Give it parameters with Title and Set.
+// CustomQuestion is a question of a type that this SDK does not know, such as boolean in the System
+// manual. Give it parameters with Title and Set.
 func CustomQuestion(typ, key string) Question { return Question{CustomStep(typ, key).object} }
 
 func newQuestion(typ, key string, title Text, options []ChoiceOption) Question {
@@ -123,8 +127,8 @@ func newQuestion(typ, key string, title Text, options []ChoiceOption) Question {
 // ChoiceOption is one answer to choose from; see [Choice].
 type ChoiceOption struct{ object }
 
-// Choice is an option of a checkbox, radio or dropdown question. Its key must be unique in the questionnaire,
-// not only in the question. (Developer guide 2025, User questionnaire.)
+// Choice is an option of a checkbox, radio or dropdown question. Its key must be unique in the
+// questionnaire, not only in the question.
 func Choice(key string, title Text) ChoiceOption {
 	return ChoiceOption{newObject(`{"key":` + wire.Quote(key) + `,"title":` + title.text() + `}`)}
 }
@@ -134,7 +138,7 @@ func (o ChoiceOption) Set(name string, value any) ChoiceOption {
 	return ChoiceOption{o.set(name, value)}
 }
 
-// TextQuestion asks for a short text. (Developer guide 2025, Question type: Text input; the type is string.)
+// TextQuestion asks for a short text. (Question type: Text input; the type is string.)
 func TextQuestion(key string, title Text) TextInput {
 	return TextInput{newQuestion("string", key, title, nil)}
 }
@@ -143,8 +147,8 @@ func TextQuestion(key string, title Text) TextInput {
 // Set("answer", Text{…}) presets it in several languages.
 func (q TextInput) Answer(text string) TextInput { return TextInput{q.Set("answer", text)} }
 
-// CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type: Checkbox; the type
-// is multiple-choice.)
+// CheckboxQuestion asks for any number of options. (Question type: Checkbox; the type is
+// multiple-choice.)
 func CheckboxQuestion(key string, title Text, options ...ChoiceOption) CheckboxInput {
 	return CheckboxInput{newQuestion("multiple-choice", key, title, options)}
 }
@@ -154,7 +158,7 @@ func (q CheckboxInput) Answer(optionKeys ...string) CheckboxInput {
 	return CheckboxInput{Question{setStrings(q.object, "answer", optionKeys)}}
 }
 
-// RadioQuestion asks for one option. (Developer guide 2025, Question type: Radio; the type is options.)
+// RadioQuestion asks for one option. (Question type: Radio; the type is options.)
 func RadioQuestion(key string, title Text, options ...ChoiceOption) RadioInput {
 	return RadioInput{newQuestion("options", key, title, options)}
 }
@@ -164,16 +168,16 @@ func (q RadioInput) Answer(optionKey string) RadioInput {
 	return RadioInput{q.Set("answer", optionKey)}
 }
 
-// DropdownQuestion asks for one option of a list, or several with Multiple. It takes no preset answer.
-// (Developer guide 2025, Question type: Dropdown.)
+// DropdownQuestion asks for one option from a list, or several with Multiple. It takes no preset answer.
+// (Question type: Dropdown.)
 func DropdownQuestion(key string, title Text, options ...ChoiceOption) DropdownInput {
 	return DropdownInput{newQuestion("dropdown", key, title, options)}
 }
 
-// Multiple lets several options be chosen. Default false.
+// Multiple lets the customer choose several options.
 func (q DropdownInput) Multiple(on bool) DropdownInput { return DropdownInput{q.Set("multiple", on)} }
 
-// FileQuestion asks for files. It takes no preset answer. (Developer guide 2025, Question type: File upload.)
+// FileQuestion asks for files. It takes no preset answer. (Question type: File upload.)
 func FileQuestion(key string, title Text) FileInput {
 	return FileInput{newQuestion("file", key, title, nil)}
 }
@@ -188,5 +192,5 @@ func (q FileInput) FileTypes(types ...string) FileInput {
 	return FileInput{Question{setStrings(q.object, "fileTypes", types)}}
 }
 
-// MaxFiles is how many files can be uploaded, 1 to 10. Default 10. (On the wire it is filesMaxCount.)
+// MaxFiles is how many files can be uploaded (filesMaxCount), 1 to 10. Default 10.
 func (q FileInput) MaxFiles(count int) FileInput { return FileInput{q.Set("filesMaxCount", count)} }

@@ -15,9 +15,9 @@ import (
 	"github.com/identomat-go/identomat/internal/response"
 )
 
-// Outcome says how a session ended, or that it has not ended. Only [OutcomeApproved] is an
-// approval. Known outcomes are in lower case like the constants, whatever their case on the
-// wire. Other outcomes are kept as they are.
+// Outcome says how a session ended, or that it has not ended. Only [OutcomeApproved] is an approval.
+// Known outcomes are in lower case like the constants, whatever their case on the wire. Other outcomes
+// are kept as they are.
 type Outcome string
 
 // The outcomes in Identomat's API documentation. Production has another outcome for people who
@@ -33,11 +33,11 @@ const (
 	OutcomeInProgress Outcome = "in_progress"
 )
 
-// Result is the result of a session. (API reference, Session results.) Every field but Outcome
-// is optional; an absent one has the zero value.
+// Result is the result of a session. (API reference, Session results.) Every field but Outcome is
+// optional; an absent one has the zero value.
 //
-// It is personal data: fmt and slog show a mask, and encoders refuse it. To store a result,
-// store [Result.Raw], which [json.Unmarshal] decodes into a Result again.
+// It is personal data: fmt and slog show a mask, and encoders refuse it. To store a result, store
+// [Result.Raw], which [json.Unmarshal] decodes into a Result again.
 type Result struct {
 	record
 
@@ -45,17 +45,15 @@ type Result struct {
 	Outcome Outcome `json:"result" wire:"required"`
 	// Similarity says how well the face matches the document, from 0 to 1; nil if absent.
 	Similarity *float64 `json:"similarity"`
-	// Live says whether the liveness check passed; nil if absent. The reference's approved result
+	// Live says whether the liveness check passed; nil if absent. The approved result in the reference
 	// has false: decide by [Result.Approved], not by Live.
 	Live *bool `json:"live"`
-	// DocumentType is the identity document that was used; it may be empty.
-	DocumentType DocumentType `json:"document_type"`
-	// GeneralDocuments are the proofs of address.
+	// DocumentType is the identity document that was used. GeneralDocuments are the proofs of address.
+	DocumentType     DocumentType      `json:"document_type"`
 	GeneralDocuments []GeneralDocument `json:"generalDocuments" wire:"alias=general_document"`
-	// RejectReason is empty unless the session was rejected.
-	RejectReason RejectReason `json:"reject_reason"`
-	// ResultComment is what an operator wrote with the decision.
-	ResultComment string `json:"result_comment"`
+	// RejectReason is empty unless the session was rejected. ResultComment is the operator's comment.
+	RejectReason  RejectReason `json:"reject_reason"`
+	ResultComment string       `json:"result_comment"`
 	// Name is the session's name until the person's name replaces it.
 	Name string `json:"name"`
 	// Errors are reasons for a rejection, such as LOW_SIMILARITY.
@@ -67,8 +65,7 @@ type Result struct {
 	IDCardBack  DocumentFields `json:"id_card_back"`
 	// Person combines the data of the documents and what the person stated.
 	Person Person `json:"person"`
-	// Questionnaires are the answers, one entry for each questionnaire step; see
-	// [Result.Answer].
+	// Questionnaires are the answers, one entry for each questionnaire step; see [Result.Answer].
 	Questionnaires []Questionnaire `json:"questionnaires"`
 	// Geolocation is where the person was, one entry for each geolocation step.
 	Geolocation []Location `json:"geolocation"`
@@ -76,22 +73,20 @@ type Result struct {
 	TechnicalDetails TechnicalDetails `json:"technicalDetails"`
 	// ConfigID is the configuration that the session was begun with.
 	ConfigID string `json:"configId"`
-	// ScreeningMatches are hits in sanctions lists. (System manual.) An empty list does not
-	// prove that the person was screened; [ScreeningService.Search] does.
+	// ScreeningMatches are hits in sanctions lists. (System manual.) An empty list does not prove that
+	// the person was screened; [ScreeningService.Search] does.
 	ScreeningMatches []ScreeningMatch `json:"screeningMatches"`
 	// TrustedDatabaseRecord and Suggested are objects whose fields are not documented.
 	TrustedDatabaseRecord json.RawMessage `json:"trustedDatabaseRecord"`
 	Suggested             json.RawMessage `json:"suggested"`
 }
 
-// Approved reports whether the person was accepted: whether the outcome is exactly approved. It
-// is false for a nil Result.
+// Approved reports whether the outcome is exactly approved. It is false for a nil Result.
 func (r *Result) Approved() bool {
 	return r != nil && strings.EqualFold(string(r.Outcome), string(OutcomeApproved))
 }
 
-// Answer returns the answer to a question of a questionnaire step, by the keys of the step and
-// the question. If there is none, it returns the zero Answer.
+// Answer returns the answer to a question in a questionnaire step, by their keys, or the zero Answer.
 func (r *Result) Answer(stepKey, questionKey string) Answer {
 	if r == nil {
 		return Answer{}
@@ -114,12 +109,12 @@ func (r *Result) Raw() json.RawMessage {
 	return r.raw
 }
 
-// Extra returns the members of the response that this SDK does not know or that did not fit,
-// by their path, such as "person.eye_color" or "generalDocuments[0].new_field".
+// Extra returns the members of the response that this SDK does not know or that did not fit, by path,
+// such as "person.eye_color" or "generalDocuments[0].new_field".
 func (r *Result) Extra() map[string]json.RawMessage { return codec.Extra(r.Raw(), r) }
 
-// UnmarshalJSON decodes a response of result/, such as a recorded one. It fails unless the data
-// has exactly one outcome and no error of the service.
+// UnmarshalJSON decodes a response from result/, such as a recorded one. It fails unless the response has
+// exactly one outcome and reports no error.
 func (r *Result) UnmarshalJSON(data []byte) error {
 	if _, refusal := response.Classify(operation.SessionResult, http.StatusOK, data); refusal != nil {
 		return errors.New("identomat: not a result")
@@ -144,57 +139,51 @@ func (r *Result) complete() error {
 
 // RejectReason says why a session was rejected.
 type RejectReason struct {
-	// Value is a code such as low_similarity or face_mismatch.
-	Value string `json:"value"`
-	// Description is the reason in words.
+	// Value is a code such as low_similarity or face_mismatch. Description is the reason in words.
+	Value       string `json:"value"`
 	Description string `json:"description"`
 }
 
-// Person combines what the documents say about a person and what the person stated. (System
-// manual; API reference, Session results.) Every field may be empty.
+// Person combines what the documents say about a person and what the person stated. (System manual; API
+// reference, Session results.) Every field may be empty.
 type Person struct {
 	private
 
-	// FirstName and LastName are the names; LocalFirstName, LocalLastName and
-	// LocalMiddleName are in the script of the issuing country.
+	// FirstName and LastName are the names; LocalFirstName, LocalLastName and LocalMiddleName are in the
+	// script of the issuing country.
 	FirstName       string `json:"first_name"`
 	LastName        string `json:"last_name"`
 	LocalFirstName  string `json:"local_first_name"`
 	LocalLastName   string `json:"local_last_name"`
 	LocalMiddleName string `json:"local_middle_name"`
-	// Birthday is the date with the month first, such as 1/8/1980; BirthdayTime is the same in
-	// ISO 8601.
+	// Birthday is the date with the month first, such as 1/8/1980; BirthdayTime is the same in ISO 8601.
 	Birthday     Date `json:"birthday"`
 	BirthdayTime Date `json:"birthday_time"`
-	// Age is in years.
-	Age int `json:"age"`
-	// BirthPlace is as the document has it: a town or a country.
-	BirthPlace string `json:"birth_place"`
-	// Sex is M or F in all responses seen.
-	Sex string `json:"sex"`
-	// Citizenship and Nationality are codes such as GEO.
+	// Age is in years. BirthPlace is a town or a country, as in the document. Sex is M or F in all
+	// responses seen. Citizenship and Nationality are codes such as GEO.
+	Age         int    `json:"age"`
+	BirthPlace  string `json:"birth_place"`
+	Sex         string `json:"sex"`
 	Citizenship string `json:"citizenship"`
 	Nationality string `json:"nationality"`
 	// PersonalNumber is the person's, DocumentNumber the document's.
 	PersonalNumber string `json:"personal_number"`
 	DocumentNumber string `json:"document_number"`
-	// DocumentIssued and DocumentExpires have the form of Birthday; DocumentIssuedTime and
-	// DocumentExpiresTime have that of BirthdayTime.
+	// DocumentIssued and DocumentExpires are written like Birthday, DocumentIssuedTime and
+	// DocumentExpiresTime like BirthdayTime.
 	DocumentIssued      Date `json:"document_issued"`
 	DocumentIssuedTime  Date `json:"document_issued_time"`
 	DocumentExpires     Date `json:"document_expires"`
 	DocumentExpiresTime Date `json:"document_expires_time"`
 	// IssuingState is a code such as GEO. Authority is the office that issued the document.
-	// LocalAuthority and LocalAddress are Authority and Address in the script of the issuing
-	// country.
+	// LocalAuthority and LocalAddress are Authority and Address in the script of the issuing country.
 	IssuingState   string `json:"issuing_state"`
 	Authority      string `json:"authority"`
 	LocalAuthority string `json:"local_authority"`
 	Address        string `json:"address"`
 	LocalAddress   string `json:"local_address"`
-	// Email is the address that the person stated.
-	Email string `json:"email"`
-	// PhoneNumber is the person's phone number. Some responses call it phone.
+	// Email and PhoneNumber are the person's. Some responses call PhoneNumber phone.
+	Email       string `json:"email"`
 	PhoneNumber string `json:"phoneNumber" wire:"alias=phone"`
 	// Status is FIELDS_MATCH or FIELDS_MISMATCH in all responses seen.
 	Status string `json:"status"`
@@ -205,12 +194,11 @@ type Person struct {
 // GeneralDocument is a proof of address or another general document.
 type GeneralDocument struct {
 	private
-	// Pages are the pages in the order of the service.
+	// Pages are the pages in the service's order.
 	Pages []GeneralDocumentPage `json:"pages"`
-	// DocumentType is in upper case: UTILITY_BILL.
-	DocumentType string `json:"documentType"`
-	// TypeID is in lower case: utility_bill.
-	TypeID GeneralDocumentType `json:"typeId"`
+	// DocumentType is in upper case (UTILITY_BILL), TypeID in lower case (utility_bill).
+	DocumentType string              `json:"documentType"`
+	TypeID       GeneralDocumentType `json:"typeId"`
 	// Permanent has only been seen as null.
 	Permanent any `json:"permanent"`
 }
@@ -222,17 +210,15 @@ type GeneralDocumentPage struct {
 	TypeID string `json:"typeId"`
 	// Final holds what was read from the page.
 	Final GeneralDocumentData `json:"final"`
-	// DocumentPages are the pages of the file that were read.
+	// DocumentPages are the pages of the file that were read. PageNumber counts from 1.
 	DocumentPages []DocumentPageNumber `json:"documentPages"`
-	// PageNumber counts from 1.
-	PageNumber int `json:"pageNumber"`
+	PageNumber    int                  `json:"pageNumber"`
 	// Statuses are remarks, such as issued-date-was-not-found.
 	Statuses []string `json:"statuses"`
 }
 
-// DocumentPageNumber is the number of a page in the file it came in.
+// DocumentPageNumber holds the PageNumber of a page in its file, from 1.
 type DocumentPageNumber struct {
-	// PageNumber counts from 1.
 	PageNumber int `json:"pageNumber"`
 }
 
@@ -246,9 +232,9 @@ type GeneralDocumentData struct {
 	LastName  string `json:"lastName"`
 	// RegistrationNumber has been seen in production and is not documented.
 	RegistrationNumber string `json:"registrationNumber"`
-	// Address is the address as it was read. FormattedAddress is a normalized form. Street,
-	// StreetNumber, HouseNumber, PostalCode, PostalTown, Sublocality, City, County, State and
-	// Country are parts of it. CountryCode has three letters in all responses seen.
+	// Address is the address as it was read, FormattedAddress a normalized form. Street, StreetNumber,
+	// HouseNumber, PostalCode, PostalTown, Sublocality, City, County, State and Country are parts of the
+	// address. CountryCode has three letters in all responses seen.
 	Address          string `json:"address"`
 	FormattedAddress string `json:"formattedAddress"`
 	Street           string `json:"street"`
@@ -267,12 +253,11 @@ type GeneralDocumentData struct {
 	// Latitude and Longitude are in degrees; nil if absent.
 	Latitude  *float64 `json:"latitude"`
 	Longitude *float64 `json:"longitude"`
-	// Authority issued the document. If a response has only IssuingAuthority, both fields hold
-	// it.
+	// Authority issued the document. If a response has only IssuingAuthority, both fields hold it.
 	Authority        string `json:"authority"`
 	IssuingAuthority string `json:"issuingAuthority"`
-	// DocumentIssued has the month first, such as 1/15/2025; DocumentIssuedTime is the same in
-	// ISO 8601. DocumentExpires may be empty.
+	// DocumentIssued has the month first, such as 1/15/2025; DocumentIssuedTime is the same in ISO 8601.
+	// DocumentExpires may be empty.
 	DocumentIssued     Date `json:"documentIssued"`
 	DocumentIssuedTime Date `json:"documentIssuedTime"`
 	DocumentExpires    Date `json:"documentExpires"`
@@ -280,54 +265,50 @@ type GeneralDocumentData struct {
 	Permanent any `json:"permanent"`
 }
 
-// Questionnaire holds the answers of one questionnaire step.
+// Questionnaire holds the answers to the questionnaire step with this Key.
 type Questionnaire struct {
 	private
-	// Key is the step's.
 	Key string `json:"key"`
 	// Questions are the questions with their answers.
 	Questions []QuestionAnswer `json:"questions"`
 }
 
-// Location is where the person was, from a geolocation step.
+// Location is where the person was, from the geolocation step with this Key.
 type Location struct {
 	private
-	// Key is the step's.
 	Key string `json:"key"`
-	// Latitude and Longitude are in degrees; nil if absent.
+	// Latitude and Longitude are in degrees; nil if absent. Address is derived from the position.
 	Latitude  *float64 `json:"latitude"`
 	Longitude *float64 `json:"longitude"`
-	// Address is the address that the service derives from the position.
-	Address string `json:"address"`
+	Address   string   `json:"address"`
 }
 
 // TechnicalDetails describe the browser that the session ran in.
 type TechnicalDetails struct {
 	private
-	// RemoteAddress is the IP address of the browser. UserAgent is its User-Agent header.
+	// RemoteAddress is the browser's IP address, UserAgent its User-Agent header.
 	RemoteAddress string `json:"remoteAddress"`
 	UserAgent     string `json:"userAgent"`
-	// CountryCode has two letters, unlike those of documents.
+	// CountryCode has two letters, unlike the country codes of documents.
 	CountryCode string `json:"countryCode"`
 }
 
-// ScreeningMatch is a hit in a sanctions list. The System manual names these four fields
-// without values. No response with a hit has been seen.
+// ScreeningMatch is a hit in a sanctions list. The System manual names these four fields without values.
+// No response with a hit has been seen.
 type ScreeningMatch struct {
 	private
-	// Score says how well the entry fits; its scale is not documented.
+	// Score says how well the entry with this Name fits; its scale is not documented.
 	Score float64 `json:"score"`
-	// Name is the name of the entry.
-	Name string `json:"name"`
+	Name  string  `json:"name"`
 	// PersonID is for [ScreeningService.Person].
 	PersonID string `json:"personId"`
 	// ReviewStatus is the decision about the hit. Its values are not documented.
 	ReviewStatus string `json:"reviewStatus"`
 }
 
-// DocumentFields holds the fields that were read from a document, by the service's names. The
-// set is open. If the text depends on the script, the name ends in a locale, such as
-// Given_Names_en_US or Given_Names_ka_GE. fmt and slog show a mask, and encoders refuse it.
+// DocumentFields holds the fields that were read from a document, by the service's names. The set is
+// open. If the text depends on the script, the name ends in a locale, such as Given_Names_en_US or
+// Given_Names_ka_GE. fmt and slog show a mask, and encoders refuse it.
 type DocumentFields map[string]any
 
 // Names of fields without their locale, as the API documentation and production show them.
@@ -357,8 +338,8 @@ const (
 	DocFieldMRZ              = "mrz" // has no locale
 )
 
-// Text returns the field with exactly this name, or else its English form (en_US). It returns ""
-// if neither is a string.
+// Text returns the field with exactly this name, or else its English form (en_US). It returns "" if
+// neither is a string.
 func (d DocumentFields) Text(name string) string {
 	if text, ok := d[name].(string); ok {
 		return text
@@ -384,12 +365,11 @@ func (DocumentFields) GobEncode() ([]byte, error) { return nil, redact.ErrEncode
 // MarshalText returns an error: encode single fields, or store the Raw of the response.
 func (DocumentFields) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 
-// Date is a date or a time in the service's notation: "1/8/1980" with the month first, or a form
-// of ISO 8601: with a Z, an offset or no time zone, with a T or a space, with or without
-// milliseconds. It may be empty.
+// Date is a date or a time in the service's notation: "1/8/1980" with the month first, or a form of ISO
+// 8601: with a Z, an offset or no time zone, with a T or a space, with or without milliseconds; or empty.
 type Date string
 
-// layouts are the notations that were seen. Fractions of a second need no layout.
+// layouts are the accepted notations. Fractions of a second need no layout.
 var layouts = []string{
 	time.RFC3339,
 	"2006-01-02T15:04:05Z0700",
@@ -399,8 +379,8 @@ var layouts = []string{
 	"1/2/2006",
 }
 
-// Time parses the date. A time without a zone is in UTC, and a date alone is midnight in UTC.
-// The error does not contain the date.
+// Time parses the date. A time without a zone is in UTC, and a date alone is midnight in UTC. The error
+// does not contain the date.
 func (d Date) Time() (time.Time, error) {
 	if d == "" {
 		return time.Time{}, errors.New("identomat: the date is empty")

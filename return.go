@@ -9,20 +9,18 @@ import (
 	"github.com/identomat-go/identomat/internal/response"
 )
 
-// SessionTokenFromReturn reads the session token when a customer comes back: from the query if
-// the widget opened the return_url (GET), or from the form if the page with an embedded widget
-// posted it (POST; see package widget).
-// (Developer guide 2025, Checking for a result.)
+// SessionTokenFromReturn reads the session token when a customer comes back: from the query if the widget
+// opened the return_url (GET), or from the form that a page with an embedded widget posted (POST; see
+// package widget). (Developer guide 2025, Checking for a result.)
 //
-// The token proves nothing, because anyone can send any token, including someone else's.
-// Look up whose session the token belongs to, compare that with the user who is signed in,
-// and call [SessionsService.Result] to learn the outcome. The redirect comes from another
-// site, so a session cookie must be SameSite=Lax, not Strict.
+// The token proves nothing, because anyone can send any token, including someone else's. Look up the
+// session's owner, check that it is the signed-in user, and call [SessionsService.Result] to learn the
+// outcome. The redirect comes from another site, so a session cookie must be SameSite=Lax, not Strict.
 //
-// The error says what is wrong with session_token (missing, duplicate, or not a token) and
-// contains no value of the request; respond with status 400. Other parameters may be malformed,
-// such as those that an advertising campaign adds. A POST body is read up to the limit of
-// [http.Request.ParseForm], which is 10 MB unless you have set another limit.
+// The error says what is wrong with session_token (missing, duplicate, or not a token) and contains no
+// value from the request; respond with status 400. Other parameters may be malformed, such as those that
+// an advertising campaign adds. A POST body is read up to the limit of [http.Request.ParseForm], which is
+// 10 MB unless you have set another limit.
 func SessionTokenFromReturn(r *http.Request) (Token, error) {
 	var tokens []string
 	switch r.Method {
@@ -52,8 +50,8 @@ func SessionTokenFromReturn(r *http.Request) (Token, error) {
 
 const paramReturnToken = "session_token"
 
-// queryValues returns the values of a parameter, and "" for a malformed value. Unlike
-// [url.ParseQuery] it does not drop malformed values, and ignores malformed parameters of other names.
+// queryValues returns the values of a parameter, and "" for a malformed value. Unlike [url.ParseQuery] it
+// keeps malformed values, and ignores malformed parameters with other names.
 func queryValues(query, name string) (values []string) {
 	for pair := range strings.SplitSeq(query, "&") {
 		escaped, value, _ := strings.Cut(pair, "=")

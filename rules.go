@@ -11,6 +11,9 @@ import (
 // to built and to decoded steps alike. The paths of the problems that a check returns begin at the
 // value that it checked. A value without a JSON form breaks no rule; the encoder reports it.
 
+// The rules in Identomat's API documentation for flags and steps. They read JSON text, so they apply to
+// built and to decoded steps alike. A check returns paths relative to the value that it checked. A value
+// without a JSON form breaks no rule; the encoder reports it.
 func (s Steps) validate() (p problems) {
 	keys := make(map[string]bool, len(s))
 	for i, step := range s {
@@ -52,8 +55,8 @@ func checkStep(step string, keys map[string]bool, inCall bool) (p problems) {
 	return p
 }
 
-// checkCountries requires three capital letters: the API documentation does not say whom another
-// code would keep out. The countries are a flag of the session and of its identity-document steps.
+// checkCountries requires three capital letters: the API documentation does not say whom another code
+// would keep out. The session and its identity-document steps have this flag.
 func checkCountries(flags string) (p problems) {
 	const capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	for i, e := 0, wire.Elements(get(flags, "document_countries")); e.Next(); i++ {
@@ -64,7 +67,7 @@ func checkCountries(flags string) (p problems) {
 	return p
 }
 
-// questionCheck is a walk over the questions of a questionnaire.
+// questionCheck checks the questions of a questionnaire, in order.
 type questionCheck struct {
 	asked      map[string]string // the questions so far, by their keys
 	optionKeys map[string]bool   // of all questions so far

@@ -10,30 +10,29 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// ScreeningService searches sanctions lists, regulatory lists and lists of politically exposed
-// persons, and monitors people. (API reference, AML Screening.)
+// ScreeningService searches sanctions lists, regulatory lists and lists of politically exposed persons,
+// and monitors people. (API reference, AML Screening.)
 type ScreeningService struct{ client *Client }
 
-// ScreeningTopic is a reason for being in the screening databases. Known topics have the
-// spelling of the constants, whatever their case on the wire; other topics are kept as they are.
+// ScreeningTopic is a reason for being in the screening databases. Known topics have the spelling of the
+// constants, whatever their case on the wire; other topics are kept as they are.
 type ScreeningTopic string
 
 // The topics in the reference's glossary. The glossary capitalizes every word, but responses
 // were seen to capitalize only the first; the constants follow the responses.
 const (
-	// TopicSanctionedEntity: a government has forbidden certain dealings with the person
-	// or company.
+	// TopicSanctionedEntity: a government has forbidden certain dealings with the person or company.
 	TopicSanctionedEntity ScreeningTopic = "Sanctioned entity"
-	// TopicSanctionLinkedEntity: directly tied to a sanctioned entity, or a direct or indirect
-	// subsidiary of one, however small its share.
+	// TopicSanctionLinkedEntity: directly tied to a sanctioned entity, or a direct or indirect subsidiary
+	// of one, however small its share.
 	TopicSanctionLinkedEntity ScreeningTopic = "Sanction-linked entity"
-	// TopicCounterSanctionedEntity: on the sanctions list of an undemocratic country, as are
-	// many activists, journalists and human rights defenders.
+	// TopicCounterSanctionedEntity: on the sanctions list of an undemocratic country, like many
+	// activists, journalists and human rights defenders.
 	TopicCounterSanctionedEntity ScreeningTopic = "Counter-sanctioned entity"
 	// TopicDebarredEntity: excluded from public procurement, mostly for fraud.
 	TopicDebarredEntity ScreeningTopic = "Debarred entity"
-	// TopicPolitician: a politically exposed person (PEP), in office now or before. The
-	// glossary adds "(Politically Exposed Persons)", which the SDK removes.
+	// TopicPolitician: a politically exposed person (PEP), in office now or before. The glossary adds
+	// "(Politically Exposed Persons)", which the SDK removes.
 	TopicPolitician ScreeningTopic = "Politician"
 	// TopicCloseAssociate: the family or an important business partner of a PEP.
 	TopicCloseAssociate ScreeningTopic = "Close associate"
@@ -63,39 +62,34 @@ func screeningTopic(text string) ScreeningTopic {
 	return ScreeningTopic(text)
 }
 
-// ScreeningQuery describes whom to search for. fmt and slog show a mask.
+// ScreeningQuery describes whom to search for. FullName is required.
 type ScreeningQuery struct {
 	private
 
-	// FullName is required.
 	FullName string `json:"fullName"`
-	// BirthdayTimeFrom is the start of the range of birthdays; the zero time is no bound. It
-	// is sent in UTC with milliseconds, so give a birthday as midnight in UTC: another time
-	// zone can move it to the day before. For a [Person] it is BirthdayTime.Time(). The
-	// reference has no end of the range. It does not say whether an entry matches if its
-	// birthday is unknown or only a year, so a search with the person's birthday can miss a hit
-	// that a search by name alone finds.
+	// BirthdayTimeFrom is the earliest birthday; the zero time is no bound. It is sent in UTC with
+	// milliseconds, so give a birthday as midnight in UTC: another time zone can move it to the day
+	// before. For a [Person] it is BirthdayTime.Time(). The reference has no latest birthday. It does not
+	// say whether an entry matches if its birthday is unknown or only a year, so a search with the
+	// person's birthday can miss a hit that a search by name alone finds.
 	BirthdayTimeFrom time.Time `json:"birthdayTimeFrom,omitzero"`
-	// ScoreThreshold is the lowest score of a hit, from 0 to 100. 0 returns every entry that
-	// resembles the name at all. The reference requires an integer and names no bounds; its
-	// examples request 80, and show a hit of the same name with the score 100.
+	// ScoreThreshold is the lowest score of a hit, from 0 to 100. 0 returns every entry that resembles
+	// the name at all. The reference requires an integer and names no bounds; its examples request 80,
+	// and show a hit of the same name with the score 100.
 	ScoreThreshold int `json:"scoreThreshold"`
 	// Extra holds members of the query that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
 }
 
-// ScreeningHit is an entry of the screening databases that resembles the query. fmt and slog show a
-// mask.
+// ScreeningHit is an entry in the screening databases that resembles the query.
 type ScreeningHit struct {
 	record
 
-	// Score says how well the entry fits, up to 100.
+	// Score says how well the entry with this Name fits, up to 100.
 	Score float64 `json:"score" wire:"required"`
-	// Name is the name of the entry.
-	Name string `json:"name"`
-	// PersonID is for [ScreeningService.Person].
-	PersonID string `json:"personId"`
-	// EntityType is person in all responses seen.
+	Name  string  `json:"name"`
+	// PersonID is for [ScreeningService.Person]. EntityType is person in all responses seen.
+	PersonID   string `json:"personId"`
 	EntityType string `json:"entityType"`
 	// Topics are the reasons why the entry is in the databases.
 	Topics []ScreeningTopic `json:"topics" wire:"strict"`
@@ -114,13 +108,11 @@ func (h *ScreeningHit) complete() error {
 	return nil
 }
 
-// Search finds people and companies in the screening databases with search-screening-person, 100
-// hits at a time. If nobody is found, the list is empty. (API reference, AML Screening.)
-//
-// An error is the last thing that the list yields. If the service returns the same full page
-// for every offset, the error is [ErrUnexpectedResponse], because hits may be missing.
+// Search finds people and companies in the screening databases with search-screening-person, 100 hits at
+// a time. If nobody is found, the list is empty. An error ends the iteration. If the service returns the
+// same full page for every offset, the error is [ErrUnexpectedResponse], because hits may be missing.
 func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) iter.Seq2[ScreeningHit, error] {
-	// One person can be there under several names.
+	// A person can have several hits, one for each name.
 	key := func(h ScreeningHit) [2]string { return [...]string{h.PersonID, h.Name} }
 	return pages(operation.ScreeningSearch, key, func(offset int) (*Page[ScreeningHit], error) {
 		hits, err := s.SearchPage(ctx, query, offset, pageSize)
@@ -128,9 +120,9 @@ func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) ite
 	})
 }
 
-// SearchPage returns one page of [ScreeningService.Search]. It skips offset hits and returns at
-// most limit. With limit 0 the service uses its own limit, which is not documented. The response
-// has no total. Errors: as for Search.
+// SearchPage returns one page of [ScreeningService.Search]. It skips offset hits and returns at most
+// limit. With limit 0 the service's own limit applies, which is not documented. The response has no
+// total. Errors: as for Search.
 func (s *ScreeningService) SearchPage(ctx context.Context, query ScreeningQuery, offset, limit int) ([]ScreeningHit, error) {
 	return do[[]ScreeningHit](ctx, s.client, operation.ScreeningSearch, &searchParams{query, offset, limit})
 }
@@ -148,19 +140,17 @@ func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 	p.require(s.Limit >= 0, "limit", "must not be negative")
 }
 
-// ScreeningPerson is everything that the screening databases hold about an entry. fmt and slog
-// show a mask; an absent field has the zero value.
+// ScreeningPerson is everything that the screening databases hold about an entry. Absent fields are zero.
 type ScreeningPerson struct {
 	record
 
-	// EntityType is person in all responses seen.
+	// EntityType is person and Gender male in all responses seen.
 	EntityType string `json:"entityType"`
 	// FirstName, MiddleName and LastName are the entry's.
 	FirstName  string `json:"firstName"`
 	MiddleName string `json:"middleName"`
 	LastName   string `json:"lastName"`
-	// Gender is male in all responses seen.
-	Gender string `json:"gender"`
+	Gender     string `json:"gender"`
 	// BirthdayTime is a date without a time in all responses seen.
 	BirthdayTime Date `json:"birthdayTime"`
 	// Nationality has two letters in all responses seen, unlike that of documents.
@@ -220,9 +210,8 @@ func (p *ScreeningPerson) complete() error {
 }
 
 // Person returns everything about a hit, such as names, positions, aliases and sanctions, by its
-// [ScreeningHit.PersonID], with get-screening-person-details. (API reference, AML Screening.)
-//
-// The response for an unknown id is not documented.
+// [ScreeningHit.PersonID], with get-screening-person-details. The reference shows no response for an
+// unknown id.
 func (s *ScreeningService) Person(ctx context.Context, personID string) (*ScreeningPerson, error) {
 	return do[*ScreeningPerson](ctx, s.client, operation.ScreeningPerson, personParams{personID})
 }
@@ -233,12 +222,11 @@ type personParams struct {
 
 func (q personParams) validate(_ *operation.Operation, p *problems) { p.requireText("personId", q.ID) }
 
-// MonitorQuery describes whom to monitor. fmt and slog show a mask.
+// MonitorQuery describes whom to monitor.
 type MonitorQuery struct {
 	private
 
-	// FullName is required. The reference calls it the last name, but its example has the
-	// full name.
+	// FullName is required. The reference calls it the last name, but its example has the full name.
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the same as in [ScreeningQuery].
 	BirthdayTimeFrom time.Time `json:"birthdayTimeFrom,omitzero"`
@@ -246,12 +234,9 @@ type MonitorQuery struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// Monitor starts to monitor a person with monitor-screening-query, and returns the id of the
-// monitored query for [ScreeningService.Unmonitor]. (API reference, AML Screening.)
-//
-// The call is retried only when the service certainly did not process it.
-//
-// Errors: [ErrAlreadyExists] for a person who is monitored already.
+// Monitor starts to monitor a person with monitor-screening-query, and returns the id of the monitored
+// query for [ScreeningService.Unmonitor]. The call is retried only when the service certainly did not
+// process it. Errors: [ErrAlreadyExists] for a person who is monitored already.
 func (s *ScreeningService) Monitor(ctx context.Context, query MonitorQuery) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.ScreeningMonitor, queryParams[*MonitorQuery]{&query})
 	return string(id), err
@@ -262,15 +247,12 @@ func (q *MonitorQuery) validate(_ *operation.Operation, p *problems) {
 }
 
 // Unmonitor stops monitoring a query with remove-screening-query-from-monitoring, by the id that
-// [ScreeningService.Monitor] returned. (API reference, AML Screening.)
-//
-// The reference documents no error code.
+// [ScreeningService.Monitor] returned. The reference documents no error code.
 func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
 	return exec(ctx, s.client, operation.ScreeningUnmonitor, recordParams{id})
 }
 
-// MonitoredFilter selects monitored queries; the zero value selects all. fmt and slog show a
-// mask.
+// MonitoredFilter selects monitored queries; the zero value selects all.
 type MonitoredFilter struct {
 	private
 
@@ -281,28 +263,24 @@ type MonitoredFilter struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// MonitoredRecord is a monitored query. fmt and slog show a mask.
+// MonitoredRecord is a monitored query.
 type MonitoredRecord struct {
 	record
 
 	// ID is for [ScreeningService.Unmonitor].
 	ID string `json:"id" wire:"required"`
-	// FullName is that of the [MonitorQuery].
+	// FullName is as given in the [MonitorQuery].
 	FullName string `json:"fullName"`
 	// LastUpdatedDate is the time of the last news, empty if there was none.
 	LastUpdatedDate Date `json:"lastUpdatedDate"`
 }
 
-// UnmarshalJSON decodes a record from JSON, such as that of Raw.
+// UnmarshalJSON decodes a record, such as one stored with Raw.
 func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }
 
-// ListMonitored lists the monitored queries with list-screening-monitoring-records, 100 at a
-// time. (API reference, AML Screening.)
-//
-// An error is the last thing that the list yields. If the service returns the same page for
-// every start although there are more records, the error is [ErrUnexpectedResponse].
-//
-// The reference documents no error code.
+// ListMonitored lists the monitored queries with list-screening-monitoring-records, 100 at a time. An
+// error ends the iteration. If the service returns the same page for every start although there are more
+// records, the error is [ErrUnexpectedResponse]. The reference documents no error code.
 func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFilter) iter.Seq2[MonitoredRecord, error] {
 	key := func(r MonitoredRecord) string { return r.ID }
 	return pages(operation.ScreeningMonitored, key, func(start int) (*Page[MonitoredRecord], error) {
@@ -310,9 +288,9 @@ func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFi
 	})
 }
 
-// ListMonitoredPage returns one page of [ScreeningService.ListMonitored] with the total. It
-// skips start records and returns at most limit. With limit 0 the service uses its own limit,
-// which is 50 in the reference's example. Errors: as for ListMonitored.
+// ListMonitoredPage returns one page of [ScreeningService.ListMonitored] with the total. It skips start
+// records and returns at most limit. With limit 0 the service's own limit applies, 50 in the reference's
+// example. Errors: as for ListMonitored.
 func (s *ScreeningService) ListMonitoredPage(ctx context.Context, filter MonitoredFilter, start, limit int) (*Page[MonitoredRecord], error) {
 	return do[*Page[MonitoredRecord]](ctx, s.client, operation.ScreeningMonitored, &monitoredParams{start, limit, filter})
 }

@@ -19,10 +19,9 @@ import (
 // SessionsService begins sessions and reads their results. (API reference, Session management.)
 type SessionsService struct{ client *Client }
 
-// Token identifies a session. Identomat also calls it the session id. Whoever has it can open
-// the widget as the customer, so fmt and slog show a mask. To store or compare it, use
-// string(token) or its JSON: both are the token itself. Do not give a token to a logger that
-// encodes JSON.
+// Token identifies a session. Identomat also calls it the session id. Whoever has it can open the widget
+// as the customer, so fmt and slog show a mask. To store or compare it, use string(token) or its JSON:
+// both are the token itself. Do not give a token to a logger that encodes JSON.
 type Token string
 
 // Format writes a mask under every verb.
@@ -34,49 +33,47 @@ func (Token) String() string { return redacted }
 // LogValue returns a mask.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// Session is a session that was begun. Its JSON holds the token and the URL, to be stored or
-// handed to your front end. fmt and slog show a mask.
+// Session is a session that was begun. Its JSON holds the token and the URL, to be stored or handed to
+// your front end. fmt and slog show a mask.
 type Session struct {
 	masked
 
 	// Token is needed by every later call. Store it with your customer's id.
 	Token Token `json:"token"`
-	// URL is the address of the widget, to which you send the customer's browser by redirect
-	// or in an iframe (package widget). It contains the token and is valid for 15 minutes, or
-	// for the lifetime that the configuration sets.
+	// URL is the address of the widget, to which you send the customer's browser by redirect or in an
+	// iframe (package widget). It contains the token and is valid for 15 minutes, or for the lifetime
+	// that the configuration sets.
 	//
-	// If you redirect in response to a form, and the page of the form has a
-	// Content-Security-Policy, its form-action must name [Client.WidgetURL]. Otherwise
-	// Chromium blocks the redirect.
+	// If you redirect in response to a form, and the form's page has a Content-Security-Policy, its
+	// form-action must name [Client.WidgetURL]. Otherwise Chromium blocks the redirect.
 	URL string `json:"url"`
 }
 
-// BeginRequest describes a session. All fields are optional; the zero value begins a session
-// with the company's defaults. Names and preset answers are personal data: fmt and slog show a
-// mask, and encoders refuse a request. To queue one, store what it is built from.
+// BeginRequest describes a session. All fields are optional; the zero value begins a session with the
+// company's defaults. Names and preset answers are personal data: fmt and slog show a mask, and encoders
+// refuse a request. To queue one, store what it is built from.
 type BeginRequest struct {
 	private
 
 	// Flags apply to the whole session.
 	Flags Flags `json:"-"`
-	// Steps are the steps in their order. With a ConfigID they replace the steps with the same
-	// keys in that configuration. Without a ConfigID, the flags skip_face and skip_document are
-	// sent as true unless Flags sets them: otherwise the service would add steps of its own. The
-	// steps are then all that happens: a questionnaire alone begins a session that checks no
-	// document and no face.
+	// Steps are the steps in order. A step given with a ConfigID replaces the configuration's step with
+	// that key. Without a ConfigID, the flags skip_face and skip_document are sent as true unless Flags
+	// sets them: otherwise the service would add its own steps. The steps are then all that happens: a
+	// session with only a questionnaire checks no document and no face.
 	Steps Steps `json:"-"`
-	// ConfigID is the id of a configuration of the dashboard. Identomat recommends using one.
+	// ConfigID is the id of a configuration in the dashboard. Identomat recommends using one.
 	ConfigID string `json:"config_id,omitzero"`
 	// ParentSessionID makes this a child session, for calls with several participants.
 	ParentSessionID Token `json:"parent_session_id,omitzero"`
 	// Name is shown in the dashboard until the person's name replaces it.
 	Name string `json:"name,omitzero"`
-	// ClientUserID is your own id of the customer, to find the sessions of one person.
+	// ClientUserID is your own id for the customer, to find the sessions of one person.
 	ClientUserID string `json:"clientUserId,omitzero"`
 	// GroupID is the group whose members may take the session's video call.
 	GroupID string `json:"groupId,omitzero"`
-	// ScheduleStart and ScheduleEnd bound the time in which the session can be used; the zero
-	// time is no bound. They are sent in UTC with milliseconds.
+	// ScheduleStart and ScheduleEnd bound the time in which the session can be used; the zero time is no
+	// bound. They are sent in UTC with milliseconds.
 	ScheduleStart time.Time `json:"scheduleStartTime,omitzero"`
 	ScheduleEnd   time.Time `json:"scheduleEndTime,omitzero"`
 	// Extra holds parameters that this SDK does not know, by their wire names.
@@ -111,12 +108,12 @@ func (r *BeginRequest) flags() string {
 	return flags
 }
 
-// Begin begins a session with POST begin/, and returns its token and the URL of the widget.
-// (API reference, Session creation; developer guide 2025, Additional session parameters.)
+// Begin begins a session with begin/, and returns its token and the URL of the widget. (API reference,
+// Session creation; Developer guide 2025, Additional session parameters.)
 //
 // A session costs money, so the call is retried only when the service certainly began none. If
-// [MaybeProcessed] is true for an error, a session may exist whose token is lost. ClientUserID
-// links that session to your customer; how to search the dashboard by it is not documented.
+// [MaybeProcessed] is true for an error, a session may exist, and its token is lost. ClientUserID links
+// that session to your customer; how to search the dashboard by it is not documented.
 //
 // Errors: [ErrWrongParameters]. An error code is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
@@ -134,19 +131,16 @@ func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session
 	return &Session{Token: token, URL: s.client.widgetURL + "/?session_token=" + url.QueryEscape(string(token))}, nil
 }
 
-// Result returns the current result of a session with POST result/, even while the session is in
-// progress. (API reference, Session results.) Use [Result.Approved] to let a customer in.
-//
-// Errors: [ErrSessionNotFound].
+// Result returns a session's result with result/, even while the session is in progress. (API reference,
+// Session results.) Use [Result.Approved] to let a customer in. Errors: [ErrSessionNotFound].
 func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, error) {
 	return do[*Result](ctx, s.client, operation.SessionResult, ofSession(token))
 }
 
-// Delete erases a session and its data for good with POST delete/. (API reference, Session
-// data deletion.)
+// Delete erases a session and its data for good with delete/. (API reference, Session data deletion.)
 //
-// The call is retried after a lost response. If the lost attempt erased the session, the retry
-// finds no session: the error is [ErrSessionNotFound], and its MaybeProcessed is true.
+// The call is retried after a lost response. If the lost attempt erased the session, the retry finds no
+// session: the error is [ErrSessionNotFound], and its MaybeProcessed is true.
 //
 // Errors: [ErrSessionNotFound], [ErrSessionInvalid].
 func (s *SessionsService) Delete(ctx context.Context, token Token) error {
@@ -163,21 +157,21 @@ const (
 	maxFailedPolls = 5
 )
 
-// Wait polls result/ until the session is no longer in progress or the context ends. The
-// intervals grow from one second to at most fifteen, with jitter so that many waiting sessions
-// spread their load. A Retry-After extends an interval by at most five minutes.
+// Wait polls result/ until the session is no longer in progress or the context ends. The intervals grow
+// from one second to at most fifteen, with jitter so that many waiting sessions spread their load. A
+// Retry-After extends an interval by at most five minutes.
 //
-// Wait returns at every outcome but in_progress: approved, rejected, manual_check (an operator
-// decides later) and any outcome that this SDK does not know. It gives up after five failed
-// polls in a row. With an error it returns the last result that was read, or nil. When the
-// context has ended, errors.Is finds [context.DeadlineExceeded] or [context.Canceled].
+// Wait returns at every outcome but in_progress: approved, rejected, manual_check (an operator decides
+// later) and any outcome that this SDK does not know. It gives up after five failed polls in a row. With
+// an error it returns the last result that was read, or nil. When the context has ended, errors.Is finds
+// [context.DeadlineExceeded] or [context.Canceled].
 //
-// Give the context a deadline, such as the session's lifetime of 15 minutes: a session that its
-// customer has left stays in progress forever. A service that must survive restarts polls from a
-// job queue or waits for the callback instead.
+// Give the context a deadline, such as the session's lifetime of 15 minutes: a session that its customer
+// has left stays in progress forever. A service that must survive restarts polls from a job queue or
+// waits for the callback instead.
 func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error) {
 	var last *Result
-	// The first interval is twice the shortest one: half of it is random, which spreads the
+	// The first interval is twice the shortest one, because half of it is random, which spreads the
 	// polls of sessions that began together.
 	interval, failed := 2*minPoll, 0
 	for {
@@ -206,18 +200,15 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 	}
 }
 
-// PDFParts chooses the parts of an exported session. At least one must be true.
+// PDFParts chooses the parts of an exported session: Session (the person and the documents), Screening
+// (the results of screening the person) and ProofOfAddress. At least one must be true.
 type PDFParts struct {
-	// Session includes the session itself, with the person and the documents.
-	Session bool
-	// Screening includes the results of screening the person.
-	Screening bool
-	// ProofOfAddress includes the proofs of address.
+	Session        bool
+	Screening      bool
 	ProofOfAddress bool
 }
 
-// ExportPDF fetches a report on a session as a PDF with POST export-session-as-pdf. (API
-// reference, Session management.)
+// ExportPDF fetches a report on a session as a PDF with export-session-as-pdf.
 //
 // Errors: [ValidationError] for an empty token or if no part is chosen, [ErrSessionNotFound],
 // [ErrWrongParameters], [ErrUnexpectedResponse] for a response that is not media.
@@ -238,11 +229,8 @@ func (e exportParams) validate(_ *operation.Operation, p *problems) {
 		"must be true, unless exportScreening or exportProofOfAddress is")
 }
 
-// SessionConfig is a configuration of the dashboard that sessions can be begun with. fmt and
-// slog show a mask.
-//
-// Its steps can be changed and sent. This session follows the configuration but requires
-// active liveness:
+// SessionConfig is a configuration in the dashboard. Its steps can be changed and sent. This session
+// follows the configuration but requires active liveness:
 //
 //	for i, step := range config.Steps {
 //		if liveness, ok := step.(identomat.LivenessStep); ok {
@@ -267,20 +255,19 @@ type SessionConfig struct {
 type GeneralConfig struct {
 	record
 
-	// Language is that of the user interface; "" if the configuration does not set it.
+	// Language is the user interface's; "" if the configuration does not set it.
 	Language Language `json:"language"`
-	// SessionLifetime is how long a session can be used, in minutes. 0 means that the
-	// configuration does not set it; the service's default is 15.
+	// SessionLifetime is how long a session can be used, in minutes. 0 means that the configuration does
+	// not set it; the service's default is 15.
 	SessionLifetime int `json:"sessionLifetime"`
 }
 
 // UnmarshalJSON decodes a configuration, such as a recorded one.
 func (c *SessionConfig) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
-// Config returns a configuration of the dashboard with get-session-config, by the id for
-// [BeginRequest.ConfigID]. (API reference, Other methods.)
-//
-// Errors: [ErrWrongParameters], the only one that the reference lists.
+// Config returns a configuration in the dashboard with get-session-config, by the id for
+// [BeginRequest.ConfigID]. (API reference, Other methods.) The reference lists no error but
+// [ErrWrongParameters].
 func (s *SessionsService) Config(ctx context.Context, configID string) (*SessionConfig, error) {
 	return do[*SessionConfig](ctx, s.client, operation.SessionConfig, configParams{configID})
 }

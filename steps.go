@@ -22,19 +22,19 @@ type AnyStep interface {
 }
 
 // Step is one step of a session, made by a constructor such as [IdentityDocument] or decoded from a
-// configuration. It never changes: its methods return a new one. Those of Step itself return a Step, so
-// they come last in a chain. fmt and slog show only the type and key. (Developer guide 2025, Steps; a
-// constructor names the section for the methods of its type.)
+// configuration. It never changes: its methods return a new one. Methods of Step itself return a Step, so
+// they come last in a chain. Boolean flags and parameters are false by default. fmt and slog show only
+// the type and key. (Developer guide 2025, Steps; a constructor names the section on its type.)
 type Step struct{ object }
 
-// Key replaces the step's key. Keys must be unique in the session, steps inside a video call included.
+// Key replaces the step's key. Keys must be unique in the session, including steps inside a video call.
 func (s Step) Key(key string) Step { return s.Set("key", key) }
 
-// Title is what the customer reads above the step. Default a text of the service.
+// Title is what the customer reads above the step. Default: the service's text.
 func (s Step) Title(title Text) Step { return Step{setText(s.object, "title", title)} }
 
 // Description is the text below the title. Questionnaires and the steps of companies have one; in a user
-// questionnaire the System manual allows Markdown. Default none, or a text of the service.
+// questionnaire the System manual allows Markdown. Default: none, or the service's text.
 func (s Step) Description(text Text) Step { return Step{setText(s.object, "description", text)} }
 
 // Flag sets any flag of the step by its wire name, and treats the value as Set does.
@@ -43,8 +43,8 @@ func (s Step) Flag(name string, value any) Step {
 	return s.flag(name, appendValue(buf[:0], value))
 }
 
-// Set sets any parameter of the step by its wire name. A value without a JSON form is reported when the
-// request is validated.
+// Set sets any parameter of the step by its wire name. A value without a JSON form fails the call with a
+// [ValidationError].
 func (s Step) Set(name string, value any) Step { return Step{s.set(name, value)} }
 
 // StepType is the type on the wire, such as identity-document.
@@ -86,19 +86,27 @@ func asKnown(s Step) AnyStep {
 	return s
 }
 
-// The steps that have methods beside those of [Step]. A constructor makes each: [IdentityDocument] makes
-// an IdentityDocumentStep, [UserQuestionnaire] and [OperatorQuestionnaire] a QuestionnaireStep.
 type (
+	// IdentityDocumentStep is made by [IdentityDocument].
 	IdentityDocumentStep struct{ Step }
-	LivenessStep         struct{ Step }
-	SelfieWithIDStep     struct{ Step }
-	CompanyStep          struct{ Step }
-	BeneficiariesStep    struct{ Step }
-	VideoCallStep        struct{ Step }
-	PhoneNumberStep      struct{ Step }
-	EmailStep            struct{ Step }
-	GeolocationStep      struct{ Step }
-	QuestionnaireStep    struct{ Step }
+	// LivenessStep is made by [Liveness].
+	LivenessStep struct{ Step }
+	// SelfieWithIDStep is made by [SelfieWithID].
+	SelfieWithIDStep struct{ Step }
+	// CompanyStep is made by [Company].
+	CompanyStep struct{ Step }
+	// BeneficiariesStep is made by [Beneficiaries].
+	BeneficiariesStep struct{ Step }
+	// VideoCallStep is made by [VideoCall].
+	VideoCallStep struct{ Step }
+	// PhoneNumberStep is made by [PhoneNumber].
+	PhoneNumberStep struct{ Step }
+	// EmailStep is made by [Email].
+	EmailStep struct{ Step }
+	// GeolocationStep is made by [Geolocation].
+	GeolocationStep struct{ Step }
+	// QuestionnaireStep is made by [UserQuestionnaire] and [OperatorQuestionnaire].
+	QuestionnaireStep struct{ Step }
 )
 
 func newStep(text string) Step { return Step{newObject(text)} }
@@ -135,12 +143,12 @@ func (s IdentityDocumentStep) Countries(codes ...string) IdentityDocumentStep {
 	return IdentityDocumentStep{flagStrings(s.Step, "document_countries", codes)}
 }
 
-// AllowUpload offers the upload of a picture beside the scan. Default false.
+// AllowUpload also lets the customer upload a picture.
 func (s IdentityDocumentStep) AllowUpload(on bool) IdentityDocumentStep {
 	return IdentityDocumentStep{s.Flag("allow_document_upload", on)}
 }
 
-// DisableCapture disables the scan, so that only uploads remain. Default false.
+// DisableCapture disables the scan, so that only uploads remain.
 func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
 	return IdentityDocumentStep{s.Flag("disable_document_capture", on)}
 }
@@ -149,18 +157,19 @@ func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
 // (Developer guide 2025, Liveness check.)
 func Liveness() LivenessStep { return LivenessStep{newStep(`{"type":"liveness","key":"liveness"}`)} }
 
-// Active asks the customer to perform actions. Default false: the passive check, a video of about two
+// Active asks the customer to perform actions. The default is the passive check, a video of about two
 // seconds.
 func (s LivenessStep) Active(on bool) LivenessStep { return LivenessStep{s.Flag("liveness", on)} }
 
-// AllowUpload lets the customer upload a selfie instead of using the camera. The service ignores this flag
-// for the active check. Default false.
+// AllowUpload lets the customer upload a selfie instead of using the camera. The service ignores this
+// flag for the active check.
 func (s LivenessStep) AllowUpload(on bool) LivenessStep {
 	return LivenessStep{s.Flag("allow_face_upload", on)}
 }
 
-// ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted. Its
-// key is "select_general_document". (Developer guide 2025, Proof of Address; the type is general-document.)
+// ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted.
+// Its key is "select_general_document". (Developer guide 2025, Proof of Address; the type is
+// general-document.)
 func ProofOfAddress(types ...GeneralDocumentType) Step {
 	step := newStep(`{"type":"general-document","key":"select_general_document"}`)
 	if len(types) > 0 {
@@ -175,12 +184,12 @@ func SelfieWithID() SelfieWithIDStep {
 	return SelfieWithIDStep{newStep(`{"type":"face-document","key":"capture_face_document"}`)}
 }
 
-// AllowUpload lets the customer upload the picture. Default false.
+// AllowUpload lets the customer upload the picture.
 func (s SelfieWithIDStep) AllowUpload(on bool) SelfieWithIDStep {
 	return SelfieWithIDStep{s.Flag("allow_face_doc_upload", on)}
 }
 
-// Require requires the picture to be taken live. Default false.
+// Require requires the picture to be taken live.
 func (s SelfieWithIDStep) Require(on bool) SelfieWithIDStep {
 	return SelfieWithIDStep{s.Flag("require_face_document", on)}
 }
@@ -205,39 +214,38 @@ func (s VideoCallStep) NestedSteps() (steps Steps) {
 	return steps
 }
 
-// ResetSteps discards the customer's data when they join the call again. Default false.
+// ResetSteps discards the customer's data when they join the call again.
 func (s VideoCallStep) ResetSteps(on bool) VideoCallStep {
 	return VideoCallStep{s.Set("resetSteps", on)}
 }
 
-// HideCameraOption hides the button that turns the camera off. Default false.
+// HideCameraOption hides the button that turns the camera off.
 func (s VideoCallStep) HideCameraOption(on bool) VideoCallStep {
 	return VideoCallStep{s.Set("hideCameraOption", on)}
 }
 
-// NameRequired asks customers for their name before they join. Default false.
+// NameRequired asks customers for their name before they join.
 func (s VideoCallStep) NameRequired(on bool) VideoCallStep {
 	return VideoCallStep{s.Set("nameRequired", on)}
 }
 
 // MultipleParticipants lets several customers join the call. It is a parameter of the step, not a flag.
-// Default false.
 func (s VideoCallStep) MultipleParticipants(on bool) VideoCallStep {
 	return VideoCallStep{s.Set("multiple_participants", on)}
 }
 
-// PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Developer guide 2025, Phone
-// number.)
+// PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Developer guide 2025,
+// Phone number.)
 func PhoneNumber() PhoneNumberStep {
 	return PhoneNumberStep{newStep(`{"type":"phone-number","key":"phone_number"}`)}
 }
 
-// Verify sends a code to the number and asks for it. Default false.
+// Verify sends a code to the number and asks for it.
 func (s PhoneNumberStep) Verify(on bool) PhoneNumberStep {
 	return PhoneNumberStep{s.Flag("require_phone_number_check", on)}
 }
 
-// Collect asks for the number without verifying it. Default false.
+// Collect asks for the number without verifying it.
 func (s PhoneNumberStep) Collect(on bool) PhoneNumberStep {
 	return PhoneNumberStep{s.Flag("require_phone_number", on)}
 }
@@ -245,10 +253,10 @@ func (s PhoneNumberStep) Collect(on bool) PhoneNumberStep {
 // Email asks for the customer's email address. Its key is "require_email". (Developer guide 2025, Email.)
 func Email() EmailStep { return EmailStep{newStep(`{"type":"email","key":"require_email"}`)} }
 
-// Verify sends a code to the address and asks for it. Default false.
+// Verify sends a code to the address and asks for it.
 func (s EmailStep) Verify(on bool) EmailStep { return EmailStep{s.Flag("require_email_check", on)} }
 
-// Collect asks for the address without verifying it. Default false.
+// Collect asks for the address without verifying it.
 func (s EmailStep) Collect(on bool) EmailStep { return EmailStep{s.Flag("require_email", on)} }
 
 // Geolocation asks the browser for the customer's location. Its key is "require_geolocation". (Developer
@@ -266,7 +274,7 @@ func (s GeolocationStep) Require(on bool) GeolocationStep {
 func (s Steps) MarshalJSON() ([]byte, error) { return marshalText(s.text()) }
 
 // UnmarshalJSON decodes steps. A step of a known type becomes a value of its own type, such as
-// [IdentityDocumentStep]; any other step becomes a [Step]. Both keep every member, known or not, in its
+// [IdentityDocumentStep]; any other step becomes a [Step]. Both keep every member, known or not, with its
 // order and exact text.
 func (s *Steps) UnmarshalJSON(data []byte) error {
 	var list []json.RawMessage

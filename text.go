@@ -8,12 +8,12 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// Language is the code of a language of the user interface. Codes that are not listed can be sent,
-// too: the list of the System manual ends in "etc.". (Developer guide 2025, Flags and Language.)
+// Language is the code of a user-interface language. Other codes can be sent, too: the list in the System
+// manual ends in "etc.". (Developer guide 2025, Flags and Language.)
 type Language string
 
-// The languages of all lists in Identomat's API documentation. The codes are the service's own:
-// Greek is "gr". Armenian is only in the list of the language step.
+// The languages in all lists of Identomat's API documentation. The codes are the service's own: Greek is
+// "gr". Armenian is only in the language step's list.
 const (
 	English     Language = "en" // the default
 	Georgian    Language = "ka"
@@ -39,17 +39,15 @@ const (
 	Armenian    Language = "hy"
 )
 
-// Text is a title, description or answer in several languages, by language code:
-// Text{"en": "Employment", "ka": "დასაქმება"}. Older documentation has a plain string instead,
-// which is decoded into the key "". A Text with only that key is encoded as a plain string.
-// (Developer guide 2025, Questions.)
+// Text is a title, description or answer in several languages, by language code: Text{"en": "Employment",
+// "ka": "დასაქმება"}. Older documentation has a plain string instead, which is decoded into the key "". A
+// Text with only that key is encoded as a plain string. (Developer guide 2025, Questions.)
 type Text map[string]string
 
 // MarshalJSON returns an object of languages, or a plain string for Text{"": "…"}.
 func (t Text) MarshalJSON() ([]byte, error) { return t.appendJSON(nil), nil }
 
-// UnmarshalJSON decodes an object of languages or a plain string. An empty array counts as an empty
-// object.
+// UnmarshalJSON decodes an object of languages or a plain string. [] counts as an empty object.
 func (t *Text) UnmarshalJSON(data []byte) error {
 	text := wire.Trim(string(data))
 	if object, ok := asObject(text); ok {
@@ -92,7 +90,7 @@ func (t Text) appendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// readText decodes a text of either form, and returns nil for anything else.
+// readText decodes a text in either form, and returns nil for anything else.
 func readText(data json.RawMessage) Text {
 	var t Text
 	if len(data) == 0 || json.Unmarshal(data, &t) != nil {

@@ -25,7 +25,7 @@ type transfer struct {
 	unsigned bool
 }
 
-// stream makes a call whose response is media. It returns the response unread, with its head.
+// stream makes a call whose response is media. It returns the response with the peeked bytes.
 func stream(ctx context.Context, c *Client, op *operation.Operation, params any) (*transfer, *engine.Response, error) {
 	call, err := c.newCall(ctx, op, params)
 	if err != nil {
@@ -53,7 +53,7 @@ func media(ctx context.Context, c *Client, op *operation.Operation, params any) 
 	}, nil
 }
 
-// items iterates over the data URIs of a response. Stopping early closes the connection.
+// items iterates over the data URIs in a response. Stopping early closes the connection.
 func items(ctx context.Context, c *Client, op *operation.Operation, params any) iter.Seq2[*Media, error] {
 	return func(yield func(*Media, error) bool) {
 		t, _, err := stream(ctx, c, op, params)
@@ -86,7 +86,7 @@ func items(ctx context.Context, c *Client, op *operation.Operation, params any) 
 	}
 }
 
-// firstItem returns the first data URI of a response that should hold only one.
+// firstItem returns the first data URI in a response that should hold only one.
 func firstItem(ctx context.Context, c *Client, op *operation.Operation, params any) (*Media, error) {
 	t, _, err := stream(ctx, c, op, params)
 	if err != nil {
@@ -123,8 +123,7 @@ func (o onlyItem) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// minUnlabeled is the smallest size at which content that has no known format and no label is
-// taken for a file.
+// minUnlabeled is the size from which content without a known format or declared type counts as a file.
 const minUnlabeled = 64
 
 // item returns the content of a data URI as media.
@@ -159,13 +158,13 @@ func (t *transfer) Classify(r *engine.Response, readErr error) engine.Dispositio
 	return d
 }
 
-// Streams accepts the head of a response as media, or as the beginning of data URIs in JSON.
+// Streams accepts a response as media, or as JSON with data URIs, by its peeked bytes.
 func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 	if sniff.Coding(r.Header.Get("Content-Encoding")) != "" {
 		return false // compression was not requested
 	}
 	if t.client.requireSigned {
-		// The first of several files would be handed out before the missing signature shows at
+		// Otherwise the first of several files would be delivered before the missing signature shows at
 		// the end.
 		if _, signed := signature.Parse(r.Header["Authorization"]); !signed {
 			t.unsigned = true
@@ -179,7 +178,7 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 	return bytes.HasPrefix(head, []byte("{")) && !(whole && response.IsRefusal(head))
 }
 
-// public returns the public error for an error of reading the stream.
+// public returns the public error for an error from the stream.
 func (t *transfer) public(err error) error {
 	if isPublic(err) {
 		return err

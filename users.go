@@ -13,12 +13,11 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other
-// methods.)
+// UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other methods.)
 type UsersService struct{ client *Client }
 
-// UserRight is a permission of a user. The reference calls it a right or a role. The set is
-// open: identomat_admin was seen.
+// UserRight is a permission of a user, which the reference calls a right or a role. The set is open:
+// identomat_admin was seen.
 type UserRight string
 
 // The rights that a new user can be given.
@@ -28,25 +27,21 @@ const (
 	RightAdministrator      UserRight = "administrator"
 )
 
-// User is a user of the dashboard. fmt and slog show a mask.
+// User is a user of the dashboard.
 type User struct {
 	record
 
 	// ID is the id of a member in [CreateGroupRequest] and [UpdateGroupRequest].
 	ID string `json:"id" wire:"required"`
-	// Username is the user's e-mail address in all responses seen.
-	Username string `json:"username"`
-	// Roles are the permissions of the user.
-	Roles []UserRight `json:"roles"`
+	// Username is the user's e-mail address in all responses seen. Roles are the user's permissions.
+	Username string      `json:"username"`
+	Roles    []UserRight `json:"roles"`
 }
 
 // UnmarshalJSON decodes a user, such as a recorded one.
 func (u *User) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, u) }
 
-// List lists all users of the company with list-users. There are no pages. (API reference, Other
-// methods.)
-//
-// Errors: [ErrWrongParameters].
+// List lists all users of the company with list-users. There are no pages. Errors: [ErrWrongParameters].
 func (s *UsersService) List(ctx context.Context) ([]User, error) {
 	return do[[]User](ctx, s.client, operation.UsersList, nil)
 }
@@ -69,21 +64,21 @@ func (Password) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 // GobEncode returns an error, like MarshalText.
 func (Password) GobEncode() ([]byte, error) { return nil, redact.ErrEncode }
 
-// CreateUserRequest describes a new user. fmt and slog show a mask.
+// CreateUserRequest describes a new user. Only Email and Password are required.
 type CreateUserRequest struct {
 	private
 
-	// Email is required: the bare address, such as johndoe@email.com.
+	// Email is a bare address, such as johndoe@email.com.
 	Email string `json:"email"`
 	// EmailVerified marks the address as verified. The service's default is false.
 	EmailVerified *bool `json:"emailVerified,omitzero"`
-	// Password is required and has at least 8 characters.
+	// Password has at least 8 characters.
 	Password Password `json:"password"`
 	// FirstName and LastName may be empty.
 	FirstName string `json:"firstName,omitzero"`
 	LastName  string `json:"lastName,omitzero"`
-	// Rights are the permissions of the user. The service's default for nil is
-	// [RightCallCenterOperator]; the effect of an empty list is not documented.
+	// Rights are the user's permissions. The service's default for nil is [RightCallCenterOperator]; the
+	// effect of an empty list is not documented.
 	Rights []UserRight `json:"rights,omitzero"`
 	// Extra holds parameters that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
@@ -93,22 +88,19 @@ type CreateUserRequest struct {
 const minPassword = 8
 
 func (u *CreateUserRequest) validate(_ *operation.Operation, p *problems) {
-	// The API documentation has an error for the format of an address, but does not define
-	// the format. So this refuses only what cannot be an address.
+	// The API documentation has an error for a malformed address, but does not define the format, so this
+	// refuses only what cannot be an address.
 	name, domain, _ := strings.Cut(u.Email, "@")
 	p.require(name != "" && domain != "" && !strings.ContainsFunc(u.Email, unicode.IsSpace), "email", "must be an e-mail address")
 	p.require(utf8.RuneCountInString(string(u.Password)) >= minPassword, "password", "must have at least 8 characters")
 }
 
-// Create creates a user of the dashboard with create-user and returns the id. (API reference,
-// Other methods.)
+// Create creates a user of the dashboard with create-user and returns the user's id. The call is retried
+// only when the service certainly created no user. If MaybeProcessed is true for an error, call Create
+// again: [ErrUserAlreadyExists] means that the first call succeeded.
 //
-// The call is retried only when the service certainly created no user. If MaybeProcessed is
-// true for an error, call Create again: [ErrUserAlreadyExists] means that the first call
-// succeeded.
-//
-// Errors: [ErrInvalidEmailFormat], [ErrPasswordTooShort], [ErrInvalidRights],
-// [ErrUserAlreadyExists], [ErrWrongParameters].
+// Errors: [ErrInvalidEmailFormat], [ErrPasswordTooShort], [ErrInvalidRights], [ErrUserAlreadyExists],
+// [ErrWrongParameters].
 func (s *UsersService) Create(ctx context.Context, user CreateUserRequest) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.UserCreate, &user)
 	return string(id), err

@@ -7,17 +7,16 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// Problem is one thing that is wrong with a request. It contains no value of the request, so
-// it can be logged.
+// Problem is one thing that is wrong with a request. It contains no value from the request.
 type Problem struct {
-	// Path names the field by its wire names: steps[2].questions[0].options.
+	// Path is the path of the field on the wire: steps[2].questions[0].options.
 	Path string
 	// Message says what the field must be.
 	Message string
 }
 
-// ValidationError reports every problem of a request that was refused before anything was
-// sent. [WithoutValidation] turns off the checks that follow from the API documentation.
+// ValidationError reports every problem in a request that was refused before anything was sent.
+// [WithoutValidation] turns off the checks that follow from the API documentation.
 type ValidationError struct {
 	// Operation is the endpoint that was not called, such as begin/.
 	Operation string
@@ -25,7 +24,7 @@ type ValidationError struct {
 	Problems []Problem
 }
 
-// Error lists every problem with its path. It contains no value of the request.
+// Error lists every problem, and its path. It contains no value from the request.
 func (e *ValidationError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "identomat: %s: invalid request: ", e.Operation)
@@ -38,8 +37,7 @@ func (e *ValidationError) Error() string {
 	return b.String()
 }
 
-// validator is implemented by parameters that have rules. The rules are those of the API
-// documentation; [WithoutValidation] turns them off.
+// validator is implemented by parameters with rules, which [WithoutValidation] turns off.
 type validator interface {
 	validate(op *operation.Operation, p *problems)
 }
