@@ -18,17 +18,17 @@ import (
 
 // Defaults of the options.
 const (
-	// DefaultBaseURL is the only host. Development and production differ by their keys.
+	// DefaultBaseURL is the only host. Development and production have different keys.
 	DefaultBaseURL = "https://ivs.idenfy.com"
-	// DefaultMaxResponseSize is 1 MiB, far above the documented responses, which have 1.5 kB.
+	// DefaultMaxResponseSize is 1 MiB. The documented responses have 1.5 kB.
 	DefaultMaxResponseSize = 1 << 20
 	// DefaultMaxDigitStringExpiry is the longest lifetime, in seconds, of a token with a digit
-	// string. It is the documented default of expiryTime.
+	// string. It is the documented default for expiryTime.
 	DefaultMaxDigitStringExpiry = 86400
 )
 
-// Client calls iDenfy. It is made by [NewClient], is immutable, and is safe for concurrent use;
-// one for each pair of keys is enough. No formatter, logger or encoder prints its keys.
+// Client calls iDenfy. It is made by [NewClient], immutable, and safe for concurrent use; one for
+// each pair of keys is enough. No formatter, logger or encoder prints its keys.
 type Client struct {
 	masked
 	settings
@@ -39,8 +39,8 @@ type Client struct {
 	validate    bool
 }
 
-// NewClient returns a client for an API key and its API secret. Errors name the option that is
-// wrong and do not repeat its value.
+// NewClient returns a client for an API key and its API secret. An error names the wrong option
+// without its value.
 func NewClient(apiKey, apiSecret string, opts ...Option) (*Client, error) {
 	if err := cmp.Or(option.CheckKey("API key", apiKey), option.CheckKey("API secret", apiSecret)); err != nil {
 		return nil, fmt.Errorf("idenfy: %w", err)
@@ -81,9 +81,8 @@ const (
 	EnvBaseURL   = "IDENFY_BASE_URL"   // replaces DefaultBaseURL
 )
 
-// NewClientFromEnv returns a client for the API key in IDENFY_API_KEY and the API secret in
-// IDENFY_API_SECRET, which must be set. IDENFY_BASE_URL replaces the host. Options given here
-// win over the environment.
+// NewClientFromEnv returns a client for the keys in the environment. Options passed here override
+// the environment.
 func NewClientFromEnv(opts ...Option) (*Client, error) {
 	for _, name := range []string{EnvAPIKey, EnvAPISecret} {
 		if os.Getenv(name) == "" {
@@ -97,8 +96,7 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	return NewClient(os.Getenv(EnvAPIKey), os.Getenv(EnvAPISecret), append(env, opts...)...)
 }
 
-// CloseIdleConnections closes connections that no call is using, as
-// [http.Client.CloseIdleConnections] does. The client can be used afterwards.
+// CloseIdleConnections closes connections that no call is using. The client remains usable.
 func (c *Client) CloseIdleConnections() { c.engine.CloseIdleConnections() }
 
 // basicAuth adds the keys to every request.

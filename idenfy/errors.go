@@ -13,11 +13,11 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// Causes of an [APIError], for [errors.Is], beside [identomat.ErrRateLimited],
+// Causes of an [APIError], for [errors.Is]. Other causes are [identomat.ErrRateLimited],
 // [identomat.ErrInternal], [identomat.ErrUnexpectedResponse] and [identomat.ErrTooLarge] (more
 // bytes than [identomat.WithMaxResponseSize], or more than 10,000 values). The page names "a
-// standard iDenfy API error response" without describing its form. Identifiers and statuses are
-// those of iDenfy's public documentation on errors.
+// standard iDenfy API error response" without describing its format. The identifiers and statuses
+// are from iDenfy's public documentation on errors.
 var (
 	// ErrOutOfCredits: HTTP 402, or PERMISSIONS_ERROR with the message "Partner reached token
 	// limit." Neither retrying nor waiting helps.
@@ -34,16 +34,15 @@ var (
 	ErrMissingValue = errors.New("idenfy: missing value")
 	// ErrValidation: VALIDATION_ERROR.
 	ErrValidation = errors.New("idenfy: validation error of the service")
-	// ErrPartnerContract: PARTNER_CONTRACT_ERROR. The contract does not include what the request
-	// asked for.
+	// ErrPartnerContract: PARTNER_CONTRACT_ERROR. The contract does not include the request.
 	ErrPartnerContract = errors.New("idenfy: not in the contract")
 	// ErrPartner: PARTNER_ERROR.
 	ErrPartner = errors.New("idenfy: partner error")
-	// ErrPermissions: PERMISSIONS_ERROR, except that of [ErrOutOfCredits].
+	// ErrPermissions: PERMISSIONS_ERROR, unless the cause is [ErrOutOfCredits].
 	ErrPermissions = errors.New("idenfy: no permission")
 )
 
-// identifiers holds the documented identifiers that a request of this package can cause.
+// identifiers holds the documented identifiers that this package's requests can cause.
 var identifiers = map[string]error{
 	"INTERNAL_ERROR":         identomat.ErrInternal,
 	"BAD_VALUE":              ErrBadValue,
@@ -64,11 +63,11 @@ var statuses = map[int]error{
 	http.StatusTooManyRequests: identomat.ErrRateLimited,
 }
 
-// APIError is a response other than a session: an error that iDenfy reported, or content that
-// does not come from iDenfy at all. Its Code is iDenfy's identifier, such as BAD_VALUE, or "" for
-// an error that occurred before processing. The list is open. MaybeProcessed is false only if
-// iDenfy certainly created no session. Test for the cause with [errors.Is] and the Err variables.
-// [errors.As] also finds the [identomat.APIError].
+// APIError reports a response other than a session: an error from iDenfy, or content that does not
+// come from iDenfy at all. Code is iDenfy's identifier, such as BAD_VALUE, or "" for an error
+// before processing; the list is open. MaybeProcessed is false only if iDenfy certainly created no
+// session. Test for the cause with [errors.Is] and the Err variables. [errors.As] also finds the
+// [identomat.APIError].
 type APIError struct {
 	identomat.APIError
 
@@ -76,8 +75,8 @@ type APIError struct {
 	message redact.Secret
 }
 
-// Message returns iDenfy's text for developers. If iDenfy sent an object instead, Message returns
-// its JSON. It can repeat the request, so no formatter, logger or encoder shows it.
+// Message returns iDenfy's text for developers, or the JSON of the object that iDenfy sent instead.
+// The message can repeat the request, so no formatter, logger or encoder shows it.
 func (e *APIError) Message() string { return e.message.Reveal() }
 
 // causes returns the Err variables that the error matches, the most specific first.
@@ -89,7 +88,7 @@ func (e *APIError) causes() []error {
 	return slices.DeleteFunc(causes, func(err error) bool { return err == nil })
 }
 
-// outOfCredits tells the end of the credits from a missing permission, which has the same
+// outOfCredits distinguishes the end of the credits from a missing permission, which has the same
 // identifier.
 func (e *APIError) outOfCredits() bool {
 	return e.StatusCode == http.StatusPaymentRequired ||
@@ -99,7 +98,7 @@ func (e *APIError) outOfCredits() bool {
 // Unwrap returns the Err variables that the error matches, and the error of package identomat.
 func (e *APIError) Unwrap() []error { return append(e.causes(), &e.APIError) }
 
-// shown returns the error with its cause in the place of the identifier, which follows.
+// shown returns the error with the cause as its code and the identifier as its group.
 func (e *APIError) shown() *identomat.APIError {
 	shown := e.APIError
 	if cause := cmp.Or(e.causes()...); cause != nil {
@@ -109,14 +108,14 @@ func (e *APIError) shown() *identomat.APIError {
 	return &shown
 }
 
-// Error names the cause and the status. It contains no value of the request or the response.
+// Error names the cause and the status. It contains no values from the request or the response.
 func (e *APIError) Error() string { return e.shown().Error() }
 
 // Format writes Error under every verb.
 func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
 
-// MarshalText returns Error, for encoders.
+// MarshalText returns Error.
 func (e APIError) MarshalText() ([]byte, error) { return e.shown().MarshalText() }
 
-// LogValue returns a group of the fields that are safe to log. Its code is the cause.
+// LogValue returns a group of the fields that are safe to log. The code is the cause.
 func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }

@@ -9,20 +9,20 @@ import (
 	"github.com/identomat-go/identomat/internal/option"
 )
 
-// An Option configures a client in [NewClient]. The options of package identomat are options of
-// this package, too, except for WithHMAC, WithWidgetURL, WithAPIURL and WithMaxMediaSize. If two
-// options set the same thing, the later one wins.
+// An Option configures a client in [NewClient]. All options of package identomat can be used,
+// except WithHMAC, WithWidgetURL, WithAPIURL and WithMaxMediaSize. If two options set the same
+// thing, the later one wins.
 type Option = identomat.Option
 
-// settings holds the settings that only a client of iDenfy has.
+// settings holds the settings that only this package's client has.
 type settings struct {
 	baseURL   url.URL
 	guard     func(ctx context.Context, clientID string) error
 	maxDigits int // seconds
 }
 
-// WithBaseURL replaces [DefaultBaseURL]: a scheme and a host without a path. The scheme must be
-// https, except for a loopback host and those of [identomat.WithInsecureTestHosts].
+// WithBaseURL replaces [DefaultBaseURL] with a scheme and a host, without a path. The scheme must
+// be https, except for a loopback host and for [identomat.WithInsecureTestHosts].
 func WithBaseURL(baseURL string) Option {
 	return option.Own("idenfy.WithBaseURL", func(s *settings) (err error) {
 		s.baseURL, err = option.CheckBaseURL("base URL", baseURL)
@@ -31,13 +31,13 @@ func WithBaseURL(baseURL string) Option {
 }
 
 // WithGuard calls guard before every session, after validation and before anything is sent. An
-// error ends the call with an [identomat.TransportError] that counts no attempt. A guard may
-// refuse a client id that has an open session, because another session before the final webhook
-// of the first can cost credits. A guard must be safe for concurrent use.
+// error from guard ends the call with an [identomat.TransportError] that counts no attempt. For
+// example, guard can refuse a client id with an open session, because another session before its
+// final webhook can cost credits. guard must be safe for concurrent use.
 //
-// What a guard has reserved stays reserved if the call fails. Release it when the call returns
-// if [identomat.MaybeProcessed] is false for the error: no webhook will arrive then. If an error of the
-// guard shows a value of the request, its text is removed, and errors.As does not find it.
+// If guard reserves something and the call fails, release it if [identomat.MaybeProcessed] is false
+// for the error: no webhook will arrive. If guard's error shows a value from the request, its text
+// is withheld, and errors.As does not find it.
 func WithGuard(guard func(ctx context.Context, clientID string) error) Option {
 	return option.Own("idenfy.WithGuard", func(s *settings) error {
 		s.guard = guard
@@ -48,8 +48,8 @@ func WithGuard(guard func(ctx context.Context, clientID string) error) Option {
 	})
 }
 
-// WithMaxDigitStringExpiry sets the longest ExpiryTime, in seconds, of a request with
-// GenerateDigitString, for contracts that allow more than [DefaultMaxDigitStringExpiry].
+// WithMaxDigitStringExpiry sets the longest ExpiryTime, in seconds, for a request with
+// GenerateDigitString. Use it if your contract allows more than [DefaultMaxDigitStringExpiry].
 func WithMaxDigitStringExpiry(seconds int) Option {
 	return option.Own("idenfy.WithMaxDigitStringExpiry", func(s *settings) error {
 		s.maxDigits = seconds

@@ -23,7 +23,7 @@ type record interface {
 	decoded(raw json.RawMessage) error
 }
 
-// protocol gives the responses of one call their meaning. See [engine.Protocol].
+// protocol is the [engine.Protocol] of one call.
 type protocol struct {
 	client  *Client
 	sent    []byte
@@ -33,32 +33,31 @@ type protocol struct {
 // maxValues bounds the memory of a decoded response. Documented responses have about 40 values.
 const maxValues = 10_000
 
-// Classify decodes a session, or returns the error that a response amounts to. It fails closed:
-// a response that is neither a session nor an error of iDenfy is
-// [identomat.ErrUnexpectedResponse].
+// Classify decodes a session, or returns an error. It fails closed: a response that is neither a
+// session nor an error from iDenfy is [identomat.ErrUnexpectedResponse].
 func (p *protocol) Classify(r *engine.Response, readErr error) engine.Disposition {
 	success := engine.IsSuccess(r.StatusCode)
 	switch {
 	case success && errors.Is(readErr, engine.ErrTooLarge), bytes.Count(r.Body, []byte(",")) > maxValues:
 		return engine.Disposition{Err: unexpected(r, identomat.ErrTooLarge)}
 	case success && readErr != nil:
-		return engine.Disposition{} // the error of the network stands
+		return engine.Disposition{} // readErr is the error
 	case success && p.session.UnmarshalJSON(r.Body) == nil && !p.isEcho():
 		return engine.Disposition{}
 	}
-	// The status of a refusal says enough even if its body is truncated.
+	// The status of a refusal suffices even if the body is truncated.
 	e := p.apiError(r)
 	return engine.Disposition{Err: e, NotProcessed: isRefusal(e), Final: e.outOfCredits()}
 }
 
-// isEcho reports a key that came back as a token.
+// isEcho reports whether a key came back as a token.
 func (p *protocol) isEcho() bool {
 	return slices.ContainsFunc(p.client.keys, func(key redact.Secret) bool {
 		return string(p.session.AuthToken) == key.Reveal() || p.session.ScanRef == key.Reveal()
 	})
 }
 
-// Secrets returns the texts that were sent.
+// Secrets returns the texts in the request.
 func (p *protocol) Secrets() []string { return wire.AppendTexts(nil, p.sent) }
 
 // Public returns an [APIError] for a response, or else an [identomat.TransportError].
@@ -72,7 +71,7 @@ func (p *protocol) Public(f *engine.Failure) error {
 	return &identomat.TransportError{Operation: operation, Attempts: f.Attempts, MaybeProcessed: f.MaybeProcessed, Err: f.Err}
 }
 
-// unexpected returns the error for a response that was not understood.
+// unexpected returns an error that describes the response without its values.
 func unexpected(r *engine.Response, kind error) *APIError {
 	return &APIError{kind: kind, APIError: identomat.APIError{
 		Operation: operation, StatusCode: r.StatusCode,
@@ -80,8 +79,8 @@ func unexpected(r *engine.Response, kind error) *APIError {
 	}}
 }
 
-// apiError decodes {"identifier": …, "message": …}. An error that occurred before processing has
-// no identifier. The message may be an object of parameters and lists of texts.
+// apiError decodes {"identifier": …, "message": …}. An error before processing has no identifier.
+// The message may be an object of parameters and lists of texts.
 func (p *protocol) apiError(r *engine.Response) *APIError {
 	r.Body = wire.TrimBOM(r.Body)
 	var identifier, message string
@@ -97,7 +96,7 @@ func (p *protocol) apiError(r *engine.Response) *APIError {
 		return unexpected(r, identomat.ErrUnexpectedResponse)
 	}
 	if identifiers[identifier] == nil && (!isIdentifier(identifier) || repeats(identifier, p.client.engine.Secrets(p))) {
-		identifier = "" // a sentence or a name can stand where a constant is expected
+		identifier = "" // iDenfy may send a sentence or a name instead of a constant
 	}
 	return &APIError{
 		APIError: identomat.APIError{Operation: operation, StatusCode: r.StatusCode, Code: identifier},
@@ -109,9 +108,8 @@ func isIdentifier(s string) bool {
 	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool { return c != '_' && (c < 'A' || c > 'Z') })
 }
 
-// repeats reports whether an identifier contains a word that was sent: iDenfy returns names in
-// capitals. The words of a URL do not count: they are not a person's, and "error" is often one
-// of them.
+// repeats reports whether an identifier contains a word from the request: iDenfy returns names in
+// capitals. Words in a URL do not count: they are not a person's name, and "error" is common.
 func repeats(identifier string, sent []string) bool {
 	for _, text := range sent {
 		text = strings.ToUpper(text)
@@ -130,8 +128,9 @@ func repeats(identifier string, sent []string) bool {
 	return false
 }
 
-// isRefusal reports whether iDenfy certainly created no session: true if it refused the request
-// in its own form. INTERNAL_ERROR is documented with status 400, too.
+// isRefusal reports whether iDenfy certainly created no session: true if iDenfy refused the request
+// in its own error format. INTERNAL_ERROR does not count, although it is also documented with
+// status 400.
 func isRefusal(e *APIError) bool {
 	return e.kind == nil && e.StatusCode >= 400 && e.StatusCode < 500 && e.StatusCode != http.StatusRequestTimeout &&
 		identifiers[e.Code] != identomat.ErrInternal

@@ -20,12 +20,11 @@ import (
 // operation is the only operation in errors, events and logs.
 const operation = "idenfy/token"
 
-// CreateSession creates a verification session with POST /api/v2/token and returns its token.
-// (Create verification session.)
+// CreateSession creates a verification session. (POST /api/v2/token, Create verification session.)
 //
-// A session can cost credits, so the call is retried only if iDenfy certainly created none:
-// no part of the body was sent, or the status is HTTP 421, 425 or 429. If [identomat.MaybeProcessed] is true for an
-// error, a session may exist whose token is lost. It expires by itself.
+// A session can cost credits, so the call is retried only if iDenfy certainly created none: no part
+// of the body was sent, or the status is HTTP 421, 425 or 429. If [identomat.MaybeProcessed] is
+// true for an error, a session may exist, and its token is lost. The session expires by itself.
 //
 // Errors: [identomat.ValidationError] before anything is sent, with every problem;
 // [identomat.TransportError]; [APIError], above all [ErrOutOfCredits], [ErrUnauthorized],
@@ -52,9 +51,9 @@ func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Sessio
 	return &p.session, nil
 }
 
-// AuthToken opens a session: whoever has it can take the customer's place. fmt and slog show a
-// mask. Encoders refuse it, but not as the key of a map. string(token) is the token. To
-// identify a session later, store [Session.ScanRef].
+// AuthToken opens a session: whoever has it can act as the customer. fmt and slog show a mask.
+// Encoders refuse it, except as a map key. string(token) is the token. To identify a session later,
+// store [Session.ScanRef].
 type AuthToken string
 
 // Format writes a mask under every verb.
@@ -72,38 +71,38 @@ func (AuthToken) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 // GobEncode returns an error.
 func (AuthToken) GobEncode() ([]byte, error) { return nil, redact.ErrEncode }
 
-// Session is a session that was created: its token, and the request as iDenfy understood it.
+// Session is a created session: its token, and the request as iDenfy understood it.
 //
-// A field is zero if the response has null, nothing or a value that does not fit; [Session.Raw]
-// tells these apart, and [Session.Extra] returns what did not fit. A session is personal data:
-// fmt and slog show a mask, and encoders refuse it; store ScanRef, or Raw.
+// A field is zero if its value is absent, null, or does not fit; [Session.Raw] shows which, and
+// [Session.Extra] returns values that did not fit. A session is personal data: fmt and slog show a
+// mask, and encoders refuse it; store ScanRef, or Raw.
 type Session struct {
 	private
 
 	// AuthToken is for the customer's browser. It is never empty.
 	AuthToken AuthToken `json:"authToken"`
-	// ScanRef identifies the verification, also in webhooks: store it with your customer's id.
+	// ScanRef identifies the verification here and in webhooks: store it with your customer's id.
 	// It is never empty.
 	ScanRef string `json:"scanRef"`
 	// Message is for developers: "Token created successfully".
 	Message string `json:"message"`
-	// DigitString identifies the session in iDenfy's mobile application. The page documents
-	// eight characters, and null without GenerateDigitString; its examples show seven
-	// characters, also without GenerateDigitString.
+	// DigitString identifies the session in iDenfy's mobile application. The page documents eight
+	// characters, and null without GenerateDigitString. Its examples have seven characters, even
+	// without GenerateDigitString.
 	DigitString string `json:"digitString"`
-	// AllowedDocuments are the documents that the environment permits, by country or ALL. (Only
-	// in the page's examples.)
+	// AllowedDocuments maps a country, or ALL, to the permitted documents. (Only in the page's
+	// examples.)
 	AllowedDocuments map[string][]DocumentType `json:"allowedDocuments"`
 	// PersonScanRef is not documented. In the page's only example it is the client id.
 	PersonScanRef string `json:"personScanRef"`
 
-	// SessionRequest holds the parameters with iDenfy's defaults. Names of persons come back
-	// in capitals. AdditionalSteps and AdditionalData are nil for null. Extra is nil.
+	// SessionRequest holds the parameters with iDenfy's defaults. iDenfy returns personal names in
+	// capitals. AdditionalSteps and AdditionalData are nil for null. Extra is nil.
 	SessionRequest
 
 	raw     json.RawMessage
 	baseURL string // of the client that created the session
-	// redirects says that the request had a URL to redirect to.
+	// redirects says that the request had a success, error or unverified URL.
 	redirects bool
 }
 
@@ -111,12 +110,12 @@ type Session struct {
 func (s *Session) Raw() json.RawMessage { return s.raw }
 
 // Extra returns the members of the response that this SDK does not know or that did not fit, by
-// their path.
+// path.
 func (s *Session) Extra() map[string]json.RawMessage { return codec.Extra(s.raw, s) }
 
-// UnmarshalJSON decodes a response, such as a [Session.Raw] that was stored. Of several members
-// with the same name the last wins, as in the page's example. The error reports a missing or
-// ambiguous authToken or scanRef.
+// UnmarshalJSON decodes a response, such as a stored [Session.Raw]. Of several members with the
+// same name, the last wins, as in the page's example. A missing or ambiguous authToken or scanRef
+// is an error.
 func (s *Session) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, s) }
 
 func (s *Session) decoded(raw json.RawMessage) error {
@@ -132,32 +131,29 @@ func (s *Session) decoded(raw json.RawMessage) error {
 	return nil
 }
 
-// isReference allows more than the documented 40 characters, but nothing that could be a
-// sentence.
+// isReference allows more than the documented 40 characters, but no sentence.
 func isReference(s string) bool {
 	return s != "" && len(s) <= 256 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// RedirectURL returns the URL to send the customer's browser to. It contains the token. It is
-// below the base URL of the client that created the session, and below [DefaultBaseURL] for a
-// session that was decoded from JSON. (iDenfy's public documentation; the page says only that
-// the token is a parameter of the URL.)
+// RedirectURL returns the URL to send the customer's browser to. The URL contains the token. It
+// begins with the client's base URL, or with [DefaultBaseURL] if the session was decoded from JSON.
+// (iDenfy's public documentation; the page says only that the token is a parameter of the URL.)
 func (s *Session) RedirectURL() string {
 	return cmp.Or(s.baseURL, DefaultBaseURL) + "/api/v2/redirect?authToken=" + url.QueryEscape(string(s.AuthToken))
 }
 
-// ErrNotForIframe means that the session was created with a SuccessURL, an ErrorURL or an
-// UnverifiedURL. The page forbids such a session in an iframe.
+// ErrNotForIframe means that the session has a SuccessURL, an ErrorURL or an UnverifiedURL. The
+// page forbids such a session in an iframe.
 var ErrNotForIframe = errors.New("idenfy: a session with a success, error or unverified URL cannot be shown in an iframe")
 
-// IframeURL returns the src of an iframe in a page of yours. The iframe is in the language lang,
-// or in a language that iDenfy chooses if lang is empty; the session's Locale has no effect in
-// an iframe. The URL contains the token. It is on a host of iDenfy even if the client has another
-// base URL.
+// IframeURL returns the src for an iframe in your page. If lang is empty, iDenfy chooses the
+// language; the session's Locale has no effect in an iframe. The URL contains the token. Its host
+// is iDenfy's even if the client has another base URL.
 //
 // The iframe needs allow="camera; microphone" and allowfullscreen, and 670 by 800 pixels on a
-// desktop. It posts messages to your page with the origin https://ui.idenfy.com; they are hints
-// and prove nothing. (iDenfy's public documentation, not the page.)
+// desktop. It posts messages to your page with the origin https://ui.idenfy.com; the messages prove
+// nothing. (iDenfy's public documentation, not the page.)
 //
 // Errors: [ErrNotForIframe].
 func (s *Session) IframeURL(lang Locale) (string, error) {
@@ -165,8 +161,8 @@ func (s *Session) IframeURL(lang Locale) (string, error) {
 		return "", ErrNotForIframe
 	}
 	for _, to := range []string{s.SuccessURL, s.ErrorURL, s.UnverifiedURL} {
-		// The request of a session that was decoded from JSON is not known, and the environment
-		// may have URLs of its own.
+		// A session decoded from JSON does not contain the request, and the environment may set
+		// URLs.
 		if to != "" && !strings.HasPrefix(to, "https://ui.idenfy.com/result?status=") {
 			return "", ErrNotForIframe
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// encode returns the body of a request, or an error with every problem of the request.
+// encode returns the body of a request, or an error with every problem.
 func (c *Client) encode(r *SessionRequest) ([]byte, error) {
 	var v validation
 	if c.validate {

@@ -1,9 +1,9 @@
 package idenfy
 
-// All lists of values are open: any value can be sent, and responses may contain others.
+// All lists of values are open: any value can be sent, and responses may contain other values.
 
-// Locale is the language in which the customer sees the verification. The page calls it a country
-// code, but the codes are language codes of ISO 639-1.
+// Locale is the language that the customer sees. The page calls it a country code, but the values
+// are ISO 639-1 language codes.
 type Locale string
 
 // The 24 documented locales. iDenfy shows English for a locale that it does not support.
@@ -37,7 +37,7 @@ const (
 // DocumentType is a type of document.
 type DocumentType string
 
-// The 17 documented types of documents.
+// The 17 documented document types.
 const (
 	IDCard           DocumentType = "ID_CARD"
 	Passport         DocumentType = "PASSPORT"
@@ -61,10 +61,10 @@ const (
 // TokenType is the kind of verification that a customer goes through.
 type TokenType string
 
-// The 5 documented types of tokens. The page does not explain those of video calls.
+// The 5 documented token types. The page does not explain the types for video calls.
 const (
-	// TokenDocument asks for a document without a selfie, so settings about faces and liveness
-	// have no effect.
+	// TokenDocument asks for a document without a selfie, so face and liveness settings have no
+	// effect.
 	TokenDocument TokenType = "DOCUMENT"
 	// TokenIdentification asks for a document and a selfie. It is the default.
 	TokenIdentification          TokenType = "IDENTIFICATION"
@@ -73,7 +73,7 @@ const (
 	TokenVideoCallIdentification TokenType = "VIDEO_CALL_IDENTIFICATION"
 )
 
-// Sex is the sex of a person as a document states it.
+// Sex is a person's sex as stated on a document.
 type Sex string
 
 // The documented sexes.
@@ -82,7 +82,7 @@ const (
 	Female Sex = "F"
 )
 
-// FraudService is a check in addition to the check of the document.
+// FraudService is a check in addition to the document check.
 type FraudService string
 
 // The documented fraud services.

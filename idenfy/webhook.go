@@ -15,17 +15,16 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// MaxWebhookSize is the maximum size of the body of a webhook in bytes. iDenfy documents no
-// limit. Webhooks contain texts and links, and no images.
+// MaxWebhookSize is the maximum size of a webhook's body in bytes. iDenfy documents no limit.
+// Webhooks contain texts and links, but no images.
 const MaxWebhookSize = 4 << 20
 
-// SignatureHeader holds the signature of a webhook: HMAC-SHA256 of the raw body in hexadecimal
-// digits. iDenfy sends it only if a signing key is set for the notification.
+// SignatureHeader is the header with a webhook's signature: the HMAC-SHA256 of the raw body in
+// hexadecimal. iDenfy sends it only if a signing key is set for the notification.
 const SignatureHeader = "Idenfy-Signature"
 
-// Webhook is the final or an intermediate result of a verification, as iDenfy posted it. Its
-// signature was verified. (iDenfy's public documentation; the page says only that webhooks
-// exist.)
+// Webhook is a final or intermediate result of a verification. Its signature has been verified.
+// (iDenfy's public documentation; the page says only that webhooks exist.)
 //
 // A field is zero if its value is absent, null, or does not fit. A webhook is personal data: fmt
 // and slog show a mask, and encoders refuse it; store [Webhook.Raw].
@@ -33,15 +32,15 @@ type Webhook struct {
 	private
 
 	// Final is true for a result that no reviewer will change. A webhook with the automatic result
-	// may precede it, and one of type IDENTIFICATION_RESUBMITTED may follow it. It is not defined
-	// for a session that expired or was canceled; see [Webhook.Ended].
+	// may precede a final one, and one of type IDENTIFICATION_RESUBMITTED may follow. Final is not
+	// defined for a session that expired or was canceled; see [Webhook.Ended].
 	Final bool `json:"final"`
-	// EventType is the header Idenfy-Event-Type, such as IDENTIFICATION_MANUAL_FINISHED, or "".
-	// The header is not signed. The list is open.
+	// EventType is the header Idenfy-Event-Type, such as IDENTIFICATION_MANUAL_FINISHED, or "". The
+	// header is not signed. The list is open.
 	EventType string `json:"-"`
 	// ScanRef is [Session.ScanRef].
 	ScanRef string `json:"scanRef"`
-	// ClientID and ExternalRef are those of the request.
+	// ClientID and ExternalRef are from the request.
 	ClientID    string `json:"clientId"`
 	ExternalRef string `json:"externalRef"`
 	// Platform is PC, MOBILE, TABLET, MOBILE_APP, MOBILE_SDK or OTHER.
@@ -55,21 +54,21 @@ type Webhook struct {
 	raw json.RawMessage
 }
 
-// WebhookStatus says how a verification ended. The values are open.
+// WebhookStatus is how a verification ended. All lists of values are open.
 type WebhookStatus struct {
 	// Overall is the outcome. Use [Webhook.Approved] to let a customer in.
 	Overall Overall `json:"overall"`
-	// FraudTags and MismatchTags are the reasons for a suspicion. NAME, SURNAME and
-	// DATE_OF_BIRTH are mismatches between the request and the document.
+	// FraudTags and MismatchTags are the reasons for a suspicion. NAME, SURNAME and DATE_OF_BIRTH
+	// are mismatches between the request and the document.
 	FraudTags    []string `json:"fraudTags"`
 	MismatchTags []string `json:"mismatchTags"`
-	// AutoFace, ManualFace, AutoDocument and ManualDocument are the partial results of the
-	// machine and of a reviewer.
+	// AutoFace and AutoDocument are automatic partial results; ManualFace and ManualDocument are
+	// from a reviewer.
 	AutoFace       string `json:"autoFace"`
 	ManualFace     string `json:"manualFace"`
 	AutoDocument   string `json:"autoDocument"`
 	ManualDocument string `json:"manualDocument"`
-	// AdditionalSteps is VALID, INVALID, NOT_FOUND, or "" for none.
+	// AdditionalSteps is VALID, INVALID, NOT_FOUND, or "" if there are none.
 	AdditionalSteps string `json:"additionalSteps"`
 }
 
@@ -91,13 +90,13 @@ const (
 	OverallExpiredDeleted Overall = "EXPIRED-DELETED"
 )
 
-// Approved reports whether the customer may be let in. It is true only for the outcome APPROVED
-// in a final webhook.
+// Approved reports whether the customer may be let in: only if the outcome of a final webhook is
+// APPROVED.
 func (w *Webhook) Approved() bool { return w.Final && w.Status.Overall == OverallApproved }
 
-// Ended reports whether the session is over: true for a final result, and for a session that
-// expired, was deleted or was canceled. Only the EventType says that a session was canceled,
-// so anyone who can resend a webhook can make Ended true, but not Approved.
+// Ended reports whether the session is over: the result is final, or the session expired, was
+// deleted or was canceled. Only the unsigned EventType reports a cancellation, so anyone who can
+// resend a webhook can make Ended true, but not Approved.
 func (w *Webhook) Ended() bool {
 	switch w.Status.Overall {
 	case OverallExpired, OverallDeleted, OverallExpiredDeleted:
@@ -106,18 +105,18 @@ func (w *Webhook) Ended() bool {
 	return w.Final || w.EventType == "IDENTIFICATION_EXPIRED" || w.EventType == "IDENTIFICATION_CANCELLED"
 }
 
-// Raw returns the body without a byte order mark, but otherwise as it was signed. It is full of personal data: do not log it. The caller
-// must not modify it.
+// Raw returns the signed body, without a byte order mark. It is personal data: do not log it. The
+// caller must not modify it.
 func (w *Webhook) Raw() json.RawMessage { return w.raw }
 
-// Extra returns the members of the body that this SDK does not know or that did not fit, by their
-// path, such as "data" or "status.suspicionReasons".
+// Extra returns the members of the body that this SDK does not know or that did not fit, by path,
+// such as "data" or "status.suspicionReasons".
 func (w *Webhook) Extra() map[string]json.RawMessage { return codec.Extra(w.raw, w) }
 
 func (w *Webhook) decoded(raw json.RawMessage) error {
 	w.raw = raw
 	final, _ := wire.Get(raw, "final")
-	w.Final = string(final) == "true" // no string: Final makes an approval, and "true" in quotes is not documented
+	w.Final = string(final) == "true" // not coerced: Final decides an approval, and the string "true" is not documented
 	status, _ := wire.Get(raw, "status")
 	switch {
 	case wire.Trim(raw)[0] != '{':
@@ -128,22 +127,22 @@ func (w *Webhook) decoded(raw json.RawMessage) error {
 	return nil
 }
 
-// WebhookHandler returns a handler for the webhooks of a notification. It verifies the signature
-// with one of the signing keys of the notification, calls handle, and responds with status 200, or
-// with 500 if handle returns an error or panics. It rejects other requests with the status in
-// [identomat.CallbackError]. Pass two keys while you change one. The options are those of
-// [identomat.CallbackHandler]; the default of [identomat.WithMaxCallbackSize] is [MaxWebhookSize].
+// WebhookHandler returns a handler for a notification's webhooks. It verifies the signature with
+// the notification's signing keys, calls handle, and responds with status 200, or with 500 if
+// handle returns an error or panics. It rejects other requests with the status in
+// [identomat.CallbackError]. To change a key, pass the old one and the new one for a while. The
+// options are those of [identomat.CallbackHandler], but [identomat.WithMaxCallbackSize] defaults to
+// [MaxWebhookSize].
 //
-// Let handle store the webhook and return at once, and process it elsewhere. If the response is
-// not 2xx within ten seconds, iDenfy sends the webhook again, and sends the customer to the ErrorURL,
-// although the result of the verification is unchanged.
+// Let handle store the webhook and return at once; process it elsewhere. If the response is not 2xx
+// within ten seconds, iDenfy retries the webhook, and sends the customer to the ErrorURL, although
+// the result of the verification is unchanged.
 //
-// A webhook contains no timestamp and no sequence number, so a replayed copy is valid: process
-// each combination of ScanRef, Final and outcome once. Use the ReadTimeout of [http.Server] to
-// limit how long a request may take to arrive. (iDenfy's public documentation, not the page.)
+// A webhook contains no timestamp or sequence number, so a replayed copy is valid: process each
+// combination of ScanRef, Final and outcome once. Set the ReadTimeout of [http.Server] to limit how
+// long a request may take to arrive. (iDenfy's public documentation, not the page.)
 //
-// WebhookHandler returns an error if there is no key or an unusable one, if handle is nil, or if
-// an option is invalid.
+// Errors: no key or an unusable one, a nil handle, an invalid option.
 func WebhookHandler(keys []string, handle func(context.Context, *Webhook) error, opts ...identomat.CallbackOption) (http.Handler, error) {
 	s, err := callback.NewSettings("idenfy", "signing key", keys, MaxWebhookSize, opts...)
 	if err != nil {
@@ -156,13 +155,12 @@ func WebhookHandler(keys []string, handle func(context.Context, *Webhook) error,
 	return callback.Handler(s, parse, (*Webhook).values, handle), nil
 }
 
-// ParseWebhook reads a webhook from a request, for servers that do not use [WebhookHandler]. See
-// there how to respond. The signature covers the bytes of the body, so nothing may have read the
-// body before.
+// ParseWebhook reads a webhook from a request, for servers that do not use [WebhookHandler], which
+// says how to respond. The body must not have been read before, because the signature covers its
+// bytes.
 //
-// If there is an error, nothing of the payload is returned. The error is an
-// [*identomat.CallbackError] with the status to respond with. If no usable key was given, it has
-// another type: respond with 500.
+// The error is an [*identomat.CallbackError] with the status to respond with. If there is no valid
+// key, the error has another type: respond with 500.
 func ParseWebhook(r *http.Request, keys ...string) (*Webhook, error) {
 	s, err := callback.NewSettings[identomat.CallbackOption]("idenfy", "signing key", keys, MaxWebhookSize)
 	if err != nil {
@@ -203,7 +201,7 @@ func parseWebhook(s *callback.Settings, w http.ResponseWriter, r *http.Request) 
 	return hook, http.StatusOK, nil
 }
 
-// values returns what no error may contain: all members but those that hold only codes.
+// values returns the members that no error may contain: all but those that hold only codes.
 func (w *Webhook) values() (values []json.RawMessage) {
 	for m := wire.Members(w.raw); m.Next(); {
 		if name := wire.Unquote(m.Name); name != "status" && name != "platform" {

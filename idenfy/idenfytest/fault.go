@@ -10,8 +10,8 @@ import (
 	"github.com/identomat-go/identomat/internal/fake"
 )
 
-// Fault is a way in which a request fails. The functions of this package create faults; pass them to
-// [Server.Fault].
+// Fault is a way in which a request fails. The functions of this package create faults; pass them
+// to [Server.Fault].
 type Fault struct {
 	name                            string
 	resetBeforeRead, resetAfterRead bool
@@ -28,8 +28,8 @@ type Fault struct {
 // String returns the name of the fault.
 func (f Fault) String() string { return f.name }
 
-// AfterProcessing returns the fault changed so that the session is created before the response is
-// replaced, as if a proxy had lost the response of a service that did the work.
+// AfterProcessing returns a copy of the fault that creates the session before it replaces the
+// response, as if a proxy had lost the response.
 func (f Fault) AfterProcessing() Fault {
 	f.processes = true
 	f.name += " after processing"
@@ -53,7 +53,7 @@ func HTTPStatus(status int) Fault {
 	return f
 }
 
-// HTMLPage responds with a web page, like a login form with status 200 or the error page of a gateway
+// HTMLPage responds with a web page, such as a login form with status 200 or a gateway's error page
 // with status 502.
 func HTMLPage(status int) Fault {
 	title := html.EscapeString(strconv.Itoa(status) + " " + http.StatusText(status))
@@ -62,8 +62,8 @@ func HTMLPage(status int) Fault {
 	return f
 }
 
-// APIError responds with an error in iDenfy's form. An empty identifier is left out, as in errors that
-// occur before processing.
+// APIError responds with an error in iDenfy's format. An empty identifier is left out, as in errors
+// before processing.
 func APIError(status int, identifier, message string) Fault {
 	return Fault{name: "API error " + identifier, replaces: refuse(status, identifier, "%s", message)}
 }
@@ -75,8 +75,8 @@ func OutOfCredits() Fault {
 	return f
 }
 
-// TooManyRequests responds with status 429. A positive wait is sent as Retry-After in whole seconds,
-// rounded up.
+// TooManyRequests responds with status 429. A positive wait is sent as Retry-After in whole
+// seconds, rounded up.
 func TooManyRequests(wait time.Duration) Fault {
 	f := APIError(http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "Too many requests.")
 	f.name = "too many requests"
@@ -105,22 +105,21 @@ func ResetAfterRead() Fault {
 	return Fault{name: "reset after the request was read", resetAfterRead: true}
 }
 
-// SlowHeaders creates the session and delays the response by d. If d is zero, it holds the response
-// back until [Server.Release]; the connection is aborted if the caller disconnects or the server closes
-// first.
+// SlowHeaders creates the session and delays the response by d, or until [Server.Release] if d is
+// zero. If the caller disconnects or the server closes first, the connection is aborted.
 func SlowHeaders(d time.Duration) Fault { return Fault{name: "slow headers", waits: true, delay: d} }
 
-// Truncated sends the Content-Length of the whole response and its first n bytes, and then closes the
+// Truncated sends the Content-Length of the whole response, sends its first n bytes, and closes the
 // connection.
 func Truncated(n int) Fault { return Fault{name: "truncated", truncates: true, keepBytes: n} }
 
 type scheduled struct {
 	fault Fault
-	left  int // number of requests still to affect; below one means unlimited
+	left  int // number of requests left to affect; below one means unlimited
 }
 
-// Fault makes the next requests fail, the given number of times. If times is less than one, the fault
-// stays until [Server.ClearFaults]. Faults apply in the order in which they were added.
+// Fault makes the next requests fail, the given number of times. If times is less than one, the
+// fault stays until [Server.ClearFaults]. Faults apply in the order in which they were added.
 func (s *Server) Fault(f Fault, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 	"github.com/identomat-go/identomat/internal/fake"
 )
 
-// Keys of a server that was started without [WithKeys] and [WithSigningKey]. They are long enough to
-// search logs for, and obviously not real.
+// Keys of a server that was started without [WithKeys] and [WithSigningKey]. They are long enough
+// to search logs for, and obviously not real.
 const (
 	DefaultAPIKey     = "fake-api-key-4f0d62b7c91e-idenfytest"
 	DefaultAPISecret  = "fake-api-secret-a83c5d0e7f29-idenfytest"
@@ -51,8 +51,8 @@ type Server struct {
 	serving                       sync.WaitGroup
 	closing                       chan struct{}
 	once                          sync.Once
-	// Handlers hold active for reading while they run. Close sets closed while it holds active for
-	// writing; later handlers return at once.
+	// Handlers hold active's read lock while they run. Close sets closed under active's write lock;
+	// later handlers return at once.
 	active sync.RWMutex
 	closed bool
 
@@ -64,7 +64,7 @@ type Server struct {
 	sessions []Session
 }
 
-// Request is a request to create a session that the server received.
+// Request is a request that the server received, to create a session.
 type Request struct {
 	// Body is the body as received, even if it is not JSON or the request was refused. It is nil if
 	// [ResetBeforeRead] applied.
@@ -95,16 +95,17 @@ func WithKeys(apiKey, apiSecret string) Option {
 // WithSigningKey replaces [DefaultSigningKey].
 func WithSigningKey(key string) Option { return func(s *Server) { s.signingKey = key } }
 
-// WithCredits makes the server create n sessions and refuse further ones, as iDenfy does when the
+// WithCredits makes the server create n sessions and refuse all others, as iDenfy does when the
 // credits are used up.
 func WithCredits(n int) Option { return func(s *Server) { s.credits = n } }
 
-// AllowUnknown makes the server accept parameters and values that iDenfy's documentation does not list.
+// AllowUnknown makes the server accept parameters and values that iDenfy's documentation does not
+// list.
 func AllowUnknown() Option { return func(s *Server) { s.allowUnknown = true } }
 
-// WithMaxDigitStringExpiry sets the maximum expiryTime, in seconds, of a token with a digit string. The
-// default is the documented 86400. Use it with [idenfy.WithMaxDigitStringExpiry], for contracts that
-// allow more.
+// WithMaxDigitStringExpiry sets the maximum expiryTime, in seconds, for a token with a digit
+// string. The default is the documented 86400. Use it together with
+// [idenfy.WithMaxDigitStringExpiry].
 func WithMaxDigitStringExpiry(seconds int) Option {
 	return func(s *Server) { s.maxDigitExpiry = seconds }
 }
@@ -159,8 +160,8 @@ func (s *Server) whileOpen(next http.Handler) http.Handler {
 	})
 }
 
-// Close closes all connections, stops the server and waits for running handlers. Further calls have no
-// effect.
+// Close closes all connections, stops the server and waits for running handlers. Further calls have
+// no effect.
 func (s *Server) Close() {
 	s.once.Do(func() {
 		close(s.closing)
@@ -172,9 +173,8 @@ func (s *Server) Close() {
 	})
 }
 
-// Client returns a client for this server. The options are applied after those of the server and
-// override them. If [idenfy.NewClient] returns an error, Client fails the test; for a server from
-// [Start] it panics.
+// Client returns a client for this server. The options override the server's own. If
+// [idenfy.NewClient] returns an error, Client fails the test; for a server from [Start], it panics.
 func (s *Server) Client(opts ...idenfy.Option) *idenfy.Client {
 	client, err := idenfy.NewClient(s.apiKey, s.apiSecret, append([]idenfy.Option{idenfy.WithBaseURL(s.URL)}, opts...)...)
 	switch {
@@ -191,7 +191,7 @@ func (s *Server) Client(opts ...idenfy.Option) *idenfy.Client {
 // maxRequests is the number of requests that the server remembers.
 const maxRequests = 10_000
 
-// Requests returns the requests to create a session that the server has received, in order of arrival.
+// Requests returns the requests to create a session in order of arrival.
 // The server remembers the latest 10,000.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
@@ -199,7 +199,7 @@ func (s *Server) Requests() []Request {
 	return append([]Request(nil), s.requests...)
 }
 
-// Sessions returns the sessions in the order in which they were created.
+// Sessions returns the sessions in order of creation.
 func (s *Server) Sessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,14 +220,14 @@ type response struct {
 	status int
 	header http.Header
 	body   string
-	reason string // why the request was refused, for the log of the test
+	reason string // why the request was refused, for the test's log
 }
 
 func jsonResponse(status int, body string) *response {
 	return &response{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body}
 }
 
-// refuse returns an error in iDenfy's form.
+// refuse returns an error in iDenfy's format.
 func refuse(status int, identifier, format string, args ...any) *response {
 	message := fmt.Sprintf(format, args...)
 	body := `{"message":` + quote(message) + `}`
@@ -281,7 +281,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	s.write(w, r, fault, resp, release)
 }
 
-// record adds a request to the list. It returns the channel that Release closes from now on.
+// record adds a request to the list and returns the channel that the next Release closes.
 func (s *Server) record(request Request) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

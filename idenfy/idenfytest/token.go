@@ -111,8 +111,8 @@ const (
 	tokens = `DOCUMENT IDENTIFICATION VIDEO_CALL VIDEO_CALL_PHOTOS VIDEO_CALL_IDENTIFICATION`
 )
 
-// fields are the 29 documented parameters and 15 documented settings. Any locale is valid: iDenfy shows
-// English for an unknown one.
+// fields are the 29 documented parameters and 15 documented settings. Any locale is valid: iDenfy
+// shows English for an unknown one.
 var fields = []field{
 	{name: "clientId", min: 1, max: 100, valid: ascii},
 	{name: "firstName", min: 1, max: 100, valid: personName},
@@ -183,7 +183,7 @@ func https(s string) bool {
 	return found && strings.EqualFold(scheme, "https") && host != ""
 }
 
-// check checks the documented rules. The messages do not contain values of the request.
+// check checks the documented rules. The messages contain no values from the request.
 func (s *Server) check(p params) *response {
 	if !p.isSet("clientId") {
 		return badRequest("MISSING_VALUE", "Field 'clientId' is missing.")
@@ -276,8 +276,8 @@ func (f *field) checkText(s string, allowUnknown bool) string {
 	return ""
 }
 
-// created returns the response for a session. It has the members in the order of the documented examples
-// and the defaults of the second example.
+// created returns the response for a session. The members are in the order of the documented
+// examples and have the defaults from the second example.
 func created(session Session, p params) string {
 	var b strings.Builder
 	b.WriteString(`{"message":"Token created successfully","authToken":"` + session.AuthToken + `","scanRef":"` + session.ScanRef + `"`)

@@ -26,31 +26,31 @@ type Webhook struct {
 	// EventType is sent as Idenfy-Event-Type, unless it is empty. The body of an
 	// IDENTIFICATION_EXPIRED or IDENTIFICATION_CANCELLED has no member "final".
 	EventType string
-	// FraudTags and MismatchTags are the reasons of a suspected session.
+	// FraudTags and MismatchTags are the reasons why a session is suspected.
 	FraudTags, MismatchTags []string
 }
 
-// Approved returns the final webhook of an approved session.
+// Approved returns the final webhook for an approved session.
 func Approved(scanRef string) Webhook {
 	return Webhook{ScanRef: scanRef, Overall: "APPROVED", Final: true}
 }
 
-// Denied returns the final webhook of a denied session.
+// Denied returns the final webhook for a denied session.
 func Denied(scanRef string) Webhook {
 	return Webhook{ScanRef: scanRef, Overall: "DENIED", Final: true}
 }
 
-// Suspected returns the final webhook of a session whose data does not match the document.
+// Suspected returns the final webhook for a session whose data does not match the document.
 func Suspected(scanRef string, mismatchTags ...string) Webhook {
 	return Webhook{ScanRef: scanRef, Overall: "SUSPECTED", Final: true, MismatchTags: mismatchTags}
 }
 
-// Expired returns the webhook of a session that its customer did not finish in time.
+// Expired returns the webhook for a session that the customer did not finish in time.
 func Expired(scanRef string) Webhook {
 	return Webhook{ScanRef: scanRef, Overall: "EXPIRED", EventType: "IDENTIFICATION_EXPIRED"}
 }
 
-// Automatic returns the webhook with Final set to false: the automatic result before a review.
+// Automatic returns a copy with Final set to false: the automatic result before a review.
 func (w Webhook) Automatic() Webhook {
 	w.Final = false
 	return w
@@ -63,8 +63,8 @@ func Sign(signingKey string, body []byte) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// WebhookBody returns the body of a webhook. The results of the single checks, such as autoFace, are
-// null, because no complete list of their values is public. An unknown ScanRef is an error.
+// WebhookBody returns the body of a webhook. The partial results, such as autoFace, are null,
+// because no complete list of their values is public. An unknown ScanRef is an error.
 func (s *Server) WebhookBody(w Webhook) ([]byte, error) {
 	session, found := s.session(func(session Session) bool { return session.ScanRef == w.ScanRef })
 	if !found {
@@ -106,7 +106,7 @@ func (s *Server) SendWebhook(ctx context.Context, url string, w Webhook) (status
 	return post(ctx, url, body, Sign(s.signingKey, body), w.EventType)
 }
 
-// SendRawWebhook posts a body with this signature, which can be wrong. An empty signature sends no
+// SendRawWebhook posts a body with this signature, which may be wrong. An empty signature sends no
 // Idenfy-Signature header.
 func (s *Server) SendRawWebhook(ctx context.Context, url string, body []byte, signature string) (status int, err error) {
 	return post(ctx, url, body, signature, "")

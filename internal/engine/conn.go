@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// connections finds HTTP/2 connections that are dead but not closed. net/http sends every later
-// request over such a connection, and another request may be waiting on it.
+// connections finds HTTP/2 connections that are dead but not closed. net/http would send every
+// later request over such a connection.
 type connections struct {
 	mu    sync.Mutex
 	inUse map[net.Conn]activity
 }
 
-// activity is what is known of a connection that attempts use.
+// activity is what is known about a connection that attempts use.
 type activity struct {
 	attempts int
 	heard    time.Time // of the last sign of life, or of the first attempt
@@ -52,7 +52,7 @@ func (u *use) begin(conn net.Conn) {
 	u.conn, u.of.inUse[conn] = conn, a
 }
 
-// leave returns what was known of the connection.
+// leave ends the use and returns what was known about the connection.
 func (u *use) leave() (a activity) {
 	if u.conn == nil {
 		return a
@@ -76,8 +76,8 @@ func (u *use) heard() {
 	}
 }
 
-// end ends the use. If the attempt has timed out or was canceled, it closes the connection, as
-// net/http does with HTTP/1.1, unless another attempt uses it and there was a sign of life.
+// end ends the use for good. If the attempt timed out or was canceled, end closes the connection,
+// as net/http does with HTTP/1.1, unless another attempt uses it and there was a sign of life.
 func (u *use) end(canceled bool) {
 	u.of.mu.Lock()
 	defer u.of.mu.Unlock() // an attempt that gets the connection now has sent nothing yet

@@ -1,6 +1,6 @@
-// Package engine makes calls: one attempt or several, bounded in time and size, with nothing
-// secret in what it reports. It knows HTTP and no endpoint. The caller hands it the bytes to
-// send and a protocol that classifies responses.
+// Package engine makes calls: one or more attempts, bounded in time and size, that report no
+// secrets. It knows HTTP but no endpoints: the caller passes the bytes to send, and a Protocol that
+// classifies responses.
 package engine
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// A Limiter is asked before every attempt.
+// A Limiter is called before every attempt.
 type Limiter interface {
 	Wait(ctx context.Context) error
 }
@@ -79,21 +79,21 @@ type Call struct {
 	// Body is sent unless Source is set.
 	Body   []byte
 	Source Source
-	// Limit is the size of the largest response in bytes.
+	// Limit is the maximum size of a response in bytes.
 	Limit    int64
 	Protocol Protocol
 	// Stream, if not nil, may take a successful response as a stream.
 	Stream StreamProtocol
-	// SelfDelimiting says that streamed content shows by itself whether it is complete.
+	// SelfDelimiting is set if streamed content itself shows whether it is complete.
 	SelfDelimiting bool
 }
 
-// Protocol gives responses and failures their meaning.
+// Protocol classifies responses and makes the errors that callers see.
 type Protocol interface {
-	// Classify is called with the whole body, or with the part that was read and the error
-	// that ended the reading. After such an error, the zero Disposition keeps that error.
+	// Classify is called with the whole body, or with the part that was read and the error that
+	// ended the reading. A zero Disposition then leaves readErr as the error.
 	Classify(r *Response, readErr error) Disposition
-	// Secrets returns the call's values that no error may show. The engine adds the client's.
+	// Secrets returns the call's secrets, which no error may show. The engine adds the client's.
 	Secrets() []string
 	// Public returns the error that the caller sees.
 	Public(f *Failure) error
@@ -101,12 +101,12 @@ type Protocol interface {
 
 // StreamProtocol chooses the responses that are streamed.
 type StreamProtocol interface {
-	// Streams gets the head of a successful response, up to PeekSize bytes, and whether that
-	// is the whole response. If it returns false, up to 64 KiB are read and classified.
+	// Streams reports whether a successful response is streamed. r.Body holds up to PeekSize bytes;
+	// whole says that there are no more. Otherwise, up to 64 KiB are read and classified.
 	Streams(r *Response, whole bool) bool
 }
 
-// Source is a body that is not in memory.
+// Source is a request body that is not in memory.
 type Source interface {
 	Open() io.ReadCloser
 	Len() int64
@@ -116,7 +116,7 @@ type Source interface {
 
 // Disposition is the result of classifying a response.
 type Disposition struct {
-	// Err is nil for the response that was asked for.
+	// Err is nil for a successful response.
 	Err error
 	// NotProcessed says that the service certainly did not carry out the call.
 	NotProcessed bool
@@ -124,21 +124,22 @@ type Disposition struct {
 	Final bool
 }
 
-// Response is a response with its body, or with a stream.
+// Response is a response with its body or a stream.
 type Response struct {
 	StatusCode int
 	Header     http.Header
-	// Body is the whole body, or the head of a stream, valid until the stream is read.
+	// Body is the whole body, or the first bytes of a stream, which are valid until it is read.
 	Body   []byte
 	Stream *Stream
-	// Early says that the response arrived before the upload was sent, so it cannot be a success.
+	// Early says that the response arrived before the whole upload was sent, so it cannot be a
+	// success.
 	Early bool
 }
 
 // Failure is the outcome of a call that did not succeed.
 type Failure struct {
-	// Err is from Classify if FromResponse is set. Otherwise it is the error of the network,
-	// the limiter or the context, without secrets.
+	// Err comes from Classify if FromResponse is set, or else from the network, the limiter or the
+	// context, without secrets.
 	Err          error
 	FromResponse bool
 	// Attempts counts the requests that were started.
@@ -160,8 +161,8 @@ func (attemptTimeoutError) Timeout() bool { return true }
 
 var errAttemptTimeout error = attemptTimeoutError{}
 
-// Do makes attempts until one succeeds, or until the call may not be retried. It returns
-// the error of Protocol.Public.
+// Do makes attempts until one succeeds or the call may not be retried. Errors are from
+// Protocol.Public.
 func (e *Engine) Do(ctx context.Context, c *Call) (*Response, error) {
 	e.budget.earn()
 	var last Failure
@@ -250,8 +251,8 @@ func (e *Engine) ready(ctx context.Context) error {
 	return e.cfg.Limiter.Wait(ctx)
 }
 
-// Ended returns why the caller's context is over. errors.Is finds context.Canceled or
-// context.DeadlineExceeded beside the caller's own cause.
+// Ended returns why the caller's context ended. errors.Is finds the cause, and context.Canceled or
+// context.DeadlineExceeded.
 func Ended(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, ctx.Err()) {
@@ -279,7 +280,7 @@ func (e *Engine) Secrets(p Protocol) []string {
 	return all
 }
 
-// MinSecret excludes a customer id such as 7, which would match every address and port.
+// MinSecret excludes a customer id such as 7, which would match most addresses and ports.
 const MinSecret = 4
 
 // outcome is the result of one attempt.
@@ -326,7 +327,7 @@ func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 	return out
 }
 
-// exchange sends one request in the context actx, and reads the response or its head.
+// exchange sends one request in the context actx, and reads the response or peeks at it.
 func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stallTimer) outcome {
 	c := sent.call
 	resp, err := e.roundTrip(sent.request(actx, e, stall))
@@ -351,8 +352,8 @@ func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stall
 	var readErr error
 	switch {
 	case !IsSuccess(resp.StatusCode):
-		// This much of an error page is enough to find a code. The connection of a longer
-		// page is closed.
+		// This much of an error page is enough to find a code. A longer page's connection is
+		// closed.
 		limit = min(limit, maxErrorBody)
 		out.retryAfter = retryAfter(resp.Header, time.Now())
 	case c.Stream != nil && length <= limit:
@@ -392,8 +393,8 @@ func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stall
 
 var errNoResponse = errors.New("the RoundTripper returned neither a response nor an error")
 
-// roundTrip bypasses the http.Client, which would follow a redirect. The body of the request
-// holds a key and personal data, and no endpoint is documented to move.
+// roundTrip bypasses the http.Client, which would follow a redirect. The request contains a key and
+// personal data, and no endpoint is documented to redirect.
 func (e *Engine) roundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := e.transport().RoundTrip(req)
 	switch {
@@ -414,9 +415,8 @@ func (e *Engine) transport() http.RoundTripper {
 	return http.DefaultTransport
 }
 
-// endsWithConnection reports whether the body is delimited only by connection close, so that
-// truncation cannot be detected. TLS has a closing message, but crypto/tls does not insist on
-// it. Truncated gzip is detected.
+// endsWithConnection reports whether the body is delimited only by connection close, so truncation
+// cannot be detected: crypto/tls does not require close_notify. Truncated gzip is detected.
 func endsWithConnection(resp *http.Response) bool {
 	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !resp.Uncompressed
 }
@@ -428,7 +428,7 @@ func IsSuccess(status int) bool {
 	return status >= 200 && status < 300 && status != http.StatusPartialContent
 }
 
-// attemptError tells the attempt's own timeout from the caller's deadline.
+// attemptError distinguishes the attempt's timeout from the caller's deadline.
 func attemptError(actx, ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return Ended(ctx)

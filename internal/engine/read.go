@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// maxTrusted bounds what is allocated for a Content-Length alone.
+// maxTrusted bounds what a Content-Length alone makes the engine allocate.
 const maxTrusted = 1 << 20
 
-// readBody reads a whole body of at most limit bytes up to its end, so that the connection is
-// reused and a signature is checked. With an error, it also returns what was read before.
+// readBody reads a body of at most limit bytes to its end, so that the connection is reused and a
+// signature is verified. With an error, it also returns the bytes read before.
 func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 	if length > limit {
 		head := make([]byte, min(limit, maxErrorBody))
@@ -25,7 +25,7 @@ func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 		}
 		return body, err
 	}
-	body := make([]byte, length+1) // one byte more detects a longer body
+	body := make([]byte, length+1) // the extra byte detects a longer body
 	n, err := fill(r, body)
 	switch {
 	case int64(n) > length:
@@ -50,7 +50,7 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// maxPooled keeps one large response from occupying memory for good.
+// maxPooled keeps a large response from occupying memory forever.
 const maxPooled = 1 << 20
 
 func readUnknown(r io.Reader, limit int64) ([]byte, error) {

@@ -12,8 +12,7 @@ import (
 	"sync/atomic"
 )
 
-// sending holds everything about one attempt in one allocation: the request, what net/http
-// reports about it, and the response.
+// sending holds the request, the trace and the response of one attempt in one allocation.
 type sending struct {
 	call     *Call
 	response Response
@@ -28,10 +27,10 @@ type sending struct {
 // prototype is copied by WithContext, the only way to set a request's context.
 var prototype = &http.Request{Method: http.MethodPost}
 
-// request returns a new request for every attempt, because a body is read once, and a
-// RoundTripper may keep the last request or rewrite its URL. It has no GetBody: net/http would
-// call it to retry by itself, over HTTP/2 many times, and withhold the reason. Without it, the
-// error says whether the service refused the stream.
+// request returns a new request for every attempt, because a body is read once, and a RoundTripper
+// may keep a request or rewrite its URL. The request has no GetBody. With GetBody, net/http would
+// retry by itself, many times over HTTP/2; without, its error says whether the service refused the
+// stream.
 func (s *sending) request(ctx context.Context, e *Engine, stall *stallTimer) *http.Request {
 	s.url = s.call.URL
 	s.header = [...]string{s.call.ContentType, e.cfg.UserAgent, "*/*"}
@@ -57,7 +56,7 @@ func (s *sending) request(ctx context.Context, e *Engine, stall *stallTimer) *ht
 	return req
 }
 
-// requestBody knows whether any of it was sent.
+// requestBody records whether any part of the body was sent.
 type requestBody struct {
 	io.ReadCloser
 	call  *Call
@@ -77,8 +76,8 @@ func (b *requestBody) begin() bool {
 	return b.state.CompareAndSwap(unsent, sent) || b.state.Load() == sent
 }
 
-// withhold reports whether nothing was sent. It then prevents that anything is sent later, by a
-// RoundTripper that has returned but still tries.
+// withhold reports whether nothing was sent. If so, it keeps a RoundTripper that has returned from
+// sending anything later.
 func (b *requestBody) withhold() bool { return b.state.CompareAndSwap(unsent, withheld) }
 
 var errWithheld = errors.New("the attempt is over")
@@ -102,9 +101,9 @@ func (b *requestBody) Copy() io.ReadCloser {
 	return io.NopCloser(bytes.NewReader(b.call.Body))
 }
 
-// notSent reports whether the service certainly processed nothing: nothing of the body was sent,
-// or the service refused the HTTP/2 stream (RFC 9113, 8.7). net/http has only a text for the latter,
-// the same as golang.org/x/net/http2. The peer controls no part of it.
+// notSent reports whether the service certainly processed nothing: no part of the body was sent, or
+// the service refused the HTTP/2 stream (RFC 9113, 8.7). net/http and golang.org/x/net/http2 report
+// the refusal only as a text, no part of which the peer controls.
 func (s *sending) notSent(err error) bool {
 	if s.body.withhold() {
 		return true
@@ -114,7 +113,7 @@ func (s *sending) notSent(err error) bool {
 		strings.HasPrefix(reason, "stream error: ") && strings.Contains(reason, "; REFUSED_STREAM; received from peer]"))
 }
 
-// answeredEarly reports whether a response arrived before the source of an upload was sent. A
+// answeredEarly reports whether a response arrived before the whole source of an upload was sent. A
 // RoundTripper that reads no body is a stub.
 func (s *sending) answeredEarly() bool {
 	return s.call.Source != nil && s.body.state.Load() == sent && s.body.read.Load() < s.call.Source.Len()

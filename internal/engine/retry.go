@@ -62,8 +62,8 @@ func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (
 	return delay, true
 }
 
-// mayRetry is the whole rule: an attempt that certainly had no effect may be retried. Any
-// other attempt may be retried only if the operation is retryable.
+// mayRetry allows a retry after an attempt that certainly had no effect. After any other attempt,
+// it allows a retry only if the operation is retryable.
 func mayRetry(c *Call, out *outcome) bool {
 	var source *form.SourceError
 	if c.Source != nil && c.Source.Once() || errors.As(out.err, &source) {
@@ -75,8 +75,8 @@ func mayRetry(c *Call, out *outcome) bool {
 	return !out.final && (isUnprocessed(out.status) || c.Retryable && IsTemporary(out.status))
 }
 
-// isUnprocessed reports whether a status says that the request was not processed: it was sent to a
-// server that does not serve the host, it was sent as TLS early data, or there were too many.
+// isUnprocessed reports whether a status means that the request was not processed: the server does
+// not serve the host, the request was TLS early data, or there were too many requests.
 func isUnprocessed(status int) bool {
 	return status == http.StatusMisdirectedRequest || status == http.StatusTooEarly || status == http.StatusTooManyRequests
 }
@@ -86,7 +86,7 @@ func IsTemporary(status int) bool {
 	return isUnprocessed(status) || status == http.StatusRequestTimeout || status >= 500 && status != http.StatusNotImplemented
 }
 
-// backoff returns a delay with full jitter, whose upper bound doubles with every attempt.
+// backoff returns a delay with full jitter. Its upper bound doubles with every attempt.
 func (p RetryPolicy) backoff(attempt int) time.Duration {
 	ceiling := p.MaxDelay
 	if shift := attempt - 1; shift < 30 && p.BaseDelay < p.MaxDelay>>shift {
@@ -107,8 +107,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// retryAfter parses both forms of the header. It ignores a malformed one. A date is compared with
-// the date of the response, because the clocks may differ.
+// retryAfter returns the delay in a Retry-After header, or 0 if the header is absent or malformed.
+// It compares a date with the Date of the response, because the clocks may differ.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text == "" {
@@ -131,8 +131,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return max(0, at.Sub(now))
 }
 
-// budget is a token bucket that keeps retries from multiplying the load of a failing service:
-// every call earns a tenth of a retry.
+// budget is a token bucket that keeps retries from multiplying the load on a failing service: every
+// call earns a tenth of a retry.
 type budget struct{ tenths atomic.Int64 }
 
 const (

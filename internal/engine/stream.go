@@ -10,7 +10,7 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// PeekSize is how much of a response is inspected before it is streamed.
+// PeekSize is the number of bytes inspected before a response is streamed.
 const PeekSize = 4 << 10
 
 // stallTimer ends an attempt in which no byte moves for the attempt timeout. A large file may
@@ -59,8 +59,8 @@ type watchedResponse struct {
 // peekBuffers are pooled: otherwise they would be most of what a download allocates.
 var peekBuffers = sync.Pool{New: func() any { return new([PeekSize]byte) }}
 
-// peek returns the head of the response, with io.EOF if there is no more. The head is valid
-// until it has been read.
+// peek returns the first bytes of the response, with io.EOF if there are no more. They are valid
+// until Read has returned them.
 func (r *watchedResponse) peek() ([]byte, error) {
 	r.buf = peekBuffers.Get().(*[PeekSize]byte)
 	n, err := fill(r, r.buf[:])
@@ -87,7 +87,7 @@ func (r *watchedResponse) Read(p []byte) (int, error) {
 
 // Stream is a response that the caller reads, and then closes with End.
 type Stream struct {
-	// Length is the length in bytes, or -1 if the service did not announce it.
+	// Length is the announced length in bytes, or -1.
 	Length int64
 	// Attempts counts the requests of the call.
 	Attempts int
@@ -98,7 +98,7 @@ type Stream struct {
 	body   *watchedResponse
 	left   int64 // bytes left until the limit
 	read   int64
-	// undelimited says that the response ends with the connection, which may be a truncation.
+	// undelimited says that only connection close delimits the response, so it may be truncated.
 	undelimited bool
 	err         error // the error that ended the reading
 	event       *Event
@@ -106,8 +106,8 @@ type Stream struct {
 
 var errLength = errors.New("the response is longer than its Content-Length")
 
-// Read returns errors without secrets, and io.EOF only after as many bytes as were announced.
-// If a RoundTripper returns another error instead of io.EOF, Read returns that error.
+// Read returns errors without secrets, and io.EOF only after all announced bytes. If a RoundTripper
+// returns another error instead of io.EOF, Read returns that error.
 func (s *Stream) Read(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
@@ -141,12 +141,12 @@ func (s *Stream) Read(p []byte) (int, error) {
 
 var errClosed = errors.New("read after close")
 
-// Complete reports whether the response was read to an end that cannot be a truncation.
+// Complete reports whether the response was read to its end and cannot be truncated.
 func (s *Stream) Complete() bool { return s.err == io.EOF && !s.undelimited }
 
-// End ends the attempt and reports it to the observers. A nil failure means success, even if
-// the caller did not read to the end. After a failure, End reads the rest if it is short. It
-// closes the connection if the end was not reached. Only the first call counts.
+// End ends the attempt and reports it to the observers. A nil failure means success, even if the
+// caller did not read to the end. After a failure, End reads the rest if it is short. If the end is
+// not reached, it closes the connection. Further calls have no effect.
 func (s *Stream) End(failure *Failure) {
 	if rest := s.Length - s.read; failure != nil && s.Length >= 0 && rest <= maxErrorBody {
 		_, _ = io.Copy(io.Discard, s)

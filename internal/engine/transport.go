@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// idleTimeout is shorter than that of common servers and load balancers, which is 60 s or more.
-	// A request on a connection that the other side is just closing may be lost.
+	// idleTimeout is shorter than that of common servers and load balancers, 60 s or more. A
+	// request may be lost on a connection that the other side is closing.
 	idleTimeout = 30 * time.Second
 	// A dead HTTP/2 connection is found within one attempt.
 	pingAfter, pingTimeout = 15 * time.Second, 10 * time.Second
@@ -22,9 +22,9 @@ const (
 	maxHeader = 64 << 10
 )
 
-// DefaultTransport returns [http.DefaultTransport] with a connection pool of its own. It notices
-// dead and badly delimited connections. If a program has replaced http.DefaultTransport with
-// another type, it is returned as it is.
+// DefaultTransport returns [http.DefaultTransport] with its own connection pool. It detects dead
+// connections and extra bytes after a response. If a program has replaced http.DefaultTransport
+// with another type, DefaultTransport returns the replacement.
 func DefaultTransport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
@@ -53,7 +53,7 @@ func DefaultTransport() http.RoundTripper {
 	return t
 }
 
-// dialExact makes t dial connections that end with a bad response.
+// dialExact makes t dial an exactConn for HTTP/1.1.
 func dialExact(t *http.Transport) {
 	dial := t.DialContext
 	if dial == nil {
@@ -95,13 +95,13 @@ func dialExact(t *http.Transport) {
 	}
 }
 
-// exactConn is an HTTP/1.1 connection that ends with a response if other bytes follow it. After a
-// Content-Length that is too small, these bytes are personal data, and net/http would write them
-// to the standard logger. What is not HTTP/1.1 passes unchanged.
+// exactConn is an HTTP/1.1 connection that ends if extra bytes follow a response. If a
+// Content-Length is too small, these bytes are personal data, and net/http would write them to the
+// standard logger. Other protocols pass unchanged.
 type exactConn struct {
 	net.Conn
 	requested atomic.Bool // a response is due
-	opaque    atomic.Bool // what follows cannot be told apart
+	opaque    atomic.Bool // responses cannot be told apart
 
 	// The rest belongs to Read.
 	next    part

@@ -1,6 +1,6 @@
-// Package redact keeps secrets out of logs and error texts. Secret and Private mask values that
-// are known to be secret. Error searches errors for the values themselves, because a secret
-// may occur anywhere in an error of another package.
+// Package redact keeps secrets out of logs and error texts. Secret and Private mask values that are
+// known to be secret. Error searches for secrets, which may occur anywhere in an error from another
+// package.
 package redact
 
 import (
@@ -35,19 +35,18 @@ func Contains(text string, secrets ...string) bool {
 
 // Error returns an error that prints none of the secrets.
 //
-// If neither err nor an error that it wraps contains a secret or a quotation mark, the result
-// is err itself. If one of them contains a secret, the whole text is withheld, because an
-// error that echoes one secret has probably echoed the whole request. It is also withheld if the
-// search would take too long. Otherwise, everything in quotes is removed from the text, because
-// net/http quotes malformed responses, which may contain personal data.
+// If neither err nor an error that it wraps contains a secret or a quotation mark, Error returns
+// err. If one of them contains a secret, the whole text is withheld, because an error that echoes
+// one secret has probably echoed the whole request. The text is also withheld if the search would
+// take too long. Otherwise, quoted parts are removed from the text, because net/http quotes
+// malformed responses, which may contain personal data.
 //
-// A secret is found in any letter case, escaped, in hexadecimal digits, in base64, and as a list
-// of bytes; in the text of an error and in its fields. An error with a field that points to a
-// request or a response contains a secret. Other pointers in fields are not followed, because
-// another goroutine may be writing there.
+// A secret is found in any letter case, escaped, in hexadecimal, in base64, or as a list of bytes,
+// in an error's text and fields. A field that points to a request or a response counts as a secret.
+// Other pointers in fields are not followed, because another goroutine may be writing to them.
 //
-// If the result is not err itself, errors.Is still finds the errors that err wraps, but errors.As
-// and errors.Unwrap do not.
+// If Error does not return err, errors.Is finds the errors that err wraps, but errors.As and
+// errors.Unwrap do not.
 func Error(err error, secrets ...string) error {
 	if err == nil {
 		return nil
@@ -69,8 +68,7 @@ func Error(err error, secrets ...string) error {
 	return &withheld{text: text, cause: func() error { return err }}
 }
 
-// visit calls f with err and every error that it wraps, except for errors that have been
-// redacted already.
+// visit calls f with err and every error that it wraps, except errors that are already redacted.
 func visit(err error, f func(error)) {
 	if _, redacted := err.(*withheld); err == nil || redacted {
 		return
@@ -86,7 +84,7 @@ func visit(err error, f func(error)) {
 	}
 }
 
-// removeQuoted replaces everything in quotes, and the quotes, by "...". An unterminated quote
+// removeQuoted replaces quoted text, including the quotes, with "...". An unterminated quote
 // extends to the end of the text.
 func removeQuoted(text string) string {
 	var kept strings.Builder
@@ -122,7 +120,7 @@ type withheld struct {
 
 func (e *withheld) Error() string { return e.text }
 
-// Format writes the text under every verb. Escaping, as by %q, could turn it into a secret.
+// Format writes the text under every verb. Escaping, as %q does, could turn it into a secret.
 func (e *withheld) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.text) }
 
 // Is reports whether the cause is target.

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// maxSearch bounds a search, in bytes of text times secrets. It is far above the texts of a
-// request and of an error of the network.
+// maxSearch bounds a search, in bytes of text times secrets. A request and a network error need far
+// less.
 const maxSearch = 1 << 24
 
 // search looks for secrets in the texts of one error.
@@ -33,13 +33,13 @@ func newSearch(secrets []string) *search {
 	return s
 }
 
-// fold makes texts equal that differ only in the case of letters. The lower case alone does not:
-// Σ has two of them.
+// fold makes texts equal that differ only in letter case. Lower case alone does not suffice: Σ has
+// two lower-case forms.
 func fold(text string) string { return strings.ToLower(strings.ToUpper(text)) }
 
 // finds reports whether text contains a secret in any form, or whether the search takes too long.
 func (s *search) finds(text string) bool {
-	for range 4 { // JSON in a text in JSON is escaped twice
+	for range 4 { // JSON inside a JSON string is escaped twice
 		if s.left -= 16 * len(text); s.left < 0 { // decoding takes as long as searching some secrets
 			return true
 		}
@@ -120,8 +120,7 @@ func (s *search) findsInValue(v reflect.Value) bool {
 	return false
 }
 
-// unescape decodes %2F of URLs, and \/, \", \n, \x2f, \u002f and \U0000002f of JSON and Go.
-// Everything else stays as it is.
+// unescape decodes %2F from URLs, and \/, \", \n, \x2f, \u002f and \U0000002f from JSON and Go.
 func unescape(text string) string {
 	var out strings.Builder
 	for {
@@ -160,8 +159,8 @@ var (
 	joinHex     = strings.NewReplacer("0x", "", " ", "", ",", "", ":", "", "-", "", "\r", "", "\n", "")
 )
 
-// decodings returns everything that the base64, the hexadecimal digits and the lists of bytes in
-// a text may stand for, wherever they begin.
+// decodings returns everything that base64, hexadecimal digits and lists of bytes in a text may
+// stand for, wherever they begin.
 func decodings(text string) string {
 	var out []byte
 	for run := range strings.FieldsFuncSeq(toStdBase64.Replace(text), not(base64Digits)) {
