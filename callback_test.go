@@ -101,7 +101,7 @@ func TestCallbackKeyAndSessionMayBeNumbers(t *testing.T) {
 	}
 }
 
-// With status 200 nobody would notice that the customer receives no code.
+// With status 200, nobody would notice that the customer does not receive a code.
 func TestUnreadableSMSIsRejected(t *testing.T) {
 	for _, fields := range []string{
 		`"text":"Your code is 1"`, `"phoneNumber":"+995"`, `"text":"","phoneNumber":"+995"`, `"text":["a"],"phoneNumber":"+995"`,
@@ -147,7 +147,7 @@ func TestCallbackContentCoding(t *testing.T) {
 	}
 }
 
-// Senders add parameters to the media type, not always well-formed.
+// Senders add parameters to the media type. Some of them are malformed.
 func TestCallbackContentTypeParameters(t *testing.T) {
 	for _, contentType := range []string{"application/json;charset=utf-8", "Application/JSON; charset", "application/json; charset=utf-8; charset=UTF-8"} {
 		r := callbackRequest(`{"callbackApiKey":"callback-api-key-123"}`)
@@ -167,7 +167,7 @@ func TestCallbackSizeLimit(t *testing.T) {
 			func(context.Context, identomat.Callback) error { return nil }, opts...)
 		require.NoError(t, err)
 		for size, status := range map[int]int{limit: 200, limit + 1: 413} {
-			for _, length := range []int64{int64(size), -1} { // -1 is a chunked body
+			for _, length := range []int64{int64(size), -1} { // -1 stands for a chunked body
 				r := callbackRequest(body + strings.Repeat(" ", size-len(body)))
 				r.ContentLength = length
 				w := httptest.NewRecorder()

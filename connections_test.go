@@ -30,10 +30,10 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// These tests check what happens to connections. The services write literal HTTP/1.1 or literal
-// HTTP/2 frames.
+// These tests check when connections are kept, closed and replaced. The services write literal HTTP/1.1
+// or HTTP/2 frames.
 
-// http2Conn is the service's end of an HTTP/2 connection.
+// http2Conn is the server side of an HTTP/2 connection.
 type http2Conn struct {
 	net.Conn
 	r      *bufio.Reader
@@ -41,7 +41,7 @@ type http2Conn struct {
 	silent atomic.Bool
 }
 
-// Frames of HTTP/2 (RFC 9113, section 6).
+// These are HTTP/2 frame types, flags and error codes (RFC 9113, sections 6 and 7).
 const (
 	dataFrame, headersFrame, resetFrame, settingsFrame, pingFrame, goAwayFrame = 0, 1, 3, 4, 6, 7
 
@@ -58,7 +58,7 @@ func (c *http2Conn) frame(kind, flags byte, stream uint32, payload ...byte) {
 	}
 }
 
-// next reads a whole request and returns its stream. Settings and pings are acknowledged.
+// next reads the next request to the end and returns its stream. It acknowledges settings and pings.
 func (c *http2Conn) next() (stream uint32, ok bool) {
 	for header := make([]byte, 9); ; {
 		if _, err := io.ReadFull(c.r, header); err != nil {
@@ -139,7 +139,7 @@ func (s *secureService) accept(conn net.Conn) {
 	}
 }
 
-// listen serves on a real listener and returns its URL.
+// listen starts a TCP listener for the service and returns the URL.
 func (s *secureService) listen(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -158,7 +158,7 @@ func (s *secureService) listen(t *testing.T) string {
 	return "https://localhost:" + port
 }
 
-// dial serves on a pipe. It is the DialContext of an http.Transport in a synctest bubble.
+// dial connects a pipe to the service. In a synctest bubble, it is the DialContext of an http.Transport.
 func (s *secureService) dial(context.Context, string, string) (net.Conn, error) {
 	client, server := net.Pipe()
 	buffered := &bufferedConn{Conn: server, received: make(chan []byte, 1<<10)}
@@ -167,8 +167,8 @@ func (s *secureService) dial(context.Context, string, string) (net.Conn, error) 
 	return client, nil
 }
 
-// bufferedConn buffers what it receives, as a socket does. On a bare pipe, two ends that write
-// wait for each other.
+// bufferedConn buffers received data, as a socket does. Without a buffer, both sides of a pipe could
+// write at the same time and block forever.
 type bufferedConn struct {
 	net.Conn
 	received chan []byte
@@ -205,7 +205,7 @@ func (s *secureService) transport() *http.Transport {
 	return &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: s.roots}}
 }
 
-// clientWithDefaults returns a client that makes its transport from base instead of
+// clientWithDefaults returns a client that derives its transport from base instead of
 // http.DefaultTransport.
 func clientWithDefaults(t *testing.T, base *http.Transport, url string, opts ...identomat.Option) *identomat.Client {
 	t.Helper()
@@ -215,8 +215,8 @@ func clientWithDefaults(t *testing.T, base *http.Transport, url string, opts ...
 	return clientFor(t, url, opts...)
 }
 
-// ownAndDefault runs a test with a client that has a transport of its own, one whose transport is
-// wrapped, one that signs, and one with the defaults.
+// ownAndDefault runs a test with four clients: with the default transport, with signing, with the
+// caller's transport, and with a wrapper around the caller's transport.
 func (s *secureService) ownAndDefault(t *testing.T, url string, test func(t *testing.T, client *identomat.Client)) {
 	own := func(rt http.RoundTripper) identomat.Option {
 		return identomat.WithHTTPClient(&http.Client{Transport: rt})
@@ -241,8 +241,8 @@ func (s *secureService) ownAndDefault(t *testing.T, url string, test func(t *tes
 	}
 }
 
-// A stream above the last one of a GOAWAY was not processed, and neither was a refused stream
-// (RFC 9113, 8.7).
+// A refused stream was not processed. Neither was a stream above the last stream in a GOAWAY (RFC 9113,
+// section 8.7).
 func TestHTTP2UnprocessedStreamRetried(t *testing.T) {
 	for name, refuse := range map[string]func(c *http2Conn, stream uint32){
 		"refused":                  func(c *http2Conn, stream uint32) { c.reset(stream, refusedStream) },
@@ -251,7 +251,7 @@ func TestHTTP2UnprocessedStreamRetried(t *testing.T) {
 		"GOAWAY, then disconnects": func(c *http2Conn, stream uint32) { c.goAway(stream-2, noError); _ = c.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var refusals, sent atomic.Int32 // refusals still to come
+			var refusals, sent atomic.Int32 // refusals is the number of streams to refuse
 			service := http2Service(t, func(c *http2Conn) {
 				for first := true; ; first = false {
 					stream, ok := c.next()
@@ -332,7 +332,7 @@ func TestHTTP2LostStreamSentOnce(t *testing.T) {
 	}
 }
 
-// A service that ends every connection after 50 streams loses no call.
+// No call must be lost if the service ends every connection after 50 streams.
 func TestHTTP2ShortConnections(t *testing.T) {
 	service := http2Service(t, func(c *http2Conn) {
 		responses, last := uint32(0), uint32(0)
@@ -344,7 +344,7 @@ func TestHTTP2ShortConnections(t *testing.T) {
 			if responses == 50 {
 				c.goAway(last, noError)
 			}
-			if responses >= 50 && responses == (last+1)/2 { // all up to the last
+			if responses >= 50 && responses == (last+1)/2 { // all streams up to the last are done
 				_ = c.Conn.(*tls.Conn).CloseWrite()
 			}
 		}
@@ -362,8 +362,8 @@ func TestHTTP2ShortConnections(t *testing.T) {
 	assert.GreaterOrEqual(t, service.conns.Load(), int32(480/51))
 }
 
-// silentAfter returns a service whose first connection receives but sends nothing after a number
-// of responses.
+// silentAfter returns a service. After a number of responses, its first connection still receives but no
+// longer sends.
 func silentAfter(t *testing.T, responses int) *secureService {
 	return http2Service(t, func(c *http2Conn) {
 		for n := 0; ; n++ {
@@ -388,7 +388,7 @@ func restart(c *identomat.Client, ctx context.Context) error {
 	return err
 }
 
-// Nothing tells the client that the packets of a connection are dropped.
+// If a connection's packets are dropped, the client receives no error.
 func TestDeadHTTP2ConnectionFoundWithinAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service := silentAfter(t, 1)
@@ -409,7 +409,7 @@ func TestDeadHTTP2ConnectionNotUsedAfterTimeout(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		call    func(*identomat.Client, context.Context) error
-		limit   time.Duration // of the caller's context
+		limit   time.Duration // timeout of the caller's context
 		retried bool
 	}{
 		"read":              {restart, time.Hour, true},
@@ -443,7 +443,7 @@ func TestDeadHTTP2ConnectionNotUsedAfterTimeout(t *testing.T) {
 	}
 }
 
-// A timeout does not close a connection on which other calls hear the service.
+// A timeout must not close a connection on which other calls still receive data.
 func TestLiveHTTP2ConnectionSurvivesTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service := http2Service(t, func(c *http2Conn) {
@@ -471,7 +471,7 @@ func TestLiveHTTP2ConnectionSurvivesTimeout(t *testing.T) {
 	})
 }
 
-// Each connection of the client ends while the service still keeps it open.
+// The client must close each idle connection before the service does.
 func TestIdleConnectionClosedEarly(t *testing.T) {
 	for _, protocol := range []string{"h2", "http/1.1"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -497,7 +497,7 @@ func TestIdleConnectionClosedEarly(t *testing.T) {
 	}
 }
 
-// http1Service returns a service that responds to every request with the same bytes.
+// http1Service returns a service that calls respond for every request.
 func http1Service(t *testing.T, respond func(conn net.Conn)) *secureService {
 	return newSecureService(t, "http/1.1", func(conn net.Conn, _ int) { serveHTTP1(conn, respond) })
 }
@@ -534,7 +534,7 @@ func listenHTTP1(t *testing.T, respond func(conn net.Conn)) string {
 	return "http://" + listener.Addr().String()
 }
 
-// net/http writes bytes that follow a response to the standard logger.
+// net/http logs bytes that follow a response with the standard logger. They may be personal data.
 func TestBytesAfterResponseNotLogged(t *testing.T) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
@@ -582,7 +582,7 @@ func TestBytesAfterResponseNotLogged(t *testing.T) {
 	}
 }
 
-// The connections of the default transport are kept after responses of every form.
+// The default transport must keep a connection after any well-formed response.
 func TestDefaultTransportKeepsConnections(t *testing.T) {
 	responses := []string{
 		literal("200 OK", "", `{"result":"approved"}`), literalChunked("", `{"result":"`+strings.Repeat("x", 9000)+`"}`),
@@ -609,12 +609,12 @@ func TestDefaultTransportKeepsConnections(t *testing.T) {
 	assert.EqualValues(t, 1, secure.conns.Load())
 }
 
-// zeros is a file of zeros.
+// zeros is an endless reader of zero bytes.
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// A service that answers after 1,000 of 40 MiB has not seen the picture.
+// The service responds after 1,000 bytes of a 40 MiB upload, so it cannot have read the image.
 func TestUploadAnsweredEarlyIsUnexpected(t *testing.T) {
 	for body, want := range map[string]error{
 		documentResponse: identomat.ErrUnexpectedResponse, `{"argumentError":"company-key-invalid"}`: identomat.ErrInvalidKey,
@@ -663,7 +663,7 @@ func TestResponseHeaderBounded(t *testing.T) {
 	require.NoError(t, getResult(client, t.Context()))
 }
 
-// An Idempotency-Key lets net/http retry over HTTP/1.1 after a lost response.
+// With an Idempotency-Key header, net/http could retry over HTTP/1.1 after a lost response.
 func TestIdempotencyKeySendsOnce(t *testing.T) {
 	var sent atomic.Int32
 	url := listenHTTP1(t, func(conn net.Conn) {

@@ -190,8 +190,8 @@ func TestDocumentErrors(t *testing.T) {
 	}
 }
 
-// The API reference says that an image reader answers with "either a string with an error code or
-// an object", and has no code.
+// The API reference says that document endpoints respond with "either a string with an error code or an
+// object", but lists no codes.
 func TestImageRefused(t *testing.T) {
 	for text, code := range map[string]string{
 		`"DOCUMENT_BLURRY"`: "DOCUMENT_BLURRY", `"documentNotReadable"`: "documentNotReadable", `"blurry"`: "blurry", `"1001"`: "1001", `"NO_DOCUMENT_ON_IMAGE"`: "NO_DOCUMENT_ON_IMAGE",

@@ -94,7 +94,7 @@ func TestErrorCodeSurvivesWordsOfTheRequest(t *testing.T) {
 	_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, map[string]any{"name": "rustaveli"})
 	var api *identomat.APIError
 	require.ErrorAs(t, err, &api)
-	assert.Empty(t, api.Code, "an unknown code that contains a word of the request")
+	assert.Empty(t, api.Code, "an unknown code that contains a word from the request")
 }
 
 func TestErrorCodeIsBounded(t *testing.T) {

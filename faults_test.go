@@ -478,7 +478,7 @@ type fault struct {
 	dial func(ctx context.Context) error
 	// accept handles a connection from a client that uses TLS.
 	accept func(net.Conn)
-	// unread resets a connection while the client is writing, before anything is read from it.
+	// If unread is set, the service reads nothing and resets the connection while the client is writing.
 	unread bool
 	// respond writes a literal HTTP response and reports whether the connection can be used again. If
 	// respond is nil, the response is correct.

@@ -378,7 +378,7 @@ func FuzzTarName(f *testing.F) {
 		require.Equal(t, len(want), n)
 		isLong := func(element string) bool { return len(element) > maxElement }
 		if slices.ContainsFunc(strings.Split(clean, "/"), isLong) || strings.HasPrefix(strings.ToLower(clean), "last") {
-			require.Len(t, made, n) // under a shorter or another name
+			require.Len(t, made, n) // the entry has a shorter or different name
 			return
 		}
 		require.ElementsMatch(t, want, made)

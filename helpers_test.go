@@ -100,13 +100,13 @@ func stubbed(t *testing.T, f roundTrip, opts ...identomat.Option) *identomat.Cli
 	return client
 }
 
-// lostResponse is a RoundTripper that sends a request and loses the response.
+// lostResponse is a RoundTripper that reads the request and fails, as if the response were lost.
 func lostResponse(r *http.Request) (*http.Response, error) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	return nil, io.ErrUnexpectedEOF
 }
 
-// noResponse is a RoundTripper that sends a request and waits until the call gives up.
+// noResponse is a RoundTripper that reads the request and waits until the call gives up.
 func noResponse(r *http.Request) (*http.Response, error) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()

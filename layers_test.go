@@ -54,7 +54,7 @@ func TestImportsRunDownward(t *testing.T) {
 		path = relative(path)
 		row := layerOf(path)
 		if row < 0 {
-			assert.Regexp(t, `^(cmd|examples)/`, path, "the package belongs to no layer")
+			assert.Regexp(t, `^(cmd|examples)/`, path, "the package is in no layer")
 			continue
 		}
 		listed++

@@ -171,7 +171,7 @@ func TestUnknownErrorCode(t *testing.T) {
 	}
 }
 
-// A code that is not known may be a token.
+// An unknown code may be a token.
 func TestBeginShowsOnlyKnownCodes(t *testing.T) {
 	for _, form := range []string{
 		`"NEW_CODE"`, `"47FJZXVVZAPI4ZTASTH3C2OZFUCLI3L0QX13_HISC"`, `"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMN"`, `"ABC-DEF-GHI"`, `{"argumentError":"NEW_CODE"}`,
@@ -486,7 +486,7 @@ func TestMaxResponseSize(t *testing.T) {
 	assert.NotErrorIs(t, err, identomat.ErrUnexpectedResponse)
 }
 
-// countingReader counts the bytes that are read from an endless error page.
+// countingReader is an endless error page. It counts the bytes that are read.
 type countingReader struct{ read int }
 
 func (r *countingReader) Read(p []byte) (int, error) {

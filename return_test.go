@@ -42,7 +42,7 @@ func TestSessionTokenFromReturn(t *testing.T) {
 		require.NoError(t, err, name)
 		assert.Equal(t, want, string(got), name)
 	}
-	// The developer guide's example.
+	// This token is the example in the Developer guide.
 	got, err := identomat.SessionTokenFromReturn(returnRequest("GET", "/kyc/return?session_token=abc123xyz", ""))
 	require.NoError(t, err)
 	assert.Equal(t, "abc123xyz", string(got))

@@ -460,7 +460,7 @@ func (p paging) served(t *testing.T, pages func(n, offset int) string) (client *
 		require.NoError(t, json.NewDecoder(r.Body).Decode(&request))
 		offset := int(p.offset(request).(float64))
 		*offsets = append(*offsets, offset)
-		require.Less(t, len(*offsets), 20, "the iteration does not end")
+		require.Less(t, len(*offsets), 20, "the iteration must end")
 		return newResponse(200, pages(len(*offsets)-1, offset)), nil
 	}, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1})), offsets
 }

@@ -273,7 +273,7 @@ type dumpError struct{ Request, Body string }
 
 func (e *dumpError) Error() string { return "sending " + e.Request + ": " + e.Body }
 
-// heldRequest is an error of a RoundTripper that shows its request only to encoders.
+// heldRequest is an error from a RoundTripper. Its text does not contain the request, but its field does.
 type heldRequest struct{ Request *http.Request }
 
 func (heldRequest) Error() string { return "refused" }

@@ -159,7 +159,7 @@ func TestRetryAfterHonored(t *testing.T) {
 	})
 }
 
-// The clocks of the service and of the client are an hour apart.
+// The service's clock and the client's clock differ by an hour.
 func TestRetryAfterMeasuredByDateOfResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, apart := range []time.Duration{-time.Hour, time.Hour} {
@@ -367,7 +367,7 @@ func TestServerWithoutTLSIsSchemeMismatch(t *testing.T) {
 }
 
 // A RoundTripper may read the request body even after RoundTrip has returned. If the client touched the
-// body then, the race detector would report it. What was not read before is withheld.
+// body then, the race detector would report it. If no byte has been read by then, the body is withheld.
 func TestRequestBodyReadAfterRoundTrip(t *testing.T) {
 	for _, begun := range []bool{false, true} {
 		over, done := make(chan struct{}), make(chan error)
@@ -423,7 +423,7 @@ func TestCookieJarUnused(t *testing.T) {
 	assert.Equal(t, []string{"", ""}, sent)
 }
 
-// With GetBody, HTTP/2 would retry by itself, and withhold why the stream was reset.
+// With GetBody, net/http would retry HTTP/2 requests by itself, and hide why the stream was reset.
 func TestRequestHasNoGetBody(t *testing.T) {
 	for _, opts := range [][]identomat.Option{nil, {identomat.WithHMAC(secretKey)}} {
 		client := stubbed(t, func(r *http.Request) (*http.Response, error) {
@@ -434,8 +434,8 @@ func TestRequestHasNoGetBody(t *testing.T) {
 	}
 }
 
-// A RoundTripper that fails before it reads the body, such as an open circuit breaker, has sent
-// nothing. If it goes on after it has returned, it gets no body.
+// A RoundTripper that fails before it reads the body has sent nothing. An open circuit breaker is an
+// example. If the RoundTripper reads the body after it has returned, it gets no data.
 func TestRoundTripperErrorBeforeBodyReadNotProcessed(t *testing.T) {
 	open := errors.New("the circuit breaker is open")
 	for _, opts := range [][]identomat.Option{{quick}, {quick, identomat.WithHMAC(secretKey)}} {
@@ -483,7 +483,7 @@ func TestRequestHasAcceptHeader(t *testing.T) {
 	assert.Equal(t, []string{"*/*", "*/*", "*/*"}, accepts)
 }
 
-// Nothing asked for a part of a response.
+// The SDK never sends a Range header, so a partial response is an error.
 func TestPartialContentIsUnexpected(t *testing.T) {
 	for body, call := range map[string]func(*identomat.Client, context.Context) error{
 		`{"result":"approved"}`: getResult, tokenResponse: begin, "true": remove,

@@ -72,7 +72,7 @@ func TestValidUTF8IsSentUnchanged(t *testing.T) {
 		"a":["Müller `+"\ufffd"+` \\ufffd ჟ"],"b":"`+"\ufffd"+`"}`, string(sent))
 }
 
-// Keys are copied by hand and read from files. What comes along is easily overlooked, and the service
+// Keys are copied by hand or read from files. It is easy to overlook extra characters, and the service
 // would only respond that the key is wrong.
 func TestUnusableKeysAreRefused(t *testing.T) {
 	handle := func(context.Context, identomat.Callback) error { return nil }

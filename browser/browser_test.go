@@ -301,7 +301,7 @@ func TestWidgetByKeyboard(t *testing.T) {
 	assert.Equal(t, "because", result.Answer("q", "b").Text())
 }
 
-// A page whose domain was pointed at the fake has the origin of the fake, and could read everything.
+// After DNS rebinding, a page has the same origin as the fake, and could read all responses.
 func TestReboundPageIsRefused(t *testing.T) {
 	srv := identomattest.NewServer(t, identomattest.WithLogf(func(string, ...any) {}))
 	session, err := srv.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{})

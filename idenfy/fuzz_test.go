@@ -18,8 +18,8 @@ import (
 // inlaid can occur anywhere in a response, and no error may show it.
 const inlaid = "Zviad 7 Ąnonymous"
 
-// FuzzResponse checks that every response is a session with both references, or an error that
-// shows nothing of the response.
+// FuzzResponse checks that every response is either a session with both references, or an error that
+// does not show the response.
 func FuzzResponse(f *testing.F) {
 	for _, name := range []string{"response-all-fields.txt", "response-all-fields.repaired.json", "response-no-fields.json", "request-full.txt"} {
 		f.Add(200, page(f, name), uint16(200))

@@ -188,7 +188,7 @@ func TestParseWebhookRefusesMalformedOrAmbiguousBodies(t *testing.T) {
 	assert.Equal(t, 405, rejectedWith(t, err))
 }
 
-// The signature covers the byte order mark.
+// The signature covers the byte order mark, too.
 func TestParseWebhookSkipsByteOrderMark(t *testing.T) {
 	w, err := idenfy.ParseWebhook(signed("\ufeff"+`{"final":true,"status":{"overall":"APPROVED"}}`), vectorKey)
 	require.NoError(t, err)

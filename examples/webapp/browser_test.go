@@ -71,7 +71,7 @@ func TestBrowserRedirectAndErasure(t *testing.T) {
 	b.Visit(bank.url)
 	b.expect("Your verification is not finished", "03-not-finished")
 	assert.Equal(t, "Done: Start", b.Eval(`document.querySelector(".steps .done").textContent`), "the state has a text for screen readers")
-	assert.Regexp(t, `You have until [A-Z][a-z]{2} \d+, \d{4}, \d+:\d\d\s[AP]M\.`, b.Text("main"), "in the time zone and the format of the browser")
+	assert.Regexp(t, `You have until [A-Z][a-z]{2} \d+, \d{4}, \d+:\d\d\s[AP]M\.`, b.Text("main"), "in the browser's time zone and format")
 	b.click("Continue")
 	b.Press("decision", "reject")
 	b.expect("We could not verify your identity", "04-rejected")

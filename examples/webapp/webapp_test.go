@@ -397,7 +397,7 @@ func TestRejectedCustomerHasLimitedTries(t *testing.T) {
 		assert.Contains(t, page, "We could not verify your identity")
 		assert.Contains(t, page, "Your face could not be matched with the photo on your document.")
 		assert.NotContains(t, page, "low_similarity")
-		assert.Equal(t, try < maxTries, strings.Contains(page, "Try again"), "try %d", try)
+		assert.Equal(t, try < maxTries, strings.Contains(page, "Try again"), "attempt %d", try)
 	}
 	assert.Contains(t, customer.get("/verification").body, "You have used all your attempts for today.")
 	got := customer.press("/verification", "/verification", "way", "redirect")

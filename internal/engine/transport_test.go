@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzExactConn compares the end of a response with the end that net/http finds, however the bytes
-// arrive.
+// FuzzExactConn compares the end of a response with the end that net/http finds. The bytes arrive in
+// pieces of any size.
 func FuzzExactConn(f *testing.F) {
 	for _, response := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}extra", "HTTP/1.1 204 No Content\r\n\r\nextra", "HTTP/1.1 200 OK\r\n\r\nto the end",
@@ -25,7 +25,7 @@ func FuzzExactConn(f *testing.F) {
 		r := bufio.NewReader(bytes.NewReader(data))
 		resp, err := http.ReadResponse(r, &http.Request{Method: http.MethodPost})
 		if err != nil || resp.StatusCode < 200 {
-			return // net/http closes the connection, or goes on
+			return // net/http closes the connection, or reads on after a 1xx response
 		}
 		_, err = io.Copy(io.Discard, resp.Body)
 		if err != nil || resp.Close {

@@ -104,7 +104,7 @@ func FuzzArbitraryErrors(f *testing.F) {
 		for _, e := range flatten(once) {
 			for _, verb := range []string{"%v", "%+v", "%#v"} {
 				if verb == "%#v" && strings.Contains(secret, `"`) {
-					continue // the quotation mark may be that of Go
+					continue // the quotation mark may be from Go syntax
 				}
 				require.False(t, redact.Contains(printed(verb, e), secret), "%s %T %v", verb, e, e)
 			}

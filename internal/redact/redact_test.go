@@ -47,7 +47,7 @@ func TestSecretIsMasked(t *testing.T) {
 	assert.Empty(t, redact.Secret{}.Reveal())
 }
 
-// TestErrorFindsEncodedSecret dumps a body with a key in the ways in which programs print bytes.
+// TestErrorFindsEncodedSecret prints a key in many encodings that programs use for bytes.
 func TestErrorFindsEncodedSecret(t *testing.T) {
 	asJSON, err := json.Marshal(key)
 	require.NoError(t, err)
@@ -81,14 +81,14 @@ func TestErrorFindsEncodedSecret(t *testing.T) {
 	assert.True(t, redact.Contains("ΣΟΦΟΣ", "Σοφος"), "the case of letters is ignored")
 }
 
-// silent is an error whose methods show nothing.
+// silent is an error with methods that print nothing but its name.
 type silent struct{ hidden any }
 
 func (silent) Error() string              { return "silent" }
 func (silent) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "silent") }
 
-// TestErrorFindsSecretInFields checks the fields that fmt prints without the methods of the
-// error, as in struct{ err error }{err}.
+// TestErrorFindsSecretInFields checks fields that fmt prints without calling the error's methods, as in
+// struct{ err error }{err}.
 func TestErrorFindsSecretInFields(t *testing.T) {
 	type text string
 	for _, hidden := range []any{
@@ -208,7 +208,7 @@ func FuzzErrorShowsNoSecretAndStaysTheSame(f *testing.F) {
 		once := redact.Error(fmt.Errorf("%s: %w", text, io.EOF), secret)
 		require.ErrorIs(t, once, io.EOF)
 		if redact.Contains("text withheld because it may contain a secret (*fmt.wrapError)...: EOF", secret) {
-			return // part of the text of every redacted error
+			return // every redacted error contains this text
 		}
 		assert.False(t, redact.Contains(once.Error(), secret))
 		assert.Same(t, once, redact.Error(once, secret))

@@ -122,7 +122,7 @@ func TestClassifyShapes(t *testing.T) {
 		}
 	}
 	for _, op := range operation.All() {
-		assert.Contains(t, covered, op.Shape, "no test of the shape of %s", op.Name)
+		assert.Contains(t, covered, op.Shape, "no test has the shape of %s", op.Name)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestClassifyRefusals(t *testing.T) {
 				require.NotNil(t, refusal, "%s %d %s", s.op.Name, status, body)
 				want := want
 				switch {
-				case s.op == operation.SessionBegin && Cause(want.Code) == nil: // may be a token
+				case s.op == operation.SessionBegin && Cause(want.Code) == nil: // an unknown code may be a token
 					want.Message, want.Code, want.Group = want.Message+want.Code, "", ""
 				case s.op == operation.Passport && want.Cause == nil && strings.HasPrefix(body, `"`) && status < 500 && status != 429:
 					want.Cause = ErrImageRefused
@@ -178,7 +178,7 @@ func TestClassifyRefusals(t *testing.T) {
 	}
 }
 
-// A string from an image reader is a refusal of the image, whatever its form.
+// If a document endpoint responds with a string, the image is refused, whatever the string.
 func TestClassifyImageRefusals(t *testing.T) {
 	for _, op := range []*operation.Operation{operation.Passport, operation.CardFront, operation.CompareFaces} {
 		for body, want := range map[string]Refusal{
@@ -247,7 +247,7 @@ func TestClassifyBoundsValues(t *testing.T) {
 		assert.Nil(t, payload)
 		assert.Equal(t, &Refusal{Cause: ErrTooLarge}, refusal, element)
 		_, refusal = Classify(operation.GroupDelete, 200, body(maxValues+10))
-		assert.Equal(t, &Refusal{Cause: ErrUnexpected}, refusal, "the shape counts first")
+		assert.Equal(t, &Refusal{Cause: ErrUnexpected}, refusal, "the shape takes precedence")
 	}
 }
 

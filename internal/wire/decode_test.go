@@ -580,7 +580,7 @@ func TestUnmarshal(t *testing.T) {
 	var r result
 	require.NoError(t, json.Unmarshal(data, &r))
 	copy(data, bytes.Repeat([]byte("x"), len(data)))
-	assert.Equal(t, `{"name":"first","x":1}`, string(r.raw), "the value must keep a copy")
+	assert.Equal(t, `{"name":"first","x":1}`, string(r.raw), "the value must keep a copy of the JSON")
 	before := r
 	for _, text := range []string{`{"name":null}`, `{}`, `17`, `null`, `[]`} {
 		err := json.Unmarshal([]byte(text), &r)
@@ -691,7 +691,7 @@ func FuzzDecode(f *testing.F) {
 		var got, want anything
 		err := codec.Decode(data, &got)
 		extra := codec.Extra(data, &got)
-		require.Equal(t, before, data, "the data must not be written to")
+		require.Equal(t, before, data, "the input must not change")
 		for path, value := range extra {
 			require.True(t, json.Valid(value) && bytes.Contains(data, value), "%s: %q", path, value)
 		}
