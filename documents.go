@@ -113,14 +113,54 @@ func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, im
 	return do[*Document](ctx, s.client, op, upload{{"image", image}})
 }
 
+// ImageCode says what is wrong with an image: the Code of an [APIError] that is [ErrImageRefused],
+// or a status of a [FaceComparison]. The list is open, and codes occur in other spellings.
+type ImageCode string
+
+// The codes that Identomat's mobile SDKs know. The API documentation has only FACE_FAR_AWAY.
+const (
+	ImageDocumentAlign               ImageCode = "DOCUMENT_ALIGN"
+	ImageDocumentBlurry              ImageCode = "DOCUMENT_BLURRY"
+	ImageDocumentFaceBlurry          ImageCode = "DOCUMENT_FACE_BLURRY"
+	ImageDocumentFaceRequireBrighter ImageCode = "DOCUMENT_FACE_REQUIRE_BRIGHTER"
+	ImageDocumentFaceTooBright       ImageCode = "DOCUMENT_FACE_TOO_BRIGHT"
+	ImageDocumentFaceAlign           ImageCode = "DOCUMENT_FACE_ALIGN"
+	ImageDocumentMoveAway            ImageCode = "DOCUMENT_MOVE_AWAY"
+	ImageDocumentMoveCloser          ImageCode = "DOCUMENT_MOVE_CLOSER"
+	ImageDocumentMoveDown            ImageCode = "DOCUMENT_MOVE_DOWN"
+	ImageDocumentMoveLeft            ImageCode = "DOCUMENT_MOVE_LEFT"
+	ImageDocumentMoveRight           ImageCode = "DOCUMENT_MOVE_RIGHT"
+	ImageDocumentMoveUp              ImageCode = "DOCUMENT_MOVE_UP"
+	ImageDocumentTypeUnknown         ImageCode = "DOCUMENT_TYPE_UNKNOWN"
+	ImageDocumentCovered             ImageCode = "DOCUMENT_COVERED"
+	ImageDocumentGrayscale           ImageCode = "DOCUMENT_GRAYSCALE"
+	ImageDocumentFormatMismatch      ImageCode = "DOCUMENT_FORMAT_MISMATCH"
+	ImageDocumentTypeMismatch        ImageCode = "DOCUMENT_TYPE_MISMATCH"
+	ImageDocumentPageMismatch        ImageCode = "DOCUMENT_PAGE_MISMATCH"
+	ImageDocumentNotReadable         ImageCode = "DOCUMENT_NOT_READABLE"
+	ImageDocumentSpoofingDetected    ImageCode = "DOCUMENT_SPOOFING_DETECTED2"
+	ImageNoDocumentInImage           ImageCode = "NO_DOCUMENT_IN_IMAGE"
+
+	ImageFaceAlign           ImageCode = "FACE_ALIGN"
+	ImageFaceAwayFromCenter  ImageCode = "FACE_AWAY_FROM_CENTER"
+	ImageFaceBlurry          ImageCode = "FACE_BLURRY"
+	ImageFaceFarAway         ImageCode = "FACE_FAR_AWAY"
+	ImageFaceTooClose        ImageCode = "FACE_TOO_CLOSE"
+	ImageFaceRequireBrighter ImageCode = "FACE_REQUIRE_BRIGHTER"
+	ImageFaceTooBright       ImageCode = "FACE_TOO_BRIGHT"
+	ImageFaceLookStraight    ImageCode = "FACE_LOOK_STRAIGHT"
+	ImageFaceMismatch        ImageCode = "FACE_MISMATCH"
+	ImageSmileDetected       ImageCode = "SMILE_DETECTED"
+)
+
 // FaceComparison says how similar two faces are.
 type FaceComparison struct {
 	record
 	// Similarity is from 0 to 1, or nil if the faces could not be compared; the statuses say why.
 	Similarity *float64 `json:"similarity" wire:"present,strict"`
-	// Face1Statuses and Face2Statuses are remarks on the images, such as FACE_FAR_AWAY.
-	Face1Statuses []string `json:"face1Statuses"`
-	Face2Statuses []string `json:"face2Statuses"`
+	// Face1Statuses and Face2Statuses are remarks on the images, such as [ImageFaceFarAway].
+	Face1Statuses []ImageCode `json:"face1Statuses"`
+	Face2Statuses []ImageCode `json:"face2Statuses"`
 }
 
 // UnmarshalJSON decodes a comparison, such as a recorded one.

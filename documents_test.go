@@ -133,7 +133,7 @@ func TestCompareFacesRequestAndSamples(t *testing.T) {
 	far, err := compareWith(sample(t, "compare-faces-error.json"))
 	require.NoError(t, err, "a comparison without a similarity must not be an error")
 	assert.Nil(t, far.Similarity)
-	assert.Equal(t, []string{"FACE_FAR_AWAY"}, far.Face1Statuses)
+	assert.Equal(t, []identomat.ImageCode{identomat.ImageFaceFarAway}, far.Face1Statuses)
 	assert.Empty(t, far.Face2Statuses)
 	assert.JSONEq(t, `{"similarity":null,"face1Statuses":["FACE_FAR_AWAY"],"face2Statuses":[]}`, string(far.Raw()))
 

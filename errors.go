@@ -41,7 +41,7 @@ var (
 	ErrInvalidRights      = response.ErrInvalidRights
 	ErrUserAlreadyExists  = response.ErrUserAlreadyExists
 	// ErrImageRefused: the image cannot be read. Ask the customer to take the picture again. [APIError.Code]
-	// says what is wrong with the image, if the response does.
+	// says what is wrong with the image, if the response does; see [ImageCode].
 	ErrImageRefused = response.ErrImageRefused
 	// ErrInternal: the service reported an internalError. [APIError.Message] returns its text.
 	ErrInternal = response.ErrInternal

@@ -162,22 +162,30 @@ func ExampleFileFromReader() {
 			return
 		}
 		document, err := client.Documents.Passport(r.Context(), identomat.FileFromReader(r.Body, r.ContentLength))
-		if err != nil {
+		switch {
+		case errors.Is(err, identomat.ErrImageRefused):
+			http.Error(w, "please take the picture again", http.StatusUnprocessableEntity)
+		case err != nil:
 			http.Error(w, "the image could not be read", http.StatusBadGateway)
-			return
+		default:
+			fmt.Fprint(w, "issued by ", document.Person.IssuingState)
 		}
-		fmt.Fprint(w, "issued by ", document.Person.IssuingState)
 	}))
 	defer upload.Close()
 
-	resp, err := http.Post(upload.URL, "image/jpeg", bytes.NewReader(identomattest.FaceJPEG(320, 400)))
-	if err != nil {
-		log.Fatal(err)
+	server.Fault("passport/", identomattest.ErrorCode(string(identomat.ImageDocumentBlurry)), 1)
+	for range 2 {
+		resp, err := http.Post(upload.URL, "image/jpeg", bytes.NewReader(identomattest.FaceJPEG(320, 400)))
+		if err != nil {
+			log.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		fmt.Println(resp.StatusCode, strings.TrimSpace(string(text)), err)
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	fmt.Println(string(text), err)
-	// Output: issued by USA <nil>
+	// Output:
+	// 422 please take the picture again <nil>
+	// 200 issued by USA <nil>
 }
 
 // ParseCallback is for servers that do not use CallbackHandler.

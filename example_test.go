@@ -162,10 +162,10 @@ func ExampleSessionsService_Delete() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(client.Sessions.Delete(context.Background(), session.Token))
-	err = client.Sessions.Delete(context.Background(), session.Token)
+	if _, err := client.Sessions.Delete(context.Background(), session.Token); err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Sessions.Delete(context.Background(), session.Token)
 	fmt.Println(errors.Is(err, identomat.ErrSessionNotFound))
-	// Output:
-	// <nil>
-	// true
+	// Output: true
 }

@@ -257,7 +257,10 @@ func getResult(c *identomat.Client, ctx context.Context) error {
 	return err
 }
 
-func remove(c *identomat.Client, ctx context.Context) error { return c.Sessions.Delete(ctx, token) }
+func remove(c *identomat.Client, ctx context.Context) error {
+	_, err := c.Sessions.Delete(ctx, token)
+	return err
+}
 
 func face(ctx context.Context, c *identomat.Client) (*identomat.Media, error) {
 	return c.Media.Face(ctx, token)

@@ -104,7 +104,7 @@ func TestResultAndDeleteSendForm(t *testing.T) {
 	result, err := client.Sessions.Result(t.Context(), token)
 	require.NoError(t, err)
 	assert.True(t, result.Approved())
-	require.NoError(t, client.Sessions.Delete(t.Context(), token))
+	require.NoError(t, remove(client, t.Context()))
 	assert.Equal(t, 2, mock.GetTotalCallCount())
 }
 
@@ -130,7 +130,7 @@ func TestErrorCodesMatchSentinels(t *testing.T) {
 				}
 				_, beginErr := client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
 				_, resultErr := client.Sessions.Result(t.Context(), token)
-				for op, err := range map[string]error{"begin/": beginErr, "result/": resultErr, "delete/": client.Sessions.Delete(t.Context(), token)} {
+				for op, err := range map[string]error{"begin/": beginErr, "result/": resultErr, "delete/": remove(client, t.Context())} {
 					require.ErrorIs(t, err, want, "%s %s %d", op, fmt.Sprintf(form, code), status)
 					var api *identomat.APIError
 					require.ErrorAs(t, err, &api)
@@ -305,7 +305,7 @@ func TestUnexpectedResponse(t *testing.T) {
 			assert.Nil(t, session)
 			result, resultErr := client.Sessions.Result(t.Context(), token)
 			assert.Nil(t, result)
-			for _, err := range []error{beginErr, resultErr, client.Sessions.Delete(t.Context(), token)} {
+			for _, err := range []error{beginErr, resultErr, remove(client, t.Context())} {
 				require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 				assert.Contains(t, err.Error(), c.want)
 				assert.NotContains(t, err.Error(), "John")
@@ -333,7 +333,7 @@ func TestShapeOfAnotherEndpointIsRefused(t *testing.T) {
 			case resultURL:
 				_, err = client.Sessions.Result(t.Context(), token)
 			default:
-				err = client.Sessions.Delete(t.Context(), token)
+				err = remove(client, t.Context())
 			}
 			assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse, "%s %s", url, body)
 		}
@@ -344,7 +344,7 @@ func TestDeleteResponses(t *testing.T) {
 	for _, body := range []string{"true", " true\n", "{}", "[]", "[ ]", `{"result":"rejected","errors":["X"]}`, `{"result":true}`, `{"result":null}`, `{"session_id":"1","person":{}}`} {
 		client, mock := mocked(t)
 		answers(mock, deleteURL, 200, "text/html", body)
-		assert.NoError(t, client.Sessions.Delete(t.Context(), token), body)
+		assert.NoError(t, remove(client, t.Context()), body)
 	}
 	for _, body := range []string{
 		`{"success":false}`, `{"error":"denied"}`, `{"result":false}`, `{"argument_error":"x"}`, `{"result":{"argumentError":"x"}}`,
@@ -353,7 +353,27 @@ func TestDeleteResponses(t *testing.T) {
 	} {
 		client, mock := mocked(t)
 		answers(mock, deleteURL, 200, "application/json", body)
-		assert.Error(t, client.Sessions.Delete(t.Context(), token), body)
+		assert.Error(t, remove(client, t.Context()), body)
+	}
+}
+
+// The system manual promises a document about the deleted session.
+func TestDeleteReturnsDocument(t *testing.T) {
+	for body, outcome := range map[string]identomat.Outcome{
+		sample(t, "result-sessionrejected.json"): identomat.OutcomeRejected, `{"result":"approved","person":{"first_name":"Nino"}}`: identomat.OutcomeApproved,
+		`{"session_id":"1","person":{"first_name":"Nino"}}`: "", `true`: "", `{}`: "", `[]`: "", `{"result":null}`: "", `{"result":true}`: "",
+	} {
+		client, mock := mocked(t)
+		answers(mock, deleteURL, 200, "application/json", body)
+		deleted, err := client.Sessions.Delete(t.Context(), token)
+		require.NoError(t, err, body)
+		assert.Equal(t, strings.TrimSpace(body), string(deleted.Raw()))
+		assert.NotContains(t, fmt.Sprintf("%+v %#v", deleted, *deleted), "Nino")
+		if outcome == "" {
+			assert.Nil(t, deleted.Result, body)
+			continue
+		}
+		assert.Equal(t, outcome, deleted.Result.Outcome, body)
 	}
 }
 

@@ -133,7 +133,8 @@ func shown(t *testing.T) map[string]any {
 		"Client": client, "SessionsService": *client.Sessions,
 		"BeginRequest": request, "Flags": request.Flags, "Steps": request.Steps, "QuestionnaireStep": step,
 		"Session": identomat.Session{Token: sessionToken, URL: "https://x/?session_token=" + string(sessionToken)}, "Token": sessionToken,
-		"Result": result, "Person": result.Person, "DocumentFields": result.IDCardFront,
+		"DeletedSession": identomat.DeletedSession{Result: &result},
+		"Result":         result, "Person": result.Person, "DocumentFields": result.IDCardFront,
 		"GeneralDocument": result.GeneralDocuments[0], "GeneralDocumentPage": result.GeneralDocuments[0].Pages[0],
 		"GeneralDocumentData": result.GeneralDocuments[0].Pages[0].Final,
 		"Questionnaire":       result.Questionnaires[0], "QuestionAnswer": result.Questionnaires[0].Questions[0],
@@ -207,7 +208,7 @@ func TestExportedTypesAreSearched(t *testing.T) {
 		"Outcome": "enumeration", "Language": "enumeration", "DocumentType": "enumeration", "GeneralDocumentType": "enumeration",
 		"KYBField":             "enumeration",
 		"GeneralDocumentMedia": "enumeration", "PDFParts": "switches",
-		"ScreeningTopic": "enumeration", "PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration",
+		"ScreeningTopic": "enumeration", "PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration", "ImageCode": "enumeration",
 		"AnyStep": "interface", "AnyQuestion": "interface", "BeneficiaryRole": "object",
 		// Questions, options and roles are built like the steps. Other tests search them.
 		"ChoiceOption": "object", "TextInput": "object", "CheckboxInput": "object", "RadioInput": "object",
@@ -360,7 +361,7 @@ func TestErrorsLogsAndEventsShowNoSecret(t *testing.T) {
 			_, beginErr := client.Sessions.Begin(t.Context(), privateRequest())
 			_, resultErr := client.Sessions.Result(t.Context(), sessionToken)
 			_, waitErr := client.Sessions.Wait(t.Context(), sessionToken)
-			deleteErr := client.Sessions.Delete(t.Context(), sessionToken)
+			_, deleteErr := client.Sessions.Delete(t.Context(), sessionToken)
 			for _, err := range []error{beginErr, resultErr, waitErr, deleteErr} {
 				if err == nil {
 					continue // delete/ accepts any JSON object

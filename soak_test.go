@@ -193,7 +193,8 @@ func (s *soak) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.client.Sessions.Delete(ctx, session.Token)
+	_, err = s.client.Sessions.Delete(ctx, session.Token)
+	return err
 }
 
 // download saves a photo. If it fails, there must be no file.

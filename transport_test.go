@@ -78,7 +78,7 @@ func TestDeleteLostResponseMaybeProcessed(t *testing.T) {
 		_, _ = io.WriteString(w, `{"argumentError":"session-not-found"}`)
 	}))
 	defer server.Close()
-	err := clientFor(t, server.URL).Sessions.Delete(t.Context(), token)
+	err := remove(clientFor(t, server.URL), t.Context())
 	require.ErrorIs(t, err, identomat.ErrSessionNotFound)
 	var api *identomat.APIError
 	require.ErrorAs(t, err, &api)

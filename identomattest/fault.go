@@ -66,7 +66,8 @@ func HTTPStatus(status int) Fault {
 }
 
 // ErrorCode responds with status 200 and the code as a JSON string, such as "SESSION_NOT_FOUND".
-// This is Identomat's older form of an error.
+// This is Identomat's older form of an error, and the form in which image readers refuse an image:
+// "DOCUMENT_BLURRY".
 func ErrorCode(code string) Fault {
 	f := Response(http.StatusOK, "application/json", string(encodeJSON(code)))
 	f.name = "error code " + code

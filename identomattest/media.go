@@ -39,6 +39,10 @@ func WithDataURI(form DataURI) Option { return func(s *Server) { s.dataURI = for
 // with the media type of a tar archive. Without this option it returns real archives.
 func WithBareQuestionFiles() Option { return func(s *Server) { s.bareFiles = true } }
 
+// WithDeletedDocuments makes delete/ return the result of the deleted session, as the system manual
+// says. Without this option it returns true.
+func WithDeletedDocuments() Option { return func(s *Server) { s.deletedDocuments = true } }
+
 type customMedia struct {
 	contentType string
 	data        []byte

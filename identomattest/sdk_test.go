@@ -32,7 +32,8 @@ var calls = []struct {
 		return err
 	}},
 	{"delete/", func(ctx context.Context, c *identomat.Client, token identomat.Token) error {
-		return c.Sessions.Delete(ctx, token)
+		_, err := c.Sessions.Delete(ctx, token)
+		return err
 	}},
 	{"result/face/", func(ctx context.Context, c *identomat.Client, token identomat.Token) error {
 		face, err := c.Media.Face(ctx, token)
@@ -270,7 +271,8 @@ func TestFiveHundredConcurrentSessions(t *testing.T) {
 			known, ok := srv.Session(session.Token)
 			assert.True(t, ok)
 			assert.Equal(t, name, known.ClientUserID)
-			assert.NoError(t, client.Sessions.Delete(t.Context(), session.Token))
+			_, err = client.Sessions.Delete(t.Context(), session.Token)
+			assert.NoError(t, err)
 			_, err = client.Sessions.Result(t.Context(), session.Token)
 			assert.ErrorIs(t, err, identomat.ErrSessionNotFound)
 		})

@@ -54,6 +54,7 @@ type Server struct {
 	clock                              func() time.Time
 	dataURI                            DataURI
 	bareFiles                          bool
+	deletedDocuments                   bool
 	extraConfigs                       []string
 	statusCallback                     string
 	hosts                              []string

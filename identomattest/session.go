@@ -358,9 +358,13 @@ func (s *Server) delete(c *call) response {
 	if !ok {
 		return noSession()
 	}
+	deleted := jsonResponse(true)
+	if s.deletedDocuments {
+		deleted = s.result(c)
+	}
 	delete(s.sessions, ses.token)
 	s.order = slices.DeleteFunc(s.order, func(o *session) bool { return o == ses })
-	return jsonResponse(true)
+	return deleted
 }
 
 // Expire ends the lifetime of a session now. Its result can still be fetched. An unknown token is an

@@ -567,3 +567,15 @@ func TestStatistics(t *testing.T) {
 		api(t, srv, "get-session-statistical-summary", `"sessionId":"`+token+`"`).body)
 	assert.Equal(t, errNoSession, api(t, srv, "get-session-statistical-summary", `"sessionId":"unknown"`).body)
 }
+
+func TestDeleteReturnsResult(t *testing.T) {
+	srv := NewServer(t, WithDeletedDocuments())
+	session, err := srv.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{})
+	require.NoError(t, err)
+	require.NoError(t, srv.Approve(session.Token))
+	deleted, err := srv.Client().Sessions.Delete(t.Context(), session.Token)
+	require.NoError(t, err)
+	assert.True(t, deleted.Result.Approved())
+	_, err = srv.Client().Sessions.Delete(t.Context(), session.Token)
+	require.ErrorIs(t, err, identomat.ErrSessionNotFound)
+}

@@ -56,7 +56,8 @@ func lines(t *testing.T, name string) []string {
 func TestBatchContinuesAfterSingleErrors(t *testing.T) {
 	server := identomattest.NewServer(t)
 	sessions := beginApproved(t, server, 59)
-	require.NoError(t, server.Client().Sessions.Delete(t.Context(), sessions[10].Token))
+	_, err := server.Client().Sessions.Delete(t.Context(), sessions[10].Token)
+	require.NoError(t, err)
 	rejected, err := server.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{})
 	require.NoError(t, err)
 	require.NoError(t, server.Reject(rejected.Token, "low_similarity"))

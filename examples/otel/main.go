@@ -74,7 +74,7 @@ func onboard(ctx context.Context, tracer trace.Tracer, server *identomattest.Ser
 	if _, err := client.Sessions.Result(ctx, session.Token); err != nil {
 		return err
 	}
-	if err := client.Sessions.Delete(ctx, session.Token); err != nil {
+	if _, err := client.Sessions.Delete(ctx, session.Token); err != nil {
 		return err
 	}
 	if _, err := client.Sessions.Result(ctx, session.Token); !errors.Is(err, identomat.ErrSessionNotFound) {

@@ -70,7 +70,7 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	report(out, result)
 
-	if err := client.Sessions.Delete(ctx, session.Token); err != nil {
+	if _, err := client.Sessions.Delete(ctx, session.Token); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "The session and its data have been erased.")

@@ -152,7 +152,7 @@ func (w *worker) settle(ctx context.Context, j job, outcome state, reason string
 // erase deletes a session at the service and then in the bank's records. In the opposite order, a
 // crash would leave a session at the service that the bank no longer knows.
 func (w *worker) erase(ctx context.Context, j job) error {
-	err := w.client.Sessions.Delete(ctx, j.token)
+	_, err := w.client.Sessions.Delete(ctx, j.token)
 	ctx = context.WithoutCancel(ctx)
 	if err != nil && !errors.Is(err, identomat.ErrSessionNotFound) {
 		return w.retryLater(ctx, j, err)
