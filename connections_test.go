@@ -290,6 +290,7 @@ func TestHTTP2RefusedStreamUnderOwnPolicy(t *testing.T) {
 		err := begin(client, t.Context())
 		var refused *identomat.TransportError
 		require.ErrorAs(t, err, &refused)
+		assert.Contains(t, err.Error(), "the service refused the HTTP/2 stream")
 		assert.Equal(t, 3, refused.Attempts)
 		assert.EqualValues(t, 3, sent.Load())
 		assert.False(t, refused.MaybeProcessed)
@@ -349,9 +350,10 @@ func TestHTTP2ShortConnections(t *testing.T) {
 			}
 		}
 	})
-	client := clientWithDefaults(t, service.transport(), service.listen(t))
+	client := clientWithDefaults(t, service.transport(), service.listen(t),
+		identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 10, BaseDelay: 1}))
 	var calls sync.WaitGroup
-	for range 8 {
+	for range 16 {
 		calls.Go(func() {
 			for range 60 {
 				assert.NoError(t, begin(client, t.Context()))
@@ -359,7 +361,7 @@ func TestHTTP2ShortConnections(t *testing.T) {
 		})
 	}
 	calls.Wait()
-	assert.GreaterOrEqual(t, service.conns.Load(), int32(480/51))
+	assert.GreaterOrEqual(t, service.conns.Load(), int32(960/51))
 }
 
 // silentAfter returns a service. After a number of responses, its first connection still receives but no
@@ -638,6 +640,36 @@ func TestUploadAnsweredEarlyIsUnexpected(t *testing.T) {
 		require.ErrorIs(t, err, want)
 		assert.Equal(t, want == identomat.ErrUnexpectedResponse, identomat.MaybeProcessed(err))
 	}
+}
+
+// A client without a Transport, perhaps with a Timeout, gets the SDK's.
+func TestHTTPClientWithoutTransportUsesDefault(t *testing.T) {
+	before := http.DefaultTransport
+	defer func() { http.DefaultTransport = before }()
+	synctest.Test(t, func(t *testing.T) {
+		service := silentAfter(t, 1)
+		http.DefaultTransport = pipeTransport(service)
+		client := clientFor(t, "https://localhost", identomat.WithHTTPClient(&http.Client{Timeout: time.Hour}))
+		require.NoError(t, restart(client, t.Context()))
+		start := time.Now()
+		require.NoError(t, restart(client, t.Context()))
+		assert.Less(t, time.Since(start), 30*time.Second)
+		client.CloseIdleConnections()
+	})
+}
+
+// A DialContext may return a type that cannot be the key of a map.
+func TestConnectionThatIsNotComparable(t *testing.T) {
+	type conn struct {
+		net.Conn
+		_ []byte
+	}
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return conn{Conn: c}, err
+	}}
+	url := listenHTTP1(t, func(conn net.Conn) { _, _ = io.WriteString(conn, literal("200 OK", "", tokenResponse)) })
+	require.NoError(t, begin(clientFor(t, url, identomat.WithHTTPClient(&http.Client{Transport: transport})), t.Context()))
 }
 
 func TestResponseHeaderBounded(t *testing.T) {

@@ -92,14 +92,21 @@ func WithInsecureTestHosts(names ...string) Option {
 // Transport and its Timeout, if any, which bounds each attempt and the reading of media. It does not use
 // CheckRedirect and Jar: redirects are not followed, and no cookie is documented.
 //
-// The default has its own connection pool, the settings of [http.DefaultTransport], and up to 100 idle
-// connections to each host. It closes a connection after 30 idle seconds, before common servers do. It
-// pings HTTP/2 connections, so that a dead one is found after 25 s. It accepts at most 64 KiB of response
-// header. It closes a connection on which other bytes follow a response, which net/http would otherwise
-// log. Your own Transport needs [http.Transport.IdleConnTimeout], [http.Transport.HTTP2] and
-// [http.Transport.MaxResponseHeaderBytes] for the first three.
+// If c has no Transport, the SDK's default is used. It has its own connection pool, the settings of
+// [http.DefaultTransport], and up to 100 idle connections to each host. It closes a connection after 30
+// idle seconds, before common servers do. It pings HTTP/2 connections, so that a dead one is found within
+// 25 s. It accepts at most 64 KiB of response header. It closes a connection on which other bytes follow
+// a response, which net/http would otherwise log. Your own Transport needs
+// [http.Transport.IdleConnTimeout], [http.Transport.HTTP2] and [http.Transport.MaxResponseHeaderBytes]
+// for the first three.
 func WithHTTPClient(c *http.Client) Option {
-	return checked(c != nil, "WithHTTPClient: the client is nil", func(s *option.Settings) { s.HTTPClient = c })
+	return checked(c != nil, "WithHTTPClient: the client is nil", func(s *option.Settings) {
+		own := *c
+		if own.Transport == nil {
+			own.Transport = engine.DefaultTransport()
+		}
+		s.HTTPClient = &own
+	})
 }
 
 // RetryPolicy says how often and how fast a call is retried. Which calls may be retried is not

@@ -3,6 +3,7 @@ package engine
 import (
 	"net"
 	"net/http/httptrace"
+	"reflect"
 	"sync"
 	"time"
 )
@@ -41,7 +42,7 @@ func (u *use) begin(conn net.Conn) {
 	u.of.mu.Lock()
 	defer u.of.mu.Unlock()
 	u.leave()
-	if conn == nil || u.over {
+	if conn == nil || u.over || !reflect.ValueOf(conn).Comparable() {
 		return
 	}
 	a, used := u.of.inUse[conn]

@@ -40,7 +40,7 @@ type Event struct {
 
 // Config is shared by all calls of one client.
 type Config struct {
-	HTTPClient     *http.Client // only its Transport and Timeout are used
+	HTTPClient     *http.Client // only its Transport, which is set, and its Timeout are used
 	UserAgent      string
 	Retry          RetryPolicy
 	AttemptTimeout time.Duration
@@ -60,7 +60,7 @@ type Engine struct {
 // New returns an engine.
 func New(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, conns: connections{inUse: map[net.Conn]activity{}}}
-	_, e.plain = e.transport().(*http.Transport)
+	_, e.plain = cfg.HTTPClient.Transport.(*http.Transport)
 	e.budget.init()
 	return e
 }
@@ -336,6 +336,7 @@ func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stall
 		if source, ok := errors.AsType[*form.SourceError](err); ok {
 			return outcome{err: source, notProcessed: true}
 		}
+		err = unprocessed(err)
 		return outcome{err: attemptError(actx, ctx, err), notProcessed: sent.notSent(err)}
 	}
 	sent.response = Response{StatusCode: resp.StatusCode, Header: resp.Header, Early: sent.answeredEarly()}
@@ -396,7 +397,7 @@ var errNoResponse = errors.New("the RoundTripper returned neither a response nor
 // roundTrip bypasses the http.Client, which would follow a redirect. The request contains a key and
 // personal data, and no endpoint is documented to redirect.
 func (e *Engine) roundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := e.transport().RoundTrip(req)
+	resp, err := e.cfg.HTTPClient.Transport.RoundTrip(req)
 	switch {
 	case err != nil:
 		return nil, err
@@ -406,13 +407,6 @@ func (e *Engine) roundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = http.NoBody
 	}
 	return resp, nil
-}
-
-func (e *Engine) transport() http.RoundTripper {
-	if t := e.cfg.HTTPClient.Transport; t != nil {
-		return t
-	}
-	return http.DefaultTransport
 }
 
 // endsWithConnection reports whether the body is delimited only by connection close, so truncation

@@ -101,16 +101,28 @@ func (b *requestBody) Copy() io.ReadCloser {
 	return io.NopCloser(bytes.NewReader(b.call.Body))
 }
 
-// notSent reports whether the service certainly processed nothing: no part of the body was sent, or
-// the service refused the HTTP/2 stream (RFC 9113, 8.7). net/http and golang.org/x/net/http2 report
-// the refusal only as a text, no part of which the peer controls.
+// notSent reports whether the service certainly processed nothing.
 func (s *sending) notSent(err error) bool {
-	if s.body.withhold() {
-		return true
+	return s.body.withhold() || err == errGoAway || err == errRefused
+}
+
+// An HTTP/2 stream that ends so was not processed (RFC 9113, 8.7).
+var (
+	errGoAway  = errors.New("the service closed the HTTP/2 connection before it processed the request")
+	errRefused = errors.New("the service refused the HTTP/2 stream")
+)
+
+// unprocessed returns errGoAway or errRefused instead of an error that says so. net/http and
+// golang.org/x/net/http2 report both only as a text, no part of which the peer controls.
+func unprocessed(err error) error {
+	reason, found := strings.CutPrefix(err.Error(), "http2: Transport: cannot retry err [")
+	switch {
+	case found && strings.HasPrefix(reason, "http2: Transport received Server's graceful shutdown GOAWAY]"):
+		return errGoAway
+	case found && strings.HasPrefix(reason, "stream error: ") && strings.Contains(reason, "; REFUSED_STREAM; received from peer]"):
+		return errRefused
 	}
-	reason, ok := strings.CutPrefix(err.Error(), "http2: Transport: cannot retry err [")
-	return ok && (strings.HasPrefix(reason, "http2: Transport received Server's graceful shutdown GOAWAY]") ||
-		strings.HasPrefix(reason, "stream error: ") && strings.Contains(reason, "; REFUSED_STREAM; received from peer]"))
+	return err
 }
 
 // answeredEarly reports whether a response arrived before the whole source of an upload was sent. A

@@ -56,7 +56,8 @@ func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (
 	if deadline, ok := ctx.Deadline(); ok && delay >= time.Until(deadline) {
 		return 0, false
 	}
-	if !e.budget.spend() {
+	// A connection that goes away is no sign of a failing service.
+	if out.err != errGoAway && !e.budget.spend() {
 		return 0, false
 	}
 	return delay, true
