@@ -372,7 +372,7 @@ func TestCallbackValuesAreNotLogged(t *testing.T) {
 	}
 }
 
-// timeOrLine matches the time of a log entry and the file and line of a stack frame.
+// timeOrLine matches the time in a log entry, and the file and line in a stack frame.
 var timeOrLine = regexp.MustCompile(`\btime=\S+|\\n\\t.*?\.(go|s):\d+`)
 
 func TestNestedCallbackValuesAreWithheld(t *testing.T) {

@@ -22,7 +22,7 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// TestEveryEndpoint requires every endpoint of Identomat's API documentation to have a row in the
+// TestEveryEndpoint requires every endpoint in Identomat's API documentation to have a row in the
 // operation table, a method with a comment, a runnable example, a row in the README, and a handler
 // in the fake.
 func TestEveryEndpoint(t *testing.T) {

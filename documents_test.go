@@ -265,7 +265,7 @@ func TestUploadAbortedWhenFileFails(t *testing.T) {
 	}
 }
 
-// changing returns a file that has the content before when first opened, and the content after later.
+// changing returns a file with different content after it has been opened once.
 func changing(before, after string) identomat.File {
 	content := before
 	return identomat.FileFromOpen(func() (io.ReadCloser, int64, error) {

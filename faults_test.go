@@ -200,7 +200,7 @@ func faultTable() []faultRow {
 	}
 }
 
-// faultRow is a row of the fault table.
+// faultRow is a row in the fault table.
 type faultRow struct {
 	name    string
 	fault   fault

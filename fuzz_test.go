@@ -28,7 +28,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// inlaid may be anywhere in a response, but must not be in an error.
+// inlaid is a name that may be anywhere in a response, but must not be in an error.
 const inlaid = "Zviad 7 Ąnonymous"
 
 // sampleResponses returns the documented responses for an operation, and errors in every format.

@@ -496,7 +496,7 @@ func TestMediaRead(t *testing.T) {
 	}
 }
 
-// shortWriter is the number of bytes that it accepts before it fails like a full disk.
+// shortWriter is a writer that accepts this many bytes and then fails like a full disk.
 type shortWriter int
 
 func (w *shortWriter) Write(p []byte) (int, error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// returnRequest returns the request with which a customer's browser returns. The body is a form.
+// returnRequest returns the request that a customer's browser sends to the return URL. The body is a form.
 func returnRequest(method, target, body string) *http.Request {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	if body != "" {

@@ -53,7 +53,7 @@ func (p *pacer) Wait(ctx context.Context) error {
 	}
 }
 
-// load counts the requests in every second.
+// load counts the requests per second.
 type load struct {
 	start     time.Time
 	perSecond [600]atomic.Int64

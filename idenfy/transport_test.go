@@ -165,7 +165,7 @@ func TestLostResponseIsNotRetried(t *testing.T) {
 	}
 }
 
-// noResponse is a RoundTripper that sends a request and waits until the call gives up.
+// noResponse is a RoundTripper that reads the request and waits until the call gives up.
 func noResponse(r *http.Request) (*http.Response, error) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()

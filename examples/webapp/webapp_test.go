@@ -154,7 +154,7 @@ func (b *bank) count(from string, args ...any) (n int) {
 	return n
 }
 
-// latest returns the newest verification of a customer.
+// latest returns a customer's newest verification.
 func (b *bank) latest(customer string) verification {
 	b.Helper()
 	v, found, err := b.store.latest(b.Context(), customer)

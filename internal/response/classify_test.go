@@ -178,7 +178,7 @@ func TestClassifyRefusals(t *testing.T) {
 	}
 }
 
-// If a document endpoint responds with a string, the image is refused, whatever the string.
+// If a document endpoint responds with a string that is not a known error, the image is refused.
 func TestClassifyImageRefusals(t *testing.T) {
 	for _, op := range []*operation.Operation{operation.Passport, operation.CardFront, operation.CompareFaces} {
 		for body, want := range map[string]Refusal{

@@ -763,7 +763,7 @@ func isAmbiguous(t *testing.T, dec *json.Decoder, names []string) (ambiguous boo
 	return ambiguous
 }
 
-// dropNulls removes null from the lists of strings and the json.RawMessages in v, which encoding/json
+// dropNulls removes null from the lists of strings and the json.RawMessages in v. v is what encoding/json
 // has decoded from raw.
 func dropNulls(t *testing.T, v reflect.Value, raw json.RawMessage) {
 	t.Helper()
