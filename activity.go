@@ -35,8 +35,8 @@ func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activi
 	return do[[]Activity](ctx, s.client, operation.SessionActivities, ofSession(token))
 }
 
-// Statistics summarizes a session. A field is zero if its value is absent or null, such as the time of a
-// step that did not happen.
+// Statistics summarizes a session. A field is zero if its value is absent or null, for example because a
+// step did not happen.
 type Statistics struct {
 	record
 
@@ -45,8 +45,8 @@ type Statistics struct {
 	// SessionTimeSpan is the session's duration in milliseconds, or nil. The unit is not documented, but
 	// the reference's example has 8000 for times that span eight seconds.
 	SessionTimeSpan *int64 `json:"sessionTimeSpan"`
-	// ScanDocumentStartTime and ScanDocumentEndTime bound the document scan. ScanDocumentAttempts counts
-	// them.
+	// ScanDocumentStartTime and ScanDocumentEndTime bound the scan. ScanDocumentAttempts counts its
+	// attempts.
 	ScanDocumentStartTime Date `json:"scanDocumentStartTime"`
 	ScanDocumentEndTime   Date `json:"scanDocumentEndTime"`
 	ScanDocumentAttempts  int  `json:"scanDocumentAttempts"`

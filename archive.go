@@ -109,8 +109,7 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	}
 }
 
-// isSparse reports whether a file has holes that are not stored in the archive. A few bytes of such a
-// file can expand to any size.
+// isSparse reports whether a file has holes that are not stored. Its few bytes can expand to any size.
 func isSparse(header *tar.Header) bool {
 	for name := range header.PAXRecords {
 		if strings.HasPrefix(name, "GNU.sparse.") {

@@ -12,13 +12,11 @@ import (
 // BlacklistService manages the list of people to be refused. (API reference, Blacklist management.)
 type BlacklistService struct{ client *Client }
 
-// BlacklistEntry describes a person to blacklist. Reason is required, and so is at least one of the other
-// fields except Extra.
+// BlacklistEntry describes a person to blacklist. It needs a Reason and at least one field besides Extra.
 type BlacklistEntry struct {
 	private
 
-	// FirstName, LastName and PersonalNumber are the person's. DocumentNumber is the number of an
-	// identity card or a passport.
+	// FirstName, LastName and PersonalNumber are the person's. DocumentNumber is on a card or passport.
 	FirstName      string `json:"firstName,omitzero"`
 	LastName       string `json:"lastName,omitzero"`
 	PersonalNumber string `json:"personalNumber,omitzero"`
@@ -83,8 +81,7 @@ type BlacklistRecord struct {
 
 	// ID is for [BlacklistService.Remove].
 	ID string `json:"id" wire:"required"`
-	// FirstName, LastName, PersonalNumber, DocumentNumber and Reason are as given in the
-	// [BlacklistEntry].
+	// FirstName, LastName, PersonalNumber, DocumentNumber and Reason are those in the [BlacklistEntry].
 	FirstName      string `json:"firstName"`
 	LastName       string `json:"lastName"`
 	PersonalNumber string `json:"personalNumber"`
@@ -110,14 +107,13 @@ func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) ite
 }
 
 // ListPage returns one page of [BlacklistService.List] with the total. It skips offset records and
-// returns at most limit. With limit 0 the service's own limit applies, 100 in the reference's example.
-// Errors: as for List.
+// returns at most limit. Limit 0 is the service's own limit, 100 in the reference's example. Errors: as
+// in List.
 func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter, offset, limit int) (*Page[BlacklistRecord], error) {
 	return do[*Page[BlacklistRecord]](ctx, s.client, operation.BlacklistList, queryParams[*listBlacklist]{&listBlacklist{offset, limit, filter}})
 }
 
-// listBlacklist follows the reference, which lists offset and limit inside of the query. The response has
-// them at the top level.
+// listBlacklist has offset and limit inside of the query, as in the reference.
 type listBlacklist struct {
 	Offset int `json:"offset"`
 	Limit  int `json:"limit,omitzero"`

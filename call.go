@@ -177,8 +177,8 @@ type Endpoint struct {
 	Name string
 	// Host is the host that serves the endpoint.
 	Host Host
-	// Retryable allows a retry after a lost response. Leave it false for an endpoint that creates
-	// something or may be billed.
+	// Retryable allows a retry after a lost response. Leave it false for calls that create or may cost
+	// something.
 	Retryable bool
 }
 

@@ -37,8 +37,7 @@ type Callback struct {
 
 	// Type may be a type that this SDK does not know, or empty.
 	Type CallbackType
-	// SessionID is the session's token. It may be empty in a callback of an undocumented type, whose
-	// payload Raw returns.
+	// SessionID is the session's token. It may be empty in a callback of an undocumented type; see Raw.
 	SessionID Token
 
 	members map[string]json.RawMessage
@@ -103,8 +102,7 @@ type CallbackError struct {
 // Error returns the reason.
 func (e *CallbackError) Error() string { return "identomat: callback rejected: " + e.Reason }
 
-// DefaultMaxCallbackSize is 1 MiB. The callbacks in Identomat's API documentation have about 300 bytes;
-// no limit is documented.
+// DefaultMaxCallbackSize is 1 MiB. The callbacks in Identomat's API documentation have about 300 bytes.
 const DefaultMaxCallbackSize = 1 << 20
 
 // CallbackOption configures [CallbackHandler], [ParseCallback] and package idenfy's handler.

@@ -179,8 +179,7 @@ type upload []struct {
 	file File
 }
 
-// multipartForm is [upload] behind an interface, so that a program that uploads nothing does not link the
-// code for uploads.
+// multipartForm is [upload] as an interface, so that a program without uploads links no code for them.
 type multipartForm interface {
 	fill(ctx context.Context, c *Client, op *operation.Operation, call *engine.Call, p *problems) error
 }

@@ -20,7 +20,7 @@ import (
 var (
 	// ErrSessionNotFound: no session has this token, or its data was deleted.
 	ErrSessionNotFound = response.ErrSessionNotFound
-	// ErrSessionInvalid: the session cannot be used (system manual).
+	// ErrSessionInvalid: the session cannot be used. (System manual.)
 	ErrSessionInvalid = response.ErrSessionInvalid
 	// ErrWrongParameters: the service does not accept the parameters.
 	ErrWrongParameters = response.ErrWrongParameters
@@ -40,8 +40,8 @@ var (
 	ErrPasswordTooShort   = response.ErrPasswordTooShort
 	ErrInvalidRights      = response.ErrInvalidRights
 	ErrUserAlreadyExists  = response.ErrUserAlreadyExists
-	// ErrImageRefused: the image cannot be read. Ask the customer to take the picture again. [APIError.Code]
-	// says what is wrong with the image, if the response does; see [ImageCode].
+	// ErrImageRefused: the image cannot be read. Ask the customer to take the picture again.
+	// [APIError.Code] says what is wrong with the image, if the response does; see [ImageCode].
 	ErrImageRefused = response.ErrImageRefused
 	// ErrInternal: the service reported an internalError. [APIError.Message] returns its text.
 	ErrInternal = response.ErrInternal
@@ -85,8 +85,7 @@ type APIError struct {
 	message redact.Secret
 }
 
-// Message returns the free text of an internalError. The text can repeat the request, so no formatter,
-// logger or encoder shows it.
+// Message returns an internalError's text. It is never printed, because it can repeat the request.
 func (e *APIError) Message() string { return e.message.Reveal() }
 
 // Error names the endpoint, the cause and the status. It contains no value from the request or response.

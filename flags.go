@@ -79,8 +79,7 @@ func (f Flags) Language(l Language) Flags { return f.Set("language", string(l)) 
 // SkipDesktop keeps the session on mobile devices: a desktop shows a QR code.
 func (f Flags) SkipDesktop(on bool) Flags { return f.Set("skip_desktop", on) }
 
-// SwitchDeviceURL is the address in the QR code that is shown when the camera cannot be used. Default
-// none: no QR code is shown.
+// SwitchDeviceURL is the address in the QR code for a missing camera. Default none: no QR code is shown.
 func (f Flags) SwitchDeviceURL(url string) Flags { return f.Set("switch_device_url", url) }
 
 // RestrictURLSharing prevents the use of the session's URL in another browser or on another device. The
@@ -155,14 +154,13 @@ func (f Flags) CaptureDoublePagePassport(on bool) Flags {
 	return f.Set("capture_double_page_passport", on)
 }
 
-// RequireEmailCheck verifies the customer's email address with a code. For steps: [EmailStep.Verify].
+// RequireEmailCheck verifies the email address with a code. For steps: [EmailStep.Verify].
 func (f Flags) RequireEmailCheck(on bool) Flags { return f.Set("require_email_check", on) }
 
 // RequireEmail collects the customer's email address. For steps: [EmailStep.Collect].
 func (f Flags) RequireEmail(on bool) Flags { return f.Set("require_email", on) }
 
-// RequirePhoneNumberCheck verifies the customer's phone number by code. For steps:
-// [PhoneNumberStep.Verify].
+// RequirePhoneNumberCheck verifies the phone number with a code. For steps: [PhoneNumberStep.Verify].
 func (f Flags) RequirePhoneNumberCheck(on bool) Flags { return f.Set("require_phone_number_check", on) }
 
 // RequirePhoneNumber collects the customer's phone number. For steps: [PhoneNumberStep.Collect].
@@ -173,8 +171,7 @@ func (f Flags) CascadingIdentityVerification(on bool) Flags {
 	return f.Set("cascading_identity_verification", on)
 }
 
-// UnmarshalJSON decodes flags, including unknown flags, and keeps their order. The service may write an
-// empty set of flags as [].
+// UnmarshalJSON decodes flags, also unknown ones, in their order. The service may write no flags as [].
 func (f *Flags) UnmarshalJSON(data []byte) error {
 	text := string(wire.Trim(data))
 	if text == "null" {

@@ -102,7 +102,7 @@ func (u *updateGroupParams) validate(_ *operation.Operation, p *problems) {
 }
 
 // Delete erases a group for good with delete-group. The call is retried after a lost response. If the
-// lost attempt erased the group, the retry fails with an [APIError] whose MaybeProcessed is true. Errors:
+// lost attempt erased the group, the retry is an [APIError] with MaybeProcessed. Errors:
 // [ErrWrongParameters].
 func (s *GroupsService) Delete(ctx context.Context, groupID string) error {
 	return exec(ctx, s.client, operation.GroupDelete, groupParams{groupID})

@@ -9,8 +9,7 @@ import (
 	"github.com/identomat-go/identomat/internal/signature"
 )
 
-// HMACOption changes how requests are signed and responses are verified, in [WithHMAC] or
-// [NewHMACTransport].
+// HMACOption changes how [WithHMAC] or [NewHMACTransport] signs requests and verifies responses.
 type HMACOption func(*hmacRules)
 
 type hmacRules struct {
@@ -46,8 +45,8 @@ func WithMultipartDigest(digest MultipartDigest) HMACOption {
 // [http.Request.GetBody], which [http.NewRequest] sets for bodies in memory.
 //
 // Reading a response whose signature is wrong ends with [ErrSignatureMismatch] instead of [io.EOF];
-// discard everything that was read before. A request that follows a redirect to another origin fails
-// unsent.
+// discard everything that was read before. A request that follows a redirect to another origin is not
+// sent.
 func NewHMACTransport(secretKey string, base http.RoundTripper, opts ...HMACOption) http.RoundTripper {
 	rules := rulesOf(opts)
 	t := signature.NewTransport(secretKey, base, rules.requireSigned, rules.multipart)

@@ -27,7 +27,7 @@ const (
 )
 
 // Company collects the data of the company to verify. Its key is "company". Identomat has not published
-// how the result represents the data. (Developer guide 2025, Company data step.)
+// how the result represents the data. (Company data step.)
 func Company() CompanyStep { return CompanyStep{newStep(`{"type":"company","key":"company"}`)} }
 
 // Mandatory appends fields that must be filled in.
@@ -50,8 +50,7 @@ func addFields(o object, fields []KYBField, mandatory bool) object {
 }
 
 // Beneficiaries collects the data of the people and companies behind the company. Its key is
-// "beneficiaries". Identomat has not published how the result represents the data. (Developer guide 2025,
-// Beneficiaries step.)
+// "beneficiaries". Identomat has not published how the result represents the data. (Beneficiaries step.)
 func Beneficiaries() BeneficiariesStep {
 	return BeneficiariesStep{newStep(`{"type":"beneficiaries","key":"beneficiaries"}`)}
 }
@@ -119,6 +118,6 @@ func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
 	return BeneficiaryRole{r.name, r.set(name, value)}
 }
 
-// KYBReview shows the data of the company and its beneficiaries for correction. Its key is "kyb-review".
-// Identomat has not published how the result represents the data. (Developer guide 2025, Review step.)
+// KYBReview lets the customer review and correct the data of the company and its beneficiaries. Its key
+// is "kyb-review". Identomat has not published how the result represents the data. (Review step.)
 func KYBReview() Step { return newStep(`{"type":"kyb-review","key":"kyb-review"}`) }

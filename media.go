@@ -90,8 +90,7 @@ func (m *Media) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuse returns the error for media that arrived intact but is unusable. It does not end the transfer of
-// other media in the response.
+// refuse returns the error for media that arrived intact but is unusable, and keeps other media readable.
 func (m *Media) refuse(err error) error {
 	if m.shared {
 		return m.from.public(err)
@@ -99,7 +98,7 @@ func (m *Media) refuse(err error) error {
 	return m.from.fail(err)
 }
 
-// Close ends the transfer. It closes the connection if the media was not read to its end, unless the
+// Close ends the transfer. If the rest of the response is unread, Close closes the connection, unless the
 // response holds more media.
 func (m *Media) Close() error {
 	m.closed = true
@@ -218,8 +217,8 @@ func (s *MediaService) Face(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFace, ofSession(token))
 }
 
-// FaceVideo fetches the video of the liveness check with result/face-video/. (Face motion video.) The
-// format is not documented.
+// FaceVideo fetches the video of the liveness check, in an undocumented format, with result/face-video/.
+// (Face motion video.)
 func (s *MediaService) FaceVideo(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFaceVideo, ofSession(token))
 }

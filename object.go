@@ -57,8 +57,7 @@ func appendValue(dst []byte, v any) []byte {
 	return append(dst, wire.Value(v)...)
 }
 
-// jsonText returns the text of t. For nil and for a nil pointer, whose text panics, it returns
-// [wire.Nil].
+// jsonText returns the text of t, or [wire.Nil] for nil and for a nil pointer, whose text panics.
 func jsonText(t texter) (text string) {
 	defer func() {
 		if recover() != nil {

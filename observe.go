@@ -17,8 +17,7 @@ type Event struct {
 	// Operation is the endpoint, such as result/. Attempt counts from 1.
 	Operation string
 	Attempt   int
-	// Start is when the attempt began, after any wait for the [RateLimiter]. Duration includes the
-	// reading of media.
+	// Start is when the attempt began, after any wait for the [RateLimiter]. Duration includes media.
 	Start    time.Time
 	Duration time.Duration
 	// StatusCode is the HTTP status, 0 without a response.

@@ -140,8 +140,7 @@ func WithRetry(p RetryPolicy) Option {
 
 // WithAttemptTimeout bounds one attempt including its response; the context bounds the whole call. For
 // media and uploads, which may take long, the timeout bounds only the time in which no byte moves. A
-// timed-out attempt is retried under the same rules as a lost response. The default is
-// [DefaultAttemptTimeout].
+// timed-out attempt is retried like a lost response. The default is [DefaultAttemptTimeout].
 func WithAttemptTimeout(d time.Duration) Option {
 	return checked(d > 0, "WithAttemptTimeout: the timeout must be positive", func(s *option.Settings) { s.AttemptTimeout = d })
 }

@@ -147,7 +147,7 @@ func TextQuestion(key string, title Text) TextInput {
 // Set("answer", Text{…}) presets it in several languages.
 func (q TextInput) Answer(text string) TextInput { return TextInput{q.Set("answer", text)} }
 
-// CheckboxQuestion asks for any number of options. (Question type: Checkbox; the type is
+// CheckboxQuestion asks for any number of options. (Question type: Checkbox; its type is
 // multiple-choice.)
 func CheckboxQuestion(key string, title Text, options ...ChoiceOption) CheckboxInput {
 	return CheckboxInput{newQuestion("multiple-choice", key, title, options)}
@@ -168,8 +168,8 @@ func (q RadioInput) Answer(optionKey string) RadioInput {
 	return RadioInput{q.Set("answer", optionKey)}
 }
 
-// DropdownQuestion asks for one option from a list, or several with Multiple. It takes no preset answer.
-// (Question type: Dropdown.)
+// DropdownQuestion asks for one option, or several with Multiple. It takes no preset answer. (Question
+// type: Dropdown.)
 func DropdownQuestion(key string, title Text, options ...ChoiceOption) DropdownInput {
 	return DropdownInput{newQuestion("dropdown", key, title, options)}
 }

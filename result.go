@@ -338,8 +338,7 @@ const (
 	DocFieldMRZ              = "mrz" // has no locale
 )
 
-// Text returns the field with exactly this name, or else its English form (en_US). It returns "" if
-// neither is a string.
+// Text returns the field with exactly this name, or else its English form (en_US), or "".
 func (d DocumentFields) Text(name string) string {
 	if text, ok := d[name].(string); ok {
 		return text

@@ -153,7 +153,7 @@ type ScreeningPerson struct {
 	Gender     string `json:"gender"`
 	// BirthdayTime is a date without a time in all responses seen.
 	BirthdayTime Date `json:"birthdayTime"`
-	// Nationality has two letters in all responses seen, unlike that of documents.
+	// Nationality has two letters in all responses seen, unlike the country codes of documents.
 	Nationality string `json:"nationality"`
 	// ExtraDetails holds the profile, positions, sanctions and whatever else is known.
 	ExtraDetails []ScreeningGroup `json:"extraDetails" wire:"strict"`
@@ -209,9 +209,8 @@ func (p *ScreeningPerson) complete() error {
 	return nil
 }
 
-// Person returns everything about a hit, such as names, positions, aliases and sanctions, by its
-// [ScreeningHit.PersonID], with get-screening-person-details. The reference shows no response for an
-// unknown id.
+// Person returns everything about a hit, such as names, positions, aliases and sanctions, with
+// get-screening-person-details. The reference shows no response for an unknown id.
 func (s *ScreeningService) Person(ctx context.Context, personID string) (*ScreeningPerson, error) {
 	return do[*ScreeningPerson](ctx, s.client, operation.ScreeningPerson, personParams{personID})
 }
@@ -271,7 +270,7 @@ type MonitoredRecord struct {
 	ID string `json:"id" wire:"required"`
 	// FullName is as given in the [MonitorQuery].
 	FullName string `json:"fullName"`
-	// LastUpdatedDate is the time of the last news, empty if there was none.
+	// LastUpdatedDate is when the query last had news; empty if never.
 	LastUpdatedDate Date `json:"lastUpdatedDate"`
 }
 

@@ -95,7 +95,7 @@ func (b beginParams) validate(_ *operation.Operation, p *problems) {
 	p.require(isOrdered, "scheduleEndTime", "must be after scheduleStartTime")
 }
 
-// flags returns the request's flags as JSON text, with those that its steps require.
+// flags returns the request's flags as JSON text, with the flags that its steps require.
 func (r *BeginRequest) flags() string {
 	flags := r.Flags.text()
 	if len(r.Steps) == 0 || r.ConfigID != "" {

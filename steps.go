@@ -117,8 +117,7 @@ func CustomStep(typ, key string) Step {
 }
 
 // LanguageSelection lets the customer choose the language of the user interface at the beginning. Without
-// languages, all are offered. Its key is "language". It cannot be part of a video call. (Developer guide
-// 2025, Language.)
+// languages, all are offered. Its key is "language". It cannot be part of a video call. (Language.)
 func LanguageSelection(languages ...Language) Step {
 	step := newStep(`{"type":"language","key":"language"}`)
 	if len(languages) > 0 {
@@ -128,7 +127,7 @@ func LanguageSelection(languages ...Language) Step {
 }
 
 // IdentityDocument scans an identity document or takes pictures of one. Its key is "identity-document".
-// (Developer guide 2025, Identity document verification.)
+// (Identity document verification.)
 func IdentityDocument() IdentityDocumentStep {
 	return IdentityDocumentStep{newStep(`{"type":"identity-document","key":"identity-document"}`)}
 }
@@ -154,22 +153,19 @@ func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
 }
 
 // Liveness checks with the camera that the customer is present and alive. Its key is "liveness".
-// (Developer guide 2025, Liveness check.)
+// (Liveness check.)
 func Liveness() LivenessStep { return LivenessStep{newStep(`{"type":"liveness","key":"liveness"}`)} }
 
-// Active asks the customer to perform actions. The default is the passive check, a video of about two
-// seconds.
+// Active asks the customer to perform actions. The default is the passive check, a two-second video.
 func (s LivenessStep) Active(on bool) LivenessStep { return LivenessStep{s.Flag("liveness", on)} }
 
-// AllowUpload lets the customer upload a selfie instead of using the camera. The service ignores this
-// flag for the active check.
+// AllowUpload lets the customer upload a selfie instead. The service ignores it for the active check.
 func (s LivenessStep) AllowUpload(on bool) LivenessStep {
 	return LivenessStep{s.Flag("allow_face_upload", on)}
 }
 
 // ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted.
-// Its key is "select_general_document". (Developer guide 2025, Proof of Address; the type is
-// general-document.)
+// Its key is "select_general_document". (Proof of Address; its type is general-document.)
 func ProofOfAddress(types ...GeneralDocumentType) Step {
 	step := newStep(`{"type":"general-document","key":"select_general_document"}`)
 	if len(types) > 0 {
@@ -179,7 +175,7 @@ func ProofOfAddress(types ...GeneralDocumentType) Step {
 }
 
 // SelfieWithID takes a picture of the customer with the document. Its key is "capture_face_document".
-// (Developer guide 2025, Selfie with ID; the type is face-document.)
+// (Selfie with ID; its type is face-document.)
 func SelfieWithID() SelfieWithIDStep {
 	return SelfieWithIDStep{newStep(`{"type":"face-document","key":"capture_face_document"}`)}
 }
@@ -194,14 +190,12 @@ func (s SelfieWithIDStep) Require(on bool) SelfieWithIDStep {
 	return SelfieWithIDStep{s.Flag("require_face_document", on)}
 }
 
-// VideoCall connects the customer with an operator. Its key is "video-call". (Developer guide 2025, Video
-// call.)
+// VideoCall connects the customer with an operator. Its key is "video-call". (Video call.)
 func VideoCall() VideoCallStep {
 	return VideoCallStep{newStep(`{"type":"video-call","key":"video-call"}`)}
 }
 
-// Steps replaces the steps of the call. They can be of any type but language and operator questionnaire.
-// Default none.
+// Steps replaces the call's steps, which can be of any type but language and operator questionnaire.
 func (s VideoCallStep) Steps(steps ...AnyStep) VideoCallStep {
 	return VideoCallStep{s.Set("steps", Steps(steps))}
 }
@@ -234,8 +228,7 @@ func (s VideoCallStep) MultipleParticipants(on bool) VideoCallStep {
 	return VideoCallStep{s.Set("multiple_participants", on)}
 }
 
-// PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Developer guide 2025,
-// Phone number.)
+// PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Phone number.)
 func PhoneNumber() PhoneNumberStep {
 	return PhoneNumberStep{newStep(`{"type":"phone-number","key":"phone_number"}`)}
 }
@@ -250,7 +243,7 @@ func (s PhoneNumberStep) Collect(on bool) PhoneNumberStep {
 	return PhoneNumberStep{s.Flag("require_phone_number", on)}
 }
 
-// Email asks for the customer's email address. Its key is "require_email". (Developer guide 2025, Email.)
+// Email asks for the customer's email address. Its key is "require_email". (Email.)
 func Email() EmailStep { return EmailStep{newStep(`{"type":"email","key":"require_email"}`)} }
 
 // Verify sends a code to the address and asks for it.
@@ -259,8 +252,7 @@ func (s EmailStep) Verify(on bool) EmailStep { return EmailStep{s.Flag("require_
 // Collect asks for the address without verifying it.
 func (s EmailStep) Collect(on bool) EmailStep { return EmailStep{s.Flag("require_email", on)} }
 
-// Geolocation asks the browser for the customer's location. Its key is "require_geolocation". (Developer
-// guide 2025, Geolocation.)
+// Geolocation asks the browser for the customer's location. Its key is "require_geolocation".
 func Geolocation() GeolocationStep {
 	return GeolocationStep{newStep(`{"type":"geolocation","key":"require_geolocation"}`)}
 }

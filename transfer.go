@@ -164,8 +164,7 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 		return false // compression was not requested
 	}
 	if t.client.requireSigned {
-		// Otherwise the first of several files would be delivered before the missing signature shows at
-		// the end.
+		// Otherwise the first of several files would be delivered before the signature is missed.
 		if _, signed := signature.Parse(r.Header["Authorization"]); !signed {
 			t.unsigned = true
 			return false

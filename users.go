@@ -16,8 +16,7 @@ import (
 // UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other methods.)
 type UsersService struct{ client *Client }
 
-// UserRight is a permission of a user, which the reference calls a right or a role. The set is open:
-// identomat_admin was seen.
+// UserRight is a permission of a user, in the reference a right or a role. identomat_admin was seen, too.
 type UserRight string
 
 // The rights that a new user can be given.

@@ -42,7 +42,7 @@ type validator interface {
 	validate(op *operation.Operation, p *problems)
 }
 
-// problems collects the problems of one request.
+// problems collects the problems in one request.
 type problems []Problem
 
 func (p *problems) add(path, message string) {
@@ -56,7 +56,7 @@ func (p *problems) require(ok bool, path, message string) {
 	}
 }
 
-// in adds the problems of the value at a path.
+// in adds the problems in the value at a path.
 func (p *problems) in(path string, inner problems) {
 	for _, problem := range inner {
 		p.add(strings.TrimSuffix(path+"."+problem.Path, "."), problem.Message)
