@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/identomat-go/identomat/internal/operation"
 )
@@ -32,15 +31,8 @@ type BlacklistEntry struct {
 func (e *BlacklistEntry) validate(_ *operation.Operation, p *problems) {
 	person := strings.TrimSpace(e.FirstName + e.LastName + e.PersonalNumber + e.DocumentNumber + string(e.Birthday))
 	p.require(person != "", "query", "must have a firstName, lastName, personalNumber, documentNumber or birthday")
-	p.require(e.Birthday == "" || isISO(e.Birthday), "query.birthday", "must be a date in ISO 8601, such as 1990-05-14")
+	p.requireISO("query.birthday", e.Birthday)
 	p.requireText("query.reason", e.Reason)
-}
-
-// isISO reports whether d is a valid date in ISO 8601.
-func isISO(d Date) bool {
-	_, err := d.Time()
-	_, american := time.Parse("1/2/2006", string(d))
-	return err == nil && american != nil
 }
 
 // Add puts a person on the blacklist with add-blacklist-record and returns the record's id.

@@ -84,10 +84,8 @@ func TestBlacklistValidation(t *testing.T) {
 	assert.Zero(t, mock.GetTotalCallCount())
 
 	answers(mock, apiURL+"add-blacklist-record", 200, "application/json", `{"result":"r1"}`)
-	for _, birthday := range []identomat.Date{"1984-02-29", "1984-02-29T00:00:00", "1984-02-29T00:00:00.000Z", "1984-02-29T04:00:00+04:00"} {
-		_, err := client.Blacklist.Add(t.Context(), identomat.BlacklistEntry{Birthday: birthday, Reason: "r"})
-		require.NoError(t, err)
-	}
+	_, err = client.Blacklist.Add(t.Context(), identomat.BlacklistEntry{Birthday: "1984-02-29", Reason: "r"})
+	require.NoError(t, err)
 
 	client, mock = mocked(t, identomat.WithoutValidation())
 	expects(t, mock, "add-blacklist-record", body(`"query": {"birthday": "2/29/1984"}`), sample(t, "add-blacklist-record-wrongparameters.json"))

@@ -45,7 +45,7 @@ func ExampleScreeningService_SearchPage() {
 	client := server.Client()
 
 	query := identomat.ScreeningQuery{
-		FullName: "Viktor Examplov", ScoreThreshold: 90, BirthdayTimeFrom: time.Date(1970, time.July, 7, 0, 0, 0, 0, time.UTC),
+		FullName: "Viktor Examplov", ScoreThreshold: 90, BirthdayTimeFrom: "1970-07-07",
 	}
 	hits, err := client.Screening.SearchPage(context.Background(), query, 0, 10)
 	if err != nil {

@@ -64,14 +64,14 @@ func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("roles", all)}
 }
 
-// KYCConfig is the id of the configuration that verifies individuals (kycConfigId). It is required if
-// Verify is on for any role. Default none.
+// KYCConfig is the id of the configuration that verifies individuals (kycConfigId). Verify requires it,
+// unless the request has a ConfigID; for the shareholder, KYBConfig suffices. Default none.
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kycConfigId", id)}
 }
 
-// KYBConfig is the id of the configuration that verifies companies (kybConfigId). It is required if
-// Verify is on for the shareholder. Default none.
+// KYBConfig is the id of the configuration that verifies companies (kybConfigId). Verify on the
+// shareholder requires it or KYCConfig, unless the request has a ConfigID. Default none.
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kybConfigId", id)}
 }

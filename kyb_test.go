@@ -120,14 +120,16 @@ func TestKYBBuildersDoNotChange(t *testing.T) {
 }
 
 func TestBeneficiariesAreValidated(t *testing.T) {
-	const kyc, kyb = "must be set, a role is to be verified", "must be set, shareholders are to be verified"
+	const kyc, either = "must be set, a role is to be verified", "must be set, or kybConfigId, because shareholders are to be verified"
 	cases := []problemCase{
 		{"nothing to verify", Steps{Beneficiaries().Roles(Shareholder(), UBO().Verify(false))}, nil},
 		{"shareholder without both", Steps{Beneficiaries().Roles(Shareholder().Verify(true))},
-			problems{{"steps[0].kycConfigId", kyc}, {"steps[0].kybConfigId", kyb}}},
-		{"shareholder without KYB", Steps{Email(), Beneficiaries().Roles(Shareholder().Verify(true)).KYCConfig("a")},
-			problems{{"steps[1].kybConfigId", kyb}}},
-		{"shareholder without KYC", Steps{Beneficiaries().Roles(Shareholder().Verify(true)).KYBConfig("b")},
+			problems{{"steps[0].kycConfigId", either}}},
+		{"shareholder without KYB", Steps{Email(), Beneficiaries().Roles(Shareholder().Verify(true)).KYCConfig("a")}, nil},
+		{"shareholder without KYC", Steps{Beneficiaries().Roles(Shareholder().Verify(true)).KYBConfig("b")}, nil},
+		{"shareholder and UBO without KYC", Steps{Beneficiaries().Roles(UBO().Verify(true), Shareholder().Verify(true)).KYBConfig("b")},
+			problems{{"steps[0].kycConfigId", kyc}}},
+		{"shareholder and UBO without both", Steps{Beneficiaries().Roles(UBO().Verify(true), Shareholder().Verify(true))},
 			problems{{"steps[0].kycConfigId", kyc}}},
 		{"empty id", Steps{Beneficiaries().Roles(UBO().Verify(true)).KYCConfig("")}, problems{{"steps[0].kycConfigId", kyc}}},
 		{"null id", Steps{Beneficiaries().Roles(UBO().Verify(true)).Set("kycConfigId", nil)}, problems{{"steps[0].kycConfigId", kyc}}},

@@ -232,7 +232,7 @@ func checkFlags(p *problems, f Flags) {
 
 // checkSteps adds the problems that [SessionsService.Begin] finds in steps.
 func checkSteps(p *problems, s Steps) {
-	*p = append(*p, s.validate()...)
+	*p = append(*p, s.validate(false)...)
 	for _, found := range wire.Unsendable("steps", s.text()) {
 		p.add(found.Path, found.Message)
 	}

@@ -7,45 +7,50 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// The rules of Identomat's API documentation for flags and steps. They read JSON text, so they apply
-// to built and to decoded steps alike. The paths of the problems that a check returns begin at the
-// value that it checked. A value without a JSON form breaks no rule; the encoder reports it.
-
 // The rules in Identomat's API documentation for flags and steps. They read JSON text, so they apply to
 // built and to decoded steps alike. A check returns paths relative to the value that it checked. A value
-// without a JSON form breaks no rule; the encoder reports it.
-func (s Steps) validate() (p problems) {
-	keys := make(map[string]bool, len(s))
+// without a JSON form breaks no rule; the encoder reports it. A configuration may have what the steps of
+// the request lack.
+func (s Steps) validate(hasConfig bool) (p problems) {
+	check := stepCheck{make(map[string]bool, len(s)), hasConfig}
 	for i, step := range s {
-		p.in(element("steps", i), checkStep(jsonText(step), keys, false))
+		p.in(element("steps", i), check.step(jsonText(step), false))
 	}
 	return p
 }
 
-// checkStep checks one step. It adds the step's key to the keys of the session so far.
-func checkStep(step string, keys map[string]bool, inCall bool) (p problems) {
+// stepCheck is a walk over the steps of a request.
+type stepCheck struct {
+	keys      map[string]bool // of all steps so far
+	hasConfig bool
+}
+
+func (c *stepCheck) step(step string, inCall bool) (p problems) {
 	if !p.requireObject(step) {
 		return p
 	}
 	var typ, key, flags, steps, questions string
 	read(step, member{"type", &typ}, member{"key", &key}, member{"flags", &flags}, member{"steps", &steps},
 		member{"questions", &questions})
-	typ, key = wire.Unquote(typ), wire.Unquote(key)
+	typ = wire.Unquote(typ)
 	p.require(typ != "", "type", "must not be empty")
 	p.require(!inCall || typ != "language", "type", "must not be a language step inside a video call")
 	p.require(!inCall || typ != "operator-questionnaire", "type",
 		"must not be an operator questionnaire inside a video call")
-	p.requireKey(key, keys[key], "must be unique in the session")
-	keys[key] = true
+	if !isAbsent(key) {
+		key = wire.Unquote(key)
+		p.requireKey(key, c.keys[key], "must be unique in the session")
+		c.keys[key] = true
+	}
 	switch typ {
 	case "identity-document":
 		p.in("flags", checkCountries(flags))
 	case "video-call":
 		for i, e := 0, wire.Elements(steps); e.Next(); i++ {
-			p.in(element("steps", i), checkStep(e.Value, keys, true))
+			p.in(element("steps", i), c.step(e.Value, true))
 		}
 	case "beneficiaries":
-		p.checkBeneficiaries(step)
+		p.checkBeneficiaries(step, c.hasConfig)
 	case "user-questionnaire", "operator-questionnaire":
 		check := questionCheck{map[string]string{}, map[string]bool{}}
 		for i, e := 0, wire.Elements(questions); e.Next(); i++ {
@@ -138,18 +143,23 @@ func isKey(value, options string) bool {
 	return false
 }
 
-// checkBeneficiaries requires the configurations that the roles of a beneficiaries step need.
-func (p *problems) checkBeneficiaries(step string) {
-	var verified, shareholder bool
+// checkBeneficiaries requires the configurations that verify the holders of roles: that of individuals,
+// or for shareholders that of companies.
+func (p *problems) checkBeneficiaries(step string, hasConfig bool) {
+	kyc, kyb := getString(step, "kycConfigId") != "", getString(step, "kybConfigId") != ""
+	missing := ""
 	for m := wire.Members(get(step, "roles")); m.Next(); {
 		name := wire.Unquote(m.Name)
 		p.require(name != "", "roles", "must not hold a role without a name")
-		if get(m.Value, "verification") == "true" {
-			verified, shareholder = true, shareholder || name == "shareholder"
+		switch {
+		case hasConfig || kyc || get(m.Value, "verification") != "true":
+		case name != "shareholder":
+			missing = "must be set, a role is to be verified"
+		case !kyb && missing == "":
+			missing = "must be set, or kybConfigId, because shareholders are to be verified"
 		}
 	}
-	p.require(!verified || getString(step, "kycConfigId") != "", "kycConfigId", "must be set, a role is to be verified")
-	p.require(!shareholder || getString(step, "kybConfigId") != "", "kybConfigId", "must be set, shareholders are to be verified")
+	p.require(missing == "", "kycConfigId", missing)
 }
 
 // requireKey adds a problem if a key is empty or a duplicate.

@@ -67,12 +67,12 @@ type ScreeningQuery struct {
 	private
 
 	FullName string `json:"fullName"`
-	// BirthdayTimeFrom is the earliest birthday; the zero time is no bound. It is sent in UTC with
-	// milliseconds, so give a birthday as midnight in UTC: another time zone can move it to the day
-	// before. For a [Person] it is BirthdayTime.Time(). The reference has no latest birthday. It does not
-	// say whether an entry matches if its birthday is unknown or only a year, so a search with the
-	// person's birthday can miss a hit that a search by name alone finds.
-	BirthdayTimeFrom time.Time `json:"birthdayTimeFrom,omitzero"`
+	// BirthdayTimeFrom is the earliest birthday, a date in ISO 8601 with or without a time, such as
+	// "1990-05-14". It is sent unchanged; an empty date is no bound. For a [Person] it is BirthdayTime.
+	// The reference has no latest birthday. It does not say whether an entry matches if its birthday is
+	// unknown or only a year, so a search with the person's birthday can miss a hit that a search by name
+	// alone finds.
+	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
 	// ScoreThreshold is the lowest score of a hit, from 0 to 100. 0 returns every entry that resembles
 	// the name at all. The reference requires an integer and names no bounds; its examples request 80,
 	// and show a hit of the same name with the score 100.
@@ -135,6 +135,7 @@ type searchParams struct {
 
 func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("query.fullName", s.Query.FullName)
+	p.requireISO("query.birthdayTimeFrom", s.Query.BirthdayTimeFrom)
 	p.require(s.Query.ScoreThreshold >= 0 && s.Query.ScoreThreshold <= 100, "query.scoreThreshold", "must be from 0 to 100")
 	p.require(s.Offset >= 0, "offset", "must not be negative")
 	p.require(s.Limit >= 0, "limit", "must not be negative")
@@ -228,7 +229,7 @@ type MonitorQuery struct {
 	// FullName is required. The reference calls it the last name, but its example has the full name.
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the same as in [ScreeningQuery].
-	BirthdayTimeFrom time.Time `json:"birthdayTimeFrom,omitzero"`
+	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
 	// Extra holds members of the query that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
 }
@@ -243,6 +244,7 @@ func (s *ScreeningService) Monitor(ctx context.Context, query MonitorQuery) (str
 
 func (q *MonitorQuery) validate(_ *operation.Operation, p *problems) {
 	p.requireText("query.fullName", q.FullName)
+	p.requireISO("query.birthdayTimeFrom", q.BirthdayTimeFrom)
 }
 
 // Unmonitor stops monitoring a query with remove-screening-query-from-monitoring, by the id that

@@ -243,9 +243,8 @@ func TestSearchRequestAndResponse(t *testing.T) {
 	expects(t, mock, "search-screening-person", body(`
 		"query": {"birthdayTimeFrom": "1980-11-07T13:07:59.790Z", "fullName": "John Smith", "scoreThreshold": 80, "nationality": ["GB"]},
 		"offset": 20, "limit": 10`), sample(t, "search-screening-person-default-person-found.json"))
-	tbilisi := time.FixedZone("+04", 4*60*60)
 	hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{
-		FullName: "John Smith", ScoreThreshold: 80, BirthdayTimeFrom: time.Date(1980, 11, 7, 17, 7, 59, 790_999_999, tbilisi),
+		FullName: "John Smith", ScoreThreshold: 80, BirthdayTimeFrom: "1980-11-07T13:07:59.790Z",
 		Extra: map[string]any{"nationality": []string{"GB"}},
 	}, 20, 10)
 	require.NoError(t, err)
@@ -347,10 +346,10 @@ func TestScreeningPropertyValues(t *testing.T) {
 
 func TestMonitoringRequestsAndResponses(t *testing.T) {
 	client, mock := mocked(t)
-	expects(t, mock, "monitor-screening-query", body(`"query": {"fullName": "John Smith", "birthdayTimeFrom": "1982-12-12T00:00:00.000Z", "new": null}`),
+	expects(t, mock, "monitor-screening-query", body(`"query": {"fullName": "John Smith", "birthdayTimeFrom": "1982-12-12", "new": null}`),
 		sample(t, "monitor-screening-query-default.json"))
 	id, err := client.Screening.Monitor(t.Context(), identomat.MonitorQuery{
-		FullName: "John Smith", BirthdayTimeFrom: time.Date(1982, 12, 12, 0, 0, 0, 0, time.UTC), Extra: map[string]any{"new": nil},
+		FullName: "John Smith", BirthdayTimeFrom: "1982-12-12", Extra: map[string]any{"new": nil},
 	})
 	require.NoError(t, err)
 	assert.Equal(t, "64ad3b14090678e34512eab8", id)
@@ -631,7 +630,7 @@ func TestScreeningWithFake(t *testing.T) {
 	require.Len(t, page, 1)
 	assert.Equal(t, hits[1].PersonID, page[0].PersonID)
 	hits, errs = collect(client.Screening.Search(ctx, identomat.ScreeningQuery{
-		FullName: "John Smith", ScoreThreshold: 80, BirthdayTimeFrom: time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC),
+		FullName: "John Smith", ScoreThreshold: 80, BirthdayTimeFrom: "1970-01-01",
 	}))
 	require.Empty(t, errs)
 	require.Len(t, hits, 1)
@@ -683,4 +682,37 @@ func TestScreeningTopicsInAnotherCaseAreRefused(t *testing.T) {
 	client := responding(t, 200, `{"result":[{"score":100,"name":"J","personId":"p","Topics":["Sanctioned entity"]}]}`, false)
 	_, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "J"}, 0, 10)
 	assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
+}
+
+// The reference asks for ISO 8601 and names no form.
+func TestDatesMayHaveAnyFormOfISO8601(t *testing.T) {
+	valid := []identomat.Date{
+		"", "1984-02-29", "19840229", "1984-060", "1984060", "1984-02", "1984", "1984-W09-3", "1984W093", "1984-W09",
+		"1984-02-29T00:00:00", "1984-02-29T00:00:00.000Z", "1984-02-29T00:00:00,5Z", "1984-02-29T04:00:00+04:00", "1984-02-29T04:00:00+0400",
+		"1984-02-29T04:00+04", "1984-02-29T04:00", "1984-02-29T04Z", "19840229T040000Z", "19840229T0400", "1984-02-29 04:00:00",
+	}
+	invalid := []identomat.Date{
+		"2/29/1984", "1/1/1984", "29.02.1984", "1984/02/29", "1985-02-29", "1985-13-01", "1985-366", "1985-W54-1", "1985-W20-8", "1985-W20-0",
+		"in 1985", "84-02-29", "1984-2-29", "1984-02-29T", "1984-02-29T25:00", "1984-02-29T00:00:00 UTC", "T00:00", " 1984-02-29", "W09",
+	}
+	client, mock := mocked(t)
+	answers(mock, apiURL+"add-blacklist-record", 200, "application/json", `{"result":"r1"}`)
+	answers(mock, apiURL+"monitor-screening-query", 200, "application/json", `{"result":"m1"}`)
+	answers(mock, apiURL+"search-screening-person", 200, "application/json", `{"result":[]}`)
+	send := func(d identomat.Date) (add, monitor, search error) {
+		_, add = client.Blacklist.Add(t.Context(), identomat.BlacklistEntry{LastName: "W", Birthday: d, Reason: "r"})
+		_, monitor = client.Screening.Monitor(t.Context(), identomat.MonitorQuery{FullName: "W", BirthdayTimeFrom: d})
+		_, search = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "W", BirthdayTimeFrom: d}, 0, 1)
+		return add, monitor, search
+	}
+	for _, d := range valid {
+		add, monitor, search := send(d)
+		assert.NoError(t, errors.Join(add, monitor, search), string(d))
+	}
+	for _, d := range invalid {
+		add, monitor, search := send(d)
+		assert.ErrorContains(t, add, "add-blacklist-record: invalid request: query.birthday: must be a date in ISO 8601", string(d))
+		assert.ErrorContains(t, monitor, "monitor-screening-query: invalid request: query.birthdayTimeFrom: must be a date in ISO 8601", string(d))
+		assert.ErrorContains(t, search, "search-screening-person: invalid request: query.birthdayTimeFrom: must be a date in ISO 8601", string(d))
+	}
 }

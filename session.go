@@ -90,7 +90,7 @@ type beginParams struct {
 
 func (b beginParams) validate(_ *operation.Operation, p *problems) {
 	p.in("flags", checkCountries(string(b.Flags)))
-	*p = append(*p, b.BeginRequest.Steps.validate()...)
+	*p = append(*p, b.BeginRequest.Steps.validate(b.ConfigID != "")...)
 	isOrdered := b.ScheduleStart.IsZero() || b.ScheduleEnd.IsZero() || b.ScheduleEnd.After(b.ScheduleStart)
 	p.require(isOrdered, "scheduleEndTime", "must be after scheduleStartTime")
 }

@@ -56,6 +56,45 @@ func TestEditedConfigStepsKeepUnknownMembers(t *testing.T) {
 		`{"type":"new-step","key":"n","x":{"y":null}}],"config_id":"c1"}`, sent)
 }
 
+// Identomat's API documentation allows each of these requests.
+func TestBeginAllowsWhatTheDocumentationAllows(t *testing.T) {
+	const skip = `"flags":{"skip_face":true,"skip_document":true},`
+	verify := func(role identomat.BeneficiaryRole) identomat.BeneficiariesStep {
+		return identomat.Beneficiaries().Roles(role.Verify(true))
+	}
+	no := identomat.Choice("no", identomat.Text{"en": "No"})
+	for name, c := range map[string]struct {
+		steps    identomat.Steps
+		configID string
+		want     string
+	}{
+		"steps without keys": {identomat.Steps{identomat.UserQuestionnaire(""), identomat.Liveness().Key("")}, "",
+			skip + `"steps":[{"type":"user-questionnaire"},{"type":"liveness"}]`},
+		"shareholders who are individuals": {identomat.Steps{verify(identomat.Shareholder()).KYCConfig("a")}, "",
+			skip + `"steps":[{"type":"beneficiaries","key":"beneficiaries","roles":{"shareholder":{"verification":true}},"kycConfigId":"a"}]`},
+		"shareholders who are companies": {identomat.Steps{verify(identomat.Shareholder()).KYBConfig("b")}, "",
+			skip + `"steps":[{"type":"beneficiaries","key":"beneficiaries","roles":{"shareholder":{"verification":true}},"kybConfigId":"b"}]`},
+		"owners under a configuration": {identomat.Steps{verify(identomat.UBO())}, "c",
+			`"steps":[{"type":"beneficiaries","key":"beneficiaries","roles":{"ubo":{"verification":true}}}],"config_id":"c"`},
+		"shareholders in a call under a configuration": {identomat.Steps{identomat.VideoCall().Steps(verify(identomat.Shareholder()))}, "c",
+			`"steps":[{"type":"video-call","key":"video-call","steps":[{"type":"beneficiaries","key":"beneficiaries","roles":{"shareholder":{"verification":true}}}]}],"config_id":"c"`},
+		"every question read-only": {identomat.Steps{identomat.UserQuestionnaire("q").Ask(
+			identomat.TextQuestion("t", nil).ReadOnly(true), identomat.CheckboxQuestion("c", nil, no).ReadOnly(true),
+			identomat.DropdownQuestion("d", nil, identomat.Choice("yes", nil)).ReadOnly(true), identomat.FileQuestion("f", nil).ReadOnly(true),
+		)}, "",
+			skip + `"steps":[{"type":"user-questionnaire","key":"q","questions":[{"type":"string","key":"t","title":{},"readOnly":true},` +
+				`{"type":"multiple-choice","key":"c","title":{},"options":[{"key":"no","title":{"en":"No"}}],"readOnly":true},` +
+				`{"type":"dropdown","key":"d","title":{},"options":[{"key":"yes","title":{}}],"readOnly":true},{"type":"file","key":"f","title":{},"readOnly":true}]}]`},
+	} {
+		client, mock := mocked(t)
+		var sent string
+		mock.RegisterResponder("POST", beginURL, capture(&sent, tokenResponse))
+		_, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{ConfigID: c.configID, Steps: c.steps})
+		require.NoError(t, err, name)
+		assert.Equal(t, `{"company_key":"`+companyKey+`",`+c.want+`}`, sent, name)
+	}
+}
+
 func TestSessionConfigCoercions(t *testing.T) {
 	var config identomat.SessionConfig
 	require.NoError(t, json.Unmarshal([]byte(`{"id":"c","general":{"sessionLifetime":15.0,"language":"xx","new":{"a":1}},"steps":[],"new":2}`), &config))

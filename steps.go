@@ -27,8 +27,14 @@ type AnyStep interface {
 // the type and key. (Developer guide 2025, Steps; a constructor names the section on its type.)
 type Step struct{ object }
 
-// Key replaces the step's key. Keys must be unique in the session, including steps inside a video call.
-func (s Step) Key(key string) Step { return s.Set("key", key) }
+// Key replaces the step's key. Keys must be unique in the session, including steps inside a video call. An
+// empty key is not sent.
+func (s Step) Key(key string) Step {
+	if key == "" {
+		return newStep(wire.Set(s.text(), "key", ""))
+	}
+	return s.Set("key", key)
+}
 
 // Title is what the customer reads above the step. Default: the service's text.
 func (s Step) Title(title Text) Step { return Step{setText(s.object, "title", title)} }
@@ -111,8 +117,12 @@ type (
 
 func newStep(text string) Step { return Step{newObject(text)} }
 
-// CustomStep is a step of a type that this SDK does not know. Give it parameters with Set and Flag.
+// CustomStep is a step of a type that this SDK does not know. An empty key is not sent. Give it parameters
+// with Set and Flag.
 func CustomStep(typ, key string) Step {
+	if key == "" {
+		return newStep(`{"type":` + wire.Quote(typ) + `}`)
+	}
 	return newStep(`{"type":` + wire.Quote(typ) + `,"key":` + wire.Quote(key) + `}`)
 }
 

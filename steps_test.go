@@ -67,6 +67,12 @@ var stepMethods = []stepCase{
 	{Liveness().Active(true).Active(false), `{"type":"liveness","key":"liveness","flags":{"liveness":false}}`},
 	{LivenessStep{Liveness().Set("flags", []string{})}.Active(true), `{"type":"liveness","key":"liveness","flags":{"liveness":true}}`},
 	{LivenessStep{}, `{}`},
+	// Without a key.
+	{UserQuestionnaire("").Title(Text{"en": "Q"}), `{"type":"user-questionnaire","title":{"en":"Q"}}`},
+	{CustomStep("face", ""), `{"type":"face"}`},
+	{Liveness().Active(true).Key(""), `{"type":"liveness","flags":{"liveness":true}}`},
+	{Liveness().Key("").Key(""), `{"type":"liveness"}`},
+	{Liveness().Key("").Key("l"), `{"type":"liveness","key":"l"}`},
 }
 
 func TestStepMethods(t *testing.T) {
@@ -276,12 +282,14 @@ func TestStepsAreValidated(t *testing.T) {
 		{"nil", Steps{Email(), nil}, problems{{"steps[1]", "must not be nil"}}},
 		{"nil pointer", Steps{(*LivenessStep)(nil), Email()}, problems{{"steps[0]", "must not be nil"}}},
 		{"nil in a call", Steps{VideoCall().Steps(Email(), nil)}, problems{{"steps[0].steps[1]", "must not be nil"}}},
-		{"zero value", Steps{LivenessStep{}}, problems{{"steps[0].type", empty}, {"steps[0].key", empty}}},
+		{"zero value", Steps{LivenessStep{}}, problems{{"steps[0].type", empty}}},
 		{"pointer to a step", Steps{new(Email())}, nil},
 		{"empty type", Steps{CustomStep("", "k")}, problems{{"steps[0].type", empty}}},
 		{"type that is no string", Steps{CustomStep("x", "k").Set("type", 7)}, problems{{"steps[0].type", empty}}},
-		{"empty key", Steps{Email(), UserQuestionnaire("")}, problems{{"steps[1].key", empty}}},
-		{"several empty keys", Steps{Email().Key(""), Liveness().Key("")}, problems{{"steps[0].key", empty}, {"steps[1].key", empty}}},
+		{"without keys", Steps{Email().Key(""), Liveness().Key(""), VideoCall().Steps(UserQuestionnaire(""), CustomStep("face", ""))}, nil},
+		{"null key", Steps{Email().Set("key", nil)}, nil},
+		{"empty key", Steps{Email(), UserQuestionnaire("q").Set("key", "")}, problems{{"steps[1].key", empty}}},
+		{"key that is no string", Steps{Email().Set("key", 7)}, problems{{"steps[0].key", empty}}},
 		{"key twice", Steps{Email(), Liveness().Key("require_email")}, problems{{"steps[1].key", unique}}},
 		{"key thrice", Steps{Email(), Email(), Email()}, problems{{"steps[1].key", unique}, {"steps[2].key", unique}}},
 		{"key again in a call", Steps{Liveness(), VideoCall().Steps(Email(), Liveness())}, problems{{"steps[1].steps[1].key", unique}}},
@@ -313,7 +321,7 @@ func TestStepsAreValidated(t *testing.T) {
 		{"parameter of a step in a call without JSON form", Steps{VideoCall().Steps(Email().Set("f", func() {}))},
 			problems{{"steps[0].steps[0].f", "cannot be encoded as JSON"}}},
 		{"everything at once", Steps{nil, CustomStep("", ""), VideoCall().Steps(LanguageSelection().Flag("f", math.NaN())), VideoCall()}, problems{
-			{"steps[1].type", empty}, {"steps[1].key", empty},
+			{"steps[1].type", empty},
 			{"steps[2].steps[0].type", "must not be a language step inside a video call"},
 			{"steps[3].key", unique},
 			{"steps[0]", "must not be nil"},

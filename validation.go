@@ -2,7 +2,9 @@ package identomat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/identomat-go/identomat/internal/operation"
 )
@@ -74,4 +76,39 @@ func (p problems) err(op *operation.Operation) error {
 // requireText adds a problem if a required text is blank.
 func (p *problems) requireText(path, text string) {
 	p.require(strings.TrimSpace(text) != "", path, "must not be empty")
+}
+
+// requireISO adds a problem unless a date is empty or in a form of ISO 8601.
+func (p *problems) requireISO(path string, d Date) {
+	p.require(d == "" || isISO(string(d)), path, "must be a date in ISO 8601, such as 1990-05-14")
+}
+
+// isISO reports whether a date, with or without a time, is in the extended or the basic form of ISO
+// 8601. A space may stand for the T, as in [Date].
+func isISO(text string) bool {
+	date, clock, hasClock := strings.Cut(strings.Replace(text, " ", "T", 1), "T")
+	if !isLayout(date, "2006-01-02", "20060102", "2006-002", "2006002", "2006-01", "2006") && !isWeekDate(date) {
+		return false
+	}
+	for _, zone := range [...]string{"", "Z07:00", "Z0700", "Z07"} {
+		if !hasClock || isLayout(clock, "15:04:05"+zone, "15:04"+zone, "15"+zone, "150405"+zone, "1504"+zone) {
+			return true
+		}
+	}
+	return false
+}
+
+func isLayout(text string, layouts ...string) bool {
+	return slices.ContainsFunc(layouts, func(layout string) bool {
+		_, err := time.Parse(layout, text)
+		return err == nil
+	})
+}
+
+// isWeekDate reports whether text is a date such as 1990-W20-1, which package time does not parse.
+func isWeekDate(text string) bool {
+	var year, week, day int
+	compact := strings.ReplaceAll(text, "-", "")
+	n, _ := fmt.Sscanf(compact, "%4dW%2d%1d", &year, &week, &day)
+	return n == len(compact)-5 && week >= 1 && week <= 53 && (n == 2 || day >= 1 && day <= 7)
 }

@@ -901,7 +901,7 @@ func TestScreeningShowsExclusions(t *testing.T) {
 	assert.Contains(t, page, "Hits with a score below 80 of 100 were excluded.")
 	assert.Equal(t, 2, strings.Count(page, "<strong>John SMITH</strong>"))
 	page = reviewer.follow(reviewer.press("/review", "/review/1/screening", "bounded", "1")).body
-	assert.Contains(t, query(), "1980-01-01T00:00:00.000Z", "for many people, the lists have only the year")
+	assert.Contains(t, query(), "1980-01-01", "for many people, the lists have only the year")
 	assert.Contains(t, page, "<h3>Search for John Smith, born in 1980 or later</h3>")
 	assert.Contains(t, page, "People born before 1980 were excluded.")
 	assert.Equal(t, 1, strings.Count(page, "<strong>John SMITH</strong>"))

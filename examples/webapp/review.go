@@ -323,7 +323,7 @@ func (s *server) screen(w http.ResponseWriter, r *http.Request) error {
 			if found.BornFrom = p.BirthYear(); found.BornFrom == 0 {
 				return nil, refusal{http.StatusConflict, "The result has no date of birth to limit the search."}
 			}
-			query.BirthdayTimeFrom = time.Date(found.BornFrom, time.January, 1, 0, 0, 0, 0, time.UTC)
+			query.BirthdayTimeFrom = identomat.Date(fmt.Sprintf("%04d-01-01", found.BornFrom))
 		}
 		for hit, err := range s.client.Screening.Search(ctx, query) {
 			if err != nil {

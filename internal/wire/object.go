@@ -53,8 +53,8 @@ func Set[T text](object, name string, value T) string {
 	return string(AppendSet(buf[:0], object, name, value))
 }
 
-// AppendSet appends what [Set] returns. A member that the object already has keeps its
-// position. White space between members is dropped.
+// AppendSet appends what [Set] returns. An empty value removes the member. A member that the object
+// already has keeps its position. White space between members is dropped.
 func AppendSet[T text](dst []byte, object, name string, value T) []byte {
 	dst = append(dst, '{')
 	found := false
@@ -62,12 +62,12 @@ func AppendSet[T text](dst []byte, object, name string, value T) []byte {
 		switch {
 		case !isName(m.Name, name):
 			dst = appendMember(dst, m.Name, m.Value)
-		case !found: // else a duplicate
+		case !found && len(value) > 0: // else a duplicate
 			dst = appendMember(dst, m.Name, value)
 			found = true
 		}
 	}
-	if !found {
+	if !found && len(value) > 0 {
 		dst = appendMember(dst, Quote(name), value)
 	}
 	return append(dst, '}')
