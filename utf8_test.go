@@ -41,12 +41,28 @@ func TestInvalidUTF8IsRefused(t *testing.T) {
 		{begin(identomat.BeginRequest{Extra: map[string]any{"note": bad}}), "Extra.note", "is not UTF-8"},
 		{begin(identomat.BeginRequest{Extra: map[string]any{"note": []any{map[string]any{"by": bad}}}}), "Extra.note", "is not UTF-8"},
 		{begin(identomat.BeginRequest{Extra: map[string]any{"note": map[string]any{bad: 1}}}), "Extra.note", "is not UTF-8"},
+		{begin(identomat.BeginRequest{Extra: map[string]any{"note": latin1(bad)}}), "Extra.note", "is not UTF-8"},
 		{begin(identomat.BeginRequest{Extra: map[string]any{bad: "x"}}), "Extra", "has a name that is not UTF-8"},
 		{second(client.Sessions.Delete(ctx, bad)), "session_token", "is not UTF-8"},
 		{client.VideoCalls.End(ctx, bad), "sessionId", "is not UTF-8"},
 		{second(client.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: bad}, 0, 10)), "query.fullName", "is not UTF-8"},
 		{second(client.Blacklist.Add(ctx, identomat.BlacklistEntry{LastName: bad})), "query.lastName", "is not UTF-8"},
 		{second(client.Groups.Create(ctx, identomat.CreateGroupRequest{Name: "g", MemberIDs: []string{"a", bad}})), "memberIds[1]", "is not UTF-8"},
+		{second(client.Screening.Monitor(ctx, identomat.MonitorQuery{BirthdayTimeFrom: bad})), "query.birthdayTimeFrom", "is not UTF-8"},
+		{second(client.Screening.Person(ctx, bad)), "personId", "is not UTF-8"},
+		{client.Screening.Unmonitor(ctx, bad), "id", "is not UTF-8"},
+		{second(client.Screening.ListMonitoredPage(ctx, identomat.MonitoredFilter{Extra: map[string]any{"a": bad}}, 0, 1)), "Extra.a", "is not UTF-8"},
+		{client.Blacklist.Remove(ctx, bad), "id", "is not UTF-8"},
+		{second(client.Blacklist.ListPage(ctx, identomat.BlacklistFilter{Extra: map[string]any{"a": bad}}, 0, 1)), "Extra.a", "is not UTF-8"},
+		{client.Groups.Update(ctx, bad, identomat.UpdateGroupRequest{}), "groupId", "is not UTF-8"},
+		{client.Groups.Delete(ctx, bad), "groupId", "is not UTF-8"},
+		{second(client.Users.Create(ctx, identomat.CreateUserRequest{Email: bad})), "email", "is not UTF-8"},
+		{second(client.Users.Create(ctx, identomat.CreateUserRequest{Password: bad})), "password", "is not UTF-8"},
+		{second(client.Sessions.Config(ctx, bad)), "sessionConfigId", "is not UTF-8"},
+		{second(client.Sessions.ExportPDF(ctx, bad, identomat.PDFParts{})), "sessionId", "is not UTF-8"},
+		{second(client.Media.Face(ctx, bad)), "session_token", "is not UTF-8"},
+		{second(client.Media.GeneralDocument(ctx, "t", bad)), "typeId", "is not UTF-8"},
+		{second(client.Media.QuestionFile(ctx, "t", "s", bad, 0)), "questionKey", "is not UTF-8"},
 		{second(client.Call(ctx, identomat.Endpoint{Name: "new"}, map[string]any{"a": bad})), "params", "is not UTF-8"},
 	} {
 		var invalid *identomat.ValidationError
@@ -54,6 +70,11 @@ func TestInvalidUTF8IsRefused(t *testing.T) {
 		assert.Equal(t, []identomat.Problem{{Path: c.path, Message: c.message}}, invalid.Problems)
 	}
 }
+
+// latin1 is a text that encodes itself.
+type latin1 []byte
+
+func (l latin1) MarshalText() ([]byte, error) { return l, nil }
 
 func second[T any](_ T, err error) error { return err }
 

@@ -146,10 +146,9 @@ func (e *encoding) extra(members map[string]any, fields []requestField) {
 type Text string
 
 var (
-	textType      = reflect.TypeFor[Text]()
-	timeType      = reflect.TypeFor[time.Time]()
-	marshaler     = reflect.TypeFor[json.Marshaler]()
-	textMarshaler = reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]()
+	textType  = reflect.TypeFor[Text]()
+	timeType  = reflect.TypeFor[time.Time]()
+	marshaler = reflect.TypeFor[json.Marshaler]()
 )
 
 func (e *encoding) value(v reflect.Value, path string) {
@@ -296,28 +295,31 @@ func Value(v any) string {
 }
 
 // isUTF8 reports whether the strings in a value are valid UTF-8. The value has a JSON form, so
-// it has no cycles. Types that encode themselves are not searched.
+// it has no cycles. A MarshalJSON method encodes its strings itself.
 func isUTF8(v reflect.Value) bool {
-	switch kind := v.Kind(); {
-	case kind == reflect.Invalid:
-	case kind == reflect.String:
+	if text, isEncoded := marshaled(v); isEncoded {
+		return utf8.Valid(text)
+	}
+	switch kind := v.Kind(); kind {
+	case reflect.String:
 		return utf8.ValidString(v.String())
-	case v.Type().Implements(marshaler), v.Type().Implements(textMarshaler):
-	case kind == reflect.Interface, kind == reflect.Pointer:
+	case reflect.Interface, reflect.Pointer:
 		return isUTF8(v.Elem())
-	case kind == reflect.Slice, kind == reflect.Array:
+	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
 			if !isUTF8(v.Index(i)) {
 				return false
 			}
 		}
-	case kind == reflect.Map:
+	case reflect.Map:
 		for m := v.MapRange(); m.Next(); { // Seq2 would link reflect.MakeFunc
-			if !isUTF8(m.Key()) || !isUTF8(m.Value()) {
+			// encoding/json calls no MarshalText of a key that is a string.
+			isString := m.Key().Kind() == reflect.String
+			if isString && !utf8.ValidString(m.Key().String()) || !isString && !isUTF8(m.Key()) || !isUTF8(m.Value()) {
 				return false
 			}
 		}
-	case kind == reflect.Struct:
+	case reflect.Struct:
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
 			if (f.IsExported() || f.Anonymous) && f.Tag.Get("json") != "-" && !isUTF8(v.Field(i)) {
@@ -326,4 +328,24 @@ func isUTF8(v reflect.Value) bool {
 		}
 	}
 	return true
+}
+
+// marshaled returns the text of a value that encoding/json does not encode itself. It is empty for a
+// MarshalJSON method.
+func marshaled(v reflect.Value) (text []byte, ok bool) {
+	if !v.IsValid() || !v.CanInterface() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
+		return nil, false
+	}
+	value := v.Interface()
+	if v.CanAddr() && v.Kind() != reflect.Pointer && v.Kind() != reflect.Interface {
+		value = v.Addr().Interface() // encoding/json also calls methods with a pointer receiver
+	}
+	switch value := value.(type) {
+	case json.Marshaler:
+		return nil, true
+	case interface{ MarshalText() ([]byte, error) }:
+		text, _ = value.MarshalText() // encoding/json has called it without an error
+		return text, true
+	}
+	return nil, false
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,23 @@ func TestJSONEncodesKeyAndParameters(t *testing.T) {
 	}
 }
 
+// Types that encode themselves.
+type (
+	textOf  []byte
+	jsonOf  string
+	latin1  string
+	pointed []byte
+	key     struct{ name string }
+)
+
+func (t textOf) MarshalText() ([]byte, error) { return t, nil }
+func (j jsonOf) MarshalJSON() ([]byte, error) { return json.Marshal(string(j)) }
+func (l latin1) MarshalText() ([]byte, error) {
+	return []byte(strings.ToValidUTF8(string(l), "ü")), nil
+}
+func (p *pointed) MarshalText() ([]byte, error) { return *p, nil }
+func (k key) MarshalText() ([]byte, error)      { return []byte(k.name), nil }
+
 func TestJSONReportsWhatCannotBeEncoded(t *testing.T) {
 	const bad = "a\xff"
 	loop := map[string]any{}
@@ -74,6 +92,13 @@ func TestJSONReportsWhatCannotBeEncoded(t *testing.T) {
 		{parameters{Extra: map[string]any{"x": [1]*inner{{City: bad}}}}, Problem{"Extra.x", "is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": []any{json.RawMessage(`"` + bad + `"`)}}}, Problem{"Extra.x", "is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": json.RawMessage(`"` + bad + `"`)}}, Problem{"Extra.x", "is not UTF-8"}},
+		{parameters{Extra: map[string]any{"x": textOf(bad)}}, Problem{"Extra.x", "is not UTF-8"}},
+		{parameters{Extra: map[string]any{"x": []any{textOf(bad)}}}, Problem{"Extra.x", "is not UTF-8"}},
+		{parameters{Extra: map[string]any{"x": map[key]int{{bad}: 1}}}, Problem{"Extra.x", "is not UTF-8"}},
+		{parameters{Extra: map[string]any{"x": new(pointed(bad))}}, Problem{"Extra.x", "is not UTF-8"}},
+		{parameters{Extra: map[string]any{"x": &struct{ A pointed }{pointed(bad)}}}, Problem{"Extra.x", "is not UTF-8"}},
+		{parameters{Extra: map[string]any{"x": `\\` + "\\" + bad}}, Problem{"Extra.x", "is not UTF-8"}},
+		{parameters{Extra: map[string]any{"x": []string{`\`, `\` + bad}}}, Problem{"Extra.x", "is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": loop}}, Problem{"Extra.x", "cannot be encoded as JSON"}},
 		{parameters{Extra: map[string]any{"x": func() {}}}, Problem{"Extra.x", "cannot be encoded as JSON"}},
 		{parameters{Extra: map[string]any{bad: 1}}, Problem{"Extra", "has a name that is not UTF-8"}},
@@ -95,7 +120,7 @@ func TestJSONSendsEveryValidString(t *testing.T) {
 			Hidden string `json:"-"`
 			secret string
 		}{s, "\xff", "\xff"}
-		for _, value := range []any{s, []string{s}, map[string]any{s + "x": []any{s}}, hidden, []byte("\xff"), nil, []any{nil}} {
+		for _, value := range []any{s, []string{s}, map[string]any{s + "x": []any{s}}, hidden, []byte("\xff"), nil, []any{nil}, textOf(s), jsonOf(s), map[key]int{{s}: 1}, latin1("\xfc")} {
 			body, problems := JSON("", "", &parameters{Extra: map[string]any{"x": value}})
 			require.Empty(t, problems, "%q", s)
 			want, err := json.Marshal(map[string]any{"x": value})
