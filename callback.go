@@ -56,9 +56,9 @@ type SMS struct {
 }
 
 // SMS returns the message that a callback of type [CallbackOneTimePassword] or [CallbackSessionLinkSMS]
-// asks you to send. It returns false for other types. A callback of these types without a recipient or a
-// text is rejected. Send one message per callback body, and limit the messages per number: the customer
-// decides how often Identomat asks for a message.
+// asks you to send, and false for other types. A callback of these types without a recipient or a text is
+// rejected. Send one message per callback body, and limit the messages per number: the customer decides
+// how often Identomat asks for a message.
 func (c Callback) SMS() (SMS, bool) {
 	if c.Type != CallbackOneTimePassword && c.Type != CallbackSessionLinkSMS {
 		return SMS{}, false
@@ -67,8 +67,8 @@ func (c Callback) SMS() (SMS, bool) {
 	return m, m.PhoneNumber != "" && m.Text != ""
 }
 
-// text returns a member that is a text or a number. Some encoders write a text of digits as a
-// number, such as a phone number or a one-time password. An exponent may have lost digits.
+// text returns a member that is a text or a number. Some encoders write digits, such as a phone number or
+// a one-time password, as a number. An exponent may have lost digits.
 func (c Callback) text(name string) string {
 	value := c.members[name]
 	if strings.Trim(string(value), "-.0123456789") == "" {

@@ -113,8 +113,8 @@ func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, im
 	return do[*Document](ctx, s.client, op, upload{{"image", image}})
 }
 
-// ImageCode says what is wrong with an image: the Code of an [APIError] that is [ErrImageRefused],
-// or a status of a [FaceComparison]. The list is open, and codes occur in other spellings.
+// ImageCode says what is wrong with an image: the Code of an [APIError] that is [ErrImageRefused], or a
+// status in a [FaceComparison]. The list is open, and codes occur in other spellings.
 type ImageCode string
 
 // The codes that Identomat's mobile SDKs know. The API documentation has only FACE_FAR_AWAY.

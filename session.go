@@ -138,19 +138,18 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 	return do[*Result](ctx, s.client, operation.SessionResult, ofSession(token))
 }
 
-// DeletedSession is what the service returned about a session that it deleted. It may be the last
-// copy of the customer's data, and it is yours to delete: fmt and slog show a mask, and encoders
-// refuse it.
+// DeletedSession is what the service returned about a session that it deleted. It may be the last copy of
+// the customer's data, which you must delete yourself: fmt and slog show a mask, and encoders refuse it.
 type DeletedSession struct {
-	// record holds the response: true, or a document about the session.
+	// record holds the response: true, or an object about the session.
 	record
 	// Result is the last result of the session, or nil if the response holds none.
 	Result *Result
 }
 
-// Delete erases a session and its data for good with POST delete/. (API reference, Session
-// data deletion.) The response is true, or a document with "all the information about the deleted
-// session" (system manual); most callers ignore it.
+// Delete erases a session and its data for good with delete/. (API reference, Session data deletion.) The
+// response is true, or an object with "all the information about the deleted session" (System manual);
+// most callers ignore it.
 //
 // The call is retried after a lost response. If the lost attempt erased the session, the retry finds no
 // session: the error is [ErrSessionNotFound], and its MaybeProcessed is true.
