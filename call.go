@@ -149,8 +149,7 @@ func (p *protocol) apiError(r *engine.Response, refusal *response.Refusal) *APIE
 		}
 	}
 	// A response can echo the request where a code is expected.
-	secrets := slices.DeleteFunc(p.Secrets(), func(s string) bool { return len(s) < engine.MinSecret })
-	secrets = append(secrets, p.client.key.Reveal(), p.client.secret.Reveal())
+	secrets := p.client.engine.Secrets(p)
 	for _, text := range []*string{&e.Code, &e.Group} {
 		if response.Cause(*text) == nil && redact.Contains(*text, secrets...) {
 			*text = ""

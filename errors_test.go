@@ -90,11 +90,29 @@ func TestErrorCodeSurvivesWordsOfTheRequest(t *testing.T) {
 		require.ErrorAs(t, err, &api)
 		assert.Equal(t, code, api.Code)
 	}
-	client := responding(t, 200, `{"argumentError":"rustaveli-street"}`, false)
-	_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, map[string]any{"name": "rustaveli"})
-	var api *identomat.APIError
-	require.ErrorAs(t, err, &api)
-	assert.Empty(t, api.Code, "an unknown code that contains a word from the request")
+}
+
+// TestCodeThatRepeatsSecretIsNotShown echoes what was sent, and keys, where codes are expected.
+func TestCodeThatRepeatsSecretIsNotShown(t *testing.T) {
+	for name, echo := range map[string]string{
+		"company key": strings.ToUpper(companyKey), "secret key": strings.ToUpper(secretKey), "text": "rustaveli-street",
+		"text in an array": "no-featherstone", "text below": "NO_WILHELMINA_HERE", "text in an object": "no-such-jacqueline",
+	} {
+		for _, body := range []string{`{"argumentError":"` + echo + `"}`, `{"argumentError":"x-y","errorSourceGroup":"` + echo + `"}`} {
+			client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(400, body), nil }, identomat.WithHMAC(secretKey))
+			_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, map[string]any{
+				"street": "rustaveli", "names": []any{"first", "featherstone", []string{"wilhelmina"}, map[string]any{"x": "jacqueline"}},
+			})
+			var api *identomat.APIError
+			require.ErrorAs(t, err, &api)
+			assert.NotContains(t, api.Code+api.Group, echo, name)
+			assert.NotContains(t, fmt.Sprintf("%v %#v", err, err), echo, name)
+		}
+	}
+	client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, `"`+companyKey+`"`), nil })
+	_, err := client.Documents.Passport(t.Context(), identomat.FileFromBytes([]byte(picture(10))))
+	require.Error(t, err)
+	assert.NotContains(t, fmt.Sprintf("%v %#v", err, err), companyKey, "an upload, whose fields are not held")
 }
 
 func TestErrorCodeIsBounded(t *testing.T) {
