@@ -139,6 +139,8 @@ func (r *Result) complete() error {
 
 // RejectReason says why a session was rejected.
 type RejectReason struct {
+	private
+
 	// Value is a code such as low_similarity or face_mismatch. Description is the reason in words.
 	Value       string `json:"value"`
 	Description string `json:"description"`

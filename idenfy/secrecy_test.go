@@ -103,14 +103,14 @@ func shown(t *testing.T) map[string]any {
 	require.NoError(t, err)
 	require.Equal(t, authToken, string(session.AuthToken))
 	require.Equal(t, "8846201937", session.DocumentNumber)
-	hook, err := idenfy.ParseWebhook(signed(`{"final":true,"scanRef":"s","clientId":"customer-4711","externalRef":"F00-AB-77","data":{"docFirstName":"WILHELMINA"}}`), vectorKey)
+	hook, err := idenfy.ParseWebhook(signed(`{"final":true,"scanRef":"s","clientId":"customer-4711","externalRef":"F00-AB-77","status":{"overall":"DENIED","fraudTags":["Wilhelmina"]},"data":{"docFirstName":"WILHELMINA"}}`), vectorKey)
 	require.NoError(t, err)
 	_, refusal := answering(t, 400, `{"identifier":"BAD_VALUE","message":"Field 'firstName' is Wilhelmina"}`).CreateSession(t.Context(), privateRequest())
 	var api *idenfy.APIError
 	require.ErrorAs(t, refusal, &api)
 	require.Equal(t, "Field 'firstName' is Wilhelmina", api.Message())
 	return map[string]any{
-		"Client": client, "SessionRequest": privateRequest(), "Session": *session, "AuthToken": session.AuthToken, "Webhook": *hook,
+		"Client": client, "SessionRequest": privateRequest(), "Session": *session, "AuthToken": session.AuthToken, "Webhook": *hook, "WebhookStatus": hook.Status,
 		"APIError": *api,
 	}
 }
@@ -127,7 +127,7 @@ func TestExportedTypesPrintNoSecret(t *testing.T) {
 	assert.Equal(t, "[redacted]", client.(slog.LogValuer).LogValue().String())
 	for name, v := range shown(t) {
 		switch v.(type) {
-		case idenfy.SessionRequest, idenfy.Session, idenfy.AuthToken, idenfy.Webhook:
+		case idenfy.SessionRequest, idenfy.Session, idenfy.AuthToken, idenfy.Webhook, idenfy.WebhookStatus:
 			for _, wrapped := range []any{v, []any{v}, map[string]any{"v": v}} {
 				_, err := json.Marshal(wrapped)
 				require.ErrorIs(t, err, redact.ErrEncode, name)
@@ -143,7 +143,6 @@ func TestExportedTypesAreSearched(t *testing.T) {
 	harmless := map[string]string{
 		"Option": "function", "Locale": "enumeration", "DocumentType": "enumeration", "TokenType": "enumeration", "Sex": "enumeration",
 		"FraudService": "enumeration", "DetectionType": "enumeration", "Overall": "enumeration",
-		"WebhookStatus": "codes of the service",
 	}
 	values := shown(t)
 	entries, err := os.ReadDir(".")

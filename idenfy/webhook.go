@@ -56,6 +56,8 @@ type Webhook struct {
 
 // WebhookStatus is how a verification ended. All lists of values are open.
 type WebhookStatus struct {
+	private
+
 	// Overall is the outcome. Use [Webhook.Approved] to let a customer in.
 	Overall Overall `json:"overall"`
 	// FraudTags and MismatchTags are the reasons for a suspicion. NAME, SURNAME and DATE_OF_BIRTH
