@@ -69,7 +69,7 @@ func classify(op *operation.Operation, r *engine.Response, readErr error) classi
 	default:
 		into = new(json.RawMessage)
 	}
-	p := protocol{client: &Client{}, op: op, out: into}
+	p := protocol{client: &Client{engine: new(engine.Engine)}, op: op, out: into}
 	if op.Shape.IsMedia() {
 		p.out = nil
 	}

@@ -230,7 +230,7 @@ func TestExportedTypesAreSearched(t *testing.T) {
 func TestResponseTypesAreMasked(t *testing.T) {
 	unmasked := map[string]string{
 		"DocumentPageNumber": "a number", "TransportError": "its text is safe", "APIError": "its text is safe",
-		"Date": "text that callers print", "Text": "text that callers print", "Language": "enumeration", "Steps": "each step has a mask",
+		"Date": "text that callers print", "Text": "text that callers print", "Language": "enumeration", "ImageCode": "enumeration", "Steps": "each step has a mask",
 		"Outcome": "enumeration", "DocumentType": "enumeration", "GeneralDocumentType": "enumeration", "ScreeningTopic": "enumeration",
 		"PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration", "CallbackType": "enumeration",
 	}
