@@ -10,20 +10,19 @@ import (
 	"strings"
 )
 
-// WithHosts adds host names, without a port, that browsers and tools may use for this server, such as
-// the name of a container. IP addresses, localhost and names below .localhost are always accepted. A
-// backend can use any name: the API accepts requests from unknown names unless they can come from a
-// browser.
+// WithHosts adds host names, without a port, that browsers and tools may use for this server, such as a
+// container's name. IP addresses, localhost and names below .localhost are always accepted. A backend
+// can use any name: the API accepts unknown host names in requests that cannot come from a browser.
 func WithHosts(names ...string) Option {
 	return func(s *Server) { s.hosts = append(s.hosts, names...) }
 }
 
-// The checks below keep web pages of other sites away from a fake on the developer's machine. A page
-// can send requests to any address, and if its domain is pointed at this address (DNS rebinding) it can
-// read the responses too. The Origin header and Sec-Fetch-Site give away the first kind, the Host header
-// the second.
+// The checks below protect a fake on a developer's machine from web pages on other sites. A page can
+// send requests to any address; Origin and Sec-Fetch-Site reveal such a request. If the page's domain
+// points at the fake's address (DNS rebinding), the page can also read the responses; Host reveals such
+// a request.
 
-// checkHost refuses a host name that an attacker could have pointed at this address.
+// checkHost refuses a host name that an attacker could have pointed at the fake.
 func (s *Server) checkHost(r *http.Request) error {
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -39,18 +38,18 @@ func (s *Server) checkHost(r *http.Request) error {
 	return fmt.Errorf("the host name %q is not allowed; add it with WithHosts, or -host of the sandbox", host)
 }
 
-// checkOrigin refuses requests from web pages of other origins.
+// checkOrigin refuses requests from web pages on other origins.
 func checkOrigin(r *http.Request) error {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		if u, err := url.Parse(origin); err != nil || u.Scheme != "http" || u.Host != r.Host {
-			return errors.New("requests from web pages of other origins are not allowed")
+			return errors.New("requests from web pages on other origins are not allowed")
 		}
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 		return nil
 	}
-	return errors.New("requests from web pages of other sites are not allowed")
+	return errors.New("requests from web pages on other sites are not allowed")
 }
 
 // checkTool protects the control API, which needs no key.
@@ -62,8 +61,8 @@ func (s *Server) checkTool(r *http.Request) error {
 }
 
 // checkBackend protects the API. The built-in company key is not secret, and backends call the server
-// by any name. Browsers send Origin with every POST request, but not with GET requests of the page's own
-// origin.
+// by any name. Browsers send Origin with every POST request, but not with GET requests to the page's
+// own origin.
 func (s *Server) checkBackend(r *http.Request) error {
 	fromBackend := r.Method == http.MethodPost && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == ""
 	if fromBackend {

@@ -2,7 +2,7 @@ package identomattest
 
 import "slices"
 
-// blacklistRecord is a record of the blacklist.
+// blacklistRecord is a record in the blacklist.
 type blacklistRecord struct {
 	id         string
 	attributes [5]string // in the order of blacklistAttributes

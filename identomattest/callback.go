@@ -37,8 +37,8 @@ func SessionLinkSMS(token identomat.Token, phoneNumber, link string) Callback {
 	}}
 }
 
-// PlainCallback returns a callback with the common fields only. Identomat's API documentation does not
-// show the fields of other types of callbacks, such as status updates and those about email.
+// PlainCallback returns a callback with only the common fields. Identomat's API documentation does not
+// show the fields of other callbacks, such as status and email callbacks.
 func PlainCallback(callbackType string, token identomat.Token) Callback {
 	return Callback{fields: object{{"type", callbackType}, {"sessionId", string(token)}}}
 }
@@ -73,9 +73,9 @@ func (s *Server) SendCallback(ctx context.Context, url string, callback Callback
 }
 
 // SetCallbackURL sets the URL that the server posts callbacks to from now on: status callbacks, see
-// [WithStatusCallback], and the one-time passwords of the page, when a person has entered a phone number
-// or an email address that must be verified. It is a method because the handler of the callbacks usually
-// needs [Server.Client]. A malformed URL is an error, which also fails the test of [NewServer].
+// [WithStatusCallback], and one-time passwords, when a person has entered a phone number or an email
+// address on the page that must be verified. It is not an option because the callback handler usually
+// needs [Server.Client]. A malformed URL is an error, which also fails the test from [NewServer].
 func (s *Server) SetCallbackURL(callbackURL string) error {
 	if !isHTTPURL(callbackURL) {
 		return s.misuse("SetCallbackURL: %q is not an http URL", callbackURL)
@@ -91,14 +91,14 @@ func isHTTPURL(text string) bool {
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
-// callbackTimeout is how long the server waits for the response to a callback that it posts on its
-// own, because the method or request that caused the callback waits too.
+// callbackTimeout is how long the server waits for the response to a callback. The method or request
+// that caused the callback also waits.
 const callbackTimeout = 10 * time.Second
 
 const noCallbackURL = "there is no URL for the status callback; call SetCallbackURL first"
 
-// postCallback posts a callback to the URL of SetCallbackURL, if any, and logs a failure. The caller
-// must not hold s.mu: the handler of the callback may call the server before it responds.
+// postCallback posts a callback to the URL from SetCallbackURL, if any, and logs a failure. The caller
+// must not hold s.mu: the callback handler may call the server before it responds.
 func (s *Server) postCallback(ctx context.Context, callback Callback) {
 	s.mu.Lock()
 	callbackURL := s.callbackURL
@@ -124,11 +124,11 @@ func (s *Server) postCallback(ctx context.Context, callback Callback) {
 	}
 }
 
-// postStatusCallback posts the callback of WithStatusCallback.
+// postStatusCallback posts the callback that WithStatusCallback configured.
 func (s *Server) postStatusCallback(token string) {
 	if s.statusCallback != "" {
-		// Not the context of the request that decided the session: the callback must be posted even
-		// if that caller disconnects.
+		// Do not use the context of the request that decided the session: the callback must be posted
+		// even if the caller disconnects.
 		s.postCallback(context.Background(), PlainCallback(s.statusCallback, identomat.Token(token)))
 	}
 }

@@ -2,10 +2,9 @@ package identomattest
 
 import "github.com/identomat-go/identomat"
 
-// Client returns a client for this server. The client signs its requests if the server was started
-// with [RequireHMAC]. The options are applied after those of the server and override them. If
-// [identomat.NewClient] returns an error, Client fails the test; for a server from [Start] it
-// panics.
+// Client returns a client for this server. The client signs its requests if the server was started with
+// [RequireHMAC]. The options override the server's own. If [identomat.NewClient] returns an error,
+// Client fails the test; for a server from [Start], it panics.
 func (s *Server) Client(opts ...identomat.Option) *identomat.Client {
 	defaults := []identomat.Option{identomat.WithWidgetURL(s.WidgetURL), identomat.WithAPIURL(s.APIURL)}
 	if s.requireHMAC {

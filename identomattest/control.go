@@ -17,13 +17,12 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// controlPath is the prefix of the control API on the widget host. The real service has no such
-// paths.
+// controlPath is the prefix of the control API on the widget host. The real service has no such paths.
 const controlPath = "/_sandbox/"
 
 const maxControlBody = 16 << 20
 
-// controlError is an error of the control API with its HTTP status.
+// controlError is an error from the control API with its HTTP status.
 type controlError struct {
 	status int
 	error
@@ -33,7 +32,7 @@ func badRequest(format string, args ...any) error {
 	return controlError{http.StatusBadRequest, fmt.Errorf(format, args...)}
 }
 
-// controlHandler is an operation of the control API. The result is encoded as the JSON response.
+// controlHandler serves one operation of the control API. Its result is the JSON response.
 type controlHandler func(*Server, *http.Request) (any, error)
 
 // controlRoutes maps the patterns of the control API to their handlers. The README of
@@ -82,7 +81,7 @@ func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
 	}
 	mux := s.controlMux()
 	if _, pattern := mux.Handler(r); pattern == "" {
-		// The mux answers a wrong method or path in plain text. Discard that and answer in JSON.
+		// The mux responds to a wrong method or path in plain text. Discard that and respond in JSON.
 		recorder := &headerRecorder{header: http.Header{}}
 		mux.ServeHTTP(recorder, r)
 		if allow := recorder.header.Get("Allow"); allow != "" {
@@ -122,11 +121,11 @@ func writeControlJSON(w http.ResponseWriter, status int, v any) {
 	_ = enc.Encode(v) // fails only if the client has disconnected
 }
 
-// okResponse is the response of operations without a result.
+// okResponse is the response from operations without a result.
 var okResponse = map[string]bool{"ok": true}
 
-// readControl decodes the JSON object of the body into a struct and returns the names of its members. An
-// empty body leaves the struct unchanged; an unknown member is an error.
+// readControl decodes the JSON object in the body into a struct and returns the names of the object's
+// members. An empty body leaves the struct unchanged; an unknown member is an error.
 func readControl(r *http.Request, into any) (given []string, err error) {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -231,7 +230,7 @@ func (s *Server) controlSession(r *http.Request) (any, error) {
 
 var errNoSuchSession = controlError{http.StatusNotFound, errors.New("no session has this token")}
 
-// decisionRequest is the body of approve, reject and manual-check.
+// decisionRequest is the body for approve, reject and manual-check.
 type decisionRequest struct {
 	Reason       *string                   `json:"reason"`
 	Person       string                    `json:"person"`
@@ -383,7 +382,7 @@ func (f faultRequest) status(fallback int) int {
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
-// namedFault creates a fault from the members of a faultRequest that it takes.
+// namedFault creates a fault from the members of a faultRequest that the fault uses.
 type namedFault struct {
 	members []string
 	create  func(faultRequest) Fault
@@ -441,7 +440,7 @@ func (s *Server) controlFault(r *http.Request) (any, error) {
 	return s.controlFaults(r)
 }
 
-// refuseUnused refuses members that an operation with the given name would ignore.
+// refuseUnused refuses members that the named operation would ignore.
 func refuseUnused(given []string, name string, used []string) error {
 	for _, member := range given {
 		if !slices.Contains(used, member) {
@@ -457,7 +456,7 @@ func (s *Server) controlFaults(*http.Request) (any, error) {
 	type pending struct {
 		Operation string `json:"operation"`
 		Fault     string `json:"fault"`
-		// Left is the number of calls still to affect. It is absent if the number is unlimited.
+		// Left is the number of calls left to affect. It is absent if the number is unlimited.
 		Left *int `json:"left,omitempty"`
 	}
 	out := []pending{}
@@ -493,7 +492,7 @@ type callbackRequest struct {
 	Raw         *string `json:"raw"`
 }
 
-// controlCallback posts a callback, by default to the URL of SetCallbackURL.
+// controlCallback posts a callback, by default to the URL from SetCallbackURL.
 func (s *Server) controlCallback(r *http.Request) (any, error) {
 	var body callbackRequest
 	given, err := readControl(r, &body)

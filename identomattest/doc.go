@@ -1,11 +1,11 @@
 // Package identomattest is a fake Identomat for tests and local development.
 //
 // The fake keeps state (sessions, blacklist, groups, users, monitoring, media). It accepts every
-// encoding that Identomat's API documentation allows: JSON, also with curl's default content type,
+// encoding that Identomat's API documentation allows: JSON, even with curl's default content type,
 // forms, query strings and GET. It is strict in everything else: it refuses a misspelled parameter, a
-// wrong type, a wrong key or a wrong signature with the error that Identomat's API reference documents.
-// It fails on demand, see [Server.Fault]. Its responses are written from the API reference and never
-// pass through the SDK's types, so a wrong name in the SDK makes a test fail.
+// wrong type, a wrong key or a wrong signature with the error from Identomat's API reference. It fails
+// on demand, see [Server.Fault]. Its responses are written from the API reference and never pass
+// through the SDK's types, so a wrong name in the SDK makes a test fail.
 //
 //	srv := identomattest.NewServer(t)
 //	client := srv.Client()
@@ -13,8 +13,8 @@
 //	srv.Approve(token, identomattest.AsPerson(identomattest.GeorgianPerson))
 //	srv.AssertRequest(t, "begin/", map[string]any{"flags": map[string]any{"language": "ka"}})
 //
-// Where the API reference says nothing, the fake makes a choice. The choices about refusals are
-// listed in route.go.
+// Where the API reference says nothing, the fake makes a choice. route.go lists the choices about
+// refusals.
 //
 // # People in the screening databases
 //
@@ -29,25 +29,24 @@
 //
 // # The page
 //
-// The widget host serves the page /?session_token=… to browsers. The page shows the session's
-// steps in the session's language and then lets a person approve, reject or send the session to
-// manual check. The answers, contacts, document types and files that were entered are part of the
-// result. The data of companies and beneficiaries and the names of participants in a call are not,
-// because Identomat has not published how a result represents them. At the end the page posts DONE to
-// the page that embeds it, or redirects to return_url. It takes no pictures and does not ask for the
-// location.
+// The widget host serves the page /?session_token=… to browsers. The page shows the session's steps in
+// the session's language and then lets a person approve or reject the session, or send it to manual
+// check. Answers, contacts, document types and files entered on the page are part of the result.
+// Company data, beneficiaries and the names of call participants are not, because Identomat has not
+// published how a result represents them. At the end, the page posts DONE to the page that embeds it,
+// or redirects to return_url. It takes no pictures and does not ask for the location.
 //
 // # The control API
 //
-// The paths below /_sandbox/ of the widget host give services in any language what the methods of
-// [Server] give a Go test. The README of [identomat-sandbox], which runs the fake as a program,
-// describes them. They need no key, so keep the port on loopback.
+// The paths below /_sandbox/ on the widget host offer the methods of [Server] to services in any
+// language. The README of [identomat-sandbox], which runs the fake as a program, describes the paths.
+// They need no key, so keep the port on loopback.
 //
-// # Web pages of other sites
+// # Web pages on other sites
 //
-// Web pages of other sites cannot use the API or the control API, and pages whose domain was pointed at
-// the fake cannot use anything: a browser must call the fake by IP address, as localhost or by a name
-// given with [WithHosts]. Backends can call the API by any name.
+// Web pages on other sites cannot use the API or the control API. Pages whose domain points at the fake
+// cannot use anything: a browser must call the fake by IP address, as localhost, or by a name from
+// [WithHosts]. Backends can call the API by any name.
 //
 // [identomat-sandbox]: https://pkg.go.dev/github.com/identomat-go/identomat/cmd/identomat-sandbox
 package identomattest

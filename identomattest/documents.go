@@ -10,13 +10,12 @@ import (
 	"slices"
 )
 
-// samples are the API reference's sample responses of the document readers.
+// samples are the API reference's sample responses from the document readers.
 //
 //go:embed samples/*.json
 var samples embed.FS
 
-// reader returns a handler that responds with a sample and a new request id, whatever the image
-// shows.
+// reader returns a handler that responds with a sample and a new request id, whatever the image shows.
 func reader(name string) func(*Server, *call) response {
 	return func(*Server, *call) response {
 		text, err := samples.ReadFile("samples/" + name + ".json")
@@ -33,7 +32,7 @@ func reader(name string) func(*Server, *call) response {
 	}
 }
 
-// Sizes of a face in pixels. Below recommendedFace the response has a status, below smallestFace it
+// Sizes of a face in pixels. Below recommendedFace, the response has a status; below smallestFace, it
 // also has no similarity.
 const (
 	recommendedFace = 80
@@ -58,7 +57,7 @@ func (s *Server) compareFaces(c *call) response {
 func examineFace(f upload) (size int, statuses []any) {
 	config, err := jpegimage.DecodeConfig(bytes.NewReader(f.head))
 	if err != nil {
-		// The dimensions of a large image may come after the head.
+		// The dimensions of a large image may come after the bytes that were kept.
 		return recommendedFace, []any{}
 	}
 	size = min(config.Width, config.Height)

@@ -23,8 +23,8 @@ type Fault struct {
 	resetBeforeRead bool
 	resetAfterRead  bool
 
-	// replaces is set if the fault replaces the response. The operation then runs only if
-	// processes is set too.
+	// replaces is set if the fault replaces the response. The operation then runs only if processes is
+	// set.
 	replaces    bool
 	processes   bool
 	status      int
@@ -44,8 +44,8 @@ type Fault struct {
 // String returns the name of the fault.
 func (f Fault) String() string { return f.name }
 
-// AfterProcessing returns the fault changed so that the operation runs before its response is
-// replaced, as if a proxy had lost the response of a service that did the work.
+// AfterProcessing returns a copy of the fault that runs the operation before it replaces the response,
+// as if a proxy had lost the response.
 func (f Fault) AfterProcessing() Fault {
 	f.processes = true
 	f.name += " after processing"
@@ -66,7 +66,7 @@ func HTTPStatus(status int) Fault {
 }
 
 // ErrorCode responds with status 200 and the code as a JSON string, such as "SESSION_NOT_FOUND".
-// This is Identomat's older form of an error, and the form in which image readers refuse an image:
+// This is Identomat's older error format, and the format in which image readers refuse an image:
 // "DOCUMENT_BLURRY".
 func ErrorCode(code string) Fault {
 	f := Response(http.StatusOK, "application/json", string(encodeJSON(code)))
@@ -88,7 +88,7 @@ func InternalError(message string) Fault {
 	return f
 }
 
-// HTMLPage responds with a web page, like a login form with status 200 or the error page of a gateway
+// HTMLPage responds with a web page, such as a login form with status 200 or a gateway's error page
 // with status 502.
 func HTMLPage(status int) Fault {
 	title := html.EscapeString(strconv.Itoa(status) + " " + http.StatusText(status))
@@ -148,18 +148,16 @@ func ResetAfterRead() Fault {
 	return Fault{name: "reset after the request was read", resetAfterRead: true}
 }
 
-// SlowHeaders runs the operation and delays the whole response by d. If d is zero, it holds the
-// response back until [Server.Release]; the connection is aborted if the caller disconnects or the
-// server closes first.
+// SlowHeaders runs the operation and delays the whole response by d, or until [Server.Release] if d is
+// zero. If the caller disconnects or the server closes first, the connection is aborted.
 func SlowHeaders(d time.Duration) Fault {
 	return Fault{name: "slow headers", waitHeaders: true, delay: d}
 }
 
-// SlowBody sends the headers and the first half of the body, and delays the rest as [SlowHeaders]
-// does.
+// SlowBody sends the headers and the first half of the body, and delays the rest as [SlowHeaders] does.
 func SlowBody(d time.Duration) Fault { return Fault{name: "slow body", waitBody: true, delay: d} }
 
-// Truncated sends the Content-Length of the whole body and its first n bytes, and then closes the
+// Truncated sends the Content-Length of the whole body, sends its first n bytes, and closes the
 // connection.
 func Truncated(n int) Fault { return Fault{name: "truncated", truncates: true, keepBytes: n} }
 
@@ -177,13 +175,13 @@ func MissingSignature() Fault { return Fault{name: "missing signature", dropSign
 type scheduledFault struct {
 	operation string
 	fault     Fault
-	left      int // number of calls still to affect; negative means unlimited
+	left      int // number of calls left to affect; negative means unlimited
 }
 
-// Fault makes the next calls of an operation fail, the given number of times. The operation has its
-// name in Identomat's API reference, such as "result/", or is [AnyOperation]. If times is less than
-// one, the fault stays until [Server.ClearFaults]. Faults apply in the order in which they were
-// added. An unknown operation or an impossible fault, such as one with the status 42, fails the test.
+// Fault makes the next calls of an operation fail, the given number of times. The operation is a name
+// from Identomat's API reference, such as "result/", or [AnyOperation]. If times is less than one, the
+// fault stays until [Server.ClearFaults]. Faults apply in the order in which they were added. An
+// unknown operation or an impossible fault, such as status 42, fails the test.
 func (s *Server) Fault(operation string, f Fault, times int) {
 	if err := checkFault(operation, f); err != nil {
 		_ = s.misuse("Fault: %w", err)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// visit is what a person has entered on the page of a session.
+// visit is what a person has entered on a session's page.
 type visit struct {
 	language      string                       // chosen in a language step, or ""
 	position      int                          // index in flowSteps of the current step; one past the last is the decision
@@ -45,7 +45,7 @@ type flowStep struct {
 	inCall bool // the step is part of a video call
 }
 
-// flowSteps returns the session's steps. The steps of a video call follow the call.
+// flowSteps returns the session's steps. A video call's steps follow the call.
 func (ses *session) flowSteps() []flowStep {
 	var out []flowStep
 	for _, step := range ses.steps {
@@ -150,7 +150,7 @@ type choice struct {
 	Checked bool
 }
 
-// T returns one of the page's own texts in the page's language.
+// T returns a text in the page's language.
 func (p *page) T(key string, args ...any) string { return p.translation.text(key, args...) }
 
 // OutcomeText describes the outcome. It returns "" for an outcome that only SetResult can set.
@@ -173,14 +173,14 @@ func newPage(ses *session, state, token string) *page {
 	return p
 }
 
-// language returns the language chosen on the page, else that of the flags, else that of the
-// configuration, else English.
+// language returns the first language that is set on the page, in the flags or in the configuration, or
+// else English.
 func (ses *session) language() string {
 	return cmp.Or(ses.visit.language, ses.flags.text("language"), ses.configLanguage, "en")
 }
 
-// fill describes the session's progress. It shows rejected, a submitted form with errors, in
-// place of the current step's form, so that the page keeps what was entered.
+// fill describes the session's progress. It shows rejected, a submitted form with errors, instead of
+// the current step's form, so that the page keeps what was entered.
 func (p *page) fill(ses *session, rejected *stepView) {
 	steps := ses.flowSteps()
 	current := min(ses.visit.position, len(steps))
@@ -208,7 +208,7 @@ func (p *page) fill(ses *session, rejected *stepView) {
 	p.Reasons = []string{"low_similarity", "face_mismatch"}
 }
 
-// people are the persons that the page and the control API offer.
+// people are the people that the page and the control API offer.
 var people = []struct {
 	key    string
 	person Person
@@ -442,7 +442,7 @@ var entityTypes = []string{
 	"Private foundation", "Charity", "Nonprofit organization", "Other",
 }
 
-// companyFields are the fields of a company step that lists none, personFields those of a role
+// companyFields are the fields of a company step that lists none. personFields are the fields of a role
 // that lists none.
 var (
 	companyFields = kybList("companyName!", "registrationNumber!", "registrationCountry!", "companyEntityType", "legalAddress",
@@ -694,7 +694,7 @@ func (s *Server) advance(ses *session, form url.Values, upload *multipart.Form) 
 	return nil, nil
 }
 
-// challenge creates the one-time password of a contact step, and deletes it once it was entered.
+// challenge creates the one-time password of a contact step, and deletes it after it is entered.
 func (p *page) challenge(ses *session, step object, view *stepView) (code string, ask bool) {
 	if view.Waiting {
 		delete(ses.visit.codes, view.Key)
@@ -716,8 +716,8 @@ func (ses *session) saveBeneficiaries(key string, view *stepView, form url.Value
 	}
 }
 
-// submit validates a form and stores its values. It reports whether the form is incomplete: a
-// value is missing or wrong, or an answer makes a question visible that was not on the form.
+// submit validates a form and stores its values. It reports whether the form is incomplete: a value is
+// missing or wrong, or an answer reveals a question that was not on the form.
 func (p *page) submit(ses *session, stepKey string, view *stepView, form url.Values, upload *multipart.Form) (incomplete bool) {
 	values := map[string]any{}
 	answers, files := map[[2]string]any{}, map[[2]string][]questionFile{}
@@ -893,7 +893,7 @@ func (p *page) readFiles(in *input, upload *multipart.Form, previous []questionF
 	return out
 }
 
-// fileType detects the type from the content; the file name does not count.
+// fileType detects the type from the content, not from the file name.
 func fileType(data []byte) (extension string, ok bool) {
 	switch kind := http.DetectContentType(data); kind {
 	case "application/pdf":

@@ -69,7 +69,7 @@ func (s *Server) makeGroup(c *call) response {
 	return resultResponse(object{{"id", g.id}})
 }
 
-// changeGroup changes the parameters that the request has. memberIds replaces all members.
+// changeGroup changes the parameters in the request. memberIds replaces all members.
 func (s *Server) changeGroup(c *call) response {
 	i := s.groupIndex(c)
 	if i < 0 {
@@ -117,7 +117,7 @@ func (s *Server) createUser(c *call) response {
 	v, _ := c.params.get("password")
 	password, ok := v.(string)
 	if !ok {
-		// The documented error is that of a JavaScript function, which names the JavaScript type.
+		// The documented error comes from a JavaScript function and names the JavaScript type.
 		return refuse(refusal(`{"internalError":"Illegal arguments: `+javaScriptType(v)+`, string"}`), "the password is not a string")
 	}
 	email := c.params.text("email")

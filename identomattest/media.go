@@ -20,23 +20,23 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// DataURI is a form of the data URI in the response of get-session-main-document-face-photo.
+// DataURI is the format of the data URI in the response from get-session-main-document-face-photo.
 type DataURI int
 
 const (
-	// WithoutComma is the form in Identomat's API reference: data:text/plain;base64/9j/4AAQ…
+	// WithoutComma is the format in Identomat's API reference: data:text/plain;base64/9j/4AAQ…
 	WithoutComma DataURI = iota
-	// WithComma is the form of RFC 2397: data:text/plain;base64,/9j/4AAQ…
+	// WithComma is the format in RFC 2397: data:text/plain;base64,/9j/4AAQ…
 	WithComma
 	// BareBase64 is the data without a prefix.
 	BareBase64
 )
 
-// WithDataURI sets the form of the face photo's data URI. The default is [WithoutComma].
+// WithDataURI sets the format of the face photo's data URI. The default is [WithoutComma].
 func WithDataURI(form DataURI) Option { return func(s *Server) { s.dataURI = form } }
 
 // WithBareQuestionFiles makes get-question-file return the uploaded file itself, a PDF or an image,
-// with the media type of a tar archive. Without this option it returns real archives.
+// with the media type of a tar archive. Without this option, it returns real archives.
 func WithBareQuestionFiles() Option { return func(s *Server) { s.bareFiles = true } }
 
 // WithDeletedDocuments makes delete/ return the result of the deleted session, as the system manual
@@ -48,9 +48,9 @@ type customMedia struct {
 	data        []byte
 }
 
-// SetMedia sets what an operation that returns media, such as "result/face/", returns for a session,
-// also if the session is not decided. The server keeps data; the caller must not modify it. An
-// unknown token or operation is an error, which also fails the test of [NewServer].
+// SetMedia sets what a media operation, such as "result/face/", returns for a session, even before the
+// session is decided. The server keeps data; the caller must not modify it. An unknown token or
+// operation is an error, which also fails the test from [NewServer].
 func (s *Server) SetMedia(token identomat.Token, operationName, contentType string, data []byte) error {
 	op := operationByName(operationName)
 	if op == nil || op.Shape != operation.Binary {
@@ -160,7 +160,7 @@ func (s *Server) visualMarkers(c *call) response {
 	return resultResponse([]any{[]any{archiveURI(archive("marker-%d.png", markers()...))}})
 }
 
-// questionFile returns the file with the index, or all files if the request has no index.
+// questionFile returns the file at the index, or all files if the request has no index.
 func (s *Server) questionFile(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
@@ -305,7 +305,7 @@ func (s *Server) videoCallVideos(c *call) response {
 	return bytesResponse("application/x-tar", archive("video-%d.mp4", videos...))
 }
 
-// endVideoCall ends the call. The API reference documents no error for a session without a call.
+// endVideoCall ends the video call. The API reference documents no error for a session without one.
 func (s *Server) endVideoCall(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
@@ -322,8 +322,8 @@ func archiveURI(data []byte) string {
 	return "data:application/x-tar;base64," + base64.StdEncoding.EncodeToString(data)
 }
 
-// archive returns a tar archive of the files. A %d in the pattern of the names is replaced by the
-// file's number, starting from 1.
+// archive returns a tar archive of the files. A %d in the name pattern is replaced by the file's
+// number, starting from 1.
 func archive(pattern string, files ...[]byte) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -419,8 +419,8 @@ func encodePNG(m image.Image) []byte {
 	return b.Bytes()
 }
 
-// encodeMP4 returns an MP4 file with a movie header and no tracks, enough for code that detects the
-// type of a file.
+// encodeMP4 returns an MP4 file with a movie header and no tracks, enough for code that detects file
+// types.
 func encodeMP4() []byte {
 	box := func(name string, content []byte) []byte {
 		b := binary.BigEndian.AppendUint32(nil, uint32(8+len(content)))

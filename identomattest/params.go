@@ -32,7 +32,7 @@ type call struct {
 
 type upload struct {
 	Upload
-	head []byte // the first bytes, enough to read the dimensions of an image
+	head []byte // the first bytes, enough to read an image's dimensions
 }
 
 const (
@@ -64,10 +64,10 @@ type field struct {
 	fields   []field
 }
 
-// read decodes the query string and the body into c.params and c.files. Identomat's guides allow GET and
-// POST, and parameters in a query string, a URL-encoded form or a JSON document; the curl examples of the
-// API reference add multipart forms, and JSON with curl's default content type. Files need a multipart
-// form. In the query string and in forms, objects, lists, numbers and booleans are JSON text.
+// read decodes the query string and the body into c.params and c.files. Identomat's guides allow GET
+// and POST, and parameters in a query string, a URL-encoded form or a JSON object. The curl examples in
+// the API reference add multipart forms, and JSON with curl's default content type. Files need a
+// multipart form. In the query string and in forms, objects, lists, numbers and booleans are JSON text.
 func (s *Server) read(c *call, r *http.Request) (err error) {
 	body := &countingReader{r: r.Body}
 	defer func() {
@@ -127,7 +127,7 @@ func (s *Server) readJSON(c *call, body io.Reader) error {
 	return c.addJSON(data)
 }
 
-// readForm reads a URL-encoded form. "curl -d '{…}'" calls its JSON a form.
+// readForm reads a URL-encoded form. "curl -d '{…}'" sends JSON with a form's content type.
 func (s *Server) readForm(c *call, body io.Reader) error {
 	data, err := s.readAll(c, body)
 	if err != nil {
@@ -185,7 +185,7 @@ func (s *Server) readMultipart(c *call, body io.Reader, counted *countingReader,
 	for {
 		p, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
-			// multipart.Reader reports io.EOF for some truncated bodies too.
+			// multipart.Reader reports io.EOF even for some truncated bodies.
 			if !counted.endsWith("--" + boundary + "--") {
 				return errors.New("the multipart body is truncated")
 			}
@@ -253,7 +253,8 @@ func readFile(p *multipart.Part, sig io.Writer) (upload, error) {
 	}, nil
 }
 
-// addText adds a parameter of a form or a query string, where all values except strings are JSON text.
+// addText adds a parameter from a form or a query string, where all values except strings are JSON
+// text.
 func (c *call) addText(name, value string) error {
 	if !utf8.ValidString(value) {
 		return fmt.Errorf("the parameter %q is not valid UTF-8", name)
@@ -279,7 +280,7 @@ func (c *call) addText(name, value string) error {
 	return nil
 }
 
-// check returns an error unless the parameters and files are those that the API reference documents.
+// check returns an error unless the API reference documents the parameters and files.
 func (s *Server) check(c *call, fields []field) error {
 	if err := s.checkObject("", c.params, fields); err != nil {
 		return err
@@ -360,7 +361,7 @@ func (s *Server) checkValue(path string, v any, f field) error {
 	case anyObject:
 		_, ok = v.(object)
 		if l, isList := v.([]any); isList && len(l) == 0 {
-			ok = true // the service accepts [] for {}, and writes {} as [] itself
+			ok = true // the service accepts [] for {}, and writes [] for {}
 		}
 	case anyList:
 		_, ok = v.([]any)

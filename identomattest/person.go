@@ -11,8 +11,8 @@ import (
 type Person struct {
 	FirstName string
 	LastName  string
-	// The local names are in the script of the country. Locale is part of the names of the
-	// document's fields: ka_GE for Given_Names_ka_GE.
+	// The local names are in the country's script. Locale is part of the document's field names, such
+	// as ka_GE in Given_Names_ka_GE.
 	LocalFirstName  string
 	LocalLastName   string
 	LocalMiddleName string
@@ -36,7 +36,7 @@ type Person struct {
 	PhoneNumber string
 }
 
-// Built-in persons. All are invented.
+// Built-in people. All are invented.
 var (
 	// JohnSmith is the default person.
 	JohnSmith = Person{
@@ -102,7 +102,7 @@ func present(o object) object {
 
 func (p Person) fullName() string { return strings.TrimSpace(p.FirstName + " " + p.LastName) }
 
-// cardFront returns the fields read from the front of an identity card.
+// cardFront returns the fields from the front of an identity card.
 func (p Person) cardFront() object {
 	return present(object{
 		{"Given_Names_en_US", p.FirstName},
@@ -123,7 +123,7 @@ func (p Person) cardFront() object {
 	})
 }
 
-// cardBack returns the fields read from the back of an identity card.
+// cardBack returns the fields from the back of an identity card.
 func (p Person) cardBack() object {
 	return present(object{
 		{"Date_of_Issue_en_US", usDate(p.DocumentIssued)},
@@ -189,7 +189,7 @@ func age(birthday, now time.Time) any {
 	return years
 }
 
-// mrz returns the machine-readable zone of ICAO 9303: three lines of 30 characters for an identity
+// mrz returns the machine-readable zone from ICAO 9303: three lines of 30 characters for an identity
 // card, two lines of 44 for a passport, and "" for other documents.
 func (p Person) mrz(documentType string) string {
 	name := mrzText(p.LastName) + "<<" + mrzText(p.FirstName)

@@ -16,11 +16,11 @@ import (
 // Request records a request that the server received, and what happened to it. The server's keys
 // and all passwords are masked, so a Request is safe to print. It prints as one line.
 type Request struct {
-	// Operation is the operation's name in Identomat's API reference, such as "begin/" or
-	// "list-users". It is empty if the path is not that of an operation.
+	// Operation is the operation's name in Identomat's API reference, such as "begin/" or "list-users",
+	// or "" if the path belongs to no operation.
 	Operation string `json:"operation"`
-	// Host is the host that received the request: "widget" or "api". Method and Path are those of
-	// the HTTP request.
+	// Host is the host that received the request: "widget" or "api". Method and Path are from the HTTP
+	// request.
 	Host   string `json:"host"`
 	Method string `json:"method"`
 	Path   string `json:"path"`
@@ -28,13 +28,13 @@ type Request struct {
 	// header.
 	ContentType string `json:"contentType"`
 	UserAgent   string `json:"userAgent"`
-	// Parameters holds the parameters by name, with the types of encoding/json. A file part is an
-	// [Upload]. Parameters is nil if none could be decoded.
+	// Parameters holds the parameters by name, in the types that encoding/json decodes into. A file
+	// part is an [Upload]. Parameters is nil if none could be decoded.
 	Parameters map[string]any `json:"parameters"`
 	// Size is the length of the body in bytes.
 	Size int64 `json:"size"`
-	// Signed reports whether the request had an Authorization header, SignatureValid whether the
-	// header was the signature of the body.
+	// Signed reports whether the request had an Authorization header. SignatureValid reports whether
+	// the header was the signature of the body.
 	Signed         bool `json:"signed"`
 	SignatureValid bool `json:"signatureValid"`
 	// Time is when the request arrived.
@@ -65,7 +65,7 @@ type Upload struct {
 	// FileName and ContentType come from the headers of the part.
 	FileName    string `json:"fileName"`
 	ContentType string `json:"contentType"`
-	// Size is the length of the file in bytes, SHA256 its hash in lowercase hexadecimal.
+	// Size is the length of the file in bytes. SHA256 is its hash in lowercase hexadecimal.
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
 }
@@ -110,7 +110,7 @@ func (r Request) String() string {
 	return b.String()
 }
 
-// jsonText returns v as JSON, with the members of objects sorted by name.
+// jsonText returns v as JSON, with members sorted by name.
 func jsonText(v any) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
@@ -168,10 +168,10 @@ func differences(path string, want, got any) (out []string) {
 	return nil
 }
 
-// AssertRequest fails the test unless the server has received a request for the operation whose
-// parameters match want as defined by [Request.Diff]. It reports whether there is such a request.
-// Use the names of the wire, such as clientUserId in begin/. The failure message shows how each
-// request for the operation differs, or lists the other requests if no request was made for the operation.
+// AssertRequest fails the test unless the server has received a request for the operation with
+// parameters that match want as defined by [Request.Diff]. It reports whether there is such a request.
+// Use wire names, such as clientUserId in begin/. The failure message shows how each request for the
+// operation differs, or, if there was none, lists the other requests.
 func (s *Server) AssertRequest(t TB, operation string, want map[string]any) bool {
 	t.Helper()
 	var differing, others []string
@@ -203,8 +203,8 @@ const masked = "***"
 const maxRequests = 10_000
 
 // Requests returns the API requests that the two hosts have received, in order of arrival. The server
-// remembers the latest 10,000. Requests for the page and to the control API are not included. The
-// result is a copy that the caller can modify.
+// remembers the latest 10,000. Requests to the page and the control API are not included. The result is
+// a copy that the caller can modify.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -234,8 +234,8 @@ func (s *Server) ClearRequests() {
 	s.requests, s.counts = nil, map[string]int{}
 }
 
-// record adds a copy of r to the list of requests and returns the copy, which [Server.finish]
-// completes. Until then the copy has only what the headers say.
+// record adds a copy of r to the list of requests and returns the copy. Until [Server.finish] completes
+// it, the copy has only what the headers say.
 func (s *Server) record(r *Request) *Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,8 +249,8 @@ func (s *Server) record(r *Request) *Request {
 	return &entry
 }
 
-// finish completes an entry of the list of requests. It returns the channel that Release closes
-// from now on.
+// finish completes an entry in the list of requests and returns the channel that the next Release
+// closes.
 func (s *Server) finish(entry, r *Request) (release <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -275,8 +275,8 @@ func (s *Server) parameters(c *call) map[string]any {
 	return out
 }
 
-// namesSecret reports whether the name is that of a key or a password, misspelled or not. The fake
-// is there to find misspelled names, and their values are just as secret.
+// namesSecret reports whether the name belongs to a key or a password, even if it is misspelled: the
+// fake exists to find misspelled names, and their values are also secret.
 func namesSecret(name string) bool {
 	folded := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
 	for _, word := range []string{"companyk", "secret", "passw", "pwd"} {
@@ -316,7 +316,7 @@ func (s *Server) plain(v any) any {
 	return v
 }
 
-// mask masks the server's keys in a text, also if they are quoted or URL-encoded.
+// mask masks the server's keys in a text, even if they are quoted or URL-encoded.
 func (s *Server) mask(text string) string {
 	for _, key := range []string{s.companyKey, s.secretKey, s.callbackKey} {
 		if key == "" {

@@ -19,7 +19,7 @@ const (
 	manualCheck = "manual_check"
 )
 
-// decision is the outcome of a session and the data of its result.
+// decision is a session's outcome and the data for its result.
 type decision struct {
 	outcome      string
 	time         time.Time
@@ -41,8 +41,8 @@ type DecisionOption func(*decision)
 func AsPerson(p Person) DecisionOption { return func(d *decision) { d.person = p } }
 
 // WithDocumentType sets the type of the identity document: "id", "passport", "driver_license" or
-// "residence_license". The default is the type chosen on the page, else "id" if the session allows
-// it, else the first type that the session allows.
+// "residence_license". The default is the type chosen on the page, else "id" if the session allows it,
+// else the first type that the session allows.
 func WithDocumentType(documentType string) DecisionOption {
 	return func(d *decision) { d.documentType = documentType }
 }
@@ -50,7 +50,8 @@ func WithDocumentType(documentType string) DecisionOption {
 // WithComment sets the operator's comment.
 func WithComment(comment string) DecisionOption { return func(d *decision) { d.comment = comment } }
 
-// WithSimilarity sets the similarity between the face and the photo on the document, a number from 0 to 1.
+// WithSimilarity sets the similarity between the face and the photo on the document, a number from 0 to
+// 1.
 func WithSimilarity(similarity float64) DecisionOption {
 	return func(d *decision) { d.similarity, d.similarityIsSet = similarity, true }
 }
@@ -61,10 +62,10 @@ func WithAnswer(stepKey, questionKey string, answer any) DecisionOption {
 	return func(d *decision) { d.answers[[2]string{stepKey, questionKey}] = answer }
 }
 
-// Approve approves a session. The following are errors, which also fail the test of [NewServer]: an
-// unknown token, a session that is already approved or rejected, and an option that does not fit the
-// session, such as an answer to a question that the session does not have. The same holds for
-// [Server.Reject] and [Server.ManualCheck]. To change a decision, use [Server.SetResult].
+// Approve approves a session. It is an error if the token is unknown, if the session is already
+// approved or rejected, or if an option does not fit the session, such as an answer to a question that
+// the session does not have. An error also fails the test from [NewServer]. [Server.Reject] and
+// [Server.ManualCheck] have the same errors. To change a decision, use [Server.SetResult].
 func (s *Server) Approve(token identomat.Token, opts ...DecisionOption) error {
 	return s.decide("Approve", string(token), approval(), opts)
 }
@@ -95,9 +96,9 @@ func manualReview() decision {
 	return decision{outcome: manualCheck, person: JohnSmith, similarity: 0.7415069341659546}
 }
 
-// SetResult makes result/ respond with exactly this JSON, also if the session is already decided. The
+// SetResult makes result/ respond with exactly this JSON, even if the session is already decided. The
 // session counts as decided unless the member "result" is in_progress. An unknown token and malformed
-// JSON are errors, which also fail the test of [NewServer].
+// JSON are errors, which also fail the test from [NewServer].
 func (s *Server) SetResult(token identomat.Token, rawJSON string) error {
 	v, err := decodeJSON([]byte(rawJSON))
 	if err != nil {
@@ -138,7 +139,7 @@ func (s *Server) decide(method, token string, d decision, opts []DecisionOption)
 	return nil
 }
 
-// checkDecision returns an error unless the session can be decided like this. The caller holds s.mu.
+// checkDecision returns an error unless the session allows the decision. The caller holds s.mu.
 func (s *Server) checkDecision(ses *session, d decision) error {
 	if s.statusCallback != "" && s.callbackURL == "" {
 		return badRequest(noCallbackURL)
@@ -182,8 +183,8 @@ func documentTypes(step object) []string {
 	return types
 }
 
-// checkAnswer returns an error unless the session has the question and its type allows the answer.
-// Every question can be left without an answer. The documentation does not say which types the answer
+// checkAnswer returns an error unless the session has the question and the question's type allows the
+// answer. Every question can be left unanswered. The documentation does not say which types the answer
 // to a text question can have.
 func (ses *session) checkAnswer(stepKey, questionKey string, answer any) error {
 	_, q, err := ses.question(stepKey, questionKey)
@@ -220,7 +221,7 @@ func (ses *session) checkAnswer(stepKey, questionKey string, answer any) error {
 	return nil
 }
 
-// question returns a questionnaire of the session and one of its questions.
+// question returns one of the session's questionnaires and one of its questions.
 func (ses *session) question(stepKey, questionKey string) (step, question object, err error) {
 	for _, step := range ses.flow() {
 		if step.text("key") != stepKey || !isQuestionnaire(step) {
@@ -284,7 +285,7 @@ func (s *Server) result(c *call) response {
 	return jsonResponse(ses.result(s.now()))
 }
 
-// result returns the result, with the members in the order of the reference's samples.
+// result returns the result, with members in the order of the reference's samples.
 func (ses *session) result(now time.Time) object {
 	d := ses.decision
 	document := ses.decided() && ses.has("identity-document")
@@ -302,7 +303,7 @@ func (ses *session) result(now time.Time) object {
 	out := object{
 		{"result", d.outcome},
 		{"similarity", similarity},
-		// The approved sample is not live: only the active check sets live.
+		// In the reference's approved sample, live is false: only the active check sets it.
 		{"live", face && liveness.child("flags").flag("liveness")},
 		{"document_type", documentType},
 		{"generalDocuments", ses.generalDocuments()},
@@ -447,8 +448,8 @@ func (ses *session) questionnaires() []any {
 	return out
 }
 
-// answers returns the questions of a questionnaire with their answers. The answer to a question whose
-// condition does not hold is null.
+// answers returns the questions of a questionnaire with their answers. If a question's condition does
+// not hold, its answer is null.
 func (ses *session) answers(step object) []any {
 	values := map[string]any{}
 	out := []any{}
@@ -513,8 +514,8 @@ func defaultAnswer(q object) any {
 	return "Sample answer"
 }
 
-// defaultFileCount returns how many files a file question has: two, or fewer if the question limits
-// them.
+// defaultFileCount returns how many files a file question has: two, or fewer if the question sets a
+// lower limit.
 func defaultFileCount(q object) int { return min(2, q.integer("filesMaxCount", 10)) }
 
 // reasonDescription returns the description of a reject reason: "Low similarity" for low_similarity.

@@ -33,14 +33,14 @@ const (
 	accessDenied      refusal = `{"argumentError":"access-denied"}`
 )
 
-// response is the response of an operation.
+// response is the response from an operation.
 type response struct {
 	status      int // 0 means 200
 	contentType string
 	body        []byte
 	// failed is set for refusals. They are not signed.
 	failed bool
-	// reason is why the request was refused, for the log of the test.
+	// reason is why the request was refused, for the test's log.
 	reason string
 }
 
@@ -63,14 +63,14 @@ func refuse(body refusal, format string, args ...any) response {
 type route struct {
 	// fields are the documented parameters except the company key.
 	fields []field
-	// The refusals of: parameters that are not as documented, an unknown company key, a missing
-	// company key, and a missing or wrong signature.
+	// The refusals for undocumented or wrong parameters, an unknown company key, a missing company key,
+	// and a missing or wrong signature.
 	wrongParameters, unknownKey, missingKey, wrongSignature refusal
 	handle                                                  func(*Server, *call) response
 }
 
-// The constructors below set the refusals of each family of endpoints. The API reference documents
-// the code of a wrong key for some endpoints, wrong-parameters and session-not-found. For the rest
+// The constructors below set the refusals for each family of endpoints. The API reference documents
+// wrong-parameters, session-not-found and, for some endpoints, the code for a wrong key. For the rest,
 // the fake makes these choices:
 //   - a wrong signature gets the same response as a wrong key;
 //   - where an endpoint documents no code for a mistake, such as a missing key, the response is
@@ -156,7 +156,7 @@ func init() {
 		operation.BlacklistAdd: companyKeyRoute((*Server).addBlacklistRecord,
 			field{name: "query", kind: nested, required: true, fields: blacklistQuery}),
 		operation.BlacklistRemove: companyKeyRoute((*Server).removeBlacklistRecord, field{name: "id", required: true}),
-		// The reference's parameter list has offset and limit inside query.
+		// The reference's parameter list puts offset and limit inside query.
 		operation.BlacklistList: companyKeyRoute((*Server).listBlacklistRecords,
 			field{name: "query", kind: nested, fields: []field{{name: "offset", kind: integer}, {name: "limit", kind: integer}}}),
 
@@ -177,7 +177,7 @@ func init() {
 		operation.UserCreate: companyKeyRoute((*Server).createUser,
 			field{name: "email", required: true},
 			field{name: "emailVerified", kind: boolean},
-			field{name: "password", kind: unchecked, required: true}, // a wrong type has an error of its own
+			field{name: "password", kind: unchecked, required: true}, // a wrong type has its own error
 			field{name: "firstName"},
 			field{name: "lastName"},
 			field{name: "rights", kind: texts}),
@@ -213,9 +213,9 @@ func operationByName(name string) *operation.Operation {
 	return nil
 }
 
-// operationByPath looks up a path in the operation table. The caller checks the host, so that it can
-// tell a request to the wrong host from one to an unknown path. The developer guides have begin/ at the
-// root of the widget host.
+// operationByPath looks up a path in the operation table. The caller checks the host, to distinguish a
+// request to the wrong host from one to an unknown path. In the developer guides, begin/ is at the root
+// of the widget host.
 func operationByPath(path string) *operation.Operation {
 	if path == "/begin/" {
 		return operation.SessionBegin
@@ -266,7 +266,7 @@ func (s *Server) handleCall(c *call, r *http.Request) response {
 	return rt.handle(s, c)
 }
 
-// serve handles the requests of one of the two hosts.
+// serve handles the requests to one of the two hosts.
 func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		panic(http.ErrAbortHandler)
@@ -314,8 +314,8 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 	if ok {
 		rec.Fault = fault.name
 	}
-	// The request is listed before its body is read, and its entry is complete before the response
-	// is sent: a caller that has the response sees the whole entry in Requests.
+	// The request is listed before its body is read, and the entry is complete before the response is
+	// sent: a caller that has the response sees the whole entry in Requests.
 	entry := s.record(rec)
 	if fault.resetBeforeRead {
 		fake.Reset(w)

@@ -14,7 +14,7 @@ var screeningQuery = []field{
 
 var screeningSearchQuery = append(slices.Clone(screeningQuery), field{name: "scoreThreshold", kind: integer, required: true})
 
-// screeningEntry is an entry of the screening databases. All entries are invented.
+// screeningEntry is an entry in the screening databases. All entries are invented.
 type screeningEntry struct {
 	id         string
 	name       string
@@ -95,8 +95,8 @@ var screeningList = []screeningEntry{
 	},
 }
 
-// score returns 100 if a name of the entry has the same words as the query in any order, and less for
-// each word that only one of them has.
+// score returns 100 if one of the entry's names has the same words as the query in any order, and less
+// for each word that only one of them has.
 func score(query string, e screeningEntry) int {
 	best := 0
 	for _, name := range append([]string{e.name}, e.aliases...) {
@@ -222,8 +222,8 @@ func (s *Server) unmonitorScreening(c *call) response {
 	return jsonResponse(object{})
 }
 
-// UpdateMonitored makes a monitored query have an update now: its record gets a lastUpdatedDate. An
-// unknown id is an error, which also fails the test of [NewServer].
+// UpdateMonitored gives a monitored query an update now: its record gets a lastUpdatedDate. An unknown
+// id is an error, which also fails the test from [NewServer].
 func (s *Server) UpdateMonitored(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,8 +236,8 @@ func (s *Server) UpdateMonitored(id string) error {
 	return s.misuse("UpdateMonitored: no monitored query has the id %q", id)
 }
 
-// listMonitored filters by the time of the last update. For a query without updates that is the time
-// when monitoring began.
+// listMonitored filters by the time of the last update, or, without updates, by the time when
+// monitoring began.
 func (s *Server) listMonitored(c *call) response {
 	start, limit := c.params.integer("start", 0), c.params.integer("limit", 50)
 	var after time.Time

@@ -23,8 +23,8 @@ const (
 	DefaultCallbackKey = "fake-callback-key-31d7aa60c2e94b58bf04-identomattest"
 )
 
-// TB is the part of [testing.TB] that [NewServer] and [Server.AssertRequest] need. The methods are those of
-// [testing.TB].
+// TB is the part of [testing.TB] that [NewServer] and [Server.AssertRequest] need. The methods are
+// those of [testing.TB].
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -108,25 +108,25 @@ func WithCallbackKey(key string) Option {
 	return func(s *Server) { s.callbackKey = key }
 }
 
-// WithStatusCallback makes the server post a [PlainCallback] of this type to the URL of
+// WithStatusCallback makes the server post a [PlainCallback] of this type to the URL from
 // [Server.SetCallbackURL] whenever a session is decided: on the page, through the control API, and by
-// [Server.Approve], [Server.Reject], [Server.ManualCheck] and [Server.SetResult]. Identomat does
-// not publish the types of its status callbacks, so by default the server posts none.
+// [Server.Approve], [Server.Reject], [Server.ManualCheck] and [Server.SetResult]. Identomat does not
+// publish the types of its status callbacks, so by default, the server posts none.
 //
-// The server posts the callback after result/ has the decision, and waits up to ten seconds for
-// the response before the method returns. It logs a callback that fails.
+// The server posts the callback after result/ has the decision, and waits up to ten seconds for the
+// response before the method returns. It logs a callback that fails.
 func WithStatusCallback(callbackType string) Option {
 	return func(s *Server) { s.statusCallback = callbackType }
 }
 
-// WithLogf sets the function that logs refused requests and failed callbacks. By default a server
-// from [NewServer] logs to the test, and a server from [Start] does not log.
+// WithLogf sets the function that logs refused requests and failed callbacks. By default, a server from
+// [NewServer] logs to the test, and a server from [Start] does not log.
 func WithLogf(logf func(format string, args ...any)) Option {
 	return func(s *Server) { s.logFunc = logf }
 }
 
 // RequireHMAC makes the company key an HMAC key: the server refuses unsigned requests. Without this
-// option the server verifies signatures only on requests that have one.
+// option, the server verifies only the signatures of signed requests.
 func RequireHMAC() Option {
 	return func(s *Server) { s.requireHMAC = true }
 }
@@ -136,9 +136,9 @@ func WithClock(now func() time.Time) Option {
 	return func(s *Server) { s.clock = now }
 }
 
-// AllowUnknown makes the server accept the named parameters, flags, step types and question types
-// although Identomat's API documentation does not list them. Without names it accepts any. It adds no
-// endpoints: test [identomat.Client.Call] with a transport of your own.
+// AllowUnknown makes the server accept the named parameters, flags, step types and question types,
+// although Identomat's API documentation does not list them. Without names, it accepts any. It adds no
+// endpoints: test [identomat.Client.Call] with your own transport.
 func AllowUnknown(names ...string) Option {
 	return func(s *Server) {
 		s.allowAll = s.allowAll || len(names) == 0
@@ -234,8 +234,8 @@ func (s *Server) listen(host operation.Host, addr string, url *string) error {
 	return nil
 }
 
-// dialAddr returns an address that clients can dial. It replaces the unspecified address, which
-// means all interfaces, with loopback.
+// dialAddr returns an address that clients can dial. It replaces the unspecified address, which means
+// all interfaces, with loopback.
 func dialAddr(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {
@@ -330,8 +330,8 @@ func (s *Server) misuse(format string, args ...any) error {
 	return err
 }
 
-// logWriter receives the log of net/http, panics in particular. Without a test and a log function
-// it writes to the standard logger.
+// logWriter receives the log from net/http, in particular panics. Without a test and a log function, it
+// writes to the standard logger.
 type logWriter struct{ s *Server }
 
 func (w logWriter) Write(p []byte) (int, error) {

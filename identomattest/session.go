@@ -15,7 +15,7 @@ import (
 // defaultLifetime is how long the widget accepts a session if its configuration sets no lifetime.
 const defaultLifetime = 15 * time.Minute
 
-// sampleConfiguration is the example of the API reference.
+// sampleConfiguration is the example from the API reference.
 const sampleConfiguration = `{
 	"id": "679c74e4d9725987e3879265",
 	"name": "Configuration Template",
@@ -36,7 +36,7 @@ const sampleConfiguration = `{
 	]
 }`
 
-// session is the state of a session. Its fields are guarded by Server.mu.
+// session is the state of a session. Server.mu guards its fields.
 type session struct {
 	token        string
 	parent       string
@@ -59,30 +59,30 @@ type session struct {
 	configLanguage string
 }
 
-// Session is a copy of the server's state of a session.
+// Session is a copy of a session's state in the server.
 type Session struct {
-	// Token is the session token. Parent is that of the parent session, or "".
+	// Token is the session token. Parent is the parent session's token, or "".
 	Token  identomat.Token
 	Parent identomat.Token
-	// ConfigID, Name, ClientUserID and GroupID are the parameters of begin/. ReturnURL is the flag
+	// ConfigID, Name, ClientUserID and GroupID are parameters of begin/. ReturnURL is the flag
 	// return_url.
 	ConfigID     string
 	Name         string
 	ClientUserID string
 	GroupID      string
 	ReturnURL    string
-	// Steps are the steps of the session, including those of its configuration.
+	// Steps are the session's steps, including the steps from its configuration.
 	Steps []Step
 	// Outcome is the value on the wire: in_progress, approved, rejected, manual_check, or the value
 	// that [Server.SetResult] set.
 	Outcome string
-	// Created is when the session was begun. Expires is when its lifetime or its schedule ends,
-	// whichever is earlier.
+	// Created is when the session began. Expires is when its lifetime or its schedule ends, whichever
+	// is earlier.
 	Created time.Time
 	Expires time.Time
 }
 
-// Step is a step of a session. In a list of steps, the steps of a video call follow the call.
+// Step is a step of a session. In a list of steps, a video call's steps follow the call.
 type Step struct {
 	// Type and Key are the values on the wire, such as "identity-document".
 	Type string
@@ -101,8 +101,7 @@ var beginFields = []field{
 	{name: "scheduleEndTime", nullable: true},
 }
 
-// Sessions returns the sessions in the order in which they were begun. Deleted sessions are not
-// included.
+// Sessions returns the sessions in the order in which they began, without deleted sessions.
 func (s *Server) Sessions() []Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +142,7 @@ func (ses *session) copy() Session {
 	return c
 }
 
-// flow returns the steps. The steps of a video call follow the call.
+// flow returns the steps. A video call's steps follow the call.
 func (ses *session) flow() []object {
 	var out []object
 	for _, step := range ses.steps {
@@ -254,7 +253,7 @@ func (s *Server) begin(c *call) response {
 	return jsonResponse(ses.token)
 }
 
-// checksAnyone reports whether a step verifies something. Other steps only ask.
+// checksAnyone reports whether a step verifies something. Other steps only ask questions.
 func (ses *session) checksAnyone() bool {
 	return slices.ContainsFunc(ses.flow(), func(step object) bool {
 		switch step.text("type") {
@@ -265,8 +264,8 @@ func (ses *session) checksAnyone() bool {
 	})
 }
 
-// mergeSteps returns the steps of a configuration. A step of the request replaces the step with the
-// same key; the other steps of the request follow.
+// mergeSteps returns the steps from a configuration. A step in the request replaces the configuration's
+// step of that key; the request's other steps follow.
 func mergeSteps(config object, steps []object) []object {
 	var out []object
 	for _, v := range config.list("steps") {
@@ -285,8 +284,8 @@ func mergeSteps(config object, steps []object) []object {
 	return out
 }
 
-// withDefaultSteps prepends the steps that the service adds: an identity document and a liveness
-// step, unless flags skip them, and the steps that global flags of the oldest manual request.
+// withDefaultSteps prepends the steps that the service adds: an identity document and liveness, unless
+// flags skip them, and any step that a global flag in the oldest manual adds.
 func withDefaultSteps(flags object, steps []object) []object {
 	var out []object
 	if !flags.flag("skip_document") {
@@ -367,8 +366,8 @@ func (s *Server) delete(c *call) response {
 	return deleted
 }
 
-// Expire ends the lifetime of a session now. Its result can still be fetched. An unknown token is an
-// error, which also fails the test of [NewServer].
+// Expire ends a session's lifetime now. The result can still be fetched. An unknown token is an error,
+// which also fails the test from [NewServer].
 func (s *Server) Expire(token identomat.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -423,7 +422,7 @@ func (s *Server) listActivities(c *call) response {
 }
 
 // statistics returns a list with one item, as in the API reference. The times are made up: the document
-// scan is in the first half of the session, the liveness check in the second.
+// scan is in the first half of the session, and the liveness check in the second half.
 func (s *Server) statistics(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {
@@ -469,8 +468,8 @@ func newToken() string {
 	for b.Len() < 40 {
 		_, _ = rand.Read(buf) // never fails
 		for _, r := range buf {
-			// 252 is the largest multiple of 36 in a byte. Using the bytes above it would make some
-			// characters more likely.
+			// 252 is the largest multiple of 36 in a byte. Larger bytes would make some characters more
+			// likely.
 			if r < 252 && b.Len() < 40 {
 				b.WriteByte(alphabet[r%36])
 			}

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// signer computes the service's signature: the base64 of an HMAC-SHA-256. For a JSON or form body it
-// is the HMAC of the body. For a multipart body it is the HMAC of the last part, where each part is
-// keyed with the digest of the previous part and the first part with the secret key.
+// signer computes the service's signature, an HMAC-SHA-256 in base64. For a JSON or form body, it is
+// the HMAC of the body. For a multipart body, it is the HMAC of the last part. The key for the first
+// part is the secret key; the key for each later part is the digest of the previous part.
 type signer struct {
 	key []byte
 	mac hash.Hash
@@ -20,7 +20,7 @@ func newSigner(secret string) *signer {
 	return &signer{key: []byte(secret)}
 }
 
-// nextPart starts the next part. Its content is then written with Write.
+// nextPart starts the next part. Write then adds the part's content.
 func (s *signer) nextPart() {
 	s.finishPart()
 	s.mac = hmac.New(sha256.New, s.key)
@@ -35,7 +35,7 @@ func (s *signer) finishPart() {
 	}
 }
 
-// sum returns the signature, without the syntax of the Authorization header.
+// sum returns the signature without the syntax of the Authorization header.
 func (s *signer) sum() string {
 	s.finishPart()
 	return base64.StdEncoding.EncodeToString(s.key)

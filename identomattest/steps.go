@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// globalFlags are the flags of begin/. The first group is from the guides. The second group is not
-// documented, but integrations use it.
+// globalFlags are the flags of begin/. The first group is from the guides. The second group is
+// undocumented, but integrations use it.
 var globalFlags = []field{
 	{name: "skip_face", kind: boolean},
 	{name: "skip_document", kind: boolean},
@@ -99,7 +99,7 @@ var stepTypes = map[string]stepType{
 		{name: "hideCameraOption", kind: boolean},
 		{name: "nameRequired", kind: boolean},
 		{name: "multiple_participants", kind: boolean},
-		{name: "multiple_participans", kind: boolean}, // misspelled in one list of the guide
+		{name: "multiple_participans", kind: boolean}, // misspelled in one of the guide's lists
 	}},
 	"phone-number": {key: "phone_number", flags: []field{
 		{name: "require_phone_number_check", kind: boolean},
@@ -174,8 +174,8 @@ func (s *Server) checkFlags(flags object) error {
 	return nil
 }
 
-// scriptSchemes are the URL schemes that run code or read local data when a browser opens them.
-// Other schemes can be those of apps.
+// scriptSchemes are the URL schemes that run code or read local data when a browser opens them. Other
+// schemes can belong to apps.
 var scriptSchemes = []string{"javascript", "vbscript", "data", "file", "blob", "filesystem", "view-source", "about", "intent"}
 
 // checkLists checks the items of arrays whose values are documented.
@@ -367,8 +367,8 @@ func (s *Server) checkQuestions(path string, step object) error {
 	return nil
 }
 
-// checkQuestion checks a question. It adds the keys of the options to optionKeys, because they must be
-// unique in the questionnaire.
+// checkQuestion checks a question. It adds the keys of the options to optionKeys: they must be unique
+// in the questionnaire.
 func (s *Server) checkQuestion(path string, q object, optionKeys map[string]bool) error {
 	typeFields, ok := questionTypes[q.text("type")]
 	if !ok {

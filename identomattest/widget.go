@@ -31,8 +31,8 @@ const maxForm = 64 << 20
 
 // servePage serves the page: GET shows the current step of a session, POST submits a form.
 //
-// Pages of other origins may link to the page, embed it and post its form: that needs the token of a
-// session, which only the company and its customer have.
+// Pages on other origins may link to the page, embed it and post its form: they need a session's token,
+// which only the company and the customer have.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	hostError := s.checkHost(r)
 	switch {
@@ -214,8 +214,8 @@ func render(w http.ResponseWriter, status int, p *page) {
 }
 
 // contentPolicy returns a Content-Security-Policy that allows only the page's own style, script and
-// form. Browsers also apply form-action to the redirect after a form, so it includes the origin of
-// return_url. Any site may embed the page, like the real widget.
+// form. Browsers also apply form-action to the redirect after a form, so form-action includes the
+// origin of return_url. Any site may embed the page, as with the real widget.
 func contentPolicy(nonce, returnURL string) string {
 	action := "'self'"
 	if u, err := url.Parse(returnURL); err == nil && u.Scheme != "" {

@@ -13,8 +13,8 @@ import (
 	"github.com/identomat-go/identomat/internal/fake"
 )
 
-// object is a JSON object that keeps the order of its members, so that responses have their members
-// in the order of the API reference. Decoding refuses duplicate names.
+// object is a JSON object that keeps the order of its members, so that responses follow the order in
+// the API reference. Decoding refuses duplicate names.
 type object []member
 
 type member struct {
@@ -104,8 +104,8 @@ func decodeJSON(data []byte) (any, error) {
 	return v, nil
 }
 
-// Limits of a request, far above what the API needs. Deeper nesting could exhaust the stack, and
-// looking for duplicates among more names would take too long.
+// Limits for a request, far above what the API needs. Deeper nesting could exhaust the stack, and
+// finding duplicates among more names would take too long.
 const (
 	maxDepth = 100
 	maxNames = 1000

@@ -13,7 +13,7 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// translation holds the texts of the page in one language, by key.
+// translation holds the page's texts in one language, by key.
 type translation map[string]string
 
 func (t translation) text(key string, args ...any) string {
@@ -37,7 +37,8 @@ var translations = sync.OnceValue(func() map[string]translation {
 
 func english() translation { return translations()["en"] }
 
-// translationFor returns the translation for a language, or else the English one, and its language.
+// translationFor returns the translation for a language, or else the English one, and the translation's
+// language.
 func translationFor(language string) (t translation, lang string) {
 	if t, ok := translations()[language]; ok {
 		return t, language
@@ -45,11 +46,10 @@ func translationFor(language string) (t translation, lang string) {
 	return english(), "en"
 }
 
-// phrase is a text. Lang is its language, or "" for the language of the page.
+// phrase is a text. Lang is its language, or "" for the page's language.
 type phrase struct{ Text, Lang string }
 
-// langAttr returns the HTML lang attribute for a text in this language, or "" if it is the language of
-// the page.
+// langAttr returns the HTML lang attribute for a text in this language, or "" for the page's language.
 func (p *page) langAttr(language string) string {
 	if language == p.Lang {
 		return ""
@@ -57,8 +57,8 @@ func (p *page) langAttr(language string) string {
 	return htmlLang(language)
 }
 
-// localized returns the member of an object that is a string or an object with one string per
-// language. It prefers the language of the session, then English, then the first language.
+// localized returns the text of a member that is a string or an object with one string per language. It
+// prefers the session's language, then English, then the first language.
 func (p *page) localized(o object, name string) phrase {
 	v, _ := o.get(name)
 	switch v := v.(type) {
@@ -152,15 +152,15 @@ func countryName(code string) string {
 
 var phoneFormat = regexp.MustCompile(`^\+?[0-9]{5,15}$`)
 
-// newCode returns a one-time password of four digits, like that of the documented callback.
+// newCode returns a one-time password of four digits, like the one in the documented callback.
 func newCode() string {
 	n, err := rand.Int(rand.Reader, big.NewInt(10000))
 	must(err)
 	return fmt.Sprintf("%04d", n)
 }
 
-// oneTimePassword returns the callback for a one-time password. Identomat's API documentation shows only
-// the type of the callback for email.
+// oneTimePassword returns the callback for a one-time password. For email, Identomat's API
+// documentation shows only the callback's type.
 func oneTimePassword(token, stepType, contact, code string) *Callback {
 	if stepType == "email" {
 		c := PlainCallback("email-one-time-password-request", identomat.Token(token))

@@ -18,8 +18,8 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// private is embedded in Options, which may hold a CSRF token. The alias keeps the embedded
-// field unexported.
+// private is embedded in Options, which may hold a CSRF token. The alias keeps the embedded field
+// unexported.
 type private = redact.Private
 
 // Options configures [Embed]. With the zero value, the snippet shows the widget and only
@@ -27,10 +27,9 @@ type private = redact.Private
 type Options struct {
 	private
 
-	// PostTo is a path on your own site, such as /kyc/done. When the customer has finished,
-	// the browser leaves the page with a POST to this path. The form contains session_token
-	// and Fields. If PostTo is empty, nothing is posted: listen for the event identomat:done
-	// in a script of your own.
+	// PostTo is a path on your site, such as /kyc/done. When the customer has finished, the browser
+	// leaves the page with a POST to this path. The form contains session_token and Fields. If PostTo
+	// is empty, nothing is posted: listen for the event identomat:done in your own script.
 	PostTo string
 	// Fields are additional fields of the form, such as a CSRF token. They require PostTo.
 	Fields map[string]string
@@ -42,31 +41,30 @@ type Options struct {
 	// Microphone allows the widget to use the microphone. Set it for sessions with an
 	// [identomat.VideoCall] step. The camera is always allowed.
 	Microphone bool
-	// Geolocation allows the widget to ask for the customer's position. Set it for sessions
-	// with an [identomat.Geolocation] step.
+	// Geolocation allows the widget to ask for the customer's location. Set it for sessions with an
+	// [identomat.Geolocation] step.
 	Geolocation bool
-	// InsecureTestHost accepts a session URL with http for any host, for a client with
+	// InsecureTestHost allows http in the session URL for any host. Set it for a client with
 	// [identomat.WithInsecureTestHosts].
 	InsecureTestHost bool
 }
 
-// tokenField is the form field with the session's token. [identomat.SessionTokenFromReturn]
-// reads it.
+// tokenField is the form field with the session's token. [identomat.SessionTokenFromReturn] reads it.
 const tokenField = "session_token"
 
 // Script is the JavaScript of every snippet. It defines the custom element identomat-widget, which
 // [Embed] puts around the iframe, and has no effect if the element is already defined.
 //
-// A snippet contains the script, and browsers run it when the snippet is part of a page that they load.
-// They run no script that is put into a page with innerHTML. A page that does so must load Script
-// itself, before or after, in a script element of its own. For example, serve it as text/javascript:
+// Browsers run the script in a snippet when they load a page that contains the snippet, but not when a
+// page inserts the snippet with innerHTML. Such a page must load Script itself, before or after, in a
+// separate script element. For example, serve Script as text/javascript:
 //
 //	http.HandleFunc("GET /identomat-widget.js", func(w http.ResponseWriter, r *http.Request) {
 //		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 //		io.WriteString(w, widget.Script)
 //	})
 //
-// Then the snippet works wherever it is put: with innerHTML, as the clone of a template, in a shadow
+// Then the snippet works wherever it is inserted: with innerHTML, as a template's clone, or in a shadow
 // root.
 const Script = `(() => {
   "use strict";
@@ -93,33 +91,28 @@ const Script = `(() => {
   });
 })();`
 
-// Embed returns an HTML snippet that shows the widget of a session: an iframe that may use
-// the camera, and a script that listens for the end of the verification.
-// (Developer guide 2025, Embedding in an Iframe.) Begin the session without
-// [identomat.Flags.ReturnURL].
+// Embed returns an HTML snippet that shows a session's widget: an iframe that may use the camera, and a
+// script that listens for the end of the verification. (Developer guide 2025, Embedding in an Iframe.)
+// Begin the session without [identomat.Flags.ReturnURL].
 //
-// The script accepts messages only from the widget's origin and from this iframe. It acts on
-// the first message that reports the end, which is "DONE" or the newer {"type":"done"}, as an
-// object or as JSON text, and ignores all later ones. It dispatches the event identomat:done,
-// which bubbles up from the element around the iframe, also out of a shadow root. Unless a listener cancels the event, the script then submits
-// the form described at [Options.PostTo]. Neither the event nor the form proves anything,
-// because a customer can produce both by hand. Call [identomat.SessionsService.Result] to
-// learn the outcome.
+// The script accepts messages only from the widget's origin and from this iframe. It acts on the first
+// message that reports the end: "DONE" or the newer {"type":"done"}, as an object or as JSON text. It
+// ignores later messages. The script dispatches the event identomat:done, which bubbles up from the
+// element around the iframe, even out of a shadow root. Unless a listener cancels the event, the script
+// then submits the form for [Options.PostTo]. Neither the event nor the form proves anything, because a
+// customer can forge both. Call [identomat.SessionsService.Result] to learn the outcome.
 //
-// The snippet contains the session's URL, and therefore its token, but no key. It works
-// under this policy:
+// The snippet contains the session's URL, and so the token, but no key. It works under this policy:
 //
 //	Content-Security-Policy: default-src 'none'; frame-src https://widget.identomat.com;
 //	  script-src 'nonce-…'; style-src 'self'; form-action 'self'
 //
-// The snippet has no styles of its own. The element around the iframe is an identomat-widget
-// with the class identomat-widget; like every custom element, it is displayed inline unless a
-// style says display: block. If the page has a Permissions-Policy, the policy must allow the
-// camera for the page itself and for the widget, as in
-// camera=(self "https://widget.identomat.com"), and for video calls also the microphone. Send the
-// page with Cache-Control: no-store.
-// With [identomat.WithWidgetURL], and in tests against a fake, use
-// [identomat.Client.WidgetURL] instead of https://widget.identomat.com.
+// The snippet contains no styles. The element around the iframe is an identomat-widget with the class
+// identomat-widget; like every custom element, it is displayed inline unless a style says display:
+// block. If the page has a Permissions-Policy, the policy must allow the camera for the page itself and
+// for the widget, as in camera=(self "https://widget.identomat.com"), and for video calls also the
+// microphone. Send the page with Cache-Control: no-store. With [identomat.WithWidgetURL], and in tests
+// against a fake, use [identomat.Client.WidgetURL] instead of https://widget.identomat.com.
 //
 // Embed returns an error if PostTo is not a path on the page's own site, if Fields is set
 // without PostTo or contains session_token, or if the session has no https URL. An http URL
@@ -176,8 +169,7 @@ func Embed(session *identomat.Session, opts Options) (template.HTML, error) {
 
 var errSessionURL = errors.New("identomat/widget: the session URL must be an https URL, or an http URL of a loopback host")
 
-// browserOrigin returns the origin of a URL in the form in which browsers report the origin
-// of a message.
+// browserOrigin returns a URL's origin as browsers report it for messages.
 func browserOrigin(sessionURL string, insecure bool) (string, error) {
 	u, err := url.Parse(sessionURL)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !insecure && !option.IsLoopback(u.Hostname())) {

@@ -7,7 +7,7 @@
     document.getElementById("not-notified").hidden = true;
   }
 
-  // Show and hide questions that depend on other answers. The server checks the conditions too.
+  // Show and hide questions that depend on other answers. The server also checks the conditions.
   const fields = document.querySelectorAll("[data-when]");
   function answers(name) {
     return [...document.getElementsByName(name)].flatMap((e) =>
