@@ -26,6 +26,9 @@ type Activity struct {
 	Data json.RawMessage `json:"data"`
 }
 
+// Extra returns the members of the activity that this SDK does not know or that did not fit, by their path.
+func (a *Activity) Extra() map[string]json.RawMessage { return codec.Extra(a.raw, a) }
+
 // UnmarshalJSON decodes an activity, such as a recorded one.
 func (a *Activity) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, a) }
 
@@ -63,6 +66,9 @@ type Statistics struct {
 	// More holds the summaries after the first. The response is a list; the reference shows one element.
 	More []Statistics `json:"-"`
 }
+
+// Extra returns the members of the summary that this SDK does not know or that did not fit, by their path.
+func (s *Statistics) Extra() map[string]json.RawMessage { return codec.Extra(s.raw, s) }
 
 // UnmarshalJSON decodes a summary, such as a recorded one.
 func (s *Statistics) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, s) }

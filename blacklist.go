@@ -2,6 +2,7 @@ package identomat
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"strings"
 
@@ -84,6 +85,9 @@ type BlacklistRecord struct {
 	// Notes has only been seen as null.
 	Notes string `json:"notes"`
 }
+
+// Extra returns the members of the record that this SDK does not know or that did not fit, by their path.
+func (r *BlacklistRecord) Extra() map[string]json.RawMessage { return codec.Extra(r.raw, r) }
 
 // UnmarshalJSON decodes a record, such as one stored with Raw.
 func (r *BlacklistRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }

@@ -159,12 +159,12 @@ func TestCallAllocations(t *testing.T) {
 	}{
 		{"begin", begin, bareToken, false, [...]float64{65, 65}},
 		{"begin, signed", begin, bareToken, true, [...]float64{76, 76}},
-		{"result", result, approved, false, [...]float64{236, 236}},
-		{"result, signed", result, approved, true, [...]float64{247, 247}},
+		{"result", result, approved, false, [...]float64{200, 200}},
+		{"result, signed", result, approved, true, [...]float64{211, 211}},
 		{"download", download, video, false, [...]float64{37, 37}},
 		{"download, signed", download, video, true, [...]float64{49, 49}},
-		{"upload", upload, passport, false, [...]float64{211, 211}},
-		{"upload, signed", upload, passport, true, [...]float64{242, 242}},
+		{"upload", upload, passport, false, [...]float64{175, 175}},
+		{"upload, signed", upload, passport, true, [...]float64{205, 205}},
 		{"search, 100 hits", search, page, false, [...]float64{640, 640}},
 	} {
 		var opts []identomat.Option

@@ -60,7 +60,7 @@ func (d *Document) complete() error {
 		case "mrzData", "visualData", "requestId":
 		default:
 			var field any
-			if err := json.Unmarshal(m.Value, &field); err != nil {
+			if err := codec.Decode(m.Value, &field); err != nil {
 				return err
 			}
 			d.Fields[name] = field
@@ -162,6 +162,9 @@ type FaceComparison struct {
 	Face1Statuses []ImageCode `json:"face1Statuses"`
 	Face2Statuses []ImageCode `json:"face2Statuses"`
 }
+
+// Extra returns the members of the comparison that this SDK does not know or that did not fit, by their path.
+func (c *FaceComparison) Extra() map[string]json.RawMessage { return codec.Extra(c.raw, c) }
 
 // UnmarshalJSON decodes a comparison, such as a recorded one.
 func (c *FaceComparison) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }

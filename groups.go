@@ -2,6 +2,7 @@ package identomat
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 
 	"github.com/identomat-go/identomat/internal/operation"
@@ -29,6 +30,9 @@ type GroupMember struct {
 	// Username is the user's e-mail address in all responses seen.
 	Username string `json:"username"`
 }
+
+// Extra returns the members of the group that this SDK does not know or that did not fit, by their path.
+func (g *Group) Extra() map[string]json.RawMessage { return codec.Extra(g.raw, g) }
 
 // UnmarshalJSON decodes a group, such as a recorded one.
 func (g *Group) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, g) }

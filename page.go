@@ -1,6 +1,7 @@
 package identomat
 
 import (
+	"encoding/json"
 	"iter"
 	"net/http"
 
@@ -23,6 +24,9 @@ type Page[T any] struct {
 	// Total counts the items of the whole list.
 	Total int `json:"total" wire:"required"`
 }
+
+// Extra returns the members of the response that this SDK does not know or that did not fit, by their path.
+func (p *Page[T]) Extra() map[string]json.RawMessage { return codec.Extra(p.raw, p) }
 
 // pages iterates over a list and fetches its parts as needed. It yields at most one error, at the end.
 // key identifies an item.

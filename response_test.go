@@ -239,6 +239,27 @@ func TestErrorBesideApprovalNeverApproves(t *testing.T) {
 	assert.Equal(t, []string{"LOW_SIMILARITY"}, decode(t, `{"result":"rejected","errors":["LOW_SIMILARITY"],"error":"x"}`).Errors)
 }
 
+// A match must not get lost beside an approval.
+func TestApprovalBesideUnreadableMatchesIsRefused(t *testing.T) {
+	for _, matches := range []string{`"yes"`, `7`, `true`, `false`, `{"a":1}`, `{"matches":[{"name":"X"}]}`} {
+		for _, name := range []string{"screeningMatches", "ScreeningMatches", `scr\u0065eningMatches`} {
+			members := `"` + name + `":` + matches + `}`
+			client, mock := mocked(t)
+			answers(mock, resultURL, 200, "application/json", `{"result":"approved",`+members)
+			_, err := client.Sessions.Result(t.Context(), token)
+			require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, members)
+			assert.JSONEq(t, matches, string(decode(t, `{"result":"manual_check",`+members).Extra()[strings.Replace(name, `\u0065`, "e", 1)]))
+		}
+	}
+	for matches, want := range map[string]int{
+		`{"1":{"name":"X"}}`: 1, `{"name":"X"}`: 1, `[{"name":"X"},{"score":1}]`: 2, `[1]`: 1, `[null]`: 1, `[]`: 0, `{}`: 0, `null`: 0,
+	} {
+		r := decode(t, `{"result":"approved","screeningMatches":`+matches+`}`)
+		assert.True(t, r.Approved())
+		assert.Len(t, r.ScreeningMatches, want, matches)
+	}
+}
+
 func TestEchoedCompanyKeyIsNotShown(t *testing.T) {
 	for _, c := range [][2]string{
 		{"application/json", `{"argumentError":"COMPANY-KEY-IN-CAPITALS"}`}, {"application/json", `{"argumentError":"x-y","errorSourceGroup":"COMPANY-KEY-IN-CAPITALS"}`},

@@ -13,6 +13,7 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/redact"
 	"github.com/identomat-go/identomat/internal/response"
+	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // Outcome says how a session ended, or that it has not ended. Only [OutcomeApproved] is an approval.
@@ -81,7 +82,9 @@ type Result struct {
 	Suggested             json.RawMessage `json:"suggested"`
 }
 
-// Approved reports whether the outcome is exactly approved. It is false for a nil Result.
+// Approved reports whether the outcome is exactly approved. It is false for a nil Result. Instead of an
+// approval beside an error of the service, or beside screening matches that cannot be read, the call
+// returns [ErrUnexpectedResponse].
 func (r *Result) Approved() bool {
 	return r != nil && strings.EqualFold(string(r.Outcome), string(OutcomeApproved))
 }
@@ -126,6 +129,9 @@ func (r *Result) complete() error {
 	switch known := Outcome(strings.ToLower(string(r.Outcome))); known {
 	case OutcomeApproved, OutcomeRejected, OutcomeManualCheck, OutcomeInProgress:
 		r.Outcome = known
+	}
+	if r.Approved() && r.ScreeningMatches == nil && wire.HasMember(r.raw, "screeningMatches") {
+		return errors.New("an approval beside screening matches that cannot be read")
 	}
 	for _, document := range r.GeneralDocuments {
 		for i := range document.Pages {
@@ -311,6 +317,7 @@ type ScreeningMatch struct {
 // DocumentFields holds the fields that were read from a document, by the service's names. The set is
 // open. If the text depends on the script, the name ends in a locale, such as Given_Names_en_US or
 // Given_Names_ka_GE. fmt and slog show a mask, and encoders refuse it.
+// Numbers are of type [json.Number], because document numbers can be long.
 type DocumentFields map[string]any
 
 // Names of fields without their locale, as the API documentation and production show them.
@@ -340,9 +347,10 @@ const (
 	DocFieldMRZ              = "mrz" // has no locale
 )
 
-// Text returns the field with exactly this name, or else its English form (en_US), or "".
+// Text returns the field with exactly this name, or else its English form (en_US). It returns "" if
+// neither is a text, a number or a boolean.
 func (d DocumentFields) Text(name string) string {
-	if text, ok := d[name].(string); ok {
+	if text, ok := d.text(name); ok {
 		return text
 	}
 	return d.TextIn(name, "en_US")
@@ -350,8 +358,17 @@ func (d DocumentFields) Text(name string) string {
 
 // TextIn returns the field in a locale such as ka_GE, or "".
 func (d DocumentFields) TextIn(name, locale string) string {
-	text, _ := d[name+"_"+locale].(string)
+	text, _ := d.text(name + "_" + locale)
 	return text
+}
+
+// text returns a string, or the spelling of a number or boolean.
+func (d DocumentFields) text(name string) (text string, ok bool) {
+	switch field := d[name].(type) {
+	case string, json.Number, bool:
+		return fmt.Sprint(field), true
+	}
+	return "", false
 }
 
 // Format writes a mask under every verb.

@@ -2,6 +2,7 @@ package identomat
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 	"strings"
@@ -94,6 +95,9 @@ type ScreeningHit struct {
 	// Topics are the reasons why the entry is in the databases.
 	Topics []ScreeningTopic `json:"topics" wire:"strict"`
 }
+
+// Extra returns the members of the hit that this SDK does not know or that did not fit, by their path.
+func (h *ScreeningHit) Extra() map[string]json.RawMessage { return codec.Extra(h.raw, h) }
 
 // UnmarshalJSON decodes a hit, such as a recorded one.
 func (h *ScreeningHit) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, h) }
@@ -200,6 +204,9 @@ const (
 	PropertyURL    PropertyType = "url"
 )
 
+// Extra returns the members of the response that this SDK does not know or that did not fit, by their path.
+func (p *ScreeningPerson) Extra() map[string]json.RawMessage { return codec.Extra(p.raw, p) }
+
 // UnmarshalJSON decodes a person, such as a recorded one.
 func (p *ScreeningPerson) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, p) }
 
@@ -275,6 +282,9 @@ type MonitoredRecord struct {
 	// LastUpdatedDate is when the query last had news; empty if never.
 	LastUpdatedDate Date `json:"lastUpdatedDate"`
 }
+
+// Extra returns the members of the record that this SDK does not know or that did not fit, by their path.
+func (r *MonitoredRecord) Extra() map[string]json.RawMessage { return codec.Extra(r.raw, r) }
 
 // UnmarshalJSON decodes a record, such as one stored with Raw.
 func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, r) }

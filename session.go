@@ -282,6 +282,12 @@ type GeneralConfig struct {
 	SessionLifetime int `json:"sessionLifetime"`
 }
 
+// Extra returns the members of this part of the configuration that this SDK does not know or that did not fit, by their path.
+func (g *GeneralConfig) Extra() map[string]json.RawMessage { return codec.Extra(g.raw, g) }
+
+// Extra returns the members of the configuration that this SDK does not know or that did not fit, by their path.
+func (c *SessionConfig) Extra() map[string]json.RawMessage { return codec.Extra(c.raw, c) }
+
 // UnmarshalJSON decodes a configuration, such as a recorded one.
 func (c *SessionConfig) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 

@@ -2,6 +2,7 @@ package identomat
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,6 +37,9 @@ type User struct {
 	Username string      `json:"username"`
 	Roles    []UserRight `json:"roles"`
 }
+
+// Extra returns the members of the user that this SDK does not know or that did not fit, by their path.
+func (u *User) Extra() map[string]json.RawMessage { return codec.Extra(u.raw, u) }
 
 // UnmarshalJSON decodes a user, such as a recorded one.
 func (u *User) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, u) }

@@ -93,7 +93,7 @@ const (
 )
 
 // Approved reports whether the customer may be let in: only if the outcome of a final webhook is
-// APPROVED.
+// APPROVED. Such a webhook is refused if its FraudTags or MismatchTags cannot be read.
 func (w *Webhook) Approved() bool { return w.Final && w.Status.Overall == OverallApproved }
 
 // Ended reports whether the session is over: the result is final, or the session expired, was
@@ -113,7 +113,13 @@ func (w *Webhook) Raw() json.RawMessage { return w.raw }
 
 // Extra returns the members of the body that this SDK does not know or that did not fit, by path,
 // such as "data" or "status.suspicionReasons".
-func (w *Webhook) Extra() map[string]json.RawMessage { return codec.Extra(w.raw, w) }
+func (w *Webhook) Extra() map[string]json.RawMessage {
+	extra := codec.Extra(w.raw, w)
+	if final, _ := wire.Get(w.raw, "final"); string(final) == `"true"` {
+		extra["final"] = final
+	}
+	return extra
+}
 
 func (w *Webhook) decoded(raw json.RawMessage) error {
 	w.raw = raw
@@ -125,6 +131,11 @@ func (w *Webhook) decoded(raw json.RawMessage) error {
 		return errors.New("not an object")
 	case wire.Ambiguous(raw, "final", "scanRef", "clientId", "externalRef", "status"), wire.Ambiguous(status, "overall"):
 		return errors.New("ambiguous")
+	}
+	isLost := w.Status.FraudTags == nil && wire.HasMember(status, "fraudTags") ||
+		w.Status.MismatchTags == nil && wire.HasMember(status, "mismatchTags")
+	if w.Approved() && isLost {
+		return errors.New("an approval beside tags that cannot be read")
 	}
 	return nil
 }
@@ -197,7 +208,7 @@ func parseWebhook(s *callback.Settings, w http.ResponseWriter, r *http.Request) 
 	}
 	hook := new(Webhook)
 	if codec.Unmarshal(body, hook) != nil {
-		return reject(http.StatusBadRequest, "the body is not a JSON object, or is ambiguous")
+		return reject(http.StatusBadRequest, "the body is not a JSON object, is ambiguous, or approves beside unreadable tags")
 	}
 	hook.EventType = r.Header.Get("Idenfy-Event-Type")
 	return hook, http.StatusOK, nil

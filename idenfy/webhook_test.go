@@ -242,11 +242,30 @@ func TestParseWebhookDecodesFields(t *testing.T) {
 
 // Extra must return fraud tags of the wrong type, so that an approval does not hide them.
 func TestFraudTagsThatDoNotFitAreExtra(t *testing.T) {
-	w, err := idenfy.ParseWebhook(signed(`{"final":true,"status":{"overall":"APPROVED","fraudTags":{"face":"FACE_BLACKLISTED"},"mismatchTags":[{"tag":"NAME"}]}}`), vectorKey)
+	w, err := idenfy.ParseWebhook(signed(`{"final":true,"status":{"overall":"SUSPECTED","fraudTags":{"face":"FACE_BLACKLISTED"},"mismatchTags":[{"tag":"NAME"}]}}`), vectorKey)
 	require.NoError(t, err)
 	assert.Empty(t, w.Status.FraudTags)
 	assert.JSONEq(t, `{"face":"FACE_BLACKLISTED"}`, string(w.Extra()["status.fraudTags"]))
 	assert.Equal(t, []string{`{"tag":"NAME"}`}, w.Status.MismatchTags)
+}
+
+func TestApprovalBesideUnreadableTagsIsRefused(t *testing.T) {
+	for _, tags := range []string{
+		`"fraudTags":{"face":"FACE_BLACKLISTED"}`, `"FraudTags":["FACE_BLACKLISTED"]`, `"mismatchTags":{"a":1}`, `"mismatchTags":{"name":true},"fraudTags":[]`,
+	} {
+		_, err := idenfy.ParseWebhook(signed(`{"final":true,"status":{"overall":"APPROVED",`+tags+`}}`), vectorKey)
+		assert.Equal(t, 400, rejectedWith(t, err), tags)
+		_, err = idenfy.ParseWebhook(signed(`{"final":true,"status":{"overall":"DENIED",`+tags+`}}`), vectorKey)
+		require.NoError(t, err, tags)
+	}
+	for tags, want := range map[string][]string{
+		`["FACE_MISMATCH",null,3]`: {"FACE_MISMATCH", "3"}, `"FACE_MISMATCH"`: {"FACE_MISMATCH"}, `{"1":"FACE_MISMATCH"}`: {"FACE_MISMATCH"}, `[]`: {}, `null`: nil, `true`: {"true"},
+	} {
+		w, err := idenfy.ParseWebhook(signed(`{"final":true,"status":{"overall":"APPROVED","fraudTags":`+tags+`}}`), vectorKey)
+		require.NoError(t, err, tags)
+		assert.True(t, w.Approved())
+		assert.Equal(t, want, w.Status.FraudTags, tags)
+	}
 }
 
 func TestEnded(t *testing.T) {

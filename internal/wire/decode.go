@@ -25,7 +25,7 @@ import (
 //   - an object whose keys are numbers, as PHP writes some lists, stands for a list,
 //   - [] stands for an empty object.
 //
-// A [time.Time] is seconds since 1970.
+// A [time.Time] is seconds since 1970. A number in a field of any type is a [json.Number].
 //
 // Three tags make a field strict. wire:"present" refuses a response in which the field is absent.
 // wire:"required" also refuses null, an empty string, and a value that does not fit. wire:"strict"
@@ -165,8 +165,14 @@ func (c *Codec) newDecoder(t reflect.Type) decodeFunc {
 		return c.sliceDecoder(t)
 	case reflect.Struct:
 		return c.structDecoder(t)
+	case reflect.Interface:
+		return decodeAny
+	case reflect.Map:
+		if t.Elem().Kind() == reflect.Interface {
+			return decodeObject
+		}
 	}
-	return decodeAny
+	return decodeOther
 }
 
 // isNull reports whether null begins at i.
@@ -189,8 +195,67 @@ func decodeUnmarshaler(d *decoding, v reflect.Value, i int) (int, bool) {
 	return end, true
 }
 
-// decodeAny serves maps and interfaces, whose values have any type.
+// decodeAny decodes a value of any type.
 func decodeAny(d *decoding, v reflect.Value, i int) (int, bool) {
+	value, end := d.value(i)
+	if value != nil {
+		v.Set(reflect.ValueOf(value))
+	}
+	return end, true
+}
+
+// decodeObject decodes an object whose members have any type.
+func decodeObject(d *decoding, v reflect.Value, i int) (int, bool) {
+	value, end := d.value(i)
+	switch value := value.(type) {
+	case nil:
+	case map[string]any:
+		v.Set(reflect.ValueOf(value).Convert(v.Type()))
+	case []any:
+		if len(value) > 0 {
+			return end, false
+		}
+		v.Set(reflect.MakeMap(v.Type())) // [] is an empty object
+	default:
+		return end, false
+	}
+	return end, true
+}
+
+// value returns the value that begins at i, as encoding/json does, and the index after it. A
+// number keeps its spelling, because a float64 would round a long document number.
+func (d *decoding) value(i int) (v any, end int) {
+	switch d.data[i] {
+	case '{':
+		object := map[string]any{}
+		for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(i) {
+			name := Unquote(d.data[i:SkipString(d.data, i)])
+			object[name], i = d.value(d.afterName(i))
+		}
+		return object, i + 1
+	case '[':
+		list := []any{}
+		for i = skipSpace(d.data, i+1); d.data[i] != ']'; i = d.afterComma(i) {
+			var element any
+			element, i = d.value(i)
+			list = append(list, element)
+		}
+		return list, i + 1
+	}
+	end = skip(d.data, i)
+	switch d.data[i] {
+	case '"':
+		return Unquote(d.data[i:end]), end
+	case 't', 'f':
+		return d.data[i] == 't', end
+	case 'n':
+		return nil, end
+	}
+	return json.Number(d.data[i:end]), end
+}
+
+// decodeOther serves the other kinds, such as maps of texts.
+func decodeOther(d *decoding, v reflect.Value, i int) (int, bool) {
 	end := skip(d.data, i)
 	if v.Kind() == reflect.Map && d.data[i] == '[' && d.data[skipSpace(d.data, i+1)] == ']' {
 		v.Set(reflect.MakeMap(v.Type()))

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -151,6 +152,18 @@ func Get[T text](object T, name string) (value T, found bool) {
 		}
 	}
 	return value, found
+}
+
+// HasMember reports whether an object has a value other than null under a name of any case.
+func HasMember(object []byte, name string) bool {
+	quoted := []byte(Quote(name))
+	for m := Members(object); m.Next(); {
+		isNamed := bytes.EqualFold(m.Name, quoted) || bytes.IndexByte(m.Name, '\\') >= 0 && strings.EqualFold(Unquote(m.Name), name)
+		if isNamed && string(m.Value) != "null" {
+			return true
+		}
+	}
+	return false
 }
 
 // Ambiguous reports whether an object has two different values for one of the names, which two
