@@ -71,7 +71,7 @@ func TestStatisticsRequestAndResponse(t *testing.T) {
 	require.NoError(t, err)
 	assert.Nil(t, s.SessionTimeSpan)
 	assert.Empty(t, s.SessionStartDate)
-	assert.Equal(t, []any{"A", map[string]any{"b": 1.0}}, s.LivenessFailReasons)
+	assert.Equal(t, []any{"A", map[string]any{"b": json.Number("1")}}, s.LivenessFailReasons)
 	assert.Equal(t, "liveness", s.SessionTerminationStep)
 	assert.Contains(t, string(s.Raw()), `"new":1`)
 	require.Len(t, s.More, 1)

@@ -172,6 +172,8 @@ func TestSignedResponses(t *testing.T) {
 	}{
 		"signed":                     {200, body, sign(secretKey, body), false, nil},
 		"signed and required":        {200, body, sign(secretKey, body), true, nil},
+		"byte order mark is signed":  {200, "\ufeff" + body, sign(secretKey, "\ufeff"+body), true, nil},
+		"byte order mark not signed": {200, "\ufeff" + body, sign(secretKey, body), true, identomat.ErrSignatureMismatch},
 		"unsigned":                   {200, body, "", false, nil},
 		"unsigned but required":      {200, body, "", true, identomat.ErrSignatureMismatch},
 		"wrong secret":               {200, body, sign("x", body), false, identomat.ErrSignatureMismatch},
@@ -215,6 +217,9 @@ func TestSignedResponses(t *testing.T) {
 				require.ErrorIs(t, err, c.want)
 				assert.Nil(t, result)
 				assert.False(t, c.want != identomat.ErrSignatureMismatch && errors.Is(err, identomat.ErrSignatureMismatch))
+				var api *identomat.APIError
+				require.ErrorAs(t, err, &api)
+				assert.Empty(t, api.Sample, "nothing of a response that cannot be trusted is shown")
 			})
 		}
 	}

@@ -239,6 +239,15 @@ func TestErrorBesideApprovalNeverApproves(t *testing.T) {
 	assert.Equal(t, []string{"LOW_SIMILARITY"}, decode(t, `{"result":"rejected","errors":["LOW_SIMILARITY"],"error":"x"}`).Errors)
 }
 
+func TestErrorBesideMedia(t *testing.T) {
+	client := responding(t, 200, `{"result":["data:application/x-tar;base64,YQ=="],"error":"boom"}`, false)
+	var last error
+	for _, err := range client.Media.VisualMarkers(t.Context(), token) {
+		last = err
+	}
+	require.ErrorIs(t, last, identomat.ErrUnexpectedResponse)
+}
+
 // A match must not get lost beside an approval.
 func TestApprovalBesideUnreadableMatchesIsRefused(t *testing.T) {
 	for _, matches := range []string{`"yes"`, `7`, `true`, `false`, `{"a":1}`, `{"matches":[{"name":"X"}]}`} {

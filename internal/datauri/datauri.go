@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -145,8 +146,14 @@ func (r *Reader) member() {
 	if !json.Valid(value) {
 		r.malformed("a member is malformed")
 	}
-	isError := strings.EqualFold(name, "argumentError") || strings.EqualFold(name, "internalError")
-	if isError && string(bytes.TrimSpace(value)) != "null" {
+	isError := false
+	switch text := string(bytes.TrimSpace(value)); strings.ToLower(name) {
+	case "argumenterror", "internalerror":
+		isError = text != "null"
+	case "error", "errors", "errorcode", "errormessage": // not documented, but nothing that may be ignored
+		isError = !slices.Contains([]string{"null", "false", "0", `""`, "[]", "{}"}, text)
+	}
+	if isError {
 		response, _ := json.Marshal(map[string]json.RawMessage{name: value})
 		r.fail(&ServiceError{Response: response})
 	}

@@ -66,6 +66,7 @@ func TestReaderSpellings(t *testing.T) {
 		`{"result":[[]]}`:                                 nil,
 		`{"\u0072esult":["YQ=="]}`:                        {{"", "a"}},
 		`{"argumentError":null,"result":[]}`:              nil,
+		`{"error":"","errors":[],"result":[]}`:            nil,
 	} {
 		for name, src := range map[string]io.Reader{
 			"whole": strings.NewReader(text), "byte by byte": iotest.OneByteReader(strings.NewReader(text)),
@@ -137,12 +138,12 @@ func TestReaderRejectsLiteralLineBreak(t *testing.T) {
 func TestReaderServiceError(t *testing.T) {
 	for _, text := range []string{
 		`{"argumentError":"not-found"}`, `{"result":[],"argumentError":"not-found"}`, `{"result":["YQ=="],"x":1,"argumentError" : "not-found"}`,
-		`{"ArgumentError":"not-found","result":["YQ=="]}`,
+		`{"ArgumentError":"not-found","result":["YQ=="]}`, `{"result":["YQ=="],"error":"boom"}`, `{"errorMessage":"boom","result":["YQ=="]}`, `{"Errors":[1],"result":[]}`,
 	} {
 		_, err := readAll(strings.NewReader(text))
 		var serviceErr *datauri.ServiceError
 		require.ErrorAs(t, err, &serviceErr, text)
-		assert.Contains(t, strings.ToLower(string(serviceErr.Response)), `{"argumenterror":"not-found"}`)
+		assert.Regexp(t, `(?i)^{"(argumentError":"not-found"|error(s|Message)?":("boom"|\[1\]))}$`, string(serviceErr.Response))
 	}
 }
 

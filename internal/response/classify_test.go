@@ -88,8 +88,9 @@ var shapes = []struct {
 		anyOperation,
 		map[string]string{
 			`true`: "", `null`: "", `17`: "", `[]`: "", `{}`: "", ` {"a":1} `: "", `{"result":1}`: "", token: "", ` "two words" `: `"two words"`, `"error"`: "", `""`: "",
+			`{"error":"x"}`: "", `{"result":1,"error":""}`: "", `{"result":null,"errors":["x"]}`: "",
 		},
-		nil,
+		[]string{`{"result":1,"error":"x"}`},
 	},
 	{operation.ResultFace, nil, []string{`true`, `{}`, `[]`, `null`, token, `{"result":"x"}`, `[1]`}},
 	{operation.VisualMarkers, nil, []string{`true`, `{}`, `[]`, `null`, token, `{"result":["data:image/png;base64,AAAA"]}`, `[1]`}},
@@ -205,6 +206,7 @@ func TestClassifyImageRefusals(t *testing.T) {
 func TestClassifyUnexpected(t *testing.T) {
 	bodies := []string{
 		"", " \r\n", "<html>Sign in</html>", "not found", "SESSION_NOT_FOUND", "session-not-found", "tru", "nul", `{"result":"approved"`, `{"result":true}{}`, `{"result":true} x`,
+		`{"argumentError":"session-not-found"} x`, `{"argumentError":"session-not-found"}{}`, `"SESSION_NOT_FOUND" x`, `"SESSION_NOT_FOUND""x"`,
 		`{"result":true,}`, `{'result':true}`, "\xef\xbb\xbf", "\xef\xbb\xbf\xef\xbb\xbf{}", " \xef\xbb\xbf{}", "\x00", `"`, `{"result":NaN}`, strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000),
 	}
 	// A duplicate or differently cased key could mean two things to two parsers.
@@ -229,6 +231,7 @@ func TestClassifyUnexpected(t *testing.T) {
 				payload, refusal := Classify(s.op, status, []byte(body))
 				assert.Nil(t, payload)
 				assert.Equal(t, &Refusal{Cause: want}, refusal, "%s %d %.80s", s.op.Name, status, body)
+				assert.False(t, refusal.NotProcessed(status))
 			}
 		}
 	}

@@ -117,7 +117,7 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 		return nil, refusal.withoutUnknownCode()
 	case refusal != nil:
 		return nil, refusal
-	case status < 200 || status > 299 || status == http.StatusPartialContent || !hasShape(op.Shape, body, &members):
+	case status < 200 || status > 299 || status == http.StatusPartialContent || !hasShape(op, body, &members):
 		return nil, unexpected(op, status)
 	case bytes.Count(body, []byte(","))+bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) > maxValues:
 		return nil, &Refusal{Cause: ErrTooLarge}
@@ -166,15 +166,16 @@ func unexpected(op *operation.Operation, status int) *Refusal {
 }
 
 // hasShape checks the top level of a successful response. The decoder checks the levels below.
-func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
+func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 	isObject := body[0] == '{'
 	// An empty object may arrive as an empty array.
 	isEmpty := (isObject || body[0] == '[') && len(wire.Trim(body[1:])) == 1
-	switch shape {
+	switch op.Shape {
 	case operation.Token:
 		return body[0] == '"' && IsToken(body[1:len(body)-1])
 	case operation.Any:
-		return true
+		// On the API host, the caller sees nothing but the result.
+		return op.Host == operation.Widget || present(members.result) == nil || !members.saysError
 	case operation.Outcome:
 		// Documented rejections have a member named errors.
 		outcome := wire.Unquote(members.result)
@@ -185,7 +186,7 @@ func hasShape(shape operation.Shape, body []byte, members *envelope) bool {
 	if members.saysError {
 		return false
 	}
-	switch shape {
+	switch op.Shape {
 	case operation.Object:
 		return isObject && !isEmpty
 	case operation.Result:
