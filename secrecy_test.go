@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"expvar"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -23,12 +24,14 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"text/template"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/idenfy"
 )
 
 // private is a list of values that must not be printed: two keys, a token and personal data.
@@ -61,7 +64,7 @@ func printings(t *testing.T, v any) string {
 		List  []any
 	}{v, []any{v, pointer.Interface()}}
 	for _, x := range []any{v, pointer.Interface(), wrapped, map[string]any{"v": v}} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		for _, verb := range strings.Fields("%v %+v %#v %s %q %x %X %d %t %c %e %E %f %g %G %o %O %b %U %T %z") {
 			fmt.Fprintf(&out, verb+"\n", x)
 		}
 		fmt.Fprintln(&out, x)
@@ -287,6 +290,92 @@ func exportedTypes(t *testing.T) []string {
 	}
 	require.NotEmpty(t, names)
 	return names
+}
+
+// positions returns v and a pointer to v in the places where fmt and encoders meet values: alone, in
+// fields, lists, maps, and as causes of other errors.
+func positions(v any) (all []any) {
+	pointer := reflect.New(reflect.TypeOf(v))
+	pointer.Elem().Set(reflect.ValueOf(v))
+	for _, x := range []any{v, pointer.Interface()} {
+		inner := struct{ v any }{x}
+		all = append(all, x, inner, &inner, struct{ V any }{x}, []any{x}, map[string]any{"k": x}, [1]any{x}, []any{inner})
+		if reflect.TypeOf(x).Comparable() {
+			all = append(all, map[any]bool{x: true})
+		}
+		if err, ok := x.(error); ok {
+			wrapped, joined := fmt.Errorf("call: %w", err), errors.Join(io.EOF, err)
+			all = append(all, wrapped, joined, fmt.Errorf("%w and %w", joined, err), struct{ error }{err}, struct{ err error }{err}, struct{ err error }{wrapped},
+				&url.Error{Op: "Post", URL: "https://x.example", Err: err}, []error{err, joined})
+		}
+	}
+	return all
+}
+
+// diffs records what testify prints. It dumps values without their methods.
+type diffs struct{ strings.Builder }
+
+func (d *diffs) Errorf(format string, args ...any) { fmt.Fprintf(d, format, args...) }
+
+// dumps returns everything that formatters, loggers, encoders and test libraries make of x.
+func dumps(x any) string {
+	var out diffs
+	for _, flags := range []string{"", "+", "#", "-+#0", " ", "60.40"} {
+		for _, verb := range "vTtbcdoOqxXUeEfFgGspwz!" {
+			fmt.Fprintf(&out, "%"+flags+string(verb)+"\n", x)
+		}
+	}
+	fmt.Fprintln(&out, x)
+	options := &slog.HandlerOptions{Level: slog.LevelDebug}
+	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, options), slog.NewJSONHandler(&out, options)} {
+		slog.New(handler).Info("x", "v", x, slog.Group("g", "v", x))
+	}
+	for _, encode := range encoders {
+		func() {
+			defer func() { fmt.Fprintln(&out, recover()) }() // encoding/gob and yaml panic for functions
+			data, err := encode(x)
+			fmt.Fprintf(&out, "%s %v\n", data, err)
+		}()
+	}
+	out.WriteString(expvar.Func(func() any { return x }).String())
+	for _, text := range []string{"{{.}}", "{{printf `%s %v %+v %#v %t` . . . . .}}", "{{range $k, $v := .}}{{$k}}{{$v}}{{end}}", "{{.V}}"} {
+		_ = template.Must(template.New("").Parse(text)).Execute(&out, x)
+	}
+	assert.Equal(&out, x, "another value")
+	assert.Nil(&out, x)
+	return out.String()
+}
+
+// TestErrorsAndClientsAreOutOfReach checks the types that hold secrets, but nothing that callers
+// read from fields: nothing may reach the secrets, not even code that ignores methods.
+func TestErrorsAndClientsAreOutOfReach(t *testing.T) {
+	internal := func(*http.Request) (*http.Response, error) {
+		return newResponse(400, `{"internalError":"Wilhelmina `+companyKey+`","message":"Wilhelmina `+secretKey+`","identifier":"BAD_VALUE"}`), nil
+	}
+	dump := func(r *http.Request) (*http.Response, error) {
+		body, _ := io.ReadAll(r.Body)
+		return nil, &url.Error{Op: "Post", URL: string(body), Err: &dumpError{fmt.Sprint(r.Header), base64.StdEncoding.EncodeToString(body)}}
+	}
+	values := map[string]any{}
+	for name, fault := range map[string]roundTrip{"APIError": internal, "TransportError": dump} {
+		client := stubbed(t, fault, quick, identomat.WithHMAC(secretKey))
+		_, err := client.Sessions.Begin(t.Context(), privateRequest())
+		values[name] = reflect.ValueOf(err).Elem().Interface()
+		other, newErr := idenfy.NewClient(companyKey, secretKey, identomat.WithHTTPClient(&http.Client{Transport: fault}))
+		require.NoError(t, newErr)
+		_, err = other.CreateSession(t.Context(), idenfy.SessionRequest{ClientID: "F00-AB-77", FirstName: "Wilhelmina"})
+		values["idenfy "+name] = reflect.ValueOf(err).Elem().Interface()
+		values["Client"], values["SessionsService"], values["idenfy Client"] = *client, *client.Sessions, *other
+		values["WithHMAC"], values["HMACTransport"] = identomat.WithHMAC(secretKey), identomat.NewHMACTransport(secretKey, nil)
+	}
+	api, other := values["APIError"].(identomat.APIError), values["idenfy APIError"].(idenfy.APIError)
+	require.Contains(t, api.Message(), companyKey)
+	require.Contains(t, other.Message(), secretKey)
+	for name, v := range values {
+		for i, x := range positions(v) {
+			assertSecret(t, dumps(x), fmt.Sprintf("%s in position %d (%T)", name, i, x))
+		}
+	}
 }
 
 // TestPanicPrintsNoSecret panics in a separate process, because the runtime prints the value without

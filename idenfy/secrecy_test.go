@@ -65,7 +65,7 @@ func printings(t *testing.T, v any) string {
 		List  []any
 	}{v, []any{v, pointer.Interface()}}
 	for _, x := range []any{v, pointer.Interface(), wrapped, map[string]any{"v": v}} {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		for _, verb := range strings.Fields("%v %+v %#v %s %q %x %X %d %t %c %e %E %f %g %G %o %O %b %U %T %z") {
 			fmt.Fprintf(&out, verb+"\n", x)
 		}
 		fmt.Fprintln(&out, x)
