@@ -170,7 +170,7 @@ func TestClassifyRefusals(t *testing.T) {
 				switch {
 				case s.op == operation.SessionBegin && Cause(want.Code) == nil: // an unknown code may be a token
 					want.Message, want.Code, want.Group = want.Message+want.Code, "", ""
-				case s.op == operation.Passport && want.Cause == nil && strings.HasPrefix(body, `"`) && status < 500 && status != 429:
+				case s.op == operation.Passport && want.Cause == nil && strings.HasPrefix(body, `"`) && (status < 300 || status == 400):
 					want.Cause = ErrImageRefused
 				}
 				assert.Equal(t, want, *refusal, "%s %d %s", s.op.Name, status, body)
@@ -196,7 +196,7 @@ func TestClassifyImageRefusals(t *testing.T) {
 				assert.Equal(t, want.Cause == ErrInvalidKey, refusal.NotProcessed(status), "a refused image may be billed")
 			}
 		}
-		for status, want := range map[int]error{429: ErrRateLimited, 500: ErrUnexpected, 503: ErrUnexpected} {
+		for status, want := range map[int]error{302: ErrUnexpected, 401: ErrUnexpected, 403: ErrUnexpected, 404: ErrUnexpected, 429: ErrRateLimited, 500: ErrUnexpected, 503: ErrUnexpected} {
 			_, refusal := Classify(op, status, []byte(`"try again"`))
 			assert.Equal(t, &Refusal{Cause: want}, refusal, status)
 		}

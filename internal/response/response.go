@@ -130,7 +130,7 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 // bareString returns the error that a response amounts to if it is a JSON string, or nil.
 func bareString(op *operation.Operation, status int, text string) *Refusal {
 	switch cause := Cause(text); {
-	case cause == nil && op.Encoding == operation.Multipart && status < 500 && status != http.StatusTooManyRequests:
+	case cause == nil && op.Encoding == operation.Multipart && isImageStatus(status):
 		// An image reader answers with an object, or with a string that says what is wrong with the
 		// image. Its codes have no common form.
 		r := &Refusal{Cause: ErrImageRefused, Code: text}
@@ -142,6 +142,12 @@ func bareString(op *operation.Operation, status int, text string) *Refusal {
 		return &Refusal{Cause: cause, Code: text}
 	}
 	return nil
+}
+
+// isImageStatus reports whether an image may be refused with a status. Other statuses, such as 403, say
+// that the image was not looked at.
+func isImageStatus(status int) bool {
+	return status >= 200 && status < 300 || status == http.StatusBadRequest || status == http.StatusUnprocessableEntity
 }
 
 // withoutUnknownCode keeps what is not a known code out of errors: in a response of begin/, it
@@ -315,7 +321,8 @@ func asCode(s string) string {
 
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
 // [0-9a-z]; Identomat's API documentation also has abc123xyz. A token is a word of letters, digits
-// and hyphens in which letters and digits stand together. Words of an error are not a token.
+// and hyphens. One of its parts between hyphens has both letters and digits, unlike error-500. A short
+// word that contains a word of an error is not a token either.
 func IsToken(s []byte) bool {
 	if len(s) < 8 || len(s) > maxCode {
 		return false
