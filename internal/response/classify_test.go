@@ -186,7 +186,7 @@ func TestClassifyImageRefusals(t *testing.T) {
 			`"DOCUMENT_BLURRY"`: {Cause: ErrImageRefused, Code: "DOCUMENT_BLURRY"}, `"documentNotReadable"`: {Cause: ErrImageRefused, Code: "documentNotReadable"},
 			`"blurry"`: {Cause: ErrImageRefused, Code: "blurry"}, `"1001"`: {Cause: ErrImageRefused, Code: "1001"}, `"COMPANY_KEY_INVALID"`: {Cause: ErrInvalidKey, Code: "COMPANY_KEY_INVALID"},
 			`"DOCUMENT_SPOOFING_DETECTED2"`: {Cause: ErrImageRefused, Code: "DOCUMENT_SPOOFING_DETECTED2"},
-			`"too dark, John"`:              {Cause: ErrImageRefused, Message: "too dark, John"}, `"01008012345"`: {Cause: ErrImageRefused, Message: "01008012345"}, `""`: {Cause: ErrImageRefused},
+			`"too dark, John"`:              {Cause: ErrImageRefused, Message: "too dark, John"}, `"12345"`: {Cause: ErrImageRefused, Code: "12345"}, `"123456"`: {Cause: ErrImageRefused, Message: "123456"}, `""`: {Cause: ErrImageRefused},
 			token: {Cause: ErrImageRefused, Message: strings.Trim(token, `"`)},
 		} {
 			for _, status := range []int{200, 400, 422} {
@@ -310,6 +310,7 @@ func TestIsTokenCodeOrID(t *testing.T) {
 		"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc": isToken | isID, "abcdefghijklmnopqrstuvwxyzabcdefghijklmn": isID,
 		"abc123xyz": isToken | isID, "abc12xyz": isToken | isID, "abc12xy": isID, "ABC123XYZ": isToken, "a1-b-c-d": isToken | isID, "A1B2C3D4-E5": isToken, "ABC-123-XYZ": isCode, "12345678": isID,
 		"47FJZXVVZAPI4ZTASTH3C2OZFUCLI3L0QX13HISC": isToken | isID, "error1001": isID, "HTTP404ERROR": isCode, "HTTP2-PROTOCOL-ERROR": isCode, "internalServerError500": isID,
+		"error" + strings.Repeat("a1", 13): isID, "error" + strings.Repeat("a1", 13) + "b": isToken | isID, "page12345": isToken | isID,
 		"ab_c123xyz": isID, "ERROR_1001": isCode, "HTTP2_ERROR": isCode, "2024-01-15": isID,
 		"550e8400-e29b-41d4-a716-446655440000": isToken | isID, "a.b~c-d_1234567890": 0, strings.Repeat("a1b2", 64): isToken | isID,
 		strings.Repeat("a1b2", 65): 0, "a1b2c3d4e5f6g7h": isToken | isID, "64ad3b14090678e34512eab8": isToken | isID,
