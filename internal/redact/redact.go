@@ -56,7 +56,7 @@ func Error(err error, secrets ...string) error {
 	visit(err, func(err error) {
 		text, details := err.Error(), fmt.Sprintf("%+v", err)
 		hasQuote = hasQuote || strings.Contains(text, `"`)
-		hasSecret = hasSecret || search.finds(text) || details != text && search.finds(details) || search.findsInFields(err)
+		hasSecret = hasSecret || search.finds(text) || search.finds(details) || search.findsInFields(err)
 	})
 	if !hasSecret && !hasQuote {
 		return err

@@ -69,6 +69,7 @@ func TestErrorFindsEncodedSecret(t *testing.T) {
 			text := encoding.EncodeToString([]byte(body))
 			dumps[fmt.Sprint(name, " ", before)], dumps[fmt.Sprint(name, " in lines ", before)] = text, text[:10]+"\r\n"+text[10:]
 			dumps[fmt.Sprint(name, " in a URL ", before)] = "https://x.example/" + text
+			dumps[fmt.Sprint(name, " after letters ", before)] = "abc"[:before] + encoding.EncodeToString([]byte(key))
 			dumps[fmt.Sprint(name, " in JSON ", before)] = strings.ReplaceAll(text, "/", `\/`)
 		}
 	}
@@ -78,6 +79,9 @@ func TestErrorFindsEncodedSecret(t *testing.T) {
 		assert.True(t, redact.Contains("before "+dump+" after", "other", key), name)
 	}
 	assert.False(t, redact.Contains("nothing here", key, ""))
+	for _, dump := range []string{"QW5uYQ", "416e6e61", "[65 110 110 97]", "0x41, 0x6e, 0x6e, 0x61"} {
+		assert.True(t, redact.Contains("sent "+dump, "Anna"), dump)
+	}
 	assert.True(t, redact.Contains("ΣΟΦΟΣ", "Σοφος"), "the case of letters is ignored")
 }
 

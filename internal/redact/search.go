@@ -16,12 +16,13 @@ const maxSearch = 1 << 24
 
 // search looks for secrets in the texts of one error.
 type search struct {
-	secrets []string // folded
-	left    int      // of maxSearch
+	secrets []string        // folded
+	left    int             // of maxSearch
+	clean   map[string]bool // texts that were searched; most occur in the fields again
 }
 
 func newSearch(secrets []string) *search {
-	s := &search{left: maxSearch - len(secrets)*512} // folding a secret takes as long as searching some bytes
+	s := &search{left: maxSearch - len(secrets)*512, clean: map[string]bool{}} // folding a secret takes as long as searching some bytes
 	if s.left < 0 {
 		return s
 	}
@@ -57,12 +58,19 @@ func (s *search) finds(text string) bool {
 }
 
 func (s *search) findsFolded(text string) bool {
+	if s.clean[text] {
+		return false
+	}
 	s.left -= len(text) * len(s.secrets)
 	if s.left < 0 {
 		return true
 	}
-	text = fold(text)
-	return slices.ContainsFunc(s.secrets, func(secret string) bool { return strings.Contains(text, secret) })
+	folded := fold(text)
+	if slices.ContainsFunc(s.secrets, func(secret string) bool { return strings.Contains(folded, secret) }) {
+		return true
+	}
+	s.clean[text] = true
+	return false
 }
 
 // findsInFields searches the fields of an error without its methods, as fmt does if the error is
