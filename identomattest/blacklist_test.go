@@ -35,6 +35,9 @@ func TestBlacklist(t *testing.T) {
 	assert.Contains(t, list(``), `"total":1`)
 	require.Regexp(t, `^\{"result":`, add(doe))
 
+	for _, birthday := range []string{"19800101", "1980-01", "1980", "1980-001", "1980-01-01T10:30", "1980-01-01T10:30:00+04:00", "1980-01-01T10:30:00+0400", "19800101T103000Z"} {
+		assert.Regexp(t, `^\{"result":`, add(`"firstName":"`+birthday+`","birthday":"`+birthday+`","reason":"a form of ISO 8601"`), birthday)
+	}
 	for _, query := range []string{
 		``, `"reason":"none"`, `"firstName":"John"`, `"firstName":"","reason":"empty"`, `"firstName":"John","reason":""`,
 		`"firstName":7,"reason":"a number"`, `"birthday":"1/8/1980","reason":"no ISO date"`, `"name":"John","reason":"unknown"`,

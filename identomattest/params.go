@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/identomat-go/identomat/internal/operation"
@@ -77,8 +78,8 @@ func (s *Server) read(c *call, r *http.Request) (err error) {
 	switch {
 	case r.Method != http.MethodPost && r.Method != http.MethodGet:
 		return fmt.Errorf("the method is %s, not POST or GET", r.Method)
-	case r.Header.Get("Content-Encoding") != "":
-		return errors.New("the body is compressed")
+	case r.Header.Get("Content-Encoding") != "" && !strings.EqualFold(r.Header.Get("Content-Encoding"), "identity"):
+		return fmt.Errorf("the body has the Content-Encoding %q", r.Header.Get("Content-Encoding"))
 	}
 	if err := c.addForm(r.URL.RawQuery); err != nil {
 		return fmt.Errorf("the query string: %w", err)

@@ -113,11 +113,13 @@ func score(query string, e screeningEntry) int {
 	return best
 }
 
-// isoTime parses an ISO 8601 date or time.
+// isoTime parses an ISO 8601 date or time, except for week dates.
 func isoTime(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, true
+	for _, date := range []string{"2006-01-02", "20060102", "2006-01", "2006", "2006-002", "2006002"} {
+		for _, clock := range []string{"", "T15:04:05Z07:00", "T15:04:05Z0700", "T15:04:05", "T15:04", "T150405Z0700", "T150405"} {
+			if t, err := time.Parse(date+clock, s); err == nil {
+				return t, true
+			}
 		}
 	}
 	return time.Time{}, false

@@ -287,6 +287,13 @@ func TestMalformedRequests(t *testing.T) {
 	}
 }
 
+func TestIdentityCodingIsAccepted(t *testing.T) {
+	srv := NewServer(t)
+	plain := request(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"`+srv.CompanyKey+`"}`)
+	plain.Header.Set("Content-Encoding", "Identity")
+	assert.Regexp(t, `^"[0-9a-z]{40}"$`, send(t, plain).body)
+}
+
 func TestConcurrentSessions(t *testing.T) {
 	srv := NewServer(t)
 	var wg sync.WaitGroup
