@@ -10,8 +10,8 @@
 // Make one [Client] with [NewClient] or [NewClientFromEnv] and share it. Create a session with
 // [Client.CreateSession], store [Session.ScanRef], and send the customer's browser to
 // [Session.RedirectURL], or show [Session.IframeURL] in your page. The outcome arrives in webhooks,
-// which [WebhookHandler] verifies: store them in the handler, and process them later.
-// [Webhook.Approved] is true only for a final approval.
+// which [WebhookHandler] verifies: store their EventType and [Webhook.Raw] in the handler, and process
+// them later with [DecodeWebhook]. [Webhook.Approved] is true only for a final approval.
 //
 // # Credits
 //

@@ -28,7 +28,7 @@ func Example() {
 	outcome := make(chan bool, 1)
 	handler, err := idenfy.WebhookHandler([]string{server.SigningKey}, func(_ context.Context, webhook *idenfy.Webhook) error {
 		if webhook.Ended() {
-			outcome <- webhook.Approved() // in production: store the webhook and process it later
+			outcome <- webhook.Approved() // in production: store webhook.EventType and webhook.Raw(), and process them later
 		}
 		return nil
 	})
@@ -172,18 +172,31 @@ func ExampleParseWebhook() {
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/idenfy", strings.NewReader(body))
 	r.Header.Set(idenfy.SignatureHeader, "2123d5e25e9344cf0cd6c65c068366bb3367dea73d76880eb76fa7549948903b")
 
-	webhook, err := idenfy.ParseWebhook(r, "the-next-key", signingKey)
+	webhook, err := idenfy.ParseWebhook(r, []string{"the-next-key", signingKey})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(webhook.ScanRef, webhook.Final, webhook.Approved())
 
 	r = httptest.NewRequest(http.MethodPost, "/webhooks/idenfy", strings.NewReader(body))
-	_, err = idenfy.ParseWebhook(r, signingKey)
+	_, err = idenfy.ParseWebhook(r, []string{signingKey})
 	fmt.Println(err)
 	// Output:
 	// ec6a7108-8c26-11e9-9758-309c231b1bac true false
 	// identomat: callback rejected: Idenfy-Signature is missing or malformed
+}
+
+// Store the event type with the body, and decode both later.
+func ExampleDecodeWebhook() {
+	// These values were stored by the function that WebhookHandler calls: w.EventType and w.Raw().
+	eventType, raw := "IDENTIFICATION_CANCELLED", `{"scanRef":"ec6a7108-8c26-11e9-9758-309c231b1bac","status":{"overall":"ACTIVE"}}`
+
+	webhook, err := idenfy.DecodeWebhook(eventType, []byte(raw)) // verifies no signature
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(webhook.ScanRef, webhook.Ended(), webhook.Approved())
+	// Output: ec6a7108-8c26-11e9-9758-309c231b1bac true false
 }
 
 // A guard that refuses a second session while one is open.

@@ -129,10 +129,10 @@ func FuzzWebhook(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, signature string) {
 		right := idenfytest.Sign(vectorKey, body)
 		forged := webhook(string(body), signature)
-		if w, err := idenfy.ParseWebhook(forged, vectorKey); w != nil && !strings.EqualFold(signature, right) || w != nil && err != nil {
+		if w, err := idenfy.ParseWebhook(forged, []string{vectorKey}); w != nil && !strings.EqualFold(signature, right) || w != nil && err != nil {
 			t.Fatal("a forged webhook was accepted")
 		}
-		w, err := idenfy.ParseWebhook(webhook(string(body), right), "other", vectorKey)
+		w, err := idenfy.ParseWebhook(webhook(string(body), right), []string{"other", vectorKey})
 		if err != nil {
 			var refused *identomat.CallbackError
 			if w != nil || !errors.As(err, &refused) || refused.StatusCode == http.StatusForbidden {

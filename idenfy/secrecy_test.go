@@ -103,7 +103,7 @@ func shown(t *testing.T) map[string]any {
 	require.NoError(t, err)
 	require.Equal(t, authToken, string(session.AuthToken))
 	require.Equal(t, "8846201937", session.DocumentNumber)
-	hook, err := idenfy.ParseWebhook(signed(`{"final":true,"scanRef":"s","clientId":"customer-4711","externalRef":"F00-AB-77","status":{"overall":"DENIED","fraudTags":["Wilhelmina"]},"data":{"docFirstName":"WILHELMINA"}}`), vectorKey)
+	hook, err := idenfy.ParseWebhook(signed(`{"final":true,"scanRef":"s","clientId":"customer-4711","externalRef":"F00-AB-77","status":{"overall":"DENIED","fraudTags":["Wilhelmina"]},"data":{"docFirstName":"WILHELMINA"}}`), []string{vectorKey})
 	require.NoError(t, err)
 	_, refusal := answering(t, 400, `{"identifier":"BAD_VALUE","message":"Field 'firstName' is Wilhelmina"}`).CreateSession(t.Context(), privateRequest())
 	var api *idenfy.APIError

@@ -295,7 +295,7 @@ func TestUnusableKeysAreRefused(t *testing.T) {
 		assert.EqualError(t, err, "idenfy: the API key "+want)
 		_, err = idenfy.NewClient("key", key)
 		assert.EqualError(t, err, "idenfy: the API secret "+want)
-		_, err = idenfy.ParseWebhook(signed("{}"), "old", key)
+		_, err = idenfy.ParseWebhook(signed("{}"), []string{"old", key})
 		assert.EqualError(t, err, "idenfy: the signing key "+want)
 	}
 }

@@ -23,11 +23,12 @@ const MaxWebhookSize = 4 << 20
 // hexadecimal. iDenfy sends it only if a signing key is set for the notification.
 const SignatureHeader = "Idenfy-Signature"
 
-// Webhook is a final or intermediate result of a verification. Its signature has been verified.
-// (iDenfy's public documentation; the page says only that webhooks exist.)
+// Webhook is a final or intermediate result of a verification. [WebhookHandler] and [ParseWebhook]
+// have verified its signature; [DecodeWebhook] has not. (iDenfy's public documentation; the page says
+// only that webhooks exist.)
 //
 // A field is zero if its value is absent, null, or does not fit. A webhook is personal data: fmt
-// and slog show a mask, and encoders refuse it; store [Webhook.Raw].
+// and slog show a mask, and encoders refuse it. To store it, store EventType and [Webhook.Raw].
 type Webhook struct {
 	private
 
@@ -93,8 +94,11 @@ const (
 )
 
 // Approved reports whether the customer may be let in: only if the outcome of a final webhook is
-// APPROVED. Such a webhook is refused if its FraudTags or MismatchTags cannot be read.
-func (w *Webhook) Approved() bool { return w.Final && w.Status.Overall == OverallApproved }
+// APPROVED. Such a webhook is refused if its FraudTags or MismatchTags cannot be read. Approved is
+// false for a Webhook that this package did not decode, such as a literal.
+func (w *Webhook) Approved() bool {
+	return len(w.raw) > 0 && w.Final && w.Status.Overall == OverallApproved
+}
 
 // Ended reports whether the session is over: the result is final, or the session expired, was
 // deleted or was canceled. Only the unsigned EventType reports a cancellation, so anyone who can
@@ -107,8 +111,9 @@ func (w *Webhook) Ended() bool {
 	return w.Final || w.EventType == "IDENTIFICATION_EXPIRED" || w.EventType == "IDENTIFICATION_CANCELLED"
 }
 
-// Raw returns the signed body, without a byte order mark. It is personal data: do not log it. The
-// caller must not modify it.
+// Raw returns the signed body, without a byte order mark, for [DecodeWebhook]. It lacks EventType,
+// which [Webhook.Ended] needs to recognize a cancellation: store both. Raw is personal data: do not
+// log it. The caller must not modify it.
 func (w *Webhook) Raw() json.RawMessage { return w.raw }
 
 // Extra returns the members of the body that this SDK does not know or that did not fit, by path,
@@ -119,6 +124,12 @@ func (w *Webhook) Extra() map[string]json.RawMessage {
 		extra["final"] = final
 	}
 	return extra
+}
+
+// UnmarshalJSON returns an error and sets no field, because a body alone is not a verified webhook.
+// Decode a stored body with [DecodeWebhook].
+func (*Webhook) UnmarshalJSON([]byte) error {
+	return errors.New("idenfy: a webhook cannot be unmarshaled: use ParseWebhook for a request, DecodeWebhook for a stored body")
 }
 
 func (w *Webhook) decoded(raw json.RawMessage) error {
@@ -147,7 +158,8 @@ func (w *Webhook) decoded(raw json.RawMessage) error {
 // options are those of [identomat.CallbackHandler], but [identomat.WithMaxCallbackSize] defaults to
 // [MaxWebhookSize].
 //
-// Let handle store the webhook and return at once; process it elsewhere. If the response is not 2xx
+// Let handle store the EventType and Raw of the webhook and return at once; process the webhook
+// elsewhere, with [DecodeWebhook]. If the response is not 2xx
 // within ten seconds, iDenfy retries the webhook, and sends the customer to the ErrorURL, although
 // the result of the verification is unchanged.
 //
@@ -170,17 +182,33 @@ func WebhookHandler(keys []string, handle func(context.Context, *Webhook) error,
 
 // ParseWebhook reads a webhook from a request, for servers that do not use [WebhookHandler], which
 // says how to respond. The body must not have been read before, because the signature covers its
-// bytes.
+// bytes. The options are those of [WebhookHandler].
 //
-// The error is an [*identomat.CallbackError] with the status to respond with. If there is no valid
-// key, the error has another type: respond with 500.
-func ParseWebhook(r *http.Request, keys ...string) (*Webhook, error) {
-	s, err := callback.NewSettings[identomat.CallbackOption]("idenfy", "signing key", keys, MaxWebhookSize)
+// The error is an [*identomat.CallbackError] with the status to respond with. Any other
+// error reports an unusable key or option: respond with 500.
+func ParseWebhook(r *http.Request, keys []string, opts ...identomat.CallbackOption) (*Webhook, error) {
+	s, err := callback.NewSettings("idenfy", "signing key", keys, MaxWebhookSize, opts...)
 	if err != nil {
 		return nil, err
 	}
 	w, _, err := parseWebhook(s, nil, r)
 	return w, err
+}
+
+// DecodeWebhook decodes a stored webhook from its EventType and [Webhook.Raw].
+//
+// DecodeWebhook verifies no signature: anyone can write a body that is Approved. Pass it only bodies
+// that your own service stored after [WebhookHandler] or [ParseWebhook] verified them, and never the
+// body of a request.
+//
+// Errors: raw is not a JSON object, is ambiguous, or approves beside unreadable tags.
+func DecodeWebhook(eventType string, raw []byte) (*Webhook, error) {
+	w := new(Webhook)
+	if codec.Unmarshal(raw, w) != nil { // the error may quote the body
+		return nil, errors.New("idenfy: DecodeWebhook: the webhook is not a JSON object, is ambiguous, or approves beside unreadable tags")
+	}
+	w.EventType = eventType
+	return w, nil
 }
 
 // parseWebhook returns a webhook, or an [*identomat.CallbackError] and its status.
@@ -206,11 +234,10 @@ func parseWebhook(s *callback.Settings, w http.ResponseWriter, r *http.Request) 
 		}
 		return reject(http.StatusForbidden, reason)
 	}
-	hook := new(Webhook)
-	if codec.Unmarshal(body, hook) != nil {
+	hook, err := DecodeWebhook(r.Header.Get("Idenfy-Event-Type"), body)
+	if err != nil {
 		return reject(http.StatusBadRequest, "the body is not a JSON object, is ambiguous, or approves beside unreadable tags")
 	}
-	hook.EventType = r.Header.Get("Idenfy-Event-Type")
 	return hook, http.StatusOK, nil
 }
 

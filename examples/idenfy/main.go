@@ -1,5 +1,5 @@
 // Idenfy walks through a verification with iDenfy: it creates a session, prints the URL for the
-// customer, receives the webhook with the outcome, and checks the webhook.
+// customer, receives and stores the webhook with the outcome, and processes it later.
 //
 // Without environment variables it runs against a fake iDenfy in the same process and finishes the
 // session itself. With IDENFY_API_KEY, IDENFY_API_SECRET and IDENFY_SIGNING_KEY it runs against the
@@ -38,7 +38,7 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	defer service.stop()
 
-	webhooks := make(chan *idenfy.Webhook, 16)
+	webhooks := make(chan storedWebhook, 16)
 	address, stop, err := listen(service.signingKey, webhooks)
 	if err != nil {
 		return err
@@ -70,7 +70,11 @@ func run(ctx context.Context, out io.Writer) error {
 	defer cancel()
 	for {
 		select {
-		case webhook := <-webhooks:
+		case stored := <-webhooks:
+			webhook, err := idenfy.DecodeWebhook(stored.eventType, stored.raw)
+			if err != nil {
+				return err
+			}
 			if webhook.ScanRef != session.ScanRef {
 				continue // a webhook for another session
 			}
@@ -83,6 +87,12 @@ func run(ctx context.Context, out io.Writer) error {
 			return fmt.Errorf("no final webhook arrived: %w", ctx.Err())
 		}
 	}
+}
+
+// storedWebhook is a row of the table that a real service would have: a verified webhook.
+type storedWebhook struct {
+	eventType string // a header, not part of raw
+	raw       []byte
 }
 
 // service is either iDenfy or the fake.
@@ -124,15 +134,15 @@ func connect(out io.Writer) (*service, error) {
 
 // listen serves the webhook endpoint. iDenfy must be able to reach it over HTTPS, so a proxy or a
 // tunnel has to forward to this address.
-func listen(signingKey string, webhooks chan<- *idenfy.Webhook) (address string, stop func(), err error) {
+func listen(signingKey string, webhooks chan<- storedWebhook) (address string, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
 	handler, err := idenfy.WebhookHandler([]string{signingKey}, func(_ context.Context, webhook *idenfy.Webhook) error {
-		// A real service would store the webhook. An error would send the customer to the error page.
+		// A real service would insert a row. An error would send the customer to the error page.
 		select {
-		case webhooks <- webhook:
+		case webhooks <- storedWebhook{webhook.EventType, webhook.Raw()}:
 			return nil
 		default:
 			return errors.New("too many webhooks") // iDenfy retries

@@ -338,7 +338,7 @@ func TestWebhooks(t *testing.T) {
 	var got *idenfy.Webhook
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var err error
-		if got, err = idenfy.ParseWebhook(r, s.SigningKey); err != nil {
+		if got, err = idenfy.ParseWebhook(r, []string{s.SigningKey}); err != nil {
 			w.WriteHeader(403)
 		}
 	}))
