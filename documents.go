@@ -8,12 +8,17 @@ import (
 	"github.com/identomat-go/identomat/internal/engine"
 	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/response"
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
 // DocumentsService reads images of documents and compares faces, outside of any session. (API reference,
 // Processing an image; the methods name their sections.) A call may be billed, so it is retried only when
 // the service certainly did not process it.
+//
+// The reference asks for a JPEG. Identomat also accepts a PNG. The image must be in color and not a
+// screenshot. The SDK does not check this. The error for other images is not documented; the fake's is
+// [ErrWrongParameters].
 //
 // Errors of all methods: [ValidationError] for a missing or empty file; [TransportError] for a file that
 // cannot be read to its end, in which case nothing was processed; [ErrInvalidKey], [ErrRateLimited],
@@ -113,8 +118,8 @@ func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, im
 	return do[*Document](ctx, s.client, op, upload{{"image", image}})
 }
 
-// ImageCode says what is wrong with an image: the Code of an [APIError] that is [ErrImageRefused], or a
-// status in a [FaceComparison]. The list is open, and codes occur in other spellings.
+// ImageCode says what is wrong with an image: [APIError.ImageCode], or a status in a [FaceComparison]. The
+// list is open.
 type ImageCode string
 
 // The codes that Identomat's mobile SDKs know. The API documentation has only FACE_FAR_AWAY.
@@ -152,6 +157,32 @@ const (
 	ImageFaceMismatch        ImageCode = "FACE_MISMATCH"
 	ImageSmileDetected       ImageCode = "SMILE_DETECTED"
 )
+
+var imageCodes = [...]ImageCode{
+	ImageDocumentAlign, ImageDocumentBlurry, ImageDocumentFaceBlurry, ImageDocumentFaceRequireBrighter,
+	ImageDocumentFaceTooBright, ImageDocumentFaceAlign, ImageDocumentMoveAway, ImageDocumentMoveCloser,
+	ImageDocumentMoveDown, ImageDocumentMoveLeft, ImageDocumentMoveRight, ImageDocumentMoveUp,
+	ImageDocumentTypeUnknown, ImageDocumentCovered, ImageDocumentGrayscale, ImageDocumentFormatMismatch,
+	ImageDocumentTypeMismatch, ImageDocumentPageMismatch, ImageDocumentNotReadable, ImageDocumentSpoofingDetected,
+	ImageNoDocumentInImage, ImageFaceAlign, ImageFaceAwayFromCenter, ImageFaceBlurry, ImageFaceFarAway,
+	ImageFaceTooClose, ImageFaceRequireBrighter, ImageFaceTooBright, ImageFaceLookStraight, ImageFaceMismatch,
+	ImageSmileDetected,
+}
+
+// ImageCode says what is wrong with the image if the error is [ErrImageRefused]. A known code is one of the
+// constants, even if the service spells it in another way, such as documentNotReadable. Another code is
+// Code. It is "" if the response contains no code, and for other errors.
+func (e *APIError) ImageCode() ImageCode {
+	if !errors.Is(e, ErrImageRefused) {
+		return ""
+	}
+	for _, code := range imageCodes {
+		if response.IsSameCode(e.Code, string(code)) {
+			return code
+		}
+	}
+	return ImageCode(e.Code)
+}
 
 // FaceComparison says how similar two faces are.
 type FaceComparison struct {

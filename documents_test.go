@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -208,6 +210,37 @@ func TestImageRefused(t *testing.T) {
 		}
 		_, err := responding(t, 200, text, false).Documents.CompareFaces(t.Context(), image(), image())
 		require.ErrorIs(t, err, identomat.ErrImageRefused, text)
+	}
+}
+
+// TestImageCodeSpellings receives every constant in other spellings.
+func TestImageCodeSpellings(t *testing.T) {
+	source, err := os.ReadFile("documents.go")
+	require.NoError(t, err)
+	constants := regexp.MustCompile(`ImageCode = "(\w+)"`).FindAllSubmatch(source, -1)
+	require.Len(t, constants, 31)
+	for _, match := range constants {
+		code := string(match[1])
+		lower := strings.ToLower(code)
+		for _, spelling := range []string{code, lower, strings.ReplaceAll(lower, "_", "-"), strings.ReplaceAll(code, "_", "")} {
+			_, err := responding(t, 200, `"`+spelling+`"`, false).Documents.Passport(t.Context(), image())
+			var api *identomat.APIError
+			require.ErrorAs(t, err, &api)
+			assert.Equal(t, identomat.ImageCode(code), api.ImageCode(), spelling)
+			assert.Equal(t, spelling, api.Code)
+		}
+	}
+}
+
+func TestImageCodeOfOtherErrors(t *testing.T) {
+	for text, want := range map[string]identomat.ImageCode{
+		`"documentNotReadable"`: identomat.ImageDocumentNotReadable, `"blurry"`: "blurry", `"1001"`: "1001",
+		`"The image of John Smith is blurry"`: "", `"wrong-parameters"`: "", `{"argumentError":"DOCUMENT_BLURRY"}`: "", `<html>`: "",
+	} {
+		_, err := responding(t, 200, text, false).Documents.Passport(t.Context(), image())
+		var api *identomat.APIError
+		require.ErrorAs(t, err, &api)
+		assert.Equal(t, want, api.ImageCode(), text)
 	}
 }
 

@@ -41,7 +41,7 @@ var (
 	ErrInvalidRights      = response.ErrInvalidRights
 	ErrUserAlreadyExists  = response.ErrUserAlreadyExists
 	// ErrImageRefused: the image cannot be read. Ask the customer to take the picture again.
-	// [APIError.Code] says what is wrong with the image, if the response does; see [ImageCode].
+	// [APIError.ImageCode] says what is wrong with the image, if the response does.
 	ErrImageRefused = response.ErrImageRefused
 	// ErrInternal: the service reported an internalError. [APIError.Message] returns its text.
 	ErrInternal = response.ErrInternal
@@ -90,7 +90,7 @@ func (e *APIError) Message() string { return e.message.Reveal() }
 
 // Error names the endpoint, the cause and the status. It contains no value from the request or response.
 func (e *APIError) Error() string {
-	cause := "error of the service"
+	cause := "service error"
 	switch {
 	case e.Code != "":
 		cause = e.Code

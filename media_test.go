@@ -1000,6 +1000,14 @@ func TestMalformedArchiveDoesNotEndIteration(t *testing.T) {
 	assert.Equal(t, []string{"malformed", "a"}, seen)
 }
 
+// The body has the length that the header announces, so the service truncated the JSON.
+func TestTruncatedJSONOfMedia(t *testing.T) {
+	client := responding(t, 200, `{"result":[["data:application/x-tar;base64,`, false)
+	for _, err := range client.Media.VisualMarkers(t.Context(), token) {
+		require.EqualError(t, err, "identomat: get-visual-markers: unexpected response (HTTP 200): truncated JSON")
+	}
+}
+
 func TestErrorsAfterTheDataAreReported(t *testing.T) {
 	one, two := archived(t, "a", picture(100_000)), archived(t, "b", picture(100_000))
 	good := dataURIs(one, two)

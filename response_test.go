@@ -300,7 +300,7 @@ func TestInternalErrorTextOnlyInMessage(t *testing.T) {
 	var api *identomat.APIError
 	require.ErrorAs(t, err, &api)
 	assert.Equal(t, "Illegal arguments: John Smith", api.Message())
-	assert.Equal(t, "identomat: result/: internal error of the service (HTTP 200)", err.Error())
+	assert.Equal(t, "identomat: result/: internal service error (HTTP 200)", err.Error())
 	assert.NotContains(t, fmt.Sprintf("%+v %#v %+v", err, err, *api), "Smith")
 }
 

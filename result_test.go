@@ -359,6 +359,20 @@ func TestWaitDeadlineReturnsLastResult(t *testing.T) {
 	})
 }
 
+func TestWaitDeadlineErrorIsOneLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := stubbed(t, func(*http.Request) (*http.Response, error) {
+			return newResponse(503, ""), nil
+		}, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		_, err := client.Sessions.Wait(ctx, token)
+		require.EqualError(t, err, "identomat: result/: context deadline exceeded; last poll: identomat: result/: unexpected response (HTTP 503): empty response")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
+	})
+}
+
 func TestWaitSurvivesOnlyTemporaryErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var script []string

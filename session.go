@@ -214,7 +214,10 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 		}
 		if ended := engine.Sleep(ctx, pause); ended != nil {
 			ended = redact.Error(ended, string(token), s.client.key.Reveal(), s.client.secret.Reveal())
-			return last, &TransportError{Operation: operation.SessionResult.Name, Err: errors.Join(ended, err)}
+			if err != nil {
+				ended = fmt.Errorf("%w; last poll: %w", ended, err)
+			}
+			return last, &TransportError{Operation: operation.SessionResult.Name, Err: ended}
 		}
 		interval = min(interval*3/2, maxPoll)
 	}

@@ -195,7 +195,7 @@ func (t *transfer) public(err error) error {
 	case isFormat:
 		api.Sample = format.Problem
 	case errors.Is(err, io.ErrUnexpectedEOF) && t.stream.Complete():
-		api.Sample = "a truncated document"
+		api.Sample = "truncated JSON"
 	case isRefused:
 		d := t.Classify(&engine.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: refused.Response}, nil)
 		errors.As(d.Err, &api)

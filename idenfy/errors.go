@@ -33,7 +33,7 @@ var (
 	// ErrMissingValue: MISSING_VALUE. [APIError.Message] names the parameter.
 	ErrMissingValue = errors.New("idenfy: missing value")
 	// ErrValidation: VALIDATION_ERROR.
-	ErrValidation = errors.New("idenfy: validation error of the service")
+	ErrValidation = errors.New("idenfy: service validation error")
 	// ErrPartnerContract: PARTNER_CONTRACT_ERROR. The contract does not include the request.
 	ErrPartnerContract = errors.New("idenfy: not in the contract")
 	// ErrPartner: PARTNER_ERROR.

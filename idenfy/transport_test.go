@@ -262,7 +262,7 @@ func TestErrorsMatchTheirCauses(t *testing.T) {
 		maybeProcessed bool
 		text           string
 	}{
-		{400, `{"identifier":"INTERNAL_ERROR","message":"m"}`, "Internal", "INTERNAL_ERROR", "m", true, "internal error of the service (HTTP 400, INTERNAL_ERROR)"},
+		{400, `{"identifier":"INTERNAL_ERROR","message":"m"}`, "Internal", "INTERNAL_ERROR", "m", true, "internal service error (HTTP 400, INTERNAL_ERROR)"},
 		{400, `{"identifier":"BAD_VALUE","message":"Field 'country' must be a valid ISO 3166-1 alpha-2 code."}`, "BadValue", "BAD_VALUE", "Field 'country' must be a valid ISO 3166-1 alpha-2 code.", false, "bad value (HTTP 400, BAD_VALUE)"},
 		{400, `{"identifier":"MISSING_VALUE","message":"m"}`, "MissingValue", "MISSING_VALUE", "m", false, "missing value (HTTP 400, MISSING_VALUE)"},
 		{401, `{"identifier":"UNAUTHORIZED","message":"m"}`, "Unauthorized", "UNAUTHORIZED", "m", false, "unauthorized (HTTP 401, UNAUTHORIZED)"},
@@ -276,7 +276,7 @@ func TestErrorsMatchTheirCauses(t *testing.T) {
 		{403, `{"identifier":"PERMISSIONS_ERROR","message":"m"}`, "Permissions Forbidden", "PERMISSIONS_ERROR", "m", false, "no permission (HTTP 403, PERMISSIONS_ERROR)"},
 		{400, `{"identifier":"TOO_MANY_REQUESTS","message":"m"}`, "RateLimited", "TOO_MANY_REQUESTS", "m", false, "rate limited (HTTP 400, TOO_MANY_REQUESTS)"},
 		{429, ``, "RateLimited UnexpectedResponse", "", "", false, "rate limited (HTTP 429, text/html, 3 attempts): empty response"},
-		{400, `{"identifier":"VALIDATION_ERROR","message":"m"}`, "Validation", "VALIDATION_ERROR", "m", false, "validation error of the service (HTTP 400, VALIDATION_ERROR)"},
+		{400, `{"identifier":"VALIDATION_ERROR","message":"m"}`, "Validation", "VALIDATION_ERROR", "m", false, "service validation error (HTTP 400, VALIDATION_ERROR)"},
 
 		{400, `{"identifier":"PERMISSIONS_ERROR","message":"Partner reached token limit."}`, "OutOfCredits", "PERMISSIONS_ERROR", "Partner reached token limit.", false, "out of credits (HTTP 400, PERMISSIONS_ERROR)"},
 		{402, `{"identifier":"PERMISSIONS_ERROR","message":"m"}`, "OutOfCredits", "PERMISSIONS_ERROR", "m", false, "out of credits (HTTP 402, PERMISSIONS_ERROR)"},
@@ -285,12 +285,12 @@ func TestErrorsMatchTheirCauses(t *testing.T) {
 		{401, `{"message":"Invalid authorization credentials"}`, "Unauthorized", "", "Invalid authorization credentials", false, "unauthorized (HTTP 401)"},
 		{403, `{"message":"Partner inactive"}`, "Forbidden", "", "Partner inactive", false, "forbidden (HTTP 403)"},
 		{409, `{"message":"m"}`, "Conflict", "", "m", false, "conflict (HTTP 409)"},
-		{404, `{"message":"m"}`, "", "", "m", false, "error of the service (HTTP 404)"},
-		{400, `{"message":"An error occurred while parsing"}`, "", "", "An error occurred while parsing", false, "error of the service (HTTP 400)"},
+		{404, `{"message":"m"}`, "", "", "m", false, "service error (HTTP 404)"},
+		{400, `{"message":"An error occurred while parsing"}`, "", "", "An error occurred while parsing", false, "service error (HTTP 400)"},
 		{400, `{"identifier":"BRAND_NEW","message":"m"}`, "", "BRAND_NEW", "m", false, "BRAND_NEW (HTTP 400)"},
 		{400, `{"message":{"country":["Invalid."]},"identifier":"INVALID"}`, "", "INVALID", `{"country":["Invalid."]}`, false, "INVALID (HTTP 400)"},
-		{400, `{"message":{"country":["Invalid."]}}`, "", "", `{"country":["Invalid."]}`, false, "error of the service (HTTP 400)"},
-		{400, `{"identifier":"not a constant","message":"m"}`, "", "", "m", false, "error of the service (HTTP 400)"},
+		{400, `{"message":{"country":["Invalid."]}}`, "", "", `{"country":["Invalid."]}`, false, "service error (HTTP 400)"},
+		{400, `{"identifier":"not a constant","message":"m"}`, "", "", "m", false, "service error (HTTP 400)"},
 		{200, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 200, BAD_VALUE)"},
 		{500, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 500, BAD_VALUE)"},
 		{408, `{"identifier":"BAD_VALUE","message":"m"}`, "BadValue", "BAD_VALUE", "m", true, "bad value (HTTP 408, BAD_VALUE)"},

@@ -6,7 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/json"
-	jpegimage "image/jpeg"
+	"image"
 	"slices"
 )
 
@@ -55,7 +55,7 @@ func (s *Server) compareFaces(c *call) response {
 }
 
 func examineFace(f upload) (size int, statuses []any) {
-	config, err := jpegimage.DecodeConfig(bytes.NewReader(f.head))
+	config, _, err := image.DecodeConfig(bytes.NewReader(f.head))
 	if err != nil {
 		// The dimensions of a large image may come after the bytes that were kept.
 		return recommendedFace, []any{}

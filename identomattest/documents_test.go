@@ -33,6 +33,25 @@ func TestDocumentReadersReturnSamples(t *testing.T) {
 	assert.Len(t, uploaded.SHA256, 64)
 }
 
+// facePNG is a PNG of 8 by 8 pixels, written by hand: the signature and the header.
+const facePNG = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x08\x00\x00\x00\x08\x08\x02\x00\x00\x00\x4b\x6d\x29\xdc"
+
+func TestDocumentReadersAcceptPNG(t *testing.T) {
+	srv := NewServer(t)
+	for _, name := range readers {
+		contentType, body := multipartBody(t, part{name: "company_key", content: srv.CompanyKey}, part{"image", "scan.png", facePNG})
+		assert.Regexp(t, `"requestId":"[0-9a-f]{32}"`, post(t, srv.WidgetURL+"/external-api/"+name, contentType, body).body, name)
+	}
+}
+
+func TestCompareFacesAcceptsPNG(t *testing.T) {
+	srv := NewServer(t)
+	contentType, body := multipartBody(t, part{name: "companyKey", content: srv.CompanyKey},
+		part{"face1", "1.png", facePNG}, part{"face2", "2.jpg", string(FaceJPEG(100, 100))})
+	assert.JSONEq(t, `{"result":{"similarity":null,"face1Statuses":["FACE_FAR_AWAY"],"face2Statuses":[]}}`,
+		post(t, srv.APIURL+"/compare-faces", contentType, body).body)
+}
+
 func TestDocumentReadersRefuse(t *testing.T) {
 	srv := NewServer(t)
 	key := part{name: "company_key", content: srv.CompanyKey}
@@ -42,7 +61,8 @@ func TestDocumentReadersRefuse(t *testing.T) {
 			"no image":                    {key},
 			"a misspelled image":          {key, {"file", "a.jpg", image.content}},
 			"two images":                  {key, image, image},
-			"an image that is a PNG":      {key, {"image", "a.png", "\x89PNG\r\n\x1a\n"}},
+			"an image that is a GIF":      {key, {"image", "a.gif", "GIF89a\x01\x00\x01\x00"}},
+			"an image that is a PDF":      {key, {"image", "a.pdf", "%PDF-1.7\n"}},
 			"an empty image":              {key, {"image", "a.jpg", ""}},
 			"an image sent as text":       {key, {name: "image", content: image.content[:2]}},
 			"text and file with one name": {key, {name: "image", content: "x"}, image},

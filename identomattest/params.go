@@ -51,7 +51,7 @@ const (
 	nested                // an object with the given fields
 	anyObject             // an object whose members are checked later
 	anyList               // an array whose items are checked later
-	jpeg                  // a file part
+	picture               // a file part that is a JPEG or a PNG
 	unchecked             // any JSON value, checked later
 )
 
@@ -287,15 +287,15 @@ func (s *Server) check(c *call, fields []field) error {
 		return err
 	}
 	for name, f := range c.files {
-		if !slices.ContainsFunc(fields, func(d field) bool { return d.name == name && d.kind == jpeg }) {
+		if !slices.ContainsFunc(fields, func(d field) bool { return d.name == name && d.kind == picture }) {
 			return fmt.Errorf("no file parameter %q is documented", name)
 		}
-		if !bytes.HasPrefix(f.head, []byte{0xff, 0xd8, 0xff}) {
-			return fmt.Errorf("the file %q is not a JPEG image", name)
+		if !bytes.HasPrefix(f.head, []byte{0xff, 0xd8, 0xff}) && !bytes.HasPrefix(f.head, []byte("\x89PNG\r\n\x1a\n")) {
+			return fmt.Errorf("the file %q is neither a JPEG nor a PNG image", name)
 		}
 	}
 	for _, f := range fields {
-		if f.kind != jpeg || !f.required {
+		if f.kind != picture || !f.required {
 			continue
 		}
 		if _, ok := c.files[f.name]; !ok {
@@ -319,7 +319,7 @@ func (s *Server) checkObject(path string, o object, fields []field) error {
 		}
 	}
 	for _, f := range fields {
-		if !f.required || f.kind == jpeg {
+		if !f.required || f.kind == picture {
 			continue
 		}
 		if v, ok := o.get(f.name); !ok || v == "" {

@@ -108,7 +108,7 @@ func listGroupsRoute(handle func(*Server, *call) response) route {
 var (
 	sessionToken = field{name: "session_token", required: true}
 	sessionID    = field{name: "sessionId", required: true}
-	imageFile    = field{name: "image", kind: jpeg, required: true}
+	imageFile    = field{name: "image", kind: picture, required: true}
 )
 
 // routes has one entry per row of the operation table.
@@ -191,8 +191,8 @@ func init() {
 		operation.ResidenceBack:  widgetRoute(reader("residence-back"), imageFile),
 		operation.Passport:       widgetRoute(reader("passport"), imageFile),
 		operation.CompareFaces: accessRoute((*Server).compareFaces,
-			field{name: "face1", kind: jpeg, required: true},
-			field{name: "face2", kind: jpeg, required: true}),
+			field{name: "face1", kind: picture, required: true},
+			field{name: "face2", kind: picture, required: true}),
 	}
 }
 

@@ -22,7 +22,7 @@ var (
 	ErrUnexpected         = errors.New("identomat: unexpected response")
 	ErrTooLarge           = errors.New("identomat: response too large")
 	ErrRateLimited        = errors.New("identomat: rate limited")
-	ErrInternal           = errors.New("identomat: internal error of the service")
+	ErrInternal           = errors.New("identomat: internal service error")
 	ErrSessionNotFound    = errors.New("identomat: session not found")
 	ErrSessionInvalid     = errors.New("identomat: session invalid")
 	ErrWrongParameters    = errors.New("identomat: wrong parameters")
@@ -63,8 +63,13 @@ func Cause(code string) error {
 	if len(code) > maxCode {
 		return nil
 	}
-	return codes[strings.ToLower(separators.Replace(code))]
+	return codes[fold(code)]
 }
+
+// IsSameCode reports whether two codes differ only in case, hyphens and underscores.
+func IsSameCode(a, b string) bool { return fold(a) == fold(b) }
+
+func fold(code string) string { return strings.ToLower(separators.Replace(code)) }
 
 // maxCode is the maximum length of an error code, an id or a token.
 const maxCode = 256
