@@ -27,8 +27,8 @@ const (
 	CallbackSessionLinkEmail     CallbackType = "share-session-link-via-email"
 )
 
-// Callback is a message that Identomat posts to a company's Callback URL. (Callbacks.) Its sender knew
-// the callback API key, which has been removed from the message.
+// Callback is a message that Identomat posts to a company's Callback URL. (Identomat's documentation,
+// Callbacks.) Its sender knew the callback API key, which has been removed from the message.
 //
 // A status callback only says that something may have changed. Its payload is not documented. The
 // callback may arrive twice, late or never, and never proves an approval: call [SessionsService.Result].

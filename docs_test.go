@@ -168,3 +168,21 @@ func TestDocumentationOfCompanyResults(t *testing.T) {
 	}
 	assert.Equal(t, 3, documented)
 }
+
+// sections are the documents that a comment in parentheses may name, before the section.
+var sections = regexp.MustCompile(`^(API reference, |Developer guide 202[45], |System manual|Identomat's documentation, )`)
+
+// TestCommentsNameDocumentAndSection checks the sentences in parentheses of the package's comments.
+func TestCommentsNameDocumentAndSection(t *testing.T) {
+	found := 0
+	for _, file := range sourceFiles(t, ".", false) {
+		for _, group := range file.Comments {
+			text := strings.Join(strings.Fields(group.Text()), " ")
+			for _, match := range regexp.MustCompile(`\(([A-Z][^()]*)\.\)`).FindAllStringSubmatch(text, -1) {
+				found++
+				require.Regexp(t, sections, match[1])
+			}
+		}
+	}
+	require.Greater(t, found, 60)
+}

@@ -78,38 +78,42 @@ func (d *Document) complete() error {
 	return nil
 }
 
-// CardFront reads the front of an identity card with card/front/. (ID card front side.)
+// CardFront reads the front of an identity card with card/front/. (API reference, ID card front side.)
 func (s *DocumentsService) CardFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardFront, image)
 }
 
-// CardBack reads the back of an identity card with card/back/. (ID card back side.)
+// CardBack reads the back of an identity card with card/back/. (API reference, ID card back side.)
 func (s *DocumentsService) CardBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.CardBack, image)
 }
 
-// LicenseFront reads the front of a driver's license with license/front/. (Driver license front side.)
+// LicenseFront reads the front of a driver's license with license/front/. (API reference, Driver license
+// front side.)
 func (s *DocumentsService) LicenseFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.LicenseFront, image)
 }
 
-// LicenseBack reads the back of a driver's license with license/back/. (Driver license back side.)
+// LicenseBack reads the back of a driver's license with license/back/. (API reference, Driver license back
+// side.)
 func (s *DocumentsService) LicenseBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.LicenseBack, image)
 }
 
-// ResidenceFront reads a residence permit's front with residence/front/. (Residence permit front side.)
+// ResidenceFront reads a residence permit's front with residence/front/. (API reference, Residence permit
+// front side.)
 func (s *DocumentsService) ResidenceFront(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.ResidenceFront, image)
 }
 
-// ResidenceBack reads a residence permit's back with residence/back/. (Residence permit back side.)
+// ResidenceBack reads a residence permit's back with residence/back/. (API reference, Residence permit
+// back side.)
 func (s *DocumentsService) ResidenceBack(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.ResidenceBack, image)
 }
 
-// Passport reads a passport's photo page with passport/. (Passport photo page.) The data is in
-// [Document.MRZData] and [Document.VisualData].
+// Passport reads a passport's photo page with passport/. (API reference, Passport photo page.) The data is
+// in [Document.MRZData] and [Document.VisualData].
 func (s *DocumentsService) Passport(ctx context.Context, image File) (*Document, error) {
 	return s.read(ctx, operation.Passport, image)
 }
@@ -200,9 +204,9 @@ func (c *FaceComparison) Extra() map[string]json.RawMessage { return codec.Extra
 // UnmarshalJSON decodes a comparison, such as a recorded one.
 func (c *FaceComparison) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
-// CompareFaces compares two faces with compare-faces. (Additional processing.) The reference requires
-// faces of at least 80 pixels. If the faces cannot be compared, Similarity is nil and there is no error.
-// Identomat documents no threshold above which two faces belong to one person.
+// CompareFaces compares two faces with compare-faces. (API reference, Additional processing.) The
+// reference requires faces of at least 80 pixels. If the faces cannot be compared, Similarity is nil and
+// there is no error. Identomat documents no threshold above which two faces belong to one person.
 func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) (*FaceComparison, error) {
 	return do[*FaceComparison](ctx, s.client, operation.CompareFaces, upload{{"face1", face1}, {"face2", face2}})
 }

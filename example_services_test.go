@@ -502,7 +502,16 @@ func ExampleDocumentsService_Passport() {
 		log.Fatal(err)
 	}
 	fmt.Println(document.MRZData.Text(identomat.DocFieldSurname), document.VisualData.Text(identomat.DocFieldPlaceOfBirth))
-	// Output: DOE NEW YORK
+
+	server.Fault("passport/", identomattest.ErrorCode("document-blurry"), 1)
+	_, err = server.Client().Documents.Passport(context.Background(), scan())
+	var apiErr *identomat.APIError
+	if errors.Is(err, identomat.ErrImageRefused) && errors.As(err, &apiErr) {
+		fmt.Println("ask for a better picture:", apiErr.ImageCode())
+	}
+	// Output:
+	// DOE NEW YORK
+	// ask for a better picture: DOCUMENT_BLURRY
 }
 
 func ExampleDocumentsService_CompareFaces() {

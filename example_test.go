@@ -151,7 +151,7 @@ func ExampleSessionsService_Wait() {
 }
 
 func ExampleSessionsService_Delete() {
-	server, err := identomattest.Start()
+	server, err := identomattest.Start(identomattest.WithDeletedDocuments())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -162,10 +162,26 @@ func ExampleSessionsService_Delete() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if _, err := client.Sessions.Delete(context.Background(), session.Token); err != nil {
+	deleted, err := client.Sessions.Delete(context.Background(), session.Token)
+	if err != nil {
 		log.Fatal(err)
 	}
+	if deleted.Result != nil { // the service may also return only true
+		fmt.Println("the last outcome was", deleted.Result.Outcome)
+	}
+
+	session, err = client.Sessions.Begin(context.Background(), identomat.BeginRequest{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// The response is lost, so the SDK retries, and the retry finds no session.
+	server.Fault("delete/", identomattest.HTTPStatus(503).AfterProcessing(), 1)
 	_, err = client.Sessions.Delete(context.Background(), session.Token)
-	fmt.Println(errors.Is(err, identomat.ErrSessionNotFound))
-	// Output: true
+	if err != nil && !errors.Is(err, identomat.ErrSessionNotFound) {
+		log.Fatal(err)
+	}
+	fmt.Println("the session is gone")
+	// Output:
+	// the last outcome was in_progress
+	// the session is gone
 }

@@ -41,8 +41,8 @@ func WithMultipartDigest(digest MultipartDigest) HMACOption {
 // contains an invisible character, every request fails. If base is nil, [http.DefaultTransport] is used.
 //
 // The signature is sent in the header Authorization: signature="…", as the base64 of the body's
-// HMAC-SHA-256. (HMAC Authorization.) A body is not buffered but read twice, so the request needs
-// [http.Request.GetBody], which [http.NewRequest] sets for bodies in memory.
+// HMAC-SHA-256. (Identomat's documentation, HMAC Authorization.) A body is not buffered but read twice, so
+// the request needs [http.Request.GetBody], which [http.NewRequest] sets for bodies in memory.
 //
 // Reading a response whose signature is wrong ends with [ErrSignatureMismatch] instead of [io.EOF];
 // discard everything that was read before. A request that follows a redirect to another origin is not

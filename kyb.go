@@ -27,7 +27,7 @@ const (
 )
 
 // Company collects the data of the company to verify. Its key is "company". Identomat has not published
-// how the result represents the data. (Company data step.)
+// how the result represents the data. (Developer guide 2025, Company data step.)
 func Company() CompanyStep { return CompanyStep{newStep(`{"type":"company","key":"company"}`)} }
 
 // Mandatory appends fields that must be filled in.
@@ -50,7 +50,8 @@ func addFields(o object, fields []KYBField, mandatory bool) object {
 }
 
 // Beneficiaries collects the data of the people and companies behind the company. Its key is
-// "beneficiaries". Identomat has not published how the result represents the data. (Beneficiaries step.)
+// "beneficiaries". Identomat has not published how the result represents the data. (Developer guide 2025,
+// Beneficiaries step.)
 func Beneficiaries() BeneficiariesStep {
 	return BeneficiariesStep{newStep(`{"type":"beneficiaries","key":"beneficiaries"}`)}
 }
@@ -110,7 +111,7 @@ func (r BeneficiaryRole) Optional(fields ...KYBField) BeneficiaryRole {
 }
 
 // Verify verifies every holder of the role, individuals with the step's KYCConfig and companies with its
-// KYBConfig. Default false. (On the wire it is verification.)
+// KYBConfig. Default false. On the wire it is verification.
 func (r BeneficiaryRole) Verify(on bool) BeneficiaryRole { return r.Set("verification", on) }
 
 // Set sets any parameter of the role by its wire name.
@@ -118,6 +119,7 @@ func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
 	return BeneficiaryRole{r.name, r.set(name, value)}
 }
 
-// KYBReview lets the customer review and correct the data of the company and its beneficiaries. Its key
-// is "kyb-review". Identomat has not published how the result represents the data. (Review step.)
+// KYBReview lets the customer review and correct the data of the company and its beneficiaries. Its key is
+// "kyb-review". Identomat has not published how the result represents the data. (Developer guide 2025,
+// Review step.)
 func KYBReview() Step { return newStep(`{"type":"kyb-review","key":"kyb-review"}`) }

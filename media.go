@@ -195,35 +195,38 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 	return n, nil
 }
 
-// CardFront fetches the image of an identity card's front with result/card-front/. (Card front side
-// image.) It is not documented whether a driver's license and a residence permit count as cards; in
-// package identomattest they do.
+// CardFront fetches the image of an identity card's front with result/card-front/. (API reference, Card
+// front side image.) It is not documented whether a driver's license and a residence permit count as
+// cards; in package identomattest they do.
 func (s *MediaService) CardFront(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultCardFront, ofSession(token))
 }
 
-// CardBack fetches the image of an identity card's back with result/card-back/. (Card back side image.)
+// CardBack fetches the image of an identity card's back with result/card-back/. (API reference, Card back
+// side image.)
 func (s *MediaService) CardBack(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultCardBack, ofSession(token))
 }
 
-// Passport fetches a passport's photo page with result/passport/. (Passport photo page image.)
+// Passport fetches a passport's photo page with result/passport/. (API reference, Passport photo page
+// image.)
 func (s *MediaService) Passport(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultPassport, ofSession(token))
 }
 
-// Face fetches the image of the person's face with result/face/. (Face image.)
+// Face fetches the image of the person's face with result/face/. (API reference, Face image.)
 func (s *MediaService) Face(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFace, ofSession(token))
 }
 
 // FaceVideo fetches the video of the liveness check, in an undocumented format, with result/face-video/.
-// (Face motion video.)
+// (API reference, Face motion video.)
 func (s *MediaService) FaceVideo(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFaceVideo, ofSession(token))
 }
 
-// FaceDocument fetches the selfie with the document, with result/face-document/. (Selfie with ID.)
+// FaceDocument fetches the selfie with the document, with result/face-document/. (API reference, Selfie
+// with ID.)
 func (s *MediaService) FaceDocument(ctx context.Context, token Token) (*Media, error) {
 	return media(ctx, s.client, operation.ResultFaceDocument, ofSession(token))
 }
@@ -241,7 +244,7 @@ const (
 )
 
 // GeneralDocument fetches a proof of address or another general document, as an image or a PDF, with
-// result/general-document/. (Proof of Address image or PDF.)
+// result/general-document/. (API reference, Proof of Address image or PDF.)
 func (s *MediaService) GeneralDocument(ctx context.Context, token Token, document GeneralDocumentMedia) (*Media, error) {
 	return media(ctx, s.client, operation.ResultGeneralDocument, generalDocumentParams{string(token), string(document)})
 }
@@ -257,26 +260,26 @@ func (g generalDocumentParams) validate(_ *operation.Operation, p *problems) {
 }
 
 // DocumentFacePhoto fetches the photo of the face on the session's main document with
-// get-session-main-document-face-photo. (Get face photo from main document.) The photo is decoded while
-// it arrives. Errors: also [ErrFacePhotoNotFound].
+// get-session-main-document-face-photo. (API reference, Get face photo from main document.) The photo is
+// decoded while it arrives. Errors: also [ErrFacePhotoNotFound].
 func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Media, error) {
 	return firstItem(ctx, s.client, operation.DocumentFacePhoto, ofSession(token))
 }
 
 // VisualMarkers fetches images of the document's visual markers with get-visual-markers, as tar archives
-// (see [Media.Files]). (Get document visual markers.) The archives are decoded while they arrive, one
-// after another. Moving on to the next archive skips the rest of the last one; stopping early closes the
-// connection. An error ends the iteration. The response's signature has been verified only if the
-// iteration ends without an error. A response without markers yields neither an archive nor an error.
+// (see [Media.Files]). (API reference, Get document visual markers.) The archives are decoded while they
+// arrive, one after another. Moving on to the next archive skips the rest of the last one; stopping early
+// closes the connection. An error ends the iteration. The response's signature has been verified only if
+// the iteration ends without an error. A response without markers yields neither an archive nor an error.
 // Errors: also [ErrWrongParameters].
 func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return items(ctx, s.client, operation.VisualMarkers, ofSession(token))
 }
 
-// QuestionFile fetches a file that answers a question, with get-question-file. (Get file from the
-// question.) The keys of the step and the question, and the index from 0 among the files, select the
-// file. It may be an archive, a PDF or an image, whatever type is declared; see [Media.ContentType]. If
-// the response holds several files, which the API documentation does not rule out, QuestionFile returns
+// QuestionFile fetches a file that answers a question, with get-question-file. (API reference, Get file
+// from the question.) The keys of the step and the question, and the index from 0 among the files, select
+// the file. It may be an archive, a PDF or an image, whatever type is declared; see [Media.ContentType].
+// If the response holds several files, which the API documentation does not rule out, QuestionFile returns
 // the first. Errors: also [ErrWrongParameters], even if only the file is missing.
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	return firstItem(ctx, s.client, operation.QuestionFile, questionFileParams{string(token), stepKey, questionKey, index})

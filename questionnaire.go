@@ -138,7 +138,8 @@ func (o ChoiceOption) Set(name string, value any) ChoiceOption {
 	return ChoiceOption{o.set(name, value)}
 }
 
-// TextQuestion asks for a short text. (Question type: Text input; the type is string.)
+// TextQuestion asks for a short text. (Developer guide 2025, Question type: Text input; the type is
+// string.)
 func TextQuestion(key string, title Text) TextInput {
 	return TextInput{newQuestion("string", key, title, nil)}
 }
@@ -147,8 +148,8 @@ func TextQuestion(key string, title Text) TextInput {
 // Set("answer", Text{…}) presets it in several languages.
 func (q TextInput) Answer(text string) TextInput { return TextInput{q.Set("answer", text)} }
 
-// CheckboxQuestion asks for any number of options. (Question type: Checkbox; its type is
-// multiple-choice.)
+// CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type: Checkbox; its
+// type is multiple-choice.)
 func CheckboxQuestion(key string, title Text, options ...ChoiceOption) CheckboxInput {
 	return CheckboxInput{newQuestion("multiple-choice", key, title, options)}
 }
@@ -158,7 +159,7 @@ func (q CheckboxInput) Answer(optionKeys ...string) CheckboxInput {
 	return CheckboxInput{Question{setStrings(q.object, "answer", optionKeys)}}
 }
 
-// RadioQuestion asks for one option. (Question type: Radio; the type is options.)
+// RadioQuestion asks for one option. (Developer guide 2025, Question type: Radio; the type is options.)
 func RadioQuestion(key string, title Text, options ...ChoiceOption) RadioInput {
 	return RadioInput{newQuestion("options", key, title, options)}
 }
@@ -168,8 +169,8 @@ func (q RadioInput) Answer(optionKey string) RadioInput {
 	return RadioInput{q.Set("answer", optionKey)}
 }
 
-// DropdownQuestion asks for one option, or several with Multiple. It takes no preset answer. (Question
-// type: Dropdown.)
+// DropdownQuestion asks for one option, or several with Multiple. It takes no preset answer. (Developer
+// guide 2025, Question type: Dropdown.)
 func DropdownQuestion(key string, title Text, options ...ChoiceOption) DropdownInput {
 	return DropdownInput{newQuestion("dropdown", key, title, options)}
 }
@@ -177,7 +178,8 @@ func DropdownQuestion(key string, title Text, options ...ChoiceOption) DropdownI
 // Multiple lets the customer choose several options.
 func (q DropdownInput) Multiple(on bool) DropdownInput { return DropdownInput{q.Set("multiple", on)} }
 
-// FileQuestion asks for files. It takes no preset answer. (Question type: File upload.)
+// FileQuestion asks for files. It takes no preset answer. (Developer guide 2025, Question type: File
+// upload.)
 func FileQuestion(key string, title Text) FileInput {
 	return FileInput{newQuestion("file", key, title, nil)}
 }

@@ -147,7 +147,9 @@ func (r *Result) complete() error {
 type RejectReason struct {
 	private
 
-	// Value is a code such as low_similarity or face_mismatch. Description is the reason in words.
+	// Value is a code such as low_similarity or face_mismatch. Identomat publishes no list of the codes.
+	// Neither of these two means that a document was forged: let a person decide whom to add to the
+	// blacklist. Description is the reason in words.
 	Value       string `json:"value"`
 	Description string `json:"description"`
 }

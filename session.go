@@ -138,8 +138,10 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 	return do[*Result](ctx, s.client, operation.SessionResult, ofSession(token))
 }
 
-// DeletedSession is what the service returned about a session that it deleted. It may be the last copy of
-// the customer's data, which you must delete yourself: fmt and slog show a mask, and encoders refuse it.
+// DeletedSession is what the service returned about a session that it deleted. Raw is true if the service
+// returned no document, so store it only if Result is not nil. A document may be the last copy of the
+// customer's data: do not store it if you may no longer keep the data. fmt and slog show a mask, and
+// encoders refuse it.
 type DeletedSession struct {
 	// record holds the response: true, or an object about the session.
 	record
@@ -152,7 +154,8 @@ type DeletedSession struct {
 // most callers ignore it.
 //
 // The call is retried after a lost response. If the lost attempt erased the session, the retry finds no
-// session: the error is [ErrSessionNotFound], and its MaybeProcessed is true.
+// session: the error is [ErrSessionNotFound], and its MaybeProcessed is true. For a token from Begin,
+// ErrSessionNotFound therefore means that the session is gone.
 //
 // Errors: [ErrSessionNotFound], [ErrSessionInvalid].
 func (s *SessionsService) Delete(ctx context.Context, token Token) (*DeletedSession, error) {

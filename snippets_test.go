@@ -43,7 +43,8 @@ var packages = map[string]string{
 // frame is the function around a snippet of statements. Its parameters are the variables that a
 // snippet may use without declaring them.
 const frame = `func _(ctx context.Context, client *identomat.Client, session *identomat.Session, result *identomat.Result,
-	token identomat.Token, companyKey, secretKey string, w http.ResponseWriter, r *http.Request, t *testing.T) error {
+	token identomat.Token, companyKey, secretKey string, w http.ResponseWriter, r *http.Request, t *testing.T,
+	server *identomattest.Server) error {
 	{
 %s
 %s	}

@@ -23,8 +23,8 @@ type AnyStep interface {
 
 // Step is one step of a session, made by a constructor such as [IdentityDocument] or decoded from a
 // configuration. It never changes: its methods return a new one. Methods of Step itself return a Step, so
-// they come last in a chain. Boolean flags and parameters are false by default. fmt and slog show only
-// the type and key. (Developer guide 2025, Steps; a constructor names the section on its type.)
+// they come last in a chain. Boolean flags and parameters are false by default. fmt and slog show only the
+// type and key. (Developer guide 2025, Steps.)
 type Step struct{ object }
 
 // Key replaces the step's key. Keys must be unique in the session, including steps inside a video call. An
@@ -127,7 +127,8 @@ func CustomStep(typ, key string) Step {
 }
 
 // LanguageSelection lets the customer choose the language of the user interface at the beginning. Without
-// languages, all are offered. Its key is "language". It cannot be part of a video call. (Language.)
+// languages, all are offered. Its key is "language". It cannot be part of a video call. (Developer guide
+// 2025, Language.)
 func LanguageSelection(languages ...Language) Step {
 	step := newStep(`{"type":"language","key":"language"}`)
 	if len(languages) > 0 {
@@ -137,7 +138,7 @@ func LanguageSelection(languages ...Language) Step {
 }
 
 // IdentityDocument scans an identity document or takes pictures of one. Its key is "identity-document".
-// (Identity document verification.)
+// (Developer guide 2025, Identity document verification.)
 func IdentityDocument() IdentityDocumentStep {
 	return IdentityDocumentStep{newStep(`{"type":"identity-document","key":"identity-document"}`)}
 }
@@ -163,7 +164,7 @@ func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
 }
 
 // Liveness checks with the camera that the customer is present and alive. Its key is "liveness".
-// (Liveness check.)
+// (Developer guide 2025, Liveness check.)
 func Liveness() LivenessStep { return LivenessStep{newStep(`{"type":"liveness","key":"liveness"}`)} }
 
 // Active asks the customer to perform actions. The default is the passive check, a two-second video.
@@ -175,7 +176,8 @@ func (s LivenessStep) AllowUpload(on bool) LivenessStep {
 }
 
 // ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted.
-// Its key is "select_general_document". (Proof of Address; its type is general-document.)
+// Its key is "select_general_document". (Developer guide 2025, Proof of Address; its type is
+// general-document.)
 func ProofOfAddress(types ...GeneralDocumentType) Step {
 	step := newStep(`{"type":"general-document","key":"select_general_document"}`)
 	if len(types) > 0 {
@@ -185,7 +187,7 @@ func ProofOfAddress(types ...GeneralDocumentType) Step {
 }
 
 // SelfieWithID takes a picture of the customer with the document. Its key is "capture_face_document".
-// (Selfie with ID; its type is face-document.)
+// (Developer guide 2025, Selfie with ID; its type is face-document.)
 func SelfieWithID() SelfieWithIDStep {
 	return SelfieWithIDStep{newStep(`{"type":"face-document","key":"capture_face_document"}`)}
 }
@@ -200,7 +202,8 @@ func (s SelfieWithIDStep) Require(on bool) SelfieWithIDStep {
 	return SelfieWithIDStep{s.Flag("require_face_document", on)}
 }
 
-// VideoCall connects the customer with an operator. Its key is "video-call". (Video call.)
+// VideoCall connects the customer with an operator. Its key is "video-call". (Developer guide 2025, Video
+// call.)
 func VideoCall() VideoCallStep {
 	return VideoCallStep{newStep(`{"type":"video-call","key":"video-call"}`)}
 }
@@ -238,7 +241,8 @@ func (s VideoCallStep) MultipleParticipants(on bool) VideoCallStep {
 	return VideoCallStep{s.Set("multiple_participants", on)}
 }
 
-// PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Phone number.)
+// PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Developer guide 2025,
+// Phone number.)
 func PhoneNumber() PhoneNumberStep {
 	return PhoneNumberStep{newStep(`{"type":"phone-number","key":"phone_number"}`)}
 }
@@ -253,7 +257,7 @@ func (s PhoneNumberStep) Collect(on bool) PhoneNumberStep {
 	return PhoneNumberStep{s.Flag("require_phone_number", on)}
 }
 
-// Email asks for the customer's email address. Its key is "require_email". (Email.)
+// Email asks for the customer's email address. Its key is "require_email". (Developer guide 2025, Email.)
 func Email() EmailStep { return EmailStep{newStep(`{"type":"email","key":"require_email"}`)} }
 
 // Verify sends a code to the address and asks for it.

@@ -20,7 +20,7 @@ import (
 // operation is the only operation in errors, events and logs.
 const operation = "idenfy/token"
 
-// CreateSession creates a verification session. (POST /api/v2/token, Create verification session.)
+// CreateSession creates a verification session with POST /api/v2/token, as the page describes.
 //
 // A session can cost credits, so the call is retried only if iDenfy certainly created none: no part
 // of the body was sent, or the status is HTTP 421, 425 or 429. If [identomat.MaybeProcessed] is
