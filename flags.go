@@ -69,8 +69,10 @@ func (f Flags) SkipFace(on bool) Flags { return f.Set("skip_face", on) }
 // identity-document step or want no document scan. (Developer guide 2025, Flags; System manual.)
 func (f Flags) SkipDocument(on bool) Flags { return f.Set("skip_document", on) }
 
-// ReturnURL is the absolute URL where the browser goes when the customer is done; the service appends
-// session_token to its query. Default none, for a widget that is embedded in an iframe.
+// ReturnURL is the URL where the browser goes when the customer is done; the service appends session_token
+// to its query. Use an absolute URL: Identomat does not document what a relative one means. The SDK does
+// not check the URL; package identomattest refuses a relative one. Default none, for a widget that is
+// embedded in an iframe.
 func (f Flags) ReturnURL(url string) Flags { return f.Set("return_url", url) }
 
 // Language is the language of the user interface. Default [English].

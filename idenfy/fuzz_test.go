@@ -119,12 +119,13 @@ func FuzzRequest(f *testing.F) {
 }
 
 // FuzzWebhook checks that a body is returned only with its own signature, that it is one JSON
-// object, and that only an explicit approval approves.
+// object, that only an explicit approval approves, and that a stored webhook decodes to the same.
 func FuzzWebhook(f *testing.F) {
 	f.Add([]byte(vectorBody), vectorSignature)
 	f.Add([]byte(`{"final":true,"status":{"overall":"APPROVED"}}`), "")
 	f.Add([]byte(`{"final":true,"final":false}`), "")
 	f.Add([]byte(`{"stAtus":11}`), "")
+	f.Add([]byte(`{"final":"true","status":{"overall":"APPROVED"}}`), "")
 	f.Add([]byte(`{"final":true}x`), strings.Repeat("0", 64))
 	f.Fuzz(func(t *testing.T, body []byte, signature string) {
 		right := idenfytest.Sign(vectorKey, body)
@@ -147,8 +148,12 @@ func FuzzWebhook(f *testing.F) {
 		var overall string
 		_ = json.Unmarshal(plain["status"], &status)
 		_ = json.Unmarshal(status["overall"], &overall)
-		if approved := strings.Trim(string(plain["final"]), `"`) == "true" && overall == "APPROVED"; w.Approved() != approved {
+		if approved := string(plain["final"]) == "true" && overall == "APPROVED"; w.Approved() != approved {
 			t.Fatalf("approved: %v", w.Approved())
+		}
+		stored, err := idenfy.DecodeWebhook(w.EventType, w.Raw())
+		if err != nil || stored.Approved() != w.Approved() || stored.Ended() != w.Ended() || !bytes.Equal(stored.Raw(), w.Raw()) {
+			t.Fatalf("the stored webhook differs: %v", err)
 		}
 	})
 }
