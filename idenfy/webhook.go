@@ -24,16 +24,16 @@ const MaxWebhookSize = 4 << 20
 const SignatureHeader = "Idenfy-Signature"
 
 // Webhook is a final or intermediate result of a verification. [WebhookHandler] and [ParseWebhook]
-// have verified its signature; [DecodeWebhook] has not. (iDenfy's public documentation; the page says
-// only that webhooks exist.)
+// have verified its signature; [DecodeWebhook] has not. (iDenfy's public documentation; the API page
+// says only that webhooks exist.)
 //
-// A field is zero if its value is absent, null, or does not fit. A webhook is personal data: fmt
+// A field is zero if its value is absent, null, or of the wrong type. A webhook is personal data: fmt
 // and slog show a mask, and encoders refuse it. To store it, store EventType and [Webhook.Raw].
 type Webhook struct {
 	private
 
 	// Final is true for a result that no reviewer will change. A webhook with the automatic result
-	// may precede a final one, and one of type IDENTIFICATION_RESUBMITTED may follow. Final is not
+	// may come before it, and one of type IDENTIFICATION_RESUBMITTED after it. Final is not
 	// defined for a session that expired or was canceled; see [Webhook.Ended].
 	Final bool `json:"final"`
 	// EventType is the header Idenfy-Event-Type, such as IDENTIFICATION_MANUAL_FINISHED, or "". The
@@ -93,9 +93,9 @@ const (
 	OverallExpiredDeleted Overall = "EXPIRED-DELETED"
 )
 
-// Approved reports whether the customer may be let in: only if the outcome of a final webhook is
-// APPROVED. Such a webhook is refused if its FraudTags or MismatchTags cannot be read. Approved is
-// false for a Webhook that this package did not decode, such as a literal.
+// Approved reports whether the customer may be let in: the webhook is final and its outcome is
+// APPROVED. Decoding such a webhook fails if its FraudTags or MismatchTags are unreadable. Approved
+// is false for a Webhook that this package did not decode, such as a literal.
 func (w *Webhook) Approved() bool {
 	return len(w.raw) > 0 && w.Final && w.Status.Overall == OverallApproved
 }
@@ -116,8 +116,8 @@ func (w *Webhook) Ended() bool {
 // log it. The caller must not modify it.
 func (w *Webhook) Raw() json.RawMessage { return w.raw }
 
-// Extra returns the members of the body that this SDK does not know or that did not fit, by path,
-// such as "data" or "status.suspicionReasons".
+// Extra returns the members of the body that this SDK does not know or whose type was wrong, by
+// path, such as "data" or "status.suspicionReasons".
 func (w *Webhook) Extra() map[string]json.RawMessage {
 	extra := codec.Extra(w.raw, w)
 	if final, _ := wire.Get(w.raw, "final"); string(final) == `"true"` {
@@ -159,13 +159,13 @@ func (w *Webhook) decoded(raw json.RawMessage) error {
 // [MaxWebhookSize].
 //
 // Let handle store the EventType and Raw of the webhook and return at once; process the webhook
-// elsewhere, with [DecodeWebhook]. If the response is not 2xx
-// within ten seconds, iDenfy retries the webhook, and sends the customer to the ErrorURL, although
-// the result of the verification is unchanged.
+// elsewhere, with [DecodeWebhook]. Without a 2xx response within ten seconds, iDenfy retries the
+// webhook, and sends the customer to the ErrorURL, although the result of the verification is
+// unchanged.
 //
 // A webhook contains no timestamp or sequence number, so a replayed copy is valid: process each
 // combination of ScanRef, Final and outcome once. Set the ReadTimeout of [http.Server] to limit how
-// long a request may take to arrive. (iDenfy's public documentation, not the page.)
+// long a request may take to arrive. (iDenfy's public documentation, not the API page.)
 //
 // Errors: no key or an unusable one, a nil handle, an invalid option.
 func WebhookHandler(keys []string, handle func(context.Context, *Webhook) error, opts ...identomat.CallbackOption) (http.Handler, error) {
@@ -180,8 +180,8 @@ func WebhookHandler(keys []string, handle func(context.Context, *Webhook) error,
 	return callback.Handler(s, parse, (*Webhook).values, handle), nil
 }
 
-// ParseWebhook reads a webhook from a request, for servers that do not use [WebhookHandler], which
-// says how to respond. The body must not have been read before, because the signature covers its
+// ParseWebhook reads a webhook from a request, for servers that do not use [WebhookHandler]. Respond
+// as described there. The body must not have been read before, because the signature covers its
 // bytes. The options are those of [WebhookHandler].
 //
 // The error is an [*identomat.CallbackError] with the status to respond with. Any other
@@ -201,7 +201,7 @@ func ParseWebhook(r *http.Request, keys []string, opts ...identomat.CallbackOpti
 // that your own service stored after [WebhookHandler] or [ParseWebhook] verified them, and never the
 // body of a request.
 //
-// Errors: raw is not a JSON object, is ambiguous, or approves beside unreadable tags.
+// Errors: raw is not a JSON object, is ambiguous, or is an approval with unreadable tags.
 func DecodeWebhook(eventType string, raw []byte) (*Webhook, error) {
 	w := new(Webhook)
 	if codec.Unmarshal(raw, w) != nil { // the error may quote the body

@@ -61,7 +61,7 @@ func (s *Server) checkTool(r *http.Request) error {
 }
 
 // checkBackend protects the API. The built-in company key is not secret, and backends call the server
-// by any name. Browsers send Origin with every POST request, but not with GET requests to the page's
+// under any name. Browsers send Origin with every POST request, but not with GET requests to the page's
 // own origin.
 func (s *Server) checkBackend(r *http.Request) error {
 	fromBackend := r.Method == http.MethodPost && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == ""

@@ -15,7 +15,7 @@ import (
 // AnyOperation makes [Server.Fault] apply to every operation.
 const AnyOperation = "*"
 
-// Fault is a way in which a call fails. The functions of this package create faults; pass them to
+// Fault is a way in which a call fails. Functions of this package return faults to pass to
 // [Server.Fault].
 type Fault struct {
 	name string
@@ -66,7 +66,7 @@ func HTTPStatus(status int) Fault {
 }
 
 // ErrorCode responds with status 200 and the code as a JSON string, such as "SESSION_NOT_FOUND".
-// This is Identomat's older error format, and the format in which image readers refuse an image:
+// This is Identomat's older error format. Endpoints that read images also use it to refuse an image:
 // "DOCUMENT_BLURRY".
 func ErrorCode(code string) Fault {
 	f := Response(http.StatusOK, "application/json", string(encodeJSON(code)))
@@ -178,7 +178,7 @@ type scheduledFault struct {
 	left      int // number of calls left to affect; negative means unlimited
 }
 
-// Fault makes the next calls of an operation fail, the given number of times. The operation is a name
+// Fault makes the next calls to an operation fail, as many as times says. The operation is a name
 // from Identomat's API reference, such as "result/", or [AnyOperation]. If times is less than one, the
 // fault stays until [Server.ClearFaults]. Faults apply in the order in which they were added. An
 // unknown operation or an impossible fault, such as status 42, fails the test.

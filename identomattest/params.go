@@ -68,7 +68,7 @@ type field struct {
 // read decodes the query string and the body into c.params and c.files. Identomat's guides allow GET
 // and POST, and parameters in a query string, a URL-encoded form or a JSON object. The curl examples in
 // the API reference add multipart forms, and JSON with curl's default content type. Files need a
-// multipart form. In the query string and in forms, objects, lists, numbers and booleans are JSON text.
+// multipart form. Query strings and forms hold objects, lists, numbers and booleans as JSON text.
 func (s *Server) read(c *call, r *http.Request) (err error) {
 	body := &countingReader{r: r.Body}
 	defer func() {
@@ -362,7 +362,7 @@ func (s *Server) checkValue(path string, v any, f field) error {
 	case anyObject:
 		_, ok = v.(object)
 		if l, isList := v.([]any); isList && len(l) == 0 {
-			ok = true // the service accepts [] for {}, and writes [] for {}
+			ok = true // the service accepts and sends [] for {}
 		}
 	case anyList:
 		_, ok = v.([]any)

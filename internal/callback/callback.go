@@ -29,7 +29,7 @@ type Settings struct {
 	Observe func(context.Context, error)
 }
 
-// NewSettings checks the keys, at least one, and applies the options.
+// NewSettings requires at least one key, checks all, and applies the options.
 func NewSettings[O ~func(*Settings) error](service, keyName string, keys []string, maxSize int64, opts ...O) (*Settings, error) {
 	s := &Settings{Service: service, Keys: slices.Clone(keys), MaxSize: maxSize, Observe: func(ctx context.Context, err error) {
 		slog.WarnContext(ctx, service+" callback failed", "error", err)
@@ -73,8 +73,8 @@ func (s *Settings) ReadBody(w http.ResponseWriter, r *http.Request) (body []byte
 }
 
 // Handler returns a handler that responds with 200 after handle, with 500 if handle returns an
-// error or panics, or with parse's status if parse returns an error. No error from handle shows a
-// key, or a text or number from the private values.
+// error or panics, or with parse's status if parse returns an error. Errors from handle show no
+// key, and no text or number from the private values.
 func Handler[T any](
 	s *Settings, parse func(http.ResponseWriter, *http.Request) (value T, status int, err error), private func(T) []json.RawMessage,
 	handle func(context.Context, T) error,

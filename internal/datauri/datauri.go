@@ -85,7 +85,7 @@ func (r *Reader) Next() (*Item, error) {
 	return item, r.err
 }
 
-// cutFold returns s without a prefix in any case, and whether s had the prefix.
+// cutFold cuts a prefix from s like bytes.CutPrefix, but ignores case.
 func cutFold(s []byte, prefix string) (rest []byte, found bool) {
 	if len(s) < len(prefix) || !strings.EqualFold(string(s[:len(prefix)]), prefix) {
 		return s, false
@@ -107,7 +107,7 @@ func (r *Reader) advance() error {
 	return r.err
 }
 
-// member reads the next member, but of the result only the name, or the end of the response.
+// member reads the next member, or the end of the response. It reads only the name of "result".
 func (r *Reader) member() {
 	if r.separator == '{' {
 		if bom, _ := r.src.Peek(3); string(bom) == "\xef\xbb\xbf" {
@@ -150,7 +150,7 @@ func (r *Reader) member() {
 	switch text := string(bytes.TrimSpace(value)); strings.ToLower(name) {
 	case "argumenterror", "internalerror":
 		isError = text != "null"
-	case "error", "errors", "errorcode", "errormessage": // not documented, but nothing that may be ignored
+	case "error", "errors", "errorcode", "errormessage": // not documented, but must not be ignored
 		isError = !slices.Contains([]string{"null", "false", "0", `""`, "[]", "{}"}, text)
 	}
 	if isError {
@@ -237,7 +237,7 @@ func (r *Reader) fail(err error) {
 
 func (r *Reader) malformed(problem string) { r.fail(&FormatError{Problem: problem}) }
 
-// fill reads more of the current item if raw is empty. It reports whether raw holds any.
+// fill reads more of the current item if raw is empty. It reports whether raw is not empty then.
 func (r *Reader) fill() bool {
 	if len(r.raw) == 0 && r.open && r.err == nil {
 		// A quote always ends the item, because base64 contains no escaped quote.

@@ -15,10 +15,10 @@ type connections struct {
 	inUse map[net.Conn]activity
 }
 
-// activity is what is known about a connection that attempts use.
+// activity describes a connection that attempts are using.
 type activity struct {
 	attempts int
-	heard    time.Time // of the last sign of life, or of the first attempt
+	heard    time.Time // last sign of life, or start of the first attempt
 }
 
 // silence is how long a connection may be silent while several attempts use it.
@@ -31,7 +31,7 @@ type use struct {
 	over bool
 }
 
-// watch makes the trace report the connection.
+// watch makes trace report the connection to u.
 func (u *use) watch(of *connections, trace *httptrace.ClientTrace) {
 	u.of = of
 	trace.GotConn = func(info httptrace.GotConnInfo) { u.begin(info.Conn) }
@@ -53,7 +53,7 @@ func (u *use) begin(conn net.Conn) {
 	u.conn, u.of.inUse[conn] = conn, a
 }
 
-// leave ends the use and returns what was known about the connection.
+// leave ends the use and returns the connection's activity.
 func (u *use) leave() (a activity) {
 	if u.conn == nil {
 		return a
@@ -78,10 +78,10 @@ func (u *use) heard() {
 }
 
 // end ends the use for good. If the attempt timed out or was canceled, end closes the connection,
-// as net/http does with HTTP/1.1, unless another attempt uses it and there was a sign of life.
+// as net/http does with HTTP/1.1, unless another attempt uses it and it recently showed life.
 func (u *use) end(canceled bool) {
 	u.of.mu.Lock()
-	defer u.of.mu.Unlock() // an attempt that gets the connection now has sent nothing yet
+	defer u.of.mu.Unlock() // a new attempt waits for mu before it uses the connection
 	conn := u.conn
 	a := u.leave()
 	u.over = true

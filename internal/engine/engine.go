@@ -1,4 +1,4 @@
-// Package engine makes calls: one or more attempts, bounded in time and size, that report no
+// Package engine makes calls: one or more attempts, bounded in time and size, whose errors show no
 // secrets. It knows HTTP but no endpoints: the caller passes the bytes to send, and a Protocol that
 // classifies responses.
 package engine
@@ -40,7 +40,7 @@ type Event struct {
 
 // Config is shared by all calls of one client.
 type Config struct {
-	HTTPClient     *http.Client // only its Transport, which is set, and its Timeout are used
+	HTTPClient     *http.Client // only Transport, which is not nil, and Timeout are used
 	UserAgent      string
 	Retry          RetryPolicy
 	AttemptTimeout time.Duration
@@ -90,8 +90,8 @@ type Call struct {
 
 // Protocol classifies responses and makes the errors that callers see.
 type Protocol interface {
-	// Classify is called with the whole body, or with the part that was read and the error that
-	// ended the reading. A zero Disposition then leaves readErr as the error.
+	// Classify is called with the whole body, or with the part that was read before readErr. If it
+	// then returns a zero Disposition, the attempt fails with readErr.
 	Classify(r *Response, readErr error) Disposition
 	// Secrets returns the call's secrets, which no error may show. The engine adds the client's.
 	Secrets() []string
@@ -102,7 +102,7 @@ type Protocol interface {
 // StreamProtocol chooses the responses that are streamed.
 type StreamProtocol interface {
 	// Streams reports whether a successful response is streamed. r.Body holds up to PeekSize bytes;
-	// whole says that there are no more. Otherwise, up to 64 KiB are read and classified.
+	// whole says that there are no more. Of other responses, up to 64 KiB are read and classified.
 	Streams(r *Response, whole bool) bool
 }
 
@@ -251,7 +251,7 @@ func (e *Engine) ready(ctx context.Context) error {
 	return e.cfg.Limiter.Wait(ctx)
 }
 
-// Ended returns why the caller's context ended. errors.Is finds the cause, and context.Canceled or
+// Ended returns why the caller's context ended. errors.Is matches the cause, and context.Canceled or
 // context.DeadlineExceeded.
 func Ended(ctx context.Context) error {
 	cause := context.Cause(ctx)
@@ -327,7 +327,7 @@ func (e *Engine) attempt(ctx context.Context, c *Call) outcome {
 	return out
 }
 
-// exchange sends one request in the context actx, and reads the response or peeks at it.
+// exchange sends one request with the context actx, and reads the response or peeks at it.
 func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stallTimer) outcome {
 	c := sent.call
 	resp, err := e.roundTrip(sent.request(actx, e, stall))
@@ -353,8 +353,8 @@ func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stall
 	var readErr error
 	switch {
 	case !IsSuccess(resp.StatusCode):
-		// This much of an error page is enough to find a code. A longer page's connection is
-		// closed.
+		// This much of an error page is enough to find a code. If the page is longer, the
+		// connection is closed.
 		limit = min(limit, maxErrorBody)
 		out.retryAfter = retryAfter(resp.Header, time.Now())
 	case c.Stream != nil && length <= limit:
@@ -417,7 +417,7 @@ func endsWithConnection(resp *http.Response) bool {
 
 const maxErrorBody = 64 << 10
 
-// IsSuccess reports whether a status is 2xx. 206 is not: no call asks for a part.
+// IsSuccess reports whether a status is 2xx, except 206: no call asks for a range.
 func IsSuccess(status int) bool {
 	return status >= 200 && status < 300 && status != http.StatusPartialContent
 }

@@ -11,7 +11,7 @@ import (
 const maxTrusted = 1 << 20
 
 // readBody reads a body of at most limit bytes to its end, so that the connection is reused and a
-// signature is verified. With an error, it also returns the bytes read before.
+// signature is verified. With an error, it also returns the bytes read before it.
 func readBody(r io.Reader, length, limit int64) ([]byte, error) {
 	if length > limit {
 		head := make([]byte, min(limit, maxErrorBody))

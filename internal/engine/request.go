@@ -28,8 +28,8 @@ type sending struct {
 var prototype = &http.Request{Method: http.MethodPost}
 
 // request returns a new request for every attempt, because a body is read once, and a RoundTripper
-// may keep a request or rewrite its URL. The request has no GetBody. With GetBody, net/http would
-// retry by itself, many times over HTTP/2; without, its error says whether the service refused the
+// may keep a request or rewrite its URL. The request has no GetBody: with it, net/http would retry
+// by itself, many times over HTTP/2. Without it, the error says whether the service refused the
 // stream.
 func (s *sending) request(ctx context.Context, e *Engine, stall *stallTimer) *http.Request {
 	s.url = s.call.URL
@@ -62,7 +62,7 @@ type requestBody struct {
 	call  *Call
 	stall *stallTimer
 	state atomic.Int32 // unsent, sent or withheld
-	read  atomic.Int64 // the number of bytes
+	read  atomic.Int64 // bytes read so far
 }
 
 const (
@@ -76,8 +76,8 @@ func (b *requestBody) begin() bool {
 	return b.state.CompareAndSwap(unsent, sent) || b.state.Load() == sent
 }
 
-// withhold reports whether nothing was sent. If so, it keeps a RoundTripper that has returned from
-// sending anything later.
+// withhold reports whether nothing was sent. If so, a RoundTripper that has already returned cannot
+// send anything later.
 func (b *requestBody) withhold() bool { return b.state.CompareAndSwap(unsent, withheld) }
 
 var errWithheld = errors.New("the attempt is over")
@@ -106,14 +106,14 @@ func (s *sending) notSent(err error) bool {
 	return s.body.withhold() || err == errGoAway || err == errRefused
 }
 
-// An HTTP/2 stream that ends so was not processed (RFC 9113, 8.7).
+// These HTTP/2 errors prove that nothing was processed (RFC 9113, 8.7).
 var (
 	errGoAway  = errors.New("the service closed the HTTP/2 connection before it processed the request")
 	errRefused = errors.New("the service refused the HTTP/2 stream")
 )
 
-// unprocessed returns errGoAway or errRefused instead of an error that says so. net/http and
-// golang.org/x/net/http2 report both only as a text, no part of which the peer controls.
+// unprocessed returns errGoAway or errRefused if err reports it, or else err. net/http and
+// golang.org/x/net/http2 report both only as text, no part of which the peer controls.
 func unprocessed(err error) error {
 	reason, found := strings.CutPrefix(err.Error(), "http2: Transport: cannot retry err [")
 	switch {
@@ -125,8 +125,8 @@ func unprocessed(err error) error {
 	return err
 }
 
-// answeredEarly reports whether a response arrived before the whole source of an upload was sent. A
-// RoundTripper that reads no body is a stub.
+// answeredEarly reports whether a response arrived before the whole upload was sent. A RoundTripper
+// that reads no body is taken for a stub.
 func (s *sending) answeredEarly() bool {
 	return s.call.Source != nil && s.body.state.Load() == sent && s.body.read.Load() < s.call.Source.Len()
 }

@@ -56,7 +56,7 @@ func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (
 	if deadline, ok := ctx.Deadline(); ok && delay >= time.Until(deadline) {
 		return 0, false
 	}
-	// A connection that goes away is no sign of a failing service.
+	// A GOAWAY frame is not a sign of a failing service.
 	if out.err != errGoAway && !e.budget.spend() {
 		return 0, false
 	}

@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// idleTimeout is shorter than that of common servers and load balancers, 60 s or more. A
+	// idleTimeout is below the 60 s or more of common servers and load balancers, because a
 	// request may be lost on a connection that the other side is closing.
 	idleTimeout = 30 * time.Second
-	// A dead HTTP/2 connection is found within one attempt.
+	// Pings detect a dead HTTP/2 connection within one attempt.
 	pingAfter, pingTimeout = 15 * time.Second, 10 * time.Second
-	// maxHeader is far above the header of any response.
+	// maxHeader far exceeds any response's header.
 	maxHeader = 64 << 10
 )
 
@@ -95,18 +95,18 @@ func dialExact(t *http.Transport) {
 	}
 }
 
-// exactConn is an HTTP/1.1 connection that ends if extra bytes follow a response. If a
-// Content-Length is too small, these bytes are personal data, and net/http would write them to the
-// standard logger. Other protocols pass unchanged.
+// exactConn is an HTTP/1.1 connection that returns io.EOF instead of extra bytes after a response.
+// If a Content-Length is too small, these bytes are personal data, and net/http would log them.
+// Other protocols pass unchanged.
 type exactConn struct {
 	net.Conn
 	requested atomic.Bool // a response is due
-	opaque    atomic.Bool // responses cannot be told apart
+	opaque    atomic.Bool // the end of a response is unknown
 
-	// The rest belongs to Read.
+	// Only Read uses the rest.
 	next    part
 	line    []byte // the part of the line that was read
-	left    int64  // bytes of the body, or of a chunk, before the next line
+	left    int64  // bytes of the body or chunk still to come
 	status  int
 	length  int64 // of the body, or -1
 	chunked bool
@@ -138,7 +138,7 @@ func (c *exactConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// scan returns the number of bytes that belong to no response.
+// scan returns the number of extra bytes at the end of b.
 func (c *exactConn) scan(b []byte) (extra int) {
 	for len(b) > 0 && !c.opaque.Load() {
 		if c.left > 0 {

@@ -19,8 +19,8 @@ type File struct {
 	FileName    string
 	ContentType string
 	Size        int64
-	// Open opens the file at its beginning. Unless Once is set, it is called once more for a
-	// signature and for every retry.
+	// Open opens the file at its beginning. Unless Once is set, it is called again for a signature
+	// and for every retry.
 	Open func() (io.ReadCloser, error)
 	// Once says that Open may be called only once.
 	Once bool
@@ -69,8 +69,8 @@ func (f *Form) ContentType() string { return "multipart/form-data; boundary=" + 
 // Len returns the length in bytes.
 func (f *Form) Len() int64 { return f.length }
 
-// Once reports whether a file can be opened only once, so that the form can be neither signed
-// nor retried.
+// Once reports whether a file can be opened only once. If so, the form can be neither signed nor
+// retried.
 func (f *Form) Once() bool {
 	return slices.ContainsFunc(f.files, func(file File) bool { return file.Once })
 }
@@ -90,8 +90,8 @@ func (f *Form) Open() io.ReadCloser {
 // String keeps fmt from printing the fields, which contain personal data.
 func (f *Form) String() string { return fmt.Sprintf("form of %d bytes", f.length) }
 
-// SourceError reports a file that could not be read, or that has another length than announced. The
-// part of the form that was sent is not a valid form.
+// SourceError reports a file that could not be read, or whose length differs from its Size. The form
+// was then sent incompletely.
 type SourceError struct{ Err error }
 
 func (e *SourceError) Error() string { return "reading the file to upload: " + e.Err.Error() }

@@ -1,5 +1,5 @@
 // Package option holds what the clients' options share: the settings that they fill in, and the
-// checks of common values. The errors contain no value. Each client adds its package name.
+// checks of common values. Errors contain no values. Clients prefix their package name.
 package option
 
 import (
@@ -77,8 +77,8 @@ func Own[S any](name string, set func(*S) error) func(*Settings) error {
 	}
 }
 
-// CheckKey refuses a key that cannot be sent, and a key that was copied together with something that
-// is easily overlooked.
+// CheckKey refuses a key that cannot be sent, and a key with characters that are easily copied along
+// with it.
 func CheckKey(name, key string) error {
 	const quotes = "\"'`“”„‟‘’‚‛«»"
 	first, _ := utf8.DecodeRuneInString(key)
@@ -121,7 +121,7 @@ func (s *Settings) CheckScheme(name string, u url.URL) error {
 	return fmt.Errorf("%s: the %s must be https, except for a loopback host", s.Service, name)
 }
 
-// CheckTestHost refuses anything but a host name, and the services' own hosts.
+// CheckTestHost accepts only a host name other than the services' own hosts.
 func CheckTestHost(name string) error {
 	if name == "" || strings.ContainsAny(name, ":/@?# ,") {
 		return errors.New("a test host must be a host name without a scheme or port")

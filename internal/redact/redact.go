@@ -120,7 +120,7 @@ type withheld struct {
 
 func (e *withheld) Error() string { return e.text }
 
-// Format writes the text under every verb. Escaping, as %q does, could turn it into a secret.
+// Format writes the text unescaped for every verb: the output of %q could contain a secret.
 func (e *withheld) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, e.text) }
 
 // Is reports whether the cause is target.

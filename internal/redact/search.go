@@ -10,19 +10,19 @@ import (
 	"strings"
 )
 
-// maxSearch bounds a search, in bytes of text times secrets. A request and a network error need far
-// less.
+// maxSearch bounds a search: bytes of text times number of secrets. Ordinary network errors need
+// far less.
 const maxSearch = 1 << 24
 
 // search looks for secrets in the texts of one error.
 type search struct {
 	secrets []string        // folded
 	left    int             // of maxSearch
-	clean   map[string]bool // texts that were searched; most occur in the fields again
+	clean   map[string]bool // texts without a secret; most recur in the fields
 }
 
 func newSearch(secrets []string) *search {
-	s := &search{left: maxSearch - len(secrets)*512, clean: map[string]bool{}} // folding a secret takes as long as searching some bytes
+	s := &search{left: maxSearch - len(secrets)*512, clean: map[string]bool{}} // folding secrets takes time, too
 	if s.left < 0 {
 		return s
 	}
@@ -34,14 +34,14 @@ func newSearch(secrets []string) *search {
 	return s
 }
 
-// fold makes texts equal that differ only in letter case. Lower case alone does not suffice: Σ has
+// fold returns text without differences of letter case. Lower case alone does not suffice: Σ has
 // two lower-case forms.
 func fold(text string) string { return strings.ToLower(strings.ToUpper(text)) }
 
-// finds reports whether text contains a secret in any form, or whether the search takes too long.
+// finds reports whether text contains a secret in any form, or the search would take too long.
 func (s *search) finds(text string) bool {
 	for range 4 { // JSON inside a JSON string is escaped twice
-		if s.left -= 16 * len(text); s.left < 0 { // decoding takes as long as searching some secrets
+		if s.left -= 16 * len(text); s.left < 0 { // decoding takes time, too
 			return true
 		}
 		plain, decoded := unescape(text), decodings(text)
@@ -73,8 +73,8 @@ func (s *search) findsFolded(text string) bool {
 	return false
 }
 
-// findsInFields searches the fields of an error without its methods, as fmt does if the error is
-// in an unexported field.
+// findsInFields searches an error's fields instead of its text. fmt prints the fields if the error
+// is in an unexported field.
 func (s *search) findsInFields(err error) bool {
 	v := reflect.ValueOf(err)
 	if v.Kind() == reflect.Pointer {
@@ -163,12 +163,12 @@ const (
 )
 
 var (
-	toStdBase64 = strings.NewReplacer("-", "+", "_", "/", "\r", "", "\n", "") // both alphabets, in lines or not
+	toStdBase64 = strings.NewReplacer("-", "+", "_", "/", "\r", "", "\n", "") // both alphabets, line breaks or not
 	joinHex     = strings.NewReplacer("0x", "", " ", "", ",", "", ":", "", "-", "", "\r", "", "\n", "")
 )
 
-// decodings returns everything that base64, hexadecimal digits and lists of bytes in a text may
-// stand for, wherever they begin.
+// decodings decodes everything in text that may be base64, hexadecimal or a list of bytes, from
+// every offset at which it may begin.
 func decodings(text string) string {
 	var out []byte
 	for run := range strings.FieldsFuncSeq(toStdBase64.Replace(text), not(base64Digits)) {

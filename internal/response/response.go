@@ -1,6 +1,6 @@
 // Package response classifies responses from Identomat: each has the shape in the operation table,
-// is a known refusal, or is unexpected. It fails closed, never trusts the status alone, and is
-// pure.
+// is a known refusal, or is unexpected. It fails closed, never trusts the status alone, and does
+// no I/O.
 package response
 
 import (
@@ -86,8 +86,8 @@ type Refusal struct {
 	Message string
 }
 
-// NotProcessed reports whether the service certainly did not carry out the call: true if it
-// reported an error that it checks for before it does anything.
+// NotProcessed reports whether the service certainly did not carry out the call: it reported an
+// error that it checks for before it does anything.
 func (r *Refusal) NotProcessed(status int) bool {
 	return Cause(r.Code) != nil && r.Cause != ErrInternal && status < http.StatusInternalServerError
 }
@@ -132,12 +132,12 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 	return whole, nil
 }
 
-// bareString returns the error that a response amounts to if it is a JSON string, or nil.
+// bareString returns the refusal that a JSON string stands for, or nil.
 func bareString(op *operation.Operation, status int, text string) *Refusal {
 	switch cause := Cause(text); {
 	case cause == nil && op.Encoding == operation.Multipart && isImageStatus(status):
-		// An image reader answers with an object, or with a string that says what is wrong with the
-		// image. Its codes have no common form.
+		// Image endpoints respond with an object, or with a string that says what is wrong with the
+		// image. These codes have no common form.
 		r := &Refusal{Cause: ErrImageRefused, Code: text}
 		if !isImageCode(text) {
 			r.Code, r.Message = "", text
@@ -149,14 +149,14 @@ func bareString(op *operation.Operation, status int, text string) *Refusal {
 	return nil
 }
 
-// isImageStatus reports whether an image may be refused with a status. Other statuses, such as 403, say
-// that the image was not looked at.
+// isImageStatus reports whether a status can mean that an image was refused. Other statuses, such as
+// 403, mean that it was not examined.
 func isImageStatus(status int) bool {
 	return status >= 200 && status < 300 || status == http.StatusBadRequest || status == http.StatusUnprocessableEntity
 }
 
-// withoutUnknownCode keeps what is not a known code out of errors: in a response of begin/, it
-// may be a session token.
+// withoutUnknownCode moves an unknown code to Message: in a response from begin/, it may be a
+// session token.
 func (r *Refusal) withoutUnknownCode() *Refusal {
 	if Cause(r.Code) == nil {
 		r.Message = cmp.Or(r.Message, r.Code)
@@ -215,8 +215,8 @@ func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 }
 
 // saysNotDone reports whether an object says that nothing was deleted. Any other object counts as
-// a document about the deleted session: a deletion cannot be undone, so an error about one that
-// happened is worse than a document that the SDK does not know.
+// data of the deleted session: a deletion cannot be undone, so reporting a successful one as an
+// error is worse than accepting an unknown object.
 func saysNotDone(body []byte, members *envelope) bool {
 	success, _ := wire.Get(body, "success")
 	isOutcome := bytes.HasPrefix(members.result, []byte(`"`))
@@ -238,7 +238,7 @@ type envelope struct {
 	// value, so such a response could mean two things to two parsers.
 	ambiguous bool
 	// saysError reports a non-empty member whose name says that it is an error, such as error,
-	// Error_Code or errors. A success beside it is contradictory.
+	// Error_Code or errors. It contradicts a success.
 	saysError bool
 }
 
@@ -263,8 +263,8 @@ func open(object []byte) (e envelope) {
 	return e
 }
 
-// isErrorName reports whether a member is an error by its name. Case, hyphens and underscores do
-// not matter.
+// isErrorName reports whether a member's name denotes an error, ignoring case, hyphens and
+// underscores.
 func isErrorName(name []byte) bool {
 	var buf [len("argumenterror")]byte
 	text := buf[:0]
@@ -276,7 +276,7 @@ func isErrorName(name []byte) bool {
 	return bytes.HasPrefix(text, []byte("error")) || string(text) == "argumenterror" || string(text) == "internalerror"
 }
 
-// isBlank reports whether a member says nothing.
+// isBlank reports whether a value counts as empty.
 func isBlank(value []byte) bool {
 	switch string(value) {
 	case "null", "false", "0", `""`:
@@ -327,7 +327,7 @@ func asCode(s string) string {
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
 // [0-9a-z]; Identomat's API documentation also has abc123xyz. A token is a word of letters, digits
 // and hyphens. One of its parts between hyphens has both letters and digits, unlike error-500. A short
-// word that contains a word of an error is not a token either.
+// word that contains an error word is not a token either.
 func IsToken(s []byte) bool {
 	if len(s) < 8 || len(s) > maxCode {
 		return false
@@ -360,8 +360,8 @@ func IsCode(s string) bool {
 		(s == strings.ToUpper(s) || strings.ContainsAny(s, "-_") && !strings.ContainsAny(s, "0123456789"))
 }
 
-// isImageCode reports whether a bare string from an image reader can be shown: documentNotReadable,
-// blurry, 1001. It is one word, and has no more digits than a number that identifies nobody.
+// isImageCode reports whether a bare string from an image endpoint can be shown: documentNotReadable,
+// blurry, 1001. It is one word, with too few digits to identify a person.
 func isImageCode(s string) bool {
 	digits := 0
 	for _, c := range s {

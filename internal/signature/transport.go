@@ -14,7 +14,7 @@ import (
 
 // Transport is an [http.RoundTripper] that signs requests and verifies responses.
 type Transport struct {
-	// KeyErr says why the secret cannot be used. It is the error of every request.
+	// KeyErr says why the secret cannot be used. Every request returns it.
 	KeyErr error
 
 	base          http.RoundTripper
@@ -24,8 +24,8 @@ type Transport struct {
 }
 
 // NewTransport returns a Transport that uses base, or [http.DefaultTransport] if base is nil. With
-// requireSigned, a successful response must be signed. If sumMultipart is nil, [Key.SumParts]
-// applies, the documented rule.
+// requireSigned, a successful response must be signed. A nil sumMultipart means [Key.SumParts], the
+// documented rule.
 func NewTransport(secret string, base http.RoundTripper, requireSigned bool, sumMultipart func(secret []byte, parts *multipart.Reader) ([]byte, error)) *Transport {
 	if base == nil {
 		base = http.DefaultTransport
@@ -87,7 +87,7 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 	signed := *req
 	if _, plain := t.base.(*http.Transport); plain && !isMultipart(req) {
 		if own, ok := req.Body.(copier); ok {
-			signed.Body = own.Copy() // net/http sends the header and a body in memory in one packet
+			signed.Body = own.Copy() // net/http sends the header and an in-memory body in one packet
 		}
 	}
 	// A signature covers the response before compression. An explicit Accept-Encoding also keeps
@@ -105,7 +105,7 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
 
-// copier is a body of the SDK, which knows whether any of it was sent. A copy is not counted.
+// copier is a body that records whether any of it was sent. Reading a copy is not recorded.
 type copier interface{ Copy() io.ReadCloser }
 
 func isMultipart(req *http.Request) bool {

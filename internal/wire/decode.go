@@ -15,11 +15,11 @@ import (
 )
 
 // A Codec decodes responses into structs with json tags. The service varies in how it writes a
-// field, and one unexpected value must not hide an outcome. So a value that does not fit leaves its
-// field zero, and [Codec.Extra] returns the value. A value of another type is coerced if that loses
-// nothing:
+// field, and one unexpected value must not hide an outcome. So a value that does not fit the type of
+// its field leaves it zero, and [Codec.Extra] returns the value. A value of another type is coerced
+// if that loses nothing:
 //
-//   - a number or boolean for a string keeps its spelling,
+//   - a number or boolean for a string is stored as its JSON text,
 //   - "0.93" is a number and "true" a boolean,
 //   - a single element stands for a list of one,
 //   - an object whose keys are numbers, as PHP writes some lists, stands for a list,
@@ -32,7 +32,7 @@ import (
 // allows the field to be absent, but refuses a value or an element that does not fit, a duplicate
 // field, and a differently cased name.
 //
-// Names match exactly. Of several members with the same name, the last wins.
+// Names match exactly. If a name is duplicated, the last member wins.
 type Codec struct {
 	isRecord func(reflect.Type) bool
 	after    func(record any, raw json.RawMessage) error
@@ -107,13 +107,13 @@ type decoding struct {
 // value does not fit, v is zero.
 type decodeFunc func(d *decoding, v reflect.Value, i int) (end int, fits bool)
 
-// decoder returns the function for a type. It makes each function once.
+// decoder returns the function for a type, from the cache if it is there.
 func (c *Codec) decoder(t reflect.Type) decodeFunc {
 	return c.types.get(t, c.newDecoder)
 }
 
-// cache holds one value for each type. It is smaller than a [sync.Map], of which every importing
-// package would compile an instance.
+// cache holds one value for each type. It needs less code than a [sync.Map], which would be
+// instantiated in every importing package.
 type cache[V any] struct {
 	mu     sync.RWMutex
 	values map[reflect.Type]V
@@ -398,7 +398,7 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 	}
 }
 
-// hasNumericKeys reports whether an object is a list from PHP. For {}, it returns empty.
+// hasNumericKeys reports whether an object is a list from PHP. For {}, it returns the argument empty.
 func hasNumericKeys(object []byte, empty bool) bool {
 	end := skip(object, 0)
 	for m := Members(object[:end]); m.Next(); {
@@ -413,9 +413,9 @@ func hasNumericKeys(object []byte, empty bool) bool {
 // listDecoder decodes the elements of a list.
 type listDecoder struct {
 	elem decodeFunc
-	// If records is set, an element that does not fit refuses the response.
+	// If records is set, an element that does not fit fails the decoding.
 	records bool
-	// If texts is set, an element that is not a string keeps its spelling.
+	// If texts is set, a non-string element is stored as its JSON text.
 	texts bool
 }
 

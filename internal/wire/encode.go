@@ -120,8 +120,8 @@ func (e *encoding) object(text string) {
 	}
 }
 
-// extra adds members sorted by name. It reports the name of a field, because a duplicate key could
-// mean two things to two parsers.
+// extra adds members sorted by name. It reports a member named like a field, because a duplicate key
+// could mean two things to two parsers.
 func (e *encoding) extra(members map[string]any, fields []requestField) {
 	if len(members) == 0 {
 		return
@@ -273,8 +273,8 @@ func AppendStrings[S ~string](dst []byte, list []S) []byte {
 	return append(dst, ']')
 }
 
-// Value returns any value as JSON text. It returns [Unencodable] for a value without a JSON
-// form, and [NotUTF8] for a value with a string that is not valid UTF-8.
+// Value returns any value as JSON text. It returns [Unencodable] for a value that JSON cannot
+// encode, and [NotUTF8] for a value with a string that is not valid UTF-8.
 func Value(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -294,8 +294,8 @@ func Value(v any) string {
 	return string(data)
 }
 
-// isUTF8 reports whether the strings in a value are valid UTF-8. The value has a JSON form, so
-// it has no cycles. A MarshalJSON method encodes its strings itself.
+// isUTF8 reports whether the strings in a value are valid UTF-8. encoding/json has encoded it, so it
+// has no cycles. A MarshalJSON method encodes its strings itself.
 func isUTF8(v reflect.Value) bool {
 	if text, isEncoded := marshaled(v); isEncoded {
 		return utf8.Valid(text)
@@ -313,7 +313,7 @@ func isUTF8(v reflect.Value) bool {
 		}
 	case reflect.Map:
 		for m := v.MapRange(); m.Next(); { // Seq2 would link reflect.MakeFunc
-			// encoding/json calls no MarshalText of a key that is a string.
+			// encoding/json does not call MarshalText on string keys.
 			isString := m.Key().Kind() == reflect.String
 			if isString && !utf8.ValidString(m.Key().String()) || !isString && !isUTF8(m.Key()) || !isUTF8(m.Value()) {
 				return false
@@ -330,8 +330,8 @@ func isUTF8(v reflect.Value) bool {
 	return true
 }
 
-// marshaled returns the text of a value that encoding/json does not encode itself. It is empty for a
-// MarshalJSON method.
+// marshaled returns the text of a value that encoding/json does not encode itself. The text is empty
+// if the value has a MarshalJSON method.
 func marshaled(v reflect.Value) (text []byte, ok bool) {
 	if !v.IsValid() || !v.CanInterface() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
 		return nil, false

@@ -8,7 +8,7 @@ import (
 // The functions in this file are for builders, which hold an object as JSON text: order and unknown
 // members survive, goroutines can share a value, and sending a value copies its text.
 
-// Markers replace a value without a JSON form, a nil step or question, and a string that is not
+// Markers replace a value that JSON cannot encode, a nil step or question, and a string that is not
 // valid UTF-8. They contain control characters, which JSON text never does.
 const (
 	Unencodable = "\x00"
@@ -73,8 +73,8 @@ func AppendSet[T text](dst []byte, object, name string, value T) []byte {
 	return append(dst, '}')
 }
 
-// Normalize strips the white space between the members of an object. Of several members with the
-// same name, it keeps the last value in the position of the first.
+// Normalize strips the white space between the members of an object. If a name is duplicated, it
+// keeps the last value in the position of the first.
 func Normalize(object string) string {
 	last := map[string]string{}
 	for m := Members(object); m.Next(); {

@@ -143,8 +143,8 @@ func (w *Walk[T]) Next() (ok bool) {
 	return ok
 }
 
-// Get returns the value of the named member of an object. Of several members with the same name, it
-// returns the last, as encoding/json does.
+// Get returns the value of the named member of an object. If the name is duplicated, it returns the
+// last, as encoding/json does.
 func Get[T text](object T, name string) (value T, found bool) {
 	for m := Members(object); m.Next(); {
 		if isName(m.Name, name) {
@@ -154,7 +154,7 @@ func Get[T text](object T, name string) (value T, found bool) {
 	return value, found
 }
 
-// HasMember reports whether an object has a value other than null under a name of any case.
+// HasMember reports whether an object has a non-null member of this name in any case.
 func HasMember(object []byte, name string) bool {
 	quoted := []byte(Quote(name))
 	for m := Members(object); m.Next(); {
