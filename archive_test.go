@@ -98,7 +98,7 @@ func TestArchiveCleansNamesAndSkipsLinks(t *testing.T) {
 }
 
 func TestArchiveSkipsSparseFiles(t *testing.T) {
-	// In GNU sparse format 1.0, the content begins with the map of the holes.
+	// In GNU sparse format 1.0, the content begins with a map of the holes.
 	const holes = "1\n1073741823\n1\n"
 	data := holes + strings.Repeat("\x00", 512-len(holes)) + "x"
 	var out bytes.Buffer

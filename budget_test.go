@@ -26,7 +26,7 @@ import (
 // names.
 
 // canned is a RoundTripper that reads the request and always returns the same response. It allocates
-// next to nothing.
+// almost nothing.
 type canned struct {
 	header http.Header
 	body   io.ReadSeeker
@@ -82,8 +82,8 @@ func (r *repeated) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// cannedClient returns a client that receives the same body in every response. If there are options,
-// the response is signed.
+// cannedClient returns a client that receives the same body in every response. With opts, the responses
+// are signed.
 func cannedClient(t *testing.T, body *repeated, opts ...identomat.Option) *identomat.Client {
 	t.Helper()
 	stub := &canned{header: http.Header{"Content-Type": {"application/json"}}, body: body, length: body.size()}
@@ -228,8 +228,8 @@ func TestTransferAllocationsIndependentOfSize(t *testing.T) {
 	}
 }
 
-// The client must not allocate a buffer of the size in Content-Length before the body arrives, even if
-// that size is below the limit for responses.
+// The client must not allocate a buffer of Content-Length bytes before the body arrives, even if the
+// response size limit allows it.
 func TestAnnouncedLengthAllocatesLittle(t *testing.T) {
 	const announced = 64 << 20
 	client := stubbed(t, func(*http.Request) (*http.Response, error) {

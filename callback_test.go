@@ -101,7 +101,7 @@ func TestCallbackKeyAndSessionMayBeNumbers(t *testing.T) {
 	}
 }
 
-// With status 200, nobody would notice that the customer does not receive a code.
+// After a 200, nobody would notice that the customer received no code.
 func TestUnreadableSMSIsRejected(t *testing.T) {
 	for _, fields := range []string{
 		`"text":"Your code is 1"`, `"phoneNumber":"+995"`, `"text":"","phoneNumber":"+995"`, `"text":["a"],"phoneNumber":"+995"`,
@@ -147,7 +147,7 @@ func TestCallbackContentCoding(t *testing.T) {
 	}
 }
 
-// Senders add parameters to the media type. Some of them are malformed.
+// Senders add parameters to the media type, and some are malformed.
 func TestCallbackContentTypeParameters(t *testing.T) {
 	for _, contentType := range []string{"application/json;charset=utf-8", "Application/JSON; charset", "application/json; charset=utf-8; charset=UTF-8"} {
 		r := callbackRequest(`{"callbackApiKey":"callback-api-key-123"}`)

@@ -241,7 +241,7 @@ func (s *secureService) ownAndDefault(t *testing.T, url string, test func(t *tes
 	}
 }
 
-// A refused stream was not processed. Neither was a stream above the last stream in a GOAWAY (RFC 9113,
+// Refused streams, and streams above the last stream ID in a GOAWAY, were not processed (RFC 9113,
 // section 8.7).
 func TestHTTP2UnprocessedStreamRetried(t *testing.T) {
 	for name, refuse := range map[string]func(c *http2Conn, stream uint32){
@@ -345,7 +345,7 @@ func TestHTTP2ShortConnections(t *testing.T) {
 			if responses == 50 {
 				c.goAway(last, noError)
 			}
-			if responses >= 50 && responses == (last+1)/2 { // all streams up to the last are done
+			if responses >= 50 && responses == (last+1)/2 { // every stream up to last is answered
 				_ = c.Conn.(*tls.Conn).CloseWrite()
 			}
 		}
@@ -364,8 +364,8 @@ func TestHTTP2ShortConnections(t *testing.T) {
 	assert.GreaterOrEqual(t, service.conns.Load(), int32(960/51))
 }
 
-// silentAfter returns a service. After a number of responses, its first connection still receives but no
-// longer sends.
+// silentAfter returns a service whose first connection stops sending after this many responses, but
+// still receives.
 func silentAfter(t *testing.T, responses int) *secureService {
 	return http2Service(t, func(c *http2Conn) {
 		for n := 0; ; n++ {
@@ -536,7 +536,7 @@ func listenHTTP1(t *testing.T, respond func(conn net.Conn)) string {
 	return "http://" + listener.Addr().String()
 }
 
-// net/http logs bytes that follow a response with the standard logger. They may be personal data.
+// Bytes that follow a response may be personal data. net/http would log them.
 func TestBytesAfterResponseNotLogged(t *testing.T) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
@@ -642,7 +642,7 @@ func TestUploadAnsweredEarlyIsUnexpected(t *testing.T) {
 	}
 }
 
-// A client without a Transport, perhaps with a Timeout, gets the SDK's.
+// An http.Client without a Transport uses the SDK's transport.
 func TestHTTPClientWithoutTransportUsesDefault(t *testing.T) {
 	before := http.DefaultTransport
 	defer func() { http.DefaultTransport = before }()

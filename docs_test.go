@@ -37,7 +37,7 @@ func readWalks(t *testing.T) map[string][]walkItem {
 	for _, walk := range strings.Split(section, "\n### ")[1:] {
 		heading, list, _ := strings.Cut(walk, "\n")
 		var items []walkItem
-		levels := []*[]walkItem{&items} // for each level, the list that the next item is added to
+		levels := []*[]walkItem{&items} // the list to append to, by level
 		for line := range strings.Lines(list) {
 			if !strings.HasPrefix(strings.TrimLeft(line, " "), "- ") {
 				continue
@@ -97,8 +97,8 @@ func TestArchitectureWalks(t *testing.T) {
 	t.Logf("%d functions", functions)
 }
 
-// spelling returns how the caller's file spells a call of the item: name for a function in the same
-// package, package.name for a function in another package, and .name for a method.
+// spelling returns how a call to the function looks in callerFile: "f" in the same package, "pkg.f" in
+// another package, ".f" for a method, or "?f" if the walk says: called as f.
 func (w walkItem) spelling(callerFile string) string {
 	_, name, isMethod := strings.Cut(w.function, ".")
 	switch {
@@ -112,8 +112,8 @@ func (w walkItem) spelling(callerFile string) string {
 	return path.Base(path.Dir(w.file)) + "." + w.function
 }
 
-// callsTo returns the spellings of all calls in a function and its closures. The spelling "?name" stands
-// for a call of any function, method or variable with this name.
+// callsTo returns all calls in a function and its closures, in the formats of spelling. "?f" is any
+// function, method or variable f.
 func callsTo(fn *ast.FuncDecl) map[string]bool {
 	calls := map[string]bool{}
 	ast.Inspect(fn.Body, func(n ast.Node) bool {
@@ -169,10 +169,10 @@ func TestDocumentationOfCompanyResults(t *testing.T) {
 	assert.Equal(t, 3, documented)
 }
 
-// sections are the documents that a comment in parentheses may name, before the section.
+// sections matches the document that a sentence in parentheses names before the section.
 var sections = regexp.MustCompile(`^(API reference, |Developer guide 202[45], |System manual|Identomat's documentation, )`)
 
-// TestCommentsNameDocumentAndSection checks the sentences in parentheses of the package's comments.
+// TestCommentsNameDocumentAndSection checks the sentences in parentheses in the package's comments.
 func TestCommentsNameDocumentAndSection(t *testing.T) {
 	found := 0
 	for _, file := range sourceFiles(t, ".", false) {

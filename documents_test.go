@@ -213,7 +213,7 @@ func TestImageRefused(t *testing.T) {
 	}
 }
 
-// TestImageCodeSpellings receives every constant in other spellings.
+// TestImageCodeSpellings responds with every code in four spellings.
 func TestImageCodeSpellings(t *testing.T) {
 	source, err := os.ReadFile("documents.go")
 	require.NoError(t, err)
@@ -298,7 +298,7 @@ func TestUploadAbortedWhenFileFails(t *testing.T) {
 	}
 }
 
-// changing returns a file with different content after it has been opened once.
+// changing returns a file whose content changes after it is opened once.
 func changing(before, after string) identomat.File {
 	content := before
 	return identomat.FileFromOpen(func() (io.ReadCloser, int64, error) {

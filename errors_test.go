@@ -51,7 +51,7 @@ func TestIsTemporary(t *testing.T) {
 	}
 }
 
-// TestIsTemporaryAfterCalls checks errors that calls return. A timeout of the SDK is temporary, but the
+// TestIsTemporaryAfterCalls checks errors that calls return. The SDK's timeouts are temporary, but the
 // end of the caller's context is not.
 func TestIsTemporaryAfterCalls(t *testing.T) {
 	wait := func(r *http.Request) (*http.Response, error) {
@@ -83,7 +83,7 @@ func TestIsTemporaryAfterCalls(t *testing.T) {
 }
 
 func TestErrorCodeSurvivesWordsOfTheRequest(t *testing.T) {
-	for code, name := range map[string]string{"access-denied": "denied", "new-code": "new"} { // one known code and one short code
+	for code, name := range map[string]string{"access-denied": "denied", "new-code": "new"} { // a known code and a short one
 		client := responding(t, 200, `{"argumentError":"`+code+`"}`, false)
 		_, err := client.Call(t.Context(), identomat.Endpoint{Name: "freeze"}, map[string]any{"name": name})
 		var api *identomat.APIError
@@ -92,7 +92,7 @@ func TestErrorCodeSurvivesWordsOfTheRequest(t *testing.T) {
 	}
 }
 
-// TestCodeThatRepeatsSecretIsNotShown echoes what was sent, and keys, where codes are expected.
+// TestCodeThatRepeatsSecretIsNotShown responds with keys and parameters where codes belong.
 func TestCodeThatRepeatsSecretIsNotShown(t *testing.T) {
 	for name, echo := range map[string]string{
 		"company key": strings.ToUpper(companyKey), "secret key": strings.ToUpper(secretKey), "text": "rustaveli-street",

@@ -38,8 +38,8 @@ func ExampleCustomStep() {
 	// [{"type":"a-new-step","key":"key-of-the-step","title":{"en":"Something new"},"flags":{"a_flag":true},"aParameter":[1,2]}] <nil>
 }
 
-// A company lists its shareholders and directors. Verify(true) starts a verification of every
-// shareholder: of individuals with the KYC configuration, of companies with the KYB configuration.
+// A company lists its shareholders and directors. Verify(true) verifies every shareholder:
+// individuals with the KYC configuration, companies with the KYB configuration.
 func ExampleBeneficiaries() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -61,8 +61,8 @@ func ExampleBeneficiaries() {
 	// Output: <nil>
 }
 
-// The customer shows a document and a face during the call. The operator answers questions about
-// the call.
+// In the call, the customer shows a document and their face. The operator answers questions
+// about it.
 func ExampleVideoCall() {
 	server, err := identomattest.Start()
 	if err != nil {

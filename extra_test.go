@@ -130,7 +130,7 @@ func wirePaths(t reflect.Type) (paths [][]string) {
 	return paths
 }
 
-// nested returns a value below a path.
+// nested puts a value at a path.
 func nested(path []string, value string) string {
 	switch {
 	case len(path) == 0:
@@ -199,8 +199,8 @@ func leavesOf(leaves []string, v reflect.Value) []string {
 	return leaves
 }
 
-// holds reports whether a leaf is among those that are held, possibly in a float64, or in the JSON text
-// of an element of a list of texts.
+// holds reports whether held contains a leaf, perhaps as a float64, or within the JSON text of an
+// object or list.
 func holds(held []string, leaf string) bool {
 	return slices.ContainsFunc(held, func(h string) bool {
 		if float, ok := strings.CutPrefix(h, "~"); ok {

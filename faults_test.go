@@ -581,8 +581,8 @@ var (
 	loginPage = literal("200 OK", "Content-Type: text/html\r\n", "<html><form>Please log in</form></html>")
 )
 
-// retryIn20s sends a status that is retried. This is 503, but 429 for create and upload, which are not
-// retried after a 503.
+// retryIn20s sends a retryable status: 503, or 429 for create and upload, which are not retried after
+// a 503.
 func retryIn20s(conn *serverConn, c callClass) bool {
 	line := "503 Service Unavailable"
 	if c.name == "create" || c.name == "upload" {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// flagMethods has a call of every method that sets a flag, and the JSON that must be sent.
+// flagMethods has a call to every method that sets a flag, and the JSON that must be sent.
 var flagMethods = []struct {
 	flags Flags
 	want  string

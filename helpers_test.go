@@ -148,7 +148,7 @@ func mocked(t *testing.T, opts ...identomat.Option) (*identomat.Client, *httpmoc
 	return client, mock
 }
 
-// After answers, the mock responds at url with a status and a literal body.
+// answers makes the mock respond at url with a status and a literal body.
 func answers(mock *httpmock.MockTransport, url string, status int, contentType, body string) {
 	mock.RegisterResponder(http.MethodPost, url, func(req *http.Request) (*http.Response, error) {
 		resp := httpmock.NewStringResponse(status, body)
@@ -158,7 +158,7 @@ func answers(mock *httpmock.MockTransport, url string, status int, contentType, 
 	})
 }
 
-// After expects, the mock responds to op with answer, and requires the request to be exactly this JSON.
+// expects makes the mock respond to op with answer, and require the request to be exactly this JSON.
 func expects(t *testing.T, mock *httpmock.MockTransport, op, request, answer string) {
 	t.Helper()
 	mock.RegisterResponder(http.MethodPost, apiURL+op, func(req *http.Request) (*http.Response, error) {
@@ -354,8 +354,8 @@ func file(name string) tar.Header { return tar.Header{Typeflag: tar.TypeReg, Nam
 
 func encoded(data string) string { return base64.StdEncoding.EncodeToString([]byte(data)) }
 
-// dataURIs returns a response body with one list of data URIs of archives. Slashes are escaped, as in
-// the service's responses.
+// dataURIs returns a response body that lists archives as data URIs. Slashes are escaped, as in the
+// service's responses.
 func dataURIs(data ...string) string {
 	uris := make([]string, len(data))
 	for i, d := range data {

@@ -307,8 +307,8 @@ func TestHMACNilResponseOrBody(t *testing.T) {
 	}
 }
 
-// FuzzMultipartSignature checks the signature of a multipart body. The transport parses an arbitrary
-// body, but not an upload by the client.
+// FuzzMultipartSignature checks the signature of a multipart body. The transport parses the body unless
+// it is an upload by the SDK.
 func FuzzMultipartSignature(f *testing.F) {
 	f.Add("part-1", "part-2")
 	f.Add("", "\r\n--b")

@@ -507,7 +507,7 @@ func (w *shortWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// onceWriter reports one written byte per call and never an error.
+// onceWriter reports one byte written per call and no error.
 type onceWriter struct{}
 
 func (onceWriter) Write([]byte) (int, error) { return 1, nil }
@@ -733,7 +733,7 @@ type closing struct {
 
 func (c closing) Close() error { c.closed(); return c.ReadCloser.Close() }
 
-// scripted is a connection that responds to the first request and then returns the error end.
+// scripted is a connection that responds to the first request and then fails with end.
 type scripted struct {
 	net.Conn
 	requested chan struct{}
@@ -914,7 +914,7 @@ func TestDownloadRetriedOnlyBeforeFirstBytes(t *testing.T) {
 		assert.Equal(t, 1, sent)
 		assert.Equal(t, 1, broken.Attempts)
 	}
-	// An error in the middle of a stream also counts the earlier attempts.
+	// An error in mid-stream counts the earlier attempts, too.
 	sent := 0
 	photo, err := facePhoto(t.Context(), stubbed(t, func(*http.Request) (*http.Response, error) {
 		if sent++; sent < 3 {

@@ -119,8 +119,7 @@ func TestErrorsNameValuesWithoutJSONForm(t *testing.T) {
 	assert.NoError(t, errors.Unwrap(err), "the cause may contain the value")
 }
 
-// TestTextIsNoStandIn checks that no string from a caller is mistaken for a value that cannot be
-// encoded.
+// TestTextIsNoStandIn checks that no caller's string is mistaken for wire.Unencodable or wire.Nil.
 func TestTextIsNoStandIn(t *testing.T) {
 	f := NewFlags().Set("s", "\x00\x01").Set("\x00", Text{"\x01": "\x00"})
 	assert.Equal(t, `{"s":"\u0000\u0001","\u0000":{"\u0001":"\u0000"}}`, sent(t, f))
@@ -143,7 +142,7 @@ func TestErrorsNameNilStepsAndQuestions(t *testing.T) {
 	}
 }
 
-// The types whose names begin with hand are what an application could write without the SDK.
+// The hand* types are what an application could write without the SDK.
 
 type handQuestion struct {
 	Type      string       `json:"type"`

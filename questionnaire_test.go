@@ -25,7 +25,7 @@ var guideTitle = Text{"es": "Tu título", "en": "Your title"}
 
 const guideTitleJSON = `{"es":"Tu título","en":"Your title"}`
 
-// questionMethods has a call of every question constructor and method, and the JSON that must be sent.
+// questionMethods has a call to every question constructor and method, and the JSON that must be sent.
 var questionMethods = []struct {
 	question AnyQuestion
 	want     string

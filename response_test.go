@@ -248,7 +248,7 @@ func TestErrorBesideMedia(t *testing.T) {
 	require.ErrorIs(t, last, identomat.ErrUnexpectedResponse)
 }
 
-// A match must not get lost beside an approval.
+// An approval must not hide a match.
 func TestApprovalBesideUnreadableMatchesIsRefused(t *testing.T) {
 	for _, matches := range []string{`"yes"`, `7`, `true`, `false`, `{"a":1}`, `{"matches":[{"name":"X"}]}`} {
 		for _, name := range []string{"screeningMatches", "ScreeningMatches", `scr\u0065eningMatches`} {
@@ -387,7 +387,7 @@ func TestDeleteResponses(t *testing.T) {
 	}
 }
 
-// The system manual promises a document about the deleted session.
+// The system manual promises an object about the deleted session.
 func TestDeleteReturnsDocument(t *testing.T) {
 	for body, outcome := range map[string]identomat.Outcome{
 		sample(t, "result-sessionrejected.json"): identomat.OutcomeRejected, `{"result":"approved","person":{"first_name":"Nino"}}`: identomat.OutcomeApproved,

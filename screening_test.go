@@ -23,7 +23,7 @@ import (
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// serviceCalls has one call of each JSON endpoint on external-api.identomat.com. The parameters must not
+// serviceCalls has one call to each JSON endpoint on external-api.identomat.com. The parameters must not
 // be printed.
 var serviceCalls = map[string]func(context.Context, *identomat.Client) error{
 	"search-screening-person": func(ctx context.Context, c *identomat.Client) error {
@@ -150,7 +150,7 @@ func TestSampleErrorsMatchSentinels(t *testing.T) {
 // TestUnexpectedShapeIsNeverEmptyResult checks that a response of an unexpected shape is an error, and
 // never an empty list or an empty ID.
 func TestUnexpectedShapeIsNeverEmptyResult(t *testing.T) {
-	// The shapes in common are wrong for every endpoint.
+	// These are wrong for every endpoint.
 	common := []string{`true`, `"abc"`, `17`, `null`, `[1]`, `<html>`, ``, `{"result":[]`}
 	wrapped := []string{`{}`, `[]`, `{"result":null}`, `{"data":[]}`, `{"result":17}`, `{"result":false}`}
 	lists := []string{`{"result":{}}`, `{"result":true}`, `{"result":"x"}`, `{"result":[null]}`, `{"result":[[]]}`, `{"result":["x"]}`, `{"result":[{}]}`, `{"result":[{"x":1}]}`}
@@ -383,8 +383,8 @@ func TestMonitoringRequestsAndResponses(t *testing.T) {
 	})
 }
 
-// paging is an endpoint that returns a list in pages. A test serves the pages. The items have numbers in
-// their names.
+// paging is an endpoint that returns a list in pages. A test serves the pages. Each item's name contains
+// its number.
 type paging struct {
 	op string
 	// list yields the names of the items.
@@ -485,7 +485,7 @@ func TestListPaging(t *testing.T) {
 			require.Empty(t, errs)
 			assert.Equal(t, []int{0, 7, 14}, (*offsets)[:3])
 			assert.Len(t, list, 20)
-			// An empty page before the total is an error, because the missing items may include a hit.
+			// An empty page short of the total is an error: the missing items may include a hit.
 			client, offsets = p.served(t, func(_, offset int) string { return p.page(offset, min(offset+7, 20), 30) })
 			list, errs = collect(p.list(t.Context(), client))
 			if strings.Contains(p.page(0, 0, 30), "total") {
@@ -684,7 +684,7 @@ func TestScreeningTopicsInAnotherCaseAreRefused(t *testing.T) {
 	assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 }
 
-// The reference asks for ISO 8601 and names no form.
+// The API reference says only "ISO 8601".
 func TestDatesMayHaveAnyFormOfISO8601(t *testing.T) {
 	valid := []identomat.Date{
 		"", "1984-02-29", "19840229", "1984-060", "1984060", "1984-02", "1984", "1984-W09-3", "1984W093", "1984-W09",

@@ -174,14 +174,14 @@ func shown(t *testing.T) map[string]any {
 	}
 }
 
-// read returns the value of JSON text.
+// read decodes JSON text.
 func read[T any](t *testing.T, text string) (v T) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(text), &v))
 	return v
 }
 
-// scrub returns the error that a call reports as the cause if its RoundTripper returns cause.
+// scrub returns the Err that a call reports if its RoundTripper fails with cause.
 func scrub(t *testing.T, cause error) error {
 	t.Helper()
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { return nil, cause })
@@ -228,8 +228,8 @@ func TestExportedTypesAreSearched(t *testing.T) {
 	}
 }
 
-// TestResponseTypesAreMasked looks for types of this package in the fields of the types that are
-// searched. A struct must have a mask; other types hold what the list says.
+// TestResponseTypesAreMasked requires a mask for every type of this package that a type in shown
+// contains, except services and the types in unmasked.
 func TestResponseTypesAreMasked(t *testing.T) {
 	unmasked := map[string]string{
 		"DocumentPageNumber": "a number", "TransportError": "its text is safe", "APIError": "its text is safe",
@@ -292,8 +292,8 @@ func exportedTypes(t *testing.T) []string {
 	return names
 }
 
-// positions returns v and a pointer to v in the places where fmt and encoders meet values: alone, in
-// fields, lists, maps, and as causes of other errors.
+// positions returns v and a pointer to v in places where fmt and encoders find values: alone, in
+// fields, lists and maps, and as the cause of an error.
 func positions(v any) (all []any) {
 	pointer := reflect.New(reflect.TypeOf(v))
 	pointer.Elem().Set(reflect.ValueOf(v))
@@ -312,12 +312,12 @@ func positions(v any) (all []any) {
 	return all
 }
 
-// diffs records what testify prints. It dumps values without their methods.
+// diffs records what testify prints. testify ignores the methods of values.
 type diffs struct{ strings.Builder }
 
 func (d *diffs) Errorf(format string, args ...any) { fmt.Fprintf(d, format, args...) }
 
-// dumps returns everything that formatters, loggers, encoders and test libraries make of x.
+// dumps returns the output of formatters, loggers, encoders and test libraries for x.
 func dumps(x any) string {
 	var out diffs
 	for _, flags := range []string{"", "+", "#", "-+#0", " ", "60.40"} {
@@ -346,8 +346,8 @@ func dumps(x any) string {
 	return out.String()
 }
 
-// TestErrorsAndClientsAreOutOfReach checks the types that hold secrets, but nothing that callers
-// read from fields: nothing may reach the secrets, not even code that ignores methods.
+// TestErrorsAndClientsAreOutOfReach checks types whose secrets are not in exported fields. Even code
+// that ignores methods must not reach the secrets.
 func TestErrorsAndClientsAreOutOfReach(t *testing.T) {
 	internal := func(*http.Request) (*http.Response, error) {
 		return newResponse(400, `{"internalError":"Wilhelmina `+companyKey+`","message":"Wilhelmina `+secretKey+`","identifier":"BAD_VALUE"}`), nil
@@ -551,7 +551,7 @@ func TestValidationErrorShowsNoValue(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// encodable maps each type in shown that can be encoded to the reason. Encoding any other type must
+// encodable lists the types in shown that can be encoded, and why. Encoding any other type must
 // return an error.
 var encodable = map[string]string{
 	"Token": "to be stored", "Session": "to be stored",

@@ -52,8 +52,8 @@ const frame = `func _(ctx context.Context, client *identomat.Client, session *id
 }
 `
 
-// program returns a source file that contains a snippet. A snippet is a program, or it consists of
-// declarations or statements.
+// program returns a source file that contains a snippet. A snippet is a whole program, declarations
+// or statements.
 func program(t *testing.T, snippet string) string {
 	t.Helper()
 	files := gotoken.NewFileSet()

@@ -22,7 +22,7 @@ type stepCase struct {
 	want string
 }
 
-// stepMethods has a call of every step constructor and method in steps.go.
+// stepMethods has a call to every step constructor and method in steps.go.
 var stepMethods = []stepCase{
 	{LanguageSelection(), `{"type":"language","key":"language"}`},
 	{LanguageSelection(English, Georgian), `{"type":"language","key":"language","languages":["en","ka"]}`},

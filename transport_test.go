@@ -366,8 +366,8 @@ func TestServerWithoutTLSIsSchemeMismatch(t *testing.T) {
 	assert.False(t, identomat.MaybeProcessed(err))
 }
 
-// A RoundTripper may read the request body even after RoundTrip has returned. If the client touched the
-// body then, the race detector would report it. If no byte has been read by then, the body is withheld.
+// A RoundTripper may read the request body even after RoundTrip has returned. The client must not touch
+// the body then. If RoundTrip read none of it, later reads must fail.
 func TestRequestBodyReadAfterRoundTrip(t *testing.T) {
 	for _, begun := range []bool{false, true} {
 		over, done := make(chan struct{}), make(chan error)
@@ -687,7 +687,7 @@ func TestContextEndsCall(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 3*time.Second, time.Since(start))
 
-		// The context has already ended before the call.
+		// The context ended before the call.
 		sent := false
 		err = begin(stubbed(t, func(*http.Request) (*http.Response, error) { sent = true; return nil, io.EOF }), ctx)
 		var notSent *identomat.TransportError

@@ -36,8 +36,8 @@ type bank struct {
 	cancel bool
 	// leave makes the widget's frame redirect to the other site.
 	leave bool
-	// insert is JavaScript that inserts the content of template, which is the snippet, into the element
-	// host. Empty means that the snippet is part of the page.
+	// insert is JavaScript that copies the snippet from the element template to the element host. Empty
+	// means that the snippet is part of the page.
 	insert string
 	// loadScript makes the page load widget.Script, before or after the snippet is inserted.
 	loadScript string

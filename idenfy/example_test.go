@@ -206,8 +206,8 @@ func ExampleWithGuard() {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	// In production, use a database. Delete the ID when the final webhook arrives, and after an
-	// error without MaybeProcessed.
+	// In production, use a database. Delete the ID after the final webhook, and after an error that
+	// is not MaybeProcessed.
 	var open sync.Map
 	client := server.Client(idenfy.WithGuard(func(_ context.Context, clientID string) error {
 		if _, already := open.LoadOrStore(clientID, true); already {

@@ -15,7 +15,7 @@ import (
 	"github.com/identomat-go/identomat/idenfy/idenfytest"
 )
 
-// inlaid can occur anywhere in a response, and no error may show it.
+// inlaid is injected anywhere in a response; no error may show it.
 const inlaid = "Zviad 7 Ąnonymous"
 
 // FuzzResponse checks that every response is either a session with both references, or an error that
@@ -78,8 +78,8 @@ func FuzzResponse(f *testing.F) {
 	})
 }
 
-// FuzzRequest checks that a request passes validation if and only if the fake accepts it. The lists
-// of values are open.
+// FuzzRequest checks that a request passes validation if and only if the fake accepts it. Both accept
+// unlisted values.
 func FuzzRequest(f *testing.F) {
 	server, err := idenfytest.Start(idenfytest.AllowUnknown())
 	if err != nil {
@@ -110,7 +110,7 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		if seconds < 60 || seconds > 3600 || id == "" || !utf8.ValidString(id+name+url+date+country+document+object) || !json.Valid([]byte(object)) && object != "" {
-			return // not sent, or not comparable on the wire
+			return // the encoder or the fake refuses these
 		}
 		if _, err = unchecked.CreateSession(t.Context(), req); err == nil {
 			t.Fatalf("the SDK refuses a request that the fake accepts: %v", invalid)

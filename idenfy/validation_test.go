@@ -262,7 +262,7 @@ func TestInvalidUTF8InExtraIsNeverSent(t *testing.T) {
 	}))
 }
 
-// Validation knows no lists of values: iDenfy shows English for a locale that it does not support,
+// Validation accepts unlisted values: iDenfy shows English for a locale that it does not support,
 // and its lists grow.
 func TestValuesThatAreNotListedAreSent(t *testing.T) {
 	assert.JSONEq(t, `{"clientId":"1","locale":"ka","documents":["OTHER"],"tokenType":"NEW","sex":"X","fraudServices":["NEW"],"detectionTypes":["NEW"]}`,

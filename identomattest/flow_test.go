@@ -277,7 +277,7 @@ func TestCompanyDataAndBeneficiaries(t *testing.T) {
 	assertShows(t, page, "<h1>Checking the data</h1>", "Bank of Somewhere", "2. shareholder: Company name", "Holding")
 	assertShows(t, c.submit("step", "kyb-review"), "How does this verification end?")
 
-	// Identomat has not published how the result represents these data, so the fake leaves them out.
+	// Identomat has not published how the result represents this data, so the fake leaves it out.
 	c.submit("decision", "approve")
 	assert.Contains(t, c.result(), `{"result":"approved"`)
 	assert.NotContains(t, c.result(), "Bank of Somewhere")

@@ -27,8 +27,7 @@ func submitDecision(t *testing.T, srv *Server, token, decision string) httpRespo
 	return post(t, srv.WidgetURL+"/", asForm, url.Values{"session_token": {token}, "decision": {decision}}.Encode())
 }
 
-// assertShows fails if the page does not contain one of the texts. The failure shows only the page's main
-// element.
+// assertShows requires the page to contain every text. The failure shows only the page's main element.
 func assertShows(t *testing.T, page httpResponse, texts ...string) {
 	t.Helper()
 	for _, text := range texts {

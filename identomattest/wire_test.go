@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shape maps each path in a JSON value to the type of the value there. All items in an array have the same
+// shape maps each path in a JSON value to the type found there. All items in an array have the same
 // path.
 func shape(t *testing.T, text string) map[string]string {
 	t.Helper()

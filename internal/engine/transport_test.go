@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzExactConn compares the end of a response with the end that net/http finds. The bytes arrive in
+// FuzzExactConn requires the end of a response to be where net/http finds it. The bytes arrive in
 // pieces of any size.
 func FuzzExactConn(f *testing.F) {
 	for _, response := range []string{

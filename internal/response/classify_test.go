@@ -141,7 +141,7 @@ func TestClassifyRefusals(t *testing.T) {
 		`{"argumentE\u0072ror":"wrong-parameters"}`: {Cause: ErrWrongParameters, Code: "wrong-parameters"},
 		` {"result":null, "argumentError" : "access-denied" } `:   {Cause: ErrInvalidKey, Code: "access-denied"},
 		`{"argumentError":"not-found","errorSourceGroup":"a-b"}`:  {Cause: ErrNotFound, Code: "not-found", Group: "a-b"},
-		`{"argumentError":"not-found","errorSourceGroup":"a b"}`:  {Cause: ErrNotFound, Code: "not-found"}, // a group is a name
+		`{"argumentError":"not-found","errorSourceGroup":"a b"}`:  {Cause: ErrNotFound, Code: "not-found"}, // not a code
 		`{"argumentError":"not-found","errorSourceGroup":null}`:   {Cause: ErrNotFound, Code: "not-found"},
 		`{"argumentError":"not-found","errorSourceGroup":[]}`:     {Cause: ErrNotFound, Code: "not-found"},
 		`{"argumentError":"some-new-code"}`:                       {Code: "some-new-code"},
@@ -157,7 +157,7 @@ func TestClassifyRefusals(t *testing.T) {
 		`{"internalError":"not-found"}`:                           {Cause: ErrInternal, Message: "not-found"},
 		`{"internalError":"x","argumentError":"not-found"}`:       {Cause: ErrInternal, Code: "not-found", Message: "x"},
 		`{"result":"SESSION_NOT_FOUND"}`:                          {Cause: ErrSessionNotFound, Code: "SESSION_NOT_FOUND"},
-		`{"result":"already-exists","errorSourceGroup":"server"}`: {Cause: ErrAlreadyExists, Code: "already-exists"}, // a single lowercase word may be a name
+		`{"result":"already-exists","errorSourceGroup":"server"}`: {Cause: ErrAlreadyExists, Code: "already-exists"}, // a lowercase word may be a person's name
 		`{"result":true,"argumentError":"not-found"}`:             {Cause: ErrNotFound, Code: "not-found"},
 		`{"result":"approved","internalError":"x"}`:               {Cause: ErrInternal, Message: "x"},
 	} {
@@ -217,7 +217,7 @@ func TestClassifyUnexpected(t *testing.T) {
 			`"internalError":"x","internalError":null`, `"InternalError":"x"`, `"errorSourceGroup":"A","errorSourceGroup":"B"`, `"ErrorSourceGroup":"A"`,
 		} {
 			if !strings.HasPrefix(rest, `"result"`) && strings.HasPrefix(ambiguous, `"result"`) {
-				continue // there is only one result
+				continue // result is not ambiguous
 			}
 			bodies = append(bodies, `{`+rest+`,`+ambiguous+`}`, `{`+ambiguous+`,`+rest+`}`)
 		}
@@ -239,7 +239,7 @@ func TestClassifyUnexpected(t *testing.T) {
 
 func TestClassifyBoundsValues(t *testing.T) {
 	for _, element := range []string{"0", "{}", "[]", `{"a":1}`} {
-		perElement := 1 + strings.Count(element, "{") + strings.Count(element, "[") // an element counts with its comma
+		perElement := 1 + strings.Count(element, "{") + strings.Count(element, "[") // 1 for the comma
 		body := func(values int) []byte {
 			return []byte(`{"result":[` + element + strings.Repeat(","+element, values/perElement) + `]}`)
 		}
@@ -337,9 +337,9 @@ func TestIsMedia(t *testing.T) {
 		// Known formats are recognized by the bytes, whatever the Content-Type.
 		jpeg: labels, png: labels, pdf: labels, "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00": labels, "II*\x00\x08\x00\x00\x00\x01": labels,
 		strings.Repeat("x", 257) + "ustar\x0000" + strings.Repeat("\x00", 249): labels,
-		// Unknown binary formats are media if the Content-Type is missing, or neither text nor a known format.
+		// Unknown binary formats are media unless the Content-Type names text or a known format.
 		binary: {"", "video/x-new", "application/octet-stream"}, "OTTO\x00\x01": {"", "video/x-new", "application/octet-stream"},
-		// A Content-Type with a detectable format must match the bytes, and a warning is not media.
+		// A Content-Type with a detectable format must match the bytes. A PHP warning is not media.
 		"Warning: x on line 3\n" + jpeg: nil, "Notice: y\r\n" + binary: nil, binary + "\n": {"", "video/x-new", "application/octet-stream"},
 		"a line\n" + pdf: {"application/pdf"}, "a line\n%PDF-1.4\n": {"application/pdf"},
 		"": nil, " \r\n": nil, `{"argumentError":"not-found"}`: nil, "\x00{\x00}": nil, "\xff\xfe{\x00}\x00": nil, "\xef\xbb\xbf<html>": nil, `"SESSION_NOT_FOUND"`: nil,
@@ -355,7 +355,7 @@ func TestIsMedia(t *testing.T) {
 func TestIsErrorText(t *testing.T) {
 	for head, want := range map[string]bool{
 		`{`: true, ` [1`: true, `"x`: true, "<p>": true, "\xef\xbb\xbf\r\n{": true, "\x00{": true, "\xff\xfe<\x00h\x00": false, "SESSION_NOT_FOUND": true, "session-not-found": true,
-		"N\x00E\x00W\x00_\x00C\x00O\x00D\x00E\x00": true, "": false, " ": false, "words of a text": false, "BAD": false, // too short to be distinguished from binary data
+		"N\x00E\x00W\x00_\x00C\x00O\x00D\x00E\x00": true, "": false, " ": false, "words of a text": false, "BAD": false, // too short to distinguish from binary data
 		"\xff\xd8\xff\xe0": false, "%PDF-1.4": false, "\x00\x01": false, "\x89PNG\r\n\x1a\n{": false,
 	} {
 		assert.Equal(t, want, IsErrorText([]byte(head)), "%q", head)

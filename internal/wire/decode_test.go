@@ -160,7 +160,7 @@ func TestDecodeCoercions(t *testing.T) {
 			field[[]string]{`"a"`, []string{"a"}, false}, field[[]string]{`17`, []string{"17"}, false}, field[[]string]{`true`, []string{"true"}, false},
 			field[[]string]{`{"0":"a","1":"b"}`, []string{"a", "b"}, false}, field[[]string]{`{"7":"b","3":"a"}`, []string{"b", "a"}, false},
 			field[[]string]{`{}`, []string{}, false}, field[[]string]{`{ }`, []string{}, false},
-			// An element that is not a string keeps its JSON text. null is dropped.
+			// A non-string element is stored as its JSON text. null is dropped.
 			field[[]string]{`[1.50,true,null,{"a":"]"},["x"]]`, []string{"1.50", "true", `{"a":"]"}`, `["x"]`}, false},
 			field[[]string]{`{"0":{"a":1},"1":null}`, []string{`{"a":1}`}, false}, field[[]string]{`[null]`, []string{}, false},
 			field[[]string]{`{"a":"b"}`, nil, true}, field[[]string]{`{"0":"a","x":"b"}`, nil, true}, field[[]string]{`{"":"a"}`, nil, true}, field[[]string]{`{"-1":"a"}`, nil, true},
@@ -590,7 +590,7 @@ func TestUnmarshal(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{"name":"second"}`), &r))
 	assert.Equal(t, "second", r.Name)
 
-	// A codec decodes a type with a hook itself and does not call its UnmarshalJSON.
+	// A codec with a hook for a type does not call the type's UnmarshalJSON.
 	var list []result
 	require.NoError(t, resultCodec.Decode([]byte(`[{"name":"a"},{"name":"b"}]`), &list))
 	assert.Equal(t, []result{{"a", json.RawMessage(`{"name":"a"}`)}, {"b", json.RawMessage(`{"name":"b"}`)}}, list)
@@ -659,8 +659,7 @@ type record struct {
 }
 
 // FuzzDecode compares Decode with encoding/json. It skips text that encoding/json rejects, and text
-// with duplicate names or with names that match a field only if letter case is ignored. These
-// differences are intended:
+// that isAmbiguous reports. These differences are intended:
 //   - null in a list of strings is dropped,
 //   - null leaves a json.RawMessage nil,
 //   - null in a list of records fails the whole response,

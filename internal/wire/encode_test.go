@@ -80,7 +80,7 @@ func TestJSON(t *testing.T) {
 		`,"offset":0,"pointer":true`:     request{Pointer: pointer(true)},
 		`,"offset":0,"pointer":false`:    request{Pointer: pointer(false)}, // false is sent, unlike nil
 
-		// Times are sent in UTC with milliseconds, truncated.
+		// Times are sent in UTC, truncated to milliseconds.
 		`,"offset":0,"time":"2024-06-20T07:33:00.790Z"`: request{Time: time.Date(2024, 6, 20, 11, 33, 0, 790_999_999, tbilisi)},
 		`,"offset":0,"time":"0001-01-01T00:00:00.001Z"`: request{Time: time.Time{}.Add(time.Millisecond)},
 		`,"offset":0,"time":"2024-12-31T20:00:00.000Z"`: request{Time: time.Date(2025, 1, 1, 0, 0, 0, 0, tbilisi)},
