@@ -658,6 +658,20 @@ func TestHTTPClientWithoutTransportUsesDefault(t *testing.T) {
 	})
 }
 
+// A program replaced http.DefaultTransport by one without settings, and has used it.
+func TestReplacedDefaultTransportSpeaksHTTP2(t *testing.T) {
+	service := http2Service(t, func(c *http2Conn) {
+		for stream, ok := c.next(); ok; stream, ok = c.next() {
+			c.respond(stream, tokenResponse)
+		}
+	})
+	base := &http.Transport{}
+	base.CloseIdleConnections() // enables HTTP/2, as a request does
+	base.TLSClientConfig.RootCAs = service.roots
+	client := clientWithDefaults(t, base, service.listen(t), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+	require.NoError(t, begin(client, t.Context()))
+}
+
 // A DialContext may return a type that cannot be the key of a map.
 func TestConnectionThatIsNotComparable(t *testing.T) {
 	type conn struct {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,11 @@ func DefaultTransport() http.RoundTripper {
 		return http.DefaultTransport
 	}
 	t = t.Clone()
+	// net/http enables HTTP/2 in a transport without settings once it is used. The clone then offers
+	// HTTP/2 to servers, but does not speak it.
+	if t.TLSNextProto == nil && t.TLSClientConfig != nil && slices.Contains(t.TLSClientConfig.NextProtos, "h2") {
+		t.ForceAttemptHTTP2 = true
+	}
 	// There are one or two hosts. With the default of two idle connections per host, a busy
 	// service would dial for most calls.
 	t.MaxIdleConnsPerHost = t.MaxIdleConns
