@@ -333,6 +333,58 @@ func TestHTTP2LostStreamSentOnce(t *testing.T) {
 	}
 }
 
+// retryingOnce sends a request again after an error, as many RoundTrippers do.
+func retryingOnce(base http.RoundTripper) identomat.Option {
+	return identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (resp *http.Response, err error) {
+		body, _ := io.ReadAll(r.Body)
+		for range 2 {
+			again := r.Clone(r.Context())
+			again.Body = io.NopCloser(bytes.NewReader(body))
+			if resp, err = base.RoundTrip(again); err == nil {
+				break
+			}
+		}
+		return resp, err
+	})})
+}
+
+// The first response is lost. The second one says that the request was not processed, but the first
+// request may have begun a session.
+func TestRoundTripperRetryIsMaybeProcessed(t *testing.T) {
+	for _, second := range []string{
+		literal("429 Too Many Requests", "", ""), literal("421 Misdirected Request", "", ""), literal("425 Too Early", "", ""),
+		literal("400 Bad Request", "", `{"argumentError":"wrong-parameters"}`),
+	} {
+		var requests atomic.Int32
+		transport := &http.Transport{}
+		t.Cleanup(transport.CloseIdleConnections)
+		url := listenHTTP1(t, func(conn net.Conn) {
+			if requests.Add(1) == 1 {
+				_ = conn.Close()
+				return
+			}
+			_, _ = io.WriteString(conn, second)
+		})
+		assert.True(t, identomat.MaybeProcessed(begin(clientFor(t, url, retryingOnce(transport)), t.Context())), second)
+		assert.EqualValues(t, 2, requests.Load(), second)
+	}
+
+	var streams atomic.Int32
+	service := http2Service(t, func(c *http2Conn) {
+		for stream, ok := c.next(); ok; stream, ok = c.next() {
+			if streams.Add(1) == 1 {
+				c.reset(stream, internalError)
+			} else {
+				c.reset(stream, refusedStream)
+			}
+		}
+	})
+	transport := service.transport()
+	t.Cleanup(transport.CloseIdleConnections)
+	assert.True(t, identomat.MaybeProcessed(begin(clientFor(t, service.listen(t), retryingOnce(transport)), t.Context())))
+	assert.EqualValues(t, 2, streams.Load())
+}
+
 // No call must be lost if the service ends every connection after 50 streams.
 func TestHTTP2ShortConnections(t *testing.T) {
 	service := http2Service(t, func(c *http2Conn) {

@@ -382,7 +382,7 @@ func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stall
 	out.received = int64(len(out.response.Body))
 	if d := c.Protocol.Classify(out.response, readErr); d.Err != nil {
 		out.err, out.fromResponse, out.final = d.Err, true, d.Final
-		out.notProcessed = d.NotProcessed || isUnprocessed(resp.StatusCode)
+		out.notProcessed = (d.NotProcessed || isUnprocessed(resp.StatusCode)) && !sent.repeated()
 		if resp.StatusCode == http.StatusMisdirectedRequest {
 			e.CloseIdleConnections() // the next attempt needs another connection
 		}

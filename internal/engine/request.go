@@ -22,6 +22,7 @@ type sending struct {
 	body     requestBody
 	trace    httptrace.ClientTrace
 	conn     use
+	writes   atomic.Int32 // how often net/http wrote the header
 }
 
 // prototype is copied by WithContext, the only way to set a request's context.
@@ -35,7 +36,10 @@ func (s *sending) request(ctx context.Context, e *Engine, stall *stallTimer) *ht
 	s.url = s.call.URL
 	s.header = [...]string{s.call.ContentType, e.cfg.UserAgent, "*/*"}
 	s.body.call, s.body.stall = s.call, stall
-	s.trace.WroteHeaders = func() { s.body.begin() }
+	s.trace.WroteHeaders = func() {
+		s.body.begin()
+		s.writes.Add(1)
+	}
 	s.conn.watch(&e.conns, &s.trace)
 	req := prototype.WithContext(httptrace.WithClientTrace(ctx, &s.trace))
 	req.URL, req.Host = &s.url, s.url.Host
@@ -103,8 +107,12 @@ func (b *requestBody) Copy() io.ReadCloser {
 
 // notSent reports whether the service certainly processed nothing.
 func (s *sending) notSent(err error) bool {
-	return s.body.withhold() || err == errGoAway || err == errRefused
+	return s.body.withhold() || (err == errGoAway || err == errRefused) && !s.repeated()
 }
+
+// repeated reports whether a RoundTripper has retried the request by itself. What it returns is
+// about the last time only.
+func (s *sending) repeated() bool { return s.writes.Load() > 1 }
 
 // These HTTP/2 errors prove that nothing was processed (RFC 9113, 8.7).
 var (

@@ -73,7 +73,7 @@ func mayRetry(c *Call, out *outcome) bool {
 	if !out.fromResponse {
 		return c.Retryable || out.notProcessed
 	}
-	return !out.final && (isUnprocessed(out.status) || c.Retryable && IsTemporary(out.status))
+	return !out.final && (isUnprocessed(out.status) && out.notProcessed || c.Retryable && IsTemporary(out.status))
 }
 
 // isUnprocessed reports whether a status means that the request was not processed: the server does
