@@ -20,7 +20,7 @@ import (
 const (
 	// DefaultBaseURL is the only host. Development and production have different keys.
 	DefaultBaseURL = "https://ivs.idenfy.com"
-	// DefaultMaxResponseSize is 1 MiB. The documented responses have 1.5 kB.
+	// DefaultMaxResponseSize is 1 MiB. The documented responses are 1.5 kB.
 	DefaultMaxResponseSize = 1 << 20
 	// DefaultMaxDigitStringExpiry is the longest lifetime, in seconds, of a token with a digit
 	// string. It is the documented default for expiryTime.
@@ -39,8 +39,8 @@ type Client struct {
 	validate    bool
 }
 
-// NewClient returns a client for an API key and its API secret. An error names the wrong option
-// without its value.
+// NewClient returns a client for an API key and its API secret. Errors name the invalid option, not
+// its value.
 func NewClient(apiKey, apiSecret string, opts ...Option) (*Client, error) {
 	if err := cmp.Or(option.CheckKey("API key", apiKey), option.CheckKey("API secret", apiSecret)); err != nil {
 		return nil, fmt.Errorf("idenfy: %w", err)

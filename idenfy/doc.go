@@ -1,7 +1,7 @@
 // Package idenfy creates iDenfy verification sessions and verifies iDenfy's webhooks.
 //
 // It implements everything on the page "Create verification session" of iDenfy's API documentation.
-// Comments in this package call it the page; documented means described on the page. The error
+// Comments in this package call it the API page; documented means described there. The error
 // format, the URLs that contain a token, and webhooks are described only in iDenfy's other public
 // documentation; the comments say so.
 //
@@ -24,7 +24,7 @@
 // # Shared with package identomat
 //
 // The options of package identomat, such as [identomat.WithRetry] and [identomat.WithLogger], also
-// configure this package's client, except the options for signing, URLs and media. Shared, too, are
+// configure this package's client, except the options for signing, URLs and media. Both packages use
 // [identomat.ValidationError] for a request that was not sent, [identomat.TransportError] for a
 // call without a usable response, [identomat.CallbackError] for a rejected webhook, and
 // [identomat.Event] for observers. For a response other than a session, CreateSession returns this

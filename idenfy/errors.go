@@ -15,7 +15,7 @@ import (
 
 // Causes of an [APIError], for [errors.Is]. Other causes are [identomat.ErrRateLimited],
 // [identomat.ErrInternal], [identomat.ErrUnexpectedResponse] and [identomat.ErrTooLarge] (more
-// bytes than [identomat.WithMaxResponseSize], or more than 10,000 values). The page names "a
+// bytes than [identomat.WithMaxResponseSize], or more than 10,000 values). The API page names "a
 // standard iDenfy API error response" without describing its format. The identifiers and statuses
 // are from iDenfy's public documentation on errors.
 var (

@@ -31,7 +31,7 @@ func WithBaseURL(baseURL string) Option {
 }
 
 // WithGuard calls guard before every session, after validation and before anything is sent. An
-// error from guard ends the call with an [identomat.TransportError] that counts no attempt. For
+// error from guard ends the call with an [identomat.TransportError] whose Attempts is 0. For
 // example, guard can refuse a client id with an open session, because another session before its
 // final webhook can cost credits. guard must be safe for concurrent use.
 //

@@ -7,7 +7,7 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// private is embedded in every type that holds personal data, masked in other secret ones.
+// private is embedded in types that hold personal data, masked in other secret types.
 type (
 	private = redact.Private
 	masked  = redact.Masked
@@ -48,8 +48,8 @@ type SessionRequest struct {
 	// ExpiryTime is the lifetime of the token in seconds: 1 to 2592000 (30 days). The documented
 	// default is 86400; environments have their own defaults.
 	ExpiryTime *int `json:"expiryTime,omitzero"`
-	// SessionLength is the time that the customer has, in seconds: 60 to 3600. The page excludes
-	// both limits; iDenfy's OpenAPI file includes them. The documented default is 1800.
+	// SessionLength is the time that the customer has, in seconds: 60 to 3600. The API page
+	// excludes both limits; iDenfy's OpenAPI file includes them. The documented default is 1800.
 	SessionLength *int `json:"sessionLength,omitzero"`
 	// Country is the document's country, two letters of either case. The customer cannot choose
 	// another one.
@@ -85,8 +85,8 @@ type SessionRequest struct {
 	// AdditionalSteps is a JSON object that requests further photos, as described in iDenfy's
 	// manual on additional steps. JSON null is sent.
 	AdditionalSteps json.RawMessage `json:"additionalSteps,omitzero"`
-	// AdditionalData is a JSON object with data for AdditionalSteps, which it requires, such as a
-	// social security number in UTILITY_BILL.
+	// AdditionalData is a JSON object with data for AdditionalSteps, such as a social security
+	// number in UTILITY_BILL. It requires AdditionalSteps.
 	AdditionalData json.RawMessage `json:"additionalData,omitzero"`
 	// CallbackURL receives this session's webhooks instead of the environment's URL. It must be
 	// https. iDenfy must have permitted it, and webhooks must be set up.

@@ -128,9 +128,8 @@ func repeats(identifier string, sent []string) bool {
 	return false
 }
 
-// isRefusal reports whether iDenfy certainly created no session: true if iDenfy refused the request
-// in its own error format. INTERNAL_ERROR does not count, although it is also documented with
-// status 400.
+// isRefusal reports whether iDenfy certainly created no session: it refused the request in its own
+// error format. INTERNAL_ERROR does not count, although it is also documented with status 400.
 func isRefusal(e *APIError) bool {
 	return e.kind == nil && e.StatusCode >= 400 && e.StatusCode < 500 && e.StatusCode != http.StatusRequestTimeout &&
 		identifiers[e.Code] != identomat.ErrInternal

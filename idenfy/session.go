@@ -20,7 +20,7 @@ import (
 // operation is the only operation in errors, events and logs.
 const operation = "idenfy/token"
 
-// CreateSession creates a verification session with POST /api/v2/token, as the page describes.
+// CreateSession creates a verification session with POST /api/v2/token, as on the API page.
 //
 // A session can cost credits, so the call is retried only if iDenfy certainly created none: no part
 // of the body was sent, or the status is HTTP 421, 425 or 429. If [identomat.MaybeProcessed] is
@@ -73,8 +73,8 @@ func (AuthToken) GobEncode() ([]byte, error) { return nil, redact.ErrEncode }
 
 // Session is a created session: its token, and the request as iDenfy understood it.
 //
-// A field is zero if its value is absent, null, or does not fit; [Session.Raw] shows which, and
-// [Session.Extra] returns values that did not fit. A session is personal data: fmt and slog show a
+// A field is zero if its value is absent, null, or of the wrong type; [Session.Raw] shows which, and
+// [Session.Extra] returns values of a wrong type. A session is personal data: fmt and slog show a
 // mask, and encoders refuse it; store ScanRef, or Raw.
 type Session struct {
 	private
@@ -86,14 +86,14 @@ type Session struct {
 	ScanRef string `json:"scanRef"`
 	// Message is for developers: "Token created successfully".
 	Message string `json:"message"`
-	// DigitString identifies the session in iDenfy's mobile application. The page documents eight
-	// characters, and null without GenerateDigitString. Its examples have seven characters, even
-	// without GenerateDigitString.
+	// DigitString identifies the session in iDenfy's mobile application. The API page documents
+	// eight characters, and null without GenerateDigitString. Its examples have seven characters,
+	// even without GenerateDigitString.
 	DigitString string `json:"digitString"`
-	// AllowedDocuments maps a country, or ALL, to the permitted documents. (Only in the page's
+	// AllowedDocuments maps a country, or ALL, to the permitted documents. (Only in the API page's
 	// examples.)
 	AllowedDocuments map[string][]DocumentType `json:"allowedDocuments"`
-	// PersonScanRef is not documented. In the page's only example it is the client id.
+	// PersonScanRef is not documented. In the API page's only example it is the client id.
 	PersonScanRef string `json:"personScanRef"`
 
 	// SessionRequest holds the parameters with iDenfy's defaults. iDenfy returns personal names in
@@ -109,13 +109,13 @@ type Session struct {
 // Raw returns the response. It contains the token. The caller must not modify it.
 func (s *Session) Raw() json.RawMessage { return s.raw }
 
-// Extra returns the members of the response that this SDK does not know or that did not fit, by
+// Extra returns the members of the response that this SDK does not know or whose type was wrong, by
 // path.
 func (s *Session) Extra() map[string]json.RawMessage { return codec.Extra(s.raw, s) }
 
-// UnmarshalJSON decodes a response, such as a stored [Session.Raw]. Of several members with the
-// same name, the last wins, as in the page's example. A missing or ambiguous authToken or scanRef
-// is an error.
+// UnmarshalJSON decodes a response, such as a stored [Session.Raw]. If a name is duplicated, as in
+// the API page's example, the last member wins. A missing or ambiguous authToken or scanRef is an
+// error.
 func (s *Session) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, s) }
 
 func (s *Session) decoded(raw json.RawMessage) error {
@@ -131,19 +131,19 @@ func (s *Session) decoded(raw json.RawMessage) error {
 	return nil
 }
 
-// isReference allows more than the documented 40 characters, but no sentence.
+// isReference allows more than the documented 40 characters, but no spaces.
 func isReference(s string) bool {
 	return s != "" && len(s) <= 256 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // RedirectURL returns the URL to send the customer's browser to. The URL contains the token. It
 // begins with the client's base URL, or with [DefaultBaseURL] if the session was decoded from JSON.
-// (iDenfy's public documentation; the page says only that the token is a parameter of the URL.)
+// (iDenfy's public documentation; the API page says only that the URL has a token parameter.)
 func (s *Session) RedirectURL() string {
 	return cmp.Or(s.baseURL, DefaultBaseURL) + "/api/v2/redirect?authToken=" + url.QueryEscape(string(s.AuthToken))
 }
 
-// ErrNotForIframe means that the session has a SuccessURL, an ErrorURL or an UnverifiedURL. The
+// ErrNotForIframe means that the session has a SuccessURL, an ErrorURL or an UnverifiedURL. The API
 // page forbids such a session in an iframe.
 var ErrNotForIframe = errors.New("idenfy: a session with a success, error or unverified URL cannot be shown in an iframe")
 
@@ -153,7 +153,7 @@ var ErrNotForIframe = errors.New("idenfy: a session with a success, error or unv
 //
 // The iframe needs allow="camera; microphone" and allowfullscreen, and 670 by 800 pixels on a
 // desktop. It posts messages to your page with the origin https://ui.idenfy.com; the messages prove
-// nothing. (iDenfy's public documentation, not the page.)
+// nothing. (iDenfy's public documentation, not the API page.)
 //
 // Errors: [ErrNotForIframe].
 func (s *Session) IframeURL(lang Locale) (string, error) {

@@ -80,7 +80,7 @@ type rule struct {
 	complies func(string) bool
 }
 
-// text checks a text that is not empty. The encoder reports invalid UTF-8.
+// text checks text unless it is empty. The encoder reports invalid UTF-8.
 func (v *validation) text(path, text string, rules ...rule) {
 	if text == "" || !utf8.ValidString(text) {
 		return
@@ -92,7 +92,7 @@ func (v *validation) text(path, text string, rules ...rule) {
 	}
 }
 
-// seconds checks a duration that is not nil.
+// seconds checks value unless it is nil.
 func (v *validation) seconds(path string, value *int, least, most int) {
 	if value != nil && (*value < least || *value > most) {
 		v.add(path, fmt.Sprintf("must be %d to %d seconds", least, most))

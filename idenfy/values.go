@@ -2,8 +2,8 @@ package idenfy
 
 // All lists of values are open: any value can be sent, and responses may contain other values.
 
-// Locale is the language that the customer sees. The page calls it a country code, but the values
-// are ISO 639-1 language codes.
+// Locale is the language that the customer sees. The API page calls it a country code, but the
+// values are ISO 639-1 language codes.
 type Locale string
 
 // The 24 documented locales. iDenfy shows English for a locale that it does not support.
@@ -61,7 +61,7 @@ const (
 // TokenType is the kind of verification that a customer goes through.
 type TokenType string
 
-// The 5 documented token types. The page does not explain the types for video calls.
+// The 5 documented token types. The API page does not explain the types for video calls.
 const (
 	// TokenDocument asks for a document without a selfie, so face and liveness settings have no
 	// effect.

@@ -45,8 +45,8 @@
 // # Web pages on other sites
 //
 // Web pages on other sites cannot use the API or the control API. Pages whose domain points at the fake
-// cannot use anything: a browser must call the fake by IP address, as localhost, or by a name from
-// [WithHosts]. Backends can call the API by any name.
+// cannot use it at all: a browser must call the fake by IP address, as localhost, or by a name from
+// [WithHosts]. Backends can call the API under any name.
 //
 // [identomat-sandbox]: https://pkg.go.dev/github.com/identomat-go/identomat/cmd/identomat-sandbox
 package identomattest

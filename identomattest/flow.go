@@ -59,7 +59,7 @@ func (ses *session) flowSteps() []flowStep {
 	return out
 }
 
-// page is the data of the template.
+// page is the template's data.
 type page struct {
 	Nonce string
 	// State is open, unknown, expired, early, finished or done.

@@ -69,7 +69,7 @@ func (s *Server) makeGroup(c *call) response {
 	return resultResponse(object{{"id", g.id}})
 }
 
-// changeGroup changes the parameters in the request. memberIds replaces all members.
+// changeGroup changes only what the request contains. memberIds replaces all members.
 func (s *Server) changeGroup(c *call) response {
 	i := s.groupIndex(c)
 	if i < 0 {

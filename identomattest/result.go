@@ -37,7 +37,7 @@ type decision struct {
 // DecisionOption changes the result of a session.
 type DecisionOption func(*decision)
 
-// AsPerson makes the session find this person instead of [JohnSmith].
+// AsPerson makes the session identify this person instead of [JohnSmith].
 func AsPerson(p Person) DecisionOption { return func(d *decision) { d.person = p } }
 
 // WithDocumentType sets the type of the identity document: "id", "passport", "driver_license" or

@@ -25,7 +25,7 @@ const (
 	invalidRights        refusal = `{"argumentError":"invalid-rights"}`
 	userAlreadyExists    refusal = `{"argumentError":"user-already-exists"}`
 
-	// A wrong key. The API reference documents five codes for it.
+	// The five codes that the API reference documents for a wrong key.
 	companyKeyInvalid refusal = `"COMPANY_KEY_INVALID"`
 	invalidAccess     refusal = `{"argumentError":"invalid-access"}`
 	invalidCompanyKey refusal = `{"argumentError":"invalid-company-key"}`
@@ -75,8 +75,8 @@ type route struct {
 //   - a wrong signature gets the same response as a wrong key;
 //   - where an endpoint documents no code for a mistake, such as a missing key, the response is
 //     wrong-parameters;
-//   - of the two codes that screening documents, a missing or unknown key gets company-missing
-//     and a missing or wrong signature gets access-denied;
+//   - screening documents two codes: a missing or unknown key gets company-missing, and a missing
+//     or wrong signature gets access-denied;
 //   - list-groups documents not-found, which can only mean the company. A missing key gets
 //     not-found, and an unknown key gets invalid-access as in list-users;
 //   - a signature covers the body alone, so parameters in the URL of a signed request get the same

@@ -224,8 +224,8 @@ func (s *Server) unmonitorScreening(c *call) response {
 	return jsonResponse(object{})
 }
 
-// UpdateMonitored gives a monitored query an update now: its record gets a lastUpdatedDate. An unknown
-// id is an error, which also fails the test from [NewServer].
+// UpdateMonitored updates a monitored query now: it sets the record's lastUpdatedDate. An unknown id is
+// an error, which also fails the test from [NewServer].
 func (s *Server) UpdateMonitored(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

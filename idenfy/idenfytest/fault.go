@@ -10,8 +10,8 @@ import (
 	"github.com/identomat-go/identomat/internal/fake"
 )
 
-// Fault is a way in which a request fails. The functions of this package create faults; pass them
-// to [Server.Fault].
+// Fault is a way in which a request fails. Functions of this package return faults to pass to
+// [Server.Fault].
 type Fault struct {
 	name                            string
 	resetBeforeRead, resetAfterRead bool
@@ -118,8 +118,8 @@ type scheduled struct {
 	left  int // number of requests left to affect; below one means unlimited
 }
 
-// Fault makes the next requests fail, the given number of times. If times is less than one, the
-// fault stays until [Server.ClearFaults]. Faults apply in the order in which they were added.
+// Fault makes the next requests fail, as many as times says. If times is less than one, the fault
+// stays until [Server.ClearFaults]. Faults apply in the order in which they were added.
 func (s *Server) Fault(f Fault, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
