@@ -4,8 +4,8 @@
 //	go run ./bench
 //
 // The server runs in a separate process, so the figures cover only the client's work. In each
-// round, every client makes one batch of calls. A figure is the ratio to the hand-written calls in
-// the same round, as the median over all rounds. Anything that slows down the machine therefore
+// round, every client makes one batch of calls. A figure is the median, over all rounds, of the ratio
+// to the hand-written calls in the same round. Anything that slows down the machine therefore
 // affects all clients. Before a measurement, the program checks that every client sends the same
 // request and decodes the same response as the hand-written client.
 package main

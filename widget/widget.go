@@ -56,8 +56,8 @@ const tokenField = "session_token"
 // [Embed] puts around the iframe, and has no effect if the element is already defined.
 //
 // Browsers run the script in a snippet when they load a page that contains the snippet, but not when a
-// page inserts the snippet with innerHTML. Such a page must load Script itself, before or after, in a
-// separate script element. For example, serve Script as text/javascript:
+// page inserts the snippet with innerHTML. Such a page must load Script in a separate script element,
+// before or after the snippet. For example, serve Script as text/javascript:
 //
 //	http.HandleFunc("GET /identomat-widget.js", func(w http.ResponseWriter, r *http.Request) {
 //		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
@@ -175,7 +175,7 @@ func browserOrigin(sessionURL string, insecure bool) (string, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !insecure && !option.IsLoopback(u.Hostname())) {
 		return "", errSessionURL
 	}
-	// Browsers report such a host in punycode.
+	// Browsers report a non-ASCII host in punycode.
 	if strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		return "", errSessionURL
 	}

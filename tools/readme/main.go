@@ -292,9 +292,9 @@ func (r *reader) start(ctx context.Context, command string) (*process, error) {
 }
 
 // moveOut runs the script, which creates the directory $1 outside the repository, and makes the
-// later commands run there. Those commands get the SDK from a proxy that serves this checkout,
-// with an empty module cache. Other modules come from this machine's download cache if they are in
-// it.
+// later commands run there. Those commands start with an empty module cache and get the SDK from a
+// proxy that serves this checkout. Other modules come from this machine's download cache if they
+// are in it.
 func (r *reader) moveOut(ctx context.Context, script string) error {
 	dir := filepath.Join(r.temp, "kyc")
 	proxy := fmt.Sprintf("go run ./tools/proxy '%s/proxy' v0.0.0-readme\nset -- '%s'\n", r.temp, dir)
