@@ -333,7 +333,7 @@ func TestHTTP2LostStreamSentOnce(t *testing.T) {
 	}
 }
 
-// retryingOnce sends a request again after an error, as many RoundTrippers do.
+// retryingOnce retries a request once after an error, as many RoundTrippers do.
 func retryingOnce(base http.RoundTripper) identomat.Option {
 	return identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (resp *http.Response, err error) {
 		body, _ := io.ReadAll(r.Body)
@@ -385,7 +385,7 @@ func TestRoundTripperRetryIsMaybeProcessed(t *testing.T) {
 	assert.EqualValues(t, 2, streams.Load())
 }
 
-// No call must be lost if the service ends every connection after 50 streams.
+// Calls must not fail if the service ends every connection after 50 streams.
 func TestHTTP2ShortConnections(t *testing.T) {
 	service := http2Service(t, func(c *http2Conn) {
 		responses, last := uint32(0), uint32(0)
@@ -710,7 +710,7 @@ func TestHTTPClientWithoutTransportUsesDefault(t *testing.T) {
 	})
 }
 
-// A program replaced http.DefaultTransport by one without settings, and has used it.
+// A program has replaced http.DefaultTransport with a zero Transport and used it.
 func TestReplacedDefaultTransportSpeaksHTTP2(t *testing.T) {
 	service := http2Service(t, func(c *http2Conn) {
 		for stream, ok := c.next(); ok; stream, ok = c.next() {
@@ -724,7 +724,7 @@ func TestReplacedDefaultTransportSpeaksHTTP2(t *testing.T) {
 	require.NoError(t, begin(client, t.Context()))
 }
 
-// A DialContext may return a type that cannot be the key of a map.
+// A DialContext may return a type that cannot be a map key.
 func TestConnectionThatIsNotComparable(t *testing.T) {
 	type conn struct {
 		net.Conn

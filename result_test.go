@@ -86,8 +86,8 @@ func TestResultDropsNoFieldOfSamples(t *testing.T) {
 	}
 }
 
-// typed returns, as text, everything in the exported fields of a result and everything that the accessors
-// of its answers return. It leaves out Raw.
+// typed returns a result's exported fields and what its answers' accessors return, as text. It leaves
+// out Raw.
 func typed(r *identomat.Result) string {
 	var out strings.Builder
 	var walk func(v reflect.Value)

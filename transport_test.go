@@ -265,7 +265,7 @@ func (b trickle) Read(p []byte) (int, error) {
 
 func (trickle) Close() error { return nil }
 
-// The body never stalls, so the attempt timeout does not apply. It also never ends.
+// The body neither stalls nor ends, so the attempt timeout does not apply.
 func TestHTTPClientTimeoutBoundsMediaRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, err := identomat.NewClient(companyKey, identomat.WithAttemptTimeout(5*time.Second), identomat.WithHTTPClient(&http.Client{

@@ -59,7 +59,7 @@ func Open(t *testing.T) Tab {
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
-		// The name of a site whose domain points to this machine.
+		// A site whose name resolves to this machine.
 		chromedp.Flag("host-resolver-rules", "MAP rebound.example 127.0.0.1"),
 		chromedp.Flag("disable-dev-shm-usage", true),
 		// Keep cross-site frames in the page's process, where a test can reach them.
@@ -244,7 +244,7 @@ func (b Tab) Named() {
 	assert.Positive(b, controls)
 }
 
-// InFrame evaluates an expression like Eval, in the child frame whose address begins with origin.
+// InFrame is like Eval, but in the child frame whose address begins with origin.
 func (b Tab) InFrame(origin, script string) (string, error) {
 	tree, err := chromedp.Call(b.ctx, page.GetFrameTree, cdp.Empty{})
 	if err != nil {

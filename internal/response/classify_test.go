@@ -339,7 +339,7 @@ func TestIsMedia(t *testing.T) {
 		strings.Repeat("x", 257) + "ustar\x0000" + strings.Repeat("\x00", 249): labels,
 		// Unknown binary formats are media unless the Content-Type names text or a known format.
 		binary: {"", "video/x-new", "application/octet-stream"}, "OTTO\x00\x01": {"", "video/x-new", "application/octet-stream"},
-		// A Content-Type with a detectable format must match the bytes. A PHP warning is not media.
+		// A Content-Type with a detectable format must match the bytes. A server's warning is not media.
 		"Warning: x on line 3\n" + jpeg: nil, "Notice: y\r\n" + binary: nil, binary + "\n": {"", "video/x-new", "application/octet-stream"},
 		"a line\n" + pdf: {"application/pdf"}, "a line\n%PDF-1.4\n": {"application/pdf"},
 		"": nil, " \r\n": nil, `{"argumentError":"not-found"}`: nil, "\x00{\x00}": nil, "\xff\xfe{\x00}\x00": nil, "\xef\xbb\xbf<html>": nil, `"SESSION_NOT_FOUND"`: nil,
