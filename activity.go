@@ -22,11 +22,11 @@ type Activity struct {
 	Type ActivityType `json:"type" wire:"required"`
 	// Time is in ISO 8601 with milliseconds, in UTC.
 	Time Date `json:"time"`
-	// Data is an object whose members depend on the type, or [].
+	// Data is [], or an object whose members depend on the type.
 	Data json.RawMessage `json:"data"`
 }
 
-// Extra returns the members of the activity that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the activity's members that this SDK does not know or whose type is wrong.
 func (a *Activity) Extra() map[string]json.RawMessage { return codec.Extra(a.raw, a) }
 
 // UnmarshalJSON decodes an activity, such as a recorded one.
@@ -67,7 +67,7 @@ type Statistics struct {
 	More []Statistics `json:"-"`
 }
 
-// Extra returns the members of the summary that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the summary's members that this SDK does not know or whose type is wrong.
 func (s *Statistics) Extra() map[string]json.RawMessage { return codec.Extra(s.raw, s) }
 
 // UnmarshalJSON decodes a summary, such as a recorded one.

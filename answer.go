@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// QuestionAnswer is a question of a questionnaire with its answer.
+// QuestionAnswer is a question in a questionnaire and its answer.
 type QuestionAnswer struct {
 	private
 	// Key is the question's key. Answer is zero if the question was not answered.
@@ -28,8 +28,8 @@ func (a Answer) Raw() json.RawMessage { return a.raw }
 func (a Answer) Exists() bool { return len(a.raw) > 0 && string(a.raw) != "null" }
 
 // Text returns the answer to a text question, the key of the option chosen in a radio question, or the
-// JSON text of a number or boolean. From an object of languages it returns the English text, or else the
-// text whose language code sorts first. For a list it returns "".
+// JSON text of a number or boolean. For an object keyed by language it returns the English text, or else
+// the first by language code. For a list it returns "".
 func (a Answer) Text() string {
 	if !a.Exists() {
 		return ""
@@ -74,7 +74,7 @@ func (a Answer) Number() (value float64, ok bool) {
 	return value, ok
 }
 
-// Languages returns the answer if it is an object of languages, and nil otherwise.
+// Languages returns the answer if it is keyed by language, and nil otherwise.
 func (a Answer) Languages() Text {
 	if len(a.raw) == 0 || a.raw[0] != '{' {
 		return nil

@@ -36,7 +36,7 @@ type ArchiveFile struct {
 	private
 	// Name is a slash-separated relative path without any ".." element.
 	Name string
-	// Size is in bytes, ModTime as in the archive.
+	// Size is in bytes. ModTime is the archive's.
 	Size    int64
 	ModTime time.Time
 
@@ -119,7 +119,7 @@ func isSparse(header *tar.Header) bool {
 	return false
 }
 
-// archiveError reports a malformed archive, unless err already is the public error of a failed read.
+// archiveError returns err if it is public already. Otherwise it reports a malformed archive.
 func (m *Media) archiveError(err error) error {
 	if isPublic(err) {
 		return err
@@ -127,7 +127,7 @@ func (m *Media) archiveError(err error) error {
 	return m.refuse(&datauri.FormatError{Problem: "not a tar archive"})
 }
 
-// cleanName returns a relative path that cannot leave the folder it is joined to, or "" if none is left.
+// cleanName returns a relative path that stays in the folder it is joined to, or "" if nothing is left.
 func cleanName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {

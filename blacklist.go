@@ -12,7 +12,7 @@ import (
 // BlacklistService manages the list of people to be refused. (API reference, Blacklist management.)
 type BlacklistService struct{ client *Client }
 
-// BlacklistEntry describes a person to blacklist. It needs a Reason and at least one field besides Extra.
+// BlacklistEntry describes a person to blacklist. It needs a Reason and a name, number or birthday.
 type BlacklistEntry struct {
 	private
 
@@ -22,7 +22,7 @@ type BlacklistEntry struct {
 	PersonalNumber string `json:"personalNumber,omitzero"`
 	DocumentNumber string `json:"documentNumber,omitzero"`
 	// Birthday is a date in ISO 8601, with or without a time, such as "1990-05-14". It is sent unchanged.
-	// From a [Person], take BirthdayTime: Birthday there is not in ISO 8601.
+	// For a [Person], use BirthdayTime: its Birthday is not in ISO 8601.
 	Birthday Date   `json:"birthday,omitzero"`
 	Reason   string `json:"reason,omitzero"`
 	// Extra holds members of the query that this SDK does not know, by their wire names.
@@ -86,7 +86,7 @@ type BlacklistRecord struct {
 	Notes string `json:"notes"`
 }
 
-// Extra returns the members of the record that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the record's members that this SDK does not know or whose type is wrong.
 func (r *BlacklistRecord) Extra() map[string]json.RawMessage { return codec.Extra(r.raw, r) }
 
 // UnmarshalJSON decodes a record, such as one stored with Raw.
@@ -109,7 +109,7 @@ func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter,
 	return do[*Page[BlacklistRecord]](ctx, s.client, operation.BlacklistList, queryParams[*listBlacklist]{&listBlacklist{offset, limit, filter}})
 }
 
-// listBlacklist has offset and limit inside of the query, as in the reference.
+// listBlacklist has offset and limit inside the query, as in the reference.
 type listBlacklist struct {
 	Offset int `json:"offset"`
 	Limit  int `json:"limit,omitzero"`

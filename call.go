@@ -182,7 +182,7 @@ type Endpoint struct {
 }
 
 // Call calls an endpoint that this SDK has no method for, with the guarantees of the methods: retries,
-// limits, signing, classification and secrecy. Params is nil, or a value that encoding/json encodes as an
+// limits, signing, classification and masking. Params is nil, or a value that encoding/json encodes as an
 // object. Its members are sent with the company key.
 //
 // On [APIHost], Call returns the result in {"result": …} if there is one, and otherwise the whole

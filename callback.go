@@ -15,8 +15,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// CallbackType is the kind of a callback. The list is open, because Identomat's API documentation does
-// not name the types of status updates.
+// CallbackType is the kind of a callback. Other types may occur: Identomat's API documentation does not
+// name the types of status updates.
 type CallbackType string
 
 // The documented types. The payload of the email types is not documented.
@@ -67,8 +67,8 @@ func (c Callback) SMS() (SMS, bool) {
 	return m, m.PhoneNumber != "" && m.Text != ""
 }
 
-// text returns a member that is a text or a number. Some encoders write digits, such as a phone number or
-// a one-time password, as a number. An exponent may have lost digits.
+// text returns a string, or a number without an exponent: some encoders write phone numbers and one-time
+// passwords as numbers, and an exponent may have lost digits.
 func (c Callback) text(name string) string {
 	value := c.members[name]
 	if strings.Trim(string(value), "-.0123456789") == "" {
@@ -90,10 +90,10 @@ func (c Callback) Raw() json.RawMessage {
 // CallbackError reports a request that is not a callback from Identomat, or not a webhook from iDenfy. It
 // contains no value from the request.
 type CallbackError struct {
-	// StatusCode is the status to respond with: 405 for a method other than POST, 415 for a content type
-	// other than application/json or a compressed body, 413 for a body that is too large, 400 for a body
-	// that is truncated or not a JSON object, or for an SMS without a readable recipient or text, and 403
-	// for a missing or wrong callbackApiKey or signature.
+	// StatusCode is the status to respond with: 405 for a method other than POST, 415 for a compressed
+	// body or a content type other than application/json, 413 for a body that is too large, 400 for a
+	// body that is truncated or not a JSON object, or for an SMS without a readable recipient or text,
+	// and 403 for a missing or wrong callbackApiKey or signature.
 	StatusCode int
 	// Reason says what is wrong with the request.
 	Reason string
@@ -102,7 +102,7 @@ type CallbackError struct {
 // Error returns the reason.
 func (e *CallbackError) Error() string { return "identomat: callback rejected: " + e.Reason }
 
-// DefaultMaxCallbackSize is 1 MiB. The callbacks in Identomat's API documentation have about 300 bytes.
+// DefaultMaxCallbackSize is 1 MiB. The callbacks in Identomat's API documentation are about 300 bytes.
 const DefaultMaxCallbackSize = 1 << 20
 
 // CallbackOption configures [CallbackHandler], [ParseCallback] and package idenfy's handler.

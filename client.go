@@ -22,12 +22,12 @@ const (
 	DefaultWidgetURL = "https://widget.identomat.com"
 	// DefaultAPIURL serves the newer endpoints.
 	DefaultAPIURL = "https://external-api.identomat.com"
-	// DefaultAttemptTimeout is 60 s, time enough for image processing. No response times are documented.
+	// DefaultAttemptTimeout is 60 s, enough for image processing. No response times are documented.
 	DefaultAttemptTimeout = option.DefaultAttemptTimeout
-	// DefaultMaxResponseSize is 16 MiB. The longest JSON response in Identomat's API documentation has 5
+	// DefaultMaxResponseSize is 16 MiB. The longest JSON response in Identomat's API documentation is 5
 	// kB, and no limit is documented.
 	DefaultMaxResponseSize = 16 << 20
-	// DefaultMaxMediaSize is 1 GiB, room for the videos of long calls. No limit is documented.
+	// DefaultMaxMediaSize is 1 GiB, enough for videos of long calls. No limit is documented.
 	DefaultMaxMediaSize = 1 << 30
 )
 

@@ -18,7 +18,7 @@ var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.Ra
 
 type recorder interface{ keep(raw json.RawMessage) }
 
-// private is embedded in every type with personal data, and masked in every other secret type.
+// Types with personal data embed private; all other secret types embed masked.
 type (
 	private = redact.Private
 	masked  = redact.Masked

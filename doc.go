@@ -29,17 +29,17 @@
 // [MaybeProcessed] is true for an error, find out what happened before you call again.
 //
 // A call takes as long as its context allows. An attempt takes at most 60 seconds; for media and uploads,
-// this limits only the time in which no byte moves ([WithAttemptTimeout]).
+// this limit applies only while no byte moves ([WithAttemptTimeout]).
 //
 // # Secrecy
 //
 // The company key is sent in the body of requests and nowhere else. fmt and slog show a mask instead of
-// keys, tokens, requests and decoded responses, and error texts contain no value that
-// was sent or received. Encoders such as encoding/json return an error for personal data, because a mask
-// in a database would be silent data loss: to store a result, store [Result.Raw]. [Flags], [Steps],
-// [Token] and [Session] have a real JSON form, which slog.JSONHandler prints if such a value is inside
-// your own struct, slice or map. fmt ignores the methods of a value in an unexported field of a struct,
-// so give such a struct a Format method. The verbs %p and %w also bypass the masks; go vet reports them.
+// keys, tokens, requests and decoded responses, and error texts contain no value that was sent or
+// received. Encoders such as encoding/json return an error for personal data, because a mask in a
+// database would be silent data loss: to store a result, store [Result.Raw]. [Flags], [Steps], [Token]
+// and [Session] encode to unmasked JSON, which slog.JSONHandler prints if such a value is inside your
+// own struct, slice or map. fmt ignores methods of unexported fields: if one holds a masked value, give
+// its struct a Format method. The verbs %p and %w also bypass the masks; go vet reports them.
 //
 // # Builders
 //

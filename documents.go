@@ -17,7 +17,7 @@ import (
 // the service certainly did not process it.
 //
 // The reference asks for a JPEG. Identomat also accepts a PNG. The image must be in color and not a
-// screenshot. The SDK does not check this. The error for other images is not documented; the fake's is
+// screenshot. The SDK does not check this. The error for other images is undocumented; the fake returns
 // [ErrWrongParameters].
 //
 // Errors of all methods: [ValidationError] for a missing or empty file; [TransportError] for a file that
@@ -31,8 +31,8 @@ type DocumentsService struct{ client *Client }
 // mask, and encoders refuse it; store [Document.Raw].
 type Document struct {
 	record
-	// Fields holds what was read, by the service's names. A passport has MRZData, from its
-	// machine-readable zone, and VisualData, from the rest of the page, instead.
+	// Fields holds what was read, keyed by the service's names. For a passport use MRZData, from its
+	// machine-readable zone, and VisualData, from the rest of the page.
 	Fields     DocumentFields `json:"-"`
 	MRZData    DocumentFields `json:"mrzData"`
 	VisualData DocumentFields `json:"visualData"`
@@ -42,8 +42,8 @@ type Document struct {
 	RequestID string `json:"requestId"`
 }
 
-// Extra returns the members of the response's person that this SDK does not know or that did not fit, by
-// path, such as "person.eye_color". Unknown fields of the document itself are in Fields.
+// Extra returns the members of "person" that this SDK does not know or whose type is wrong, by path,
+// such as "person.eye_color". Unknown fields of the document itself are in Fields.
 func (d *Document) Extra() map[string]json.RawMessage {
 	extra := codec.Extra(d.raw, d)
 	for name := range d.Fields {
@@ -122,8 +122,8 @@ func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, im
 	return do[*Document](ctx, s.client, op, upload{{"image", image}})
 }
 
-// ImageCode says what is wrong with an image: [APIError.ImageCode], or a status in a [FaceComparison]. The
-// list is open.
+// ImageCode says what is wrong with an image, in [APIError.ImageCode] or a [FaceComparison]. There may be
+// other codes.
 type ImageCode string
 
 // The codes that Identomat's mobile SDKs know. The API documentation has only FACE_FAR_AWAY.
@@ -174,8 +174,8 @@ var imageCodes = [...]ImageCode{
 }
 
 // ImageCode says what is wrong with the image if the error is [ErrImageRefused]. A known code is one of the
-// constants, even if the service spells it in another way, such as documentNotReadable. Another code is
-// Code. It is "" if the response contains no code, and for other errors.
+// constants, even if the service spells it differently, such as documentNotReadable. Any other code equals
+// Code. It is "" for no code, and for other errors.
 func (e *APIError) ImageCode() ImageCode {
 	if !errors.Is(e, ErrImageRefused) {
 		return ""
@@ -198,7 +198,7 @@ type FaceComparison struct {
 	Face2Statuses []ImageCode `json:"face2Statuses"`
 }
 
-// Extra returns the members of the comparison that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the comparison's members that this SDK does not know or whose type is wrong.
 func (c *FaceComparison) Extra() map[string]json.RawMessage { return codec.Extra(c.raw, c) }
 
 // UnmarshalJSON decodes a comparison, such as a recorded one.

@@ -67,7 +67,7 @@ type APIError struct {
 	Operation string
 	// StatusCode is the HTTP status. The service also reports errors with 200.
 	StatusCode int
-	// Code is the service's error code in the service's spelling, and Group its errorSourceGroup, or "".
+	// Code is the error code as the service spells it. Group is its errorSourceGroup. Either may be "".
 	Code  string
 	Group string
 	// ContentType and Sample describe an unexpected response. The sample shows the response's structure
@@ -125,7 +125,7 @@ func (e *APIError) Is(target error) bool {
 	return errors.Is(e.kind, target) || errors.Is(response.Cause(e.Code), target)
 }
 
-// Format writes Error under every verb.
+// Format writes Error for every verb.
 func (e APIError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
 
 // MarshalText returns Error, for encoders.
@@ -142,8 +142,8 @@ func (e APIError) LogValue() slog.Value {
 }
 
 // TransportError reports a call without a usable response: no connection, a lost one, a timeout, a file
-// that could not be read, or a context that ended. [errors.Is] and [errors.As] find the cause. If the
-// text of the cause contains a secret, Err is a stand-in without the text: errors.Is still finds the
+// that could not be read, or a context that ended. [errors.Is] and [errors.As] match the cause. If the
+// cause's text contains a secret, Err is a stand-in without the text: errors.Is still matches the
 // cause, but errors.As does not.
 type TransportError struct {
 	// Operation is the endpoint, such as begin/.
@@ -152,7 +152,7 @@ type TransportError struct {
 	// or if the context ended between two polls of [SessionsService.Wait].
 	Attempts int
 	// MaybeProcessed is false only if the service certainly processed no attempt. If it is true for
-	// begin/, a session may exist that costs money, and its token is lost.
+	// begin/, a billed session may exist, and its token is lost.
 	MaybeProcessed bool
 	// Err is the cause.
 	Err error
@@ -179,7 +179,7 @@ func (e *TransportError) Timeout() bool {
 	return errors.As(e.Err, &t) && t.Timeout()
 }
 
-// Format writes Error under every verb, because the cause may be of any type.
+// Format writes Error for every verb, because the cause may be of any type.
 func (e TransportError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())) }
 
 // MarshalText returns Error, for encoders.
@@ -191,7 +191,7 @@ func (e TransportError) LogValue() slog.Value {
 		slog.Bool("maybe_processed", e.MaybeProcessed), slog.String("error", e.Error()))
 }
 
-// isPublic reports whether err is a call's public error already.
+// isPublic reports whether err is already a call's public error.
 func isPublic(err error) bool {
 	_, isAPI := errors.AsType[*APIError](err)
 	_, isTransport := errors.AsType[*TransportError](err)

@@ -22,7 +22,7 @@ type File struct {
 	once bool                                 // open may be called only once
 }
 
-// FileFromPath returns the file at path, which a call opens once or more. Errors do not contain the path.
+// FileFromPath returns the file at path. A call may open it repeatedly. Errors do not contain the path.
 func FileFromPath(path string) File {
 	return File{open: func() (io.ReadCloser, int64, error) {
 		info, err := os.Stat(path)

@@ -22,7 +22,7 @@ const (
 	ResidenceLicense DocumentType = "residence_license"
 )
 
-// GeneralDocumentType is a kind of document other than an identity document. Other values can be sent.
+// GeneralDocumentType is a kind of non-identity document. Unlisted values are also allowed.
 type GeneralDocumentType string
 
 // The general documents of the Developer guide 2025, Proof of Address.
@@ -48,7 +48,7 @@ type Flags struct{ object }
 // NewFlags returns an empty set of flags, to be extended with the methods of [Flags].
 func NewFlags() Flags { return Flags{} }
 
-// Set sets any flag by its wire name. A value without a JSON form fails the call with a
+// Set sets any flag by its wire name. If JSON cannot encode value, the call returns a
 // [ValidationError].
 //
 // Integrations and Identomat's own SDKs send these flags, which are not documented: skip_agreement
@@ -71,17 +71,17 @@ func (f Flags) SkipDocument(on bool) Flags { return f.Set("skip_document", on) }
 
 // ReturnURL is the URL where the browser goes when the customer is done; the service appends session_token
 // to its query. Use an absolute URL: Identomat does not document what a relative one means. The SDK does
-// not check the URL; package identomattest refuses a relative one. Default none, for a widget that is
-// embedded in an iframe.
+// not check the URL; package identomattest refuses a relative one. Default: none, for a widget in an
+// iframe.
 func (f Flags) ReturnURL(url string) Flags { return f.Set("return_url", url) }
 
-// Language is the language of the user interface. Default [English].
+// Language is the language of the user interface. Default: [English].
 func (f Flags) Language(l Language) Flags { return f.Set("language", string(l)) }
 
 // SkipDesktop keeps the session on mobile devices: a desktop shows a QR code.
 func (f Flags) SkipDesktop(on bool) Flags { return f.Set("skip_desktop", on) }
 
-// SwitchDeviceURL is the address in the QR code for a missing camera. Default none: no QR code is shown.
+// SwitchDeviceURL is the address in the QR code for a missing camera. Default: none, and no QR code.
 func (f Flags) SwitchDeviceURL(url string) Flags { return f.Set("switch_device_url", url) }
 
 // RestrictURLSharing prevents the use of the session's URL in another browser or on another device. The
@@ -105,19 +105,19 @@ func (f Flags) RequireHDMedia(on bool) Flags { return f.Set("requireHdMedia", on
 // Liveness checks that the customer is present. For steps: [LivenessStep.Active].
 func (f Flags) Liveness(on bool) Flags { return f.Set("liveness", on) }
 
-// DocumentTypes are the accepted identity documents. Default all. For steps:
+// DocumentTypes sets the accepted identity documents. Default: all. For steps:
 // [IdentityDocumentStep.Types].
 func (f Flags) DocumentTypes(types ...DocumentType) Flags {
 	return Flags{setStrings(f.object, "document_types", types)}
 }
 
-// DocumentCountries are the accepted issuing countries, as three-letter codes such as "DEU". Default all.
-// For steps: [IdentityDocumentStep.Countries].
+// DocumentCountries sets the accepted issuing countries: three-letter codes like "DEU". Default: all. For
+// steps: [IdentityDocumentStep.Countries].
 func (f Flags) DocumentCountries(codes ...string) Flags {
 	return Flags{setStrings(f.object, "document_countries", codes)}
 }
 
-// GeneralDocumentTypes are the accepted general documents. Default all. They need
+// GeneralDocumentTypes sets the accepted general documents. Default: all. It needs
 // [Flags.AllowGeneralDocumentCapture] or [Flags.AllowGeneralDocumentUpload]. For steps: [ProofOfAddress].
 func (f Flags) GeneralDocumentTypes(types ...GeneralDocumentType) Flags {
 	return Flags{setStrings(f.object, "general_document_types", types)}
@@ -173,7 +173,7 @@ func (f Flags) CascadingIdentityVerification(on bool) Flags {
 	return f.Set("cascading_identity_verification", on)
 }
 
-// UnmarshalJSON decodes flags, also unknown ones, in their order. The service may write no flags as [].
+// UnmarshalJSON decodes flags, known or not, in their order. The service may send [] for no flags.
 func (f *Flags) UnmarshalJSON(data []byte) error {
 	text := string(wire.Trim(data))
 	if text == "null" {
@@ -189,10 +189,10 @@ func (f *Flags) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// Format writes the names of the flags under every verb, and no value.
+// Format writes only the names of the flags, for every verb.
 func (f Flags) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, f.describe()) }
 
-// LogValue returns the names of the flags, and no value.
+// LogValue returns only the names of the flags.
 func (f Flags) LogValue() slog.Value { return slog.StringValue(f.describe()) }
 
 func (f Flags) describe() string {

@@ -31,7 +31,7 @@ type GroupMember struct {
 	Username string `json:"username"`
 }
 
-// Extra returns the members of the group that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the group's members that this SDK does not know or whose type is wrong.
 func (g *Group) Extra() map[string]json.RawMessage { return codec.Extra(g.raw, g) }
 
 // UnmarshalJSON decodes a group, such as a recorded one.
@@ -106,7 +106,7 @@ func (u *updateGroupParams) validate(_ *operation.Operation, p *problems) {
 }
 
 // Delete erases a group for good with delete-group. The call is retried after a lost response. If the
-// lost attempt erased the group, the retry is an [APIError] with MaybeProcessed. Errors:
+// group was then gone, the error is an [APIError], and its MaybeProcessed is true. Errors:
 // [ErrWrongParameters].
 func (s *GroupsService) Delete(ctx context.Context, groupID string) error {
 	return exec(ctx, s.client, operation.GroupDelete, groupParams{groupID})

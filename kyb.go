@@ -66,13 +66,13 @@ func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 }
 
 // KYCConfig is the id of the configuration that verifies individuals (kycConfigId). Verify requires it,
-// unless the request has a ConfigID; for the shareholder, KYBConfig suffices. Default none.
+// unless the request has a ConfigID; for the shareholder, KYBConfig suffices. Default: none.
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kycConfigId", id)}
 }
 
 // KYBConfig is the id of the configuration that verifies companies (kybConfigId). Verify on the
-// shareholder requires it or KYCConfig, unless the request has a ConfigID. Default none.
+// shareholder requires it or KYCConfig, unless the request has a ConfigID. Default: none.
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kybConfigId", id)}
 }
@@ -111,7 +111,7 @@ func (r BeneficiaryRole) Optional(fields ...KYBField) BeneficiaryRole {
 }
 
 // Verify verifies every holder of the role, individuals with the step's KYCConfig and companies with its
-// KYBConfig. Default false. On the wire it is verification.
+// KYBConfig. Default: false. On the wire it is verification.
 func (r BeneficiaryRole) Verify(on bool) BeneficiaryRole { return r.Set("verification", on) }
 
 // Set sets any parameter of the role by its wire name.

@@ -20,8 +20,8 @@ import (
 // MediaService fetches a session's images, videos and files. (API reference, Accessing Data and More; the
 // methods name their sections.)
 //
-// A response that is not media is an error, whatever its Content-Type. A call is retried until the first
-// bytes have arrived, but not later.
+// A response that is not media is an error, whatever its Content-Type. A call may be retried until the
+// first bytes have arrived, but not later.
 //
 // Errors of all methods: [ErrSessionNotFound]; [ErrNotFound] for media that the session lacks. The API
 // documentation shows no response for such media; production returns HTTP 404.
@@ -54,7 +54,7 @@ type Media struct {
 	progress func(done, total int64)
 }
 
-// Format writes the type and the size under every verb.
+// Format writes the type and the size for every verb.
 func (m Media) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "%s of %d bytes", m.ContentType, m.Size)
 }
@@ -64,8 +64,8 @@ func (m Media) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("content_type", m.ContentType), slog.Int64("size", m.Size))
 }
 
-// Progress calls report after every read, in the goroutine that reads, with the number of bytes read so
-// far and with Size. It returns m.
+// Progress sets report to be called after every read, in the reading goroutine, with the bytes read so
+// far and Size. It returns m.
 func (m *Media) Progress(report func(done, total int64)) *Media {
 	m.progress = report
 	return m
@@ -156,9 +156,9 @@ func (m *Media) Bytes() ([]byte, error) {
 }
 
 // SaveFile writes the media to the named file, readable by its owner alone, and closes the media. It
-// returns the number of bytes. The file appears, or replaces an older one, only when the media is
-// complete, its signature, if any, is right, and it is safely on disk. After a failure nothing is left
-// behind. SaveFile refuses media that was partly read before, because the file would lack its beginning.
+// returns the number of bytes. The file appears, or replaces an older one, only when all of the media is
+// safely on disk and its signature, if any, is right. After a failure nothing is left behind. SaveFile
+// refuses media that was partly read before, because the file would lack its beginning.
 func (m *Media) SaveFile(name string) (n int64, err error) {
 	defer m.Close()
 	if m.done > 0 {
@@ -231,7 +231,7 @@ func (s *MediaService) FaceDocument(ctx context.Context, token Token) (*Media, e
 	return media(ctx, s.client, operation.ResultFaceDocument, ofSession(token))
 }
 
-// GeneralDocumentMedia names a general document to fetch, in another spelling than [GeneralDocumentType].
+// GeneralDocumentMedia names a general document to fetch, spelled differently from [GeneralDocumentType].
 type GeneralDocumentMedia string
 
 // The documented values of [MediaService.GeneralDocument].
@@ -268,7 +268,7 @@ func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Med
 
 // VisualMarkers fetches images of the document's visual markers with get-visual-markers, as tar archives
 // (see [Media.Files]). (API reference, Get document visual markers.) The archives are decoded while they
-// arrive, one after another. Moving on to the next archive skips the rest of the last one; stopping early
+// arrive, one after another. Moving on to the next archive skips the rest of this one; stopping early
 // closes the connection. An error ends the iteration. The response's signature has been verified only if
 // the iteration ends without an error. A response without markers yields neither an archive nor an error.
 // Errors: also [ErrWrongParameters].
@@ -277,9 +277,9 @@ func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2
 }
 
 // QuestionFile fetches a file that answers a question, with get-question-file. (API reference, Get file
-// from the question.) The keys of the step and the question, and the index from 0 among the files, select
-// the file. It may be an archive, a PDF or an image, whatever type is declared; see [Media.ContentType].
-// If the response holds several files, which the API documentation does not rule out, QuestionFile returns
+// from the question.) The keys of the step and question and the index, which counts from 0, select the
+// file. It may be an archive, a PDF or an image, whatever type is declared; see [Media.ContentType]. If
+// the response holds several files, which the API documentation does not rule out, QuestionFile returns
 // the first. Errors: also [ErrWrongParameters], even if only the file is missing.
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	return firstItem(ctx, s.client, operation.QuestionFile, questionFileParams{string(token), stepKey, questionKey, index})
@@ -289,11 +289,11 @@ func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, q
 const maxQuestionFiles = 10
 
 // QuestionFiles fetches all files that answer a question, up to the documented maximum of ten. Each file
-// is a call to [MediaService.QuestionFile], and is closed when the iteration moves on.
+// takes a call to [MediaService.QuestionFile], and is closed when the iteration moves on.
 //
-// An error ends the iteration. The iteration ends without an error when the service has no further file.
-// For a question without any file the API reference documents only [ErrWrongParameters], as for a
-// question that does not exist.
+// An error ends the iteration. The iteration ends without an error when there are no more files. For a
+// question without any file the API reference documents only [ErrWrongParameters], as for a question
+// that does not exist.
 func (s *MediaService) QuestionFiles(ctx context.Context, token Token, stepKey, questionKey string) iter.Seq2[*Media, error] {
 	return func(yield func(*Media, error) bool) {
 		for i := range maxQuestionFiles {

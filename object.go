@@ -25,7 +25,7 @@ func (o object) text() string {
 	return *o.json
 }
 
-// set returns the object with a member set to any value.
+// set returns the object with the named member set to v.
 func (o object) set(name string, v any) object {
 	var buf [512]byte
 	return newObject(wire.Set(o.text(), name, appendValue(buf[:0], v)))
@@ -57,7 +57,7 @@ func appendValue(dst []byte, v any) []byte {
 	return append(dst, wire.Value(v)...)
 }
 
-// jsonText returns the text of t, or [wire.Nil] for nil and for a nil pointer, whose text panics.
+// jsonText returns the text of t, or [wire.Nil] for nil and for a nil pointer, whose method panics.
 func jsonText(t texter) (text string) {
 	defer func() {
 		if recover() != nil {
@@ -67,7 +67,7 @@ func jsonText(t texter) (text string) {
 	return t.text()
 }
 
-// appendList appends a JSON array of the elements of another array and the texts of list.
+// appendList appends a JSON array with the elements of array and the texts of list.
 func appendList[T texter](dst []byte, array string, list []T) []byte {
 	dst = append(dst, '[')
 	for e := wire.Elements(array); e.Next(); {
@@ -127,7 +127,7 @@ func marshalText(text string) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// Get returns the named member as it is sent, or false if it is absent or has no JSON form.
+// Get returns the named member as it is sent, or false if it is absent or cannot be encoded.
 func (o object) Get(name string) (json.RawMessage, bool) {
 	value, found := wire.Get(o.text(), name)
 	return json.RawMessage(value), found && wire.IsSendable(value)
@@ -136,10 +136,10 @@ func (o object) Get(name string) (json.RawMessage, bool) {
 // MarshalJSON returns what is sent, personal data included.
 func (o object) MarshalJSON() ([]byte, error) { return marshalText(o.text()) }
 
-// Format writes the type and key under every verb, and nothing else.
+// Format writes only the type and key, for every verb.
 func (o object) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, describe(o.text())) }
 
-// LogValue returns the type and key, and nothing else.
+// LogValue returns only the type and key.
 func (o object) LogValue() slog.Value { return slog.StringValue(describe(o.text())) }
 
 // printable quotes a name that could break or forge a log line.

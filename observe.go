@@ -12,7 +12,7 @@ import (
 
 // Event describes one attempt of a call. It holds no body and no parameter.
 type Event struct {
-	// Context is the caller's, so that an observer finds the span of the attempt.
+	// Context is the caller's, so that an observer finds the caller's span.
 	Context context.Context
 	// Operation is the endpoint, such as result/. Attempt counts from 1.
 	Operation string
@@ -20,7 +20,7 @@ type Event struct {
 	// Start is when the attempt began, after any wait for the [RateLimiter]. Duration includes media.
 	Start    time.Time
 	Duration time.Duration
-	// StatusCode is the HTTP status, 0 without a response.
+	// StatusCode is the HTTP status, or 0 without a response.
 	StatusCode int
 	// BytesSent is the length of the request body, even if not all of it was sent. BytesReceived counts
 	// the bytes that were read from the response body.
@@ -33,7 +33,7 @@ type Event struct {
 	WillRetry bool
 }
 
-// Format writes the operation and its outcome under every verb, but not the context, which may be secret.
+// Format writes the operation and its outcome for every verb, but not the context, which may be secret.
 func (e Event) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "%s attempt %d: status %d in %s", e.Operation, e.Attempt, e.StatusCode, e.Duration)
 	if e.Err != nil {

@@ -26,11 +26,11 @@ type settings struct {
 
 	secretKey     redact.Secret
 	requireSigned bool
-	// sign is a function so that a program that does not sign does not link the signing code.
+	// sign is a function so that programs that do not sign link no signing code.
 	sign func(base http.RoundTripper) http.RoundTripper
 }
 
-// checked returns an option that is refused with the problem unless ok is true.
+// checked returns an option that fails with problem unless ok is true.
 func checked(ok bool, problem string, set func(*option.Settings)) Option {
 	return func(s *option.Settings) error {
 		if !ok {
@@ -64,7 +64,7 @@ func WithWidgetURL(baseURL string) Option {
 	})
 }
 
-// WithAPIURL replaces [DefaultAPIURL], by the rules of [WithWidgetURL].
+// WithAPIURL replaces [DefaultAPIURL], under the rules of [WithWidgetURL].
 func WithAPIURL(baseURL string) Option {
 	return option.Own("identomat.WithAPIURL", func(s *settings) (err error) {
 		s.apiURL, err = option.CheckBaseURL("API URL", baseURL)
@@ -90,15 +90,14 @@ func WithInsecureTestHosts(names ...string) Option {
 
 // WithHTTPClient sends requests through c, for a proxy, a client certificate or a test. The SDK uses c's
 // Transport and its Timeout, if any, which bounds each attempt and the reading of media. It does not use
-// CheckRedirect and Jar: redirects are not followed, and no cookie is documented.
+// CheckRedirect or Jar: redirects are not followed, and no cookie is documented.
 //
 // If c has no Transport, the SDK's default is used. It has its own connection pool, the settings of
 // [http.DefaultTransport], and up to 100 idle connections to each host. It closes a connection after 30
 // idle seconds, before common servers do. It pings HTTP/2 connections, so that a dead one is found within
-// 25 s. It accepts at most 64 KiB of response header. It closes a connection on which other bytes follow
-// a response, which net/http would otherwise log. Your own Transport needs
-// [http.Transport.IdleConnTimeout], [http.Transport.HTTP2] and [http.Transport.MaxResponseHeaderBytes]
-// for the first three.
+// 25 s. It accepts at most 64 KiB of response header. It closes a connection if more bytes follow a
+// response, instead of logging them. In your own Transport, set [http.Transport.IdleConnTimeout],
+// [http.Transport.HTTP2] and [http.Transport.MaxResponseHeaderBytes].
 func WithHTTPClient(c *http.Client) Option {
 	return checked(c != nil, "WithHTTPClient: the client is nil", func(s *option.Settings) {
 		own := *c
@@ -109,11 +108,11 @@ func WithHTTPClient(c *http.Client) Option {
 	})
 }
 
-// RetryPolicy says how often and how fast a call is retried. Which calls may be retried is not
-// configurable. Calls that create something or may be billed are retried only when the service certainly
-// did not process them: no part of the body was sent, the service refused an HTTP/2 stream, or the status
-// is HTTP 421, 425 or 429. All other calls are also retried after lost connections, timeouts, HTTP 408,
-// and HTTP 5xx except 501. After its first twenty retries, a client makes at most one retry for every ten
+// RetryPolicy says how often and how fast a call is retried. It does not change which calls may be
+// retried. Calls that create something or may be billed are retried only when the service certainly did
+// not process them: no part of the body was sent, the service refused the HTTP/2 stream, or the status is
+// HTTP 421, 425 or 429. All other calls are also retried after lost connections, timeouts, HTTP 408, and
+// HTTP 5xx except 501. After its first twenty retries, a client makes at most one retry for every ten
 // calls, so that retries do not multiply the load on a failing service.
 type RetryPolicy struct {
 	// MaxAttempts includes the first attempt. 0 means 3; 1 turns retries off.
@@ -139,8 +138,8 @@ func WithRetry(p RetryPolicy) Option {
 }
 
 // WithAttemptTimeout bounds one attempt including its response; the context bounds the whole call. For
-// media and uploads, which may take long, the timeout bounds only the time in which no byte moves. A
-// timed-out attempt is retried like a lost response. The default is [DefaultAttemptTimeout].
+// media and uploads, which may take long, the timeout applies only while no byte moves. A timed-out
+// attempt is retried like a lost response. The default is [DefaultAttemptTimeout].
 func WithAttemptTimeout(d time.Duration) Option {
 	return checked(d > 0, "WithAttemptTimeout: the timeout must be positive", func(s *option.Settings) { s.AttemptTimeout = d })
 }
@@ -163,7 +162,7 @@ func WithMaxMediaSize(bytes int64) Option {
 	})
 }
 
-// RateLimiter is asked before every attempt, and its error ends the call. *rate.Limiter from
+// RateLimiter is called before every attempt, and its error ends the call. *rate.Limiter from
 // golang.org/x/time/rate is one.
 type RateLimiter interface {
 	// Wait returns nil when the attempt may be made, or an error when the context ends.

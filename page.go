@@ -12,7 +12,7 @@ import (
 // search, and the blacklist's own default.
 const pageSize = 100
 
-// Page is a part of a list, with the length of the whole list.
+// Page is a part of a list, and the length of the whole list.
 type Page[T any] struct {
 	record
 
@@ -25,7 +25,7 @@ type Page[T any] struct {
 	Total int `json:"total" wire:"required"`
 }
 
-// Extra returns the members of the response that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the response's members that this SDK does not know or whose type is wrong.
 func (p *Page[T]) Extra() map[string]json.RawMessage { return codec.Extra(p.raw, p) }
 
 // pages iterates over a list and fetches its parts as needed. It yields at most one error, at the end.
@@ -35,8 +35,8 @@ func (p *Page[T]) Extra() map[string]json.RawMessage { return codec.Extra(p.raw,
 // one. If the service reports a total, the list ends at the total without another call.
 //
 // If all items of a page were seen before, the service ignores the offset. The list is then complete if
-// it has as many items as the total says, or, without a total (Total < 0), fewer than requested.
-// Otherwise the rest cannot be read. That is an error, because a silently truncated list may hide a hit.
+// its items match the total or, without a total (Total < 0), are fewer than requested. Otherwise the
+// rest cannot be read. That is an error, because a silently truncated list may hide a hit.
 func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (*Page[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T

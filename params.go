@@ -8,7 +8,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// The parameters and results that endpoints of several areas share.
+// Parameters and results shared by endpoints of several areas.
 
 // sessionParams are the parameters of the endpoints that take nothing but a session.
 type sessionParams struct {
@@ -29,7 +29,7 @@ type recordParams struct {
 
 func (r recordParams) validate(_ *operation.Operation, p *problems) { p.requireText("id", r.ID) }
 
-// queryParams wraps the parameters that an endpoint takes inside of a query.
+// queryParams wraps the parameters that an endpoint takes inside a query.
 type queryParams[Q validator] struct {
 	Query Q `json:"query"`
 }

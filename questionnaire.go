@@ -25,7 +25,7 @@ func (s QuestionnaireStep) Ask(questions ...AnyQuestion) QuestionnaireStep {
 	return QuestionnaireStep{newStep(wire.Set(s.text(), "questions", list))}
 }
 
-// Questions are the questionnaire's questions. Set("questions", questions) replaces them.
+// Questions returns the questions. Set("questions", questions) replaces them.
 func (s QuestionnaireStep) Questions() (questions []AnyQuestion) {
 	for _, o := range objects(s.object, "questions") {
 		questions = append(questions, asKnownQuestion(Question{o}))
@@ -33,7 +33,7 @@ func (s QuestionnaireStep) Questions() (questions []AnyQuestion) {
 	return questions
 }
 
-// SuccessButton is the last button of a user questionnaire (successButtonTitle). Default "Confirm".
+// SuccessButton labels a user questionnaire's last button (successButtonTitle). Default: "Confirm".
 func (s QuestionnaireStep) SuccessButton(title Text) QuestionnaireStep {
 	return QuestionnaireStep{Step{setText(s.object, "successButtonTitle", title)}}
 }
@@ -51,8 +51,8 @@ type AnyQuestion interface {
 // Question is one question of a questionnaire, made by a constructor such as [TextQuestion] or decoded
 // from a step. It never changes: its methods return a new one. Methods of Question itself return a
 // Question, so they come last in a chain. Boolean parameters are false by default. fmt and slog show only
-// the type and key, because a preset answer may be personal. (Developer guide 2025, User questionnaire; a
-// constructor names the section on its type.)
+// the type and key, because a preset answer may be personal. (Developer guide 2025, User questionnaire;
+// each constructor names its section.)
 type Question struct{ object }
 
 type (
@@ -78,13 +78,13 @@ func (q Question) Mandatory(on bool) Question { return q.Set("mandatory", on) }
 func (q Question) ReadOnly(on bool) Question { return q.Set("readOnly", on) }
 
 // ShowIf shows the question only if an earlier question in the questionnaire has this answer: the key of
-// an option, or the text of a text question (showConditions). Default always shown.
+// an option, or the text of a text question (showConditions). Default: always shown.
 func (q Question) ShowIf(questionKey, answer string) Question {
 	return q.Set("showConditions", object{}.set("questionKey", questionKey).set("answer", answer))
 }
 
-// Set sets any parameter of the question by its wire name. A value without a JSON form fails the call
-// with a [ValidationError].
+// Set sets any parameter of the question by its wire name. If JSON cannot encode value, the call
+// returns a [ValidationError].
 func (q Question) Set(name string, value any) Question { return Question{q.set(name, value)} }
 
 // QuestionType is the type on the wire, such as multiple-choice.
@@ -144,7 +144,7 @@ func TextQuestion(key string, title Text) TextInput {
 	return TextInput{newQuestion("string", key, title, nil)}
 }
 
-// Answer presets the answer, which the customer can change unless the question is ReadOnly. Default none.
+// Answer presets the answer, which the customer can change unless the question is ReadOnly. Default: none.
 // Set("answer", Text{…}) presets it in several languages.
 func (q TextInput) Answer(text string) TextInput { return TextInput{q.Set("answer", text)} }
 
@@ -154,7 +154,7 @@ func CheckboxQuestion(key string, title Text, options ...ChoiceOption) CheckboxI
 	return CheckboxInput{newQuestion("multiple-choice", key, title, options)}
 }
 
-// Answer presets the chosen options by their keys. Default none.
+// Answer presets the chosen options by their keys. Default: none.
 func (q CheckboxInput) Answer(optionKeys ...string) CheckboxInput {
 	return CheckboxInput{Question{setStrings(q.object, "answer", optionKeys)}}
 }
@@ -164,7 +164,7 @@ func RadioQuestion(key string, title Text, options ...ChoiceOption) RadioInput {
 	return RadioInput{newQuestion("options", key, title, options)}
 }
 
-// Answer presets the chosen option by its key. Default none.
+// Answer presets the chosen option by its key. Default: none.
 func (q RadioInput) Answer(optionKey string) RadioInput {
 	return RadioInput{q.Set("answer", optionKey)}
 }
@@ -184,15 +184,15 @@ func FileQuestion(key string, title Text) FileInput {
 	return FileInput{newQuestion("file", key, title, nil)}
 }
 
-// Description is the text below the title. Default none.
+// Description is the text below the title. Default: none.
 func (q FileInput) Description(description Text) FileInput {
 	return FileInput{Question{setText(q.object, "description", description)}}
 }
 
-// FileTypes are the accepted kinds of files: "pdf", "image". Default both.
+// FileTypes sets the accepted kinds of files: "pdf", "image". Default: both.
 func (q FileInput) FileTypes(types ...string) FileInput {
 	return FileInput{Question{setStrings(q.object, "fileTypes", types)}}
 }
 
-// MaxFiles is how many files can be uploaded (filesMaxCount), 1 to 10. Default 10.
+// MaxFiles is how many files can be uploaded (filesMaxCount), 1 to 10. Default: 10.
 func (q FileInput) MaxFiles(count int) FileInput { return FileInput{q.Set("filesMaxCount", count)} }

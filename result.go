@@ -82,9 +82,9 @@ type Result struct {
 	Suggested             json.RawMessage `json:"suggested"`
 }
 
-// Approved reports whether the outcome is exactly approved. It is false for a nil Result. Instead of an
-// approval beside an error of the service, or beside screening matches that cannot be read, the call
-// returns [ErrUnexpectedResponse].
+// Approved reports whether the outcome is approved, regardless of case. It is false for a nil Result.
+// If an approval comes with an error or unreadable screening matches, the call returns
+// [ErrUnexpectedResponse].
 func (r *Result) Approved() bool {
 	return r != nil && strings.EqualFold(string(r.Outcome), string(OutcomeApproved))
 }
@@ -112,7 +112,7 @@ func (r *Result) Raw() json.RawMessage {
 	return r.raw
 }
 
-// Extra returns the members of the response that this SDK does not know or that did not fit, by path,
+// Extra returns the response's members that this SDK does not know or whose type is wrong, by path,
 // such as "person.eye_color" or "generalDocuments[0].new_field".
 func (r *Result) Extra() map[string]json.RawMessage { return codec.Extra(r.Raw(), r) }
 
@@ -179,8 +179,8 @@ type Person struct {
 	// PersonalNumber is the person's, DocumentNumber the document's.
 	PersonalNumber string `json:"personal_number"`
 	DocumentNumber string `json:"document_number"`
-	// DocumentIssued and DocumentExpires are written like Birthday, DocumentIssuedTime and
-	// DocumentExpiresTime like BirthdayTime.
+	// DocumentIssued and DocumentExpires are written like Birthday. The fields ending in Time are
+	// written like BirthdayTime.
 	DocumentIssued      Date `json:"document_issued"`
 	DocumentIssuedTime  Date `json:"document_issued_time"`
 	DocumentExpires     Date `json:"document_expires"`
@@ -227,7 +227,7 @@ type GeneralDocumentPage struct {
 	Statuses []string `json:"statuses"`
 }
 
-// DocumentPageNumber holds the PageNumber of a page in its file, from 1.
+// DocumentPageNumber is a page of a file. PageNumber counts from 1.
 type DocumentPageNumber struct {
 	PageNumber int `json:"pageNumber"`
 }
@@ -303,7 +303,7 @@ type TechnicalDetails struct {
 	CountryCode string `json:"countryCode"`
 }
 
-// ScreeningMatch is a hit in a sanctions list. The System manual names these four fields without values.
+// ScreeningMatch is a hit in a sanctions list. The System manual names these four fields but no values.
 // No response with a hit has been seen.
 type ScreeningMatch struct {
 	private
@@ -316,10 +316,10 @@ type ScreeningMatch struct {
 	ReviewStatus string `json:"reviewStatus"`
 }
 
-// DocumentFields holds the fields that were read from a document, by the service's names. The set is
-// open. If the text depends on the script, the name ends in a locale, such as Given_Names_en_US or
-// Given_Names_ka_GE. fmt and slog show a mask, and encoders refuse it.
-// Numbers are of type [json.Number], because document numbers can be long.
+// DocumentFields holds the fields that were read from a document, keyed by the service's names. If the
+// text depends on the script, the name ends in a locale, such as Given_Names_en_US or
+// Given_Names_ka_GE. fmt and slog show a mask, and encoders refuse it. Numbers are of type
+// [json.Number], because document numbers can be long.
 type DocumentFields map[string]any
 
 // Names of fields without their locale, as the API documentation and production show them.
@@ -332,7 +332,7 @@ const (
 	DocFieldDateOfIssue      = "Date_of_Issue"
 	DocFieldDateOfExpiry     = "Date_of_Expiry"
 	DocFieldDateOfBirthISO   = "Date_of_Birth_ISO"  // has no locale
-	DocFieldDateOfIssueISO   = "Date_of_Issued_ISO" // has no locale, and another tense
+	DocFieldDateOfIssueISO   = "Date_of_Issued_ISO" // has no locale, and says Issued
 	DocFieldDateOfExpiryISO  = "Date_of_Expiry_ISO" // has no locale
 	DocFieldPlaceOfBirth     = "Place_of_Birth"
 	DocFieldNationality      = "Nationality"
@@ -364,7 +364,7 @@ func (d DocumentFields) TextIn(name, locale string) string {
 	return text
 }
 
-// text returns a string, or the spelling of a number or boolean.
+// text returns a string, number or boolean as text.
 func (d DocumentFields) text(name string) (text string, ok bool) {
 	switch field := d[name].(type) {
 	case string, json.Number, bool:
@@ -373,7 +373,7 @@ func (d DocumentFields) text(name string) (text string, ok bool) {
 	return "", false
 }
 
-// Format writes a mask under every verb.
+// Format writes a mask for every verb.
 func (DocumentFields) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // LogValue returns a mask.
@@ -385,8 +385,8 @@ func (DocumentFields) GobEncode() ([]byte, error) { return nil, redact.ErrEncode
 // MarshalText returns an error: encode single fields, or store the Raw of the response.
 func (DocumentFields) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 
-// Date is a date or a time in the service's notation: "1/8/1980" with the month first, or a form of ISO
-// 8601: with a Z, an offset or no time zone, with a T or a space, with or without milliseconds; or empty.
+// Date is a date or a time in the service's notation: "1/8/1980" with the month first, or ISO 8601, with
+// a T or a space and with or without milliseconds and a zone (Z or an offset); or empty.
 type Date string
 
 // layouts are the accepted notations. Fractions of a second need no layout.

@@ -7,10 +7,10 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// The rules in Identomat's API documentation for flags and steps. They read JSON text, so they apply to
-// built and to decoded steps alike. A check returns paths relative to the value that it checked. A value
-// without a JSON form breaks no rule; the encoder reports it. A configuration may have what the steps of
-// the request lack.
+// The rules for flags and steps in Identomat's API documentation. They read JSON text, so they apply to
+// built and decoded steps alike. Paths are relative to the checked value. A value that JSON cannot
+// encode breaks no rule; the encoder reports it. A configuration may supply what the request's steps
+// lack.
 func (s Steps) validate(hasConfig bool) (p problems) {
 	check := stepCheck{make(map[string]bool, len(s)), hasConfig}
 	for i, step := range s {
@@ -19,7 +19,7 @@ func (s Steps) validate(hasConfig bool) (p problems) {
 	return p
 }
 
-// stepCheck is a walk over the steps of a request.
+// stepCheck checks a request's steps, in order.
 type stepCheck struct {
 	keys      map[string]bool // of all steps so far
 	hasConfig bool
@@ -119,7 +119,7 @@ func (c *questionCheck) question(question string) (p problems) {
 	if m := wire.Members(condition); m.Next() {
 		earlier, asked := c.asked[getString(condition, "questionKey")]
 		p.require(asked, "showConditions.questionKey", "must be the key of an earlier question of the questionnaire")
-		// The guide does not say what a condition on a dropdown names.
+		// The guide does not define a dropdown condition's answer.
 		if typ := getString(earlier, "type"); typ == "multiple-choice" || typ == "options" {
 			p.require(isKey(get(condition, "answer"), get(earlier, "options")), "showConditions.answer",
 				"must be the key of one of that question's options")
@@ -143,8 +143,8 @@ func isKey(value, options string) bool {
 	return false
 }
 
-// checkBeneficiaries requires the configurations that verify the holders of roles: that of individuals,
-// or for shareholders that of companies.
+// checkBeneficiaries requires a kycConfigId if a role is to be verified. For shareholders, a
+// kybConfigId also suffices.
 func (p *problems) checkBeneficiaries(step string, hasConfig bool) {
 	kyc, kyb := getString(step, "kycConfigId") != "", getString(step, "kybConfigId") != ""
 	missing := ""

@@ -19,13 +19,13 @@ type ScreeningService struct{ client *Client }
 // constants, whatever their case on the wire; other topics are kept as they are.
 type ScreeningTopic string
 
-// The topics in the reference's glossary. The glossary capitalizes every word, but responses
-// were seen to capitalize only the first; the constants follow the responses.
+// The topics in the reference's glossary. The glossary capitalizes every word, but the responses seen
+// capitalize only the first; the constants follow the responses.
 const (
 	// TopicSanctionedEntity: a government has forbidden certain dealings with the person or company.
 	TopicSanctionedEntity ScreeningTopic = "Sanctioned entity"
 	// TopicSanctionLinkedEntity: directly tied to a sanctioned entity, or a direct or indirect subsidiary
-	// of one, however small its share.
+	// of one, however small the stake.
 	TopicSanctionLinkedEntity ScreeningTopic = "Sanction-linked entity"
 	// TopicCounterSanctionedEntity: on the sanctions list of an undemocratic country, like many
 	// activists, journalists and human rights defenders.
@@ -35,9 +35,9 @@ const (
 	// TopicPolitician: a politically exposed person (PEP), in office now or before. The glossary adds
 	// "(Politically Exposed Persons)", which the SDK removes.
 	TopicPolitician ScreeningTopic = "Politician"
-	// TopicCloseAssociate: the family or an important business partner of a PEP.
+	// TopicCloseAssociate: a relative or important business partner of a PEP.
 	TopicCloseAssociate ScreeningTopic = "Close associate"
-	// TopicPersonOfInterest: under public scrutiny, and neither a PEP nor sanctioned.
+	// TopicPersonOfInterest: under public scrutiny, but neither a PEP nor sanctioned.
 	TopicPersonOfInterest ScreeningTopic = "Person of interest"
 	// TopicRegulatorAction: a company against which its regulator has acted.
 	TopicRegulatorAction ScreeningTopic = "Regulator action"
@@ -69,7 +69,7 @@ type ScreeningQuery struct {
 
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the earliest birthday, a date in ISO 8601 with or without a time, such as
-	// "1990-05-14". It is sent unchanged; an empty date is no bound. For a [Person] it is BirthdayTime.
+	// "1990-05-14". It is sent unchanged; an empty date is no bound. For a [Person], use BirthdayTime.
 	// The reference has no latest birthday. It does not say whether an entry matches if its birthday is
 	// unknown or only a year, so a search with the person's birthday can miss a hit that a search by name
 	// alone finds.
@@ -96,7 +96,7 @@ type ScreeningHit struct {
 	Topics []ScreeningTopic `json:"topics" wire:"strict"`
 }
 
-// Extra returns the members of the hit that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the hit's members that this SDK does not know or whose type is wrong.
 func (h *ScreeningHit) Extra() map[string]json.RawMessage { return codec.Extra(h.raw, h) }
 
 // UnmarshalJSON decodes a hit, such as a recorded one.
@@ -193,7 +193,7 @@ type ScreeningProperty struct {
 	Type PropertyType `json:"type"`
 }
 
-// PropertyType says how to interpret the values of a property. The set is open.
+// PropertyType says how to interpret the values of a property. There may be others.
 type PropertyType string
 
 // The types seen.
@@ -204,7 +204,7 @@ const (
 	PropertyURL    PropertyType = "url"
 )
 
-// Extra returns the members of the response that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the response's members that this SDK does not know or whose type is wrong.
 func (p *ScreeningPerson) Extra() map[string]json.RawMessage { return codec.Extra(p.raw, p) }
 
 // UnmarshalJSON decodes a person, such as a recorded one.
@@ -243,7 +243,7 @@ type MonitorQuery struct {
 
 // Monitor starts to monitor a person with monitor-screening-query, and returns the id of the monitored
 // query for [ScreeningService.Unmonitor]. The call is retried only when the service certainly did not
-// process it. Errors: [ErrAlreadyExists] for a person who is monitored already.
+// process it. Errors: [ErrAlreadyExists] for a person who is already monitored.
 func (s *ScreeningService) Monitor(ctx context.Context, query MonitorQuery) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.ScreeningMonitor, queryParams[*MonitorQuery]{&query})
 	return string(id), err
@@ -264,8 +264,8 @@ func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
 type MonitoredFilter struct {
 	private
 
-	// Date excludes older records; the zero time excludes none. It is sent in UTC with
-	// milliseconds. Which time of a record is compared is not documented.
+	// Date excludes older records; the zero time excludes none. It is sent in UTC with milliseconds. It
+	// is not documented which time of a record is compared.
 	Date time.Time `json:"date,omitzero"`
 	// Extra holds parameters that this SDK does not know, by their wire names.
 	Extra map[string]any `json:",inline"`
@@ -283,7 +283,7 @@ type MonitoredRecord struct {
 	LastUpdatedDate Date `json:"lastUpdatedDate"`
 }
 
-// Extra returns the members of the record that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the record's members that this SDK does not know or whose type is wrong.
 func (r *MonitoredRecord) Extra() map[string]json.RawMessage { return codec.Extra(r.raw, r) }
 
 // UnmarshalJSON decodes a record, such as one stored with Raw.

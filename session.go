@@ -25,10 +25,10 @@ type SessionsService struct{ client *Client }
 // both are the token itself. Do not give a token to a logger that encodes JSON.
 type Token string
 
-// Format writes a mask under every verb.
+// Format writes a mask for every verb.
 func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// String returns a mask, because a panic prints the value with it.
+// String returns a mask, because a panic prints a value's String.
 func (Token) String() string { return redacted }
 
 // LogValue returns a mask.
@@ -52,7 +52,7 @@ type Session struct {
 
 // BeginRequest describes a session. All fields are optional; the zero value begins a session with the
 // company's defaults. Names and preset answers are personal data: fmt and slog show a mask, and encoders
-// refuse a request. To queue one, store what it is built from.
+// refuse a request. To queue one, store its inputs.
 type BeginRequest struct {
 	private
 
@@ -60,8 +60,8 @@ type BeginRequest struct {
 	Flags Flags `json:"-"`
 	// Steps are the steps in order. A step given with a ConfigID replaces the configuration's step with
 	// that key. Without a ConfigID, the flags skip_face and skip_document are sent as true unless Flags
-	// sets them: otherwise the service would add its own steps. The steps are then all that happens: a
-	// session with only a questionnaire checks no document and no face.
+	// sets them: otherwise the service would add its own steps. Nothing else is then checked: a session
+	// with only a questionnaire checks no document or face.
 	Steps Steps `json:"-"`
 	// ConfigID is the id of a configuration in the dashboard. Identomat recommends using one.
 	ConfigID string `json:"config_id,omitzero"`
@@ -114,7 +114,7 @@ func (r *BeginRequest) flags() string {
 //
 // A session costs money, so the call is retried only when the service certainly began none. If
 // [MaybeProcessed] is true for an error, a session may exist, and its token is lost. ClientUserID links
-// that session to your customer; how to search the dashboard by it is not documented.
+// that session to your customer; searching the dashboard by it is not documented.
 //
 // Errors: [ErrWrongParameters]. An error code is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
@@ -139,7 +139,7 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 }
 
 // DeletedSession is what the service returned about a session that it deleted. Raw is true if the service
-// returned no document, so store it only if Result is not nil. A document may be the last copy of the
+// returned no object, so store it only if Result is not nil. The object may be the last copy of the
 // customer's data: do not store it if you may no longer keep the data. fmt and slog show a mask, and
 // encoders refuse it.
 type DeletedSession struct {
@@ -184,9 +184,9 @@ const (
 // from one second to at most fifteen, with jitter so that many waiting sessions spread their load. A
 // Retry-After extends an interval by at most five minutes.
 //
-// Wait returns at every outcome but in_progress: approved, rejected, manual_check (an operator decides
+// Wait returns for every outcome but in_progress: approved, rejected, manual_check (an operator decides
 // later) and any outcome that this SDK does not know. It gives up after five failed polls in a row. With
-// an error it returns the last result that was read, or nil. When the context has ended, errors.Is finds
+// an error it also returns the last result read, or nil. When the context has ended, errors.Is matches
 // [context.DeadlineExceeded] or [context.Canceled].
 //
 // Give the context a deadline, such as the session's lifetime of 15 minutes: a session that its customer
@@ -291,7 +291,7 @@ type GeneralConfig struct {
 // Extra returns the members of this part of the configuration that this SDK does not know or that did not fit, by their path.
 func (g *GeneralConfig) Extra() map[string]json.RawMessage { return codec.Extra(g.raw, g) }
 
-// Extra returns the members of the configuration that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the configuration's members that this SDK does not know or whose type is wrong.
 func (c *SessionConfig) Extra() map[string]json.RawMessage { return codec.Extra(c.raw, c) }
 
 // UnmarshalJSON decodes a configuration, such as a recorded one.

@@ -39,7 +39,7 @@ func (s Step) Key(key string) Step {
 // Title is what the customer reads above the step. Default: the service's text.
 func (s Step) Title(title Text) Step { return Step{setText(s.object, "title", title)} }
 
-// Description is the text below the title. Questionnaires and the steps of companies have one; in a user
+// Description is the text below the title. Questionnaires and KYB steps have one; in a user
 // questionnaire the System manual allows Markdown. Default: none, or the service's text.
 func (s Step) Description(text Text) Step { return Step{setText(s.object, "description", text)} }
 
@@ -49,7 +49,7 @@ func (s Step) Flag(name string, value any) Step {
 	return s.flag(name, appendValue(buf[:0], value))
 }
 
-// Set sets any parameter of the step by its wire name. A value without a JSON form fails the call with a
+// Set sets any parameter of the step by its wire name. If JSON cannot encode value, the call returns a
 // [ValidationError].
 func (s Step) Set(name string, value any) Step { return Step{s.set(name, value)} }
 
@@ -143,12 +143,12 @@ func IdentityDocument() IdentityDocumentStep {
 	return IdentityDocumentStep{newStep(`{"type":"identity-document","key":"identity-document"}`)}
 }
 
-// Types are the accepted documents. Default all.
+// Types sets the accepted documents. Default: all.
 func (s IdentityDocumentStep) Types(types ...DocumentType) IdentityDocumentStep {
 	return IdentityDocumentStep{flagStrings(s.Step, "document_types", types)}
 }
 
-// Countries are the accepted issuing countries, as three-letter codes such as "DEU". Default all.
+// Countries sets the accepted issuing countries: three-letter codes like "DEU". Default: all.
 func (s IdentityDocumentStep) Countries(codes ...string) IdentityDocumentStep {
 	return IdentityDocumentStep{flagStrings(s.Step, "document_countries", codes)}
 }
@@ -213,7 +213,7 @@ func (s VideoCallStep) Steps(steps ...AnyStep) VideoCallStep {
 	return VideoCallStep{s.Set("steps", Steps(steps))}
 }
 
-// NestedSteps are the steps of the call.
+// NestedSteps returns the call's steps.
 func (s VideoCallStep) NestedSteps() (steps Steps) {
 	for _, o := range objects(s.object, "steps") {
 		steps = append(steps, asKnown(Step{o}))
@@ -271,7 +271,7 @@ func Geolocation() GeolocationStep {
 	return GeolocationStep{newStep(`{"type":"geolocation","key":"require_geolocation"}`)}
 }
 
-// Require stops the customer until the location is given. Default true, unlike other flags.
+// Require stops the customer until the location is given. Default: true, unlike other flags.
 func (s GeolocationStep) Require(on bool) GeolocationStep {
 	return GeolocationStep{s.Flag("require_geolocation", on)}
 }
@@ -299,7 +299,7 @@ func (s *Steps) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// LogValue returns the types and keys of the steps, and nothing else.
+// LogValue returns only the types and keys of the steps.
 func (s Steps) LogValue() slog.Value { return slog.StringValue(fmt.Sprint([]AnyStep(s))) }
 
 func (s Steps) text() string {

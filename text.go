@@ -12,8 +12,8 @@ import (
 // manual ends in "etc.". (Developer guide 2025, Flags and Language.)
 type Language string
 
-// The languages in all lists of Identomat's API documentation. The codes are the service's own: Greek is
-// "gr". Armenian is only in the language step's list.
+// All languages listed in Identomat's API documentation. The codes are the service's own: Greek is "gr".
+// Armenian is only in the language step's list.
 const (
 	English     Language = "en" // the default
 	Georgian    Language = "ka"
@@ -44,10 +44,10 @@ const (
 // Text with only that key is encoded as a plain string. (Developer guide 2025, Questions.)
 type Text map[string]string
 
-// MarshalJSON returns an object of languages, or a plain string for Text{"": "…"}.
+// MarshalJSON returns an object keyed by language, or a plain string for Text{"": "…"}.
 func (t Text) MarshalJSON() ([]byte, error) { return t.appendJSON(nil), nil }
 
-// UnmarshalJSON decodes an object of languages or a plain string. [] counts as an empty object.
+// UnmarshalJSON decodes an object keyed by language or a plain string. [] counts as an empty object.
 func (t *Text) UnmarshalJSON(data []byte) error {
 	text := wire.Trim(string(data))
 	if object, ok := asObject(text); ok {

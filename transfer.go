@@ -123,7 +123,7 @@ func (o onlyItem) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// minUnlabeled is the size from which content without a known format or declared type counts as a file.
+// minUnlabeled is the least size at which content of unknown format and type counts as a file.
 const minUnlabeled = 64
 
 // item returns the content of a data URI as media.
@@ -158,13 +158,13 @@ func (t *transfer) Classify(r *engine.Response, readErr error) engine.Dispositio
 	return d
 }
 
-// Streams accepts a response as media, or as JSON with data URIs, by its peeked bytes.
+// Streams reports, by the peeked bytes, whether a response is media or JSON with data URIs.
 func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 	if sniff.Coding(r.Header.Get("Content-Encoding")) != "" {
 		return false // compression was not requested
 	}
 	if t.client.requireSigned {
-		// Otherwise the first of several files would be delivered before the signature is missed.
+		// Otherwise the first file would be delivered before the missing signature is noticed.
 		if _, signed := signature.Parse(r.Header["Authorization"]); !signed {
 			t.unsigned = true
 			return false

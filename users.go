@@ -17,7 +17,7 @@ import (
 // UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other methods.)
 type UsersService struct{ client *Client }
 
-// UserRight is a permission of a user, in the reference a right or a role. identomat_admin was seen, too.
+// UserRight is a user's permission; the reference says right or role. identomat_admin was also seen.
 type UserRight string
 
 // The rights that a new user can be given.
@@ -38,7 +38,7 @@ type User struct {
 	Roles    []UserRight `json:"roles"`
 }
 
-// Extra returns the members of the user that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the user's members that this SDK does not know or whose type is wrong.
 func (u *User) Extra() map[string]json.RawMessage { return codec.Extra(u.raw, u) }
 
 // UnmarshalJSON decodes a user, such as a recorded one.
@@ -52,10 +52,10 @@ func (s *UsersService) List(ctx context.Context) ([]User, error) {
 // Password is the password of a new user. fmt and slog show a mask, and encoders refuse it.
 type Password string
 
-// Format writes a mask under every verb.
+// Format writes a mask for every verb.
 func (Password) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// String returns a mask, because a panic prints the value with it.
+// String returns a mask, because a panic prints a value's String.
 func (Password) String() string { return redacted }
 
 // LogValue returns a mask.

@@ -51,14 +51,14 @@ func (p *problems) add(path, message string) {
 	*p = append(*p, Problem{Path: path, Message: message})
 }
 
-// require adds a problem unless a rule is met.
+// require adds a problem unless ok is true.
 func (p *problems) require(ok bool, path, message string) {
 	if !ok {
 		p.add(path, message)
 	}
 }
 
-// in adds the problems in the value at a path.
+// in adds inner, prefixing its paths with path.
 func (p *problems) in(path string, inner problems) {
 	for _, problem := range inner {
 		p.add(strings.TrimSuffix(path+"."+problem.Path, "."), problem.Message)
