@@ -193,7 +193,7 @@ type ScreeningProperty struct {
 	Type PropertyType `json:"type"`
 }
 
-// PropertyType says how to interpret the values of a property. There may be others.
+// PropertyType says how to interpret the values of a property. Others may occur.
 type PropertyType string
 
 // The types seen.

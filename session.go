@@ -60,7 +60,7 @@ type BeginRequest struct {
 	Flags Flags `json:"-"`
 	// Steps are the steps in order. A step given with a ConfigID replaces the configuration's step with
 	// that key. Without a ConfigID, the flags skip_face and skip_document are sent as true unless Flags
-	// sets them: otherwise the service would add its own steps. Nothing else is then checked: a session
+	// sets them: otherwise the service would add its own steps. Only your steps then run: a session
 	// with only a questionnaire checks no document or face.
 	Steps Steps `json:"-"`
 	// ConfigID is the id of a configuration in the dashboard. Identomat recommends using one.
@@ -288,7 +288,7 @@ type GeneralConfig struct {
 	SessionLifetime int `json:"sessionLifetime"`
 }
 
-// Extra returns the members of this part of the configuration that this SDK does not know or that did not fit, by their path.
+// Extra returns, by path, the members of this part that this SDK does not know or whose type is wrong.
 func (g *GeneralConfig) Extra() map[string]json.RawMessage { return codec.Extra(g.raw, g) }
 
 // Extra returns, by path, the configuration's members that this SDK does not know or whose type is wrong.
