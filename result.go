@@ -179,8 +179,8 @@ type Person struct {
 	// PersonalNumber is the person's, DocumentNumber the document's.
 	PersonalNumber string `json:"personal_number"`
 	DocumentNumber string `json:"document_number"`
-	// DocumentIssued and DocumentExpires are written like Birthday. The fields ending in Time are
-	// written like BirthdayTime.
+	// DocumentIssued and DocumentExpires are like Birthday; DocumentIssuedTime and DocumentExpiresTime
+	// are like BirthdayTime.
 	DocumentIssued      Date `json:"document_issued"`
 	DocumentIssuedTime  Date `json:"document_issued_time"`
 	DocumentExpires     Date `json:"document_expires"`

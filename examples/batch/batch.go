@@ -37,11 +37,11 @@ type Batch struct {
 // Report counts sessions.
 type Report struct {
 	Total int
-	// Read counts the sessions in the journal, and Before those that were in the journal when the
-	// run began.
+	// Read counts the sessions in the journal. Before counts those that were there when the run
+	// began.
 	Read, Before int
-	// Pending counts the sessions without an outcome yet, and Failed those that could not be read.
-	// The next run reads both again.
+	// Pending counts the sessions without an outcome yet. Failed counts those that could not be
+	// read. The next run reads both again.
 	Pending, Failed int
 	// Last is the error of the session that failed most recently.
 	Last error

@@ -24,7 +24,7 @@ type entry struct {
 }
 
 // OpenJournal opens a journal to continue it, or creates an empty one that only its owner can read.
-// It drops a last line that a crash truncated, so that the next run reads that session again.
+// It drops a last line truncated by a crash, so that the next run reads that session again.
 func OpenJournal(name string) (*Journal, error) {
 	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -18,7 +18,7 @@ type sessions interface {
 // This assignment fails to compile if the SDK ever changes one of the methods.
 var _ sessions = (*identomat.SessionsService)(nil)
 
-// ErrAskSupport means that there may be a session whose token was lost. Beginning another session
+// ErrAskSupport means that a session may exist, but its token was lost. Beginning another session
 // could cost money twice.
 var ErrAskSupport = errors.New("look for the session in the dashboard before beginning another")
 

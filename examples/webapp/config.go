@@ -50,8 +50,7 @@ func configFromEnv() (config, error) {
 	}
 	if c.service {
 		c.database = cmp.Or(c.database, "onboarding.db")
-		// With the stub, anybody can sign in as the reviewer, and with the service, the data is
-		// real.
+		// The stub lets anybody sign in as the reviewer, and the service's data is real.
 		if len(c.password) < 16 {
 			return c, errors.New("the sign-in is a stub; to run against the service, set SIGN_IN_PASSWORD to at least 16 characters")
 		}

@@ -95,13 +95,13 @@ type reviewPage struct {
 	Screening  *screening
 }
 
-// comparison is a check of kind comparison.
+// comparison is a check of two faces.
 type comparison struct {
 	check
 	Faces identomat.FaceComparison
 }
 
-// screening is a check of kind screening.
+// screening is a check of the sanctions lists.
 type screening struct {
 	check
 	search
@@ -127,7 +127,7 @@ type hit struct {
 	Details  *details // nil until a reviewer requests them
 }
 
-// details is a check of kind person.
+// details is a check of one hit.
 type details struct {
 	check
 	Person identomat.ScreeningPerson

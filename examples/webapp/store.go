@@ -24,8 +24,8 @@ import (
 type state string
 
 // These are the states that the Go code distinguishes. Two earlier states have no token, and appear
-// only in SQL statements and templates. In beginning, begin/ is running. In unclear, its response
-// was lost, so a session may exist that nobody can open.
+// only in SQL statements and templates: "beginning" while begin/ runs, and "unclear" if its
+// response was lost and an unusable session may exist.
 const (
 	inProgress  state = "in_progress"
 	manualCheck state = "manual_check"
@@ -567,7 +567,7 @@ func (s *store) saveCheck(ctx context.Context, verification int64, kind, who str
 	return err
 }
 
-// checks returns the checks of a verification by kind.
+// checks returns a verification's checks, keyed by kind.
 func (s *store) checks(ctx context.Context, verification int64) (checks map[string]check, err error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT kind, at, who, answer FROM checks WHERE verification = ?`, verification)
 	if err != nil {

@@ -75,8 +75,8 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// work runs all jobs that are due. It returns after maxIdle even if there are always due jobs, so
-// that run can sweep.
+// work runs all jobs that are due. It returns after maxIdle even if jobs are always due, so that
+// run can sweep.
 func (w *worker) work(ctx context.Context) error {
 	for start := w.store.now(); ctx.Err() == nil && w.store.now().Sub(start) < maxIdle; {
 		jobs, err := w.store.due(ctx, concurrency)
@@ -89,8 +89,8 @@ func (w *worker) work(ctx context.Context) error {
 			wait.Go(func() { errs[i] = w.do(ctx, j) })
 		}
 		wait.Wait()
-		// Return, so that run pauses: with a full disk, this loop would call the service without
-		// end.
+		// Return, so that run pauses: with a full disk, this loop would call the service
+		// endlessly.
 		if err := errors.Join(errs...); err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (w *worker) retryLater(ctx context.Context, j job, err error) error {
 		pause = max(pause, min(api.RetryAfter, maxReviewInterval))
 	}
 	level := slog.LevelError
-	// The job's timeout and a shutdown end the context. IsTemporary does not count that as
+	// The job's timeout and a shutdown end the context, which IsTemporary does not count as
 	// temporary.
 	if identomat.IsTemporary(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		level = slog.LevelWarn

@@ -93,7 +93,7 @@ func record(tracer trace.Tracer, e identomat.Event, outcome []attribute.KeyValue
 	span.End(trace.WithTimestamp(end))
 }
 
-// errorType returns one of few values, because it becomes an attribute of a metric.
+// errorType returns one of a few values, because metrics use it as an attribute.
 func errorType(e identomat.Event) string {
 	var apiErr *identomat.APIError
 	var sendErr *identomat.TransportError
