@@ -140,7 +140,7 @@ func query[T any](b Tab, action chromedp.Action[T]) T {
 var pageReplaced = regexp.MustCompile("Cannot find context with specified id|Execution context was destroyed|" +
 	"Inspected target navigated or closed|" + nodeReplaced.String())
 
-// nodeReplaced matches those of pageReplaced's errors that Chromium returns before it clicks a node.
+// nodeReplaced matches the errors in pageReplaced that Chromium returns before it clicks a node.
 var nodeReplaced = regexp.MustCompile("[Nn]o node (with|for|found for) given id|Could not find node with given id")
 
 // Visit opens an address and returns the HTTP status.

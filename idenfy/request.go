@@ -79,8 +79,8 @@ type SessionRequest struct {
 	TokenType TokenType `json:"tokenType,omitzero"`
 	// ExternalRef is another id from you, up to 40 ASCII characters.
 	ExternalRef string `json:"externalRef,omitzero"`
-	// UtilityBill requests a utility bill. It excludes AdditionalSteps, which iDenfy prefers. The
-	// default is false.
+	// UtilityBill requests a utility bill. It cannot be combined with AdditionalSteps, which iDenfy
+	// recommends instead. The default is false.
 	UtilityBill *bool `json:"utilityBill,omitzero"`
 	// AdditionalSteps is a JSON object that requests further photos, as described in iDenfy's
 	// manual on additional steps. JSON null is sent.

@@ -74,7 +74,7 @@ func (AuthToken) GobEncode() ([]byte, error) { return nil, redact.ErrEncode }
 // Session is a created session: its token, and the request as iDenfy understood it.
 //
 // A field is zero if its value is absent, null, or of the wrong type; [Session.Raw] shows which, and
-// [Session.Extra] returns values of a wrong type. A session is personal data: fmt and slog show a
+// [Session.Extra] returns values of the wrong type. A session is personal data: fmt and slog show a
 // mask, and encoders refuse it; store ScanRef, or Raw.
 type Session struct {
 	private

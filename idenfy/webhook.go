@@ -33,8 +33,8 @@ type Webhook struct {
 	private
 
 	// Final is true for a result that no reviewer will change. A webhook with the automatic result
-	// may come before it, and one of type IDENTIFICATION_RESUBMITTED after it. Final is not
-	// defined for a session that expired or was canceled; see [Webhook.Ended].
+	// may come before the final one, and one of type IDENTIFICATION_RESUBMITTED after it. Final is
+	// not defined for a session that expired or was canceled; see [Webhook.Ended].
 	Final bool `json:"final"`
 	// EventType is the header Idenfy-Event-Type, such as IDENTIFICATION_MANUAL_FINISHED, or "". The
 	// header is not signed. The list is open.

@@ -64,7 +64,7 @@ type Server struct {
 	sessions []Session
 }
 
-// Request is a request that the server received, to create a session.
+// Request is a received request to create a session.
 type Request struct {
 	// Body is the body as received, even if it is not JSON or the request was refused. It is nil if
 	// [ResetBeforeRead] applied.
@@ -191,7 +191,7 @@ func (s *Server) Client(opts ...idenfy.Option) *idenfy.Client {
 // maxRequests is the number of requests that the server remembers.
 const maxRequests = 10_000
 
-// Requests returns the requests to create a session in order of arrival.
+// Requests returns, in order of arrival, the requests to create a session.
 // The server remembers the latest 10,000.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
@@ -215,7 +215,7 @@ func (s *Server) session(matches func(Session) bool) (Session, bool) {
 	return Session{}, false
 }
 
-// response is a response of the server.
+// response is a response from the server.
 type response struct {
 	status int
 	header http.Header

@@ -102,7 +102,7 @@ type Protocol interface {
 // StreamProtocol chooses the responses that are streamed.
 type StreamProtocol interface {
 	// Streams reports whether a successful response is streamed. r.Body holds up to PeekSize bytes;
-	// whole says that there are no more. Of other responses, up to 64 KiB are read and classified.
+	// whole says that there are no more. If not streamed, up to 64 KiB are read and classified.
 	Streams(r *Response, whole bool) bool
 }
 

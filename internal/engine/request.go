@@ -110,8 +110,8 @@ func (s *sending) notSent(err error) bool {
 	return s.body.withhold() || (err == errGoAway || err == errRefused) && !s.repeated()
 }
 
-// repeated reports whether a RoundTripper has retried the request by itself. What it returns is
-// about the last time only.
+// repeated reports whether a RoundTripper has retried the request by itself. Its response or error
+// is then only about the last time.
 func (s *sending) repeated() bool { return s.writes.Load() > 1 }
 
 // These HTTP/2 errors prove that nothing was processed (RFC 9113, 8.7).
@@ -120,7 +120,7 @@ var (
 	errRefused = errors.New("the service refused the HTTP/2 stream")
 )
 
-// unprocessed returns errGoAway or errRefused if err reports it, or else err. net/http and
+// unprocessed returns errGoAway or errRefused if err means one of them, or else err. net/http and
 // golang.org/x/net/http2 report both only as text, no part of which the peer controls.
 func unprocessed(err error) error {
 	reason, found := strings.CutPrefix(err.Error(), "http2: Transport: cannot retry err [")

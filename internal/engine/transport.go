@@ -32,7 +32,7 @@ func DefaultTransport() http.RoundTripper {
 		return http.DefaultTransport
 	}
 	t = t.Clone()
-	// net/http enables HTTP/2 in a transport without settings once it is used. The clone then offers
+	// On its first use, a transport without settings enables HTTP/2. A clone made after that offers
 	// HTTP/2 to servers, but does not speak it.
 	if t.TLSNextProto == nil && t.TLSClientConfig != nil && slices.Contains(t.TLSClientConfig.NextProtos, "h2") {
 		t.ForceAttemptHTTP2 = true

@@ -45,7 +45,7 @@ func Contains(text string, secrets ...string) bool {
 // in an error's text and fields. A field that points to a request or a response counts as a secret.
 // Other pointers in fields are not followed, because another goroutine may be writing to them.
 //
-// If Error does not return err, errors.Is finds the errors that err wraps, but errors.As and
+// If Error does not return err, errors.Is matches the errors that err wraps, but errors.As and
 // errors.Unwrap do not.
 func Error(err error, secrets ...string) error {
 	if err == nil {

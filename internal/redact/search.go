@@ -34,7 +34,7 @@ func newSearch(secrets []string) *search {
 	return s
 }
 
-// fold returns text without differences of letter case. Lower case alone does not suffice: Σ has
+// fold returns a form of text that ignores letter case. Lower case alone does not suffice: Σ has
 // two lower-case forms.
 func fold(text string) string { return strings.ToLower(strings.ToUpper(text)) }
 

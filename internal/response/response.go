@@ -215,7 +215,7 @@ func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 }
 
 // saysNotDone reports whether an object says that nothing was deleted. Any other object counts as
-// data of the deleted session: a deletion cannot be undone, so reporting a successful one as an
+// data about the deleted session: a deletion cannot be undone, so reporting a successful one as an
 // error is worse than accepting an unknown object.
 func saysNotDone(body []byte, members *envelope) bool {
 	success, _ := wire.Get(body, "success")
@@ -347,7 +347,7 @@ func IsToken(s []byte) bool {
 	return isMixed && (len(s) >= 32 || !hasErrorWord(string(s)))
 }
 
-// hasErrorWord reports whether s contains a word of an error page. Short words occur in tokens.
+// hasErrorWord reports whether s contains a word from an error page. Short words occur in tokens.
 func hasErrorWord(s string) bool {
 	s = strings.ToLower(s)
 	return slices.ContainsFunc(pageWords, func(word string) bool { return len(word) >= 5 && strings.Contains(s, word) })

@@ -16,16 +16,16 @@ import (
 
 // A Codec decodes responses into structs with json tags. The service varies in how it writes a
 // field, and one unexpected value must not hide an outcome. So a value that does not fit the type of
-// its field leaves it zero, and [Codec.Extra] returns the value. A value of another type is coerced
-// if that loses nothing:
+// its field leaves the field zero, and [Codec.Extra] returns the value. Values of these other types
+// fit, because coercing them loses nothing:
 //
-//   - a number or boolean for a string is stored as its JSON text,
-//   - "0.93" is a number and "true" a boolean,
-//   - a single element stands for a list of one,
-//   - an object whose keys are numbers, as PHP writes some lists, stands for a list,
-//   - [] stands for an empty object.
+//   - a number or boolean for a string, stored as its JSON text,
+//   - "0.93" for a number and "true" for a boolean,
+//   - a single element for a list of one,
+//   - an object whose keys are numbers, as PHP writes some lists, for a list,
+//   - [] for an empty object.
 //
-// A [time.Time] is seconds since 1970. A number in a field of any type is a [json.Number].
+// A [time.Time] is seconds since 1970. In a field of type any, a number is a [json.Number].
 //
 // Three tags make a field strict. wire:"present" refuses a response in which the field is absent.
 // wire:"required" also refuses null, an empty string, and a value that does not fit. wire:"strict"
@@ -82,7 +82,7 @@ func (c *Codec) Unmarshal(data []byte, v any) error {
 }
 
 // Extra returns the members of data that a value of v's type does not hold, by path: unknown
-// members, and members that did not fit.
+// members, and members of the wrong type.
 func (c *Codec) Extra(data []byte, v any) map[string]json.RawMessage {
 	d := decoding{codec: c, data: data, extra: map[string]json.RawMessage{}}
 	if len(data) > 0 {

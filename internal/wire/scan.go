@@ -118,10 +118,10 @@ type Walk[T text] struct {
 	named bool
 }
 
-// Members returns a walk over the members of an object in order. Anything else has none.
+// Members returns a walk over the members of an object in order. For other values, it is empty.
 func Members[T text](object T) Walk[T] { return walk(object, '{') }
 
-// Elements returns a walk over the elements of an array in order. Anything else has none.
+// Elements returns a walk over the elements of an array in order. For other values, it is empty.
 func Elements[T text](array T) Walk[T] { return walk(array, '[') }
 
 func walk[T text](s T, open byte) Walk[T] {
