@@ -102,7 +102,7 @@ func TestEveryGlobalFlagHasAMethod(t *testing.T) {
 	}
 	inv := readInventory(t)
 	assert.Subset(t, flags, names(inv.GlobalFlags))
-	// Undocumented flags are sent with Set. Its comment names them.
+	// Set sends undocumented flags. Its comment names them.
 	source, err := os.ReadFile("flags.go")
 	require.NoError(t, err)
 	doc := strings.Join(strings.Fields(strings.ReplaceAll(string(source), "//", "")), " ")

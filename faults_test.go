@@ -253,8 +253,8 @@ func (d duration) check(t *testing.T, sends int, took time.Duration, name string
 }
 
 // TestFaultTable makes the calls in the fault table. If longTests is set, it makes all of them.
-// Otherwise it tries every fault with create, which must not be sent twice, and with one of the other
-// classes in turn. With -v, it prints every row.
+// Otherwise it tries every fault with create, which must not be sent twice, and with one other class,
+// which rotates. With -v, it prints every row.
 func TestFaultTable(t *testing.T) {
 	// net/http logs a message if an idle connection receives bytes.
 	log.SetOutput(io.Discard)

@@ -28,7 +28,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// inlaid is a name that may be anywhere in a response, but must not be in an error.
+// inlaid is injected anywhere in a response; no error may show it.
 const inlaid = "Zviad 7 Ąnonymous"
 
 // sampleResponses returns the documented responses for an operation, and errors in every format.
@@ -378,7 +378,7 @@ func FuzzTarName(f *testing.F) {
 		require.Equal(t, len(want), n)
 		isLong := func(element string) bool { return len(element) > maxElement }
 		if slices.ContainsFunc(strings.Split(clean, "/"), isLong) || strings.HasPrefix(strings.ToLower(clean), "last") {
-			require.Len(t, made, n) // the entry has a shorter or different name
+			require.Len(t, made, n) // the name may have been changed
 			return
 		}
 		require.ElementsMatch(t, want, made)

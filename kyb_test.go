@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These are the examples of steps and roles in the Developer guide 2025, KYB, without line breaks.
+// These are examples of steps and roles, without line breaks. (Developer guide 2025, KYB.)
 const (
 	guideCompanyFields = `[{"type":"companyName","mandatory":true},{"type":"registrationNumber","mandatory":true},{"type":"registrationCountry","mandatory":true},` +
 		`{"type":"ownershipPercentage","mandatory":false},{"type":"companyEntityType","mandatory":false},{"type":"legalAddress","mandatory":false},` +

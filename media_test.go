@@ -1000,7 +1000,7 @@ func TestMalformedArchiveDoesNotEndIteration(t *testing.T) {
 	assert.Equal(t, []string{"malformed", "a"}, seen)
 }
 
-// The body has the length that the header announces, so the service truncated the JSON.
+// The body is as long as Content-Length says, so the service truncated the JSON.
 func TestTruncatedJSONOfMedia(t *testing.T) {
 	client := responding(t, 200, `{"result":[["data:application/x-tar;base64,`, false)
 	for _, err := range client.Media.VisualMarkers(t.Context(), token) {

@@ -108,8 +108,8 @@ func privateRequest() identomat.BeginRequest {
 // userKey is a key for a context value, which fmt would print.
 type userKey struct{}
 
-// shown maps the name of every exported type that can hold a secret or personal data to a value of the
-// type.
+// shown returns a value of every exported type that can hold a secret or personal data, by the type's
+// name.
 func shown(t *testing.T) map[string]any {
 	t.Helper()
 	var result identomat.Result

@@ -29,7 +29,7 @@ func documents(t *testing.T) []string {
 	return files
 }
 
-// packages maps the package names that a snippet may use without an import to their paths.
+// packages holds the paths of the packages that a snippet may use without an import.
 var packages = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest", "io": "io",
 	"log": "log", "os": "os", "slog": "log/slog", "strings": "strings", "template": "html/template", "testing": "testing",

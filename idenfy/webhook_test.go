@@ -332,7 +332,7 @@ func TestDecodeWebhookKeepsCopy(t *testing.T) {
 	assert.JSONEq(t, `{"final":true,"status":{"overall":"APPROVED"}}`, string(w.Raw()))
 }
 
-// A body that encoding/json decodes was not verified.
+// encoding/json verifies no signature.
 func TestWebhookCannotBeUnmarshaled(t *testing.T) {
 	const want = "idenfy: a webhook cannot be unmarshaled: use ParseWebhook for a request, DecodeWebhook for a stored body"
 	const body = `{"final":true,"scanRef":"s","clientId":"c","platform":"PC","status":{"overall":"APPROVED"}}`

@@ -15,7 +15,7 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// documentedResponses maps operations and labels to the response examples in the API reference. JSON is
+// documentedResponses returns the API reference's response examples by operation and label. JSON is
 // compacted. "-" stands for a response that is not JSON.
 func documentedResponses(t *testing.T) map[[2]string]string {
 	t.Helper()
