@@ -78,7 +78,7 @@ type APIError struct {
 	RetryAfter time.Duration
 	// Attempts counts the requests that were sent.
 	Attempts int
-	// MaybeProcessed is false only if the service certainly carried out no attempt.
+	// MaybeProcessed reports whether the service may have processed an attempt.
 	MaybeProcessed bool
 
 	kind    error
@@ -151,8 +151,8 @@ type TransportError struct {
 	// Attempts counts the requests that were started. It is 0 if the call ended before the first attempt,
 	// or if the context ended between two polls of [SessionsService.Wait].
 	Attempts int
-	// MaybeProcessed is false only if the service certainly processed no attempt. If it is true for
-	// begin/, a billed session may exist, and its token is lost.
+	// MaybeProcessed reports whether the service may have processed an attempt. If it is true for begin/,
+	// a billed session may exist, and its token is lost.
 	MaybeProcessed bool
 	// Err is the cause.
 	Err error

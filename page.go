@@ -34,9 +34,9 @@ func (p *Page[T]) Extra() map[string]json.RawMessage { return codec.Extra(p.raw,
 // A list ends with an empty page, because a page may be shorter than requested without being the last
 // one. If the service reports a total, the list ends at the total without another call.
 //
-// If all items of a page were seen before, the service ignores the offset. The list is then complete if
-// its items match the total or, without a total (Total < 0), are fewer than requested. Otherwise the
-// rest cannot be read. That is an error, because a silently truncated list may hide a hit.
+// If all items of a page were seen before, the service ignores the offset. If the total says that there
+// are more, or if there is no total (Total < 0) and the page is full, that is an error: a silently
+// truncated list may hide a hit.
 func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (*Page[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T

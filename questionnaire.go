@@ -12,8 +12,8 @@ func UserQuestionnaire(key string) QuestionnaireStep {
 	return QuestionnaireStep{CustomStep("user-questionnaire", key)}
 }
 
-// OperatorQuestionnaire asks the operator questions, during a video call or after it. The step goes next
-// to the video call's step, not into it. (Developer guide 2025, Operator questionnaire.)
+// OperatorQuestionnaire asks the operator questions, during or after a video call. The step goes next to
+// the video call's step, not into it. (Developer guide 2025, Operator questionnaire.)
 func OperatorQuestionnaire(key string) QuestionnaireStep {
 	return QuestionnaireStep{CustomStep("operator-questionnaire", key)}
 }

@@ -385,8 +385,8 @@ func (DocumentFields) GobEncode() ([]byte, error) { return nil, redact.ErrEncode
 // MarshalText returns an error: encode single fields, or store the Raw of the response.
 func (DocumentFields) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 
-// Date is a date or a time in the service's notation: "1/8/1980" with the month first, or ISO 8601, with
-// a T or a space and with or without milliseconds and a zone (Z or an offset); or empty.
+// Date is a date or a time in the service's notation: "1/8/1980" with the month first, ISO 8601, or
+// empty. ISO 8601 may have a space for the T, and may lack milliseconds or a zone.
 type Date string
 
 // layouts are the accepted notations. Fractions of a second need no layout.

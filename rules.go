@@ -60,8 +60,8 @@ func (c *stepCheck) step(step string, inCall bool) (p problems) {
 	return p
 }
 
-// checkCountries requires three capital letters: the API documentation does not say whom another code
-// would keep out. The session and its identity-document steps have this flag.
+// checkCountries requires three capital letters: the API documentation does not say how other
+// codes are treated. The session and its identity-document steps have this flag.
 func checkCountries(flags string) (p problems) {
 	const capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	for i, e := 0, wire.Elements(get(flags, "document_countries")); e.Next(); i++ {

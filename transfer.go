@@ -107,7 +107,7 @@ func firstItem(ctx context.Context, c *Client, op *operation.Operation, params a
 	return item, nil
 }
 
-// onlyItem ends when the whole response has been read and is well-formed.
+// onlyItem reads one item and then checks the rest of the response.
 type onlyItem struct {
 	item *datauri.Item
 	uris *datauri.Reader
