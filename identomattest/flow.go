@@ -442,8 +442,7 @@ var entityTypes = []string{
 	"Private foundation", "Charity", "Nonprofit organization", "Other",
 }
 
-// companyFields are the fields of a company step that lists none. personFields are the fields of a role
-// that lists none.
+// companyFields are the default fields of a company step, personFields those of a role.
 var (
 	companyFields = kybList("companyName!", "registrationNumber!", "registrationCountry!", "companyEntityType", "legalAddress",
 		"taxId", "dateOfIncorporation", "contactNumber", "email")

@@ -1,4 +1,4 @@
-// Package widget embeds Identomat's widget in a page of your own. The alternative is to
+// Package widget embeds Identomat's widget in your own page. The alternative is to
 // redirect the customer's browser to [identomat.Session.URL], which needs no package.
 package widget
 

@@ -237,7 +237,7 @@ func (r *Reader) fail(err error) {
 
 func (r *Reader) malformed(problem string) { r.fail(&FormatError{Problem: problem}) }
 
-// fill reads more of the current item if raw is empty. It reports whether raw is not empty then.
+// fill reads more of the current item if raw is empty. It returns false if there is no more.
 func (r *Reader) fill() bool {
 	if len(r.raw) == 0 && r.open && r.err == nil {
 		// A quote always ends the item, because base64 contains no escaped quote.

@@ -78,7 +78,7 @@ func (u *use) heard() {
 }
 
 // end ends the use for good. If the attempt timed out or was canceled, end closes the connection,
-// as net/http does with HTTP/1.1, unless another attempt uses it and it recently showed life.
+// as net/http does with HTTP/1.1, unless another attempt uses it and it was heard from recently.
 func (u *use) end(canceled bool) {
 	u.of.mu.Lock()
 	defer u.of.mu.Unlock() // a new attempt waits for mu before it uses the connection

@@ -185,7 +185,7 @@ func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 	case operation.Token:
 		return body[0] == '"' && IsToken(body[1:len(body)-1])
 	case operation.Any:
-		// On the API host, the caller sees nothing but the result.
+		// On the API host, the caller sees only the result.
 		return op.Host == operation.Widget || present(members.result) == nil || !members.saysError
 	case operation.Outcome:
 		// Documented rejections have a member named errors.

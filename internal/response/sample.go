@@ -69,7 +69,7 @@ var shownNames = strings.Fields(`result argumentError internalError errorSourceG
 	statusCode success detail details title type reason data person requestId timestamp path
 	identifier severity documentation`)
 
-// pageWords are the words of the error pages of servers and proxies.
+// pageWords are words on the error pages of servers and proxies.
 var pageWords = strings.Fields(`access bad before cloudflare connect connection denied disconnect
 	error expired failed failure forbidden found gateway html http idenfy identomat internal invalid limit login
 	maintenance many method moved nginx no not overflow page permanently please refused request requests

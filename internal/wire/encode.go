@@ -294,7 +294,7 @@ func Value(v any) string {
 	return string(data)
 }
 
-// isUTF8 reports whether the strings in a value are valid UTF-8. encoding/json has encoded it, so it
+// isUTF8 reports whether the strings in a value are valid UTF-8. The value has been encoded, so it
 // has no cycles. A MarshalJSON method encodes its strings itself.
 func isUTF8(v reflect.Value) bool {
 	if text, isEncoded := marshaled(v); isEncoded {
