@@ -61,8 +61,8 @@ func ExampleBeneficiaries() {
 	// Output: <nil>
 }
 
-// In the call, the customer shows a document and their face. The operator answers questions
-// about it.
+// The customer shows a document and their face in the call. The operator answers questions
+// about the call.
 func ExampleVideoCall() {
 	server, err := identomattest.Start()
 	if err != nil {
@@ -138,7 +138,7 @@ func ExampleResult_Raw() {
 		log.Fatal(err)
 	}
 	_, err := json.Marshal(result)
-	fmt.Println(err != nil) // so that personal data is not encoded by accident
+	fmt.Println(err != nil) // true: no personal data is encoded by accident
 	fmt.Println(string(result.Raw()))
 	fmt.Println(string(result.Extra()["a_new_field"]))
 	// Output:

@@ -63,7 +63,7 @@ var oddValues = []string{
 }
 
 // TestEveryValueIsHeldOrExtra puts odd values into every field of every type that is decoded from a
-// response, at every depth: the value is in a field or in Extra, or the response is refused.
+// response, at every depth. Each must be in a field or Extra, unless the response is refused.
 func TestEveryValueIsHeldOrExtra(t *testing.T) {
 	checked, refused := 0, 0
 	for _, r := range records {

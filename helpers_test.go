@@ -416,8 +416,8 @@ func assertNothingIsDropped[T any](t *testing.T, op, name string, leaves int, ca
 	assert.Equal(t, leaves, changeEachLeaf(t, name, result))
 }
 
-// changeEachLeaf changes each leaf of a sample in turn. Each change must change the text that decoded
-// returns. changeEachLeaf returns the number of leaves.
+// changeEachLeaf changes each leaf of a sample in turn, and returns the number of leaves. Each change
+// must change the text that decoded returns.
 func changeEachLeaf(t *testing.T, name string, decoded func(text string) string) (leaves int) {
 	t.Helper()
 	text := sample(t, name)

@@ -33,7 +33,7 @@ func TestDocumentReadersReturnSamples(t *testing.T) {
 	assert.Len(t, uploaded.SHA256, 64)
 }
 
-// facePNG is a PNG of 8 by 8 pixels, written by hand: the signature and the header.
+// facePNG is the signature and header of an 8 by 8 PNG, written by hand.
 const facePNG = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x08\x00\x00\x00\x08\x08\x02\x00\x00\x00\x4b\x6d\x29\xdc"
 
 func TestDocumentReadersAcceptPNG(t *testing.T) {

@@ -119,7 +119,7 @@ func TestReaderMalformed(t *testing.T) {
 }
 
 func TestReaderRejectsLiteralLineBreak(t *testing.T) {
-	// JSON does not allow a literal line break inside a string, but encoding/base64 skips it.
+	// encoding/base64 skips line breaks, but JSON does not allow them in strings.
 	code := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("abc"), 20_000))
 	var format *datauri.FormatError
 	for _, size := range []int{4, 8, 1000, 32 << 10, len(code)} {

@@ -133,7 +133,7 @@ func TestMembersAndElements(t *testing.T) {
 	}
 }
 
-// FuzzObject compares the functions for JSON text with encoding/json.
+// FuzzObject compares the JSON object functions with encoding/json.
 func FuzzObject(f *testing.F) {
 	f.Add(`{"type":"liveness","key":"l","flags":{"liveness":true}}`, "key", "x")
 	f.Add(` { "a" : [ 1 , {"b":"}"} ] , "\u0061":2, "":null } `, "a", "\xff")
