@@ -25,7 +25,7 @@ type BlacklistEntry struct {
 	// For a [Person], use BirthdayTime: its Birthday is not in ISO 8601.
 	Birthday Date   `json:"birthday,omitzero"`
 	Reason   string `json:"reason,omitzero"`
-	// Extra holds members of the query that this SDK does not know, by their wire names.
+	// Extra holds members of the query that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
 }
 
@@ -63,7 +63,7 @@ func (s *BlacklistService) Remove(ctx context.Context, id string) error {
 type BlacklistFilter struct {
 	private
 
-	// Extra holds members of the query by their wire names. The reference says that a query
+	// Extra holds members of the query, keyed by wire name. The reference says that a query
 	// can filter the records, but lists no field to filter by.
 	Extra map[string]any `json:",inline"`
 }

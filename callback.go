@@ -90,10 +90,10 @@ func (c Callback) Raw() json.RawMessage {
 // CallbackError reports a request that is not a callback from Identomat, or not a webhook from iDenfy. It
 // contains no value from the request.
 type CallbackError struct {
-	// StatusCode is the status to respond with: 405 for a method other than POST, 415 for a compressed
-	// body or a content type other than application/json, 413 for a body that is too large, 400 for a
-	// body that is truncated or not a JSON object, or for an SMS without a readable recipient or text,
-	// and 403 for a missing or wrong callbackApiKey or signature.
+	// StatusCode is the status to respond with: 405 for a method other than POST; 415 for a compressed
+	// body or a content type other than application/json; 413 for a body that is too large; 400 for a
+	// body that is truncated or not a JSON object, or for an SMS without a readable recipient or text;
+	// 403 for a missing or wrong callbackApiKey or signature.
 	StatusCode int
 	// Reason says what is wrong with the request.
 	Reason string

@@ -50,7 +50,7 @@ type CreateGroupRequest struct {
 	// Name is required. MemberIDs are ids of users, from [UsersService.List].
 	Name      string   `json:"name"`
 	MemberIDs []string `json:"memberIds,omitzero"`
-	// Extra holds parameters that this SDK does not know, by their wire names.
+	// Extra holds parameters that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
 }
 
@@ -85,7 +85,7 @@ type UpdateGroupRequest struct {
 	// [GroupsService.List] identifies members by username. To add a member, look up the ids of the
 	// existing members with [UsersService.List].
 	MemberIDs []string `json:"memberIds,omitzero"`
-	// Extra holds parameters that this SDK does not know, by their wire names.
+	// Extra holds parameters that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
 }
 

@@ -71,14 +71,14 @@ type ScreeningQuery struct {
 	// BirthdayTimeFrom is the earliest birthday, a date in ISO 8601 with or without a time, such as
 	// "1990-05-14". It is sent unchanged; an empty date is no bound. For a [Person], use BirthdayTime.
 	// The reference has no latest birthday. It does not say whether an entry matches if its birthday is
-	// unknown or only a year, so a search with the person's birthday can miss a hit that a search by name
-	// alone finds.
+	// unknown or only a year, so a search with a birthday can miss hits that a search by name alone
+	// finds.
 	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
 	// ScoreThreshold is the lowest score of a hit, from 0 to 100. 0 returns every entry that resembles
 	// the name at all. The reference requires an integer and names no bounds; its examples request 80,
 	// and show a hit of the same name with the score 100.
 	ScoreThreshold int `json:"scoreThreshold"`
-	// Extra holds members of the query that this SDK does not know, by their wire names.
+	// Extra holds members of the query that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
 }
 
@@ -237,7 +237,7 @@ type MonitorQuery struct {
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the same as in [ScreeningQuery].
 	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
-	// Extra holds members of the query that this SDK does not know, by their wire names.
+	// Extra holds members of the query that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
 }
 
@@ -267,7 +267,7 @@ type MonitoredFilter struct {
 	// Date excludes older records; the zero time excludes none. It is sent in UTC with milliseconds. It
 	// is not documented which time of a record is compared.
 	Date time.Time `json:"date,omitzero"`
-	// Extra holds parameters that this SDK does not know, by their wire names.
+	// Extra holds parameters that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
 }
 

@@ -77,7 +77,7 @@ type BeginRequest struct {
 	// bound. They are sent in UTC with milliseconds.
 	ScheduleStart time.Time `json:"scheduleStartTime,omitzero"`
 	ScheduleEnd   time.Time `json:"scheduleEndTime,omitzero"`
-	// Extra holds parameters that this SDK does not know, by their wire names.
+	// Extra holds parameters that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
 }
 

@@ -83,7 +83,7 @@ type CreateUserRequest struct {
 	// Rights are the user's permissions. The service's default for nil is [RightCallCenterOperator]; the
 	// effect of an empty list is not documented.
 	Rights []UserRight `json:"rights,omitzero"`
-	// Extra holds parameters that this SDK does not know, by their wire names.
+	// Extra holds parameters that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
 }
 

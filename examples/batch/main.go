@@ -8,8 +8,8 @@
 // Without -sessions it runs against a fake Identomat in the same process, and first begins ten
 // thousand sessions there. With -sessions it takes your IDs and tokens from a CSV file with lines
 // such as "user-12345,47fjzx…", and reads the outcomes from the service with IDENTOMAT_COMPANY_KEY,
-// ten per second unless -rate sets another rate. Identomat's API documentation states no rate
-// limit, so ask Identomat which rate to keep.
+// by default ten per second. Identomat's API documentation states no rate limit, so ask Identomat
+// which rate to keep.
 package main
 
 import (
