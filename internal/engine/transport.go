@@ -106,8 +106,8 @@ func dialExact(t *http.Transport) {
 // Other protocols pass unchanged.
 type exactConn struct {
 	net.Conn
-	requested atomic.Bool // a response is due
-	opaque    atomic.Bool // the end of a response is unknown
+	due    atomic.Int32 // whether a response is due: unasked, asked or answered
+	opaque atomic.Bool  // the end of a response is unknown
 
 	// Only Read uses the rest.
 	next    part
@@ -117,6 +117,12 @@ type exactConn struct {
 	length  int64 // of the body, or -1
 	chunked bool
 }
+
+const (
+	unasked int32 = iota
+	asked
+	answered
+)
 
 // part is a line of a response.
 type part int
@@ -132,7 +138,11 @@ func (c *exactConn) Write(p []byte) (int, error) {
 	if bytes.HasPrefix(p, []byte("CONNECT ")) {
 		c.opaque.Store(true) // a proxy's tunnel
 	}
-	c.requested.Store(true)
+	// After a response, only a new request asks for another one. The rest of an upload that was
+	// refused early does not.
+	if !c.due.CompareAndSwap(unasked, asked) && bytes.HasPrefix(p, []byte("POST ")) {
+		c.due.Store(asked)
+	}
 	return c.Conn.Write(p)
 }
 
@@ -151,11 +161,11 @@ func (c *exactConn) scan(b []byte) (extra int) {
 			n := min(c.left, int64(len(b)))
 			b = b[n:]
 			if c.left -= n; c.left == 0 && c.next == statusLine {
-				c.requested.Store(false)
+				c.due.Store(answered)
 			}
 			continue
 		}
-		if c.next == statusLine && !c.requested.Load() {
+		if c.next == statusLine && c.due.Load() != asked {
 			return len(b)
 		}
 		line, rest, whole := bytes.Cut(b, []byte("\n"))
@@ -198,7 +208,7 @@ func (c *exactConn) scanLine(line []byte) {
 	case trailerLine:
 		if len(line) == 0 {
 			c.next = statusLine
-			c.requested.Store(false)
+			c.due.Store(answered)
 		}
 	}
 	if err != nil {
@@ -212,7 +222,7 @@ func (c *exactConn) endHeader() {
 		c.next = statusLine // of the final response
 	case c.status == http.StatusNoContent, c.status == http.StatusNotModified, !c.chunked && c.length == 0:
 		c.next = statusLine
-		c.requested.Store(false)
+		c.due.Store(answered)
 	case c.chunked:
 		c.next = chunkLine
 	case c.length > 0:

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -34,7 +36,7 @@ func FuzzExactConn(f *testing.F) {
 		rest, _ := io.ReadAll(r)
 
 		var c exactConn
-		c.requested.Store(true)
+		c.due.Store(asked)
 		extra, pieces := 0, data
 		for len(pieces) > 0 {
 			n := len(pieces)
@@ -46,4 +48,37 @@ func FuzzExactConn(f *testing.F) {
 		}
 		require.Equal(t, len(rest), extra, "%q", data)
 	})
+}
+
+// readConn reads prepared data and discards what is written.
+type readConn struct {
+	net.Conn
+	io.Reader
+}
+
+func (c readConn) Read(p []byte) (int, error) { return c.Reader.Read(p) }
+
+func (readConn) Write(p []byte) (int, error) { return len(p), nil }
+
+// The service refuses an upload early, and more bytes arrive while the rest of the upload is written.
+func TestExactConnAfterEarlyResponse(t *testing.T) {
+	const response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+	var received bytes.Buffer
+	c := exactConn{Conn: readConn{Reader: &received}}
+	exchange := func(request, response string) (string, error) {
+		_, err := c.Write([]byte(request))
+		require.NoError(t, err)
+		received.WriteString(response)
+		b := make([]byte, 100)
+		n, err := c.Read(b)
+		return string(b[:n]), err
+	}
+	for range 2 {
+		got, err := exchange("POST /upload HTTP/1.1\r\nContent-Length: 2000\r\n\r\nthe beginning", response)
+		require.NoError(t, err)
+		assert.Equal(t, response, got)
+	}
+	got, err := exchange("the rest", `"personal_number":"01001012345"}`)
+	assert.Equal(t, io.EOF, err)
+	assert.Empty(t, got)
 }
