@@ -115,6 +115,7 @@ type exactConn struct {
 	left    int64  // bytes of the body or chunk still to come
 	status  int
 	length  int64 // of the body, or -1
+	isOld   bool  // before HTTP/1.1, where net/http ignores Transfer-Encoding
 	chunked bool
 }
 
@@ -173,6 +174,9 @@ func (c *exactConn) scan(b []byte) (extra int) {
 		if b = rest; whole {
 			c.scanLine(bytes.TrimSuffix(c.line, []byte("\r")))
 			c.line = c.line[:0]
+		} else if len(c.line) > maxHeader {
+			c.line = nil
+			c.opaque.Store(true) // only a transport that allows longer headers reads on
 		} else if c.next == statusLine && len(c.line) >= len("HTTP/") {
 			c.opaque.Store(!bytes.HasPrefix(c.line, []byte("HTTP/")))
 		}
@@ -184,7 +188,8 @@ func (c *exactConn) scanLine(line []byte) {
 	var err error
 	switch c.next {
 	case statusLine:
-		_, status, _ := bytes.Cut(line, []byte(" "))
+		version, status, _ := bytes.Cut(line, []byte(" "))
+		c.isOld = string(version) < "HTTP/1.1"
 		status, _, _ = bytes.Cut(bytes.TrimLeft(status, " "), []byte(" "))
 		c.status, err = strconv.Atoi(string(status))
 		c.next, c.length, c.chunked = headerLine, -1, false
@@ -196,7 +201,7 @@ func (c *exactConn) scanLine(line []byte) {
 		case bytes.EqualFold(name, []byte("Content-Length")):
 			c.length, err = strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
-			c.chunked = true
+			c.chunked = !c.isOld
 		}
 	case chunkLine:
 		size, _, _ := bytes.Cut(line, []byte(";"))

@@ -18,6 +18,7 @@ func FuzzExactConn(f *testing.F) {
 	for _, response := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}extra", "HTTP/1.1 204 No Content\r\n\r\nextra", "HTTP/1.1 200 OK\r\n\r\nto the end",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nX: y\r\n\r\nextra", "HTTP/1.0 200 OK\nContent-Length: 0\n\nextra",
+		"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\ntrueextra",
 		"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", "\x00\x00\x12\x04\x00", "SSH-2.0\n",
 	} {
 		f.Add([]byte(response), uint8(0))
@@ -81,4 +82,15 @@ func TestExactConnAfterEarlyResponse(t *testing.T) {
 	got, err := exchange("the rest", `"personal_number":"01001012345"}`)
 	assert.Equal(t, io.EOF, err)
 	assert.Empty(t, got)
+}
+
+// A program may allow longer headers than the default transport.
+func TestExactConnLineBounded(t *testing.T) {
+	var c exactConn
+	c.due.Store(asked)
+	c.scan([]byte("HTTP/1.1 200 OK\r\nX: "))
+	for range 1000 {
+		c.scan(bytes.Repeat([]byte("x"), 1000))
+	}
+	assert.Less(t, cap(c.line), 2*maxHeader)
 }
