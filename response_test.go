@@ -223,6 +223,9 @@ func TestErrorBesideApprovalNeverApproves(t *testing.T) {
 	for _, body := range []string{
 		`{"result":"approved","error":"boom"}`, `{"ERROR_CODE":17,"result":"APPROVED"}`, `{"result":"approved","errorMessage":"x"}`, `{"result":"approved","errors":["LOW_SIMILARITY"]}`,
 		`{"result":"approved","argument_error":"x"}`, `{"result":"approved","internal-error":{"a":1}}`,
+		`{"result":"approved","success":false}`, `{"success":"false","result":"approved"}`, `{"result":"approved","ok":0}`, `{"result":"approved","status":"error"}`,
+		`{"result":"approved","statusCode":500}`, `{"result":"approved","err":"x"}`, `{"result":"approved","exception":{"a":1}}`, `{"result":"approved","fault":"x"}`,
+		`{"result":"approved","failure":true}`, `{"result":"approved","has_errors":true}`,
 	} {
 		client, mock := mocked(t)
 		answers(mock, resultURL, 200, "application/json", body)
@@ -233,7 +236,9 @@ func TestErrorBesideApprovalNeverApproves(t *testing.T) {
 		require.Error(t, json.Unmarshal([]byte(body), &fixture), body)
 		assert.False(t, fixture.Approved())
 	}
-	for _, body := range []string{`{"result":"approved","error":null,"errors":[],"errorCode":0,"errorMessage":""}`, `{"result":"approved","person":{"error":"x"}}`} {
+	for _, body := range []string{`{"result":"approved","error":null,"errors":[],"errorCode":0,"errorMessage":""}`, `{"result":"approved","person":{"error":"x"}}`,
+		`{"result":"approved","success":true,"ok":1,"status":"done","statusCode":200,"err":null,"exception":"","fault":{},"failure":false,"hasErrors":false}`,
+	} {
 		assert.True(t, decode(t, body).Approved(), body)
 	}
 	assert.Equal(t, []string{"LOW_SIMILARITY"}, decode(t, `{"result":"rejected","errors":["LOW_SIMILARITY"],"error":"x"}`).Errors)
@@ -371,7 +376,10 @@ func TestShapeOfAnotherEndpointIsRefused(t *testing.T) {
 }
 
 func TestDeleteResponses(t *testing.T) {
-	for _, body := range []string{"true", " true\n", "{}", "[]", "[ ]", `{"result":"rejected","errors":["X"]}`, `{"result":true}`, `{"result":null}`, `{"session_id":"1","person":{}}`} {
+	for _, body := range []string{"true", " true\n", "{}", "[]", "[ ]", `{"result":"rejected","errors":["X"]}`, `{"result":true}`, `{"result":null}`, `{"session_id":"1","person":{}}`,
+		`{"success":true}`, `{"ok":1}`, `{"status":"ok"}`, `{"status":200}`, `{"status":"404 Main Street"}`, `{"status":{"error":"x"}}`, `{"hasErrors":false,"err":null}`,
+		`{"result":{"result":"rejected","errors":["X"]}}`, `{"result":{"id":"1"}}`,
+	} {
 		client, mock := mocked(t)
 		answers(mock, deleteURL, 200, "text/html", body)
 		assert.NoError(t, remove(client, t.Context()), body)
@@ -380,6 +388,10 @@ func TestDeleteResponses(t *testing.T) {
 		`{"success":false}`, `{"error":"denied"}`, `{"result":false}`, `{"argument_error":"x"}`, `{"result":{"argumentError":"x"}}`,
 		`{"argumentE\u0072ror":"session-not-found"}`, `{"ARGUMENTERROR":"session-not-found"}`, `{"result":"SESSION_NOT_FOUND"}`,
 		`{"argumentError":"session-not-found","argumentError":null}`, `{"result":"approved","Result":true}`,
+		`{"success":"false"}`, `{"success":0}`, `{"Success":false}`, `{"ok":false}`, `{"success":true,"success":false}`, `{"result":"approved","success":false}`,
+		`{"status":"error"}`, `{"status":"Failed"}`, `{"status":500}`, `{"statusCode":403,"message":"Forbidden"}`, `{"status_code":"404"}`,
+		`{"result":"error"}`, `{"result":"DELETE_FAILED"}`, `{"result":"false"}`, `{"result":0}`, `{"exception":"x"}`, `{"hasErrors":true}`,
+		`{"result":{"error":"x"}}`, `{"result":{"success":false}}`, `{"result":{"statusCode":500}}`,
 	} {
 		client, mock := mocked(t)
 		answers(mock, deleteURL, 200, "application/json", body)

@@ -190,11 +190,11 @@ func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 	case operation.Outcome:
 		// Documented rejections have a member named errors.
 		outcome := wire.Unquote(members.result)
-		return outcome != "" && !(members.saysError && strings.EqualFold(outcome, "approved"))
+		return outcome != "" && !((members.saysError || members.saysFailed) && strings.EqualFold(outcome, "approved"))
 	case operation.Done:
-		return string(body) == "true" || isEmpty || isObject && !saysNotDone(body, members)
+		return string(body) == "true" || isEmpty || isObject && !saysNotDone(members)
 	}
-	if members.saysError {
+	if members.saysError || members.saysFailed {
 		return false
 	}
 	switch op.Shape {
@@ -217,11 +217,13 @@ func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 // saysNotDone reports whether an object says that nothing was deleted. Any other object counts as
 // data about the deleted session: a deletion cannot be undone, so reporting a successful one as an
 // error is worse than accepting an unknown object.
-func saysNotDone(body []byte, members *envelope) bool {
-	success, _ := wire.Get(body, "success")
-	isOutcome := bytes.HasPrefix(members.result, []byte(`"`))
-	return string(success) == "false" || string(members.result) == "false" || IsRefusal(members.result) ||
-		members.saysError && !isOutcome
+func saysNotDone(members *envelope) bool {
+	outcome := wire.Unquote(members.result)
+	if members.saysFailed || outcome == "" && members.saysError || isFalse(members.result) || isFailure(outcome) {
+		return true
+	}
+	inner := open(members.result)
+	return inner.ambiguous || inner.refusal() != nil || inner.saysFailed || inner.saysError && present(inner.result) == nil
 }
 
 // IsRefusal reports whether a response that should hold data URIs is an error or ambiguous. The
@@ -240,6 +242,8 @@ type envelope struct {
 	// saysError reports a non-empty member whose name says that it is an error, such as error,
 	// Error_Code or errors. It contradicts a success.
 	saysError bool
+	// saysFailed reports a success that is false, or a status that is an error.
+	saysFailed bool
 }
 
 // open reads the members of an object, which may be malformed.
@@ -258,14 +262,13 @@ func open(object []byte) (e envelope) {
 				*value = m.Value
 			}
 		}
-		e.saysError = e.saysError || isErrorName(name) && !isBlank(m.Value)
+		e.add(name, m.Value)
 	}
 	return e
 }
 
-// isErrorName reports whether a member's name denotes an error, ignoring case, hyphens and
-// underscores.
-func isErrorName(name []byte) bool {
+// add records whether a member reports a failure. Its name may have any case, hyphens and underscores.
+func (e *envelope) add(name, value []byte) {
 	var buf [len("argumenterror")]byte
 	text := buf[:0]
 	for _, c := range name {
@@ -273,7 +276,30 @@ func isErrorName(name []byte) bool {
 			text = append(text, c|0x20) // lower case
 		}
 	}
-	return bytes.HasPrefix(text, []byte("error")) || string(text) == "argumenterror" || string(text) == "internalerror"
+	switch string(text) {
+	case "success", "ok":
+		e.saysFailed = e.saysFailed || isFalse(value)
+	case "status", "statuscode":
+		status := string(bytes.Trim(value, `"`))
+		isErrorStatus := len(status) == len("500") && (status[0] == '4' || status[0] == '5')
+		e.saysFailed = e.saysFailed || isErrorStatus || isFailure(wire.Unquote(value))
+	case "argumenterror", "internalerror", "haserrors", "err", "exception", "fault", "failure":
+		e.saysError = e.saysError || !isBlank(value)
+	default:
+		e.saysError = e.saysError || bytes.HasPrefix(text, []byte("error")) && !isBlank(value)
+	}
+}
+
+// isFalse reports whether a value is false, 0, or one of them as a string.
+func isFalse(value []byte) bool {
+	text := string(bytes.Trim(value, `"`))
+	return strings.EqualFold(text, "false") || text == "0"
+}
+
+// isFailure reports whether a text is about a failure, such as error or DELETE_FAILED.
+func isFailure(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "error") || strings.Contains(text, "fail")
 }
 
 // isBlank reports whether a value counts as empty.
