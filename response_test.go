@@ -493,6 +493,7 @@ func TestBeginRefusesWordsAsTokens(t *testing.T) {
 	for _, text := range []string{
 		"error", "internalError", "unauthorized", "Forbidden", "null", "undefined", "true", "ok", "0", "404", ".", "error-500", "session-not-found-2",
 		"invalid.company.key", "COMPANY_KEY_INVALID.", strings.Repeat("A_", 40), "abcdefghijklmnopqrstuvwxyzabcdefghijklmn", "HTTP404ERROR", "abc12xy", "12345678", "ERROR_1001", "too many requests 123", "<html>1234567890</html>",
+		"config-v2-missing", "quota-exceeded-24h", "retry-in-30s-please", "sha256-mismatch", "feature-2fa-disabled",
 		companyKey,
 	} {
 		client, mock := mocked(t)

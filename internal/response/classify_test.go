@@ -316,6 +316,8 @@ func TestIsTokenCodeOrID(t *testing.T) {
 		strings.Repeat("a1b2", 65): 0, "a1b2c3d4e5f6g7h": isToken | isID, "64ad3b14090678e34512eab8": isToken | isID,
 		"1": isID, "id": isID, "r1": isID, "user_id": isCode | isID, "some-new-code": isCode | isID, "a.b": isID,
 		"SESSION_NOT_FOUND": isCode, "session-not-found": isCode, "NOTFOUND": isCode, "notfound": isCode, "NEW_CODE": isCode, "NEWCODE": isCode, "CODE_42": isCode,
+		"config-v2-missing": isID, "quota-exceeded-24h": isID, "sha256-mismatch": isID, "a1b2c3d4-wxyz": isID, "a1b2c3d4-xyz": isToken | isID,
+		"abcd-a1" + strings.Repeat("b", 24): isID, "abcd-a1" + strings.Repeat("b", 25): isToken | isID,
 		"error-500": isID, "A1B2C3D4E5F6G7H8I9J0": isToken, "A": isCode, "_": isCode,
 		strings.Repeat("a1", 128): isToken | isID, strings.Repeat("a1", 128) + "a": 0, strings.Repeat("A", 256): isCode, strings.Repeat("A", 257): 0,
 		"": 0, " ": 0, "two words": 0, "<html>": 0, "a/b": 0, "a\x00b": 0, "სია": 0, "a~b": 0, "data:image/png": 0, "-": isCode, "é-a": 0,

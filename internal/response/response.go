@@ -352,8 +352,8 @@ func asCode(s string) string {
 
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
 // [0-9a-z]; Identomat's API documentation also has abc123xyz. A token is a word of letters, digits
-// and hyphens. One of its parts between hyphens has both letters and digits, unlike error-500. A short
-// word that contains an error word is not a token either.
+// and hyphens. One of its parts between hyphens has both letters and digits, unlike error-500. Below
+// 32 characters, no part is a word of letters alone, and none contains an error word.
 func IsToken(s []byte) bool {
 	if len(s) < 8 || len(s) > maxCode {
 		return false
@@ -369,6 +369,9 @@ func IsToken(s []byte) bool {
 			letter, digit = letter || !isDigit, digit || isDigit
 		}
 		isMixed = isMixed || letter && digit
+		if letter && !digit && len(part) >= 4 && len(s) < 32 {
+			return false // a word, as in config-v2-missing
+		}
 	}
 	return isMixed && (len(s) >= 32 || !hasErrorWord(string(s)))
 }
