@@ -158,6 +158,30 @@ func TestDisguisedErrorIsNotMedia(t *testing.T) {
 	}
 }
 
+// A data URI with a sentence is no file, whatever its label says.
+func TestTextIsNoBinaryFile(t *testing.T) {
+	get := func(label, content string) error {
+		body := `{"result":[["data:` + label + `;base64,` + base64.StdEncoding.EncodeToString([]byte(content)) + `"]]}`
+		_, err := first(responding(t, 200, body, false, "Content-Type", "application/json").VideoCalls.Shots(t.Context(), token))
+		return err
+	}
+	const text = "The media of this session could not be loaded because the storage is offline."
+	for _, label := range []string{"application/pdf", "application/zip", "application/x-tar", "video/mp4", "image/heic", "image/jpeg", "audio/mpeg"} {
+		require.ErrorIs(t, get(label, text), identomat.ErrUnexpectedResponse, label)
+	}
+	for _, text := range []string{"GIF89a is missing. " + text, "BM: " + text} {
+		for _, label := range []string{"", "image/gif", "image/bmp", "text/plain"} {
+			require.ErrorIs(t, get(label, text), identomat.ErrUnexpectedResponse, "%s as %q", text, label)
+		}
+	}
+	for label, content := range map[string]string{
+		"text/plain": text, "text/csv": text, "": text, "image/svg+xml": text, "application/pdf": "%PDF-1.4\n1 0 obj\n", "video/mp4": "\x00\x01\x02\x03",
+	} {
+		require.NoError(t, get(label, content), label)
+	}
+	require.NoError(t, get("application/pdf", "a line before the header\n%PDF-1.4\n1 0 obj\n"))
+}
+
 // These files cannot be sent. The errors must not show a path.
 func TestUnreadableFileNotSent(t *testing.T) {
 	client := stubbed(t, func(*http.Request) (*http.Response, error) { t.Error("unexpected request"); return nil, io.EOF })

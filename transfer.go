@@ -135,12 +135,12 @@ func (t *transfer) item(content io.Reader, label string) (*Media, error) {
 	head, declared := buf.Bytes(), sniff.MediaType(label)
 	m := &Media{ContentType: sniff.ContentType(head, declared), Size: -1, from: t}
 	switch {
+	case len(head) == 0:
+		return nil, &datauri.FormatError{Problem: "an empty file"}
 	case sniff.IsRefuted(head, declared):
 		return nil, &datauri.FormatError{Problem: "content that is not what its data URI declares"}
 	case len(head) == engine.PeekSize:
 		m.src = io.MultiReader(buf, content)
-	case len(head) == 0:
-		return nil, &datauri.FormatError{Problem: "an empty file"}
 	case label == "" && len(head) < minUnlabeled && sniff.IsVague(m.ContentType), response.IsErrorText(head):
 		return nil, &datauri.FormatError{Problem: "a text instead of a file"}
 	default:

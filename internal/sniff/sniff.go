@@ -62,9 +62,23 @@ func IsVague(contentType string) bool { return slices.Contains(vague, contentTyp
 var detectable = strings.Fields("image/jpeg image/png image/gif image/webp image/bmp image/jp2 image/j2c video/webm application/zip")
 
 // IsRefuted reports whether the bytes show that the declared content type is wrong, but not which
-// one is right: for example, a warning before an image.
+// one is right: for example, a warning before an image, or a text instead of a video.
 func IsRefuted(peeked []byte, declared string) bool {
-	return IsVague(Detect(peeked)) && slices.Contains(detectable, declared)
+	detected := Detect(peeked)
+	if IsText(peeked) && !bytes.Contains(peeked, []byte("%PDF-")) {
+		return isBinary(declared) || isBinary(detected) // GIF and BMP begin with letters
+	}
+	return IsVague(detected) && slices.Contains(detectable, declared)
+}
+
+// isBinary reports whether a format is never text.
+func isBinary(contentType string) bool {
+	switch contentType {
+	case "application/pdf", "application/zip", "application/x-tar":
+		return true
+	}
+	kind, subtype, _ := strings.Cut(contentType, "/")
+	return kind == "video" || kind == "audio" || kind == "image" && subtype != "svg+xml"
 }
 
 // IsText reports whether the first 512 bytes are readable text.
