@@ -301,6 +301,35 @@ func TestCallbackHandlerFailureIs500(t *testing.T) {
 	}
 }
 
+// faultyError is an error whose text panics.
+type faultyError struct{ text string }
+
+func (e *faultyError) Error() string {
+	if e.text == "" {
+		return ""
+	}
+	panic("panic with " + e.text)
+}
+
+// A handler may return a typed nil pointer by mistake.
+func TestCallbackHandlerErrorPanics(t *testing.T) {
+	for _, failure := range []error{(*faultyError)(nil), &faultyError{"4821"}} {
+		var observed []error
+		handler, err := identomat.CallbackHandler([]string{callbackKey},
+			func(context.Context, identomat.Callback) error { return failure },
+			identomat.WithCallbackErrors(func(_ context.Context, err error) { observed = append(observed, err) }))
+		require.NoError(t, err)
+		w := httptest.NewRecorder()
+		require.NotPanics(t, func() {
+			handler.ServeHTTP(w, callbackRequest(`{"callbackApiKey":"callback-api-key-123","type":"x","text":"code 4821"}`))
+		})
+		assert.Equal(t, 500, w.Code)
+		require.Len(t, observed, 1)
+		assert.Contains(t, observed[0].Error(), "whose text panics")
+		assert.NotContains(t, observed[0].Error(), "4821")
+	}
+}
+
 // The one-time password is 0000, which occurs in nearly every address in a stack trace. The stack must
 // be kept anyway.
 func TestCallbackHandlerPanicKeepsStack(t *testing.T) {

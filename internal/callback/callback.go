@@ -122,7 +122,7 @@ func (s *Settings) callRecovering(handle func() error, secrets func() []string) 
 		switch p := recover().(type) {
 		case nil:
 			if err != nil {
-				err = redact.Error(err, secrets()...)
+				err = s.redact(err, secrets())
 			}
 		case runtime.Error:
 			err = fmt.Errorf("%s: the callback handler panicked: %w%s", s.Service, redact.Error(p, secrets()...), stack())
@@ -131,6 +131,16 @@ func (s *Settings) callRecovering(handle func() error, secrets func() []string) 
 		}
 	}()
 	return handle()
+}
+
+// redact keeps secrets out of the error of a handler. Its methods may panic: it may be a nil pointer.
+func (s *Settings) redact(err error, secrets []string) (redacted error) {
+	defer func() {
+		if p := recover(); p != nil {
+			redacted = fmt.Errorf("%s: the callback handler returned a %T whose text panics with a %T", s.Service, err, p)
+		}
+	}()
+	return redact.Error(err, secrets...)
 }
 
 // stack returns the functions and lines of the current stack. debug.Stack would also print
