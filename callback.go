@@ -195,8 +195,12 @@ func parseCallback(s *callback.Settings, w http.ResponseWriter, r *http.Request)
 		return reject(status, reason)
 	}
 	var c Callback
-	if json.Unmarshal(wire.TrimBOM(body), &c.members) != nil || c.members == nil {
+	body = wire.TrimBOM(body)
+	if json.Unmarshal(body, &c.members) != nil || c.members == nil {
 		return reject(http.StatusBadRequest, "the body is not a JSON object")
+	}
+	if wire.Ambiguous(body, paramCallbackKey, "type", "sessionId", "phoneNumber", "text", "sessionLink") {
+		return reject(http.StatusBadRequest, "a member has two values")
 	}
 	if !isOneOf(c.text(paramCallbackKey), s.Keys) {
 		return reject(http.StatusForbidden, paramCallbackKey+" is missing or wrong")
