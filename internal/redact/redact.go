@@ -41,7 +41,7 @@ func Contains(text string, secrets ...string) bool {
 // take too long. Otherwise, quoted parts are removed from the text, because net/http quotes
 // malformed responses, which may contain personal data.
 //
-// A secret is found in any letter case, escaped, in hexadecimal, in base64, or as a list of bytes,
+// A secret is found in any letter case, escaped, in hexadecimal, in base64, in UTF-16, or as a list of bytes,
 // in an error's text and fields. A field that points to a request or a response counts as a secret.
 // Other pointers in fields are not followed, because another goroutine may be writing to them.
 //

@@ -59,6 +59,8 @@ func TestErrorFindsEncodedSecret(t *testing.T) {
 		"JSON in base64": base64.StdEncoding.EncodeToString(asJSON), "bytes": fmt.Sprint([]byte(key)), "bytes in Go": fmt.Sprintf("%#v", []byte(key)),
 		"hexadecimal": hex.EncodeToString([]byte(key)), "upper-case hexadecimal": fmt.Sprintf("%X", key), "0x": fmt.Sprintf("%#x", key),
 		"hexadecimal with spaces": fmt.Sprintf("% x", key), "hexadecimal with 0x and spaces": fmt.Sprintf("%# x", key),
+		"dump": "\n" + hex.Dump([]byte("companyKey="+key+"&x=y")), "escaped dump": fmt.Sprintf("%q", "\n"+hex.Dump([]byte("companyKey="+key))),
+		"UTF-16": strings.Join(strings.Split(key, ""), "\x00"), "escaped UTF-16": fmt.Sprintf("%q", strings.Join(strings.Split(key, ""), "\x00")),
 		"hexadecimal after a digit": "a" + hex.EncodeToString([]byte(key)),
 	}
 	for before := range 4 {

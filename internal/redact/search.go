@@ -27,8 +27,8 @@ func newSearch(secrets []string) *search {
 		return s
 	}
 	for _, secret := range secrets {
-		if secret != "" {
-			s.secrets = append(s.secrets, fold(secret))
+		if secret = fold(secret); secret != "" {
+			s.secrets = append(s.secrets, secret)
 		}
 	}
 	return s
@@ -36,7 +36,9 @@ func newSearch(secrets []string) *search {
 
 // fold returns a form of text that ignores letter case. Lower case alone does not suffice: Σ has
 // two lower-case forms.
-func fold(text string) string { return strings.ToLower(strings.ToUpper(text)) }
+func fold(text string) string {
+	return strings.ToLower(strings.ToUpper(strings.ReplaceAll(text, "\x00", ""))) // without the zero bytes of UTF-16
+}
 
 // finds reports whether text contains a secret in any form, or the search would take too long.
 func (s *search) finds(text string) bool {
@@ -176,7 +178,7 @@ func decodings(text string) string {
 			out, _ = base64.RawStdEncoding.AppendDecode(append(out, '\n'), []byte(run[start:]))
 		}
 	}
-	for run := range strings.FieldsFuncSeq(joinHex.Replace(text), not(hexDigits)) {
+	for run := range strings.FieldsFuncSeq(joinHex.Replace(undump(text)), not(hexDigits)) {
 		for start := 0; start < 2 && len(run)-start >= 8; start++ {
 			out, _ = hex.AppendDecode(append(out, '\n'), []byte(run[start:]))
 		}
@@ -191,6 +193,18 @@ func decodings(text string) string {
 		out = append(out, c)
 	}
 	return string(out)
+}
+
+// undump removes the offsets and the characters of hex.Dump, which separate the digits of two lines.
+func undump(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if len(line) > 10 && line[8:10] == "  " {
+			line, _, _ = strings.Cut(line[10:], "  |")
+		}
+		out.WriteString(line)
+	}
+	return out.String()
 }
 
 func not(chars string) func(rune) bool {
