@@ -455,6 +455,25 @@ func TestRoundTripperErrorBeforeBodyReadNotProcessed(t *testing.T) {
 	}
 }
 
+// A protocol that is registered with an http.Transport reports nothing to the trace.
+func TestRegisteredProtocolMaybeProcessed(t *testing.T) {
+	for _, opts := range [][]identomat.Option{nil, {identomat.WithHMAC(secretKey)}} {
+		for maybeProcessed, respond := range map[bool]roundTrip{
+			true: lostResponse, false: func(*http.Request) (*http.Response, error) { return nil, errors.New("no connection") },
+		} {
+			sent := 0
+			transport := &http.Transport{}
+			transport.RegisterProtocol("https", roundTrip(func(r *http.Request) (*http.Response, error) {
+				sent++
+				return respond(r)
+			}))
+			client := clientFor(t, "https://identomat.example", append(opts, identomat.WithHTTPClient(&http.Client{Transport: transport}))...)
+			assert.Equal(t, maybeProcessed, identomat.MaybeProcessed(begin(client, t.Context())))
+			assert.Equal(t, maybeProcessed, sent == 1)
+		}
+	}
+}
+
 func TestProxyFuncErrorNotProcessed(t *testing.T) {
 	failed := errors.New("no proxy")
 	proxied := &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, failed }}}

@@ -29,6 +29,7 @@ type use struct {
 	of   *connections
 	conn net.Conn
 	over bool
+	had  bool // net/http has reported a connection
 }
 
 // watch makes trace report the connection to u.
@@ -42,6 +43,7 @@ func (u *use) begin(conn net.Conn) {
 	u.of.mu.Lock()
 	defer u.of.mu.Unlock()
 	u.leave()
+	u.had = true
 	if conn == nil || u.over || !reflect.ValueOf(conn).Comparable() {
 		return
 	}
@@ -51,6 +53,12 @@ func (u *use) begin(conn net.Conn) {
 	}
 	a.attempts++
 	u.conn, u.of.inUse[conn] = conn, a
+}
+
+func (u *use) hadConn() bool {
+	u.of.mu.Lock()
+	defer u.of.mu.Unlock()
+	return u.had
 }
 
 // leave ends the use and returns the connection's activity.

@@ -51,6 +51,7 @@ func (s *sending) request(ctx context.Context, e *Engine, stall *stallTimer) *ht
 	case e.plain:
 		// net/http writes header and body in one packet if it sees that the body is in memory.
 		s.memory.Reset(s.call.Body)
+		s.body.memory = &s.memory
 		req.Body = io.NopCloser(&s.memory)
 		return req
 	default:
@@ -67,6 +68,8 @@ type requestBody struct {
 	stall *stallTimer
 	state atomic.Int32 // unsent, sent or withheld
 	read  atomic.Int64 // bytes read so far
+
+	memory *bytes.Reader // what an http.Transport reads instead
 }
 
 const (
@@ -105,9 +108,22 @@ func (b *requestBody) Copy() io.ReadCloser {
 	return io.NopCloser(bytes.NewReader(b.call.Body))
 }
 
+// InMemory returns another reader of the body, which an http.Transport sends in one packet with the
+// header.
+func (b *requestBody) InMemory() io.ReadCloser {
+	b.memory = bytes.NewReader(b.call.Body)
+	return io.NopCloser(b.memory)
+}
+
+// isTaken reports whether a protocol that was registered with an http.Transport has read the body.
+// Such a protocol need not report anything to the trace.
+func (s *sending) isTaken() bool {
+	return s.body.memory != nil && !s.conn.hadConn() && s.body.memory.Len() < len(s.call.Body)
+}
+
 // notSent reports whether the service certainly processed nothing.
 func (s *sending) notSent(err error) bool {
-	return s.body.withhold() || (err == errGoAway || err == errRefused) && !s.repeated()
+	return s.body.withhold() && !s.isTaken() || (err == errGoAway || err == errRefused) && !s.repeated()
 }
 
 // repeated reports whether a RoundTripper has retried the request by itself. Its response or error

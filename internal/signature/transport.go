@@ -86,8 +86,8 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 	}
 	signed := *req
 	if _, plain := t.base.(*http.Transport); plain && !isMultipart(req) {
-		if own, ok := req.Body.(copier); ok {
-			signed.Body = own.Copy() // net/http sends the header and an in-memory body in one packet
+		if own, ok := req.Body.(interface{ InMemory() io.ReadCloser }); ok {
+			signed.Body = own.InMemory() // net/http sends the header and an in-memory body in one packet
 		}
 	}
 	// A signature covers the response before compression. An explicit Accept-Encoding also keeps
