@@ -30,7 +30,7 @@ const (
 	tarBlock = 512
 )
 
-// ArchiveFile is a file in an archive. It can be read until the iteration of [Media.Files] moves on. Its
+// ArchiveFile is a file in an archive. It is readable until [Media.Files] yields the next file. Its
 // name may be a customer's name, so fmt and slog show a mask.
 type ArchiveFile struct {
 	private
@@ -144,9 +144,9 @@ func cleanName(name string) string {
 // ExtractTo writes the files in a tar archive into the folder dir, which it creates if necessary, and
 // closes the media. It returns the number of files. It writes nothing outside dir, not even through
 // symbolic links, and overwrites no existing file. If two names in the archive are equal or differ only
-// in case, the second file gets a suffix: "a.jpg", "a-2.jpg". Names of files and folders are cut to 200
-// bytes. Files and folders are accessible only to their owner. If ExtractTo fails, it removes the files
-// and folders that it has created. Errors contain no name from the archive.
+// in case, the second file gets a suffix: "a.jpg", "a-2.jpg". Path elements are truncated to 200 bytes.
+// Files and folders are accessible only to their owner. If ExtractTo fails, it removes the files and
+// folders that it has created. Errors contain no name from the archive.
 func (m *Media) ExtractTo(dir string) (n int, err error) {
 	defer m.Close()
 	var undo []func()

@@ -28,7 +28,7 @@ func do[T any](ctx context.Context, c *Client, op *operation.Operation, params a
 	return out, nil
 }
 
-// do is the generic function do without the type parameter: out points to a T.
+// do is the non-generic form of the function do: out points to a T.
 func (c *Client) do(ctx context.Context, op *operation.Operation, params, out any) error {
 	call, err := c.newCall(ctx, op, params)
 	if err != nil {

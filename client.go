@@ -31,7 +31,7 @@ const (
 	DefaultMaxMediaSize = 1 << 30
 )
 
-// Client calls Identomat. It is made by [NewClient], immutable, and safe for concurrent use. One client
+// Client calls Identomat. [NewClient] makes it. It is immutable and safe for concurrent use. One client
 // per company key is enough. No formatter, logger or encoder prints its key.
 type Client struct {
 	masked

@@ -126,7 +126,7 @@ func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, im
 // other codes.
 type ImageCode string
 
-// The codes that Identomat's mobile SDKs know. The API documentation has only FACE_FAR_AWAY.
+// The codes in Identomat's mobile SDKs. The API documentation lists only FACE_FAR_AWAY.
 const (
 	ImageDocumentAlign               ImageCode = "DOCUMENT_ALIGN"
 	ImageDocumentBlurry              ImageCode = "DOCUMENT_BLURRY"

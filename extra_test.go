@@ -199,8 +199,8 @@ func leavesOf(leaves []string, v reflect.Value) []string {
 	return leaves
 }
 
-// holds reports whether held contains a leaf, perhaps as a float64, or within the JSON text of an
-// object or list.
+// holds reports whether held contains leaf as a string, as a float64 (marked ~), or in a JSON object or
+// list.
 func holds(held []string, leaf string) bool {
 	return slices.ContainsFunc(held, func(h string) bool {
 		if float, ok := strings.CutPrefix(h, "~"); ok {

@@ -195,7 +195,7 @@ func hangUp(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// limiter is a RateLimiter that counts the calls of Wait and returns err.
+// limiter is a RateLimiter that counts calls to Wait and returns err.
 type limiter struct {
 	waits int
 	err   error

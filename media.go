@@ -231,7 +231,7 @@ func (s *MediaService) FaceDocument(ctx context.Context, token Token) (*Media, e
 	return media(ctx, s.client, operation.ResultFaceDocument, ofSession(token))
 }
 
-// GeneralDocumentMedia names a general document to fetch, spelled differently from [GeneralDocumentType].
+// GeneralDocumentMedia names a document to fetch. [GeneralDocumentType] has other spellings.
 type GeneralDocumentMedia string
 
 // The documented values of [MediaService.GeneralDocument].

@@ -145,8 +145,8 @@ func (s *serverConn) reset() {
 	_ = s.Close()
 }
 
-// clientConn is the client side of a connection. After a reset it returns ECONNRESET, and after a close
-// EPIPE, as a socket does. A pipe would return the same error in both cases.
+// clientConn is the client side of a connection. It returns ECONNRESET after a reset and EPIPE after a
+// close, as a socket does. A pipe would return the same error in both cases.
 type clientConn struct {
 	net.Conn
 	mu       sync.Mutex

@@ -56,15 +56,15 @@ type AnyQuestion interface {
 type Question struct{ object }
 
 type (
-	// TextInput is made by [TextQuestion].
+	// TextInput is returned by [TextQuestion].
 	TextInput struct{ Question }
-	// CheckboxInput is made by [CheckboxQuestion].
+	// CheckboxInput is returned by [CheckboxQuestion].
 	CheckboxInput struct{ Question }
-	// RadioInput is made by [RadioQuestion].
+	// RadioInput is returned by [RadioQuestion].
 	RadioInput struct{ Question }
-	// DropdownInput is made by [DropdownQuestion].
+	// DropdownInput is returned by [DropdownQuestion].
 	DropdownInput struct{ Question }
-	// FileInput is made by [FileQuestion].
+	// FileInput is returned by [FileQuestion].
 	FileInput struct{ Question }
 )
 

@@ -34,7 +34,7 @@ func (Token) String() string { return redacted }
 // LogValue returns a mask.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// Session is a session that was begun. Its JSON holds the token and the URL, to be stored or handed to
+// Session is what [SessionsService.Begin] returns. Its JSON holds the token and the URL, to be stored or handed to
 // your front end. fmt and slog show a mask.
 type Session struct {
 	masked
@@ -60,8 +60,8 @@ type BeginRequest struct {
 	Flags Flags `json:"-"`
 	// Steps are the steps in order. A step given with a ConfigID replaces the configuration's step with
 	// that key. Without a ConfigID, the flags skip_face and skip_document are sent as true unless Flags
-	// sets them: otherwise the service would add its own steps. Only your steps then run: a session
-	// with only a questionnaire checks no document or face.
+	// sets them, so that the service adds no steps of its own: a session with only a questionnaire
+	// checks no document or face.
 	Steps Steps `json:"-"`
 	// ConfigID is the id of a configuration in the dashboard. Identomat recommends using one.
 	ConfigID string `json:"config_id,omitzero"`

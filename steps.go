@@ -93,25 +93,25 @@ func asKnown(s Step) AnyStep {
 }
 
 type (
-	// IdentityDocumentStep is made by [IdentityDocument].
+	// IdentityDocumentStep is returned by [IdentityDocument].
 	IdentityDocumentStep struct{ Step }
-	// LivenessStep is made by [Liveness].
+	// LivenessStep is returned by [Liveness].
 	LivenessStep struct{ Step }
-	// SelfieWithIDStep is made by [SelfieWithID].
+	// SelfieWithIDStep is returned by [SelfieWithID].
 	SelfieWithIDStep struct{ Step }
-	// CompanyStep is made by [Company].
+	// CompanyStep is returned by [Company].
 	CompanyStep struct{ Step }
-	// BeneficiariesStep is made by [Beneficiaries].
+	// BeneficiariesStep is returned by [Beneficiaries].
 	BeneficiariesStep struct{ Step }
-	// VideoCallStep is made by [VideoCall].
+	// VideoCallStep is returned by [VideoCall].
 	VideoCallStep struct{ Step }
-	// PhoneNumberStep is made by [PhoneNumber].
+	// PhoneNumberStep is returned by [PhoneNumber].
 	PhoneNumberStep struct{ Step }
-	// EmailStep is made by [Email].
+	// EmailStep is returned by [Email].
 	EmailStep struct{ Step }
-	// GeolocationStep is made by [Geolocation].
+	// GeolocationStep is returned by [Geolocation].
 	GeolocationStep struct{ Step }
-	// QuestionnaireStep is made by [UserQuestionnaire] and [OperatorQuestionnaire].
+	// QuestionnaireStep is returned by [UserQuestionnaire] and [OperatorQuestionnaire].
 	QuestionnaireStep struct{ Step }
 )
 

@@ -27,7 +27,7 @@ const (
 	DefaultMaxDigitStringExpiry = 86400
 )
 
-// Client calls iDenfy. It is made by [NewClient], immutable, and safe for concurrent use; one for
+// Client calls iDenfy. It is returned by [NewClient], immutable, and safe for concurrent use; one for
 // each pair of keys is enough. No formatter, logger or encoder prints its keys.
 type Client struct {
 	masked

@@ -15,11 +15,11 @@
 //
 // # Credits
 //
-// A session can cost credits. So can another session for the same client id before the first
-// session's final webhook. CreateSession retries only if iDenfy certainly created no session. If
-// [identomat.MaybeProcessed] is true for an error, a session may exist, and its token is lost:
-// before you create another session, wait for a webhook, or until the expiry time has passed.
-// [WithGuard] calls your function before every session.
+// A session can cost credits. A second one for the same client id also can, before the first one's final
+// webhook. CreateSession retries only if iDenfy certainly created no session. If
+// [identomat.MaybeProcessed] is true for an error, a session may exist, and its token is lost: before you
+// create another session, wait for a webhook, or until the expiry time has passed. [WithGuard] calls your
+// function before every session.
 //
 // # Shared with package identomat
 //

@@ -30,10 +30,10 @@ func WithBaseURL(baseURL string) Option {
 	})
 }
 
-// WithGuard calls guard before every session, after validation and before anything is sent. An
-// error from guard ends the call with an [identomat.TransportError] whose Attempts is 0. For
-// example, guard can refuse a client id with an open session, because another session before its
-// final webhook can cost credits. guard must be safe for concurrent use.
+// WithGuard calls guard before every session, after validation and before anything is sent. An error from
+// guard ends the call with an [identomat.TransportError] whose Attempts is 0. For example, guard can
+// refuse a client id until its last session's final webhook, because another session can cost credits.
+// guard must be safe for concurrent use.
 //
 // If guard reserves something and the call fails, release it if [identomat.MaybeProcessed] is false
 // for the error: no webhook will arrive. If guard's error shows a value from the request, its text

@@ -442,7 +442,7 @@ var entityTypes = []string{
 	"Private foundation", "Charity", "Nonprofit organization", "Other",
 }
 
-// companyFields are the default fields of a company step, personFields those of a role.
+// companyFields are the default fields of a company step, and personFields of a role.
 var (
 	companyFields = kybList("companyName!", "registrationNumber!", "registrationCountry!", "companyEntityType", "legalAddress",
 		"taxId", "dateOfIncorporation", "contactNumber", "email")

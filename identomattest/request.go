@@ -235,7 +235,7 @@ func (s *Server) ClearRequests() {
 }
 
 // record adds a copy of r to the list of requests and returns the copy. Until [Server.finish] completes
-// it, the copy holds only the headers' data.
+// it, the copy has only the header data.
 func (s *Server) record(r *Request) *Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

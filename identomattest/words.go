@@ -97,7 +97,7 @@ func (p *page) titleOf(step object) phrase {
 	return phrase{Text: strings.ReplaceAll(step.text("type"), "-", " ")}
 }
 
-// languageCodes are the languages in the documentation of the language step, in its order.
+// languageCodes are the languages in the language step's documentation, in that order.
 var languageCodes = []string{
 	"en", "ka", "es", "uk", "gr", "it", "de", "ru", "uz", "ro", "tr", "ar", "pl", "bn", "hi", "hy", "az", "ja", "pt", "fr", "kk", "sv",
 }

@@ -89,7 +89,7 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 }
 
-// storedWebhook is a row of the table that a real service would have: a verified webhook.
+// storedWebhook is a verified webhook: in a real service, a row of a table.
 type storedWebhook struct {
 	eventType string // a header, not part of raw
 	raw       []byte

@@ -16,8 +16,8 @@ const (
 	// smsPerNumber limits the messages to one phone number within smsWindow. Customers decide how
 	// often to request a message, and each one costs money.
 	smsPerNumber = 5
-	// smsPerSession limits the messages of one session within smsWindow, because customers also
-	// choose the numbers.
+	// smsPerSession limits the messages of one session within smsWindow, because a customer can enter
+	// many numbers.
 	smsPerSession = 10
 	smsWindow     = time.Hour
 )

@@ -68,7 +68,7 @@ func New(cfg Config) *Engine {
 // CloseIdleConnections closes connections that no call is using.
 func (e *Engine) CloseIdleConnections() { e.cfg.HTTPClient.CloseIdleConnections() }
 
-// Call is one call of an endpoint.
+// Call is one call to an endpoint.
 type Call struct {
 	// Operation names the endpoint in events.
 	Operation string

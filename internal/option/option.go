@@ -22,7 +22,7 @@ type Settings struct {
 	// Service is the name of the package: identomat or idenfy.
 	Service string
 	engine.Config
-	// Product precedes the SDK in the User-Agent header.
+	// Product is a prefix for the User-Agent header.
 	Product     string
 	MaxResponse int64
 	Validate    bool
@@ -111,7 +111,7 @@ func CheckBaseURL(name, base string) (url.URL, error) {
 	return url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
-// CheckScheme accepts https, and for loopback and test hosts also http.
+// CheckScheme accepts https, and also http for loopback and test hosts.
 func (s *Settings) CheckScheme(name string, u url.URL) error {
 	host := u.Hostname()
 	isTestHost := slices.ContainsFunc(s.InsecureTestHosts, func(name string) bool { return strings.EqualFold(name, host) })

@@ -217,7 +217,7 @@ func TestClassifyUnexpected(t *testing.T) {
 			`"internalError":"x","internalError":null`, `"InternalError":"x"`, `"errorSourceGroup":"A","errorSourceGroup":"B"`, `"ErrorSourceGroup":"A"`,
 		} {
 			if !strings.HasPrefix(rest, `"result"`) && strings.HasPrefix(ambiguous, `"result"`) {
-				continue // result is not ambiguous
+				continue // only one "result" key
 			}
 			bodies = append(bodies, `{`+rest+`,`+ambiguous+`}`, `{`+ambiguous+`,`+rest+`}`)
 		}

@@ -126,7 +126,7 @@ func (c *cache[V]) get(t reflect.Type, make func(reflect.Type) V) V {
 	if ok {
 		return v
 	}
-	v = make(t) // may run twice, and calls get for other types
+	v = make(t) // unlocked: make calls get. May run twice.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.values == nil {

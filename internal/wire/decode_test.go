@@ -299,7 +299,7 @@ func TestDecodeRequiredAndStrict(t *testing.T) {
 		`{"id":"1","score":1,"items":"x"}`:                                false,
 		`{"id":"1","score":1,"items":[],"topics":{"a":1}}`:                false,
 		`{"id":"1","score":1,"items":[],"weight":"heavy"}`:                false,
-		`{"id":"1","score":1,"items":[],"Topics":["a"]}`:                  false, // another letter case
+		`{"id":"1","score":1,"items":[],"Topics":["a"]}`:                  false, // different case
 		`{"id":"1","score":1,"items":[],"topics":["a"],"topics":[]}`:      false, // present twice
 		`{"id":"1","id":"","score":1,"items":[]}`:                         false, // required applies to each duplicate
 		`{"id":"","id":"1","score":1,"items":[]}`:                         false,
