@@ -724,6 +724,19 @@ func TestReplacedDefaultTransportSpeaksHTTP2(t *testing.T) {
 	require.NoError(t, begin(client, t.Context()))
 }
 
+func TestHandshakeTimeoutIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := &http.Transport{TLSHandshakeTimeout: time.Second, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, server) }()
+			return client, nil
+		}}
+		err := begin(clientWithDefaults(t, transport, "https://localhost"), t.Context())
+		require.ErrorContains(t, err, "TLS handshake timeout")
+		assert.False(t, identomat.MaybeProcessed(err))
+	})
+}
+
 // A DialContext may return a type that cannot be a map key.
 func TestConnectionThatIsNotComparable(t *testing.T) {
 	type conn struct {

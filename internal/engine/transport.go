@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -87,11 +88,14 @@ func dialExact(t *http.Transport) {
 		secure := tls.Client(conn, config)
 		if t.TLSHandshakeTimeout > 0 {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, t.TLSHandshakeTimeout)
+			ctx, cancel = context.WithTimeoutCause(ctx, t.TLSHandshakeTimeout, errHandshakeTimeout)
 			defer cancel()
 		}
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
+			if context.Cause(ctx) == errHandshakeTimeout {
+				return nil, errHandshakeTimeout
+			}
 			return nil, err
 		}
 		if secure.ConnectionState().NegotiatedProtocol == "h2" {
@@ -100,6 +104,8 @@ func dialExact(t *http.Transport) {
 		return &exactConn{Conn: secure}, nil
 	}
 }
+
+var errHandshakeTimeout = errors.New("TLS handshake timeout")
 
 // exactConn is an HTTP/1.1 connection that returns io.EOF instead of extra bytes after a response.
 // If a Content-Length is too small, these bytes are personal data, and net/http would log them.
