@@ -47,6 +47,7 @@ var documents = []struct {
 		{"go run ./cmd/identomat-sandbox ", startSandbox},
 		{"go get ", goGet},
 		{"package main", integrate},
+		{"go mod edit ", useClone},
 	}},
 	{"cmd/identomat-sandbox/README.md", []command{
 		{"go run ./cmd/identomat-sandbox ", startSandbox},
@@ -258,6 +259,18 @@ func integrate(ctx context.Context, r *reader, program string) error {
 		return err
 	}
 	return p.end()
+}
+
+// useClone compiles the program with a clone of the repository beside it.
+func useClone(ctx context.Context, r *reader, command string) error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	if err := os.Symlink(root, filepath.Join(r.temp, "identomat")); err != nil {
+		return err
+	}
+	return prints(`=> \.\./identomat$`)(ctx, r, command+"\ngo build -o /dev/null .\ngo list -m github.com/identomat-go/identomat")
 }
 
 // A reader runs the commands of one document, with the sandbox in the background.
