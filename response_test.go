@@ -245,12 +245,14 @@ func TestErrorBesideApprovalNeverApproves(t *testing.T) {
 }
 
 func TestErrorBesideMedia(t *testing.T) {
-	client := responding(t, 200, `{"result":["data:application/x-tar;base64,YQ=="],"error":"boom"}`, false)
-	var last error
-	for _, err := range client.Media.VisualMarkers(t.Context(), token) {
-		last = err
+	for _, member := range []string{`"error":"boom"`, `"error_code":"boom"`, `"Error-Message":"boom"`, `"argument_error":"boom"`} {
+		client := responding(t, 200, `{"result":["data:application/x-tar;base64,YQ=="],`+member+`}`, false)
+		var last error
+		for _, err := range client.Media.VisualMarkers(t.Context(), token) {
+			last = err
+		}
+		require.ErrorIs(t, last, identomat.ErrUnexpectedResponse, member)
 	}
-	require.ErrorIs(t, last, identomat.ErrUnexpectedResponse)
 }
 
 // An approval must not hide a match.

@@ -11,8 +11,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
-	"slices"
 	"strings"
+
+	"github.com/identomat-go/identomat/internal/response"
 )
 
 const (
@@ -146,16 +147,8 @@ func (r *Reader) member() {
 	if !json.Valid(value) {
 		r.malformed("a member is malformed")
 	}
-	isError := false
-	switch text := string(bytes.TrimSpace(value)); strings.ToLower(name) {
-	case "argumenterror", "internalerror":
-		isError = text != "null"
-	case "error", "errors", "errorcode", "errormessage": // not documented, but must not be ignored
-		isError = !slices.Contains([]string{"null", "false", "0", `""`, "[]", "{}"}, text)
-	}
-	if isError {
-		response, _ := json.Marshal(map[string]json.RawMessage{name: value})
-		r.fail(&ServiceError{Response: response})
+	if object, _ := json.Marshal(map[string]json.RawMessage{name: value}); response.SaysError(object) {
+		r.fail(&ServiceError{Response: object})
 	}
 }
 

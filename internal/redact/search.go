@@ -78,11 +78,7 @@ func (s *search) findsFolded(text string) bool {
 // findsInFields searches an error's fields instead of its text. fmt prints the fields if the error
 // is in an unexported field.
 func (s *search) findsInFields(err error) bool {
-	v := reflect.ValueOf(err)
-	if v.Kind() == reflect.Pointer {
-		v = v.Elem()
-	}
-	return s.findsInValue(v)
+	return s.findsInValue(reflect.Indirect(reflect.ValueOf(err)))
 }
 
 func (s *search) findsInValue(v reflect.Value) bool {

@@ -233,6 +233,12 @@ func IsRefusal(body []byte) bool {
 	return members.ambiguous || members.refusal() != nil
 }
 
+// SaysError reports whether a part of a response with data URIs reports an error or is ambiguous.
+func SaysError(object []byte) bool {
+	members := open(object)
+	return members.saysError || members.ambiguous || members.refusal() != nil
+}
+
 // envelope holds the top-level members that decide what a response is.
 type envelope struct {
 	result, argumentError, internalError, errorSourceGroup []byte

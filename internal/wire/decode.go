@@ -477,6 +477,7 @@ func (d *decoding) keep(i, end int) {
 // structPlan maps the members of an object to fields.
 type structPlan struct {
 	fields  map[string]*fieldPlan
+	bits    int      // how many fields have a bit
 	present uint64   // the bits of the fields that must be present
 	strict  []string // the names of strict fields
 	after   func(v any, raw json.RawMessage) error
@@ -485,7 +486,7 @@ type structPlan struct {
 type fieldPlan struct {
 	index            []int
 	decode           decodeFunc
-	present          uint64 // the field's bit, or 0 if the field may be absent
+	bit              uint64 // of a strict field, or of one that must be present
 	required, strict bool
 	// alias is set for a second name of a field. Its value is used if the field is otherwise empty.
 	alias bool
@@ -507,10 +508,13 @@ func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
 			switch option, alias, _ := strings.Cut(option, "="); option {
 			case "required", "present":
 				field.required = option == "required"
-				field.present = plan.present + 1
-				plan.present += field.present
+				field.bit = plan.newBit()
+				plan.present |= field.bit
 			case "strict":
 				field.strict = true
+				if field.bit == 0 {
+					field.bit = plan.newBit()
+				}
 				plan.strict = append(plan.strict, name)
 			case "alias": // the last option, because it copies the others
 				other := *field
@@ -524,6 +528,11 @@ func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
 
 // unknown is the plan for a member without a field.
 var unknown = &fieldPlan{}
+
+func (p *structPlan) newBit() uint64 {
+	p.bits++
+	return 1 << (p.bits - 1)
+}
 
 // named returns the plan for a quoted name.
 func (p *structPlan) named(quoted []byte) *fieldPlan {
@@ -555,7 +564,10 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 			i = skip(d.data, i)
 			continue
 		}
-		found |= field.present
+		if field.strict && found&field.bit != 0 {
+			d.refuse()
+		}
+		found |= field.bit
 		if i = p.member(d, v, field, quoted, i); d.err != nil {
 			return i, false
 		}
@@ -565,10 +577,10 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 		if to := v.FieldByIndex(field.index); !to.IsZero() && !(to.Kind() == reflect.Slice && to.Len() == 0) {
 			field = unknown
 		}
-		found |= field.present
+		found |= field.bit
 		p.member(d, v, field, alias.quoted, alias.at)
 	}
-	if found != p.present {
+	if found&p.present != p.present {
 		d.refuse()
 	}
 	if d.err != nil {
@@ -610,9 +622,6 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 		to := v.FieldByIndex(field.index)
 		if field.strict {
 			d.strict++
-			if !to.IsZero() {
-				d.refuse()
-			}
 		}
 		to.SetZero() // drop the value of an earlier member with the same name
 		if end, fits = field.decode(d, to, i); !fits {

@@ -279,31 +279,32 @@ func TestDecodeRequiredAndStrict(t *testing.T) {
 		Items  []int    `json:"items" wire:"required"`
 	}
 	for text, ok := range map[string]bool{
-		`{"id":"1","score":0,"items":[]}`:                                 true,
-		`{"items":{},"score":"0","id":1}`:                                 true,
-		`{"id":"1","points":0,"items":[1]}`:                               true, // an alias satisfies required
-		`{"id":"1","score":1,"items":[],"topics":null,"weight":null}`:     true,
-		`{"id":"1","score":1,"items":[],"topics":"a","weight":"1"}`:       true,
-		`{"i\u0064":"1","score":1,"items":[]}`:                            true,
-		`{"score":1,"items":[]}`:                                          false, // absent
-		`{"id":"","score":1,"items":[]}`:                                  false, // an empty string
-		`{"id":null,"score":1,"items":[]}`:                                false,
-		`{"id":{},"score":1,"items":[]}`:                                  false,
-		`{"ID":"1","score":1,"items":[]}`:                                 false, // names are case-sensitive
-		`{"id":"1","items":[]}`:                                           false,
-		`{"id":"1","score":null,"items":[]}`:                              false,
-		`{"id":"1","score":"high","items":[]}`:                            false,
-		`{"id":"1","points":"high","items":[]}`:                           false,
-		`{"id":"1","score":1}`:                                            false,
-		`{"id":"1","score":1,"items":null}`:                               false,
-		`{"id":"1","score":1,"items":"x"}`:                                false,
-		`{"id":"1","score":1,"items":[],"topics":{"a":1}}`:                false,
-		`{"id":"1","score":1,"items":[],"weight":"heavy"}`:                false,
-		`{"id":"1","score":1,"items":[],"Topics":["a"]}`:                  false, // different case
-		`{"id":"1","score":1,"items":[],"topics":["a"],"topics":[]}`:      false, // present twice
-		`{"id":"1","id":"","score":1,"items":[]}`:                         false, // required applies to each duplicate
-		`{"id":"","id":"1","score":1,"items":[]}`:                         false,
-		`{"id":"1","score":1,"score":null,"items":[]}`:                    false,
+		`{"id":"1","score":0,"items":[]}`:                              true,
+		`{"items":{},"score":"0","id":1}`:                              true,
+		`{"id":"1","points":0,"items":[1]}`:                            true, // an alias satisfies required
+		`{"id":"1","score":1,"items":[],"topics":null,"weight":null}`:  true,
+		`{"id":"1","score":1,"items":[],"topics":"a","weight":"1"}`:    true,
+		`{"i\u0064":"1","score":1,"items":[]}`:                         true,
+		`{"score":1,"items":[]}`:                                       false, // absent
+		`{"id":"","score":1,"items":[]}`:                               false, // an empty string
+		`{"id":null,"score":1,"items":[]}`:                             false,
+		`{"id":{},"score":1,"items":[]}`:                               false,
+		`{"ID":"1","score":1,"items":[]}`:                              false, // names are case-sensitive
+		`{"id":"1","items":[]}`:                                        false,
+		`{"id":"1","score":null,"items":[]}`:                           false,
+		`{"id":"1","score":"high","items":[]}`:                         false,
+		`{"id":"1","points":"high","items":[]}`:                        false,
+		`{"id":"1","score":1}`:                                         false,
+		`{"id":"1","score":1,"items":null}`:                            false,
+		`{"id":"1","score":1,"items":"x"}`:                             false,
+		`{"id":"1","score":1,"items":[],"topics":{"a":1}}`:             false,
+		`{"id":"1","score":1,"items":[],"weight":"heavy"}`:             false,
+		`{"id":"1","score":1,"items":[],"Topics":["a"]}`:               false, // different case
+		`{"id":"1","score":1,"items":[],"topics":["a"],"topics":[]}`:   false, // present twice
+		`{"id":"1","id":"","score":1,"items":[]}`:                      false, // required applies to each duplicate
+		`{"id":"","id":"1","score":1,"items":[]}`:                      false,
+		`{"id":"1","score":1,"score":null,"items":[]}`:                 false,
+		`{"id":"1","score":1,"items":[],"topics":null,"topics":["a"]}`: false, `{"id":"1","score":1,"items":[],"weight":0,"weight":1}`: false,
 		`{"id":"1","score":1,"items":[],"topics":{"a":1},"topics":["a"]}`: false, // strict applies to each duplicate
 		`[]`:    false, // [] counts as an empty object, without the required members
 		`{}`:    false,
