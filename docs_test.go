@@ -112,7 +112,7 @@ func (w walkItem) spelling(callerFile string) string {
 	return path.Base(path.Dir(w.file)) + "." + w.function
 }
 
-// callsTo returns all calls in a function and its closures, in the formats of spelling. "?f" is any
+// callsTo returns all calls in a function and its closures, as spelling writes them. "?f" is any
 // function, method or variable f.
 func callsTo(fn *ast.FuncDecl) map[string]bool {
 	calls := map[string]bool{}

@@ -277,10 +277,10 @@ func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2
 }
 
 // QuestionFile fetches a file that answers a question, with get-question-file. (API reference, Get file
-// from the question.) The keys of the step and question and the index, which counts from 0, select the
-// file. It may be an archive, a PDF or an image, whatever type is declared; see [Media.ContentType]. If
-// the response holds several files, which the API documentation does not rule out, QuestionFile returns
-// the first. Errors: also [ErrWrongParameters], even if only the file is missing.
+// from the question.) stepKey, questionKey and index, which counts from 0, select the file. It may be an
+// archive, a PDF or an image, whatever type is declared; see [Media.ContentType]. If the response holds
+// several files, which the API documentation does not rule out, QuestionFile returns the first. Errors:
+// also [ErrWrongParameters], even if only the file is missing.
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	return firstItem(ctx, s.client, operation.QuestionFile, questionFileParams{string(token), stepKey, questionKey, index})
 }

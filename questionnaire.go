@@ -90,7 +90,7 @@ func (q Question) Set(name string, value any) Question { return Question{q.set(n
 // QuestionType is the type on the wire, such as multiple-choice.
 func (q Question) QuestionType() string { return getString(q.text(), "type") }
 
-// QuestionKey is the key, unique in the questionnaire.
+// QuestionKey returns the question's unique key.
 func (q Question) QuestionKey() string { return getString(q.text(), "key") }
 
 // questionTypes gives a decoded question its own type.

@@ -176,7 +176,7 @@ type Person struct {
 	Sex         string `json:"sex"`
 	Citizenship string `json:"citizenship"`
 	Nationality string `json:"nationality"`
-	// PersonalNumber is the person's, DocumentNumber the document's.
+	// PersonalNumber identifies the person, DocumentNumber the document.
 	PersonalNumber string `json:"personal_number"`
 	DocumentNumber string `json:"document_number"`
 	// DocumentIssued and DocumentExpires are like Birthday; DocumentIssuedTime and DocumentExpiresTime

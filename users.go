@@ -75,7 +75,7 @@ type CreateUserRequest struct {
 	Email string `json:"email"`
 	// EmailVerified marks the address as verified. The service's default is false.
 	EmailVerified *bool `json:"emailVerified,omitzero"`
-	// Password has at least 8 characters.
+	// Password must have at least 8 characters.
 	Password Password `json:"password"`
 	// FirstName and LastName may be empty.
 	FirstName string `json:"firstName,omitzero"`

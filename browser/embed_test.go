@@ -104,8 +104,7 @@ const host = document.getElementById("host"), template = document.getElementById
 		assert.NoError(t, page.Execute(w, map[string]any{
 			"Nonce": opts.Nonce, "Cancel": b.cancel, "Widget": snippet, "Insert": template.JS(b.insert),
 			"Before": b.loadScript == "before", "After": b.loadScript == "after",
-			// Both frames send the same messages. One has another origin, the other has the widget's
-			// origin.
+			// Both frames send the same messages. Stranger has its own origin, Second the widget's.
 			"Stranger": stranger + "/#" + url.PathEscape(b.othersSay),
 			"Second":   widgetURL + "/#" + url.PathEscape(b.othersSay),
 		}))

@@ -63,11 +63,10 @@ var statuses = map[int]error{
 	http.StatusTooManyRequests: identomat.ErrRateLimited,
 }
 
-// APIError reports a response other than a session: an error from iDenfy, or content that does not
-// come from iDenfy at all. Code is iDenfy's identifier, such as BAD_VALUE, or "" for an error
-// before processing; the list is open. MaybeProcessed is false only if iDenfy certainly created no
-// session. Test for the cause with [errors.Is] and the Err variables. [errors.As] also finds the
-// [identomat.APIError].
+// APIError reports a response other than a session: an error from iDenfy, or content that does not come
+// from iDenfy at all. Code is an identifier such as BAD_VALUE (iDenfy may add others), or "" for an error
+// before processing. MaybeProcessed is false only if iDenfy certainly created no session. Test for the
+// cause with [errors.Is] and the Err variables. [errors.As] also finds the [identomat.APIError].
 type APIError struct {
 	identomat.APIError
 

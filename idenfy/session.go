@@ -96,7 +96,7 @@ type Session struct {
 	// PersonScanRef is not documented. In the API page's only example it is the client id.
 	PersonScanRef string `json:"personScanRef"`
 
-	// SessionRequest holds the parameters with iDenfy's defaults. iDenfy returns personal names in
+	// SessionRequest holds the parameters and iDenfy's defaults. iDenfy returns personal names in
 	// capitals. AdditionalSteps and AdditionalData are nil for null. Extra is nil.
 	SessionRequest
 

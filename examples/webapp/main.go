@@ -132,8 +132,8 @@ func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 	return fake.Client(opts...), fake.Close, nil
 }
 
-// databasePath returns DATABASE, or a temporary file that remove deletes. With the fake the file is
-// temporary because the fake loses its sessions when it stops.
+// databasePath returns DATABASE, or a temporary file that remove deletes. Only the fake gets a temporary
+// file, because it loses its sessions when it stops.
 func databasePath(c config) (path string, remove func(), err error) {
 	if c.database != "" {
 		return c.database, func() {}, nil

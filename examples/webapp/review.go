@@ -366,8 +366,8 @@ func (s *server) person(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// decide records a reviewer's decision about a verification that Identomat left to people. The
-// decision is not sent to Identomat, whose API documentation has no call for it.
+// decide records a reviewer's decision about a verification that Identomat left to a reviewer. The
+// decision is not sent to Identomat: its API documents no call for that.
 func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 	v, err := s.verification(r)
 	if err != nil {

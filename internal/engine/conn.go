@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// connections finds HTTP/2 connections that are dead but not closed. net/http would send every
-// later request over such a connection.
+// connections closes a connection that stayed silent until an attempt ended. net/http would send every
+// later request over a dead HTTP/2 connection.
 type connections struct {
 	mu    sync.Mutex
 	inUse map[net.Conn]activity

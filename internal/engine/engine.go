@@ -433,8 +433,8 @@ func attemptError(actx, ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errAttemptTimeout // the timeout is a RoundTripper's, not the caller's
 	}
-	// Report an HTTP response to a TLS handshake as http.Client does: the original error holds
-	// the connection.
+	// Replace the error of a TLS handshake with an HTTP server, as http.Client does: it holds the
+	// connection.
 	if record, ok := err.(tls.RecordHeaderError); ok && string(record.RecordHeader[:]) == "HTTP/" {
 		return http.ErrSchemeMismatch
 	}

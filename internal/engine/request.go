@@ -136,8 +136,8 @@ var (
 	errRefused = errors.New("the service refused the HTTP/2 stream")
 )
 
-// unprocessed returns errGoAway or errRefused if err means one of them, or else err. net/http and
-// golang.org/x/net/http2 report both only as text, no part of which the peer controls.
+// unprocessed returns errGoAway or errRefused if err means one of them, otherwise err. net/http and
+// golang.org/x/net/http2 report both only as text, which the peer cannot influence.
 func unprocessed(err error) error {
 	reason, found := strings.CutPrefix(err.Error(), "http2: Transport: cannot retry err [")
 	switch {
