@@ -108,7 +108,7 @@ const DefaultMaxCallbackSize = 1 << 20
 // CallbackOption configures [CallbackHandler], [ParseCallback] and package idenfy's handler.
 type CallbackOption func(*callback.Settings) error
 
-// WithMaxCallbackSize limits the body to a number of bytes. The default is [DefaultMaxCallbackSize].
+// WithMaxCallbackSize limits the body's size in bytes. The default is [DefaultMaxCallbackSize].
 func WithMaxCallbackSize(bytes int64) CallbackOption {
 	return func(s *callback.Settings) error {
 		if bytes <= 0 {

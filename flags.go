@@ -25,7 +25,7 @@ const (
 // GeneralDocumentType is a kind of non-identity document. Unlisted values are also allowed.
 type GeneralDocumentType string
 
-// The general documents of the Developer guide 2025, Proof of Address.
+// The general documents in the Developer guide 2025, Proof of Address.
 const (
 	UtilityBill                    GeneralDocumentType = "utility_bill"
 	BankStatement                  GeneralDocumentType = "bank_statement"
@@ -48,7 +48,7 @@ type Flags struct{ object }
 // NewFlags returns an empty set of flags, to be extended with the methods of [Flags].
 func NewFlags() Flags { return Flags{} }
 
-// Set sets any flag by its wire name. If JSON cannot encode value, the call returns a
+// Set sets any flag by its wire name. If value cannot be encoded as JSON, Begin returns a
 // [ValidationError].
 //
 // Integrations and Identomat's own SDKs send these flags, which are not documented: skip_agreement

@@ -6,7 +6,7 @@ import "github.com/identomat-go/identomat/internal/wire"
 // takes any field in any place.
 type KYBField string
 
-// The fields of the Developer guide 2025, KYB. The comments say where the guide lists a field and which
+// The fields in the Developer guide 2025, KYB. The comments say where the guide lists a field and which
 // fields it calls mandatory; the caller decides what is sent.
 const (
 	FieldCompanyName         KYBField = "companyName"         // company, shareholder; mandatory

@@ -144,8 +144,8 @@ func WithAttemptTimeout(d time.Duration) Option {
 	return checked(d > 0, "WithAttemptTimeout: the timeout must be positive", func(s *option.Settings) { s.AttemptTimeout = d })
 }
 
-// WithMaxResponseSize bounds a response that is held in memory, in bytes after decompression. A larger
-// response is [ErrTooLarge]. The default is [DefaultMaxResponseSize].
+// WithMaxResponseSize limits the size of responses held in memory, in decompressed bytes. A larger one
+// fails with [ErrTooLarge]. The default is [DefaultMaxResponseSize].
 func WithMaxResponseSize(bytes int64) Option {
 	return checked(bytes > 0, "WithMaxResponseSize: the size must be positive", func(s *option.Settings) { s.MaxResponse = bytes })
 }

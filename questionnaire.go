@@ -83,7 +83,7 @@ func (q Question) ShowIf(questionKey, answer string) Question {
 	return q.Set("showConditions", object{}.set("questionKey", questionKey).set("answer", answer))
 }
 
-// Set sets any parameter of the question by its wire name. If JSON cannot encode value, the call
+// Set sets any parameter of the question by its wire name. If value cannot be encoded as JSON, Begin
 // returns a [ValidationError].
 func (q Question) Set(name string, value any) Question { return Question{q.set(name, value)} }
 

@@ -49,7 +49,7 @@ func (s Step) Flag(name string, value any) Step {
 	return s.flag(name, appendValue(buf[:0], value))
 }
 
-// Set sets any parameter of the step by its wire name. If JSON cannot encode value, the call returns a
+// Set sets any parameter of the step by its wire name. If value cannot be encoded as JSON, Begin returns a
 // [ValidationError].
 func (s Step) Set(name string, value any) Step { return Step{s.set(name, value)} }
 
@@ -221,7 +221,7 @@ func (s VideoCallStep) NestedSteps() (steps Steps) {
 	return steps
 }
 
-// ResetSteps discards the customer's data when they join the call again.
+// ResetSteps discards the customer's data when they rejoin the call.
 func (s VideoCallStep) ResetSteps(on bool) VideoCallStep {
 	return VideoCallStep{s.Set("resetSteps", on)}
 }

@@ -366,8 +366,8 @@ func TestServerWithoutTLSIsSchemeMismatch(t *testing.T) {
 	assert.False(t, identomat.MaybeProcessed(err))
 }
 
-// A RoundTripper may read the request body even after RoundTrip has returned. The client must not touch
-// the body then. If RoundTrip read none of it, later reads must fail.
+// A RoundTripper may read the request body even after RoundTrip has returned. By then, the SDK must leave
+// the body alone. If RoundTrip read none of it, later reads must fail.
 func TestRequestBodyReadAfterRoundTrip(t *testing.T) {
 	for _, begun := range []bool{false, true} {
 		over, done := make(chan struct{}), make(chan error)

@@ -69,7 +69,7 @@ type SessionRequest struct {
 	DocumentNumber string `json:"documentNumber,omitzero"`
 	// Sex is [Male] or [Female].
 	Sex Sex `json:"sex,omitzero"`
-	// GenerateDigitString requests a [Session.DigitString]. The contract must allow it. ExpiryTime
+	// GenerateDigitString requests a [Session.DigitString]. Your contract must allow it. ExpiryTime
 	// must not exceed [DefaultMaxDigitStringExpiry], or the value from [WithMaxDigitStringExpiry].
 	// The default is false.
 	GenerateDigitString *bool `json:"generateDigitString,omitzero"`

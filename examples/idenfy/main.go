@@ -89,7 +89,7 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 }
 
-// storedWebhook is a verified webhook: in a real service, a row of a table.
+// storedWebhook is a verified webhook: in a real service, a row in a table.
 type storedWebhook struct {
 	eventType string // a header, not part of raw
 	raw       []byte

@@ -219,7 +219,7 @@ func TestBrowserForgedDoneMessage(t *testing.T) {
 		_, _ = fmt.Fprint(w, `<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><title>Stranger</title><h1>Stranger</h1>`)
 	}))
 	defer stranger.Close()
-	// Messages from the page itself have the right window but not the widget's origin.
+	// Messages from the page itself have neither the widget's window nor its origin.
 	b.Eval(`(postMessage("DONE", "*"), postMessage({type: "done", sessionId: "` + token + `"}, "*"), dispatchEvent(new MessageEvent("message", {data: "DONE", origin: "` + stranger.URL + `"})))`)
 	b.Eval(`(window.heard = 0, addEventListener("message", () => heard++), postMessage("after", "*"))`)
 	b.Poll(`heard > 0`)

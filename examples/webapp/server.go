@@ -144,7 +144,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := visitor{nonce: rand.Text()}
 	r = withVisitor(r, v)
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-	// Log the pattern and not the address, because the address of a return holds a token.
+	// Log the pattern, not the URL, because a return URL contains a token.
 	defer func() {
 		s.log.Info("request", "method", r.Method, "route", r.Pattern, "status", rec.status, "took", time.Since(start).Round(time.Millisecond))
 	}()

@@ -29,7 +29,7 @@ const (
 )
 
 // worker fetches the outcomes of sessions and erases sessions at the service. Its queue is the
-// table jobs. Callbacks and returns only make a job due. The worker does not claim jobs. The
+// table jobs. A callback or a return only makes a job due. The worker does not claim jobs. The
 // outcome of a fetch is stored in one transaction that also ends its job, so a crash at any point
 // leaves a job that runs again, which is harmless.
 type worker struct {

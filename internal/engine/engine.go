@@ -82,7 +82,7 @@ type Call struct {
 	// Limit is the maximum size of a response in bytes.
 	Limit    int64
 	Protocol Protocol
-	// Stream, if not nil, may take a successful response as a stream.
+	// Stream, if not nil, decides whether to stream a successful response.
 	Stream StreamProtocol
 	// SelfDelimiting is set if streamed content itself shows whether it is complete.
 	SelfDelimiting bool

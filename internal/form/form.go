@@ -28,7 +28,7 @@ type File struct {
 
 // Form is a complete form. The text part precedes the files, as Identomat requires.
 type Form struct {
-	value    string // of the text part
+	value    string // text part's value
 	files    []File
 	texts    []string // what precedes each file, and what follows the last one
 	boundary string

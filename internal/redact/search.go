@@ -17,7 +17,7 @@ const maxSearch = 1 << 24
 // search looks for secrets in the texts of one error.
 type search struct {
 	secrets []string        // folded
-	left    int             // of maxSearch
+	left    int             // remaining budget
 	clean   map[string]bool // texts without a secret; most recur in the fields
 }
 
@@ -34,13 +34,13 @@ func newSearch(secrets []string) *search {
 	return s
 }
 
-// fold returns a form of text that ignores letter case. Lower case alone does not suffice: Σ has
+// fold normalizes text for case-insensitive search. Lowercasing alone is not enough: Σ has
 // two lower-case forms.
 func fold(text string) string {
 	return strings.ToLower(strings.ToUpper(strings.ReplaceAll(text, "\x00", ""))) // without the zero bytes of UTF-16
 }
 
-// finds reports whether text contains a secret in any form, or the search would take too long.
+// finds reports whether text contains a secret in any form or would take too long to search.
 func (s *search) finds(text string) bool {
 	for range 4 { // JSON inside a JSON string is escaped twice
 		if s.left -= 16 * len(text); s.left < 0 { // decoding takes time, too

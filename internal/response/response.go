@@ -389,7 +389,7 @@ func hasErrorWord(s string) bool {
 }
 
 // IsCode reports whether a bare string is an error code: a known one in any spelling, a name in
-// capitals, or words joined by - or _ without a digit.
+// capitals, or digit-free words joined by - or _.
 func IsCode(s string) bool {
 	return Cause(s) != nil || isName(s) && !IsToken([]byte(s)) &&
 		(s == strings.ToUpper(s) || strings.ContainsAny(s, "-_") && !strings.ContainsAny(s, "0123456789"))

@@ -118,8 +118,8 @@ func sum(mac hash.Hash, src io.Reader) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// Verify wraps body. Reading ends with an [*Error] instead of io.EOF if the signature in the values
-// of the Authorization header is missing, malformed or wrong.
+// Verify wraps body. Reading ends with an [*Error] instead of io.EOF if authorization, the header's
+// values, has a missing, malformed or wrong signature.
 func (k *Key) Verify(body io.ReadCloser, authorization []string) io.ReadCloser {
 	b := &verifiedBody{ReadCloser: body, key: k}
 	if len(authorization) > 0 {

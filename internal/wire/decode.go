@@ -398,7 +398,7 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 	}
 }
 
-// hasNumericKeys reports whether an object is a list from PHP. For {}, it returns the argument empty.
+// hasNumericKeys reports whether all keys are numeric, as in a list from PHP. For {}, it returns empty.
 func hasNumericKeys(object []byte, empty bool) bool {
 	end := skip(object, 0)
 	for m := Members(object[:end]); m.Next(); {

@@ -142,7 +142,7 @@ func (e *encoding) extra(members map[string]any, fields []requestField) {
 	}
 }
 
-// Text is a parameter in JSON text, such as the steps from a builder.
+// Text is a parameter already in JSON, such as steps from a builder.
 type Text string
 
 var (
@@ -330,8 +330,8 @@ func isUTF8(v reflect.Value) bool {
 	return true
 }
 
-// marshaled returns the text of a value that encoding/json does not encode itself. The text is empty
-// if the value has a MarshalJSON method.
+// marshaled returns the text from v's MarshalText method. If v has a MarshalJSON method, text is empty
+// and ok is true.
 func marshaled(v reflect.Value) (text []byte, ok bool) {
 	if !v.IsValid() || !v.CanInterface() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
 		return nil, false
