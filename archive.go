@@ -226,7 +226,9 @@ func (u *uniqueNames) add(parent, element string, isFolder bool) string {
 		_, size := utf8.DecodeLastRuneInString(stem)
 		stem = stem[:len(stem)-size]
 	}
-	stem = path.Join(parent, stem)
+	if parent != "" {
+		stem = parent + "/" + stem // path.Join would drop a stem of one dot
+	}
 	first := strings.ToLower(stem + extension)
 	for n := max(u.suffix[first], 1); ; n++ {
 		name := stem + extension

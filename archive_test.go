@@ -302,6 +302,7 @@ func TestExtractToMakesNamesUnique(t *testing.T) {
 	for _, c := range []struct{ names, want []string }{
 		{[]string{"x/1.jpg", "x/1.jpg", "x/1.jpg"}, []string{"x/1.jpg", "x/1-2.jpg", "x/1-3.jpg"}},
 		{[]string{"A.jpg", "a.jpg"}, []string{"A.jpg", "a-2.jpg"}},
+		{[]string{"x/..w"}, []string{"x/..w"}},
 		{[]string{"12:00", "12_00"}, []string{"12_00", "12_00-2"}},
 		{[]string{"a", "a/b.jpg", "a/c.jpg"}, []string{"a", "a-2/b.jpg", "a-2/c.jpg"}},
 		{[]string{"a/b.jpg", "a"}, []string{"a/b.jpg", "a-2"}},

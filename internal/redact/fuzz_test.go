@@ -98,8 +98,8 @@ func FuzzArbitraryErrors(f *testing.F) {
 		for _, e := range flatten(once) {
 			require.NotContains(t, e.Error(), `"`, "quoted text must be removed")
 		}
-		if len(secret) < 4 || redact.Contains(ownWords, secret) {
-			return // the engine passes no shorter secrets
+		if len(strings.ReplaceAll(secret, "\x00", "")) < 4 || redact.Contains(ownWords, secret) {
+			return // the engine passes no shorter secrets, and the search drops zero bytes
 		}
 		for _, e := range flatten(once) {
 			for _, verb := range []string{"%v", "%+v", "%#v"} {
