@@ -141,6 +141,9 @@ var (
 func unprocessed(err error) error {
 	reason, found := strings.CutPrefix(err.Error(), "http2: Transport: cannot retry err [")
 	switch {
+	// Without GetBody, net/http reports this only for a connection that closed before it was used.
+	case err.Error() == "net/http: cannot rewind body after connection loss":
+		return errGoAway
 	case found && strings.HasPrefix(reason, "http2: Transport received Server's graceful shutdown GOAWAY]"):
 		return errGoAway
 	case found && strings.HasPrefix(reason, "stream error: ") && strings.Contains(reason, "; REFUSED_STREAM; received from peer]"):
