@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -139,8 +140,8 @@ func (s *secureService) accept(conn net.Conn) {
 	}
 }
 
-// listen starts a TCP listener for the service and returns the URL.
-func (s *secureService) listen(t *testing.T) string {
+// listen returns the port of a TCP listener, which calls accept for each connection.
+func listen(t *testing.T, accept func(net.Conn)) (port string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -151,11 +152,18 @@ func (s *secureService) listen(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			go s.accept(conn)
+			go accept(conn)
 		}
 	}()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return "https://localhost:" + port
+	_, port, err = net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	return port
+}
+
+// listen starts a TCP listener for the service and returns the URL.
+func (s *secureService) listen(t *testing.T) string {
+	t.Helper()
+	return "https://localhost:" + listen(t, s.accept)
 }
 
 // dial connects a pipe to the service. In a synctest bubble, it is the DialContext of an http.Transport.
@@ -385,6 +393,43 @@ func TestRoundTripperRetryIsMaybeProcessed(t *testing.T) {
 	assert.EqualValues(t, 2, streams.Load())
 }
 
+// errUnused is net/http's text for a connection that closed between the pool and the first write.
+var errUnused = errors.New("net/http: cannot rewind body after connection loss")
+
+// More retries than the budget allows must succeed, because the service is not failing.
+func TestUnusedConnectionRetriedBeyondBudget(t *testing.T) {
+	requests := 0
+	client := stubbed(t, func(r *http.Request) (*http.Response, error) {
+		if requests++; requests%2 == 1 {
+			return nil, errUnused
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		return newResponse(200, tokenResponse), nil
+	}, quick)
+	for range 100 {
+		require.NoError(t, begin(client, t.Context()))
+	}
+	assert.Equal(t, 200, requests)
+}
+
+// The first response is lost, and the second connection closes before it is used.
+func TestUnusedConnectionAfterLostResponseIsMaybeProcessed(t *testing.T) {
+	var requests atomic.Int32
+	url := listenHTTP1(t, func(conn net.Conn) {
+		requests.Add(1)
+		_ = conn.Close()
+	})
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	client := clientFor(t, url, identomat.WithHTTPClient(&http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		_, err := transport.RoundTrip(r)
+		require.Error(t, err)
+		return nil, errUnused
+	})}))
+	assert.True(t, identomat.MaybeProcessed(begin(client, t.Context())))
+	assert.EqualValues(t, 1, requests.Load())
+}
+
 // Calls must not fail if the service ends every connection after 50 streams.
 func TestHTTP2ShortConnections(t *testing.T) {
 	service := http2Service(t, func(c *http2Conn) {
@@ -573,19 +618,7 @@ func serveHTTP1(conn net.Conn, respond func(conn net.Conn)) {
 // listenHTTP1 is http1Service without TLS. It returns the URL.
 func listenHTTP1(t *testing.T, respond func(conn net.Conn)) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go serveHTTP1(conn, respond)
-		}
-	}()
-	return "http://" + listener.Addr().String()
+	return "http://127.0.0.1:" + listen(t, func(conn net.Conn) { serveHTTP1(conn, respond) })
 }
 
 // Bytes that follow a response may be personal data. net/http would log them.

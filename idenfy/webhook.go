@@ -71,7 +71,7 @@ type WebhookStatus struct {
 	ManualFace     string `json:"manualFace"`
 	AutoDocument   string `json:"autoDocument"`
 	ManualDocument string `json:"manualDocument"`
-	// AdditionalSteps is VALID, INVALID, NOT_FOUND, or "" if there are none.
+	// AdditionalSteps is VALID, INVALID, NOT_FOUND, or "" without additional steps.
 	AdditionalSteps string `json:"additionalSteps"`
 }
 

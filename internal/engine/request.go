@@ -136,14 +136,17 @@ var (
 	errRefused = errors.New("the service refused the HTTP/2 stream")
 )
 
-// unprocessed returns errGoAway or errRefused if err means one of them, otherwise err. net/http and
-// golang.org/x/net/http2 report both only as text, which the peer cannot influence.
+// errUnused reports that a connection closed before the request was written to it. Unlike the other two,
+// it proves nothing: a RoundTripper may have sent the request before.
+var errUnused = errors.New("the HTTP/2 connection closed before it was used")
+
+// unprocessed returns errGoAway, errRefused or errUnused if err means one of them, otherwise err. net/http
+// and golang.org/x/net/http2 report them only as text, which the peer cannot influence.
 func unprocessed(err error) error {
 	reason, found := strings.CutPrefix(err.Error(), "http2: Transport: cannot retry err [")
 	switch {
-	// Without GetBody, net/http reports this only for a connection that closed before it was used.
 	case err.Error() == "net/http: cannot rewind body after connection loss":
-		return errGoAway
+		return errUnused
 	case found && strings.HasPrefix(reason, "http2: Transport received Server's graceful shutdown GOAWAY]"):
 		return errGoAway
 	case found && strings.HasPrefix(reason, "stream error: ") && strings.Contains(reason, "; REFUSED_STREAM; received from peer]"):

@@ -56,8 +56,8 @@ func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (
 	if deadline, ok := ctx.Deadline(); ok && delay >= time.Until(deadline) {
 		return 0, false
 	}
-	// A GOAWAY frame is not a sign of a failing service.
-	if out.err != errGoAway && !e.budget.spend() {
+	// A service that closes an HTTP/2 connection is not failing.
+	if out.err != errGoAway && out.err != errUnused && !e.budget.spend() {
 		return 0, false
 	}
 	return delay, true
