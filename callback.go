@@ -60,11 +60,15 @@ type SMS struct {
 // rejected. Send one message per callback body, and limit the messages per number: the customer decides
 // how often Identomat asks for a message.
 func (c Callback) SMS() (SMS, bool) {
-	if c.Type != CallbackOneTimePassword && c.Type != CallbackSessionLinkSMS {
+	if !c.isSMS() {
 		return SMS{}, false
 	}
 	m := SMS{PhoneNumber: c.text("phoneNumber"), Text: c.text("text"), SessionLink: c.text("sessionLink")}
 	return m, m.PhoneNumber != "" && m.Text != ""
+}
+
+func (c Callback) isSMS() bool {
+	return c.Type == CallbackOneTimePassword || c.Type == CallbackSessionLinkSMS
 }
 
 // text returns a string, or a number without an exponent: some encoders write phone numbers and one-time
@@ -160,8 +164,7 @@ func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) er
 	if handle == nil {
 		return nil, errors.New("identomat: CallbackHandler: handle is nil")
 	}
-	parse := func(w http.ResponseWriter, r *http.Request) (Callback, int, error) { return parseCallback(s, w, r) }
-	return callback.Handler(s, parse, Callback.values, handle), nil
+	return callback.Handler(s, parseCallback, Callback.values, handle), nil
 }
 
 // ParseCallback reads a callback from a request, for servers that do not use [CallbackHandler], whose
@@ -210,7 +213,7 @@ func parseCallback(s *callback.Settings, w http.ResponseWriter, r *http.Request)
 	})
 	c.Type = CallbackType(wire.Unquote(c.members["type"]))
 	c.SessionID = Token(c.text("sessionId"))
-	if _, readable := c.SMS(); !readable && (c.Type == CallbackOneTimePassword || c.Type == CallbackSessionLinkSMS) {
+	if _, readable := c.SMS(); c.isSMS() && !readable {
 		return reject(http.StatusBadRequest, "the SMS has no readable phoneNumber or text")
 	}
 	return c, http.StatusOK, nil

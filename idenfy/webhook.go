@@ -176,8 +176,7 @@ func WebhookHandler(keys []string, handle func(context.Context, *Webhook) error,
 	if handle == nil {
 		return nil, errors.New("idenfy: WebhookHandler: handle is nil")
 	}
-	parse := func(w http.ResponseWriter, r *http.Request) (*Webhook, int, error) { return parseWebhook(s, w, r) }
-	return callback.Handler(s, parse, (*Webhook).values, handle), nil
+	return callback.Handler(s, parseWebhook, (*Webhook).values, handle), nil
 }
 
 // ParseWebhook reads a webhook from a request, for servers that do not use [WebhookHandler]. Respond

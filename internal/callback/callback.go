@@ -76,11 +76,11 @@ func (s *Settings) ReadBody(w http.ResponseWriter, r *http.Request) (body []byte
 // error or panics, or with parse's status if parse returns an error. Errors from handle show no
 // key, and no text or number from the private values.
 func Handler[T any](
-	s *Settings, parse func(http.ResponseWriter, *http.Request) (value T, status int, err error), private func(T) []json.RawMessage,
-	handle func(context.Context, T) error,
+	s *Settings, parse func(*Settings, http.ResponseWriter, *http.Request) (value T, status int, err error),
+	private func(T) []json.RawMessage, handle func(context.Context, T) error,
 ) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		value, status, err := parse(w, r)
+		value, status, err := parse(s, w, r)
 		if err == nil {
 			secrets := func() []string { return s.secrets(private(value)) }
 			err = s.callRecovering(func() error { return handle(r.Context(), value) }, secrets)
