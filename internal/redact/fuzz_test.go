@@ -9,6 +9,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -83,6 +84,7 @@ func FuzzArbitraryErrors(f *testing.F) {
 		f.Add([]byte{layer}, "key=hunter2&x", "hunter2")
 		f.Add([]byte{layer, 5, layer + 1, 0}, `John "Ünal" Šmith`, `"Ünal"`)
 	}
+	f.Add([]byte{9}, "\xa5\x0100", "0100")
 	f.Add([]byte{0, 8}, `a"b"c`, "a...c")
 	f.Add([]byte{2, 9, 7}, "nothing", "")
 	f.Add([]byte{}, "", "OF\nE")
@@ -114,12 +116,16 @@ func FuzzArbitraryErrors(f *testing.F) {
 
 var quoteOrAddress = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\)\(0x[0-9a-f]+`)
 
-// printed formats an error. It drops pointer addresses that are not in quotes, because an address may
-// contain the secret by chance.
+// printed formats an error. It undoes the escapes in quotes, and drops pointer addresses elsewhere: both
+// may contain the secret by chance.
 func printed(verb string, err error) string {
 	return quoteOrAddress.ReplaceAllStringFunc(fmt.Sprintf(verb, err), func(match string) string {
 		if match[0] == '"' {
-			return match
+			text, err := strconv.Unquote(match)
+			if err != nil {
+				return match
+			}
+			return `"` + text + `"`
 		}
 		return ")("
 	})
