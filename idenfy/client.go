@@ -27,8 +27,8 @@ const (
 	DefaultMaxDigitStringExpiry = 86400
 )
 
-// Client calls iDenfy. It is returned by [NewClient], immutable, and safe for concurrent use; one for
-// each pair of keys is enough. No formatter, logger or encoder prints its keys.
+// Client calls iDenfy. [NewClient] makes it. It is immutable and safe for concurrent use. One
+// client per pair of keys is enough. No formatter, logger or encoder prints its keys.
 type Client struct {
 	masked
 	settings

@@ -1,9 +1,9 @@
 // Package idenfy creates iDenfy verification sessions and verifies iDenfy's webhooks.
 //
 // It implements everything on the page "Create verification session" of iDenfy's API documentation.
-// Comments in this package call it the API page; documented means described there. The error
-// format, the URLs that contain a token, and webhooks are described only in iDenfy's other public
-// documentation; the comments say so.
+// Comments in this package call that page "the API page", and "documented" means described on that
+// page. The error format, the URLs that contain a token, and webhooks are described only in
+// iDenfy's other public documentation; the comments say so.
 //
 // # A verification
 //
@@ -15,11 +15,11 @@
 //
 // # Credits
 //
-// A session can cost credits. A second one for the same client id also can, before the first one's final
-// webhook. CreateSession retries only if iDenfy certainly created no session. If
-// [identomat.MaybeProcessed] is true for an error, a session may exist, and its token is lost: before you
-// create another session, wait for a webhook, or until the expiry time has passed. [WithGuard] calls your
-// function before every session.
+// A session can cost credits. A second session for the same client id can also cost credits if it
+// is created before the final webhook of the first session. CreateSession retries only if iDenfy
+// certainly created no session. If [identomat.MaybeProcessed] is true for an error, a session may
+// exist, and its token is lost: before you create another session, wait for a webhook, or until the
+// expiry time has passed. [WithGuard] calls your function before every session.
 //
 // # Shared with package identomat
 //
@@ -34,8 +34,8 @@
 //
 // fmt and slog show a mask instead of keys, tokens, requests, sessions and webhooks, and encoders
 // refuse them with an error. Error texts contain no values from requests or responses. To show a
-// name, print its field. fmt ignores the methods of a value in an unexported field of your own
-// struct: give your struct a Format method.
+// name, print its field. fmt does not call the methods of a value in an unexported field: if such a
+// field of your own struct holds a masked value, give the struct a Format method.
 //
 // # Testing
 //

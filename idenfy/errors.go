@@ -64,9 +64,10 @@ var statuses = map[int]error{
 }
 
 // APIError reports a response other than a session: an error from iDenfy, or content that does not come
-// from iDenfy at all. Code is an identifier such as BAD_VALUE (iDenfy may add others), or "" for an error
-// before processing. MaybeProcessed is false only if iDenfy certainly created no session. Test for the
-// cause with [errors.Is] and the Err variables. [errors.As] also finds the [identomat.APIError].
+// from iDenfy at all. Code is an identifier such as BAD_VALUE (iDenfy may add others), or "" for an
+// error that iDenfy reported before it processed the request. MaybeProcessed is false only if
+// iDenfy certainly created no session. Test for the cause with [errors.Is] and the Err variables.
+// [errors.As] also finds the [identomat.APIError].
 type APIError struct {
 	identomat.APIError
 
@@ -87,7 +88,7 @@ func (e *APIError) causes() []error {
 	return slices.DeleteFunc(causes, func(err error) bool { return err == nil })
 }
 
-// outOfCredits distinguishes the end of the credits from a missing permission, which has the same
+// outOfCredits reports whether the credits are used up. A missing permission has the same
 // identifier.
 func (e *APIError) outOfCredits() bool {
 	return e.StatusCode == http.StatusPaymentRequired ||
@@ -116,5 +117,6 @@ func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
 // MarshalText returns Error.
 func (e APIError) MarshalText() ([]byte, error) { return e.shown().MarshalText() }
 
-// LogValue returns a group of the fields that are safe to log. The code is the cause.
+// LogValue returns a group of the fields that are safe to log. Its field code is the cause, not the
+// identifier.
 func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }

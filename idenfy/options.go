@@ -18,7 +18,7 @@ type Option = identomat.Option
 type settings struct {
 	baseURL   url.URL
 	guard     func(ctx context.Context, clientID string) error
-	maxDigits int // seconds
+	maxDigits int // longest ExpiryTime with a digit string, in seconds
 }
 
 // WithBaseURL replaces [DefaultBaseURL] with a scheme and a host, without a path. The scheme must

@@ -83,7 +83,7 @@ type SessionRequest struct {
 	// recommends instead. The default is false.
 	UtilityBill *bool `json:"utilityBill,omitzero"`
 	// AdditionalSteps is a JSON object that requests further photos, as described in iDenfy's
-	// manual on additional steps. JSON null is sent.
+	// manual on additional steps. The JSON value null is sent, not left out.
 	AdditionalSteps json.RawMessage `json:"additionalSteps,omitzero"`
 	// AdditionalData is a JSON object with data for AdditionalSteps, such as a social security
 	// number in UTILITY_BILL. It requires AdditionalSteps.

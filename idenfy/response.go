@@ -41,11 +41,11 @@ func (p *protocol) Classify(r *engine.Response, readErr error) engine.Dispositio
 	case success && errors.Is(readErr, engine.ErrTooLarge), bytes.Count(r.Body, []byte(",")) > maxValues:
 		return engine.Disposition{Err: unexpected(r, identomat.ErrTooLarge)}
 	case success && readErr != nil:
-		return engine.Disposition{} // readErr is the error
+		return engine.Disposition{} // the attempt fails with readErr
 	case success && p.session.UnmarshalJSON(r.Body) == nil && !p.isEcho():
 		return engine.Disposition{}
 	}
-	// The status of a refusal suffices even if the body is truncated.
+	// A status other than 2xx is an error even if the body is truncated.
 	e := p.apiError(r)
 	return engine.Disposition{Err: e, NotProcessed: isRefusal(e), Final: e.outOfCredits()}
 }
@@ -79,8 +79,9 @@ func unexpected(r *engine.Response, kind error) *APIError {
 	}}
 }
 
-// apiError decodes {"identifier": …, "message": …}. An error before processing has no identifier.
-// The message may be an object of parameters and lists of texts.
+// apiError decodes {"identifier": …, "message": …}. An error that iDenfy reports before it
+// processes the request has no identifier. The message may be an object that maps parameters to
+// lists of texts.
 func (p *protocol) apiError(r *engine.Response) *APIError {
 	r.Body = wire.TrimBOM(r.Body)
 	var identifier, message string

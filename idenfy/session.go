@@ -52,8 +52,8 @@ func (c *Client) CreateSession(ctx context.Context, req SessionRequest) (*Sessio
 }
 
 // AuthToken opens a session: whoever has it can act as the customer. fmt and slog show a mask.
-// Encoders refuse it, except as a map key. string(token) is the token. To identify a session later,
-// store [Session.ScanRef].
+// Encoders refuse it, except as a map key. string(token) returns the unmasked token. To identify a
+// session later, store [Session.ScanRef].
 type AuthToken string
 
 // Format writes a mask under every verb.
@@ -73,9 +73,9 @@ func (AuthToken) GobEncode() ([]byte, error) { return nil, redact.ErrEncode }
 
 // Session is a created session: its token, and the request as iDenfy understood it.
 //
-// A field is zero if its value is absent, null, or of the wrong type; [Session.Raw] shows which, and
-// [Session.Extra] returns values of the wrong type. A session is personal data: fmt and slog show a
-// mask, and encoders refuse it; store ScanRef, or Raw.
+// A field is zero if its value is absent, null, or of the wrong type. [Session.Raw] shows which of
+// these is the case, and [Session.Extra] returns values of the wrong type. A session is personal
+// data: fmt and slog show a mask, and encoders refuse it; store ScanRef, or Raw.
 type Session struct {
 	private
 

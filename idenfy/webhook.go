@@ -33,11 +33,11 @@ type Webhook struct {
 	private
 
 	// Final is true for a result that no reviewer will change. A webhook with the automatic result
-	// may come before the final one, and one of type IDENTIFICATION_RESUBMITTED after it. Final is
-	// not defined for a session that expired or was canceled; see [Webhook.Ended].
+	// may come before the final webhook, and a webhook of type IDENTIFICATION_RESUBMITTED after it.
+	// Final is not defined for a session that expired or was canceled; see [Webhook.Ended].
 	Final bool `json:"final"`
 	// EventType is the header Idenfy-Event-Type, such as IDENTIFICATION_MANUAL_FINISHED, or "". The
-	// header is not signed. The list is open.
+	// header is not signed. Other types may occur.
 	EventType string `json:"-"`
 	// ScanRef is [Session.ScanRef].
 	ScanRef string `json:"scanRef"`
@@ -55,7 +55,8 @@ type Webhook struct {
 	raw json.RawMessage
 }
 
-// WebhookStatus is how a verification ended. All lists of values are open.
+// WebhookStatus is how a verification ended. Its fields may also hold other values than those
+// listed.
 type WebhookStatus struct {
 	private
 
@@ -75,7 +76,7 @@ type WebhookStatus struct {
 	AdditionalSteps string `json:"additionalSteps"`
 }
 
-// Overall is the outcome of a verification. The list is open. Only [OverallApproved] is an
+// Overall is the outcome of a verification. Other outcomes may occur. Only [OverallApproved] is an
 // approval; see [Webhook.Approved].
 type Overall string
 
@@ -154,7 +155,7 @@ func (w *Webhook) decoded(raw json.RawMessage) error {
 // WebhookHandler returns a handler for a notification's webhooks. It verifies the signature with
 // the notification's signing keys, calls handle, and responds with status 200, or with 500 if
 // handle returns an error or panics. It rejects other requests with the status in
-// [identomat.CallbackError]. To change a key, pass the old one and the new one for a while. The
+// [identomat.CallbackError]. To change a key, pass both the old and the new key for a while. The
 // options are those of [identomat.CallbackHandler], but [identomat.WithMaxCallbackSize] defaults to
 // [MaxWebhookSize].
 //

@@ -3,7 +3,7 @@
 // The fake is strict: it refuses wrong keys, wrong types, violated rules, and parameters that are
 // not on iDenfy's documentation page "Create verification session". Its responses are literal JSON
 // that follows the page's examples and never passes through the SDK's types, so a wrong name in the
-// SDK makes a test fail. It fails on demand, see [Server.Fault], and sends signed webhooks.
+// SDK makes a test fail. It fails on demand (see [Server.Fault]) and sends signed webhooks.
 //
 //	srv := idenfytest.NewServer(t)
 //	client := srv.Client()

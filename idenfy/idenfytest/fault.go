@@ -62,8 +62,8 @@ func HTMLPage(status int) Fault {
 	return f
 }
 
-// APIError responds with an error in iDenfy's format. An empty identifier is left out, as in errors
-// before processing.
+// APIError responds with an error in iDenfy's format. An empty identifier is left out, as in the
+// errors that iDenfy reports before it processes a request.
 func APIError(status int, identifier, message string) Fault {
 	return Fault{name: "API error " + identifier, replaces: refuse(status, identifier, "%s", message)}
 }
@@ -118,8 +118,9 @@ type scheduled struct {
 	left  int // number of requests left to affect; below one means unlimited
 }
 
-// Fault makes the next requests fail, as many as times says. If times is less than one, the fault
-// stays until [Server.ClearFaults]. Faults apply in the order in which they were added.
+// Fault makes the next requests fail. times is the number of these requests. If times is less than
+// one, the fault stays until [Server.ClearFaults]. Faults apply in the order in which they were
+// added.
 func (s *Server) Fault(f Fault, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,7 +24,7 @@ type Webhook struct {
 	// Final is false for an automatic result that a reviewer can still change.
 	Final bool
 	// EventType is sent as Idenfy-Event-Type, unless it is empty. The body of an
-	// IDENTIFICATION_EXPIRED or IDENTIFICATION_CANCELLED has no member "final".
+	// IDENTIFICATION_EXPIRED or IDENTIFICATION_CANCELLED webhook has no member "final".
 	EventType string
 	// FraudTags and MismatchTags are the reasons why a session is suspected.
 	FraudTags, MismatchTags []string
