@@ -72,10 +72,11 @@ func (s *Server) SendCallback(ctx context.Context, url string, callback Callback
 	return status, nil
 }
 
-// SetCallbackURL sets the URL that the server posts callbacks to from now on: status callbacks, see
-// [WithStatusCallback], and one-time passwords, to verify a phone number or an email address that a
-// person has entered on the page. It is not an option because the callback handler usually needs
-// [Server.Client]. A malformed URL is an error, which also fails the test from [NewServer].
+// SetCallbackURL sets the URL that the server posts callbacks to from now on. The server posts status
+// callbacks (see [WithStatusCallback]) and, when a person has entered a phone number or an email
+// address on the page, one-time passwords to verify it. It is not an option because the callback
+// handler usually needs [Server.Client]. A malformed URL is an error, which also fails the test from
+// [NewServer].
 func (s *Server) SetCallbackURL(callbackURL string) error {
 	if !isHTTPURL(callbackURL) {
 		return s.misuse("SetCallbackURL: %q is not an http URL", callbackURL)

@@ -4,7 +4,7 @@
 // encoding that Identomat's API documentation allows: JSON, even with curl's default content type,
 // forms, query strings and GET. It is strict in everything else: it refuses a misspelled parameter, a
 // wrong type, a wrong key or a wrong signature with the error from Identomat's API reference. It fails
-// on demand, see [Server.Fault]. Its responses are written from the API reference and never pass
+// on demand (see [Server.Fault]). Its responses are written from the API reference and never pass
 // through the SDK's types, so a wrong name in the SDK makes a test fail.
 //
 //	srv := identomattest.NewServer(t)

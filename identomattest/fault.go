@@ -178,10 +178,10 @@ type scheduledFault struct {
 	left      int // number of calls left to affect; negative means unlimited
 }
 
-// Fault makes the next calls to an operation fail, as many as times says. The operation is a name
-// from Identomat's API reference, such as "result/", or [AnyOperation]. If times is less than one, the
-// fault stays until [Server.ClearFaults]. Faults apply in the order in which they were added. An
-// unknown operation or an impossible fault, such as status 42, fails the test.
+// Fault makes the next calls to an operation fail. times is the number of these calls. The operation is
+// a name from Identomat's API reference, such as "result/", or [AnyOperation]. If times is less than
+// one, the fault stays until [Server.ClearFaults]. Faults apply in the order in which they were added.
+// An unknown operation or an impossible fault, such as status 42, fails the test.
 func (s *Server) Fault(operation string, f Fault, times int) {
 	if err := checkFault(operation, f); err != nil {
 		_ = s.misuse("Fault: %w", err)

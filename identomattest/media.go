@@ -74,7 +74,7 @@ func mediaNotFound(format string, args ...any) response {
 	return resp
 }
 
-// media returns a handler that sends data() if the session has the media: exists returns true.
+// media returns a handler that sends data() if exists reports that the session has the media.
 func media(exists func(*session) bool, contentType string, data func() []byte) func(*Server, *call) response {
 	return func(s *Server, c *call) response {
 		ses, ok := s.lookup(c)

@@ -126,7 +126,7 @@ func WithLogf(logf func(format string, args ...any)) Option {
 }
 
 // RequireHMAC makes the company key an HMAC key: the server refuses unsigned requests. Without this
-// option, the server verifies only the signatures of signed requests.
+// option, the server accepts unsigned requests, and verifies the signature of a signed request.
 func RequireHMAC() Option {
 	return func(s *Server) { s.requireHMAC = true }
 }
@@ -330,8 +330,8 @@ func (s *Server) misuse(format string, args ...any) error {
 	return err
 }
 
-// logWriter receives the log from net/http, in particular panics. Without a test and a log function, it
-// writes to the standard logger.
+// logWriter receives the log from net/http, in particular panics. If the server has neither a test nor
+// a log function, logWriter writes to the standard logger.
 type logWriter struct{ s *Server }
 
 func (w logWriter) Write(p []byte) (int, error) {

@@ -265,7 +265,7 @@ func (ses *session) checksAnyone() bool {
 }
 
 // mergeSteps returns the steps from a configuration. A step in the request replaces the configuration's
-// step of that key; the request's other steps follow.
+// step with the same key; the request's other steps follow.
 func mergeSteps(config object, steps []object) []object {
 	var out []object
 	for _, v := range config.list("steps") {

@@ -31,8 +31,8 @@ const maxForm = 64 << 20
 
 // servePage serves the page: GET shows the current step of a session, POST submits a form.
 //
-// Pages on other origins may link to it, embed it and post its form. This is safe: it takes a session
-// token, which only the company and the customer have.
+// Pages on other origins may link to it, embed it and post its form. This is safe, because a request
+// needs a session token, which only the company and the customer have.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	hostError := s.checkHost(r)
 	switch {
