@@ -50,7 +50,8 @@ func configFromEnv() (config, error) {
 	}
 	if c.service {
 		c.database = cmp.Or(c.database, "onboarding.db")
-		// The stub lets anybody sign in as the reviewer, and the service's data is real.
+		// The sign-in is a stub: anybody can choose to be the reviewer. With the service, the data
+		// is real, so a password is required.
 		if len(c.password) < 16 {
 			return c, errors.New("the sign-in is a stub; to run against the service, set SIGN_IN_PASSWORD to at least 16 characters")
 		}

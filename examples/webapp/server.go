@@ -93,7 +93,7 @@ func newServer(c config, st *store, w *worker, client *identomat.Client, log *sl
 		if err != nil {
 			return nil, err
 		}
-		s.mux.Handle(callbackPath, callbacks) // itself rejects methods other than POST
+		s.mux.Handle(callbackPath, callbacks) // the handler itself rejects methods other than POST
 	}
 	return s, nil
 }

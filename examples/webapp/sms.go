@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// smsOnce is the time in which an identical message counts as a duplicate callback.
+	// smsOnce is how long a repeated message counts as a duplicate callback.
 	smsOnce = 15 * time.Minute
 	// smsPerNumber limits the messages to one phone number within smsWindow. Customers decide how
 	// often to request a message, and each one costs money.
@@ -48,8 +48,9 @@ func newSMS(log *slog.Logger) *sms {
 	}
 }
 
-// send passes a message to the gateway, once. If the gateway fails, a retry of the callback sends
-// the message. A message above a limit is dropped without an error, because a retry would not help.
+// send passes a message to the gateway, once. If the gateway fails, send forgets the message, so
+// that a retry of the callback can send it. A message above a limit is dropped without an error,
+// because a retry would not help.
 func (s *sms) send(ctx context.Context, session identomat.Token, message identomat.SMS) error {
 	key := digestOf("message", message.PhoneNumber+"\x00"+message.Text)
 	limits := map[digest]int{

@@ -331,7 +331,7 @@ func (s *store) beginRefused(ctx context.Context, id int64) error {
 }
 
 // beginUnclear keeps a reservation whose session may exist. The customer cannot begin another
-// session until that one has certainly expired.
+// session until that session has certainly expired.
 func (s *store) beginUnclear(ctx context.Context, id int64) error {
 	_, err := s.exec(ctx, `UPDATE verifications SET state = 'unclear' WHERE id = ? AND state = 'beginning'`, id)
 	return err
