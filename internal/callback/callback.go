@@ -59,7 +59,7 @@ func (s *Settings) ReadBody(w http.ResponseWriter, r *http.Request) (body []byte
 	if coding := sniff.Coding(strings.Join(r.Header.Values("Content-Encoding"), ",")); coding != "" {
 		return nil, http.StatusUnsupportedMediaType, "the body is compressed with " + coding
 	}
-	if r.Body == nil { // only if no server received the request
+	if r.Body == nil { // only in a request that no server received
 		return nil, http.StatusOK, ""
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxSize))
@@ -133,7 +133,8 @@ func (s *Settings) callRecovering(handle func() error, secrets func() []string) 
 	return handle()
 }
 
-// redact keeps secrets out of the error of a handler. Its methods may panic: it may be a nil pointer.
+// redact keeps secrets out of the error of a handler. The methods of the error may panic, for
+// example because the error is a nil pointer.
 func (s *Settings) redact(err error, secrets []string) (redacted error) {
 	defer func() {
 		if p := recover(); p != nil {

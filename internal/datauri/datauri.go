@@ -108,7 +108,8 @@ func (r *Reader) advance() error {
 	return r.err
 }
 
-// member reads the next member, or the end of the response. It reads only the name of "result".
+// member reads the next member, or the end of the response. Of the member "result", it reads only
+// the name.
 func (r *Reader) member() {
 	if r.separator == '{' {
 		if bom, _ := r.src.Peek(3); string(bom) == "\xef\xbb\xbf" {
@@ -240,7 +241,8 @@ func (r *Reader) fill() bool {
 		} else if err != bufio.ErrBufferFull {
 			r.fail(err)
 		}
-		// JSON does not allow a line break inside a string, but encoding/base64 skips one.
+		// JSON does not allow a line break inside a string, and encoding/base64 would skip it
+		// silently.
 		if bytes.IndexByte(raw, '\n') >= 0 || bytes.IndexByte(raw, '\r') >= 0 {
 			r.malformed("a line break inside a string")
 		}

@@ -77,8 +77,8 @@ func Own[S any](name string, set func(*S) error) func(*Settings) error {
 	}
 }
 
-// CheckKey refuses a key that cannot be sent, and a key with characters that are easily copied along
-// with it.
+// CheckKey refuses a key that cannot be sent, and a key with characters that are easily copied by
+// mistake, such as quotes.
 func CheckKey(name, key string) error {
 	const quotes = "\"'`“”„‟‘’‚‛«»"
 	first, _ := utf8.DecodeRuneInString(key)

@@ -161,7 +161,7 @@ const (
 )
 
 var (
-	toStdBase64 = strings.NewReplacer("-", "+", "_", "/", "\r", "", "\n", "") // both alphabets, line breaks or not
+	toStdBase64 = strings.NewReplacer("-", "+", "_", "/", "\r", "", "\n", "") // accepts both alphabets, and ignores line breaks
 	joinHex     = strings.NewReplacer("0x", "", " ", "", ",", "", ":", "", "-", "", "\r", "", "\n", "")
 )
 
@@ -191,7 +191,8 @@ func decodings(text string) string {
 	return string(out)
 }
 
-// undump removes the offsets and the characters of hex.Dump, which separate the digits of two lines.
+// undump removes the offset and the text column from each line of a hex.Dump, so that the digits of
+// all lines become one run.
 func undump(text string) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {

@@ -10,7 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Malformed and Unknown replace content types that are not shown.
+// Malformed and Unknown replace content types that errors must not show, because a header can echo
+// a request.
 const (
 	Malformed = "malformed content type"
 	Unknown   = "another content type"
