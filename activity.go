@@ -48,15 +48,15 @@ type Statistics struct {
 	// SessionTimeSpan is the session's duration in milliseconds, or nil. The unit is not documented, but
 	// the reference's example has 8000 for times that span eight seconds.
 	SessionTimeSpan *int64 `json:"sessionTimeSpan"`
-	// ScanDocumentStartTime and ScanDocumentEndTime bound the scan. ScanDocumentAttempts counts its
-	// attempts.
+	// ScanDocumentStartTime and ScanDocumentEndTime are when the document scan began and ended.
+	// ScanDocumentAttempts counts its attempts.
 	ScanDocumentStartTime Date `json:"scanDocumentStartTime"`
 	ScanDocumentEndTime   Date `json:"scanDocumentEndTime"`
 	ScanDocumentAttempts  int  `json:"scanDocumentAttempts"`
 	// ScanDocumentFailReason, LivenessFailReasons, SessionTerminationStep and SessionTerminationReasons
 	// have only been seen as null.
 	ScanDocumentFailReason any `json:"scanDocumentFailReason"`
-	// LivenessStartTime and LivenessEndTime bound the liveness check.
+	// LivenessStartTime and LivenessEndTime are when the liveness check began and ended.
 	LivenessStartTime         Date `json:"livenessStartTime"`
 	LivenessEndTime           Date `json:"livenessEndTime"`
 	LivenessFailReasons       any  `json:"livenessFailReasons"`

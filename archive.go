@@ -36,7 +36,7 @@ type ArchiveFile struct {
 	private
 	// Name is a slash-separated relative path without any ".." element.
 	Name string
-	// Size is in bytes. ModTime is the archive's.
+	// Size is in bytes. ModTime is the modification time in the archive.
 	Size    int64
 	ModTime time.Time
 

@@ -16,13 +16,14 @@ type BlacklistService struct{ client *Client }
 type BlacklistEntry struct {
 	private
 
-	// FirstName, LastName and PersonalNumber are the person's. DocumentNumber is on a card or passport.
+	// FirstName, LastName and PersonalNumber describe the person. DocumentNumber is the number of an
+	// identity document.
 	FirstName      string `json:"firstName,omitzero"`
 	LastName       string `json:"lastName,omitzero"`
 	PersonalNumber string `json:"personalNumber,omitzero"`
 	DocumentNumber string `json:"documentNumber,omitzero"`
 	// Birthday is a date in ISO 8601, with or without a time, such as "1990-05-14". It is sent unchanged.
-	// For a [Person], use BirthdayTime: its Birthday is not in ISO 8601.
+	// For a [Person], use its BirthdayTime, because its Birthday is not in ISO 8601.
 	Birthday Date   `json:"birthday,omitzero"`
 	Reason   string `json:"reason,omitzero"`
 	// Extra holds members of the query that this SDK does not know, keyed by wire name.
@@ -102,9 +103,9 @@ func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) ite
 	})
 }
 
-// ListPage returns one page of [BlacklistService.List] with the total. It skips offset records and
-// returns at most limit. Limit 0 is the service's own limit, 100 in the reference's example. Errors: as
-// in List.
+// ListPage returns one page of [BlacklistService.List] with the total. It skips the first offset
+// records and returns at most limit records. If limit is 0, the service's own limit applies: 100 in the
+// reference's example. Errors: as in List.
 func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter, offset, limit int) (*Page[BlacklistRecord], error) {
 	return do[*Page[BlacklistRecord]](ctx, s.client, operation.BlacklistList, queryParams[*listBlacklist]{&listBlacklist{offset, limit, filter}})
 }

@@ -28,7 +28,7 @@ func do[T any](ctx context.Context, c *Client, op *operation.Operation, params a
 	return out, nil
 }
 
-// do is the non-generic form of the function do: out points to a T.
+// do makes a call like the generic function do, and decodes the payload into out, a pointer.
 func (c *Client) do(ctx context.Context, op *operation.Operation, params, out any) error {
 	call, err := c.newCall(ctx, op, params)
 	if err != nil {
@@ -101,9 +101,9 @@ func (p *protocol) classifyBroken(r *engine.Response, readErr error) engine.Disp
 	}
 	mismatch, ok := errors.AsType[*signature.Error](readErr)
 	if !ok {
-		return engine.Disposition{} // readErr, a network error, stands
+		return engine.Disposition{} // the attempt fails with readErr, a network error
 	}
-	// Refusals are documented to be unsigned.
+	// Identomat documents that it does not sign refusals.
 	if _, refusal := response.Classify(p.op, r.StatusCode, r.Body); mismatch.Missing && refusal != nil && refusal.Cause != ErrUnexpectedResponse {
 		return engine.Disposition{Err: p.apiError(r, refusal), NotProcessed: refusal.NotProcessed(r.StatusCode)}
 	}
@@ -176,8 +176,8 @@ type Endpoint struct {
 	Name string
 	// Host is the host that serves the endpoint.
 	Host Host
-	// Retryable allows a retry after a lost response. Leave it false for calls that create or may cost
-	// something.
+	// Retryable allows a retry after a lost response. Leave it false for calls that create something or
+	// may cost money.
 	Retryable bool
 }
 

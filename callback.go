@@ -230,7 +230,7 @@ func isOneOf(key string, keys []string) bool {
 	return found == 1
 }
 
-// values returns what no error may contain: all members but the type.
+// values returns the members that no error may contain: all but the type.
 func (c Callback) values() (values []json.RawMessage) {
 	for name, value := range c.members {
 		if name != "type" {

@@ -31,12 +31,12 @@ type DocumentsService struct{ client *Client }
 // mask, and encoders refuse it; store [Document.Raw].
 type Document struct {
 	record
-	// Fields holds what was read, keyed by the service's names. For a passport use MRZData, from its
-	// machine-readable zone, and VisualData, from the rest of the page.
+	// Fields holds what was read, keyed by the service's names. For a passport, use MRZData, which is
+	// from the machine-readable zone, and VisualData, which is from the rest of the page.
 	Fields     DocumentFields `json:"-"`
 	MRZData    DocumentFields `json:"mrzData"`
 	VisualData DocumentFields `json:"visualData"`
-	// Person combines the data.
+	// Person combines everything that was read about the person.
 	Person Person `json:"person"`
 	// RequestID identifies the call, for questions to Identomat.
 	RequestID string `json:"requestId"`
@@ -174,8 +174,8 @@ var imageCodes = [...]ImageCode{
 }
 
 // ImageCode says what is wrong with the image if the error is [ErrImageRefused]. A known code is one of the
-// constants, even if the service spells it differently, such as documentNotReadable. Any other code equals
-// Code. It is "" for no code, and for other errors.
+// constants, even if the service spells it differently, such as documentNotReadable. Any other code is
+// returned as it is in Code. ImageCode returns "" if there is no code, and for other errors.
 func (e *APIError) ImageCode() ImageCode {
 	if !errors.Is(e, ErrImageRefused) {
 		return ""

@@ -63,7 +63,7 @@ func FileFromReader(r io.Reader, size int64) File {
 	return File{once: !rereadable, open: func() (io.ReadCloser, int64, error) {
 		src := r
 		if rereadable {
-			// One more byte than size, to detect a reader that is longer than announced.
+			// Read one byte more than size, to detect a reader that is longer than announced.
 			src = io.NewSectionReader(at, offset, size+1)
 		}
 		return pathless{io.NopCloser(src)}, size, nil

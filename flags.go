@@ -18,7 +18,7 @@ type DocumentType string
 const (
 	Passport         DocumentType = "passport"
 	IDCard           DocumentType = "id"
-	DriverLicense    DocumentType = "driver_license" // as a general document: DriversLicense
+	DriverLicense    DocumentType = "driver_license" // for a general document, use DriversLicense
 	ResidenceLicense DocumentType = "residence_license"
 )
 
@@ -30,7 +30,7 @@ const (
 	UtilityBill                    GeneralDocumentType = "utility_bill"
 	BankStatement                  GeneralDocumentType = "bank_statement"
 	YellowSlip                     GeneralDocumentType = "yellow_slip"
-	DriversLicense                 GeneralDocumentType = "drivers_license" // as an identity document: DriverLicense
+	DriversLicense                 GeneralDocumentType = "drivers_license" // for an identity document, use DriverLicense
 	VehicleRegistrationCertificate GeneralDocumentType = "vehicle_registration_certificate"
 )
 
@@ -41,8 +41,8 @@ const (
 // A flag that is not set is not sent, so the service's default applies, which is false for a boolean
 // flag. A flag that is set to false is sent. The flags about liveness, documents, faces, email addresses,
 // phone numbers and cascading are documented in the System manual, the others in the Developer guide
-// 2025, Flags. Several flags in the manual have become flags of one step. "For steps" names the method to
-// prefer in a session with steps.
+// 2025, Flags. Several flags in the manual have become flags of one step. A method named after "For
+// steps" is the one to prefer in a session with steps.
 type Flags struct{ object }
 
 // NewFlags returns an empty set of flags, to be extended with the methods of [Flags].

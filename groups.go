@@ -106,8 +106,8 @@ func (u *updateGroupParams) validate(_ *operation.Operation, p *problems) {
 }
 
 // Delete erases a group for good with delete-group. The call is retried after a lost response. If the
-// group was then gone, the error is an [APIError], and its MaybeProcessed is true. Errors:
-// [ErrWrongParameters].
+// lost attempt deleted the group, the retry finds no group: the error is an [APIError], and its
+// MaybeProcessed is true. Errors: [ErrWrongParameters].
 func (s *GroupsService) Delete(ctx context.Context, groupID string) error {
 	return exec(ctx, s.client, operation.GroupDelete, groupParams{groupID})
 }

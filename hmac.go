@@ -19,13 +19,14 @@ type hmacRules struct {
 
 // RequireSignedResponses makes every successful response without a signature fail with
 // [ErrSignatureMismatch]. By default, a signature is verified only if the response has one: Identomat's
-// API documentation says that successful responses are signed, but not whether that includes the newer
-// host. Responses that report an error are documented to be unsigned.
+// API documentation says that successful responses are signed, but not whether the newer host signs
+// them too. It also says that responses that report an error are not signed.
 func RequireSignedResponses() HMACOption {
 	return func(r *hmacRules) { r.requireSigned = true }
 }
 
-// MultipartDigest computes the HMAC-SHA-256 of a multipart body from its parts, in the order of sending.
+// MultipartDigest computes the HMAC-SHA-256 of a multipart body from its parts, in the order in which
+// they are sent.
 type MultipartDigest func(secret []byte, parts *multipart.Reader) ([]byte, error)
 
 // WithMultipartDigest replaces the rule for signing multipart bodies. Identomat's API documentation says
@@ -36,9 +37,10 @@ func WithMultipartDigest(digest MultipartDigest) HMACOption {
 }
 
 // NewHMACTransport returns a RoundTripper that signs requests to Identomat and verifies the signatures of
-// responses, for use without a [Client]; a Client signs with [WithHMAC]. The secret key belongs to a
-// company key of the HMAC type, and its UTF-8 bytes are used. If the secret key is empty, in quotes, or
-// contains an invisible character, every request fails. If base is nil, [http.DefaultTransport] is used.
+// responses, for use without a [Client]; a Client signs with [WithHMAC]. The secret key is the one that
+// belongs to a company key of the HMAC type; its UTF-8 bytes are the HMAC key. If the secret key is
+// empty, in quotes, or contains an invisible character, every request fails. If base is nil,
+// [http.DefaultTransport] is used.
 //
 // The signature is sent in the header Authorization: signature="…", as the base64 of the body's
 // HMAC-SHA-256. (Identomat's documentation, HMAC Authorization.) A body is not buffered but read twice, so

@@ -2,8 +2,8 @@ package identomat
 
 import "github.com/identomat-go/identomat/internal/wire"
 
-// KYBField is a piece of data about a company or a beneficiary. Other values can be sent, too; the API
-// takes any field in any place.
+// KYBField is a piece of data about a company or a beneficiary. Other values can be sent, too. The API
+// accepts any field for the company and for any role.
 type KYBField string
 
 // The fields in the Developer guide 2025, KYB. The comments say where the guide lists a field and which

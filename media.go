@@ -37,8 +37,8 @@ type MediaService struct{ client *Client }
 // that is [ErrSignatureMismatch], [ErrTooLarge] or [ErrUnexpectedResponse].
 //
 // A read fails when nothing arrives for the time of [WithAttemptTimeout]. The whole transfer is bounded
-// only by the context and by the Timeout of [WithHTTPClient]. Observers are told of the attempt when the
-// media has ended, has failed or is closed.
+// only by the context and by the Timeout of [WithHTTPClient]. Observers are called when the media has
+// ended, has failed or is closed.
 type Media struct {
 	// ContentType is the media type of the content without parameters: the type that the first bytes
 	// show, or else the declared type, or else application/octet-stream.
@@ -231,7 +231,7 @@ func (s *MediaService) FaceDocument(ctx context.Context, token Token) (*Media, e
 	return media(ctx, s.client, operation.ResultFaceDocument, ofSession(token))
 }
 
-// GeneralDocumentMedia names a document to fetch. [GeneralDocumentType] has other spellings.
+// GeneralDocumentMedia names a document to fetch. [GeneralDocumentType] spells the names differently.
 type GeneralDocumentMedia string
 
 // The documented values of [MediaService.GeneralDocument].

@@ -162,8 +162,8 @@ func WithMaxMediaSize(bytes int64) Option {
 	})
 }
 
-// RateLimiter is called before every attempt, and its error ends the call. *rate.Limiter from
-// golang.org/x/time/rate is one.
+// RateLimiter is called before every attempt, and its error ends the call. The *rate.Limiter of
+// golang.org/x/time/rate implements it.
 type RateLimiter interface {
 	// Wait returns nil when the attempt may be made, or an error when the context ends.
 	Wait(ctx context.Context) error

@@ -18,7 +18,7 @@ type Page[T any] struct {
 
 	// Data holds the items of this part.
 	Data []T `json:"data" wire:"required"`
-	// Offset and Limit are those that the service applied, 0 if the response lacks them.
+	// Offset and Limit are the values that the service applied, or 0 if the response lacks them.
 	Offset int `json:"offset" wire:"alias=start"`
 	Limit  int `json:"limit"`
 	// Total counts the items of the whole list.

@@ -75,7 +75,7 @@ type Result struct {
 	// ConfigID is the configuration that the session was begun with.
 	ConfigID string `json:"configId"`
 	// ScreeningMatches are hits in sanctions lists. (System manual.) An empty list does not prove that
-	// the person was screened; [ScreeningService.Search] does.
+	// the person was screened. To be certain, screen the person with [ScreeningService.Search].
 	ScreeningMatches []ScreeningMatch `json:"screeningMatches"`
 	// TrustedDatabaseRecord and Suggested are objects whose fields are not documented.
 	TrustedDatabaseRecord json.RawMessage `json:"trustedDatabaseRecord"`
@@ -83,13 +83,14 @@ type Result struct {
 }
 
 // Approved reports whether the outcome is approved, regardless of case. It is false for a nil Result.
-// If an approval comes with an error or unreadable screening matches, the call returns
-// [ErrUnexpectedResponse].
+// If an approval comes with an error or with screening matches that cannot be read,
+// [SessionsService.Result] returns [ErrUnexpectedResponse] instead of a Result.
 func (r *Result) Approved() bool {
 	return r != nil && strings.EqualFold(string(r.Outcome), string(OutcomeApproved))
 }
 
-// Answer returns the answer to a question in a questionnaire step, by their keys, or the zero Answer.
+// Answer returns the answer to the question with questionKey in the questionnaire step with stepKey, or
+// the zero Answer if there is none.
 func (r *Result) Answer(stepKey, questionKey string) Answer {
 	if r == nil {
 		return Answer{}
@@ -179,8 +180,8 @@ type Person struct {
 	// PersonalNumber identifies the person, DocumentNumber the document.
 	PersonalNumber string `json:"personal_number"`
 	DocumentNumber string `json:"document_number"`
-	// DocumentIssued and DocumentExpires are like Birthday; DocumentIssuedTime and DocumentExpiresTime
-	// are like BirthdayTime.
+	// DocumentIssued and DocumentExpires have the format of Birthday; DocumentIssuedTime and
+	// DocumentExpiresTime have the format of BirthdayTime.
 	DocumentIssued      Date `json:"document_issued"`
 	DocumentIssuedTime  Date `json:"document_issued_time"`
 	DocumentExpires     Date `json:"document_expires"`
@@ -192,7 +193,8 @@ type Person struct {
 	LocalAuthority string `json:"local_authority"`
 	Address        string `json:"address"`
 	LocalAddress   string `json:"local_address"`
-	// Email and PhoneNumber are the person's. Some responses call PhoneNumber phone.
+	// Email and PhoneNumber are the person's contact details. Some responses use the name phone for
+	// PhoneNumber.
 	Email       string `json:"email"`
 	PhoneNumber string `json:"phoneNumber" wire:"alias=phone"`
 	// Status is FIELDS_MATCH or FIELDS_MISMATCH in all responses seen.

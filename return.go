@@ -50,8 +50,8 @@ func SessionTokenFromReturn(r *http.Request) (Token, error) {
 
 const paramReturnToken = "session_token"
 
-// queryValues returns the values of a parameter. A malformed value, which [url.ParseQuery] drops, becomes
-// "". It ignores malformed parameters of other names.
+// queryValues returns the values of a parameter. A malformed value, which [url.ParseQuery] drops,
+// becomes "". Malformed parameters with other names are ignored.
 func queryValues(query, name string) (values []string) {
 	for pair := range strings.SplitSeq(query, "&") {
 		escaped, value, _ := strings.Cut(pair, "=")

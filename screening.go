@@ -69,10 +69,10 @@ type ScreeningQuery struct {
 
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the earliest birthday, a date in ISO 8601 with or without a time, such as
-	// "1990-05-14". It is sent unchanged; an empty date is no bound. For a [Person], use BirthdayTime.
-	// The reference has no latest birthday. It does not say whether an entry matches if its birthday is
-	// unknown or only a year, so a search with a birthday can miss hits that a search by name alone
-	// finds.
+	// "1990-05-14". It is sent unchanged; an empty date is no bound. For a [Person], use its
+	// BirthdayTime. The reference has no parameter for the latest birthday. It does not say whether an
+	// entry matches if its birthday is unknown or only a year, so a search with a birthday can miss
+	// hits that a search by name alone finds.
 	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
 	// ScoreThreshold is the lowest score of a hit, from 0 to 100. 0 returns every entry that resembles
 	// the name at all. The reference requires an integer and names no bounds; its examples request 80,
@@ -124,9 +124,9 @@ func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) ite
 	})
 }
 
-// SearchPage returns one page of [ScreeningService.Search]. It skips offset hits and returns at most
-// limit. With limit 0 the service's own limit applies, which is not documented. The response has no
-// total. Errors: as for Search.
+// SearchPage returns one page of [ScreeningService.Search]. It skips the first offset hits and returns
+// at most limit hits. If limit is 0, the service's own limit applies, which is not documented. The
+// response has no total. Errors: as for Search.
 func (s *ScreeningService) SearchPage(ctx context.Context, query ScreeningQuery, offset, limit int) ([]ScreeningHit, error) {
 	return do[[]ScreeningHit](ctx, s.client, operation.ScreeningSearch, &searchParams{query, offset, limit})
 }
@@ -151,7 +151,7 @@ type ScreeningPerson struct {
 
 	// EntityType is person and Gender male in all responses seen.
 	EntityType string `json:"entityType"`
-	// FirstName, MiddleName and LastName are the entry's.
+	// FirstName, MiddleName and LastName are the name in the entry.
 	FirstName  string `json:"firstName"`
 	MiddleName string `json:"middleName"`
 	LastName   string `json:"lastName"`
@@ -299,9 +299,9 @@ func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFi
 	})
 }
 
-// ListMonitoredPage returns one page of [ScreeningService.ListMonitored] with the total. It skips start
-// records and returns at most limit. With limit 0 the service's own limit applies, 50 in the reference's
-// example. Errors: as for ListMonitored.
+// ListMonitoredPage returns one page of [ScreeningService.ListMonitored] with the total. It skips the
+// first start records and returns at most limit records. If limit is 0, the service's own limit
+// applies: 50 in the reference's example. Errors: as for ListMonitored.
 func (s *ScreeningService) ListMonitoredPage(ctx context.Context, filter MonitoredFilter, start, limit int) (*Page[MonitoredRecord], error) {
 	return do[*Page[MonitoredRecord]](ctx, s.client, operation.ScreeningMonitored, &monitoredParams{start, limit, filter})
 }

@@ -138,10 +138,10 @@ func (s *SessionsService) Result(ctx context.Context, token Token) (*Result, err
 	return do[*Result](ctx, s.client, operation.SessionResult, ofSession(token))
 }
 
-// DeletedSession is what the service returned about a session that it deleted. Raw is true if the service
-// returned no object, so store it only if Result is not nil. The object may be the last copy of the
-// customer's data: do not store it if you may no longer keep the data. fmt and slog show a mask, and
-// encoders refuse it.
+// DeletedSession is what the service returned about a session that it deleted. If the service returned
+// no object, Raw returns only the JSON value true, so store Raw only if Result is not nil. The object
+// may be the last copy of the customer's data: do not store it if you may no longer keep the data. fmt
+// and slog show a mask, and encoders refuse it.
 type DeletedSession struct {
 	// record holds the response: true, or an object about the session.
 	record
@@ -281,7 +281,7 @@ type SessionConfig struct {
 type GeneralConfig struct {
 	record
 
-	// Language is the user interface's; "" if the configuration does not set it.
+	// Language is the language of the user interface, or "" if the configuration does not set it.
 	Language Language `json:"language"`
 	// SessionLifetime is how long a session can be used, in minutes. 0 means that the configuration does
 	// not set it; the service's default is 15.

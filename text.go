@@ -90,7 +90,7 @@ func (t Text) appendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// readText decodes a text in either form, and returns nil for anything else.
+// readText decodes an object keyed by language or a plain string. It returns nil for anything else.
 func readText(data json.RawMessage) Text {
 	var t Text
 	if len(data) == 0 || json.Unmarshal(data, &t) != nil {

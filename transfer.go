@@ -158,7 +158,7 @@ func (t *transfer) Classify(r *engine.Response, readErr error) engine.Dispositio
 	return d
 }
 
-// Streams reports, by the peeked bytes, whether a response is media or JSON with data URIs.
+// Streams reports whether the peeked bytes look like media or JSON with data URIs.
 func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 	if sniff.Coding(r.Header.Get("Content-Encoding")) != "" {
 		return false // compression was not requested

@@ -175,7 +175,7 @@ func browserOrigin(sessionURL string, insecure bool) (string, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !insecure && !option.IsLoopback(u.Hostname())) {
 		return "", errSessionURL
 	}
-	// Browsers report a non-ASCII host in punycode.
+	// Refuse a non-ASCII host, because browsers report it in punycode and the origins would not match.
 	if strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }) {
 		return "", errSessionURL
 	}
