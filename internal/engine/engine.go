@@ -90,8 +90,8 @@ type Call struct {
 
 // Protocol classifies responses and makes the errors that callers see.
 type Protocol interface {
-	// Classify is called with the whole body, or with the part that was read before readErr. If it
-	// then returns a zero Disposition, the attempt fails with readErr.
+	// Classify is called with the whole body, or with the part that was read before readErr. If
+	// readErr is not nil and Classify returns a zero Disposition, the attempt fails with readErr.
 	Classify(r *Response, readErr error) Disposition
 	// Secrets returns the call's secrets, which no error may show. The engine adds the client's.
 	Secrets() []string
@@ -102,7 +102,8 @@ type Protocol interface {
 // StreamProtocol chooses the responses that are streamed.
 type StreamProtocol interface {
 	// Streams reports whether a successful response is streamed. r.Body holds up to PeekSize bytes;
-	// whole says that there are no more. If not streamed, up to 64 KiB are read and classified.
+	// whole says that there are no more. If Streams returns false, the engine reads up to 64 KiB of
+	// the response and has them classified.
 	Streams(r *Response, whole bool) bool
 }
 
@@ -128,7 +129,7 @@ type Disposition struct {
 type Response struct {
 	StatusCode int
 	Header     http.Header
-	// Body is the whole body, or the first bytes of a stream, which are valid until it is read.
+	// Body is the whole body, or the first bytes of a stream, which are valid until Stream is read.
 	Body   []byte
 	Stream *Stream
 	// Early says that the response arrived before the whole upload was sent, so it cannot be a
@@ -433,8 +434,8 @@ func attemptError(actx, ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return errAttemptTimeout // the timeout is a RoundTripper's, not the caller's
 	}
-	// Replace the error of a TLS handshake with an HTTP server, as http.Client does: it holds the
-	// connection.
+	// Replace the error of a TLS handshake with an HTTP server, as http.Client does, because that
+	// error holds the connection.
 	if record, ok := err.(tls.RecordHeaderError); ok && string(record.RecordHeader[:]) == "HTTP/" {
 		return http.ErrSchemeMismatch
 	}

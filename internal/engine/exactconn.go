@@ -11,7 +11,7 @@ import (
 
 // exactConn is an HTTP/1.1 connection that returns io.EOF instead of extra bytes after a response.
 // If a Content-Length is too small, these bytes are personal data, and net/http would log them.
-// Other protocols pass unchanged.
+// Bytes of other protocols pass unchanged.
 type exactConn struct {
 	net.Conn
 	due    atomic.Int32 // whether a response is due: unasked, asked or answered
@@ -84,7 +84,7 @@ func (c *exactConn) scan(b []byte) (extra int) {
 			c.line = c.line[:0]
 		} else if len(c.line) > maxHeader {
 			c.line = nil
-			c.opaque.Store(true) // only a transport that allows longer headers reads on
+			c.opaque.Store(true) // a transport stops here, unless it allows longer headers
 		} else if c.next == statusLine && len(c.line) >= len("HTTP/") {
 			c.opaque.Store(!bytes.HasPrefix(c.line, []byte("HTTP/")))
 		}
@@ -125,7 +125,7 @@ func (c *exactConn) scanLine(line []byte) {
 		}
 	}
 	if err != nil {
-		c.opaque.Store(true) // net/http refuses it, too
+		c.opaque.Store(true) // net/http refuses the response, too
 	}
 }
 

@@ -69,7 +69,7 @@ type requestBody struct {
 	state atomic.Int32 // unsent, sent or withheld
 	read  atomic.Int64 // bytes read so far
 
-	memory *bytes.Reader // what an http.Transport reads instead
+	memory *bytes.Reader // the body that an http.Transport reads instead of the requestBody
 }
 
 const (
@@ -126,8 +126,8 @@ func (s *sending) notSent(err error) bool {
 	return s.body.withhold() && !s.isTaken() || (err == errGoAway || err == errRefused) && !s.repeated()
 }
 
-// repeated reports whether a RoundTripper has retried the request by itself. Its response or error
-// is then only about the last time.
+// repeated reports whether a RoundTripper has retried the request by itself. The response or error
+// is then only about the last retry.
 func (s *sending) repeated() bool { return s.writes.Load() > 1 }
 
 // These HTTP/2 errors prove that nothing was processed (RFC 9113, 8.7).
@@ -155,8 +155,9 @@ func unprocessed(err error) error {
 	return err
 }
 
-// answeredEarly reports whether a response arrived before the whole upload was sent. A RoundTripper
-// that reads no body is taken for a stub.
+// answeredEarly reports whether a response arrived before the whole upload was sent. If the
+// RoundTripper has read nothing of the upload, it counts as a stub, and answeredEarly returns
+// false.
 func (s *sending) answeredEarly() bool {
 	return s.call.Source != nil && s.body.state.Load() == sent && s.body.read.Load() < s.call.Source.Len()
 }

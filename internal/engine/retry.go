@@ -56,7 +56,8 @@ func (e *Engine) next(ctx context.Context, c *Call, attempt int, out *outcome) (
 	if deadline, ok := ctx.Deadline(); ok && delay >= time.Until(deadline) {
 		return 0, false
 	}
-	// A service that closes an HTTP/2 connection is not failing.
+	// A service that closes an HTTP/2 connection is not failing, so the retry does not use up the
+	// budget.
 	if out.err != errGoAway && out.err != errUnused && !e.budget.spend() {
 		return 0, false
 	}

@@ -145,8 +145,9 @@ var errClosed = errors.New("read after close")
 func (s *Stream) Complete() bool { return s.err == io.EOF && !s.undelimited }
 
 // End ends the attempt and reports it to the observers. A nil failure means success, even if the
-// caller did not read to the end. After a failure, End reads the rest if it is short. If the end is
-// not reached, it closes the connection. Further calls have no effect.
+// caller did not read to the end. After a failure, End reads the rest of the response if it is
+// short. If the end of the response is not reached, End closes the connection. Further calls have
+// no effect.
 func (s *Stream) End(failure *Failure) {
 	if rest := s.Length - s.read; failure != nil && s.Length >= 0 && rest <= maxErrorBody {
 		_, _ = io.Copy(io.Discard, s)
