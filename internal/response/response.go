@@ -185,7 +185,7 @@ func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 	case operation.Token:
 		return body[0] == '"' && IsToken(body[1:len(body)-1])
 	case operation.Any:
-		// On the API host, the caller sees only the result.
+		// On the API host, the caller sees only the result and would not see an error next to it.
 		return op.Host == operation.Widget || present(members.result) == nil || !members.saysError
 	case operation.Outcome:
 		// Documented rejections have a member named errors.
@@ -248,7 +248,7 @@ type envelope struct {
 	// saysError reports a non-empty member whose name says that it is an error, such as error,
 	// Error_Code or errors. It contradicts a success.
 	saysError bool
-	// saysFailed reports a success that is false, or a status that is an error.
+	// saysFailed reports a member such as "success": false, or a status member with an error.
 	saysFailed bool
 }
 
@@ -273,7 +273,8 @@ func open(object []byte) (e envelope) {
 	return e
 }
 
-// add records whether a member reports a failure. Its name may have any case, hyphens and underscores.
+// add records whether a member reports a failure. The member's name may have any case, hyphens and
+// underscores.
 func (e *envelope) add(name, value []byte) {
 	var buf [len("argumenterror")]byte
 	text := buf[:0]
@@ -357,10 +358,11 @@ func asCode(s string) string {
 }
 
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
-// [0-9a-z], and any such string is a token: one of 460,000 random ones has no digit. Identomat's API
-// documentation also has abc123xyz. Another token is a word of letters, digits and hyphens. One of its
-// parts between hyphens has both letters and digits, unlike error-500. Below 32 characters, no part is
-// a word of letters alone, and none contains an error word.
+// [0-9a-z]. Any such string is accepted, even without a digit: one in 460,000 random tokens has
+// none. Identomat's API documentation also shows the token abc123xyz. So any other token must
+// consist of letters, digits and hyphens, and a part between hyphens must have both letters and
+// digits, unlike in error-500. If it is shorter than 32 characters, no part may be a word of four
+// or more letters, and it may contain no error word.
 func IsToken(s []byte) bool {
 	if len(s) < 8 || len(s) > maxCode {
 		return false
@@ -399,8 +401,8 @@ func IsCode(s string) bool {
 		(s == strings.ToUpper(s) || strings.ContainsAny(s, "-_") && !strings.ContainsAny(s, "0123456789"))
 }
 
-// isImageCode reports whether a bare string from an image endpoint can be shown: documentNotReadable,
-// blurry, 1001. It is one word, with too few digits to identify a person.
+// isImageCode reports whether a bare string from an image endpoint can be shown, such as
+// documentNotReadable, blurry or 1001. It is one word, with too few digits to identify a person.
 func isImageCode(s string) bool {
 	digits := 0
 	for _, c := range s {
