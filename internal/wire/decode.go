@@ -126,7 +126,7 @@ func (c *cache[V]) get(t reflect.Type, make func(reflect.Type) V) V {
 	if ok {
 		return v
 	}
-	v = make(t) // unlocked: make calls get. May run twice.
+	v = make(t) // without the lock, because make calls get; may run twice
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.values == nil {
@@ -398,7 +398,8 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 	}
 }
 
-// hasNumericKeys reports whether all keys are numeric, as in a list from PHP. For {}, it returns empty.
+// hasNumericKeys reports whether all keys are numeric, as in a list from PHP. For {}, it returns
+// the argument empty.
 func hasNumericKeys(object []byte, empty bool) bool {
 	end := skip(object, 0)
 	for m := Members(object[:end]); m.Next(); {
@@ -459,7 +460,7 @@ func (d *decoding) afterName(i int) int {
 	return skipSpace(d.data, skipSpace(d.data, SkipString(d.data, i))+1)
 }
 
-// refuse ends the walk.
+// refuse makes the decoding fail.
 func (d *decoding) refuse() {
 	if d.err == nil {
 		d.err = errMisfit

@@ -62,7 +62,7 @@ func AppendSet[T text](dst []byte, object, name string, value T) []byte {
 		switch {
 		case !isName(m.Name, name):
 			dst = appendMember(dst, m.Name, m.Value)
-		case !found && len(value) > 0: // else a duplicate
+		case !found && len(value) > 0: // otherwise drop the member: it is a duplicate, or removed
 			dst = appendMember(dst, m.Name, value)
 			found = true
 		}

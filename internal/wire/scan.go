@@ -205,7 +205,7 @@ func isName[T text](quoted T, name string) bool {
 	if len(quoted) == len(name)+2 && string(quoted[1:len(quoted)-1]) == name {
 		return true
 	}
-	// An escaped name is longer.
+	// With escapes, quoted is longer than the name in quotes.
 	return len(quoted) > len(name)+2 && Unquote(quoted) == name
 }
 
