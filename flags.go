@@ -41,8 +41,8 @@ const (
 // A flag that is not set is not sent, so the service's default applies, which is false for a boolean
 // flag. A flag that is set to false is sent. The flags about liveness, documents, faces, email addresses,
 // phone numbers and cascading are documented in the System manual, the others in the Developer guide
-// 2025, Flags. Several flags in the manual have become flags of one step. A method named after "For
-// steps" is the one to prefer in a session with steps.
+// 2025, Flags. Several flags in the manual have become flags of one step. In a session with steps,
+// prefer the step method that the comment of such a flag names.
 type Flags struct{ object }
 
 // NewFlags returns an empty set of flags, to be extended with the methods of [Flags].
@@ -81,12 +81,13 @@ func (f Flags) Language(l Language) Flags { return f.Set("language", string(l)) 
 // SkipDesktop keeps the session on mobile devices: a desktop shows a QR code.
 func (f Flags) SkipDesktop(on bool) Flags { return f.Set("skip_desktop", on) }
 
-// SwitchDeviceURL is the address in the QR code for a missing camera. Default: none, and no QR code.
+// SwitchDeviceURL is the address in the QR code for customers without a camera. Default: none, and no
+// QR code.
 func (f Flags) SwitchDeviceURL(url string) Flags { return f.Set("switch_device_url", url) }
 
 // RestrictURLSharing prevents the use of the session's URL in another browser or on another device. The
-// QR code for a missing camera then needs [Flags.SwitchDeviceURL]; what happens to the QR code from
-// [Flags.SkipDesktop] is not documented.
+// QR code for customers without a camera then needs [Flags.SwitchDeviceURL]; what happens to the QR
+// code from [Flags.SkipDesktop] is not documented.
 func (f Flags) RestrictURLSharing(on bool) Flags { return f.Set("restrict_url_sharing", on) }
 
 // OptionalContinueOnAnotherDevice lets the customer move to another device.
@@ -102,23 +103,24 @@ func (f Flags) MultipleParticipants(on bool) Flags { return f.Set("multiple_part
 // QR code leads to another device. It is the only flag in camel case.
 func (f Flags) RequireHDMedia(on bool) Flags { return f.Set("requireHdMedia", on) }
 
-// Liveness checks that the customer is present. For steps: [LivenessStep.Active].
+// Liveness checks that the customer is present. With steps, use [LivenessStep.Active].
 func (f Flags) Liveness(on bool) Flags { return f.Set("liveness", on) }
 
-// DocumentTypes sets the accepted identity documents. Default: all. For steps:
+// DocumentTypes sets the accepted identity documents. Default: all. With steps, use
 // [IdentityDocumentStep.Types].
 func (f Flags) DocumentTypes(types ...DocumentType) Flags {
 	return Flags{setStrings(f.object, "document_types", types)}
 }
 
-// DocumentCountries sets the accepted issuing countries: three-letter codes like "DEU". Default: all. For
-// steps: [IdentityDocumentStep.Countries].
+// DocumentCountries sets the accepted issuing countries: three-letter codes like "DEU". Default: all.
+// With steps, use [IdentityDocumentStep.Countries].
 func (f Flags) DocumentCountries(codes ...string) Flags {
 	return Flags{setStrings(f.object, "document_countries", codes)}
 }
 
 // GeneralDocumentTypes sets the accepted general documents. Default: all. It needs
-// [Flags.AllowGeneralDocumentCapture] or [Flags.AllowGeneralDocumentUpload]. For steps: [ProofOfAddress].
+// [Flags.AllowGeneralDocumentCapture] or [Flags.AllowGeneralDocumentUpload]. With steps, use
+// [ProofOfAddress].
 func (f Flags) GeneralDocumentTypes(types ...GeneralDocumentType) Flags {
 	return Flags{setStrings(f.object, "general_document_types", types)}
 }
@@ -133,22 +135,22 @@ func (f Flags) AllowGeneralDocumentUpload(on bool) Flags {
 	return f.Set("allow_general_document_upload", on)
 }
 
-// AllowDocumentUpload lets the customer upload the identity document. For steps:
+// AllowDocumentUpload lets the customer upload the identity document. With steps, use
 // [IdentityDocumentStep.AllowUpload].
 func (f Flags) AllowDocumentUpload(on bool) Flags { return f.Set("allow_document_upload", on) }
 
-// AllowFaceUpload lets the customer upload a selfie. For steps: [LivenessStep.AllowUpload].
+// AllowFaceUpload lets the customer upload a selfie. With steps, use [LivenessStep.AllowUpload].
 func (f Flags) AllowFaceUpload(on bool) Flags { return f.Set("allow_face_upload", on) }
 
-// AllowFaceDocUpload lets the customer upload a selfie with the document. For steps:
+// AllowFaceDocUpload lets the customer upload a selfie with the document. With steps, use
 // [SelfieWithIDStep.AllowUpload].
 func (f Flags) AllowFaceDocUpload(on bool) Flags { return f.Set("allow_face_doc_upload", on) }
 
-// RequireFaceDocument requires a selfie with the document. For steps: [SelfieWithIDStep.Require].
+// RequireFaceDocument requires a selfie with the document. With steps, use [SelfieWithIDStep.Require].
 func (f Flags) RequireFaceDocument(on bool) Flags { return f.Set("require_face_document", on) }
 
-// DisableDocumentCapture disables the camera for identity documents, so that only uploads remain. For
-// steps: [IdentityDocumentStep.DisableCapture].
+// DisableDocumentCapture disables the camera for identity documents, so that only uploads remain. With
+// steps, use [IdentityDocumentStep.DisableCapture].
 func (f Flags) DisableDocumentCapture(on bool) Flags { return f.Set("disable_document_capture", on) }
 
 // CaptureDoublePagePassport scans both pages of a passport instead of one.
@@ -156,16 +158,17 @@ func (f Flags) CaptureDoublePagePassport(on bool) Flags {
 	return f.Set("capture_double_page_passport", on)
 }
 
-// RequireEmailCheck verifies the email address with a code. For steps: [EmailStep.Verify].
+// RequireEmailCheck verifies the email address with a code. With steps, use [EmailStep.Verify].
 func (f Flags) RequireEmailCheck(on bool) Flags { return f.Set("require_email_check", on) }
 
-// RequireEmail collects the customer's email address. For steps: [EmailStep.Collect].
+// RequireEmail collects the customer's email address. With steps, use [EmailStep.Collect].
 func (f Flags) RequireEmail(on bool) Flags { return f.Set("require_email", on) }
 
-// RequirePhoneNumberCheck verifies the phone number with a code. For steps: [PhoneNumberStep.Verify].
+// RequirePhoneNumberCheck verifies the phone number with a code. With steps, use
+// [PhoneNumberStep.Verify].
 func (f Flags) RequirePhoneNumberCheck(on bool) Flags { return f.Set("require_phone_number_check", on) }
 
-// RequirePhoneNumber collects the customer's phone number. For steps: [PhoneNumberStep.Collect].
+// RequirePhoneNumber collects the customer's phone number. With steps, use [PhoneNumberStep.Collect].
 func (f Flags) RequirePhoneNumber(on bool) Flags { return f.Set("require_phone_number", on) }
 
 // CascadingIdentityVerification enables cascading verification in Identomat's mobile SDKs.
