@@ -56,7 +56,7 @@ type Client struct {
 	secret        redact.Secret // zero without signing
 	requireSigned bool
 	engine        *engine.Engine
-	hosts         [2]url.URL // by operation.Host
+	hosts         [2]url.URL // indexed by operation.Host
 	widgetURL     string
 	maxResponse   int64
 	maxMedia      int64

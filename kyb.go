@@ -6,8 +6,8 @@ import "github.com/identomat-go/identomat/internal/wire"
 // accepts any field for the company and for any role.
 type KYBField string
 
-// The fields in the Developer guide 2025, KYB. The comments say where the guide lists a field and which
-// fields it calls mandatory; the caller decides what is sent.
+// The fields in the Developer guide 2025, KYB. The comment of a field says where the guide lists it and
+// whether the guide calls it mandatory. You decide which fields to ask for.
 const (
 	FieldCompanyName         KYBField = "companyName"         // company, shareholder; mandatory
 	FieldRegistrationNumber  KYBField = "registrationNumber"  // company, shareholder; mandatory
@@ -56,7 +56,7 @@ func Beneficiaries() BeneficiariesStep {
 	return BeneficiariesStep{newStep(`{"type":"beneficiaries","key":"beneficiaries"}`)}
 }
 
-// Roles adds roles. A role replaces an earlier one of the same kind.
+// Roles adds roles. If the step already has the same role, the new one replaces it.
 func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	all := newObject(wire.Normalize(get(s.text(), "roles")))
 	for _, role := range roles {
@@ -65,21 +65,22 @@ func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("roles", all)}
 }
 
-// KYCConfig is the id of the configuration that verifies individuals (kycConfigId). Verify requires it,
-// unless the request has a ConfigID; for the shareholder, KYBConfig suffices. Default: none.
+// KYCConfig is the id of the configuration that verifies individuals (kycConfigId).
+// [BeneficiaryRole.Verify] requires it, unless the request has a ConfigID; for the shareholder,
+// KYBConfig suffices. Default: none.
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kycConfigId", id)}
 }
 
-// KYBConfig is the id of the configuration that verifies companies (kybConfigId). Verify on the
-// shareholder requires it or KYCConfig, unless the request has a ConfigID. Default: none.
+// KYBConfig is the id of the configuration that verifies companies (kybConfigId). For the shareholder,
+// [BeneficiaryRole.Verify] requires it or KYCConfig, unless the request has a ConfigID. Default: none.
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kybConfigId", id)}
 }
 
-// BeneficiaryRole is what to ask the holders of one role: [Shareholder], [UBO], [Director],
-// [Representative], [OtherRole]. It never changes: its methods return a new one. The zero value has no
-// name, and validation rejects it. (Developer guide 2025, Beneficiaries step, Role.)
+// BeneficiaryRole describes the data to collect about the holders of one role: [Shareholder], [UBO],
+// [Director], [Representative], [OtherRole]. It never changes: its methods return a new one. The zero
+// value has no name, and validation rejects it. (Developer guide 2025, Beneficiaries step, Role.)
 type BeneficiaryRole struct {
 	name string
 	object

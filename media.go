@@ -260,8 +260,9 @@ func (g generalDocumentParams) validate(_ *operation.Operation, p *problems) {
 }
 
 // DocumentFacePhoto fetches the photo of the face on the session's main document with
-// get-session-main-document-face-photo. (API reference, Get face photo from main document.) The photo is
-// decoded while it arrives. Errors: also [ErrFacePhotoNotFound].
+// get-session-main-document-face-photo. (API reference, Get face photo from main document.) The photo
+// is decoded while it arrives. Errors: those of all methods of [MediaService], and
+// [ErrFacePhotoNotFound].
 func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Media, error) {
 	return firstItem(ctx, s.client, operation.DocumentFacePhoto, ofSession(token))
 }
@@ -270,8 +271,8 @@ func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Med
 // (see [Media.Files]). (API reference, Get document visual markers.) The archives are decoded while they
 // arrive, one after another. Moving on to the next archive skips the rest of this one; stopping early
 // closes the connection. An error ends the iteration. The response's signature has been verified only if
-// the iteration ends without an error. A response without markers yields neither an archive nor an error.
-// Errors: also [ErrWrongParameters].
+// the iteration ends without an error. A response without markers yields neither an archive nor an
+// error. Errors: those of all methods of [MediaService], and [ErrWrongParameters].
 func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return items(ctx, s.client, operation.VisualMarkers, ofSession(token))
 }
@@ -280,7 +281,7 @@ func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2
 // from the question.) stepKey, questionKey and index, which counts from 0, select the file. It may be an
 // archive, a PDF or an image, whatever type is declared; see [Media.ContentType]. If the response holds
 // several files, which the API documentation does not rule out, QuestionFile returns the first. Errors:
-// also [ErrWrongParameters], even if only the file is missing.
+// those of all methods of [MediaService], and [ErrWrongParameters], even if only the file is missing.
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	return firstItem(ctx, s.client, operation.QuestionFile, questionFileParams{string(token), stepKey, questionKey, index})
 }

@@ -46,8 +46,8 @@ type Result struct {
 	Outcome Outcome `json:"result" wire:"required"`
 	// Similarity says how well the face matches the document, from 0 to 1; nil if absent.
 	Similarity *float64 `json:"similarity"`
-	// Live says whether the liveness check passed; nil if absent. The approved result in the reference
-	// has false: decide by [Result.Approved], not by Live.
+	// Live says whether the liveness check passed; nil if absent. It is false in the approved result in
+	// the reference, so decide by [Result.Approved], not by Live.
 	Live *bool `json:"live"`
 	// DocumentType is the identity document that was used. GeneralDocuments are the proofs of address.
 	DocumentType     DocumentType      `json:"document_type"`

@@ -69,7 +69,7 @@ type BeginRequest struct {
 	ParentSessionID Token `json:"parent_session_id,omitzero"`
 	// Name is shown in the dashboard until the person's name replaces it.
 	Name string `json:"name,omitzero"`
-	// ClientUserID is your own id for the customer, to find the sessions of one person.
+	// ClientUserID is your own id for the customer. It links the sessions of one person.
 	ClientUserID string `json:"clientUserId,omitzero"`
 	// GroupID is the group whose members may take the session's video call.
 	GroupID string `json:"groupId,omitzero"`

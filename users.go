@@ -17,7 +17,8 @@ import (
 // UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other methods.)
 type UsersService struct{ client *Client }
 
-// UserRight is a user's permission; the reference says right or role. identomat_admin was also seen.
+// UserRight is a user's permission, which the reference calls a right or a role. Responses have also
+// contained identomat_admin.
 type UserRight string
 
 // The rights that a new user can be given.

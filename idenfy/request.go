@@ -57,8 +57,8 @@ type SessionRequest struct {
 	// Documents are the types that the customer may use. Documented default: [IDCard] and
 	// [Passport].
 	Documents []DocumentType `json:"documents,omitzero"`
-	// DateOfBirth, DateOfExpiry and DateOfIssue are dates such as 1990-12-20. They are not
-	// compared with each other or with today.
+	// DateOfBirth, DateOfExpiry and DateOfIssue are dates such as 1990-12-20. The SDK does not
+	// compare them with each other or with today.
 	DateOfBirth  identomat.Date `json:"dateOfBirth,omitzero"`
 	DateOfExpiry identomat.Date `json:"dateOfExpiry,omitzero"`
 	DateOfIssue  identomat.Date `json:"dateOfIssue,omitzero"`

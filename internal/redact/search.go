@@ -75,8 +75,8 @@ func (s *search) findsFolded(text string) bool {
 	return false
 }
 
-// findsInFields searches an error's fields instead of its text. fmt prints the fields if the error
-// is in an unexported field.
+// findsInFields searches an error's fields instead of its text. fmt prints the fields instead of
+// calling Error if the error is in an unexported field of another value.
 func (s *search) findsInFields(err error) bool {
 	return s.findsInValue(reflect.Indirect(reflect.ValueOf(err)))
 }

@@ -390,7 +390,7 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 		}
 		v.Set(reflect.MakeSlice(t, 1, 1))
 		end, fits = list.elem(d, v.Index(0), i)
-		// An object without a known member is not an element.
+		// An object in which no member is known does not count as an element.
 		if fits = fits && (d.data[i] != '{' || !v.Index(0).IsZero()); !fits {
 			v.SetZero()
 		}
