@@ -193,7 +193,8 @@ const (
 // has left stays in progress forever. A service that must survive restarts polls from a job queue or
 // waits for the callback instead.
 func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error) {
-	var last *Result
+	// last is the last response. A Result is much larger, and thousands of sessions may wait at once.
+	var last json.RawMessage
 	// The first interval is twice the shortest one, because half of it is random, which spreads the
 	// polls of sessions that began together.
 	interval, failed := 2*minPoll, 0
@@ -204,12 +205,12 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 		case err == nil && result.Outcome != OutcomeInProgress:
 			return result, nil
 		case err == nil:
-			last, failed = result, 0
+			last, failed = result.raw, 0
 		case ctx.Err() != nil || !IsTemporary(err):
-			return last, err
+			return resultOf(last), err
 		default:
 			if failed++; failed == maxFailedPolls {
-				return last, err
+				return resultOf(last), err
 			}
 			if api, ok := errors.AsType[*APIError](err); ok {
 				pause += min(api.RetryAfter, maxPause)
@@ -220,10 +221,19 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 			if err != nil {
 				ended = fmt.Errorf("%w; last poll: %w", ended, err)
 			}
-			return last, &TransportError{Operation: operation.SessionResult.Name, Err: ended}
+			return resultOf(last), &TransportError{Operation: operation.SessionResult.Name, Err: ended}
 		}
 		interval = min(interval*3/2, maxPoll)
 	}
+}
+
+// resultOf decodes a response again. It returns nil if there was none.
+func resultOf(raw json.RawMessage) *Result {
+	result := new(Result)
+	if raw == nil || result.UnmarshalJSON(raw) != nil {
+		return nil
+	}
+	return result
 }
 
 // PDFParts chooses the parts of an exported session: Session (the person and the documents), Screening
