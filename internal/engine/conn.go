@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// connections closes a connection that stayed silent until an attempt ended. net/http would send every
-// later request over a dead HTTP/2 connection.
+// connections records how many attempts use each connection, so that an attempt that timed out or
+// was canceled can close a connection that seems dead. Otherwise, net/http would send every later
+// request over a dead HTTP/2 connection.
 type connections struct {
 	mu    sync.Mutex
 	inUse map[net.Conn]activity

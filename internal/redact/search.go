@@ -18,7 +18,7 @@ const maxSearch = 1 << 24
 type search struct {
 	secrets []string        // folded
 	left    int             // remaining budget
-	clean   map[string]bool // texts without a secret; most recur in the fields
+	clean   map[string]bool // texts without a secret, because the fields repeat most texts
 }
 
 func newSearch(secrets []string) *search {

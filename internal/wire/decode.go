@@ -32,7 +32,8 @@ import (
 // allows the field to be absent, but refuses a value or an element that does not fit, a duplicate
 // field, and a differently cased name.
 //
-// Names match exactly. If a name is duplicated, the last member wins.
+// Names match exactly. If a name is duplicated, the last member wins. wire:"alias=name" gives a
+// field a second name, which is used if the field is otherwise empty.
 type Codec struct {
 	isRecord func(reflect.Type) bool
 	after    func(record any, raw json.RawMessage) error
@@ -487,7 +488,7 @@ type structPlan struct {
 type fieldPlan struct {
 	index            []int
 	decode           decodeFunc
-	bit              uint64 // of a strict field, or of one that must be present
+	bit              uint64 // identifies a field that is strict or must be present
 	required, strict bool
 	// alias is set for a second name of a field. Its value is used if the field is otherwise empty.
 	alias bool
@@ -517,7 +518,7 @@ func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
 					field.bit = plan.newBit()
 				}
 				plan.strict = append(plan.strict, name)
-			case "alias": // the last option, because it copies the others
+			case "alias": // must be the last option, because it copies the others
 				other := *field
 				other.alias = true
 				plan.fields[alias] = &other
