@@ -41,7 +41,7 @@ var (
 	ErrInvalidRights      = response.ErrInvalidRights
 	ErrUserAlreadyExists  = response.ErrUserAlreadyExists
 	// ErrImageRefused: the image cannot be read. Ask the customer to take the picture again.
-	// [APIError.ImageCode] says what is wrong with the image, if the response does.
+	// [APIError.ImageCode] says what is wrong with the image, if the response says so.
 	ErrImageRefused = response.ErrImageRefused
 	// ErrInternal: the service reported an internalError. [APIError.Message] returns its text.
 	ErrInternal = response.ErrInternal

@@ -168,7 +168,8 @@ func (p *problems) requireKey(key string, duplicate bool, message string) {
 	p.require(key == "" || !duplicate, "key", message)
 }
 
-// requireObject reports whether a value is an object. It adds a problem if not, unless the encoder does.
+// requireObject reports whether a value is an object. If not, it adds a problem, unless the encoder
+// reports one.
 func (p *problems) requireObject(value string) bool {
 	_, ok := asObject(value)
 	p.require(ok || value == wire.Unencodable || value == wire.Nil, "", "must be an object")

@@ -69,7 +69,7 @@ type ScreeningQuery struct {
 
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the earliest birthday, a date in ISO 8601 with or without a time, such as
-	// "1990-05-14". It is sent unchanged; an empty date is no bound. For a [Person], use its
+	// "1990-05-14". It is sent unchanged; an empty date sets no bound. For a [Person], use its
 	// BirthdayTime. The reference has no parameter for the latest birthday. It does not say whether an
 	// entry matches if its birthday is unknown or only a year, so a search with a birthday can miss
 	// hits that a search by name alone finds.

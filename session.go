@@ -73,8 +73,8 @@ type BeginRequest struct {
 	ClientUserID string `json:"clientUserId,omitzero"`
 	// GroupID is the group whose members may take the session's video call.
 	GroupID string `json:"groupId,omitzero"`
-	// ScheduleStart and ScheduleEnd bound the time in which the session can be used; the zero time is no
-	// bound. They are sent in UTC with milliseconds.
+	// ScheduleStart and ScheduleEnd bound the time in which the session can be used; the zero time sets
+	// no bound. They are sent in UTC with milliseconds.
 	ScheduleStart time.Time `json:"scheduleStartTime,omitzero"`
 	ScheduleEnd   time.Time `json:"scheduleEndTime,omitzero"`
 	// Extra holds parameters that this SDK does not know, keyed by wire name.

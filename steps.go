@@ -43,7 +43,7 @@ func (s Step) Title(title Text) Step { return Step{setText(s.object, "title", ti
 // questionnaire the System manual allows Markdown. Default: none, or the service's text.
 func (s Step) Description(text Text) Step { return Step{setText(s.object, "description", text)} }
 
-// Flag sets any flag of the step by its wire name, and treats the value as Set does.
+// Flag sets any flag of the step by its wire name. It encodes the value as Set does.
 func (s Step) Flag(name string, value any) Step {
 	var buf [512]byte
 	return s.flag(name, appendValue(buf[:0], value))

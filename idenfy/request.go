@@ -51,8 +51,8 @@ type SessionRequest struct {
 	// SessionLength is the time that the customer has, in seconds: 60 to 3600. The API page
 	// excludes both limits; iDenfy's OpenAPI file includes them. The documented default is 1800.
 	SessionLength *int `json:"sessionLength,omitzero"`
-	// Country is the document's country, two letters of either case. The customer cannot choose
-	// another one.
+	// Country is the document's country: two letters, in upper or lower case. The customer cannot
+	// choose another one.
 	Country string `json:"country,omitzero"`
 	// Documents are the types that the customer may use. Documented default: [IDCard] and
 	// [Passport].
@@ -62,7 +62,7 @@ type SessionRequest struct {
 	DateOfBirth  identomat.Date `json:"dateOfBirth,omitzero"`
 	DateOfExpiry identomat.Date `json:"dateOfExpiry,omitzero"`
 	DateOfIssue  identomat.Date `json:"dateOfIssue,omitzero"`
-	// Nationality is a country, two letters of either case.
+	// Nationality is a country: two letters, in upper or lower case.
 	Nationality string `json:"nationality,omitzero"`
 	// PersonalNumber and DocumentNumber have up to 50 ASCII characters.
 	PersonalNumber string `json:"personalNumber,omitzero"`
