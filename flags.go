@@ -95,7 +95,7 @@ func (f Flags) OptionalContinueOnAnotherDevice(on bool) Flags {
 	return f.Set("optional_continue_on_another_device", on)
 }
 
-// MultipleParticipants lets several customers join a video call. The guide of 2025 only has
+// MultipleParticipants lets several customers join a video call. The guide of 2025 documents only
 // [VideoCallStep.MultipleParticipants]. (Developer guide 2024, Flags; System manual.)
 func (f Flags) MultipleParticipants(on bool) Flags { return f.Set("multiple_participants", on) }
 

@@ -29,7 +29,7 @@ type Settings struct {
 	Observe func(context.Context, error)
 }
 
-// NewSettings requires at least one key, checks all, and applies the options.
+// NewSettings requires at least one key, checks every key, and applies the options.
 func NewSettings[O ~func(*Settings) error](service, keyName string, keys []string, maxSize int64, opts ...O) (*Settings, error) {
 	s := &Settings{Service: service, Keys: slices.Clone(keys), MaxSize: maxSize, Observe: func(ctx context.Context, err error) {
 		slog.WarnContext(ctx, service+" callback failed", "error", err)
