@@ -155,7 +155,7 @@ func examplesOf(t *testing.T) map[string]bool {
 // TestExamplesAreComplete requires every example to be a complete program on pkg.go.dev, and to have an
 // output that go test checks. An example that calls a helper in another file is not complete.
 func TestExamplesAreComplete(t *testing.T) {
-	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
+	for _, folder := range []string{".", "widget", "evidence", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, example := range doc.Examples(sourceFiles(t, folder, true)...) {
 			assert.NotNil(t, example.Play, "%s: Example%s is not a complete program", folder, example.Name)
 			assert.True(t, example.Output != "" || example.EmptyOutput, "%s: Example%s has no output", folder, example.Name)
@@ -181,7 +181,7 @@ func sourceFiles(t *testing.T, folder string, tests bool) (files []*ast.File) {
 // TestExportedNamesHaveComments covers functions, methods, types, constants, variables, struct fields,
 // and interface methods.
 func TestExportedNamesHaveComments(t *testing.T) {
-	for _, folder := range []string{".", "widget", "identomattest", "idenfy", "idenfy/idenfytest"} {
+	for _, folder := range []string{".", "widget", "evidence", "identomattest", "idenfy", "idenfy/idenfytest"} {
 		for _, file := range sourceFiles(t, folder, false) {
 			for _, decl := range file.Decls {
 				switch d := decl.(type) {

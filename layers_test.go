@@ -27,10 +27,11 @@ var layers = []layer{
 	{"internal/wire", nil},
 	{"internal/form", nil},
 	{"internal/fake", nil},
-	{"internal/signature", []string{"internal/redact"}},
+	{"internal/trace", nil},
+	{"internal/signature", []string{"internal/redact", "internal/trace"}},
 	{"internal/response", []string{"internal/operation", "internal/sniff", "internal/wire"}},
 	{"internal/datauri", []string{"internal/response"}},
-	{"internal/engine", []string{"internal/form", "internal/redact"}},
+	{"internal/engine", []string{"internal/form", "internal/redact", "internal/trace"}},
 	{"internal/option", []string{"internal/engine", "internal/redact"}},
 	{"internal/callback", []string{"internal/option", "internal/redact", "internal/sniff", "internal/wire"}},
 	{"", []string{
@@ -38,6 +39,7 @@ var layers = []layer{
 		"internal/response", "internal/signature", "internal/sniff", "internal/wire",
 	}},
 	{"widget", []string{"", "internal/option", "internal/redact"}},
+	{"evidence", []string{"", "internal/operation", "internal/sniff", "internal/trace"}},
 	{"idenfy", []string{
 		"", "internal/callback", "internal/engine", "internal/option", "internal/redact", "internal/response", "internal/sniff", "internal/wire",
 	}},

@@ -37,6 +37,7 @@ var packages = map[string]string{
 	"httpmock": "github.com/jarcoal/httpmock", "identomat": "github.com/identomat-go/identomat",
 	"identomattest": "github.com/identomat-go/identomat/identomattest",
 	"widget":        "github.com/identomat-go/identomat/widget",
+	"evidence":      "github.com/identomat-go/identomat/evidence",
 	"idenfy":        "github.com/identomat-go/identomat/idenfy", "idenfytest": "github.com/identomat-go/identomat/idenfy/idenfytest",
 }
 

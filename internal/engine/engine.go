@@ -16,6 +16,7 @@ import (
 
 	"github.com/identomat-go/identomat/internal/form"
 	"github.com/identomat-go/identomat/internal/redact"
+	"github.com/identomat-go/identomat/internal/trace"
 )
 
 // A Limiter is called before every attempt.
@@ -174,6 +175,12 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Response, error) {
 		start := time.Now()
 		out := e.attempt(ctx, c)
 		last.Attempts = attempt
+		if t := trace.From(ctx); t != nil {
+			t.Attempts, t.StatusCode, t.Body = attempt, out.status, nil
+			if !out.failed() && !out.streams() {
+				t.Body = out.response.Body
+			}
+		}
 		if out.failed() {
 			last.Err, last.FromResponse, last.RetryAfter = out.err, out.fromResponse, out.retryAfter
 			last.MaybeProcessed = last.MaybeProcessed || !out.notProcessed

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/identomat-go/identomat/internal/trace"
 )
 
 // Transport is an [http.RoundTripper] that signs requests and verifies responses.
@@ -63,6 +65,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = http.NoBody
 	}
 	authorization := resp.Header["Authorization"]
+	if t := trace.From(req.Context()); t != nil {
+		t.Signed.Store(len(authorization) > 0)
+	}
 	if len(authorization) > 0 || t.requireSigned && resp.StatusCode/100 == 2 {
 		resp.Body = t.key.Verify(resp.Body, authorization)
 	}

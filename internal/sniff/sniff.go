@@ -106,6 +106,11 @@ var extensions = map[string]string{
 	"image/j2c":       ".j2c",
 	"image/tiff":      ".tiff",
 	"application/pdf": ".pdf",
+
+	"video/mp4":         ".mp4",
+	"video/webm":        ".webm",
+	"video/quicktime":   ".mov",
+	"application/x-tar": ".tar",
 }
 
 // Extension returns the usual file extension of a content type, or "".

@@ -1,0 +1,457 @@
+package evidence
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/operation"
+	"github.com/identomat-go/identomat/internal/trace"
+)
+
+// Destination is where [Collect] puts a package. [Dir] and [Zip] make one.
+type Destination struct {
+	dir string
+	w   io.Writer
+}
+
+// Dir is the folder of one package. Collect creates the folder if necessary. An existing folder must be empty or hold
+// the session's package, which Collect completes.
+func Dir(path string) Destination { return Destination{dir: path} }
+
+// Zip writes a complete package to w, as [Pack] does. Nothing is written if Collect returns an error. The
+// files are first collected in a folder in [os.TempDir], which is removed afterwards, so that memory stays constant and
+// no half file reaches w.
+func Zip(w io.Writer) Destination { return Destination{w: w} }
+
+// Option configures [Collect].
+type Option func(*options)
+
+type options struct {
+	added    []added
+	progress func(Progress)
+	step     step
+}
+
+// added is a file from the caller.
+type added struct {
+	name string
+	data []byte
+}
+
+// With adds a file to the package: what Identomat does not keep, such as the decision, the hits of a
+// screening (a billed call, which Collect never makes), or a callback. The file becomes data/name.
+//
+// A name is a slash-separated path of ASCII letters, digits, dots, hyphens and underscores. It must contain neither personal data nor the
+// token, and its first element must not be one that Collect uses, such as media or result.json. A name
+// that the package already has is accepted only with the same data.
+func With(name string, data []byte) Option {
+	return func(o *options) { o.added = append(o.added, added{name, data}) }
+}
+
+// OnProgress sets a function that Collect calls when a source begins, after every read, and when a source ends. The
+// calls never overlap.
+func OnProgress(report func(Progress)) Option { return func(o *options) { o.progress = report } }
+
+// Progress is the progress of a collection.
+type Progress struct {
+	// Source is the name of the source that has made progress. See [Source.Name].
+	Source string
+	// State is empty until the source has ended.
+	State State
+	// Read is the number of bytes that were read. Size is the number of all bytes, or -1 if it is unknown.
+	Read, Size int64
+	// Done and Total count sources. Total grows when a question turns out to have more files.
+	Done, Total int
+}
+
+// maxDownloads is how many sources are fetched at a time.
+const maxDownloads = 3
+
+// Collect fetches everything that the session left behind, and packs it as described for this package. It
+// makes at most three downloads at a time, through the client and its limits, and holds no file in memory.
+//
+// Collect can be stopped at any time, even by a crash. Called again, it fetches only what is missing; a
+// complete package is not changed. Only one Collect at a time can use a folder: the second gets [ErrInUse].
+//
+// If a source could not be fetched, Collect continues with the others, and returns the report together
+// with an error that matches [ErrIncomplete] and the cause of each failure. The same applies to a
+// session in progress: Collect then starts again the next time, because a response may have changed. If
+// result/ fails, Collect returns no report. It also returns no report if it cannot write to the folder, or if a
+// file in it has changed: then the error names the file, and is [ErrChanged], [ErrMissing] or
+// [ErrUnexpectedFile] for a wrong one. A folder with another session's package is [ErrOtherSession].
+//
+// Errors contain the names of sources, but neither values nor the path of the folder.
+func Collect(ctx context.Context, client *identomat.Client, token identomat.Token, to Destination, opts ...Option) (*Report, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if err := o.check(token); err != nil {
+		return nil, err
+	}
+	c := &collection{options: o, client: client, token: token}
+	if to.w == nil {
+		return c.run(ctx, to.dir)
+	}
+	dir, err := os.MkdirTemp("", "evidence-")
+	if err != nil {
+		return nil, fmt.Errorf("evidence: cannot create a temporary folder: %w", withoutPath(err))
+	}
+	defer os.RemoveAll(dir)
+	report, err := c.run(ctx, dir)
+	if err != nil {
+		return report, err
+	}
+	return report, Pack(to.w, os.DirFS(dir))
+}
+
+// check checks the names of the added files.
+func (o *options) check(token identomat.Token) error {
+	used := map[string]bool{}
+	for i, file := range o.added {
+		first, _, _ := strings.Cut(file.name, "/")
+		stem, _, _ := strings.Cut(first, ".")
+		folded := strings.ToLower(file.name)
+		problem := checkPath(file.name)
+		switch {
+		case problem != "":
+		case slices.Contains(reservedNames, strings.ToLower(stem)):
+			problem = "is used by Collect"
+		case strings.HasSuffix(folded, partial):
+			problem = "must not end in " + partial
+		case token != "" && strings.Contains(folded, strings.ToLower(string(token))):
+			problem = "contains the token"
+		case used[folded]:
+			problem = "is used twice"
+		}
+		if problem != "" {
+			return fmt.Errorf("evidence: With: the name of file %d %s", i+1, problem)
+		}
+		used[folded] = true
+	}
+	return nil
+}
+
+// collection is one run of Collect.
+type collection struct {
+	options
+	client *identomat.Client
+	token  identomat.Token
+	folder *folder
+	result *identomat.Result
+
+	mu       sync.Mutex
+	sources  []source
+	failures map[string]outcome // by source
+	done     int
+}
+
+// outcome is a source that failed.
+type outcome struct {
+	source Source
+	err    error
+}
+
+func (c *collection) run(ctx context.Context, dir string) (_ *Report, err error) {
+	var done *Report
+	c.failures = map[string]outcome{}
+	if c.folder, done, err = openFolder(dir, sessionHash(c.token), c.step); err != nil {
+		return nil, err
+	}
+	defer c.folder.close()
+	if err := c.readResult(ctx); err != nil {
+		return nil, err
+	}
+	changed, err := c.add()
+	if err != nil {
+		return nil, err
+	}
+	if done != nil && !changed {
+		return done, nil
+	}
+	c.sources = append([]source{resultSource}, sourcesOf(c.result)...)
+	if err := c.fetchAll(ctx); err != nil {
+		return nil, err
+	}
+	report := c.report()
+	if err := c.folder.finish(report); err != nil {
+		return nil, err
+	}
+	return report, c.incomplete(report)
+}
+
+// readResult reads the session's result from the folder, or fetches it if it is missing or not final.
+func (c *collection) readResult(ctx context.Context) error {
+	if s, ok := c.folder.record(resultName); ok {
+		data, err := c.folder.root.ReadFile(s.Files[0].Path)
+		if err == nil {
+			c.result, err = decodeResult(data)
+		}
+		if err != nil {
+			return &Problem{s.Files[0].Path, withoutPath(err)}
+		}
+		if c.result.Outcome != identomat.OutcomeInProgress {
+			return nil
+		}
+	}
+	s, body, err := c.fetch(ctx, &resultSource)
+	if err != nil {
+		return err
+	}
+	if c.result, err = decodeResult(body); err != nil {
+		return fmt.Errorf("evidence: %s: %w", resultName, identomat.ErrUnexpectedResponse)
+	}
+	if err := c.folder.forget(); err != nil {
+		return err
+	}
+	return c.folder.commit(s)
+}
+
+func decodeResult(body []byte) (*identomat.Result, error) {
+	result := new(identomat.Result)
+	return result, result.UnmarshalJSON(bytes.TrimPrefix(body, []byte("\ufeff")))
+}
+
+// add stores the caller's files. It reports whether any of them is new.
+func (c *collection) add() (changed bool, err error) {
+	for _, file := range c.added {
+		path := payload + file.name
+		hash := newHashes()
+		_, _ = hash.Write(file.data)
+		content := hash.file(path)
+		if existing, ok := c.folder.record(file.name); ok {
+			if existing.Files[0] != content {
+				return false, &Problem{path, ErrChanged}
+			}
+			continue
+		}
+		out, err := c.folder.create(path)
+		if err != nil {
+			return false, err
+		}
+		if _, err := out.Write(file.data); err != nil {
+			return false, out.failure()
+		}
+		if err := out.finish(); err != nil {
+			return false, err
+		}
+		changed = true
+		if err := c.folder.commit(Source{Name: file.name, State: Added, Time: now(), Files: []File{content}}); err != nil {
+			return false, err
+		}
+	}
+	return changed, nil
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// fetchAll fetches the sources that have no record. It returns an error only if the folder fails.
+func (c *collection) fetchAll(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	queue := make(chan source)
+	var workers sync.WaitGroup
+	for range maxDownloads {
+		workers.Go(func() {
+			for s := range queue {
+				if err := c.fetchChain(ctx, s); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, s := range slices.Clone(c.sources) {
+		queue <- s
+	}
+	close(queue)
+	workers.Wait()
+	if local, ok := errors.AsType[*localError](context.Cause(ctx)); ok {
+		return local
+	}
+	return nil
+}
+
+// fetchChain fetches a source and its next ones.
+func (c *collection) fetchChain(ctx context.Context, s source) error {
+	for {
+		record, done := c.folder.record(s.name)
+		if !done {
+			c.notify(Progress{Source: s.name, Size: -1})
+			var err error
+			record, _, err = c.fetch(ctx, &s)
+			if local, ok := errors.AsType[*localError](err); ok {
+				return local
+			}
+			if err != nil {
+				c.mu.Lock()
+				c.failures[s.name] = outcome{record, err}
+				c.mu.Unlock()
+			} else if err := c.folder.commit(record); err != nil {
+				return err
+			}
+		}
+		var read int64
+		for _, f := range record.Files {
+			read += f.Size
+		}
+		c.mu.Lock()
+		c.done++
+		more := record.State == Collected && s.next != nil
+		if more {
+			s = *s.next()
+			c.sources = append(c.sources, s)
+		}
+		c.mu.Unlock()
+		c.notify(Progress{Source: record.Name, State: record.State, Read: read, Size: read})
+		if !more {
+			return nil
+		}
+	}
+}
+
+// notify completes a progress and reports it.
+func (c *collection) notify(p Progress) {
+	if c.progress == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.Done, p.Total = c.done, len(c.sources)
+	c.progress(p)
+}
+
+// fetch fetches a source into unfinished files. It returns the record, and the body if it is JSON. The error names the
+// source.
+func (c *collection) fetch(ctx context.Context, s *source) (record Source, body []byte, err error) {
+	record = Source{Name: s.name, Operation: s.op.Name, Parameters: s.parameters, State: Collected}
+	var t trace.Trace
+	ctx = trace.With(ctx, &t)
+	var outputs []*output
+	defer func() {
+		record.Time, record.Attempts, record.Status = now(), t.Attempts, t.StatusCode
+		if err == nil {
+			record.SignatureVerified = t.Signed.Load() && record.State == Collected
+			return
+		}
+		for _, out := range outputs {
+			out.discard()
+		}
+		record.Files = nil
+		if reason := s.absence(err); reason != "" {
+			record.State, record.Reason, err = Absent, reason, nil
+		} else if _, local := errors.AsType[*localError](err); !local {
+			record.State, record.Reason = Failed, strings.TrimPrefix(err.Error(), "identomat: ")
+			err = fmt.Errorf("evidence: %s: %w", s.name, err)
+		}
+	}()
+	if s.json != nil {
+		if err := s.json(ctx, c.client, c.token); err != nil {
+			return record, nil, err
+		}
+		out, err := c.folder.create(s.path(1, ""))
+		if err != nil {
+			return record, nil, err
+		}
+		outputs = append(outputs, out)
+		if _, err := out.Write(t.Body); err != nil {
+			return record, nil, out.failure()
+		}
+		record.Files, err = finish(outputs, []string{"application/json"})
+		return record, t.Body, err
+	}
+	var types []string
+	var read int64
+	for m, err := range s.media(ctx, c.client, c.token) {
+		if err != nil {
+			return record, nil, err
+		}
+		types = append(types, m.ContentType)
+		out, err := c.folder.create(s.path(len(types), m.ContentType))
+		if err != nil {
+			_ = m.Close()
+			return record, nil, err
+		}
+		outputs = append(outputs, out)
+		before := read
+		m.Progress(func(n, size int64) {
+			read = before + n
+			if s.many {
+				size = -1
+			}
+			c.notify(Progress{Source: s.name, Read: read, Size: size})
+		})
+		if _, err := m.WriteTo(out); err != nil {
+			if out.err != nil {
+				err = out.failure()
+			}
+			return record, nil, err
+		}
+	}
+	if len(types) == 0 {
+		record.State, record.Reason = Absent, "empty"
+		return record, nil, nil
+	}
+	record.Files, err = finish(outputs, types)
+	return record, nil, err
+}
+
+// finish finishes the files of a source.
+func finish(outputs []*output, types []string) (files []File, err error) {
+	for i, out := range outputs {
+		if err := out.finish(); err != nil {
+			return nil, err
+		}
+		file := out.hashes.file(out.name)
+		file.ContentType = types[i]
+		files = append(files, file)
+	}
+	return files, nil
+}
+
+// report describes the package.
+func (c *collection) report() *Report {
+	r := &Report{Version: 1, Session: c.folder.session, Outcome: c.result.Outcome, Complete: c.result.Outcome != identomat.OutcomeInProgress}
+	for _, s := range c.folder.records {
+		r.Sources = append(r.Sources, s)
+	}
+	for _, failed := range c.failures {
+		r.Sources = append(r.Sources, failed.source)
+		r.Complete = false
+	}
+	order := map[string]int{}
+	for i, op := range operation.All() {
+		order[op.Name] = i
+	}
+	order[""] = len(order) // the caller's files
+	slices.SortFunc(r.Sources, func(a, b Source) int {
+		return cmp.Or(cmp.Compare(order[a.Operation], order[b.Operation]), strings.Compare(a.Name, b.Name))
+	})
+	return r
+}
+
+// incomplete returns nil for a complete package.
+func (c *collection) incomplete(r *Report) error {
+	if r.Complete {
+		return nil
+	}
+	all := []error{ErrIncomplete}
+	if r.Outcome == identomat.OutcomeInProgress {
+		all = append(all, errors.New("evidence: the session is in progress"))
+	}
+	for _, s := range r.Sources {
+		if failed, ok := c.failures[s.Name]; ok {
+			all = append(all, failed.err)
+		}
+	}
+	return errors.Join(all...)
+}

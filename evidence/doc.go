@@ -1,0 +1,41 @@
+// Package evidence keeps what a verification session left behind: everything that Identomat returns about
+// the session, complete and unaltered, in one package that can be verified without Identomat.
+//
+//	report, err := evidence.Collect(ctx, client, token, evidence.Dir("evidence/user-1"),
+//		evidence.With("decision.json", decision))
+//	check, err := evidence.Verify(os.DirFS("evidence/user-1"))
+//	err = evidence.Pack(w, os.DirFS("evidence/user-1"))
+//	receipt, err := evidence.Erase(ctx, client, token, os.DirFS("evidence/user-1"))
+//
+// # The package
+//
+// A package is a folder in the BagIt format, version 1.0 (RFC 8493), or a zip of that folder. Any BagIt
+// tool, sha256sum -c and sha512sum -c can verify it:
+//
+//	bagit.txt, bag-info.txt        the format, the session, the size, the times of collection
+//	collection.json                each source: collected, absent or failed; when, and how
+//	manifest-sha256.txt, -sha512   the hashes of the files in data
+//	tagmanifest-sha256.txt, …      the hashes of the files above
+//	seal/                          time stamps over tagmanifest-sha256.txt, if the caller adds them
+//	data/result.json               the response from result/, byte for byte
+//	data/session-config.json       the configuration that the session was begun with
+//	data/activities.json, statistics.json, report.pdf
+//	data/media/                    images and videos
+//	data/documents/                proofs of address and other general documents
+//	data/questions/                files that answer questions, named by questionnaire, question and file
+//	data/visual-markers/           archives, as they arrived
+//	data/video-call/               archives, as they arrived
+//	data/…                         what the caller adds with [With]
+//
+// File names contain no token and no personal data. Files are readable by their owner alone.
+//
+// A package is complete when the session has ended and every source was collected or is absent. A source
+// is absent if the service says so: HTTP 404, a documented error code, or an empty list. After any other
+// failure the package is incomplete, and a later [Collect] goes on.
+//
+// # What a package proves
+//
+// [Verify] finds every file that was changed, added, removed or renamed since the collection, unless
+// somebody has also rewritten all manifests. To exclude that, keep [Check.Digest] or a [Receipt]
+// elsewhere, or add a time stamp.
+package evidence

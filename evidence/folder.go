@@ -1,0 +1,473 @@
+package evidence
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/identomat-go/identomat"
+)
+
+// Files that exist only during a collection.
+const (
+	// journalFile holds a record of each source that is safely on disk, one JSON object per line.
+	journalFile = "collection.journal"
+	lockFile    = "collection.lock"
+	// partial is the suffix of a file without a record. Once the record is written, the file gets its
+	// final name. So a crash loses at most the downloads that were not finished.
+	partial = ".part"
+)
+
+// step is called before every change to the folder, so that tests can make the change fail, or end the
+// process there.
+type step func(change, path string) error
+
+// folder is a package that is being collected.
+type folder struct {
+	root    *os.Root
+	lock    io.Closer
+	session string // the hash of the token
+	step    step
+
+	// mu guards the fields below.
+	mu      sync.Mutex
+	journal *os.File          // nil until something is recorded
+	records map[string]Source // by name
+	sealed  bool
+}
+
+// journalHeader is the first line of a journal.
+type journalHeader struct {
+	Version int    `json:"version"`
+	Session string `json:"session"`
+}
+
+// openFolder locks the folder dir, and reads what earlier collections of the session have stored there. done is the report
+// if the package is complete. It creates the folder if necessary.
+func openFolder(dir, session string, step step) (f *folder, done *Report, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("evidence: cannot create the folder: %w", withoutPath(err))
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("evidence: cannot open the folder: %w", withoutPath(err))
+	}
+	f = &folder{root: root, session: session, step: step, records: map[string]Source{}}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	for f.lock == nil { // the holder may remove the lock's file while we open it
+		if f.lock, err = lock(root, filepath.Join(dir, lockFile)); err != nil {
+			return nil, nil, err
+		}
+	}
+	done, err = f.load()
+	return f, done, err
+}
+
+// close removes the lock.
+func (f *folder) close() {
+	if f.journal != nil {
+		_ = f.journal.Close()
+	}
+	if f.lock != nil {
+		_ = f.lock.Close()
+	}
+	_ = f.root.Close()
+}
+
+// load reads the state of the folder.
+func (f *folder) load() (done *Report, err error) {
+	found, err := f.list()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case found[journalFile]:
+		err = f.readJournal()
+	case found[collectionFile]:
+		done, err = f.readPackage()
+	}
+	if err == nil {
+		err = f.recover(found)
+	}
+	if err != nil || done != nil && done.Complete {
+		return done, err
+	}
+	return nil, nil
+}
+
+// list returns the paths of all files. A symbolic link is an error, because it could lead to a file elsewhere.
+func (f *folder) list() (map[string]bool, error) {
+	found := map[string]bool{}
+	err := fs.WalkDir(f.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return fmt.Errorf("evidence: cannot read the folder: %w", withoutPath(err))
+		case entry.IsDir():
+			return nil
+		case !entry.Type().IsRegular():
+			return &Problem{name, ErrUnexpectedFile}
+		}
+		found[name] = true
+		return nil
+	})
+	return found, err
+}
+
+// readPackage takes over a package that was left by a finished collection.
+func (f *folder) readPackage() (*Report, error) {
+	check, err := Verify(f.root.FS())
+	if err != nil {
+		return nil, err
+	}
+	if check.Session != f.session {
+		return nil, ErrOtherSession
+	}
+	for _, s := range check.Report.Sources {
+		if s.State != Failed {
+			f.records[s.Name] = s
+		}
+	}
+	return check.Report, nil
+}
+
+// readJournal takes over what an interrupted collection has stored.
+func (f *folder) readJournal() error {
+	data, err := f.root.ReadFile(journalFile)
+	if err != nil {
+		return &Problem{journalFile, withoutPath(err)}
+	}
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	lines = lines[:len(lines)-1] // the rest of a line that a crash interrupted, or nothing
+	for i, line := range lines {
+		var header journalHeader
+		var s Source
+		if i == 0 {
+			err = json.Unmarshal(line, &header)
+		} else {
+			err = json.Unmarshal(line, &s)
+			f.records[s.Name] = s
+		}
+		switch {
+		case err != nil || i == 0 && header.Version != 1:
+			return &Problem{journalFile, ErrMalformed}
+		case i == 0 && header.Session != f.session:
+			return ErrOtherSession
+		}
+	}
+	return nil
+}
+
+// recover compares the files with the records, gives recorded files their final names, and removes unfinished files.
+func (f *folder) recover(found map[string]bool) error {
+	for _, name := range slices.Sorted(maps.Keys(f.records)) {
+		for _, file := range f.records[name].Files {
+			if checkPath(file.Path) != "" || !strings.HasPrefix(file.Path, payload) {
+				return &Problem{journalFile, ErrMalformed}
+			}
+			at := file.Path
+			if !found[at] && found[at+partial] {
+				at += partial
+			}
+			hash, err := f.hash(at)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return &Problem{file.Path, ErrMissing}
+			case err != nil:
+				return &Problem{file.Path, withoutPath(err)}
+			case hash.SHA256 != file.SHA256 || hash.SHA512 != file.SHA512:
+				return &Problem{file.Path, ErrChanged}
+			case at != file.Path:
+				if err := f.rename(at, file.Path); err != nil {
+					return err
+				}
+			}
+			delete(found, file.Path)
+			delete(found, at)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		switch {
+		case name == journalFile, name == lockFile, isTag(name):
+		case isSeal(name):
+			f.sealed = true
+		case strings.HasSuffix(name, partial):
+			if err := f.change("remove", name, func() error { return f.root.Remove(name) }); err != nil {
+				return err
+			}
+		default:
+			return &Problem{name, ErrUnexpectedFile}
+		}
+	}
+	return nil
+}
+
+func (f *folder) hash(name string) (File, error) {
+	file, err := f.root.Open(name)
+	if err != nil {
+		return File{}, err
+	}
+	defer file.Close()
+	h := newHashes()
+	_, err = copyPooled(h, file)
+	return h.file(name), err
+}
+
+// change makes a change and names the file in its error.
+func (f *folder) change(kind, name string, do func() error) error {
+	err := f.step.before(kind, name)
+	if err == nil {
+		err = do()
+	}
+	if err != nil {
+		return &localError{&Problem{name, withoutPath(err)}}
+	}
+	return nil
+}
+
+func (s step) before(change, path string) error {
+	if s == nil {
+		return nil
+	}
+	return s(change, path)
+}
+
+// localError reports that the folder cannot be written. It ends the collection, because all other
+// sources would fail, too.
+type localError struct{ *Problem }
+
+func (e *localError) Error() string { return "evidence: cannot write " + e.Problem.Error() }
+
+func (f *folder) rename(from, to string) error {
+	return f.change("rename", to, func() error { return f.root.Rename(from, to) })
+}
+
+// openJournal creates the journal unless it is open.
+func (f *folder) openJournal() error {
+	if f.journal != nil {
+		return nil
+	}
+	if f.sealed {
+		return ErrSealed
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	_ = encoder.Encode(journalHeader{Version: 1, Session: f.session}) // memory does not fail
+	for _, name := range slices.Sorted(maps.Keys(f.records)) {
+		_ = encoder.Encode(f.records[name])
+	}
+	if err := f.write(journalFile, b.Bytes()); err != nil {
+		return err
+	}
+	var err error
+	f.journal, err = f.root.OpenFile(journalFile, os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return &localError{&Problem{journalFile, withoutPath(err)}}
+	}
+	return nil
+}
+
+// write replaces a whole file.
+func (f *folder) write(name string, data []byte) error {
+	out, err := f.create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := out.Write(data); err != nil {
+		return out.failure()
+	}
+	if err := out.finish(); err != nil {
+		return err
+	}
+	return f.rename(name+partial, name)
+}
+
+// output is an unfinished file. It hashes what is written to it.
+type output struct {
+	*hashes
+	folder *folder
+	name   string
+	file   *os.File
+	err    error // the first failed write
+}
+
+// create begins an unfinished file, in the place of an older one.
+func (f *folder) create(name string) (*output, error) {
+	o := &output{hashes: newHashes(), folder: f, name: name}
+	err := f.change("create", name, func() (err error) {
+		if dir := path.Dir(name); dir != "." {
+			if err := f.root.MkdirAll(dir, 0o700); err != nil {
+				return err
+			}
+		}
+		if err := f.root.Remove(name + partial); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		o.file, err = f.root.OpenFile(name+partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		return err
+	})
+	return o, err
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.err != nil {
+		return 0, o.err
+	}
+	if o.size+int64(len(p)) > maxFileSize {
+		return 0, identomat.ErrTooLarge
+	}
+	if o.err = o.folder.step.before("write", o.name); o.err != nil {
+		return 0, o.err
+	}
+	n, err := o.file.Write(p)
+	_, _ = o.hashes.Write(p[:n])
+	o.err = err
+	return n, err
+}
+
+// finish makes sure that the content is on disk.
+func (o *output) finish() error {
+	return o.folder.change("sync", o.name, func() error { return errors.Join(o.file.Sync(), o.file.Close()) })
+}
+
+// failure returns the error of a write, after which nothing is left of the file.
+func (o *output) failure() error {
+	o.discard()
+	return &localError{&Problem{o.name, withoutPath(o.err)}}
+}
+
+// discard removes the file.
+func (o *output) discard() {
+	_ = o.file.Close()
+	_ = o.folder.root.Remove(o.name + partial)
+}
+
+// commit records a source, and then gives its files their final names. From here on, the source
+// is never fetched again.
+func (f *folder) commit(s Source) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.openJournal(); err != nil {
+		return err
+	}
+	line, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	err = f.change("record", s.Name, func() error {
+		_, err := f.journal.Write(append(line, '\n'))
+		return errors.Join(err, f.journal.Sync())
+	})
+	if err != nil {
+		return err
+	}
+	for _, file := range s.Files {
+		if err := f.rename(file.Path+partial, file.Path); err != nil {
+			return err
+		}
+	}
+	f.records[s.Name] = s
+	return nil
+}
+
+// forget removes all that was collected, but not what the caller added.
+func (f *folder) forget() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var forgotten []string
+	for name, s := range f.records {
+		if s.State != Added {
+			delete(f.records, name)
+			for _, file := range s.Files {
+				forgotten = append(forgotten, file.Path)
+			}
+		}
+	}
+	if f.journal != nil {
+		_ = f.journal.Close()
+		f.journal = nil
+	}
+	if err := f.openJournal(); err != nil { // a new journal without the records
+		return err
+	}
+	slices.Sort(forgotten)
+	for _, name := range forgotten {
+		if err := f.change("remove", name, func() error { return f.root.Remove(name) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// record returns the record of a source.
+func (f *folder) record(name string) (Source, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := f.records[name]
+	return s, ok
+}
+
+// finish writes the files outside data, and removes the journal.
+func (f *folder) finish(report *Report) error {
+	if err := f.openJournal(); err != nil {
+		return err
+	}
+	if err := f.syncFolders(report); err != nil {
+		return err
+	}
+	for _, tag := range tagFiles(report) {
+		if err := f.write(tag.name, tag.data); err != nil {
+			return err
+		}
+	}
+	if err := f.change("sync", ".", func() error { return f.syncFolder(".") }); err != nil {
+		return err
+	}
+	_ = f.journal.Close()
+	f.journal = nil
+	return f.change("remove", journalFile, func() error { return errors.Join(f.root.Remove(journalFile), f.syncFolder(".")) })
+}
+
+// syncFolders makes sure that the names of all files are on disk.
+func (f *folder) syncFolders(report *Report) error {
+	folders := map[string]bool{}
+	for _, s := range report.Sources {
+		for _, file := range s.Files {
+			for dir := path.Dir(file.Path); dir != "."; dir = path.Dir(dir) {
+				folders[dir] = true
+			}
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(folders)) {
+		if err := f.change("sync", dir, func() error { return f.syncFolder(dir) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncFolder does nothing on Windows, which cannot sync a folder.
+func (f *folder) syncFolder(name string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	dir, err := f.root.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

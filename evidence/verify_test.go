@@ -1,0 +1,214 @@
+package evidence_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/evidence"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+// small returns the files of a small package in memory.
+func small(t testing.TB) fstest.MapFS {
+	t.Helper()
+	server := identomattest.NewServer(t)
+	session, err := server.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{Steps: identomat.Steps{
+		identomat.UserQuestionnaire("q").Ask(identomat.TextQuestion("name", identomat.Text{"en": "Your name"})),
+	}})
+	require.NoError(t, err)
+	require.NoError(t, server.Approve(session.Token))
+	dir, _ := collect(t, server, session.Token)
+	return inMemory(t, os.DirFS(dir))
+}
+
+func inMemory(t testing.TB, fsys fs.FS) fstest.MapFS {
+	t.Helper()
+	files := fstest.MapFS{}
+	for name, data := range contents(t, fsys) {
+		files[name] = &fstest.MapFile{Data: []byte(data), Mode: 0o600}
+	}
+	return files
+}
+
+// named returns the files in the problems of an error.
+func named(t testing.TB, err error) (files []string) {
+	t.Helper()
+	var verifyErr *evidence.VerifyError
+	require.ErrorAs(t, err, &verifyErr)
+	for _, problem := range verifyErr.Problems {
+		files = append(files, problem.File)
+	}
+	return files
+}
+
+// Every byte of a package is flipped, one after another, in two ways: the lowest bit, which changes digits and letters, and
+// the bit that changes the case of a letter.
+func TestVerifyNamesTheFileWithAFlippedByte(t *testing.T) {
+	files := small(t)
+	flipped := 0
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		data := files[name].Data
+		for i := range data {
+			for _, bit := range []byte{0x01, 0x20} {
+				data[i] ^= bit
+				_, err := evidence.Verify(files)
+				if err == nil {
+					t.Fatalf("%s: byte %d, bit %#x: not found", name, i, bit)
+				}
+				if got := named(t, err); len(got) != 1 || got[0] != name {
+					t.Fatalf("%s: byte %d, bit %#x: %v", name, i, bit, err)
+				}
+				data[i] ^= bit
+				flipped++
+			}
+		}
+	}
+	_, err := evidence.Verify(files)
+	require.NoError(t, err)
+	t.Logf("%d flips in %d files, each found in the right file", flipped, len(files))
+}
+
+func TestVerifyFindsChangesToTheFiles(t *testing.T) {
+	original := inMemory(t, func() fs.FS {
+		server := identomattest.NewServer(t)
+		dir, _ := collect(t, server, decided(t, server))
+		return os.DirFS(dir)
+	}())
+	const face, card = "data/media/face.jpg", "data/media/card-front.jpg"
+	file := func(data string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(data), Mode: 0o600} }
+	for name, c := range map[string]struct {
+		change func(files fstest.MapFS)
+		file   string
+		want   error
+	}{
+		"removed":                  {func(f fstest.MapFS) { delete(f, face) }, face, evidence.ErrMissing},
+		"removed tag file":         {func(f fstest.MapFS) { delete(f, "bagit.txt") }, "bagit.txt", evidence.ErrMissing},
+		"removed manifest":         {func(f fstest.MapFS) { delete(f, "manifest-sha512.txt") }, "manifest-sha512.txt", evidence.ErrMissing},
+		"removed tag manifest":     {func(f fstest.MapFS) { delete(f, "tagmanifest-sha256.txt") }, "tagmanifest-sha256.txt", evidence.ErrMissing},
+		"added":                    {func(f fstest.MapFS) { f["data/media/other.jpg"] = file("x") }, "data/media/other.jpg", evidence.ErrUnexpectedFile},
+		"added in the root":        {func(f fstest.MapFS) { f["README.txt"] = file("x") }, "README.txt", evidence.ErrUnexpectedFile},
+		"added fetch.txt":          {func(f fstest.MapFS) { f["fetch.txt"] = file("x") }, "fetch.txt", evidence.ErrUnexpectedFile},
+		"added lock with content":  {func(f fstest.MapFS) { f["collection.lock"] = file("x") }, "collection.lock", evidence.ErrUnexpectedFile},
+		"added seal of other type": {func(f fstest.MapFS) { f["seal/x.txt"] = file("x") }, "seal/x.txt", evidence.ErrUnexpectedFile},
+		"added empty folder":       {func(f fstest.MapFS) { f["data/John"] = &fstest.MapFile{Mode: fs.ModeDir | 0o700} }, "data/John/", evidence.ErrUnexpectedFile},
+		"renamed":                  {func(f fstest.MapFS) { f["data/media/Face.jpg"] = f[face]; delete(f, face) }, face, evidence.ErrMissing},
+		"renamed to":               {func(f fstest.MapFS) { f["data/media/Face.jpg"] = f[face]; delete(f, face) }, "data/media/Face.jpg", evidence.ErrUnexpectedFile},
+		"doubled":                  {func(f fstest.MapFS) { f["data/media/face-2.jpg"] = f[face] }, "data/media/face-2.jpg", evidence.ErrUnexpectedFile},
+		"doubled in another case":  {func(f fstest.MapFS) { f["data/media/FACE.jpg"] = f[face] }, face, evidence.ErrBadName},
+		"swapped":                  {func(f fstest.MapFS) { f[face], f[card] = f[card], f[face] }, face, evidence.ErrChanged},
+		"swapped with":             {func(f fstest.MapFS) { f[face], f[card] = f[card], f[face] }, card, evidence.ErrChanged},
+		"truncated":                {func(f fstest.MapFS) { f[face] = file(string(f[face].Data[:100])) }, face, evidence.ErrChanged},
+		"empty":                    {func(f fstest.MapFS) { f[face] = file("") }, face, evidence.ErrChanged},
+		"symbolic link":            {func(f fstest.MapFS) { f[face] = &fstest.MapFile{Data: []byte("/etc/passwd"), Mode: fs.ModeSymlink} }, face, evidence.ErrUnexpectedFile},
+		"bad name":                 {func(f fstest.MapFS) { f[`data\x`] = file("") }, `data\x`, evidence.ErrBadName},
+		"line break in a name":     {func(f fstest.MapFS) { f["data/a\r\nb"] = file("") }, "data/a\r\nb", evidence.ErrBadName},
+		"interrupted":              {func(f fstest.MapFS) { f["collection.journal"] = file("{}\n") }, "collection.journal", evidence.ErrIncomplete},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := maps.Clone(original)
+			c.change(files)
+			_, err := evidence.Verify(files)
+			assert.Contains(t, named(t, err), c.file)
+			assert.ErrorIs(t, err, c.want)
+		})
+	}
+	_, err := evidence.Verify(original)
+	require.NoError(t, err)
+}
+
+// The manifest is rewritten together with the tag manifests, as an attacker would.
+func TestVerifyRefusesManifestsInAnotherForm(t *testing.T) {
+	for name, change := range map[string]func(string) string{
+		"parent folder":    func(s string) string { return strings.Replace(s, "  data/", "  data/../data/", 1) },
+		"absolute":         func(s string) string { return strings.Replace(s, "  data/", "  /data/", 1) },
+		"Windows":          func(s string) string { return strings.Replace(s, "  data/", `  C:\data\`, 1) },
+		"backslash":        func(s string) string { return strings.Replace(s, "  data/", `  data\`, 1) },
+		"outside data":     func(s string) string { return strings.Replace(s, "  data/", "  other/", 1) },
+		"CR":               func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
+		"encoded LF":       func(s string) string { return strings.Replace(s, "\n", "%0A\n", 1) },
+		"one space":        func(s string) string { return strings.Replace(s, "  ", " ", 1) },
+		"asterisk":         func(s string) string { return strings.Replace(s, "  ", " *", 1) },
+		"upper case":       func(s string) string { return strings.ToUpper(s[:64]) + s[64:] },
+		"short hash":       func(s string) string { return s[1:] },
+		"doubled line":     func(s string) string { return s[:strings.Index(s, "\n")+1] + s },
+		"no line feed":     func(s string) string { return strings.TrimSuffix(s, "\n") },
+		"blank line":       func(s string) string { return s + "\n" },
+		"byte order mark":  func(s string) string { return "\ufeff" + s },
+		"device":           func(s string) string { return strings.Replace(s, "  data/", "  data/con/", 1) },
+		"hidden file":      func(s string) string { return strings.Replace(s, "  data/", "  data/.hidden/", 1) },
+		"very long a name": func(s string) string { return strings.Replace(s, "  data/", "  data/"+strings.Repeat("x", 2000), 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := small(t)
+			const manifest = "manifest-sha256.txt"
+			files[manifest].Data = []byte(change(string(files[manifest].Data)))
+			forge(files)
+			_, err := evidence.Verify(files)
+			assert.Equal(t, []string{manifest}, named(t, err))
+			assert.ErrorIs(t, err, evidence.ErrMalformed)
+		})
+	}
+}
+
+func TestPackIsDeterministicAndVerifies(t *testing.T) {
+	server := identomattest.NewServer(t)
+	dir, report := collect(t, server, decided(t, server))
+	var first, second bytes.Buffer
+	require.NoError(t, evidence.Pack(&first, os.DirFS(dir)))
+	require.NoError(t, evidence.Pack(&second, os.DirFS(dir)))
+	assert.True(t, bytes.Equal(first.Bytes(), second.Bytes()))
+	archive, err := zip.NewReader(bytes.NewReader(first.Bytes()), int64(first.Len()))
+	require.NoError(t, err)
+	check, err := evidence.Verify(archive)
+	require.NoError(t, err)
+	assert.Equal(t, report, check.Report)
+	var third bytes.Buffer
+	require.NoError(t, evidence.Pack(&third, archive))
+	assert.True(t, bytes.Equal(first.Bytes(), third.Bytes()))
+	for _, file := range archive.File {
+		assert.True(t, strings.HasPrefix(file.Name, "evidence-"+check.Session[:16]+"/"))
+	}
+}
+
+func TestZipWritesTheSameAsPack(t *testing.T) {
+	server := identomattest.NewServer(t)
+	var b bytes.Buffer
+	report, err := evidence.Collect(t.Context(), server.Client(), decided(t, server), evidence.Zip(&b))
+	require.NoError(t, err)
+	archive, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	require.NoError(t, err)
+	check, err := evidence.Verify(archive)
+	require.NoError(t, err)
+	assert.Equal(t, report, check.Report)
+	var again bytes.Buffer
+	require.NoError(t, evidence.Pack(&again, archive))
+	assert.True(t, bytes.Equal(b.Bytes(), again.Bytes()))
+}
+
+func TestPackRefusesAPackageThatDoesNotVerify(t *testing.T) {
+	files := small(t)
+	files["data/result.json"].Data[0] ^= 1
+	var b bytes.Buffer
+	require.ErrorIs(t, evidence.Pack(&b, files), evidence.ErrChanged)
+	assert.Zero(t, b.Len())
+}
+
+func TestVerifyOfNothing(t *testing.T) {
+	for _, fsys := range []fs.FS{nil, fstest.MapFS{}, os.DirFS(t.TempDir() + "/missing"), &zip.Reader{}} {
+		_, err := evidence.Verify(fsys)
+		var verifyErr *evidence.VerifyError
+		assert.True(t, errors.As(err, &verifyErr), "%v", err)
+	}
+}

@@ -1,0 +1,33 @@
+// Package trace tells code inside this module how a call went: package evidence records the attempts, the
+// status and the signature of every response that it keeps. The trace travels in the context.
+package trace
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Trace describes the latest attempt of the calls that were made with its context. One goroutine makes
+// these calls.
+type Trace struct {
+	// Attempts counts the requests of the latest call. StatusCode is the HTTP status of its last
+	// attempt, or 0 without a response.
+	Attempts   int
+	StatusCode int
+	// Body is the body of a successful response that was not streamed.
+	Body []byte
+	// Signed says that the response has a signature. Reading such a response to its end fails if the
+	// signature is wrong.
+	Signed atomic.Bool // a RoundTripper may sign in another goroutine
+}
+
+type key struct{}
+
+// With returns a context whose calls are described in t.
+func With(ctx context.Context, t *Trace) context.Context { return context.WithValue(ctx, key{}, t) }
+
+// From returns the trace in a context, or nil.
+func From(ctx context.Context) *Trace {
+	t, _ := ctx.Value(key{}).(*Trace)
+	return t
+}
