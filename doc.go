@@ -38,9 +38,9 @@
 // received. Encoders such as encoding/json return an error for personal data, because a mask in a
 // database would be silent data loss: to store a result, store [Result.Raw]. [Flags], [Steps], [Token]
 // and [Session] encode to unmasked JSON, which slog.JSONHandler prints if such a value is inside your
-// own struct, slice or map. fmt does not call the methods of a value in an unexported field: if such a
-// field of your own struct holds a masked value, give the struct a Format method. The verbs %p and %w
-// also bypass the masks; go vet reports them.
+// own struct, slice or map. fmt calls no methods on unexported fields, so it prints a Token or a Result
+// in such a field unmasked. If your struct has such a field, give the struct a Format method. The verbs
+// %p and %w also bypass the masks; go vet reports them.
 //
 // # Builders
 //

@@ -14,7 +14,7 @@ import (
 // non_bio_passport.
 type DocumentType string
 
-// The identity documents of the Developer guide 2025, Identity document verification.
+// The types of identity document. (Developer guide 2025, Identity document verification.)
 const (
 	Passport         DocumentType = "passport"
 	IDCard           DocumentType = "id"
@@ -65,8 +65,8 @@ func (f Flags) IsZero() bool { return f.text() == "{}" }
 // want no face scan. (Developer guide 2025, Flags; System manual.)
 func (f Flags) SkipFace(on bool) Flags { return f.Set("skip_face", on) }
 
-// SkipDocument omits the document scan that the service adds by itself, for sessions that have an
-// identity-document step or want no document scan. (Developer guide 2025, Flags; System manual.)
+// SkipDocument stops the service from adding a document scan of its own. Use it if the session has an
+// identity-document step or needs no document scan. (Developer guide 2025, Flags; System manual.)
 func (f Flags) SkipDocument(on bool) Flags { return f.Set("skip_document", on) }
 
 // ReturnURL is the URL where the browser goes when the customer is done; the service appends session_token

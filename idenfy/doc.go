@@ -34,8 +34,8 @@
 //
 // fmt and slog show a mask instead of keys, tokens, requests, sessions and webhooks, and encoders
 // refuse them with an error. Error texts contain no values from requests or responses. To show a
-// name, print its field. fmt does not call the methods of a value in an unexported field: if such a
-// field of your own struct holds a masked value, give the struct a Format method.
+// name, print its field. fmt calls no methods on unexported fields, so it prints a session or a
+// webhook in such a field unmasked. If your struct has such a field, give the struct a Format method.
 //
 // # Testing
 //

@@ -39,8 +39,8 @@ const (
 	smallestFace    = 65
 )
 
-// compareFaces uses the shorter side of an image as the size of the face. It always finds the same
-// person.
+// compareFaces takes the shorter side of an image for the size of the face. If both faces are large
+// enough, it reports that they match, whoever they show.
 func (s *Server) compareFaces(c *call) response {
 	face1, statuses1 := examineFace(c.files["face1"])
 	face2, statuses2 := examineFace(c.files["face2"])

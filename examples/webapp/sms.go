@@ -30,7 +30,7 @@ type sms struct {
 
 	mu    sync.Mutex
 	sent  map[digest]time.Time
-	times map[digest][]time.Time // by number and by session
+	times map[digest][]time.Time // when messages were sent; a key is the digest of a phone number or of a session
 }
 
 type digest [sha256.Size]byte

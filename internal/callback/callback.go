@@ -101,8 +101,8 @@ func Handler[T any](
 // minSecret is the length of a one-time password. Shorter texts occur in ordinary words.
 const minSecret = 4
 
-// secrets returns the keys, strings in JSON values, and all runs of digits: a one-time password
-// can be a number or part of a sentence.
+// secrets returns the configured keys, the strings in the JSON values, and every run of digits,
+// because a one-time password can be a number or part of a sentence.
 func (s *Settings) secrets(values []json.RawMessage) (secrets []string) {
 	for _, value := range values {
 		texts := wire.AppendTexts(nil, value)

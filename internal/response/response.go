@@ -324,7 +324,7 @@ var envelopeNames = [...][]byte{[]byte("result"), []byte("argumentError"), []byt
 func (e *envelope) refusal() *Refusal {
 	argument, internal := present(e.argumentError), present(e.internalError)
 	if argument == nil && internal == nil {
-		// {"result":"SESSION_NOT_FOUND"} is not an outcome.
+		// The service also reports an error code in result, as in {"result":"SESSION_NOT_FOUND"}.
 		if Cause(wire.Unquote(e.result)) == nil {
 			return nil
 		}

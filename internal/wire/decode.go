@@ -97,7 +97,7 @@ func (c *Codec) Extra(data []byte, v any) map[string]json.RawMessage {
 type decoding struct {
 	codec *Codec
 	data  []byte
-	err   error // from after or a strict field
+	err   error // from structPlan.after, or because a strict field did not fit
 	// strict is greater than 0 within a strict field.
 	strict int
 	extra  map[string]json.RawMessage
