@@ -307,7 +307,7 @@ func TestIsRefusal(t *testing.T) {
 func TestIsTokenCodeOrID(t *testing.T) {
 	const isToken, isCode, isID = 1, 2, 4
 	for s, want := range map[string]int{
-		"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc": isToken | isID, "abcdefghijklmnopqrstuvwxyzabcdefghijklmn": isToken | isID, "abcdefghijklmnopqrstuvwxyzabcdefghijklm": isID,
+		"47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc": isToken | isID, "abcdefghijklmnopqrstuvwxyzabcdefghijklmn": isToken | isID, "abcdefghijklmnopqrstuvwxyzabcdefghijklm": isID, strings.Repeat("1234", 10): isID,
 		"Abcdefghijklmnopqrstuvwxyzabcdefghijklmn": isID, "abcdefghijklmnopqrstuvwxyz-bcdefghijklmn": isCode | isID,
 		"abc123xyz": isToken | isID, "abc12xyz": isToken | isID, "abc12xy": isID, "ABC123XYZ": isToken, "a1-b-c-d": isToken | isID, "A1B2C3D4-E5": isToken, "ABC-123-XYZ": isCode, "12345678": isID,
 		"47FJZXVVZAPI4ZTASTH3C2OZFUCLI3L0QX13HISC": isToken | isID, "error1001": isID, "HTTP404ERROR": isCode, "HTTP2-PROTOCOL-ERROR": isCode, "internalServerError500": isID,

@@ -358,16 +358,16 @@ func asCode(s string) string {
 }
 
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
-// [0-9a-z]. Any such string is accepted, even without a digit: one in 460,000 random tokens has
-// none. Identomat's API documentation also shows the token abc123xyz. So any other token must
-// consist of letters, digits and hyphens, and a part between hyphens must have both letters and
-// digits, unlike in error-500. If it is shorter than 32 characters, no part may be a word of four
-// or more letters, and it may contain no error word.
+// [0-9a-z]. One in 460,000 random tokens has no digit, so 40 lowercase letters are a token, too.
+// Identomat's API documentation also shows the token abc123xyz. So any other token must consist of
+// letters, digits and hyphens, and a part between hyphens must have both letters and digits, unlike
+// in error-500. If it is shorter than 32 characters, no part may be a word of four or more letters,
+// and it may contain no error word.
 func IsToken(s []byte) bool {
 	if len(s) < 8 || len(s) > maxCode {
 		return false
 	}
-	if len(s) == 40 && len(bytes.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyz")) == 0 {
+	if len(s) == 40 && len(bytes.Trim(s, "abcdefghijklmnopqrstuvwxyz")) == 0 {
 		return true
 	}
 	isMixed := false
