@@ -71,7 +71,7 @@ var ownWords = func() string {
 	all := `text withheld because it may contain a secret (*redact.withheld) ... &redact.withheld{text:"", cause:(func() error)(0x0123456789abcdef)} {text: cause:} \" `
 	for layer := range byte(10) {
 		one := tree([]byte{layer}, "")
-		all += fmt.Sprintf("%v %+v %#v %T ", one, one, one, one)
+		all += fmt.Sprintf("%v %+v %#v %T ", one, one, one, one) + printed("%#v", one)
 	}
 	return all
 }()
@@ -89,6 +89,7 @@ func FuzzArbitraryErrors(f *testing.F) {
 	f.Add([]byte{2, 9, 7}, "nothing", "")
 	f.Add([]byte{}, "", "OF\nE")
 	f.Add([]byte{4}, "", "d)()")
+	f.Add([]byte{9}, "", "G)()")
 	f.Add([]byte{4}, "x)(0xbeef)", "beef")
 	f.Fuzz(func(t *testing.T, layers []byte, text, secret string) {
 		layers = layers[:min(len(layers), 12)]
