@@ -116,10 +116,17 @@ func (h *hand) call(path, contentType string, body []byte, into any, keep bool) 
 	return h.read(resp, into, keep)
 }
 
-func (h *hand) begin() (answer, error) {
-	body, err := json.Marshal(newBegin())
+func (h *hand) begin(b beginning) (answer, error) {
+	body, err := json.Marshal(newBegin(b))
 	if err != nil {
 		return answer{}, err
+	}
+	if b.refused {
+		var raw json.RawMessage
+		if _, err := h.call(beginPath, asJSON, body, &raw, false); err != nil {
+			return answer{}, err
+		}
+		return refusal(raw)
 	}
 	var token string
 	_, err = h.call(beginPath, asJSON, body, &token, false)
@@ -239,29 +246,12 @@ func (h *hand) upload() (answer, error) {
 	return documentAnswer(v, raw), err
 }
 
-func (h *hand) search() (answer, error) {
-	return searchBy(func(body searchRequest, into any) ([]byte, error) {
+func (h *hand) list(l *list) (answer, error) {
+	return l.read(func(path string, body, into any) ([]byte, error) {
 		data, err := json.Marshal(body)
 		if err != nil {
 			return nil, err
 		}
-		return h.call(searchPath, asJSON, data, into, true)
+		return h.call(path, asJSON, data, into, true)
 	})
-}
-
-// searchBy reads pages until it gets an empty one.
-func searchBy(call func(body searchRequest, into any) ([]byte, error)) (answer, error) {
-	var found answer
-	for {
-		v := reflect.New(hitsType)
-		if _, err := call(newSearch(found.n), v.Interface()); err != nil {
-			return answer{}, err
-		}
-		hits := v.Elem().Field(0)
-		if hits.Len() == 0 {
-			return found, nil
-		}
-		found.n += int64(hits.Len())
-		found.text = hits.Index(hits.Len() - 1).Field(hitNameField).String()
-	}
 }

@@ -45,9 +45,16 @@ type peer struct {
 	signed bool
 }
 
-func (p peer) begin() (answer, error) {
+func (p peer) begin(b beginning) (answer, error) {
+	if b.refused {
+		var raw json.RawMessage
+		if _, err := p.json(beginPath, newBegin(b), &raw, false); err != nil {
+			return answer{}, err
+		}
+		return refusal(raw)
+	}
 	var token string
-	_, err := p.json(beginPath, newBegin(), &token, false)
+	_, err := p.json(beginPath, newBegin(b), &token, false)
 	return answer{text: token}, err
 }
 
@@ -84,8 +91,8 @@ func (p peer) upload() (answer, error) {
 	return documentAnswer(v, raw), err
 }
 
-func (p peer) search() (answer, error) {
-	return searchBy(func(body searchRequest, into any) ([]byte, error) { return p.json(searchPath, body, into, true) })
+func (p peer) list(l *list) (answer, error) {
+	return l.read(func(path string, body, into any) ([]byte, error) { return p.json(path, body, into, true) })
 }
 
 // httpClient returns the HTTP client of a peer. If signed is set, its transport signs requests and

@@ -26,8 +26,6 @@ const serverVariable = "IDENTOMAT_BENCH_SERVER"
 const (
 	downloadSize = 16 << 20
 	uploadSize   = 8 << 20
-	pageSize     = 100
-	hits         = 2*pageSize + 30
 )
 
 func startServer() (base string, stop func(), err error) {
@@ -61,11 +59,17 @@ func startServer() (base string, stop func(), err error) {
 // server responds like Identomat.
 type server struct {
 	responses map[string]response // by path
-	pages     map[string]response // by the request's offset, as written in the JSON
+	pages     map[string][]page   // by path
 
 	mu       sync.Mutex
 	watching bool
 	seen     []string
+}
+
+// A page is the response to requests that contain a text.
+type page struct {
+	text string
+	response
 }
 
 type response struct {
@@ -89,11 +93,25 @@ func serve() {
 			downloadPath: newResponse("video/mp4", video(downloadSize)),
 			passportPath: newResponse(asJSON, sample("passport-default.json")),
 		},
-		pages: map[string]response{},
+		pages: map[string][]page{
+			// A refusal is not signed.
+			beginPath: {{`"clientUserId":"` + refusedUser + `"`, response{contentType: asJSON, body: []byte(`{"argumentError":"` + refusalCode + `"}`)}}},
+		},
 	}
-	for _, offset := range []int{0, pageSize, 2 * pageSize, hits} { // the last page is empty and ends the list
-		s.pages[fmt.Sprintf(`"offset":%d,`, offset)] = newResponse(asJSON, hitPage(offset, min(pageSize, hits-offset)))
+	s.serveList(searchList, records, `{"result":[`, `]}`, func(page []byte, i int) []byte {
+		return fmt.Appendf(page, `{"score":%d,"name":"John SMITH %d","personId":"67137933a2176f07%08x","entityType":"person","topics":["Sanctioned entity","Wanted person","Person of interest","Politician"]}`,
+			100-i%pageSize/10, i, i)
+	})
+	blacklisted := func(page []byte, i int) []byte {
+		return fmt.Appendf(page, `{"firstName":"John %d","lastName":"Doe","documentNumber":"123ABC%06d","personalNumber":"012345%06d","birthday":"1980-01-01T00:00:00.000Z","notes":null,"reason":"Reason for adding to blacklist","id":"682b09e4400b3a00%08x"}`,
+			i, i, i, i)
 	}
+	// The long list comes first, because its limit begins with that of the short one.
+	s.serveList(longList, longPage, fmt.Sprintf(`{"result":{"offset":0,"limit":%d,"total":%[1]d,"data":[`, longPage), `]}}`, blacklisted)
+	s.serveList(blacklistList, records, `{"result":{"offset":0,"limit":100,"total":230,"data":[`, `]}}`, blacklisted)
+	s.serveList(monitoredList, records, `{"result":{"start":0,"limit":100,"total":230,"data":[`, `]}}`, func(page []byte, i int) []byte {
+		return fmt.Appendf(page, `{"fullName":"John Smith%d","id":"64ad3b1409067812%08x","lastUpdatedDate":"2023-07-01T10:50:42.389Z"}`, i, i)
+	})
 	fmt.Println(listener.Addr())
 	go func() { // exit with the parent process
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -113,17 +131,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// stripe-go requires a version prefix.
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/v1"), "/v2")
 	var body []byte
-	if watching || path == searchPath {
+	pages := s.pages[path]
+	if watching || pages != nil {
 		body, _ = io.ReadAll(r.Body)
 	} else {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}
 	resp, found := s.responses[path]
-	if path == searchPath {
-		for offset, page := range s.pages {
-			if bytes.Contains(body, []byte(offset)) {
-				resp, found = page, true
-			}
+	for _, page := range pages {
+		if bytes.Contains(body, []byte(page.text)) {
+			resp, found = page.response, true
+			break
 		}
 	}
 	signature, signed := strings.CutPrefix(r.Header.Get("Authorization"), "signature=")
@@ -140,7 +158,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if signed {
+	if signed && resp.signature != "" {
 		w.Header().Set("Authorization", resp.signature)
 	}
 	w.Header().Set("Content-Type", resp.contentType)
@@ -236,14 +254,17 @@ func video(n int) []byte {
 	return data
 }
 
-func hitPage(offset, n int) []byte {
-	page := []byte(`{"result":[`)
-	for i := range n {
-		if i > 0 {
-			page = append(page, ',')
+// serveList adds the pages of a list of n records. head and tail surround the records of a page.
+func (s *server) serveList(l *list, n int, head, tail string, record func(page []byte, i int) []byte) {
+	for _, offset := range l.offsets {
+		body := []byte(head)
+		for i := int(offset); i < min(int(offset)+l.limit, n); i++ {
+			if i > int(offset) {
+				body = append(body, ',')
+			}
+			body = record(body, i)
 		}
-		page = fmt.Appendf(page, `{"score":%d,"name":"John SMITH %d","personId":"67137933a2176f07%08x","entityType":"person","topics":["Sanctioned entity","Wanted person","Person of interest","Politician"]}`,
-			100-i/10, offset+i, offset+i)
+		text := fmt.Sprintf(`"%s":%d,"limit":%d`, l.member, offset, l.limit)
+		s.pages[l.path] = append(s.pages[l.path], page{text, newResponse(asJSON, append(body, tail...))})
 	}
-	return append(page, `]}`...)
 }
