@@ -302,6 +302,7 @@ func run(o options) (release, error) {
 		}
 		r.Tables = append(r.Tables, t)
 	}
+	progress("")
 	return r, nil
 }
 

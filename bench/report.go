@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -73,7 +74,7 @@ func printGoals(w io.Writer, t table, judge bool) {
 			if t.Columns[i] == "identomat" {
 				missed := "–"
 				if r := rowOf(f.Row); judge && r.goal != (cost{}) {
-					missed = strings.Join(r.missed(f.Ratios[i]), ", ")
+					missed = cmp.Or(strings.Join(r.missed(f.Ratios[i]), ", "), "none")
 				}
 				fmt.Fprintf(w, " %s | %s |", ratios(rowOf(f.Row).goal), missed)
 			}
@@ -149,7 +150,8 @@ func printMissed(w io.Writer, r release) {
 		for _, f := range t.Rows {
 			row := rowOf(f.Row)
 			if missed := row.missed(f.Ratios[sdk]); len(missed) > 0 {
-				line := fmt.Sprintf("- %s, %s: %s. `RoundTrip` alone: %s.", f.Row, t.title(), strings.Join(missed, ", "), ratios(f.Ratios[floor]))
+				kind, _, _ := strings.Cut(t.title(), ",")
+				line := fmt.Sprintf("- %s, %s: %s. `RoundTrip` alone: %s.", f.Row, kind, strings.Join(missed, ", "), ratios(f.Ratios[floor]))
 				if row.reason != "" {
 					line += " " + row.reason
 				}
