@@ -1,6 +1,7 @@
 package identomat
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"slices"
@@ -9,8 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/identomat-go/identomat/internal/wire"
 )
 
 type inventoryParam struct{ Name string }
@@ -119,7 +118,9 @@ func TestEveryStepTypeFlagAndParameterHasAMethod(t *testing.T) {
 		t.Run(want.Type, func(t *testing.T) {
 			step := steps[want.Type]
 			require.NotNil(t, step)
-			assert.ElementsMatch(t, names(want.Flags), memberOrder(t, wire.Normalize(get(step.text(), "flags"))), "flags")
+			flags, found := step.Get("flags")
+			assert.Equal(t, len(want.Flags) > 0, found)
+			assert.ElementsMatch(t, names(want.Flags), memberOrder(t, cmp.Or(string(flags), "{}")), "flags")
 			data, err := json.Marshal(step)
 			require.NoError(t, err)
 			assert.Subset(t, memberOrder(t, string(data)), names(want.Params), "parameters")

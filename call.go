@@ -56,6 +56,9 @@ func (c *Client) newCall(ctx context.Context, op *operation.Operation, params an
 	case operation.JSON:
 		call.ContentType = "application/json"
 		call.Body, unsendable = wire.JSON(op.KeyName(), c.key.Reveal(), params)
+		if v, ok := params.(bodyValidator); ok && c.validate {
+			v.validateBody(call.Body, &p)
+		}
 	case operation.Form:
 		call.ContentType = "application/x-www-form-urlencoded"
 		call.Body, unsendable, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
@@ -203,7 +206,7 @@ func (c *Client) Call(ctx context.Context, endpoint Endpoint, params any) (json.
 		return nil, problems{{Path: "Endpoint.Name", Message: rule}}.err(&operation.Operation{Name: "Call"})
 	}
 	if params != nil {
-		params = wire.Text(wire.Value(params))
+		params = json.RawMessage(wire.AppendValue(nil, params))
 	}
 	body, err := do[json.RawMessage](ctx, c, op, params)
 	if result, found := wire.Get(body, "result"); found && !isWidget {

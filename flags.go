@@ -59,7 +59,7 @@ func NewFlags() Flags { return Flags{} }
 func (f Flags) Set(name string, value any) Flags { return Flags{f.set(name, value)} }
 
 // IsZero reports whether no flag is set.
-func (f Flags) IsZero() bool { return f.text() == "{}" }
+func (f Flags) IsZero() bool { return f.describe() == "flags[]" }
 
 // SkipFace omits the face scan that the service adds by itself, for sessions that have a liveness step or
 // want no face scan. (Developer guide 2025, Flags; System manual.)
@@ -185,7 +185,7 @@ func (f *Flags) UnmarshalJSON(data []byte) error {
 	if object, ok := asObject(text); ok {
 		text = object
 	}
-	decoded, err := decodeText([]byte(text))
+	decoded, err := decodeObject([]byte(text))
 	if err == nil {
 		*f = Flags{decoded}
 	}
@@ -200,7 +200,7 @@ func (f Flags) LogValue() slog.Value { return slog.StringValue(f.describe()) }
 
 func (f Flags) describe() string {
 	var names []string
-	for m := wire.Members(f.text()); m.Next(); {
+	for m := wire.Members(f.json.AppendJSON(nil)); m.Next(); {
 		names = append(names, printable(wire.Unquote(m.Name)))
 	}
 	return "flags[" + strings.Join(names, " ") + "]"

@@ -151,17 +151,17 @@ func TestFlagsSharedByGoroutines(t *testing.T) {
 
 func TestFlagsWithoutJSONFormAreProblems(t *testing.T) {
 	var p problems
-	checkFlags(&p, NewFlags().SkipFace(true).Set("pipe", make(chan int)).Set("fine", 1).Set("rate", math.NaN()))
+	addFlagProblems(&p, NewFlags().SkipFace(true).Set("pipe", make(chan int)).Set("fine", 1).Set("rate", math.NaN()))
 	assert.Equal(t, problems{
 		{"flags.pipe", "cannot be encoded as JSON"},
 		{"flags.rate", "cannot be encoded as JSON"},
 	}, p)
 	p = nil
-	checkFlags(&p, NewFlags().DocumentCountries("GEO", "DE"))
+	addFlagProblems(&p, NewFlags().DocumentCountries("GEO", "DE"))
 	assert.Equal(t, problems{{"flags.document_countries[1]", "must be three capital letters, such as DEU"}}, p)
 	p = nil
-	checkFlags(&p, NewFlags().SkipFace(true).Set("fine", map[string]any{"a": 1}))
-	checkFlags(&p, Flags{})
+	addFlagProblems(&p, NewFlags().SkipFace(true).Set("fine", map[string]any{"a": 1}))
+	addFlagProblems(&p, Flags{})
 	assert.Empty(t, p)
 }
 
@@ -199,7 +199,7 @@ func FuzzFlags(f *testing.F) {
 		_ = json.Unmarshal(wantJSON, &want)
 		require.Equal(t, want, s)
 		var p problems
-		checkFlags(&p, set)
+		addFlagProblems(&p, set)
 		for _, problem := range p {
 			require.True(t, strings.HasPrefix(problem.Path, "flags.document_countries["), "%+v", problem)
 		}

@@ -46,7 +46,7 @@ func addFields(o object, fields []KYBField, mandatory bool) object {
 	for i, field := range fields {
 		list[i] = object{}.set("type", string(field)).set("mandatory", mandatory)
 	}
-	return newObject(wire.Set(o.text(), "fields", appendList(nil, get(o.text(), "fields"), list)))
+	return object{o.json.Add("fields", '[', appendObjects(nil, list))}
 }
 
 // Beneficiaries collects the data of the people and companies behind the company. Its key is
@@ -58,7 +58,7 @@ func Beneficiaries() BeneficiariesStep {
 
 // Roles adds roles. If the step already has the same role, the new one replaces it.
 func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
-	all := newObject(wire.Normalize(get(s.text(), "roles")))
+	all := object{wire.ParseObject(s.json.Get("roles"))}
 	for _, role := range roles {
 		all = all.set(role.name, role)
 	}

@@ -69,7 +69,7 @@ func TestTheGuidesKYBExample(t *testing.T) {
 	want := "[" + guideCompany + "," + guideBeneficiaries + "," + guideReview + "]"
 	assert.JSONEq(t, want, sent(t, guideKYB()))
 	var p problems
-	checkSteps(&p, guideKYB())
+	addStepProblems(&p, guideKYB())
 	assert.Empty(t, p)
 
 	var decoded Steps

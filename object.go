@@ -1,9 +1,11 @@
 package identomat
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -11,85 +13,72 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// object is the JSON object behind steps, questions, options, roles and flags, as text that never
-// changes. A decoded object keeps unknown members. The text is behind a pointer, because fmt prints a
-// string even in an unexported field of a caller's struct, but follows no pointer there.
-type object struct{ json *string }
+// object is the JSON object behind steps, questions, options, roles and flags. A decoded object keeps
+// unknown members. It is behind a pointer, because fmt prints the text even in an unexported field of a
+// caller's struct, but follows no pointer there.
+type object struct{ json *wire.Object }
 
-func newObject(text string) object { return object{&text} }
-
-func (o object) text() string {
-	if o.json == nil {
-		return "{}"
-	}
-	return *o.json
-}
+func newObject(text string) object { return object{wire.NewObject(text)} }
 
 // set returns the object with the named member set to v.
 func (o object) set(name string, v any) object {
 	var buf [512]byte
-	return newObject(wire.Set(o.text(), name, appendValue(buf[:0], v)))
+	return object{o.json.Set(name, appendValue(buf[:0], v))}
 }
 
 // setText is set for a Text, which stays on the caller's stack.
 func setText(o object, name string, t Text) object {
 	var buf [256]byte
-	return newObject(wire.Set(o.text(), name, t.appendJSON(buf[:0])))
+	return object{o.json.Set(name, t.appendJSON(buf[:0]))}
 }
 
 // setStrings is set for a list, which it copies only once. An empty list is sent.
 func setStrings[S ~string](o object, name string, list []S) object {
 	var buf [256]byte
-	return newObject(wire.Set(o.text(), name, wire.AppendStrings(buf[:0], list)))
+	return object{o.json.Set(name, wire.AppendStrings(buf[:0], list))}
 }
 
-// A texter has a JSON text, with [wire.Unencodable] and [wire.Nil] for values that cannot be sent.
-type texter interface{ text() string }
+// An objecter is a value of a type that embeds object.
+type objecter interface{ members() *wire.Object }
+
+func (o object) members() *wire.Object { return o.json }
 
 // appendValue appends any value as JSON text.
 func appendValue(dst []byte, v any) []byte {
 	switch v := v.(type) {
-	case string:
-		return wire.AppendString(dst, v)
-	case texter:
-		return append(dst, jsonText(v)...)
+	case objecter:
+		return appendObject(dst, v)
+	case Steps:
+		return v.appendJSON(dst)
+	case Text:
+		return v.appendJSON(dst)
 	}
-	return append(dst, wire.Value(v)...)
+	return wire.AppendValue(dst, v)
 }
 
-// jsonText returns the text of t, or [wire.Nil] for nil and for a nil pointer, whose method panics.
-func jsonText(t texter) (text string) {
+// appendObject appends the text of o, or [wire.Nil] for nil and for a nil pointer, whose method panics.
+func appendObject(dst []byte, o objecter) (text []byte) {
 	defer func() {
 		if recover() != nil {
-			text = wire.Nil
+			text = append(dst, wire.Nil...)
 		}
 	}()
-	return t.text()
+	return o.members().AppendJSON(dst)
 }
 
-// appendList appends a JSON array with the elements of array and the texts of list.
-func appendList[T texter](dst []byte, array string, list []T) []byte {
-	dst = append(dst, '[')
-	for e := wire.Elements(array); e.Next(); {
-		dst = append(append(dst, e.Value...), ',')
+// appendObjects appends the texts of a list, separated by commas.
+func appendObjects[O objecter](dst []byte, list []O) []byte {
+	for i, o := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendObject(dst, o)
 	}
-	for _, t := range list {
-		dst = append(append(dst, jsonText(t)...), ',')
-	}
-	if last := len(dst) - 1; dst[last] == ',' {
-		dst = dst[:last]
-	}
-	return append(dst, ']')
-}
-
-// get returns the named member of an object as JSON text, or "".
-func get(object, name string) string {
-	value, _ := wire.Get(object, name)
-	return value
+	return dst
 }
 
 // getString returns the named member of an object if it is a string, or "".
-func getString(object, name string) string { return wire.Unquote(get(object, name)) }
+func (o object) getString(name string) string { return wire.Unquote(o.json.Get(name)) }
 
 // asObject returns value if it is an object, and an empty object otherwise. The service may write an
 // empty object as [], so [] counts as an object.
@@ -101,46 +90,45 @@ func asObject(value string) (object string, ok bool) {
 }
 
 // objects returns the objects in the named array.
-func objects(o object, name string) (list []object) {
-	for e := wire.Elements(get(o.text(), name)); e.Next(); {
-		if text, ok := asObject(e.Value); ok {
-			list = append(list, newObject(text))
+func (o object) objects(name string) (list []object) {
+	for e := wire.Elements(o.json.Get(name)); e.Next(); {
+		if text, ok := asObject(string(e.Value)); ok {
+			list = append(list, object{wire.ParseObject(text)})
 		}
 	}
 	return list
 }
 
-func decodeText(data []byte) (object, error) {
-	text := wire.Trim(string(data))
-	if !strings.HasPrefix(text, "{") || !json.Valid(data) {
+func decodeObject(data []byte) (object, error) {
+	if !bytes.HasPrefix(wire.Trim(data), []byte("{")) || !json.Valid(data) {
 		return object{}, errors.New("identomat: not a JSON object")
 	}
-	return newObject(wire.Normalize(text)), nil
+	return object{wire.ParseObject(data)}, nil
 }
 
-// marshalText returns the text, or an error that names the first value that cannot be sent. The error
+// marshal returns the text, or an error that names the first value that cannot be sent. The error
 // leaves out the cause, which may repeat the value.
-func marshalText(text string) ([]byte, error) {
+func marshal(text []byte) ([]byte, error) {
 	if problems := wire.Unsendable("", text); problems != nil {
 		return nil, fmt.Errorf("identomat: %s %s", problems[0].Path, problems[0].Message)
 	}
-	return []byte(text), nil
+	return text, nil
 }
 
 // Get returns the named member as it is sent, or false if it is absent or cannot be encoded.
 func (o object) Get(name string) (json.RawMessage, bool) {
-	value, found := wire.Get(o.text(), name)
-	return json.RawMessage(value), found && wire.IsSendable(value)
+	value := o.json.Get(name)
+	return value, value != nil && wire.IsSendable(value)
 }
 
 // MarshalJSON returns what is sent, personal data included.
-func (o object) MarshalJSON() ([]byte, error) { return marshalText(o.text()) }
+func (o object) MarshalJSON() ([]byte, error) { return marshal(o.json.AppendJSON(nil)) }
 
 // Format writes only the type and key, for every verb.
-func (o object) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, describe(o.text())) }
+func (o object) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, o.describe()) }
 
 // LogValue returns only the type and key.
-func (o object) LogValue() slog.Value { return slog.StringValue(describe(o.text())) }
+func (o object) LogValue() slog.Value { return slog.StringValue(o.describe()) }
 
 // printable quotes a name that could break or forge a log line.
 func printable(name string) string {
@@ -151,9 +139,9 @@ func printable(name string) string {
 }
 
 // describe returns the type and the quoted key, such as liveness "liveness".
-func describe(object string) string {
-	text := printable(getString(object, "type"))
-	if key := get(object, "key"); strings.HasPrefix(key, `"`) {
+func (o object) describe() string {
+	text := printable(o.getString("type"))
+	if key := string(o.json.Get("key")); strings.HasPrefix(key, `"`) {
 		text = strings.TrimPrefix(text+" "+strconv.Quote(wire.Unquote(key)), " ")
 	}
 	if text == "" {

@@ -125,7 +125,7 @@ func TestTextIsNoStandIn(t *testing.T) {
 	assert.Equal(t, `{"s":"\u0000\u0001","\u0000":{"\u0001":"\u0000"}}`, sent(t, f))
 	assert.Equal(t, `{"type":"\u0000","key":"\u0001"}`, sent(t, CustomStep("\x00", "\x01")))
 	var p problems
-	checkFlags(&p, f)
+	addFlagProblems(&p, f)
 	assert.Empty(t, p)
 }
 
@@ -216,23 +216,25 @@ func built() (Flags, Steps) {
 }
 
 func appendBuilt(dst []byte, flags Flags, steps Steps) []byte {
-	dst = append(append(dst, `{"flags":`...), flags.text()...)
-	dst = append(append(dst, `,"steps":`...), steps.text()...)
+	dst = flags.json.AppendJSON(append(dst, `{"flags":`...))
+	dst = steps.appendJSON(append(dst, `,"steps":`...))
 	return append(dst, '}')
 }
 
-// checkFlags adds the problems that [SessionsService.Begin] finds in flags.
-func checkFlags(p *problems, f Flags) {
-	p.in("flags", checkCountries(f.text()))
-	for _, found := range wire.Unsendable("flags", f.text()) {
+// addFlagProblems adds the problems that [SessionsService.Begin] finds in flags.
+func addFlagProblems(p *problems, f Flags) {
+	text := f.json.AppendJSON(nil)
+	p.in("flags", checkCountries(wire.NewReader(text)))
+	for _, found := range wire.Unsendable("flags", text) {
 		p.add(found.Path, found.Message)
 	}
 }
 
-// checkSteps adds the problems that [SessionsService.Begin] finds in steps.
-func checkSteps(p *problems, s Steps) {
-	*p = append(*p, s.validate(false)...)
-	for _, found := range wire.Unsendable("steps", s.text()) {
+// addStepProblems adds the problems that [SessionsService.Begin] finds in steps.
+func addStepProblems(p *problems, s Steps) {
+	text := s.appendJSON(nil)
+	*p = append(*p, checkSteps(wire.NewReader(text), false)...)
+	for _, found := range wire.Unsendable("steps", text) {
 		p.add(found.Path, found.Message)
 	}
 }
@@ -252,8 +254,8 @@ func TestEncodingAllocatesLessThanHandWrittenStructs(t *testing.T) {
 
 	var p problems
 	assert.LessOrEqual(t, testing.AllocsPerRun(100, func() {
-		checkFlags(&p, flags)
-		checkSteps(&p, steps)
+		addFlagProblems(&p, flags)
+		addStepProblems(&p, steps)
 	}), 7.0, "checking a valid request")
 	assert.Empty(t, p)
 }
@@ -294,8 +296,8 @@ func BenchmarkBuilders(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			var p problems
-			checkFlags(&p, flags)
-			checkSteps(&p, steps)
+			addFlagProblems(&p, flags)
+			addStepProblems(&p, steps)
 		}
 	})
 }

@@ -21,13 +21,12 @@ func OperatorQuestionnaire(key string) QuestionnaireStep {
 // Ask appends questions.
 func (s QuestionnaireStep) Ask(questions ...AnyQuestion) QuestionnaireStep {
 	var buf [1024]byte
-	list := appendList(buf[:0], get(s.text(), "questions"), questions)
-	return QuestionnaireStep{newStep(wire.Set(s.text(), "questions", list))}
+	return QuestionnaireStep{Step{object{s.json.Add("questions", '[', appendObjects(buf[:0], questions))}}}
 }
 
 // Questions returns the questions. Set("questions", questions) replaces them.
 func (s QuestionnaireStep) Questions() (questions []AnyQuestion) {
-	for _, o := range objects(s.object, "questions") {
+	for _, o := range s.objects("questions") {
 		questions = append(questions, asKnownQuestion(Question{o}))
 	}
 	return questions
@@ -45,7 +44,7 @@ type AnyQuestion interface {
 	QuestionKey() string
 	Get(name string) (json.RawMessage, bool)
 	Set(name string, value any) Question
-	texter
+	objecter
 }
 
 // Question is one question of a questionnaire, made by a constructor such as [TextQuestion] or decoded
@@ -88,10 +87,10 @@ func (q Question) ShowIf(questionKey, answer string) Question {
 func (q Question) Set(name string, value any) Question { return Question{q.set(name, value)} }
 
 // QuestionType is the type on the wire, such as multiple-choice.
-func (q Question) QuestionType() string { return getString(q.text(), "type") }
+func (q Question) QuestionType() string { return q.getString("type") }
 
 // QuestionKey returns the question's unique key.
-func (q Question) QuestionKey() string { return getString(q.text(), "key") }
+func (q Question) QuestionKey() string { return q.getString("key") }
 
 // questionTypes gives a decoded question its own type.
 var questionTypes = map[string]func(Question) AnyQuestion{
@@ -115,13 +114,11 @@ func CustomQuestion(typ, key string) Question { return Question{CustomStep(typ, 
 
 func newQuestion(typ, key string, title Text, options []ChoiceOption) Question {
 	var buf [1024]byte
-	dst := wire.AppendString(append(buf[:0], `{"type":`...), typ)
-	dst = wire.AppendString(append(dst, `,"key":`...), key)
-	dst = title.appendJSON(append(dst, `,"title":`...))
+	dst := title.appendJSON(append(appendTyped(buf[:0], typ, key), `,"title":`...))
 	if options != nil {
-		dst = appendList(append(dst, `,"options":`...), "", options)
+		dst = append(appendObjects(append(dst, `,"options":[`...), options), ']')
 	}
-	return Question{newObject(string(append(dst, '}')))}
+	return Question{object{wire.NewObject(append(dst, '}'))}}
 }
 
 // ChoiceOption is one answer to choose from; see [Choice].
@@ -130,7 +127,10 @@ type ChoiceOption struct{ object }
 // Choice is an option of a checkbox, radio or dropdown question. Its key must be unique in the
 // questionnaire, not only in the question.
 func Choice(key string, title Text) ChoiceOption {
-	return ChoiceOption{newObject(`{"key":` + wire.Quote(key) + `,"title":` + title.text() + `}`)}
+	var buf [256]byte
+	dst := wire.AppendString(append(buf[:0], `{"key":`...), key)
+	dst = title.appendJSON(append(dst, `,"title":`...))
+	return ChoiceOption{object{wire.NewObject(append(dst, '}'))}}
 }
 
 // Set sets any parameter of the option by its wire name.

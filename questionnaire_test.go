@@ -262,6 +262,6 @@ func TestAllProblemsOfAQuestionnaireAreReported(t *testing.T) {
 		questions = append(questions, RadioQuestion(fmt.Sprint(i), nil))
 	}
 	var p problems
-	checkSteps(&p, Steps{UserQuestionnaire("q").Ask(questions...)})
+	addStepProblems(&p, Steps{UserQuestionnaire("q").Ask(questions...)})
 	assert.Len(t, p, 5)
 }

@@ -1,60 +1,67 @@
 package identomat
 
 import (
+	"bytes"
+	"hash/maphash"
 	"strconv"
-	"strings"
 
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// The rules for flags and steps in Identomat's API documentation. They read JSON text, so they apply to
-// built and decoded steps alike. Paths are relative to the checked value. A value that JSON cannot
-// encode breaks no rule; the encoder reports it. A configuration may supply what the request's steps
-// lack.
-func (s Steps) validate(hasConfig bool) (p problems) {
-	check := stepCheck{make(map[string]bool, len(s)), hasConfig}
-	for i, step := range s {
-		p.in(element("steps", i), check.step(jsonText(step), false))
+// The rules for flags and steps in Identomat's API documentation. They read the JSON text that is sent, so
+// they apply to built and decoded steps alike. Paths are relative to the checked value. A value that JSON
+// cannot encode breaks no rule; the encoder reports it. A configuration may supply what the request's
+// steps lack.
+func checkSteps(steps *wire.Reader, hasConfig bool) (p problems) {
+	check := stepCheck{keys: keyed[bool]{}, hasConfig: hasConfig}
+	for i, ok := 0, steps.Enter('['); ok && steps.Element(); i++ {
+		p.inElement("steps", i, check.step(steps, false))
 	}
 	return p
 }
 
+// keyed holds values by the hash of a key, which it does not copy.
+type keyed[V any] map[uint64]V
+
+var keySeed = maphash.MakeSeed()
+
+func hash(key []byte) uint64 { return maphash.Bytes(keySeed, key) }
+
 // stepCheck checks a request's steps, in order.
 type stepCheck struct {
-	keys      map[string]bool // of all steps so far
+	keys      keyed[bool] // of all steps so far
 	hasConfig bool
 }
 
-func (c *stepCheck) step(step string, inCall bool) (p problems) {
-	if !p.requireObject(step) {
+func (c *stepCheck) step(step *wire.Reader, inCall bool) (p problems) {
+	if step = p.object(step); step == nil {
 		return p
 	}
-	var typ, key, flags, steps, questions string
-	read(step, member{"type", &typ}, member{"key", &key}, member{"flags", &flags}, member{"steps", &steps},
-		member{"questions", &questions})
-	typ = wire.Unquote(typ)
-	p.require(typ != "", "type", "must not be empty")
-	p.require(!inCall || typ != "language", "type", "must not be a language step inside a video call")
-	p.require(!inCall || typ != "operator-questionnaire", "type",
+	v := step.Members("type", "key", "flags", "steps", "questions", "roles", "kycConfigId", "kybConfigId")
+	typ, key := wire.Content(v[0]), v[1]
+	p.require(len(typ) > 0, "type", "must not be empty")
+	p.require(!inCall || string(typ) != "language", "type", "must not be a language step inside a video call")
+	p.require(!inCall || string(typ) != "operator-questionnaire", "type",
 		"must not be an operator questionnaire inside a video call")
 	if !isAbsent(key) {
-		key = wire.Unquote(key)
-		p.requireKey(key, c.keys[key], "must be unique in the session")
-		c.keys[key] = true
+		key = wire.Content(key)
+		p.requireKey(key, c.keys[hash(key)], "must be unique in the session")
+		c.keys[hash(key)] = true
 	}
-	switch typ {
+	switch string(typ) {
 	case "identity-document":
-		p.in("flags", checkCountries(flags))
+		p.in("flags", checkCountries(wire.NewReader(v[2])))
 	case "video-call":
-		for i, e := 0, wire.Elements(steps); e.Next(); i++ {
-			p.in(element("steps", i), c.step(e.Value, true))
+		nested := wire.NewReader(v[3])
+		for i, ok := 0, nested.Enter('['); ok && nested.Element(); i++ {
+			p.inElement("steps", i, c.step(nested, true))
 		}
 	case "beneficiaries":
-		p.checkBeneficiaries(step, c.hasConfig)
+		p.checkBeneficiaries(v[5], c.hasConfig || len(wire.Content(v[6])) > 0, len(wire.Content(v[7])) > 0)
 	case "user-questionnaire", "operator-questionnaire":
-		check := questionCheck{map[string]string{}, map[string]bool{}}
-		for i, e := 0, wire.Elements(questions); e.Next(); i++ {
-			p.in(element("questions", i), check.question(e.Value))
+		check, questions := questionCheck{keyed[question]{}, keyed[bool]{}}, wire.NewReader(v[4])
+		for i, ok := 0, questions.Enter('['); ok && questions.Element(); i++ {
+			p.inElement("questions", i, check.question(questions))
 		}
 	}
 	return p
@@ -62,100 +69,108 @@ func (c *stepCheck) step(step string, inCall bool) (p problems) {
 
 // checkCountries requires three capital letters: the API documentation does not say how other
 // codes are treated. The session and its identity-document steps have this flag.
-func checkCountries(flags string) (p problems) {
-	const capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	for i, e := 0, wire.Elements(get(flags, "document_countries")); e.Next(); i++ {
-		if country := wire.Unquote(e.Value); len(country) != 3 || strings.Trim(country, capitals) != "" {
+func checkCountries(flags *wire.Reader) (p problems) {
+	countries := wire.NewReader(flags.Members("document_countries")[0])
+	for i, ok := 0, countries.Enter('['); ok && countries.Element(); i++ {
+		if country := wire.Content(countries.Value()); len(country) != 3 || !isCapitals(country) {
 			p.add(element("document_countries", i), "must be three capital letters, such as DEU")
 		}
 	}
 	return p
 }
 
-// questionCheck checks the questions of a questionnaire, in order.
-type questionCheck struct {
-	asked      map[string]string // the questions so far, by their keys
-	optionKeys map[string]bool   // of all questions so far
+func isCapitals(text []byte) bool {
+	return !bytes.ContainsFunc(text, func(r rune) bool { return r < 'A' || r > 'Z' })
 }
 
-func (c *questionCheck) question(question string) (p problems) {
-	if !p.requireObject(question) {
+// questionCheck checks the questions of a questionnaire, in order.
+type questionCheck struct {
+	asked      keyed[question] // the questions so far
+	optionKeys keyed[bool]     // of all questions so far
+}
+
+type question struct{ typ, options []byte }
+
+func (c *questionCheck) question(r *wire.Reader) (p problems) {
+	if r = p.object(r); r == nil {
 		return p
 	}
-	var typ, key, options, answer, maxFiles, condition string
-	read(question, member{"type", &typ}, member{"key", &key}, member{"options", &options},
-		member{"answer", &answer}, member{"filesMaxCount", &maxFiles}, member{"showConditions", &condition})
-	typ, key = wire.Unquote(typ), wire.Unquote(key)
-	_, duplicate := c.asked[key]
-	p.require(typ != "", "type", "must not be empty")
+	v := r.Members("type", "key", "options", "answer", "filesMaxCount", "showConditions")
+	typ, key, options, answer, maxFiles, condition := wire.Content(v[0]), wire.Content(v[1]), v[2], v[3], v[4], string(v[5])
+	_, duplicate := c.asked[hash(key)]
+	p.require(len(typ) > 0, "type", "must not be empty")
 	p.requireKey(key, duplicate, "must be unique in the questionnaire")
-	if typ == "multiple-choice" || typ == "options" || typ == "dropdown" {
-		n := 0
-		for e := wire.Elements(options); e.Next(); n++ {
+	isChoice := string(typ) == "multiple-choice" || string(typ) == "options"
+	if isChoice || string(typ) == "dropdown" {
+		n, list := 0, wire.NewReader(options)
+		for ok := list.Enter('['); ok && list.Element(); n++ {
 			var inner problems
-			option := getString(e.Value, "key")
-			inner.requireKey(option, c.optionKeys[option], "must be unique in the questionnaire")
-			p.in(element("options", n), inner)
-			c.optionKeys[option] = true
+			option := optionKey(list)
+			inner.requireKey(option, c.optionKeys[hash(option)], "must be unique in the questionnaire")
+			p.inElement("options", n, inner)
+			c.optionKeys[hash(option)] = true
 		}
 		p.require(n > 0, "options", "must hold at least one option")
 	}
 	switch {
 	case isAbsent(answer):
-	case typ == "options":
+	case string(typ) == "options":
 		p.require(isKey(answer, options), "answer", "must be the key of one of the question's options")
-	case typ == "multiple-choice":
-		p.require(strings.HasPrefix(answer, "["), "answer", "must be a list of keys of the question's options")
-		for i, e := 0, wire.Elements(answer); e.Next(); i++ {
-			p.require(isKey(e.Value, options), element("answer", i), "must be the key of one of the question's options")
+	case string(typ) == "multiple-choice":
+		list := wire.NewReader(answer)
+		p.require(list.Peek() == '[', "answer", "must be a list of keys of the question's options")
+		for i, ok := 0, list.Enter('['); ok && list.Element(); i++ {
+			if !isKey(list.Value(), options) {
+				p.add(element("answer", i), "must be the key of one of the question's options")
+			}
 		}
 	}
-	if typ == "file" && !isAbsent(maxFiles) {
-		n, err := strconv.ParseFloat(maxFiles, 64)
+	if string(typ) == "file" && !isAbsent(maxFiles) {
+		n, err := strconv.ParseFloat(string(maxFiles), 64)
 		p.require(err == nil && n >= 1 && n <= 10, "filesMaxCount", "must be a number from 1 to 10")
 	}
-	_, ok := asObject(condition)
-	p.require(ok || isAbsent(condition), "showConditions", "must be an object")
-	if m := wire.Members(condition); m.Next() {
-		earlier, asked := c.asked[getString(condition, "questionKey")]
+	object, ok := asObject(condition)
+	p.require(ok || isAbsent(v[5]), "showConditions", "must be an object")
+	if m := wire.Members(object); m.Next() {
+		condition := wire.NewReader(v[5]).Members("questionKey", "answer")
+		earlier, asked := c.asked[hash(wire.Content(condition[0]))]
 		p.require(asked, "showConditions.questionKey", "must be the key of an earlier question of the questionnaire")
 		// The guide does not define a dropdown condition's answer.
-		if typ := getString(earlier, "type"); typ == "multiple-choice" || typ == "options" {
-			p.require(isKey(get(condition, "answer"), get(earlier, "options")), "showConditions.answer",
-				"must be the key of one of that question's options")
+		if isChoice := string(earlier.typ) == "multiple-choice" || string(earlier.typ) == "options"; isChoice {
+			p.require(isKey(condition[1], earlier.options), "showConditions.answer", "must be the key of one of that question's options")
 		}
 	}
 	if !duplicate {
-		c.asked[key] = question
+		c.asked[hash(key)] = question{typ, options}
 	}
 	return p
 }
 
-func isAbsent(value string) bool { return value == "" || value == "null" }
+func isAbsent(value []byte) bool { return len(value) == 0 || string(value) == "null" }
+
+// optionKey returns the key of the option that r reads next.
+func optionKey(r *wire.Reader) []byte { return wire.Content(r.Members("key")[0]) }
 
 // isKey reports whether a JSON value is the key of one of the options.
-func isKey(value, options string) bool {
-	for e := wire.Elements(options); e.Next(); {
-		if strings.HasPrefix(value, `"`) && getString(e.Value, "key") == wire.Unquote(value) {
-			return true
-		}
+func isKey(value, options []byte) (found bool) {
+	list := wire.NewReader(options)
+	for ok := list.Enter('['); ok && list.Element(); {
+		found = bytes.Equal(optionKey(list), wire.Content(value)) || found
 	}
-	return false
+	return found && bytes.HasPrefix(value, []byte(`"`))
 }
 
 // checkBeneficiaries requires a kycConfigId if a role is to be verified. For shareholders, a
 // kybConfigId also suffices.
-func (p *problems) checkBeneficiaries(step string, hasConfig bool) {
-	kyc, kyb := getString(step, "kycConfigId") != "", getString(step, "kybConfigId") != ""
+func (p *problems) checkBeneficiaries(roles []byte, hasKYC, hasKYB bool) {
 	missing := ""
-	for m := wire.Members(get(step, "roles")); m.Next(); {
-		name := wire.Unquote(m.Name)
-		p.require(name != "", "roles", "must not hold a role without a name")
-		switch {
-		case hasConfig || kyc || get(m.Value, "verification") != "true":
-		case name != "shareholder":
+	for m := wire.Members(roles); m.Next(); {
+		p.require(len(wire.Content(m.Name)) > 0, "roles", "must not hold a role without a name")
+		switch verification, _ := wire.Get(m.Value, "verification"); {
+		case hasKYC || string(verification) != "true":
+		case wire.Unquote(m.Name) != "shareholder":
 			missing = "must be set, a role is to be verified"
-		case !kyb && missing == "":
+		case !hasKYB && missing == "":
 			missing = "must be set, or kybConfigId, because shareholders are to be verified"
 		}
 	}
@@ -163,34 +178,23 @@ func (p *problems) checkBeneficiaries(step string, hasConfig bool) {
 }
 
 // requireKey adds a problem if a key is empty or a duplicate.
-func (p *problems) requireKey(key string, duplicate bool, message string) {
-	p.require(key != "", "key", "must not be empty")
-	p.require(key == "" || !duplicate, "key", message)
+func (p *problems) requireKey(key []byte, duplicate bool, message string) {
+	p.require(len(key) > 0, "key", "must not be empty")
+	p.require(len(key) == 0 || !duplicate, "key", message)
 }
 
-// requireObject reports whether a value is an object. If not, it adds a problem, unless the encoder
-// reports one.
-func (p *problems) requireObject(value string) bool {
-	_, ok := asObject(value)
-	p.require(ok || value == wire.Unencodable || value == wire.Nil, "", "must be an object")
-	return ok
-}
-
-type member struct {
-	name  string
-	value *string
-}
-
-// read stores the named members of an object, in one pass over its text.
-func read(object string, members ...member) {
-	for m := wire.Members(object); m.Next(); {
-		name := wire.Unquote(m.Name)
-		for _, member := range members {
-			if name == member.name {
-				*member.value = m.Value
-			}
-		}
+// object returns a reader for the object that r reads next. For another value, it returns nil and adds a
+// problem, unless the encoder reports one.
+func (p *problems) object(r *wire.Reader) *wire.Reader {
+	if r.Peek() == '{' {
+		return r
 	}
+	value := string(r.Value())
+	object, ok := asObject(value)
+	if p.require(ok || value == wire.Unencodable || value == wire.Nil, "", "must be an object"); !ok {
+		return nil
+	}
+	return wire.NewReader([]byte(object))
 }
 
 func element(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }

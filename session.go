@@ -83,31 +83,51 @@ type BeginRequest struct {
 
 // beginParams are the parameters of begin/.
 type beginParams struct {
-	Flags wire.Text `json:"flags,omitzero"`
-	Steps wire.Text `json:"steps,omitzero"`
+	Flags wire.Appender `json:"flags,omitzero"`
+	Steps wire.Appender `json:"steps,omitzero"`
 	BeginRequest
 }
 
-func (b beginParams) validate(_ *operation.Operation, p *problems) {
-	p.in("flags", checkCountries(string(b.Flags)))
-	*p = append(*p, b.BeginRequest.Steps.validate(b.ConfigID != "")...)
+func (b *beginParams) validateBody(body []byte, p *problems) {
+	r := wire.NewReader(body)
+	for ok := r.Enter('{'); ok && r.Member(); {
+		switch string(r.Name) {
+		case "flags":
+			p.in("flags", checkCountries(r))
+		case "steps":
+			*p = append(*p, checkSteps(r, b.ConfigID != "")...)
+		default:
+			r.Value()
+		}
+	}
 	isOrdered := b.ScheduleStart.IsZero() || b.ScheduleEnd.IsZero() || b.ScheduleEnd.After(b.ScheduleStart)
 	p.require(isOrdered, "scheduleEndTime", "must be after scheduleStartTime")
 }
 
-// flags returns the request's flags as JSON text, with the flags that its steps require.
-func (r *BeginRequest) flags() string {
-	flags := r.Flags.text()
-	if len(r.Steps) == 0 || r.ConfigID != "" {
-		return flags
-	}
+// requestFlags appends a request's flags with those that its steps require.
+type requestFlags BeginRequest
+
+// skips reports whether the service must not add steps of its own.
+func (r *requestFlags) skips() bool { return len(r.Steps) > 0 && r.ConfigID == "" }
+
+func (r *requestFlags) AppendJSON(dst []byte) []byte {
+	dst = r.Flags.json.AppendJSON(dst)
 	for _, name := range [...]string{"skip_face", "skip_document"} {
-		if _, set := wire.Get(flags, name); !set {
-			flags = wire.Set(flags, name, "true")
+		if r.skips() && !r.Flags.json.Has(name) {
+			dst = dst[:len(dst)-1] // the bracket
+			if dst[len(dst)-1] != '{' {
+				dst = append(dst, ',')
+			}
+			dst = append(append(append(dst, '"'), name...), `":true}`...)
 		}
 	}
-	return flags
+	return dst
 }
+
+// requestSteps appends a request's steps.
+type requestSteps Steps
+
+func (s *requestSteps) AppendJSON(dst []byte) []byte { return Steps(*s).appendJSON(dst) }
 
 // Begin begins a session with begin/, and returns its token and the URL of the widget. (API reference,
 // Session creation; Developer guide 2025, Additional session parameters.)
@@ -119,11 +139,11 @@ func (r *BeginRequest) flags() string {
 // Errors: [ErrWrongParameters]. An error code is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
 	params := beginParams{BeginRequest: req}
-	if flags := req.flags(); flags != "{}" {
-		params.Flags = wire.Text(flags)
+	if flags := (*requestFlags)(&params.BeginRequest); flags.skips() || !req.Flags.IsZero() {
+		params.Flags = flags
 	}
 	if len(req.Steps) > 0 {
-		params.Steps = wire.Text(req.Steps.text())
+		params.Steps = (*requestSteps)(&params.BeginRequest.Steps)
 	}
 	token, err := do[Token](ctx, s.client, operation.SessionBegin, &params)
 	if err != nil {

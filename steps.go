@@ -18,7 +18,7 @@ type AnyStep interface {
 	Flag(name string, value any) Step
 	Get(name string) (json.RawMessage, bool)
 	Set(name string, value any) Step
-	texter
+	objecter
 }
 
 // Step is one step of a session, made by a constructor such as [IdentityDocument] or decoded from a
@@ -31,7 +31,7 @@ type Step struct{ object }
 // empty key is not sent.
 func (s Step) Key(key string) Step {
 	if key == "" {
-		return newStep(wire.Set(s.text(), "key", ""))
+		return Step{object{s.json.Set("key", nil)}}
 	}
 	return s.Set("key", key)
 }
@@ -46,7 +46,7 @@ func (s Step) Description(text Text) Step { return Step{setText(s.object, "descr
 // Flag sets any flag of the step by its wire name. It encodes the value as Set does.
 func (s Step) Flag(name string, value any) Step {
 	var buf [512]byte
-	return s.flag(name, appendValue(buf[:0], value))
+	return Step{object{s.json.SetIn("flags", name, appendValue(buf[:0], value))}}
 }
 
 // Set sets any parameter of the step by its wire name. If value cannot be encoded as JSON, Begin returns a
@@ -54,20 +54,14 @@ func (s Step) Flag(name string, value any) Step {
 func (s Step) Set(name string, value any) Step { return Step{s.set(name, value)} }
 
 // StepType is the type on the wire, such as identity-document.
-func (s Step) StepType() string { return getString(s.text(), "type") }
+func (s Step) StepType() string { return s.getString("type") }
 
 // StepKey is the key, unique in the session.
-func (s Step) StepKey() string { return getString(s.text(), "key") }
-
-func (s Step) flag(name string, json []byte) Step {
-	var buf [512]byte
-	flags := wire.AppendSet(buf[:0], get(s.text(), "flags"), name, json)
-	return newStep(wire.Set(s.text(), "flags", flags))
-}
+func (s Step) StepKey() string { return s.getString("key") }
 
 func flagStrings[S ~string](s Step, name string, list []S) Step {
 	var buf [256]byte
-	return s.flag(name, wire.AppendStrings(buf[:0], list))
+	return Step{object{s.json.SetIn("flags", name, wire.AppendStrings(buf[:0], list))}}
 }
 
 // stepTypes gives a decoded step its own type.
@@ -121,9 +115,16 @@ func newStep(text string) Step { return Step{newObject(text)} }
 // with Set and Flag.
 func CustomStep(typ, key string) Step {
 	if key == "" {
-		return newStep(`{"type":` + wire.Quote(typ) + `}`)
+		return Step{}.Set("type", typ)
 	}
-	return newStep(`{"type":` + wire.Quote(typ) + `,"key":` + wire.Quote(key) + `}`)
+	var buf [256]byte
+	return Step{object{wire.NewObject(append(appendTyped(buf[:0], typ, key), '}'))}}
+}
+
+// appendTyped appends an object that lacks its last bracket.
+func appendTyped(dst []byte, typ, key string) []byte {
+	dst = wire.AppendString(append(dst, `{"type":`...), typ)
+	return wire.AppendString(append(dst, `,"key":`...), key)
 }
 
 // LanguageSelection lets the customer choose the language of the user interface at the beginning. Without
@@ -215,7 +216,7 @@ func (s VideoCallStep) Steps(steps ...AnyStep) VideoCallStep {
 
 // NestedSteps returns the call's steps.
 func (s VideoCallStep) NestedSteps() (steps Steps) {
-	for _, o := range objects(s.object, "steps") {
+	for _, o := range s.objects("steps") {
 		steps = append(steps, asKnown(Step{o}))
 	}
 	return steps
@@ -277,7 +278,7 @@ func (s GeolocationStep) Require(on bool) GeolocationStep {
 }
 
 // MarshalJSON returns what is sent, personal data included.
-func (s Steps) MarshalJSON() ([]byte, error) { return marshalText(s.text()) }
+func (s Steps) MarshalJSON() ([]byte, error) { return marshal(s.appendJSON(nil)) }
 
 // UnmarshalJSON decodes steps. A step of a known type becomes a value of its own type, such as
 // [IdentityDocumentStep]; any other step becomes a [Step]. Both keep every member, known or not, with its
@@ -289,7 +290,7 @@ func (s *Steps) UnmarshalJSON(data []byte) error {
 	}
 	steps := make(Steps, len(list))
 	for i, element := range list {
-		o, err := decodeText(element)
+		o, err := decodeObject(element)
 		if err != nil {
 			return fmt.Errorf("steps[%d]: %w", i, err)
 		}
@@ -302,7 +303,6 @@ func (s *Steps) UnmarshalJSON(data []byte) error {
 // LogValue returns only the types and keys of the steps.
 func (s Steps) LogValue() slog.Value { return slog.StringValue(fmt.Sprint([]AnyStep(s))) }
 
-func (s Steps) text() string {
-	var buf [1024]byte
-	return string(appendList(buf[:0], "", s))
+func (s Steps) appendJSON(dst []byte) []byte {
+	return append(appendObjects(append(dst, '['), s), ']')
 }

@@ -247,7 +247,7 @@ func checkProblems(t *testing.T, cases []problemCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			var built problems
-			checkSteps(&built, c.steps)
+			addStepProblems(&built, c.steps)
 			assert.Equal(t, c.want, built)
 			data, err := c.steps.MarshalJSON()
 			if err != nil {
@@ -256,7 +256,7 @@ func checkProblems(t *testing.T, cases []problemCase) {
 			var steps Steps
 			require.NoError(t, json.Unmarshal(data, &steps))
 			var decoded problems
-			checkSteps(&decoded, steps)
+			addStepProblems(&decoded, steps)
 			assert.Equal(t, c.want, decoded, "decoded")
 		})
 	}
@@ -414,7 +414,7 @@ func TestProblemsRepeatNoValueOfTheRequest(t *testing.T) {
 		Beneficiaries().Roles(Shareholder().Verify(true)),
 	}
 	var p problems
-	checkSteps(&p, steps)
+	addStepProblems(&p, steps)
 	require.Greater(t, len(p), 8)
 	for _, problem := range p {
 		assert.NotContains(t, problem.Path+problem.Message, secret)
@@ -456,8 +456,8 @@ func FuzzStepsRoundTrip(f *testing.F) {
 		require.Equal(t, string(once), string(twice))
 
 		var p, q problems
-		checkSteps(&p, steps)
-		checkSteps(&q, again)
+		addStepProblems(&p, steps)
+		addStepProblems(&q, again)
 		require.Equal(t, p, q)
 		_ = fmt.Sprintf("%v %+v %#v", steps, steps, steps)
 		for _, step := range steps {

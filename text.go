@@ -64,11 +64,6 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (t Text) text() string {
-	var buf [256]byte
-	return string(t.appendJSON(buf[:0]))
-}
-
 func (t Text) appendJSON(dst []byte) []byte {
 	if plain, ok := t[""]; ok && len(t) == 1 {
 		return wire.AppendString(dst, plain)

@@ -44,6 +44,11 @@ type validator interface {
 	validate(op *operation.Operation, p *problems)
 }
 
+// bodyValidator is implemented by parameters with rules for the JSON text that is sent.
+type bodyValidator interface {
+	validateBody(body []byte, p *problems)
+}
+
 // problems collects the problems in one request.
 type problems []Problem
 
@@ -62,6 +67,13 @@ func (p *problems) require(ok bool, path, message string) {
 func (p *problems) in(path string, inner problems) {
 	for _, problem := range inner {
 		p.add(strings.TrimSuffix(path+"."+problem.Path, "."), problem.Message)
+	}
+}
+
+// inElement is in for an element of a list.
+func (p *problems) inElement(list string, i int, inner problems) {
+	if len(inner) > 0 {
+		p.in(element(list, i), inner)
 	}
 }
 

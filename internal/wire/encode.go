@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"reflect"
@@ -46,8 +47,8 @@ func Form(keyName, key string, params any) (body []byte, problems []Problem, err
 // JSON encodes a struct with json tags as an object. The company key comes first, unless keyName is
 // empty. Unlike encoding/json, JSON encodes request types, which hold personal data and refuse to
 // be marshaled; uses the service's time format; and reports invalid UTF-8. A field tagged
-// json:",inline" holds further members by name. params may be a [Text] or nil. The body must not be
-// sent if there are problems.
+// json:",inline" holds further members by name. params may also be JSON text or nil. The body must not
+// be sent if there are problems.
 func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
 	e := encoding{dst: make([]byte, 0, 1024), keyName: keyName}
 	e.dst = append(e.dst, '{')
@@ -57,8 +58,8 @@ func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
 	}
 	switch params := params.(type) {
 	case nil:
-	case Text:
-		e.object(string(params))
+	case json.RawMessage:
+		e.object(params)
 	default:
 		e.members(reflect.Indirect(reflect.ValueOf(params)), "")
 	}
@@ -100,9 +101,9 @@ func (e *encoding) members(v reflect.Value, prefix string) {
 }
 
 // object adds the members of an object in JSON text.
-func (e *encoding) object(text string) {
+func (e *encoding) object(text []byte) {
 	switch problems := Unsendable("params", text); {
-	case strings.HasPrefix(text, "{"):
+	case bytes.HasPrefix(text, []byte("{")):
 	case problems != nil:
 		e.problems = append(e.problems, problems...)
 		return
@@ -110,7 +111,7 @@ func (e *encoding) object(text string) {
 		e.add("params", "must be a JSON object")
 		return
 	}
-	for m := Members(Normalize(text)); m.Next(); {
+	for m := Members(ParseObject(text).AppendJSON(nil)); m.Next(); {
 		name := Unquote(m.Name)
 		if name == e.keyName {
 			e.add("params."+name, "is the company key, which the client adds")
@@ -137,28 +138,31 @@ func (e *encoding) extra(members map[string]any, fields []requestField) {
 			e.add("Extra."+name, "has a field of its own")
 		default:
 			e.name(name)
-			e.text(Value(members[name]), "Extra."+name)
+			e.text(AppendValue(nil, members[name]), "Extra."+name)
 		}
 	}
 }
 
-// Text is a parameter already in JSON, such as steps from a builder.
-type Text string
+// An Appender is a parameter that appends its JSON text, perhaps with markers, such as steps from a
+// builder.
+type Appender interface{ AppendJSON(dst []byte) []byte }
 
 var (
-	textType  = reflect.TypeFor[Text]()
-	timeType  = reflect.TypeFor[time.Time]()
-	marshaler = reflect.TypeFor[json.Marshaler]()
+	appenderType = reflect.TypeFor[Appender]()
+	timeType     = reflect.TypeFor[time.Time]()
+	marshaler    = reflect.TypeFor[json.Marshaler]()
 )
 
 func (e *encoding) value(v reflect.Value, path string) {
 	switch {
-	case v.Type() == textType:
-		e.text(v.String(), path)
+	case v.Type() == appenderType:
+		from := len(e.dst)
+		e.dst = v.Interface().(Appender).AppendJSON(e.dst)
+		e.check(e.dst[from:], path)
 	case v.Type() == timeType:
 		e.dst = AppendString(e.dst, Time(v.Interface().(time.Time)))
 	case v.Type().Implements(marshaler):
-		e.text(Value(v.Interface()), path)
+		e.text(AppendValue(nil, v.Interface()), path)
 	case v.Kind() == reflect.Struct:
 		e.dst = append(e.dst, '{')
 		e.members(v, path+".")
@@ -181,7 +185,7 @@ func (e *encoding) value(v reflect.Value, path string) {
 	case v.Kind() == reflect.Int:
 		e.dst = strconv.AppendInt(e.dst, v.Int(), 10)
 	default:
-		e.text(Value(v.Interface()), path)
+		e.text(AppendValue(nil, v.Interface()), path)
 	}
 }
 
@@ -192,13 +196,17 @@ func (e *encoding) string(s, path string) {
 	e.dst = AppendString(e.dst, s)
 }
 
-func (e *encoding) text(json, path string) {
-	if problems := Unsendable(path, json); len(problems) > 0 {
+func (e *encoding) text(json []byte, path string) {
+	e.check(json, path)
+	e.dst = append(e.dst, json...)
+}
+
+func (e *encoding) check(json []byte, path string) {
+	if problems := Unsendable(path, json); problems != nil {
 		e.problems = append(e.problems, problems...)
-	} else if !utf8.ValidString(json) {
+	} else if !utf8.Valid(json) {
 		e.add(path, notUTF8)
 	}
-	e.dst = append(e.dst, json...)
 }
 
 // Time formats a time as in the examples of Identomat's API documentation, in UTC with
@@ -243,23 +251,31 @@ func AppendString(dst []byte, s string) []byte {
 
 // isPlain reports whether s needs no escape in JSON.
 func isPlain(s string) bool {
-	ascii := true
+	all := byte(0)
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c < ' ' || c == '"' || c == '\\':
-			return false
-		case c >= utf8.RuneSelf:
-			ascii = false
-		}
+		all |= class[s[i]]
 	}
-	return ascii || utf8.ValidString(s)
+	return all == plain || all == notASCII && utf8.ValidString(s)
 }
 
-// Quote returns s as a JSON string, as [AppendString] does.
-func Quote(s string) string {
-	var buf [64]byte
-	return string(AppendString(buf[:0], s))
-}
+// class says which bytes need an escape in a JSON string.
+var class = func() (class [256]byte) {
+	for c := range class {
+		switch {
+		case c < ' ' || c == '"' || c == '\\':
+			class[c] = escaped
+		case c >= utf8.RuneSelf:
+			class[c] = notASCII
+		}
+	}
+	return class
+}()
+
+const (
+	plain    = 0
+	escaped  = 1
+	notASCII = 2
+)
 
 // AppendStrings appends the list as a JSON array.
 func AppendStrings[S ~string](dst []byte, list []S) []byte {
@@ -273,25 +289,25 @@ func AppendStrings[S ~string](dst []byte, list []S) []byte {
 	return append(dst, ']')
 }
 
-// Value returns any value as JSON text. It returns [Unencodable] for a value that JSON cannot
+// AppendValue appends any value as JSON text. It appends [Unencodable] for a value that JSON cannot
 // encode, and [NotUTF8] for a value with a string that is not valid UTF-8.
-func Value(v any) string {
+func AppendValue(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case string:
-		return string(AppendString(nil, v))
+		return AppendString(dst, v)
 	case bool:
-		return strconv.FormatBool(v)
+		return strconv.AppendBool(dst, v)
 	case int:
-		return strconv.Itoa(v)
+		return strconv.AppendInt(dst, int64(v), 10)
 	}
 	data, err := json.Marshal(v)
 	switch {
 	case err != nil:
-		return Unencodable
+		return append(dst, Unencodable...)
 	case !utf8.Valid(data), !isUTF8(reflect.ValueOf(v)):
-		return NotUTF8
+		return append(dst, NotUTF8...)
 	}
-	return string(data)
+	return append(dst, data...)
 }
 
 // isUTF8 reports whether the strings in a value are valid UTF-8. The value has been encoded, so it

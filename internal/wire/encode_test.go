@@ -51,7 +51,7 @@ type (
 		Time     time.Time        `json:"time,omitzero"`
 		List     []string         `json:"list,omitzero"`
 		Object   map[string]any   `json:"object,omitzero"`
-		JSON     Text             `json:"json,omitzero"`
+		JSON     Appender         `json:"json,omitzero"`
 		Level    level            `json:"level,omitzero"`
 		Any      any              `json:"any,omitzero"`
 		Raw      json.RawMessage  `json:"raw,omitzero"`
@@ -68,8 +68,8 @@ func TestJSON(t *testing.T) {
 	tbilisi := time.FixedZone("+04", 4*60*60)
 	for want, params := range map[string]any{
 		``:                         nil,
-		`,"a":1,"b":[null],"c":""`: Text(`{"a":1,"b":[null],"c":""}`),
-		`,"company_key":"x"`:       Text(`{"company_key":"x"}`),
+		`,"a":1,"b":[null],"c":""`: json.RawMessage(`{"a":1,"b":[null],"c":""}`),
+		`,"company_key":"x"`:       json.RawMessage(`{"company_key":"x"}`),
 		`,"offset":0`:              request{Ignored: "x", hidden: "y"},
 		`,"offset":5`:              &request{paging: paging{Offset: 5}},
 
@@ -91,7 +91,7 @@ func TestJSON(t *testing.T) {
 		`,"offset":0,"object":{}`:       request{Object: map[string]any{}},
 		`,"offset":0,"object":{"a":{}}`: request{Object: map[string]any{"a": struct{}{}}},
 
-		`,"offset":0,"json":[{"b":1,"a":2.50}]`:     request{JSON: `[{"b":1,"a":2.50}]`},
+		`,"offset":0,"json":[{"b":1,"a":2.50}]`:     request{JSON: builtText(`[{"b":1,"a":2.50}]`)},
 		`,"offset":0,"level":{"level":3}`:           request{Level: 3},
 		`,"offset":0,"any":"x"`:                     request{Any: "x"},
 		`,"offset":0,"any":[{"level":1}]`:           request{Any: []level{1}},
@@ -120,8 +120,8 @@ func TestJSONProblems(t *testing.T) {
 		params any
 		want   []Problem
 	}{
-		"key in a text":           {Text(`{"companyKey":"x"}`), []Problem{{"params.companyKey", "is the company key, which the client adds"}}},
-		"text of no object":       {Text(`[]`), []Problem{{"params", "must be a JSON object"}}},
+		"key in a text":           {json.RawMessage(`{"companyKey":"x"}`), []Problem{{"params.companyKey", "is the company key, which the client adds"}}},
+		"text of no object":       {json.RawMessage(`[]`), []Problem{{"params", "must be a JSON object"}}},
 		"key in inline":           {request{Extra: map[string]any{"companyKey": "x"}}, []Problem{{"Extra.companyKey", own}}},
 		"key in nested inline":    {request{Query: search{Extra: map[string]any{"companyKey": 1}}}, []Problem{{"Extra.companyKey", own}}},
 		"field in inline":         {request{Extra: map[string]any{"text": 1, "offset": 2, "query": 3}}, []Problem{{"Extra.offset", own}, {"Extra.query", own}, {"Extra.text", own}}},
@@ -133,7 +133,7 @@ func TestJSONProblems(t *testing.T) {
 		"MarshalJSON fails":       {request{Level: -1}, []Problem{{"level", unencodable}}},
 		"field without JSON":      {request{Any: make(chan int), Float: math.Inf(1)}, []Problem{{"float", unencodable}, {"any", unencodable}}},
 		"malformed raw":           {request{Raw: json.RawMessage(`{`)}, []Problem{{"raw", unencodable}}},
-		"text of a builder":       {request{JSON: Unencodable}, []Problem{{"json", unencodable}}},
+		"text of a builder":       {request{JSON: builtText(Unencodable)}, []Problem{{"json", unencodable}}},
 		"in a nested struct":      {request{PQuery: &search{Extra: map[string]any{"f": func() {}, "name": 1}}}, []Problem{{"Extra.f", unencodable}, {"Extra.name", own}}},
 		"all of them":             {request{Any: func() {}, Extra: map[string]any{"": 0, "text": 0, "x": func() {}}}, []Problem{{"any", unencodable}, {"Extra", unnamed}, {"Extra.text", own}, {"Extra.x", unencodable}}},
 	} {

@@ -1,12 +1,213 @@
 package wire
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// The functions in this file are for builders, which hold an object as JSON text: order and unknown
-// members survive, goroutines can share a value, and sending a value copies its text.
+// An Object is a JSON object that never changes, as text: order and unknown members survive,
+// goroutines can share it, and sending it copies its text. As with slices, objects share an array:
+// a change appends to the text of its object, or copies the text if another change has done so. The
+// last brackets are left out, so that building a long object takes linear time. A nil Object is empty.
+type Object struct {
+	text []byte
+	// open is where the value of the last member begins if its bracket is left out, too, or else 0.
+	open int
+}
+
+// growing names the members to which builders add.
+var growing = [...]string{"flags", "questions", "fields"}
+
+// room guards the unused part of all arrays, which is zero.
+var room sync.Mutex
+
+// extend appends to a text. It copies the text unless it can use the rest of its array.
+func extend(text, more []byte) []byte {
+	if n := len(text); n+len(more) <= cap(text) && len(more) > 0 {
+		room.Lock()
+		if text[:n+1][n] == 0 { // JSON has no zero bytes
+			text = append(text, more...)
+			room.Unlock()
+			return text
+		}
+		room.Unlock()
+	}
+	grown := make([]byte, 0, 2*(len(text)+len(more)))
+	return append(append(grown, text...), more...)
+}
+
+// NewObject returns the object with this text, which must have neither white space between its members
+// nor duplicate names.
+func NewObject[T text](text T) *Object {
+	return &Object{text: append([]byte(nil), text[:len(text)-1]...)}
+}
+
+var empty = NewObject("{}")
+
+// ParseObject returns an object without the white space between its members. If a name is
+// duplicated, it keeps the last value in the position of the first. Anything but an object counts as an
+// empty one.
+func ParseObject[T text](object T) *Object {
+	last := map[string]T{}
+	for m := Members(object); m.Next(); {
+		last[Unquote(m.Name)] = m.Value
+	}
+	o := &Object{text: append(make([]byte, 0, len(object)), '{')}
+	for m := Members(object); m.Next(); {
+		name := Unquote(m.Name)
+		if value, first := last[name]; first {
+			o = with(o, m.Name, value)
+			delete(last, name)
+		}
+	}
+	return o
+}
+
+// AppendJSON appends the text of the object.
+func (o *Object) AppendJSON(dst []byte) []byte {
+	if o == nil {
+		return append(dst, "{}"...)
+	}
+	return append(append(dst, o.text...), o.end()...)
+}
+
+// end returns the brackets that the text leaves out.
+func (o *Object) end() string {
+	switch {
+	case o.open == 0:
+		return "}"
+	case o.text[o.open] == '[':
+		return "]}"
+	}
+	return "}}"
+}
+
+// with returns the object with a new member.
+func with[N, V text](o *Object, quoted N, value V) *Object {
+	var buf [512]byte
+	end := o.end()
+	more := append(buf[:0], end[:len(end)-1]...)
+	if last := o.text[len(o.text)-1]; last != '{' || o.open > 0 {
+		more = append(more, ',')
+	}
+	more = append(append(more, quoted...), ':')
+	next := &Object{}
+	if len(value) > 1 && (value[0] == '{' || value[0] == '[') {
+		for _, name := range growing {
+			if string(quoted[1:len(quoted)-1]) == name {
+				next.open = len(o.text) + len(more)
+				value = Trim(value[:len(value)-1])
+			}
+		}
+	}
+	next.text = extend(o.text, append(more, value...))
+	return next
+}
+
+// Has reports whether the object has the named member.
+func (o *Object) Has(name string) bool {
+	var buf [64]byte
+	return o != nil && has(o.outer(), AppendString(buf[:0], name))
+}
+
+// outer returns the text without what is in the open value.
+func (o *Object) outer() []byte {
+	if o.open > 0 {
+		return o.text[:o.open+1]
+	}
+	return o.text
+}
+
+// has reports whether an object, perhaps without its last bracket, has the named member. Almost always, a
+// search for the name finds that it has not.
+func has(object, quoted []byte) bool {
+	if !bytes.Contains(object, quoted) && bytes.IndexByte(object, '\\') < 0 {
+		return false
+	}
+	_, found := Get(object, Unquote(quoted))
+	return found
+}
+
+// Get returns a copy of the named member's value, or nil.
+func (o *Object) Get(name string) []byte {
+	if !o.Has(name) {
+		return nil
+	}
+	value, _ := Get(o.text, name)
+	if value = bytes.Clone(value); o.isOpen(name, value[0]) {
+		value = append(value, o.end()[0])
+	}
+	return value
+}
+
+// Set returns the object with the named member set to a value, which is JSON text. An empty value
+// removes the member. A member that the object already has keeps its position.
+func (o *Object) Set(name string, value []byte) *Object {
+	if o == nil {
+		o = empty
+	}
+	var buf [64]byte
+	switch quoted := AppendString(buf[:0], name); {
+	case has(o.outer(), quoted):
+	case len(value) == 0:
+		return o
+	default:
+		return with(o, quoted, value)
+	}
+	set := &Object{text: []byte("{")}
+	for m := Members(o.AppendJSON(nil)); m.Next(); {
+		switch {
+		case !isName(m.Name, name):
+			set = with(set, m.Name, m.Value)
+		case len(value) > 0:
+			set = with(set, m.Name, value)
+		}
+	}
+	return set
+}
+
+// SetIn is Set for a member of the object in the named member. If there is none, it adds one.
+func (o *Object) SetIn(outer, name string, value []byte) *Object {
+	var buf [512]byte
+	member := AppendString(buf[:0], name)
+	quoted := member[:len(member):len(member)]
+	member = append(append(member, ':'), value...)
+	if o.isOpen(outer, '{') && !has(o.text[o.open:], quoted) || !o.Has(outer) {
+		return o.Add(outer, '{', member)
+	}
+	return o.Set(outer, ParseObject(o.Get(outer)).Set(name, value).AppendJSON(nil))
+}
+
+// Add adds members or elements, separated by commas, to the object or list in the named member. If
+// there is none, it adds one. The bracket opens it.
+func (o *Object) Add(outer string, bracket byte, more []byte) *Object {
+	var buf [1024]byte
+	text := buf[:0]
+	if o.isOpen(outer, bracket) && len(more) > 0 {
+		if len(o.text) > o.open+1 {
+			text = append(text, ',')
+		}
+		return &Object{text: extend(o.text, append(text, more...)), open: o.open}
+	}
+	text = append(text, bracket)
+	if old := o.Get(outer); len(old) > 0 && old[0] == bracket {
+		text = append(text, Trim(old[1:len(old)-1])...)
+	}
+	if len(text) > 1 && len(more) > 0 {
+		text = append(text, ',')
+	}
+	return o.Set(outer, append(append(text, more...), bracket+2)) // ']' is '[' + 2, and '}' is '{' + 2
+}
+
+// isOpen reports whether the value of the named member is open and begins with the bracket.
+func (o *Object) isOpen(name string, bracket byte) bool {
+	if o == nil || o.open < len(name)+len(`"":`) || o.text[o.open] != bracket {
+		return false
+	}
+	return string(o.text[o.open-len(name)-2:o.open-2]) == name && o.text[o.open-len(name)-3] == '"'
+}
 
 // Markers replace a value that JSON cannot encode, a nil step or question, and a string that is not
 // valid UTF-8. They contain control characters, which JSON text never does.
@@ -17,24 +218,24 @@ const (
 )
 
 // IsSendable reports whether a builder's text contains no marker.
-func IsSendable(text string) bool {
-	return strings.IndexByte(text, Unencodable[0]) < 0 && strings.IndexByte(text, Nil[0]) < 0
+func IsSendable(text []byte) bool {
+	return bytes.IndexByte(text, Unencodable[0]) < 0 && bytes.IndexByte(text, Nil[0]) < 0
 }
 
 // Unsendable returns a problem for every marker in a text.
-func Unsendable(path, text string) (problems []Problem) {
+func Unsendable(path string, text []byte) (problems []Problem) {
 	switch {
 	case IsSendable(text):
 		return nil
-	case text == Unencodable:
+	case string(text) == Unencodable:
 		return []Problem{{path, "cannot be encoded as JSON"}}
-	case text == Nil:
+	case string(text) == Nil:
 		return []Problem{{path, "must not be nil"}}
-	case text == NotUTF8:
+	case string(text) == NotUTF8:
 		return []Problem{{path, notUTF8}}
 	}
 	for m := Members(text); m.Next(); {
-		if m.Name == NotUTF8 {
+		if string(m.Name) == NotUTF8 {
 			problems = append(problems, Problem{path, nameNotUTF8})
 			continue
 		}
@@ -44,57 +245,4 @@ func Unsendable(path, text string) (problems []Problem) {
 		problems = append(problems, Unsendable(path+"["+strconv.Itoa(i)+"]", e.Value)...)
 	}
 	return problems
-}
-
-// Set returns the object with the named member set to a value, which is JSON text. Anything but
-// an object counts as an empty one.
-func Set[T text](object, name string, value T) string {
-	var buf [1024]byte
-	return string(AppendSet(buf[:0], object, name, value))
-}
-
-// AppendSet appends what [Set] returns. An empty value removes the member. A member that the object
-// already has keeps its position. White space between members is dropped.
-func AppendSet[T text](dst []byte, object, name string, value T) []byte {
-	dst = append(dst, '{')
-	found := false
-	for m := Members(object); m.Next(); {
-		switch {
-		case !isName(m.Name, name):
-			dst = appendMember(dst, m.Name, m.Value)
-		case !found && len(value) > 0: // otherwise drop the member: it is a duplicate, or removed
-			dst = appendMember(dst, m.Name, value)
-			found = true
-		}
-	}
-	if !found && len(value) > 0 {
-		dst = appendMember(dst, Quote(name), value)
-	}
-	return append(dst, '}')
-}
-
-// Normalize strips the white space between the members of an object. If a name is duplicated, it
-// keeps the last value in the position of the first.
-func Normalize(object string) string {
-	last := map[string]string{}
-	for m := Members(object); m.Next(); {
-		last[Unquote(m.Name)] = m.Value
-	}
-	dst := append(make([]byte, 0, len(object)), '{')
-	for m := Members(object); m.Next(); {
-		name := Unquote(m.Name)
-		if value, first := last[name]; first {
-			dst = appendMember(dst, m.Name, value)
-			delete(last, name)
-		}
-	}
-	return string(append(dst, '}'))
-}
-
-// appendMember appends a member, after a comma if the object has members already.
-func appendMember[T text](dst []byte, quoted string, value T) []byte {
-	if dst[len(dst)-1] != '{' {
-		dst = append(dst, ',')
-	}
-	return append(append(append(dst, quoted...), ':'), value...)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -30,19 +31,87 @@ func TestSet(t *testing.T) {
 		{`{"":0}`, "", `1`, `{"":1}`},
 		{`{"a":` + Unencodable + `,"b":` + Nil + `}`, "a", `1`, `{"a":1,"b":` + Nil + `}`},
 	} {
-		assert.Equal(t, c.want, Set(c.object, c.name, []byte(c.value)), "%s %s", c.object, c.name)
-		assert.Equal(t, "x"+c.want, string(AppendSet([]byte("x"), c.object, c.name, []byte(c.value))))
+		set := ParseObject(c.object).Set(c.name, []byte(c.value))
+		assert.Equal(t, "x"+c.want, string(set.AppendJSON([]byte("x"))), "%s %s", c.object, c.name)
+	}
+	assert.Equal(t, `{"a":1}`, string((*Object)(nil).Set("a", []byte("1")).AppendJSON(nil)))
+	assert.Equal(t, `{"b":2}`, string(ParseObject(`{"a":1,"b":2}`).Set("a", nil).AppendJSON(nil)))
+}
+
+func TestSetIn(t *testing.T) {
+	for _, c := range []struct{ object, name, value, want string }{
+		{`{}`, "a", `1`, `{"flags":{"a":1}}`},
+		{`{"flags":{}}`, "a", `1`, `{"flags":{"a":1}}`},
+		{`{"flags":{ }}`, "a", `1`, `{"flags":{"a":1}}`},
+		{`{"flags":{"a":1}}`, "b", `2`, `{"flags":{"a":1,"b":2}}`},
+		{`{"flags":{"a":1}}`, "a", `2`, `{"flags":{"a":2}}`},
+		{`{"flags":{"\u0061":1}}`, "a", `2`, `{"flags":{"\u0061":2}}`},
+		{`{"flags":{"a":1},"b":2}`, "b", `3`, `{"flags":{"a":1,"b":3},"b":2}`},
+		{`{"b":2,"flags":{"a":1}}`, "b", `3`, `{"b":2,"flags":{"a":1,"b":3}}`},
+		{`{"flags":[]}`, "a", `1`, `{"flags":{"a":1}}`},
+		{`{"flags":7,"b":2}`, "a", `1`, `{"flags":{"a":1},"b":2}`},
+		{`{"x":"\",\"flags\":{"}`, "a", `1`, `{"x":"\",\"flags\":{","flags":{"a":1}}`},
+		{`{"x,\"flags":{"a":1}}`, "a", `2`, `{"x,\"flags":{"a":1},"flags":{"a":2}}`},
+		{`{"questions":{"flags":{"a":1}}}`, "a", `2`, `{"questions":{"flags":{"a":1}},"flags":{"a":2}}`},
+	} {
+		set := ParseObject(c.object).SetIn("flags", c.name, []byte(c.value))
+		assert.Equal(t, c.want, string(set.AppendJSON(nil)), "%s %s", c.object, c.name)
+		assert.Equal(t, ParseObject(c.want), set, "equal objects must be deeply equal")
 	}
 }
 
-func TestSetAllocatesOnce(t *testing.T) {
-	object, value := `{"type":"liveness","key":"liveness","flags":{"liveness":true}}`, []byte(`"x"`)
-	var set string
-	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { set = Set(object, "title", value) }))
-	assert.Contains(t, set, `"title":"x"`)
+func TestAdd(t *testing.T) {
+	for _, c := range []struct{ object, more, want string }{
+		{`{}`, `1`, `{"questions":[1]}`},
+		{`{}`, ``, `{"questions":[]}`},
+		{`{"questions":[]}`, `1`, `{"questions":[1]}`},
+		{`{"questions":[ 1 ]}`, `2,3`, `{"questions":[ 1,2,3]}`},
+		{`{"questions":[1]}`, ``, `{"questions":[1]}`},
+		{`{"questions":[1],"a":2}`, `3`, `{"questions":[1,3],"a":2}`},
+		{`{"questions":{"a":1}}`, `2`, `{"questions":[2]}`},
+		{`{"questions":null}`, `2`, `{"questions":[2]}`},
+	} {
+		added := ParseObject(c.object).Add("questions", '[', []byte(c.more))
+		assert.Equal(t, c.want, string(added.AppendJSON(nil)), "%s %s", c.object, c.more)
+		assert.Equal(t, ParseObject(c.want).Get("questions"), added.Get("questions"))
+	}
 }
 
-func TestNormalize(t *testing.T) {
+// TestObjectsShareTheirTexts changes one object in two ways, in either order.
+func TestObjectsShareTheirTexts(t *testing.T) {
+	base := ParseObject(`{"a":"a long value"}`).Set("b", []byte("1"))
+	left, right := base.Set("c", []byte("2")), base.Set("d", []byte("3"))
+	assert.Equal(t, `{"a":"a long value","b":1}`, string(base.AppendJSON(nil)))
+	assert.Equal(t, `{"a":"a long value","b":1,"c":2}`, string(left.AppendJSON(nil)))
+	assert.Equal(t, `{"a":"a long value","b":1,"d":3}`, string(right.AppendJSON(nil)))
+	assert.Equal(t, `{"a":"a long value","b":1,"c":2,"e":4}`, string(left.Set("e", []byte("4")).AppendJSON(nil)))
+	assert.Equal(t, `{"a":"a long value","b":1,"c":2}`, string(left.AppendJSON(nil)))
+}
+
+// TestObjectsGrowLinearly adds members and elements one by one.
+func TestObjectsGrowLinearly(t *testing.T) {
+	for name, add := range map[string]func(o *Object, i int) *Object{
+		"members":  func(o *Object, i int) *Object { return o.Set(fmt.Sprint("name-", i), []byte("true")) },
+		"flags":    func(o *Object, i int) *Object { return o.SetIn("flags", fmt.Sprint("name-", i), []byte("true")) },
+		"elements": func(o *Object, _ int) *Object { return o.Add("questions", '[', []byte(`{"key":"a"}`)) },
+	} {
+		grow := func(n int) (bytes uint64) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			var o *Object
+			for i := range n {
+				o = add(o, i)
+			}
+			runtime.ReadMemStats(&after)
+			return after.TotalAlloc - before.TotalAlloc
+		}
+		small, large := grow(1000), grow(4000)
+		assert.Less(t, large, 6*small, name)
+		t.Logf("%s: 1000 take %d bytes, 4000 take %d", name, small, large)
+	}
+}
+
+func TestParseObject(t *testing.T) {
 	for object, want := range map[string]string{
 		`{}`:                                     `{}`,
 		` { } `:                                  `{}`,
@@ -55,7 +124,7 @@ func TestNormalize(t *testing.T) {
 		`{"":0}`:                                    `{"":0}`,
 		`{"\u0061\n":0}`:                            `{"\u0061\n":0}`,
 	} {
-		assert.Equal(t, want, Normalize(object), object)
+		assert.Equal(t, want, string(ParseObject(object).AppendJSON(nil)), object)
 	}
 }
 
@@ -63,7 +132,7 @@ func TestIsSendable(t *testing.T) {
 	for text, want := range map[string]bool{
 		``: true, `{"a":"\u0000\u0001"}`: true, `{"a":` + Unencodable + `}`: false, `[` + Nil + `]`: false,
 	} {
-		assert.Equal(t, want, IsSendable(text), "%q", text)
+		assert.Equal(t, want, IsSendable([]byte(text)), "%q", text)
 	}
 }
 
@@ -95,7 +164,7 @@ func TestValue(t *testing.T) {
 		{json.RawMessage(`{"z":1,"a":12345678901234567890}`), `{"z":1,"a":12345678901234567890}`},
 		{make(chan int), Unencodable}, {math.NaN(), Unencodable}, {json.RawMessage(`{`), Unencodable},
 	} {
-		assert.Equal(t, c.want, Value(c.value), "%T", c.value)
+		assert.Equal(t, c.want, string(AppendValue(nil, c.value)), "%T", c.value)
 	}
 }
 
@@ -147,21 +216,21 @@ func FuzzObject(f *testing.F) {
 		var want map[string]any
 		if decode(text, &want) != nil || want == nil {
 			// Even text that is not an object must not cause a panic or an endless loop.
-			_, _ = Normalize(text), Set(text, name, []byte(value))
+			_ = ParseObject(text).Set(name, []byte(value)).SetIn("flags", name, []byte(value)).Add("questions", '[', []byte(value))
 			return
 		}
-		normal := Normalize(text)
+		normal := string(ParseObject(text).AppendJSON(nil))
 		var got map[string]any
 		require.NoError(t, decode(normal, &got), normal)
 		require.Equal(t, want, got)
-		require.Equal(t, normal, Normalize(normal))
+		require.Equal(t, ParseObject(text), ParseObject(normal))
 
-		set := Set(normal, name, AppendString(nil, value))
+		set := string(ParseObject(text).Set(name, AppendString(nil, value)).AppendJSON(nil))
 		require.NoError(t, decode(set, &got), set)
 		s := decoded(t, value)
 		want[decoded(t, name)] = s
 		require.Equal(t, want, got)
-		require.True(t, IsSendable(set))
+		require.True(t, IsSendable([]byte(set)))
 		found, ok := Get(set, name)
 		require.True(t, ok)
 		require.Equal(t, s, Unquote(found))
@@ -175,6 +244,11 @@ func FuzzObject(f *testing.F) {
 		require.Len(t, want, n)
 	})
 }
+
+// builtText is JSON text from a builder.
+type builtText string
+
+func (t builtText) AppendJSON(dst []byte) []byte { return append(dst, t...) }
 
 // decode decodes JSON text. It keeps the digits of numbers.
 func decode[T any](text string, into *T) error {

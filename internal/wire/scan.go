@@ -156,7 +156,8 @@ func Get[T text](object T, name string) (value T, found bool) {
 
 // HasMember reports whether an object has a non-null member of this name in any case.
 func HasMember(object []byte, name string) bool {
-	quoted := []byte(Quote(name))
+	var buf [64]byte
+	quoted := AppendString(buf[:0], name)
 	for m := Members(object); m.Next(); {
 		isNamed := bytes.EqualFold(m.Name, quoted) || bytes.IndexByte(m.Name, '\\') >= 0 && strings.EqualFold(Unquote(m.Name), name)
 		if isNamed && string(m.Value) != "null" {

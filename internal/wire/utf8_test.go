@@ -19,7 +19,7 @@ type parameters struct {
 	Inner     *inner          `json:"inner,omitzero" url:"-"`
 	Raw       json.RawMessage `json:"raw,omitzero" url:"-"`
 	Ratio     float64         `json:"ratio,omitzero" url:"-"`
-	Builder   Text            `json:"builder,omitzero" url:"-"`
+	Builder   Appender        `json:"builder,omitzero" url:"-"`
 	Time      time.Time       `json:"time,omitzero" url:"-"`
 	Extra     map[string]any  `json:",inline" url:"-"`
 }
@@ -81,9 +81,9 @@ func TestJSONReportsWhatCannotBeEncoded(t *testing.T) {
 		{parameters{Raw: json.RawMessage(`"` + bad + `"`)}, Problem{"raw", "is not UTF-8"}},
 		{parameters{Raw: json.RawMessage("{")}, Problem{"raw", "cannot be encoded as JSON"}},
 		{parameters{Ratio: math.NaN()}, Problem{"ratio", "cannot be encoded as JSON"}},
-		{parameters{Builder: Text(`{"a":"` + bad + `"}`)}, Problem{"builder", "is not UTF-8"}},
-		{parameters{Builder: Text(Set(`{"a":[]}`, "b", AppendStrings(nil, []string{"x", bad})))}, Problem{"builder.b[1]", "is not UTF-8"}},
-		{parameters{Builder: Text(Set("{}", bad, []byte("1")))}, Problem{"builder", "has a name that is not UTF-8"}},
+		{parameters{Builder: builtText(`{"a":"` + bad + `"}`)}, Problem{"builder", "is not UTF-8"}},
+		{parameters{Builder: ParseObject(`{"a":[]}`).Set("b", AppendStrings(nil, []string{"x", bad}))}, Problem{"builder.b[1]", "is not UTF-8"}},
+		{parameters{Builder: (*Object)(nil).Set(bad, []byte("1"))}, Problem{"builder", "has a name that is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": bad}}, Problem{"Extra.x", "is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": []any{1, []string{bad}}}}, Problem{"Extra.x", "is not UTF-8"}},
 		{parameters{Extra: map[string]any{"x": map[string]any{"y": []any{map[string]any{"z": bad}}}}}, Problem{"Extra.x", "is not UTF-8"}},

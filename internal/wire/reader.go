@@ -1,0 +1,101 @@
+package wire
+
+import "bytes"
+
+// A Reader visits valid JSON text in one pass. Unlike a [Walk], it does not look for the end of an object
+// or a list before it visits the contents:
+//
+//	for ok := r.Enter('{'); ok && r.Member(); {
+//		… r.Name … r.Value() …
+//	}
+//
+// After Element and Member, the caller must read the value with Value or Enter.
+type Reader struct {
+	// Name is the name of the member, without quotes and escapes.
+	Name []byte
+	text []byte
+	at   int
+}
+
+// NewReader returns a Reader of one value.
+func NewReader(value []byte) *Reader { return &Reader{text: value} }
+
+// Peek returns the first byte of the next value, or 0 at the end of the text.
+func (r *Reader) Peek() byte {
+	for ; r.at < len(r.text); r.at++ {
+		if c := r.text[r.at]; !isSpace(c) {
+			return c
+		}
+	}
+	return 0
+}
+
+// Enter enters the object or list that begins with the bracket. It skips any other value and returns
+// false.
+func (r *Reader) Enter(bracket byte) bool {
+	if r.Peek() != bracket {
+		r.Value()
+		return false
+	}
+	r.at++
+	return true
+}
+
+// Element moves to the next element of a list. It returns false after the last one.
+func (r *Reader) Element() bool {
+	c := r.Peek()
+	if c == ',' {
+		r.at++
+		c = r.Peek()
+	}
+	if r.at >= len(r.text) || c == ']' || c == '}' {
+		r.at = min(r.at+1, len(r.text))
+		return false
+	}
+	return true
+}
+
+// Member moves to the next member of an object. It returns false after the last one.
+func (r *Reader) Member() bool {
+	if !r.Element() {
+		return false
+	}
+	r.Name = Content(r.Value())
+	if r.Peek() == ':' {
+		r.at++
+	}
+	return true
+}
+
+// Members reads an object and returns the values of the named members. If a name is duplicated, the last
+// value counts.
+func (r *Reader) Members(names ...string) (values [8][]byte) {
+	for ok := r.Enter('{'); ok && r.Member(); {
+		value := r.Value()
+		for i, name := range names {
+			if string(r.Name) == name {
+				values[i] = value
+			}
+		}
+	}
+	return values
+}
+
+// Value reads a value.
+func (r *Reader) Value() []byte {
+	r.Peek()
+	start := r.at
+	r.at = min(max(skip(r.text, start), start+1), len(r.text)) // a stray delimiter must not stop a loop
+	return r.text[start:r.at]
+}
+
+// Content returns the text of a JSON string, as [Unquote] does. It copies only a text with escapes.
+func Content(quoted []byte) []byte {
+	if len(quoted) < 2 || quoted[0] != '"' {
+		return nil
+	}
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		return []byte(Unquote(quoted))
+	}
+	return quoted[1 : len(quoted)-1]
+}
