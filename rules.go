@@ -103,12 +103,13 @@ func (c *questionCheck) question(r *wire.Reader) (p problems) {
 	isChoice := string(typ) == "multiple-choice" || string(typ) == "options"
 	if isChoice || string(typ) == "dropdown" {
 		n, list := 0, wire.NewReader(options)
-		for ok := list.Enter('['); ok && list.Element(); n++ {
+		for ok := list.Enter('['); ok && list.Element(); {
 			var inner problems
 			option := optionKey(list)
 			inner.requireKey(option, c.optionKeys[hash(option)], "must be unique in the questionnaire")
 			p.inElement("options", n, inner)
 			c.optionKeys[hash(option)] = true
+			n++
 		}
 		p.require(n > 0, "options", "must hold at least one option")
 	}
