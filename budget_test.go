@@ -6,11 +6,13 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -242,4 +244,26 @@ func TestAnnouncedLengthAllocatesLittle(t *testing.T) {
 	require.ErrorIs(t, getResult(client, t.Context()), io.ErrUnexpectedEOF)
 	runtime.ReadMemStats(&after)
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(announced/8))
+}
+
+// A begin that fails allocates little more than one that succeeds, although no error may show any text of the
+// request.
+func TestFailedBeginAllocatesFewTimesPerQuestion(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const questions = 1000
+	step := identomat.UserQuestionnaire("employment")
+	for i := range questions {
+		key := strconv.Itoa(i)
+		step = step.Ask(identomat.TextQuestion(key, identomat.Text{"en": "Question " + key}).Answer("Answer " + key))
+	}
+	client := stubbed(t, func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("dial tcp 192.0.2.1:443: connect: connection refused")
+	}, identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 1}))
+	allocs := testing.AllocsPerRun(5, func() {
+		_, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{Steps: identomat.Steps{step}})
+		assert.Error(t, err)
+	})
+	assert.LessOrEqual(t, allocs, 6.0*questions)
 }

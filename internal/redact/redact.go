@@ -30,7 +30,9 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, Mask) }
 
 // Contains reports whether text contains one of the secrets in a form that [Error] recognizes.
 func Contains(text string, secrets ...string) bool {
-	return newSearch(secrets).finds(text)
+	search := newSearch(secrets)
+	search.add(text)
+	return search.found()
 }
 
 // Error returns an error that prints none of the secrets.
@@ -52,17 +54,21 @@ func Error(err error, secrets ...string) error {
 		return nil
 	}
 	search := newSearch(secrets)
-	hasSecret, hasQuote := false, false
+	hasQuote := false
 	visit(err, func(err error) {
 		text, details := err.Error(), fmt.Sprintf("%+v", err)
 		hasQuote = hasQuote || strings.Contains(text, `"`)
-		hasSecret = hasSecret || search.finds(text) || search.finds(details) || search.findsInFields(err)
+		search.add(text)
+		search.add(details)
+		search.addFields(err)
 	})
+	hasSecret := search.found()
 	if !hasSecret && !hasQuote {
 		return err
 	}
 	text := removeQuoted(err.Error())
-	if hasSecret || search.finds(text) { // removing quotes may join the text around them into a secret
+	search.add(text)
+	if hasSecret || search.found() { // removing quotes may join the text around them into a secret
 		text = fmt.Sprintf("text withheld because it may contain a secret (%T)", err)
 	}
 	return &withheld{text: text, cause: func() error { return err }}

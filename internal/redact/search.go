@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // maxSearch bounds a search: bytes of text times number of secrets. Ordinary network errors need
@@ -16,22 +18,37 @@ const maxSearch = 1 << 24
 
 // search looks for secrets in the texts of one error.
 type search struct {
-	secrets []string        // folded
+	secrets []string
 	left    int             // remaining budget
-	clean   map[string]bool // texts without a secret, because the fields repeat most texts
+	texts   map[string]bool // the texts to search, as a set because the fields repeat most texts
 }
 
 func newSearch(secrets []string) *search {
-	s := &search{left: maxSearch - len(secrets)*512, clean: map[string]bool{}} // folding secrets takes time, too
-	if s.left < 0 {
-		return s
-	}
-	for _, secret := range secrets {
-		if secret = fold(secret); secret != "" {
-			s.secrets = append(s.secrets, secret)
+	return &search{secrets: secrets, left: maxSearch - len(secrets)*512, texts: map[string]bool{}} // folding secrets takes time, too
+}
+
+// found reports whether a text that was added contains a secret, or the search would take too long.
+func (s *search) found() bool {
+	var starts [1 << 10]uint64 // a bit for every four bytes in the texts; few secrets begin with any of them
+	var texts []string
+	for text := range s.texts {
+		text = fold(text)
+		texts = append(texts, text)
+		for i := range len(text) - 3 {
+			bit := hashOf(text[i:])
+			starts[bit/64] |= 1 << (bit % 64)
 		}
 	}
-	return s
+	for _, secret := range s.secrets {
+		if bit, ok := start(secret); ok && starts[bit/64]&(1<<(bit%64)) == 0 {
+			continue
+		}
+		secret = fold(secret)
+		if secret != "" && slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, secret) }) {
+			return true
+		}
+	}
+	return s.left < 0
 }
 
 // fold normalizes text for case-insensitive search. Lowercasing alone is not enough: Σ has
@@ -40,74 +57,81 @@ func fold(text string) string {
 	return strings.ToLower(strings.ToUpper(strings.ReplaceAll(text, "\x00", ""))) // without the zero bytes of UTF-16
 }
 
-// finds reports whether text contains a secret in any form or would take too long to search.
-func (s *search) finds(text string) bool {
+// start hashes the first four bytes of the folded text to 16 bits. It returns false if there are fewer.
+func start(text string) (hash uint32, ok bool) {
+	var buf [3 + utf8.UTFMax]byte
+	n := 0
+	for _, r := range text {
+		if r != 0 {
+			n += utf8.EncodeRune(buf[n:], unicode.ToLower(unicode.ToUpper(r)))
+		}
+		if n >= 4 {
+			return hashOf(string(buf[:4])), true
+		}
+	}
+	return 0, false
+}
+
+func hashOf(four string) uint32 {
+	return (uint32(four[0]) | uint32(four[1])<<8 | uint32(four[2])<<16 | uint32(four[3])<<24) * 0x9e3779b1 >> 16
+}
+
+// add adds a text in every form in which it could contain a secret.
+func (s *search) add(text string) {
 	for range 4 { // JSON inside a JSON string is escaped twice
 		if s.left -= 16 * len(text); s.left < 0 { // decoding takes time, too
-			return true
+			return
 		}
 		plain, decoded := unescape(text), decodings(text)
-		if s.findsFolded(text) || s.findsFolded(decoded) || s.findsFolded(unescape(decoded)) ||
-			strings.Contains(text, "+") && s.findsFolded(unescape(strings.ReplaceAll(text, "+", " "))) {
-			return true
+		s.addForm(text)
+		s.addForm(decoded)
+		s.addForm(unescape(decoded))
+		if strings.Contains(text, "+") {
+			s.addForm(unescape(strings.ReplaceAll(text, "+", " ")))
 		}
 		if plain == text {
-			return false
+			return
 		}
 		text = plain
 	}
-	return false
 }
 
-func (s *search) findsFolded(text string) bool {
-	if s.clean[text] {
-		return false
+func (s *search) addForm(text string) {
+	if !s.texts[text] {
+		s.left -= len(text) * len(s.secrets)
+		s.texts[text] = true
 	}
-	s.left -= len(text) * len(s.secrets)
-	if s.left < 0 {
-		return true
-	}
-	folded := fold(text)
-	if slices.ContainsFunc(s.secrets, func(secret string) bool { return strings.Contains(folded, secret) }) {
-		return true
-	}
-	s.clean[text] = true
-	return false
 }
 
-// findsInFields searches an error's fields instead of its text. fmt prints the fields instead of
-// calling Error if the error is in an unexported field of another value.
-func (s *search) findsInFields(err error) bool {
-	return s.findsInValue(reflect.Indirect(reflect.ValueOf(err)))
-}
+// addFields adds an error's fields instead of its text. fmt prints the fields instead of calling Error
+// if the error is in an unexported field of another value.
+func (s *search) addFields(err error) { s.addValue(reflect.Indirect(reflect.ValueOf(err))) }
 
-func (s *search) findsInValue(v reflect.Value) bool {
+func (s *search) addValue(v reflect.Value) {
 	if s.left -= 64; s.left < 0 {
-		return true
+		return
 	}
 	switch v.Kind() {
 	case reflect.String:
-		return s.finds(v.String())
+		s.add(v.String())
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return s.findsFolded(strconv.FormatInt(v.Int(), 10))
+		s.addForm(strconv.FormatInt(v.Int(), 10))
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return s.findsFolded(strconv.FormatUint(v.Uint(), 10))
+		s.addForm(strconv.FormatUint(v.Uint(), 10))
 	case reflect.Pointer:
-		t := v.Type()
-		return !v.IsNil() && (t == reflect.TypeFor[*http.Request]() || t == reflect.TypeFor[*http.Response]())
+		if t := v.Type(); !v.IsNil() && (t == reflect.TypeFor[*http.Request]() || t == reflect.TypeFor[*http.Response]()) {
+			s.left = -1 // it holds secrets
+		}
 	case reflect.Interface:
-		return s.findsInValue(v.Elem())
+		s.addValue(v.Elem())
 	case reflect.Struct:
 		for _, field := range v.Fields() {
-			if s.findsInValue(field) {
-				return true
-			}
+			s.addValue(field)
 		}
 	case reflect.Map:
 		for i := v.MapRange(); i.Next(); {
-			if s.findsInValue(i.Key()) || s.findsInValue(i.Value()) {
-				return true
-			}
+			s.addValue(i.Key())
+			s.addValue(i.Value())
 		}
 	case reflect.Slice, reflect.Array:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
@@ -115,15 +139,13 @@ func (s *search) findsInValue(v reflect.Value) bool {
 			for i := range text {
 				text[i] = byte(v.Index(i).Uint())
 			}
-			return s.finds(string(text))
+			s.add(string(text))
+			return
 		}
 		for i := range v.Len() {
-			if s.findsInValue(v.Index(i)) {
-				return true
-			}
+			s.addValue(v.Index(i))
 		}
 	}
-	return false
 }
 
 // unescape decodes %2F from URLs, and \/, \", \n, \x2f, \u002f and \U0000002f from JSON and Go.

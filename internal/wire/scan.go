@@ -183,20 +183,22 @@ func Ambiguous(object []byte, names ...string) bool {
 
 // AppendTexts appends the strings in a value, and the numbers long enough to identify a person.
 func AppendTexts(texts []string, value []byte) []string {
-	switch value = Trim(value); {
-	case len(value) == 0:
-	case value[0] == '"':
-		texts = append(texts, Unquote(value))
-	case value[0] == '{':
-		for m := Members(value); m.Next(); {
-			texts = AppendTexts(texts, m.Value)
+	for i := skipSpace(value, 0); i < len(value); i = skipSpace(value, i) {
+		start := i
+		if c := value[i]; c == '{' || c == '[' || isDelimiter(c) {
+			i++
+			continue
 		}
-	case value[0] == '[':
-		for e := Elements(value); e.Next(); {
-			texts = AppendTexts(texts, e.Value)
+		i = skip(value, i)
+		end := skipSpace(value, i)
+		isMemberName := end < len(value) && value[end] == ':'
+		switch text := value[start:i]; {
+		case isMemberName:
+		case text[0] == '"':
+			texts = append(texts, Unquote(text))
+		case len(text) > len("false"):
+			texts = append(texts, string(text))
 		}
-	case len(value) > len("false"):
-		texts = append(texts, string(value))
 	}
 	return texts
 }
