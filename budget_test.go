@@ -159,14 +159,14 @@ func TestCallAllocations(t *testing.T) {
 		signed bool
 		limit  [2]float64 // for Go 1.26, and for Go 1.27 with its new encoding/json
 	}{
-		{"begin", begin, bareToken, false, [...]float64{61, 61}},
-		{"begin, signed", begin, bareToken, true, [...]float64{72, 72}},
+		{"begin", begin, bareToken, false, [...]float64{56, 56}},
+		{"begin, signed", begin, bareToken, true, [...]float64{67, 67}},
 		{"result", result, approved, false, [...]float64{200, 200}},
 		{"result, signed", result, approved, true, [...]float64{211, 211}},
-		{"download", download, video, false, [...]float64{37, 37}},
-		{"download, signed", download, video, true, [...]float64{49, 49}},
-		{"upload", upload, passport, false, [...]float64{175, 175}},
-		{"upload, signed", upload, passport, true, [...]float64{205, 205}},
+		{"download", download, video, false, [...]float64{36, 36}},
+		{"download, signed", download, video, true, [...]float64{48, 48}},
+		{"upload", upload, passport, false, [...]float64{170, 170}},
+		{"upload, signed", upload, passport, true, [...]float64{196, 196}},
 		{"search, 100 hits", search, page, false, [...]float64{640, 640}},
 	} {
 		var opts []identomat.Option

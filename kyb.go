@@ -28,7 +28,7 @@ const (
 
 // Company collects the data of the company to verify. Its key is "company". Identomat has not published
 // how the result represents the data. (Developer guide 2025, Company data step.)
-func Company() CompanyStep { return CompanyStep{newStep(`{"type":"company","key":"company"}`)} }
+func Company() CompanyStep { return CompanyStep{companyStep} }
 
 // Mandatory appends fields that must be filled in.
 func (s CompanyStep) Mandatory(fields ...KYBField) CompanyStep {
@@ -53,7 +53,7 @@ func addFields(o object, fields []KYBField, mandatory bool) object {
 // "beneficiaries". Identomat has not published how the result represents the data. (Developer guide 2025,
 // Beneficiaries step.)
 func Beneficiaries() BeneficiariesStep {
-	return BeneficiariesStep{newStep(`{"type":"beneficiaries","key":"beneficiaries"}`)}
+	return BeneficiariesStep{beneficiariesStep}
 }
 
 // Roles adds roles. If the step already has the same role, the new one replaces it.
@@ -123,4 +123,4 @@ func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
 // KYBReview lets the customer review and correct the data of the company and its beneficiaries. Its key is
 // "kyb-review". Identomat has not published how the result represents the data. (Developer guide 2025,
 // Review step.)
-func KYBReview() Step { return newStep(`{"type":"kyb-review","key":"kyb-review"}`) }
+func KYBReview() Step { return kybReviewStep }

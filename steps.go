@@ -111,6 +111,22 @@ type (
 
 func newStep(text string) Step { return Step{newObject(text)} }
 
+// The steps of the constructors, which share them.
+var (
+	languageStep         = newStep(`{"type":"language","key":"language"}`)
+	identityDocumentStep = newStep(`{"type":"identity-document","key":"identity-document"}`)
+	livenessStep         = newStep(`{"type":"liveness","key":"liveness"}`)
+	proofOfAddressStep   = newStep(`{"type":"general-document","key":"select_general_document"}`)
+	selfieWithIDStep     = newStep(`{"type":"face-document","key":"capture_face_document"}`)
+	videoCallStep        = newStep(`{"type":"video-call","key":"video-call"}`)
+	phoneNumberStep      = newStep(`{"type":"phone-number","key":"phone_number"}`)
+	emailStep            = newStep(`{"type":"email","key":"require_email"}`)
+	geolocationStep      = newStep(`{"type":"geolocation","key":"require_geolocation"}`)
+	companyStep          = newStep(`{"type":"company","key":"company"}`)
+	beneficiariesStep    = newStep(`{"type":"beneficiaries","key":"beneficiaries"}`)
+	kybReviewStep        = newStep(`{"type":"kyb-review","key":"kyb-review"}`)
+)
+
 // CustomStep is a step of a type that this SDK does not know. An empty key is not sent. Give it parameters
 // with Set and Flag.
 func CustomStep(typ, key string) Step {
@@ -131,7 +147,7 @@ func appendTyped(dst []byte, typ, key string) []byte {
 // languages, all are offered. Its key is "language". It cannot be part of a video call. (Developer guide
 // 2025, Language.)
 func LanguageSelection(languages ...Language) Step {
-	step := newStep(`{"type":"language","key":"language"}`)
+	step := languageStep
 	if len(languages) > 0 {
 		step = Step{setStrings(step.object, "languages", languages)}
 	}
@@ -141,7 +157,7 @@ func LanguageSelection(languages ...Language) Step {
 // IdentityDocument scans an identity document or takes pictures of one. Its key is "identity-document".
 // (Developer guide 2025, Identity document verification.)
 func IdentityDocument() IdentityDocumentStep {
-	return IdentityDocumentStep{newStep(`{"type":"identity-document","key":"identity-document"}`)}
+	return IdentityDocumentStep{identityDocumentStep}
 }
 
 // Types sets the accepted documents. Default: all.
@@ -166,7 +182,7 @@ func (s IdentityDocumentStep) DisableCapture(on bool) IdentityDocumentStep {
 
 // Liveness checks with the camera that the customer is present and alive. Its key is "liveness".
 // (Developer guide 2025, Liveness check.)
-func Liveness() LivenessStep { return LivenessStep{newStep(`{"type":"liveness","key":"liveness"}`)} }
+func Liveness() LivenessStep { return LivenessStep{livenessStep} }
 
 // Active asks the customer to perform actions. The default is the passive check, a two-second video.
 func (s LivenessStep) Active(on bool) LivenessStep { return LivenessStep{s.Flag("liveness", on)} }
@@ -180,7 +196,7 @@ func (s LivenessStep) AllowUpload(on bool) LivenessStep {
 // Its key is "select_general_document". (Developer guide 2025, Proof of Address; its type is
 // general-document.)
 func ProofOfAddress(types ...GeneralDocumentType) Step {
-	step := newStep(`{"type":"general-document","key":"select_general_document"}`)
+	step := proofOfAddressStep
 	if len(types) > 0 {
 		step = flagStrings(step, "general_document_types", types)
 	}
@@ -190,7 +206,7 @@ func ProofOfAddress(types ...GeneralDocumentType) Step {
 // SelfieWithID takes a picture of the customer with the document. Its key is "capture_face_document".
 // (Developer guide 2025, Selfie with ID; its type is face-document.)
 func SelfieWithID() SelfieWithIDStep {
-	return SelfieWithIDStep{newStep(`{"type":"face-document","key":"capture_face_document"}`)}
+	return SelfieWithIDStep{selfieWithIDStep}
 }
 
 // AllowUpload lets the customer upload the picture.
@@ -206,7 +222,7 @@ func (s SelfieWithIDStep) Require(on bool) SelfieWithIDStep {
 // VideoCall connects the customer with an operator. Its key is "video-call". (Developer guide 2025, Video
 // call.)
 func VideoCall() VideoCallStep {
-	return VideoCallStep{newStep(`{"type":"video-call","key":"video-call"}`)}
+	return VideoCallStep{videoCallStep}
 }
 
 // Steps replaces the call's steps, which can be of any type but language and operator questionnaire.
@@ -245,7 +261,7 @@ func (s VideoCallStep) MultipleParticipants(on bool) VideoCallStep {
 // PhoneNumber asks for the customer's phone number. Its key is "phone_number". (Developer guide 2025,
 // Phone number.)
 func PhoneNumber() PhoneNumberStep {
-	return PhoneNumberStep{newStep(`{"type":"phone-number","key":"phone_number"}`)}
+	return PhoneNumberStep{phoneNumberStep}
 }
 
 // Verify sends a code to the number and asks for it.
@@ -259,7 +275,7 @@ func (s PhoneNumberStep) Collect(on bool) PhoneNumberStep {
 }
 
 // Email asks for the customer's email address. Its key is "require_email". (Developer guide 2025, Email.)
-func Email() EmailStep { return EmailStep{newStep(`{"type":"email","key":"require_email"}`)} }
+func Email() EmailStep { return EmailStep{emailStep} }
 
 // Verify sends a code to the address and asks for it.
 func (s EmailStep) Verify(on bool) EmailStep { return EmailStep{s.Flag("require_email_check", on)} }
@@ -269,7 +285,7 @@ func (s EmailStep) Collect(on bool) EmailStep { return EmailStep{s.Flag("require
 
 // Geolocation asks the browser for the customer's location. Its key is "require_geolocation".
 func Geolocation() GeolocationStep {
-	return GeolocationStep{newStep(`{"type":"geolocation","key":"require_geolocation"}`)}
+	return GeolocationStep{geolocationStep}
 }
 
 // Require stops the customer until the location is given. Default: true, unlike other flags.

@@ -37,7 +37,6 @@ type use struct {
 func (u *use) watch(of *connections, trace *httptrace.ClientTrace) {
 	u.of = of
 	trace.GotConn = func(info httptrace.GotConnInfo) { u.begin(info.Conn) }
-	trace.GotFirstResponseByte = u.heard
 }
 
 func (u *use) begin(conn net.Conn) {

@@ -347,6 +347,7 @@ func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stall
 		err = unprocessed(err)
 		return outcome{err: attemptError(actx, ctx, err), notProcessed: sent.notSent(err)}
 	}
+	sent.conn.heard()
 	sent.response = Response{StatusCode: resp.StatusCode, Header: resp.Header, Early: sent.answeredEarly()}
 	out := outcome{status: resp.StatusCode, response: &sent.response}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
