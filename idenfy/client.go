@@ -18,7 +18,8 @@ import (
 
 // Defaults of the options.
 const (
-	// DefaultBaseURL is the only host. Development and production have different keys.
+	// DefaultBaseURL is iDenfy's only host. Development and production use the same host with
+	// different keys.
 	DefaultBaseURL = "https://ivs.idenfy.com"
 	// DefaultMaxResponseSize is 1 MiB. The documented responses are 1.5 kB.
 	DefaultMaxResponseSize = 1 << 20

@@ -34,7 +34,8 @@ var (
 	ErrMissingValue = errors.New("idenfy: missing value")
 	// ErrValidation: VALIDATION_ERROR.
 	ErrValidation = errors.New("idenfy: service validation error")
-	// ErrPartnerContract: PARTNER_CONTRACT_ERROR. The contract does not include the request.
+	// ErrPartnerContract: PARTNER_CONTRACT_ERROR. Your contract does not include what the request asks
+	// for.
 	ErrPartnerContract = errors.New("idenfy: not in the contract")
 	// ErrPartner: PARTNER_ERROR.
 	ErrPartner = errors.New("idenfy: partner error")
@@ -98,7 +99,8 @@ func (e *APIError) outOfCredits() bool {
 // Unwrap returns the Err variables that the error matches, and the error of package identomat.
 func (e *APIError) Unwrap() []error { return append(e.causes(), &e.APIError) }
 
-// shown returns the error with the cause as its code and the identifier as its group.
+// shown returns the error as package identomat shows it, with the cause in Code and the identifier in
+// Group.
 func (e *APIError) shown() *identomat.APIError {
 	shown := e.APIError
 	if cause := cmp.Or(e.causes()...); cause != nil {
@@ -117,6 +119,6 @@ func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
 // MarshalText returns Error.
 func (e APIError) MarshalText() ([]byte, error) { return e.shown().MarshalText() }
 
-// LogValue returns a group of the fields that are safe to log. Its field code is the cause, not the
-// identifier.
+// LogValue returns a group of the fields that are safe to log. In this group, the attribute code is the
+// cause, not the identifier.
 func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }

@@ -32,12 +32,12 @@ func WithBaseURL(baseURL string) Option {
 
 // WithGuard calls guard before every session, after validation and before anything is sent. An error from
 // guard ends the call with an [identomat.TransportError] whose Attempts is 0. For example, guard can
-// refuse a client id until its last session's final webhook, because another session can cost credits.
-// guard must be safe for concurrent use.
+// refuse a client id until the final webhook of its last session has arrived, because another session can
+// cost credits. guard must be safe for concurrent use.
 //
-// If guard reserves something and the call fails, release it if [identomat.MaybeProcessed] is false
-// for the error: no webhook will arrive. If guard's error shows a value from the request, its text
-// is withheld, and errors.As does not find it.
+// If guard reserves something and the call fails, release it if [identomat.MaybeProcessed] is false for
+// the error: no webhook will arrive. If guard's error shows a value from the request, the text of the
+// error is withheld, and errors.As does not find the error.
 func WithGuard(guard func(ctx context.Context, clientID string) error) Option {
 	return option.Own("idenfy.WithGuard", func(s *settings) error {
 		s.guard = guard

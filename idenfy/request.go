@@ -7,7 +7,8 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// private is embedded in types that hold personal data, masked in other secret types.
+// private is embedded in types that hold personal data, and masked in other types that hold
+// secrets.
 type (
 	private = redact.Private
 	masked  = redact.Masked
@@ -46,13 +47,14 @@ type SessionRequest struct {
 	// ShowInstructions defaults to true.
 	ShowInstructions *bool `json:"showInstructions,omitzero"`
 	// ExpiryTime is the lifetime of the token in seconds: 1 to 2592000 (30 days). The documented
-	// default is 86400; environments have their own defaults.
+	// default is 86400; each iDenfy environment has its own default.
 	ExpiryTime *int `json:"expiryTime,omitzero"`
 	// SessionLength is the time that the customer has, in seconds: 60 to 3600. The API page
-	// excludes both limits; iDenfy's OpenAPI file includes them. The documented default is 1800.
+	// excludes 60 and 3600 themselves; iDenfy's OpenAPI file includes them. The documented default
+	// is 1800.
 	SessionLength *int `json:"sessionLength,omitzero"`
 	// Country is the document's country: two letters, in upper or lower case. The customer cannot
-	// choose another one.
+	// choose another country.
 	Country string `json:"country,omitzero"`
 	// Documents are the types that the customer may use. Documented default: [IDCard] and
 	// [Passport].
@@ -131,7 +133,7 @@ type SessionRequest struct {
 	// DetectionTypes is what the selfie step detects on mobile devices, by priority.
 	DetectionTypes []DetectionType `json:"detectionTypes,omitzero"`
 
-	// Extra holds parameters that this SDK does not know, by wire name. The names of the fields
-	// above are refused.
+	// Extra holds parameters that this SDK does not know, keyed by wire name. The names of the
+	// fields above are refused.
 	Extra map[string]any `json:",inline"`
 }

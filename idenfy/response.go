@@ -16,7 +16,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// codec decodes sessions and webhooks, which check themselves and keep their JSON.
+// codec decodes sessions and webhooks. Their method decoded checks them and keeps their JSON.
 var codec = wire.NewCodec(wire.Implementing[record](), func(v any, raw json.RawMessage) error { return v.(record).decoded(raw) })
 
 type record interface {
@@ -109,8 +109,9 @@ func isIdentifier(s string) bool {
 	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(c rune) bool { return c != '_' && (c < 'A' || c > 'Z') })
 }
 
-// repeats reports whether an identifier contains a word from the request: iDenfy returns names in
-// capitals. Words in a URL do not count: they are not a person's name, and "error" is common.
+// repeats reports whether an identifier contains a word from the request. iDenfy returns names in
+// capitals, so a name can look like an identifier. Words in a URL do not count: they are not a
+// person's name, and "error" is common.
 func repeats(identifier string, sent []string) bool {
 	for _, text := range sent {
 		text = strings.ToUpper(text)

@@ -17,7 +17,7 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// operation is the only operation in errors, events and logs.
+// operation is the operation in errors, events and logs. This package has no other.
 const operation = "idenfy/token"
 
 // CreateSession creates a verification session with POST /api/v2/token, as on the API page.
@@ -109,8 +109,8 @@ type Session struct {
 // Raw returns the response. It contains the token. The caller must not modify it.
 func (s *Session) Raw() json.RawMessage { return s.raw }
 
-// Extra returns the members of the response that this SDK does not know or whose type was wrong, by
-// path.
+// Extra returns the members of the response that this SDK does not know or whose type was wrong,
+// keyed by path.
 func (s *Session) Extra() map[string]json.RawMessage { return codec.Extra(s.raw, s) }
 
 // UnmarshalJSON decodes a response, such as a stored [Session.Raw]. If a name is duplicated, as in

@@ -55,8 +55,8 @@ type Webhook struct {
 	raw json.RawMessage
 }
 
-// WebhookStatus is how a verification ended. Its fields may also hold other values than those
-// listed.
+// WebhookStatus is how a verification ended. Its fields may also hold values that are not listed
+// here.
 type WebhookStatus struct {
 	private
 
@@ -117,8 +117,8 @@ func (w *Webhook) Ended() bool {
 // log it. The caller must not modify it.
 func (w *Webhook) Raw() json.RawMessage { return w.raw }
 
-// Extra returns the members of the body that this SDK does not know or whose type was wrong, by
-// path, such as "data" or "status.suspicionReasons".
+// Extra returns the members of the body that this SDK does not know or whose type was wrong, keyed
+// keyed by path, such as "data" or "status.suspicionReasons".
 func (w *Webhook) Extra() map[string]json.RawMessage {
 	extra := codec.Extra(w.raw, w)
 	if final, _ := wire.Get(w.raw, "final"); string(final) == `"true"` {
@@ -168,7 +168,7 @@ func (w *Webhook) decoded(raw json.RawMessage) error {
 // combination of ScanRef, Final and outcome once. Set the ReadTimeout of [http.Server] to limit how
 // long a request may take to arrive. (iDenfy's public documentation, not the API page.)
 //
-// Errors: no key or an unusable one, a nil handle, an invalid option.
+// It returns an error if there is no key, a key is unusable, handle is nil or an option is invalid.
 func WebhookHandler(keys []string, handle func(context.Context, *Webhook) error, opts ...identomat.CallbackOption) (http.Handler, error) {
 	s, err := callback.NewSettings("idenfy", "signing key", keys, MaxWebhookSize, opts...)
 	if err != nil {
@@ -241,7 +241,8 @@ func parseWebhook(s *callback.Settings, w http.ResponseWriter, r *http.Request) 
 	return hook, http.StatusOK, nil
 }
 
-// values returns the members that no error may contain: all but those that hold only codes.
+// values returns the members that no error may contain: all but status and platform, which hold only
+// codes.
 func (w *Webhook) values() (values []json.RawMessage) {
 	for m := wire.Members(w.raw); m.Next(); {
 		if name := wire.Unquote(m.Name); name != "status" && name != "platform" {

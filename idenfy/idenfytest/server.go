@@ -110,8 +110,8 @@ func WithMaxDigitStringExpiry(seconds int) Option {
 	return func(s *Server) { s.maxDigitExpiry = seconds }
 }
 
-// NewServer starts a server and closes it when the test ends. It logs refused requests, with the
-// reason, to the test.
+// NewServer starts a server and closes it when the test ends. It logs each refused request and the
+// reason to the test.
 func NewServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := start(t, opts)

@@ -112,7 +112,7 @@ const (
 )
 
 // fields are the 29 documented parameters and 15 documented settings. Any locale is valid: iDenfy
-// shows English for an unknown one.
+// shows English for a locale that it does not support.
 var fields = []field{
 	{name: "clientId", min: 1, max: 100, valid: ascii},
 	{name: "firstName", min: 1, max: 100, valid: personName},
