@@ -46,7 +46,7 @@ func (s *Server) compareFaces(c *call) response {
 	face2, statuses2 := examineFace(c.files["face2"])
 	var similarity any
 	if min(face1, face2) >= smallestFace {
-		similarity = json.Number("0.9399788229619534") // the reference's value; a float64 prints differently
+		similarity = json.Number("0.9399788229619534") // the API reference's value; a float64 prints differently
 		if c.files["face1"].SHA256 == c.files["face2"].SHA256 {
 			similarity = 1
 		}

@@ -179,8 +179,8 @@ func (ses *session) language() string {
 	return cmp.Or(ses.visit.language, ses.flags.text("language"), ses.configLanguage, "en")
 }
 
-// fill describes the session's progress. It shows rejected, a submitted form with errors, instead of
-// the current step's form, so that the page keeps what was entered.
+// fill describes the session's progress. If rejected is not nil, it is a submitted form with errors,
+// which the page then shows instead of the current step's form, to keep what was entered.
 func (p *page) fill(ses *session, rejected *stepView) {
 	steps := ses.flowSteps()
 	current := min(ses.visit.position, len(steps))
@@ -369,8 +369,8 @@ func (p *page) codeChoice(name, label, prefix string, codes []string, chosen str
 	return in
 }
 
-// contact asks for a phone number or an email address or, after sending a one-time password,
-// for the password.
+// contact asks for a phone number or an email address or, after sending a one-time password, for that
+// password.
 func (p *page) contact(v *stepView, ses *session, in *input) {
 	code := ses.visit.codes[v.Key]
 	if code == "" {
@@ -442,7 +442,7 @@ var entityTypes = []string{
 	"Private foundation", "Charity", "Nonprofit organization", "Other",
 }
 
-// companyFields are the default fields of a company step, and personFields of a role.
+// companyFields are the default fields of a company step, and personFields are those of a role.
 var (
 	companyFields = kybList("companyName!", "registrationNumber!", "registrationCountry!", "companyEntityType", "legalAddress",
 		"taxId", "dateOfIncorporation", "contactNumber", "email")

@@ -36,11 +36,11 @@ const (
 func WithDataURI(form DataURI) Option { return func(s *Server) { s.dataURI = form } }
 
 // WithBareQuestionFiles makes get-question-file return the uploaded file itself, a PDF or an image,
-// with the media type of a tar archive. Without this option, it returns real archives.
+// with the media type of a tar archive. Without this option, get-question-file returns real archives.
 func WithBareQuestionFiles() Option { return func(s *Server) { s.bareFiles = true } }
 
-// WithDeletedDocuments makes delete/ return the result of the deleted session, as the system manual
-// says. Without this option it returns true.
+// WithDeletedDocuments makes delete/ return the result of the deleted session, as Identomat's System
+// manual says. Without this option, delete/ returns true.
 func WithDeletedDocuments() Option { return func(s *Server) { s.deletedDocuments = true } }
 
 type customMedia struct {

@@ -28,8 +28,8 @@ type Request struct {
 	// header.
 	ContentType string `json:"contentType"`
 	UserAgent   string `json:"userAgent"`
-	// Parameters holds the parameters by name, in the types that encoding/json decodes into. A file
-	// part is an [Upload]. Parameters is nil if none could be decoded.
+	// Parameters holds the parameters, keyed by name, in the types that encoding/json decodes into. A
+	// file part is an [Upload]. Parameters is nil if none could be decoded.
 	Parameters map[string]any `json:"parameters"`
 	// Size is the length of the body in bytes.
 	Size int64 `json:"size"`

@@ -285,7 +285,7 @@ func (s *Server) result(c *call) response {
 	return jsonResponse(ses.result(s.now()))
 }
 
-// result returns the result, with members in the order of the reference's samples.
+// result returns the result, with members in the order of the API reference's samples.
 func (ses *session) result(now time.Time) object {
 	d := ses.decision
 	document := ses.decided() && ses.has("identity-document")
@@ -303,7 +303,8 @@ func (ses *session) result(now time.Time) object {
 	out := object{
 		{"result", d.outcome},
 		{"similarity", similarity},
-		// In the reference's approved sample, live is false: only the active check sets it.
+		// In the API reference's approved sample, live is false. The fake assumes that only the active
+		// check sets it.
 		{"live", face && liveness.child("flags").flag("liveness")},
 		{"document_type", documentType},
 		{"generalDocuments", ses.generalDocuments()},

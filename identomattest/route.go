@@ -156,7 +156,7 @@ func init() {
 		operation.BlacklistAdd: companyKeyRoute((*Server).addBlacklistRecord,
 			field{name: "query", kind: nested, required: true, fields: blacklistQuery}),
 		operation.BlacklistRemove: companyKeyRoute((*Server).removeBlacklistRecord, field{name: "id", required: true}),
-		// The reference's parameter list puts offset and limit inside query.
+		// The API reference's parameter list puts offset and limit inside query.
 		operation.BlacklistList: companyKeyRoute((*Server).listBlacklistRecords,
 			field{name: "query", kind: nested, fields: []field{{name: "offset", kind: integer}, {name: "limit", kind: integer}}}),
 

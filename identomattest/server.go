@@ -114,7 +114,7 @@ func WithCallbackKey(key string) Option {
 // publish the types of its status callbacks, so by default, the server posts none.
 //
 // The server posts the callback after result/ has the decision, and waits up to ten seconds for the
-// response before the method returns. It logs a callback that fails.
+// response before the method or request that decided the session ends. It logs a callback that fails.
 func WithStatusCallback(callbackType string) Option {
 	return func(s *Server) { s.statusCallback = callbackType }
 }
@@ -152,8 +152,8 @@ func WithConfiguration(rawJSON string) Option {
 	return func(s *Server) { s.extraConfigs = append(s.extraConfigs, rawJSON) }
 }
 
-// NewServer starts a server and closes it when the test ends. It logs refused requests, with the
-// reason, to the test.
+// NewServer starts a server and closes it when the test ends. It logs each refused request and the
+// reason to the test.
 func NewServer(t TB, opts ...Option) *Server {
 	t.Helper()
 	s, err := start(t, opts)

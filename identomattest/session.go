@@ -285,7 +285,7 @@ func mergeSteps(config object, steps []object) []object {
 }
 
 // withDefaultSteps prepends the steps that the service adds: an identity document and liveness, unless
-// flags skip them, and any step that a global flag in the oldest manual adds.
+// flags skip them, and any step that a global flag in Identomat's oldest manual adds.
 func withDefaultSteps(flags object, steps []object) []object {
 	var out []object
 	if !flags.flag("skip_document") {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// globalFlags are the flags of begin/. The first group is from the guides. The second group is
-// undocumented, but integrations use it.
+// globalFlags are the flags of begin/. The first group is from Identomat's developer guides. The
+// second group is undocumented, but integrations use it.
 var globalFlags = []field{
 	{name: "skip_face", kind: boolean},
 	{name: "skip_document", kind: boolean},
@@ -52,7 +52,7 @@ var globalFlags = []field{
 	{name: "inn", kind: boolean},
 }
 
-// stepType is what the guides document about a type of step.
+// stepType is what Identomat's developer guides document about a type of step.
 type stepType struct {
 	// key is the default key. If it is "", the request must set a key.
 	key   string
@@ -99,7 +99,7 @@ var stepTypes = map[string]stepType{
 		{name: "hideCameraOption", kind: boolean},
 		{name: "nameRequired", kind: boolean},
 		{name: "multiple_participants", kind: boolean},
-		{name: "multiple_participans", kind: boolean}, // misspelled in one of the guide's lists
+		{name: "multiple_participans", kind: boolean}, // misspelled in one list of the developer guide
 	}},
 	"phone-number": {key: "phone_number", flags: []field{
 		{name: "require_phone_number_check", kind: boolean},
@@ -133,7 +133,7 @@ var questionTypes = map[string][]field{
 		{name: "fileTypes", kind: texts},
 		{name: "filesMaxCount", kind: integer},
 	},
-	"boolean": {{name: "answer", kind: boolean}}, // only in the oldest manual
+	"boolean": {{name: "answer", kind: boolean}}, // only in Identomat's oldest manual
 }
 
 // values lists the documented items of flags and parameters that are arrays.

@@ -86,7 +86,8 @@ func pickText(texts object, language string) phrase {
 	return phrase{}
 }
 
-// titleOf returns the title of a step or, if it has none, the guide's name for its type.
+// titleOf returns the title of a step or, if it has none, the developer guide's name for the step's
+// type.
 func (p *page) titleOf(step object) phrase {
 	if title := p.localized(step, "title"); title.Text != "" {
 		return title
