@@ -22,7 +22,7 @@ import (
 // unexported.
 type private = redact.Private
 
-// Options configures [Embed]. With the zero value, the snippet shows the widget and only
+// Options configures [Embed]. With the zero value, the snippet shows the widget, and at the end only
 // dispatches the event identomat:done.
 type Options struct {
 	private
@@ -169,7 +169,7 @@ func Embed(session *identomat.Session, opts Options) (template.HTML, error) {
 
 var errSessionURL = errors.New("identomat/widget: the session URL must be an https URL, or an http URL of a loopback host")
 
-// browserOrigin returns a URL's origin as browsers report it for messages.
+// browserOrigin returns a URL's origin as browsers report it in message events.
 func browserOrigin(sessionURL string, insecure bool) (string, error) {
 	u, err := url.Parse(sessionURL)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !insecure && !option.IsLoopback(u.Hostname())) {
