@@ -24,7 +24,7 @@ const maxFailures = 50
 
 // Batch reads the outcomes of many sessions.
 type Batch struct {
-	// Client has the rate limiter, so that retries count, too.
+	// Client has the rate limiter, which therefore also limits retries.
 	Client *identomat.Client
 	// Workers is the number of concurrent reads. Values below 1 mean 1.
 	Workers int

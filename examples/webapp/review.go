@@ -347,7 +347,7 @@ func (p reviewPage) BirthYear() int {
 	return born.Year()
 }
 
-// person fetches a hit's details, which tell the person from others with the same name.
+// person fetches a hit's details, which distinguish the person from others with the same name.
 func (s *server) person(w http.ResponseWriter, r *http.Request) error {
 	id := r.PostForm.Get("person")
 	return s.runCheck(w, r, personKind(id), "viewed the details of a hit", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
