@@ -59,7 +59,7 @@ func (s *Settings) ReadBody(w http.ResponseWriter, r *http.Request) (body []byte
 	if coding := sniff.Coding(strings.Join(r.Header.Values("Content-Encoding"), ",")); coding != "" {
 		return nil, http.StatusUnsupportedMediaType, "the body is compressed with " + coding
 	}
-	if r.Body == nil { // only in a request that no server received
+	if r.Body == nil { // only if the request was built for a test: a server always sets Body
 		return nil, http.StatusOK, ""
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxSize))
@@ -72,8 +72,8 @@ func (s *Settings) ReadBody(w http.ResponseWriter, r *http.Request) (body []byte
 	return body, http.StatusOK, ""
 }
 
-// Handler returns a handler that responds with 200 after handle, with 500 if handle returns an
-// error or panics, or with parse's status if parse returns an error. Errors from handle show no
+// Handler returns a handler that responds with 200 if handle succeeds, with 500 if handle returns
+// an error or panics, or with parse's status if parse returns an error. Errors from handle show no
 // key, and no text or number from the private values.
 func Handler[T any](
 	s *Settings, parse func(*Settings, http.ResponseWriter, *http.Request) (value T, status int, err error),

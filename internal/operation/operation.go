@@ -3,7 +3,7 @@
 // nothing about an endpoint is stated twice.
 package operation
 
-// Host is one of Identomat's two services.
+// Host is one of Identomat's two hosts.
 type Host uint8
 
 const (
@@ -57,7 +57,8 @@ func (s Shape) IsMedia() bool { return s == Binary || s == DataURI }
 
 // Operation is one row.
 type Operation struct {
-	// Name is the path, for Widget without /external-api/. Errors, events and logs show it.
+	// Name is the path; for Widget, it lacks the prefix /external-api/. Errors, events and logs
+	// show it.
 	Name     string
 	Host     Host
 	Encoding Encoding
@@ -159,7 +160,7 @@ var (
 	ResidenceBack  = &Operation{"residence/back/", Widget, Multipart, once, Object, images}
 	Passport       = &Operation{"passport/", Widget, Multipart, once, Object, images}
 
-	// The reference has a slash in the title of this endpoint, but not in its URL.
+	// The API reference has a slash in the title of this endpoint, but not in its URL.
 	CompareFaces = &Operation{"compare-faces", API, Multipart, once, Result, faces}
 )
 

@@ -121,7 +121,7 @@ func (s *Settings) CheckScheme(name string, u url.URL) error {
 	return fmt.Errorf("%s: the %s must be https, except for a loopback host", s.Service, name)
 }
 
-// CheckTestHost accepts only a host name other than the services' own hosts.
+// CheckTestHost refuses the services' own hosts, and anything that is not a host name.
 func CheckTestHost(name string) error {
 	if name == "" || strings.ContainsAny(name, ":/@?# ,") {
 		return errors.New("a test host must be a host name without a scheme or port")

@@ -20,7 +20,7 @@ const maxSearch = 1 << 24
 type search struct {
 	secrets []string
 	left    int             // remaining budget
-	texts   map[string]bool // the texts to search, as a set because the fields repeat most texts
+	texts   map[string]bool // the texts to search; a set, because the fields of an error repeat most texts
 }
 
 func newSearch(secrets []string) *search {

@@ -82,8 +82,8 @@ func (k *Key) Sum(body io.Reader) ([]byte, error) {
 }
 
 // SumParts returns the digest of a multipart body. next returns the content of each part in turn,
-// and then io.EOF. The digest of each part is the key for the next part. A body without parts is an
-// error, because its digest would be the secret itself.
+// and then io.EOF. The digest of each part is the HMAC key for the next part. A body without parts
+// is an error, because its digest would be the secret itself.
 func (k *Key) SumParts(next func() (io.Reader, error)) ([]byte, error) {
 	var digest []byte
 	for {
@@ -118,8 +118,9 @@ func sum(mac hash.Hash, src io.Reader) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// Verify wraps body. Reading ends with an [*Error] instead of io.EOF if authorization, the header's
-// values, has a missing, malformed or wrong signature.
+// Verify wraps a response body. The values of the response's Authorization header are in
+// authorization. If the signature in it is missing, malformed or wrong, reading the body ends with
+// an [*Error] instead of io.EOF.
 func (k *Key) Verify(body io.ReadCloser, authorization []string) io.ReadCloser {
 	b := &verifiedBody{ReadCloser: body, key: k}
 	if len(authorization) > 0 {

@@ -62,8 +62,8 @@ func IsVague(contentType string) bool { return slices.Contains(vague, contentTyp
 // detectable are the formats that Detect always recognizes.
 var detectable = strings.Fields("image/jpeg image/png image/gif image/webp image/bmp image/jp2 image/j2c video/webm application/zip")
 
-// IsRefuted reports whether the bytes show that the declared content type is wrong, but not which
-// one is right: for example, a warning before an image, or a text instead of a video.
+// IsRefuted reports whether the bytes show that the declared content type is wrong, without showing
+// the right one: for example, a warning before an image, or a text instead of a video.
 func IsRefuted(peeked []byte, declared string) bool {
 	detected := Detect(peeked)
 	if IsText(peeked) && !bytes.Contains(peeked, []byte("%PDF-")) {

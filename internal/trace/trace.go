@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Trace describes the latest attempt of the calls that were made with its context. One goroutine makes
-// these calls.
+// Trace describes the latest call that was made with its context. These calls are made one after another,
+// in one goroutine.
 type Trace struct {
 	// Attempts counts the requests of the latest call. StatusCode is the HTTP status of its last
 	// attempt, or 0 without a response.
