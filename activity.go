@@ -10,7 +10,7 @@ import (
 // ActivityType is a kind of event in a session. Most kinds are not documented.
 type ActivityType string
 
-// ActivityPageLoaded means that the widget was opened. The reference shows no other type.
+// ActivityPageLoaded means that the widget was opened. The API reference shows no other type.
 const ActivityPageLoaded ActivityType = "PAGE_LOADED"
 
 // Activity is an event in a session.
@@ -26,7 +26,8 @@ type Activity struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// Extra returns, by path, the activity's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the activity's members that this SDK does not know or whose type is
+// wrong.
 func (a *Activity) Extra() map[string]json.RawMessage { return codec.Extra(a.raw, a) }
 
 // UnmarshalJSON decodes an activity, such as a recorded one.
@@ -43,10 +44,11 @@ func (s *SessionsService) Activities(ctx context.Context, token Token) ([]Activi
 type Statistics struct {
 	record
 
-	// SessionStartDate is when the customer began; empty if never. All times are in ISO 8601.
+	// SessionStartDate is when the customer began the session, or empty if the customer never began. All
+	// times are in ISO 8601.
 	SessionStartDate Date `json:"sessionStartDate" wire:"present"`
 	// SessionTimeSpan is the session's duration in milliseconds, or nil. The unit is not documented, but
-	// the reference's example has 8000 for times that span eight seconds.
+	// in the API reference's example it is 8000, and the first and last times are eight seconds apart.
 	SessionTimeSpan *int64 `json:"sessionTimeSpan"`
 	// ScanDocumentStartTime and ScanDocumentEndTime are when the document scan began and ended.
 	// ScanDocumentAttempts counts its attempts.
@@ -63,11 +65,12 @@ type Statistics struct {
 	SessionTerminationStep    any  `json:"sessionTerminationStep"`
 	SessionTerminationReasons any  `json:"sessionTerminationReasons"`
 
-	// More holds the summaries after the first. The response is a list; the reference shows one element.
+	// More holds the summaries after the first. The response is a list, which has one element in the API
+	// reference.
 	More []Statistics `json:"-"`
 }
 
-// Extra returns, by path, the summary's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the summary's members that this SDK does not know or whose type is wrong.
 func (s *Statistics) Extra() map[string]json.RawMessage { return codec.Extra(s.raw, s) }
 
 // UnmarshalJSON decodes a summary, such as a recorded one.

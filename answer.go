@@ -29,7 +29,7 @@ func (a Answer) Exists() bool { return len(a.raw) > 0 && string(a.raw) != "null"
 
 // Text returns the answer to a text question, the key of the option chosen in a radio question, or the
 // JSON text of a number or boolean. For an object keyed by language it returns the English text, or else
-// the first by language code. For a list it returns "".
+// the text whose language code is alphabetically first. For a list it returns "".
 func (a Answer) Text() string {
 	if !a.Exists() {
 		return ""

@@ -30,8 +30,8 @@ const (
 	tarBlock = 512
 )
 
-// ArchiveFile is a file in an archive. It is readable until [Media.Files] yields the next file. Its
-// name may be a customer's name, so fmt and slog show a mask.
+// ArchiveFile is a file in an archive. It is readable until [Media.Files] yields the next file. File
+// names can contain customers' names, so fmt and slog show a mask.
 type ArchiveFile struct {
 	private
 	// Name is a slash-separated relative path without any ".." element.
@@ -47,11 +47,12 @@ type ArchiveFile struct {
 func (f *ArchiveFile) Read(p []byte) (int, error) { return f.read(p) }
 
 // Files iterates over the regular files in a tar archive, in constant memory, and closes the media. It
-// skips links, devices, sparse files and directories, and cleans names. If the iteration ends without an
-// error, the whole archive has been read and its signature, if any, was right.
+// skips links, devices, sparse files and directories, and turns file names into safe relative paths. If
+// the iteration ends without an error, the whole archive has been read and its signature, if any, was
+// right.
 //
 // An archive with more than 10,000 entries, a file over 1 GiB, or a name with more than 1024 bytes or 100
-// folders is [ErrTooLarge]. A truncated or malformed archive is [ErrUnexpectedResponse].
+// folders causes [ErrTooLarge]. A truncated or malformed archive causes [ErrUnexpectedResponse].
 func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	return func(yield func(*ArchiveFile, error) bool) {
 		defer m.Close()
@@ -82,7 +83,7 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 			}
 			end = m.done
 			if header.Typeflag != tar.TypeReg || isSparse(header) {
-				continue // the stored size of a sparse file is unknown
+				continue // for a sparse file, header.Size is not the number of bytes in the archive
 			}
 			end += (header.Size + tarBlock - 1) / tarBlock * tarBlock
 			name := cleanName(header.Name)
@@ -109,7 +110,8 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 	}
 }
 
-// isSparse reports whether a file has holes that are not stored. Its few bytes can expand to any size.
+// isSparse reports whether a file has holes that are not stored. A few stored bytes can expand to any
+// size.
 func isSparse(header *tar.Header) bool {
 	for name := range header.PAXRecords {
 		if strings.HasPrefix(name, "GNU.sparse.") {
@@ -119,7 +121,8 @@ func isSparse(header *tar.Header) bool {
 	return false
 }
 
-// archiveError returns err if it is public already. Otherwise it reports a malformed archive.
+// archiveError returns err if it is already a public error, and an error for a malformed archive
+// otherwise.
 func (m *Media) archiveError(err error) error {
 	if isPublic(err) {
 		return err
@@ -127,7 +130,8 @@ func (m *Media) archiveError(err error) error {
 	return m.refuse(&datauri.FormatError{Problem: "not a tar archive"})
 }
 
-// cleanName returns a relative path that stays in the folder it is joined to, or "" if nothing is left.
+// cleanName returns a relative path that stays inside any folder to which it is joined, or "" if nothing
+// is left of the name.
 func cleanName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
@@ -205,8 +209,8 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 	return n, root.Close()
 }
 
-// uniqueNames chooses the names of files and folders in a new folder. Names that differ only in case are
-// equal, because some file systems do not distinguish them.
+// uniqueNames chooses the names of files and folders in a new folder. Names that differ only in case
+// count as equal, because some file systems do not distinguish them.
 type uniqueNames struct {
 	isFolder map[string]bool
 	suffix   map[string]int // the last suffix of a name

@@ -12,7 +12,8 @@ import (
 // BlacklistService manages the list of people to be refused. (API reference, Blacklist management.)
 type BlacklistService struct{ client *Client }
 
-// BlacklistEntry describes a person to blacklist. It needs a Reason and a name, number or birthday.
+// BlacklistEntry describes a person to blacklist. It needs a Reason and at least one name, number or
+// birthday.
 type BlacklistEntry struct {
 	private
 
@@ -40,8 +41,8 @@ func (e *BlacklistEntry) validate(_ *operation.Operation, p *problems) {
 // Add puts a person on the blacklist with add-blacklist-record and returns the record's id.
 //
 // The call is retried only when the service certainly made no record. If MaybeProcessed is true for an
-// error, call Add again: [ErrAlreadyExists] means that an equal record exists, from this call or an
-// earlier one. Find its id with [BlacklistService.List].
+// error, call Add again: [ErrAlreadyExists] means that an equal record exists, which the failed call or
+// an earlier one made. Find its id with [BlacklistService.List].
 //
 // Errors: [ErrAlreadyExists], [ErrWrongParameters].
 func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (string, error) {
@@ -49,7 +50,7 @@ func (s *BlacklistService) Add(ctx context.Context, entry BlacklistEntry) (strin
 	return string(id), err
 }
 
-// Remove removes a record from the blacklist with remove-blacklist-record, by the id from
+// Remove removes a record from the blacklist with remove-blacklist-record. The id is from
 // [BlacklistService.Add] or a [BlacklistRecord].
 //
 // The call is retried after a lost response. If the lost attempt removed the record, the retry finds no
@@ -64,8 +65,8 @@ func (s *BlacklistService) Remove(ctx context.Context, id string) error {
 type BlacklistFilter struct {
 	private
 
-	// Extra holds members of the query, keyed by wire name. The reference says that a query
-	// can filter the records, but lists no field to filter by.
+	// Extra holds members of the query, keyed by wire name. The API reference says that a query can
+	// filter the records, but lists no field to filter by.
 	Extra map[string]any `json:",inline"`
 }
 
@@ -87,7 +88,7 @@ type BlacklistRecord struct {
 	Notes string `json:"notes"`
 }
 
-// Extra returns, by path, the record's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the record's members that this SDK does not know or whose type is wrong.
 func (r *BlacklistRecord) Extra() map[string]json.RawMessage { return codec.Extra(r.raw, r) }
 
 // UnmarshalJSON decodes a record, such as one stored with Raw.
@@ -103,14 +104,14 @@ func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) ite
 	})
 }
 
-// ListPage returns one page of [BlacklistService.List] with the total. It skips the first offset
-// records and returns at most limit records. If limit is 0, the service's own limit applies: 100 in the
-// reference's example. Errors: as in List.
+// ListPage returns one page of [BlacklistService.List] with the total. The parameter offset is the number
+// of records to skip, and limit the maximum number to return. If limit is 0, the service's own limit
+// applies, which is 100 in the API reference's example. Errors: as for List.
 func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter, offset, limit int) (*Page[BlacklistRecord], error) {
 	return do[*Page[BlacklistRecord]](ctx, s.client, operation.BlacklistList, queryParams[*listBlacklist]{&listBlacklist{offset, limit, filter}})
 }
 
-// listBlacklist has offset and limit inside the query, as in the reference.
+// listBlacklist is the query. It contains offset and limit, as the API reference says.
 type listBlacklist struct {
 	Offset int `json:"offset"`
 	Limit  int `json:"limit,omitzero"`

@@ -15,8 +15,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// CallbackType is the kind of a callback. Other types may occur: Identomat's API documentation does not
-// name the types of status updates.
+// CallbackType is the kind of a callback. Types other than the constants may occur: Identomat's API
+// documentation does not name the types of status updates.
 type CallbackType string
 
 // The documented types. The payload of the email types is not documented.
@@ -57,8 +57,8 @@ type SMS struct {
 
 // SMS returns the message that a callback of type [CallbackOneTimePassword] or [CallbackSessionLinkSMS]
 // asks you to send, and false for other types. A callback of these types without a recipient or a text is
-// rejected. Send one message per callback body, and limit the messages per number: the customer decides
-// how often Identomat asks for a message.
+// rejected. If the same body arrives twice, send only one message. Limit the messages per phone number:
+// the customer decides how often Identomat asks for a message.
 func (c Callback) SMS() (SMS, bool) {
 	if !c.isSMS() {
 		return SMS{}, false
@@ -71,8 +71,9 @@ func (c Callback) isSMS() bool {
 	return c.Type == CallbackOneTimePassword || c.Type == CallbackSessionLinkSMS
 }
 
-// text returns a string, or a number without an exponent: some encoders write phone numbers and one-time
-// passwords as numbers, and an exponent may have lost digits.
+// text returns the text of a member that is a string or a number. Some encoders write phone numbers and
+// one-time passwords as numbers. For a number with an exponent, which may have lost digits, it returns
+// "".
 func (c Callback) text(name string) string {
 	value := c.members[name]
 	if strings.Trim(string(value), "-.0123456789") == "" {
@@ -87,12 +88,12 @@ func (c Callback) Raw() json.RawMessage {
 	if c.members == nil {
 		return json.RawMessage("{}")
 	}
-	raw, _ := json.Marshal(c.members) // decoded members always encode
+	raw, _ := json.Marshal(c.members) // cannot fail, because the members were decoded from JSON
 	return raw
 }
 
-// CallbackError reports a request that is not a callback from Identomat, or not a webhook from iDenfy. It
-// contains no value from the request.
+// CallbackError reports a request that was rejected: it is not a valid callback from Identomat or webhook
+// from iDenfy. The error contains no value from the request.
 type CallbackError struct {
 	// StatusCode is the status to respond with: 405 for a method other than POST; 415 for a compressed
 	// body or a content type other than application/json; 413 for a body that is too large; 400 for a

@@ -32,7 +32,7 @@ const (
 )
 
 // Client calls Identomat. [NewClient] makes it. It is immutable and safe for concurrent use. One client
-// per company key is enough. No formatter, logger or encoder prints its key.
+// per company key is enough. No formatter, logger or encoder prints the client's key.
 type Client struct {
 	masked
 
@@ -165,8 +165,9 @@ func NewClientFromEnv(opts ...Option) (*Client, error) {
 	return NewClient(key, append(env, opts...)...)
 }
 
-// WidgetURL returns [DefaultWidgetURL] or the URL given to [WithWidgetURL], without a trailing slash. A
-// page's Content-Security-Policy must name this origin in form-action or frame-src.
+// WidgetURL returns [DefaultWidgetURL] or the URL given to [WithWidgetURL], without a trailing slash.
+// If your page has a Content-Security-Policy, it must name this origin in frame-src to embed the
+// widget, or in form-action if submitting a form leads to the widget.
 func (c *Client) WidgetURL() string { return c.widgetURL }
 
 // CloseIdleConnections closes connections that no call is using, as [http.Client.CloseIdleConnections]

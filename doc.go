@@ -28,8 +28,8 @@
 // process them. All other calls are also retried after temporary failures ([RetryPolicy]). If
 // [MaybeProcessed] is true for an error, find out what happened before you call again.
 //
-// A call takes as long as its context allows. An attempt takes at most 60 seconds; for media and uploads,
-// this limit applies only while no byte moves ([WithAttemptTimeout]).
+// A call takes as long as its context allows. An attempt takes at most 60 seconds ([WithAttemptTimeout]).
+// Media and uploads may take longer: such an attempt times out only if no byte moves for 60 seconds.
 //
 // # Secrecy
 //
@@ -54,4 +54,10 @@
 // JSON with encoding/json. The folder examples holds complete programs, such as a web application.
 //
 // Package idenfy begins sessions of iDenfy, another service, in the same way.
+//
+// # Sources
+//
+// Comments name their sources in parentheses. The API reference, the Developer guide 2025 and the System
+// manual are documents of Identomat. "All responses seen" are the samples in these documents and responses
+// from production.
 package identomat

@@ -16,15 +16,15 @@ import (
 // Processing an image; the methods name their sections.) A call may be billed, so it is retried only when
 // the service certainly did not process it.
 //
-// The reference asks for a JPEG. Identomat also accepts a PNG. The image must be in color and not a
+// The API reference asks for a JPEG. Identomat also accepts a PNG. The image must be in color and not a
 // screenshot. The SDK does not check this. The error for other images is undocumented; the fake returns
 // [ErrWrongParameters].
 //
 // Errors of all methods: [ValidationError] for a missing or empty file; [TransportError] for a file that
 // cannot be read to its end, in which case nothing was processed; [ErrInvalidKey], [ErrRateLimited],
-// [ErrUnexpectedResponse]; [ErrImageRefused] for an unreadable image. For such an image the reference
-// promises "a string with an error code", but names no code. Whether a refused image is billed is not
-// documented.
+// [ErrUnexpectedResponse]; [ErrImageRefused] for an unreadable image. For such an image, the API
+// reference promises "a string with an error code", but names no code. Whether a refused image is billed
+// is not documented.
 type DocumentsService struct{ client *Client }
 
 // Document holds what was read from an image of a document. It is personal data: fmt and slog show a
@@ -42,8 +42,8 @@ type Document struct {
 	RequestID string `json:"requestId"`
 }
 
-// Extra returns the members of "person" that this SDK does not know or whose type is wrong, by path,
-// such as "person.eye_color". Unknown fields of the document itself are in Fields.
+// Extra returns the members of "person" that this SDK does not know or whose type is wrong, keyed by
+// path, such as "person.eye_color". Unknown fields of the document itself are in Fields.
 func (d *Document) Extra() map[string]json.RawMessage {
 	extra := codec.Extra(d.raw, d)
 	for name := range d.Fields {
@@ -122,8 +122,8 @@ func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, im
 	return do[*Document](ctx, s.client, op, upload{{"image", image}})
 }
 
-// ImageCode says what is wrong with an image, in [APIError.ImageCode] or a [FaceComparison]. There may be
-// other codes.
+// ImageCode says what is wrong with an image, in [APIError.ImageCode] or a [FaceComparison]. Codes other
+// than the constants may occur.
 type ImageCode string
 
 // The codes in Identomat's mobile SDKs. The API documentation lists only FACE_FAR_AWAY.
@@ -173,9 +173,9 @@ var imageCodes = [...]ImageCode{
 	ImageSmileDetected,
 }
 
-// ImageCode says what is wrong with the image if the error is [ErrImageRefused]. A known code is one of the
-// constants, even if the service spells it differently, such as documentNotReadable. Any other code is
-// returned as it is in Code. ImageCode returns "" if there is no code, and for other errors.
+// ImageCode says what is wrong with the image if the error is [ErrImageRefused]. A known code is one of
+// the constants, even if the service spells it differently, such as documentNotReadable. Any other code
+// is returned as the service spells it. ImageCode returns "" if there is no code, and for other errors.
 func (e *APIError) ImageCode() ImageCode {
 	if !errors.Is(e, ErrImageRefused) {
 		return ""
@@ -191,20 +191,22 @@ func (e *APIError) ImageCode() ImageCode {
 // FaceComparison says how similar two faces are.
 type FaceComparison struct {
 	record
-	// Similarity is from 0 to 1, or nil if the faces could not be compared; the statuses say why.
+	// Similarity is from 0 to 1, or nil if the faces could not be compared; Face1Statuses and
+	// Face2Statuses say why.
 	Similarity *float64 `json:"similarity" wire:"present,strict"`
 	// Face1Statuses and Face2Statuses are remarks on the images, such as [ImageFaceFarAway].
 	Face1Statuses []ImageCode `json:"face1Statuses"`
 	Face2Statuses []ImageCode `json:"face2Statuses"`
 }
 
-// Extra returns, by path, the comparison's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the comparison's members that this SDK does not know or whose type is
+// wrong.
 func (c *FaceComparison) Extra() map[string]json.RawMessage { return codec.Extra(c.raw, c) }
 
 // UnmarshalJSON decodes a comparison, such as a recorded one.
 func (c *FaceComparison) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
-// CompareFaces compares two faces with compare-faces. (API reference, Additional processing.) The
+// CompareFaces compares two faces with compare-faces. (API reference, Additional processing.) The API
 // reference requires faces of at least 80 pixels. If the faces cannot be compared, Similarity is nil and
 // there is no error. Identomat documents no threshold above which two faces belong to one person.
 func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) (*FaceComparison, error) {
@@ -222,7 +224,7 @@ type multipartForm interface {
 	fill(ctx context.Context, c *Client, op *operation.Operation, call *engine.Call, p *problems) error
 }
 
-// fill lays out the body of the call unless there are problems.
+// fill adds the problems of the files to p. If there are none, it sets the body of the call.
 func (files upload) fill(ctx context.Context, c *Client, op *operation.Operation, call *engine.Call, p *problems) error {
 	for _, f := range files { // before any file is opened, because some can be read only once
 		switch {

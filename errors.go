@@ -52,7 +52,7 @@ var (
 	// login or proxy page, truncated JSON, JSON of another shape, or a redirect.
 	ErrUnexpectedResponse = response.ErrUnexpected
 	// ErrTooLarge: the response exceeds [WithMaxResponseSize], or [WithMaxMediaSize] if it is streamed,
-	// or has more than 250,000 values, or an archive exceeds the limits of [Media.Files].
+	// or has more than 250,000 JSON values; or an archive exceeds the limits of [Media.Files].
 	ErrTooLarge = response.ErrTooLarge
 	// ErrSignatureMismatch: the response's signature is wrong, or missing although
 	// [RequireSignedResponses] is set. Nothing in the response can be trusted.
@@ -117,7 +117,7 @@ func (e *APIError) Error() string {
 	return text
 }
 
-// Is matches the Err variables. An error built in a test matches by its Code and StatusCode.
+// Is matches the Err variables. An APIError that a test builds matches by its Code and StatusCode.
 func (e *APIError) Is(target error) bool {
 	if target == ErrRateLimited && e.StatusCode == http.StatusTooManyRequests {
 		return true
@@ -141,9 +141,9 @@ func (e APIError) LogValue() slog.Value {
 	return slog.GroupValue(append(attrs, slog.String("error", e.Error()))...)
 }
 
-// TransportError reports a call without a usable response: no connection, a lost one, a timeout, a file
-// that could not be read, or a context that ended. [errors.Is] and [errors.As] match the cause. If the
-// cause's text contains a secret, Err is a stand-in without the text: errors.Is still matches the
+// TransportError reports a call without a usable response: no connection, a lost connection, a timeout, a
+// file that could not be read, or a context that ended. [errors.Is] and [errors.As] match the cause. If
+// the cause's text contains a secret, Err is a stand-in without the text: errors.Is still matches the
 // cause, but errors.As does not.
 type TransportError struct {
 	// Operation is the endpoint, such as begin/.

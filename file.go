@@ -97,7 +97,7 @@ func (f File) part(ctx context.Context, name string) (form.File, error) {
 	var part form.File
 	var err error
 	done := make(chan struct{})
-	go func() { // the caller's reader may block
+	go func() { // in a goroutine, because the caller's reader may block
 		part, err = f.inspect(name)
 		close(done)
 	}()

@@ -31,14 +31,14 @@ type GroupMember struct {
 	Username string `json:"username"`
 }
 
-// Extra returns, by path, the group's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the group's members that this SDK does not know or whose type is wrong.
 func (g *Group) Extra() map[string]json.RawMessage { return codec.Extra(g.raw, g) }
 
 // UnmarshalJSON decodes a group, such as a recorded one.
 func (g *Group) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, g) }
 
 // List lists all groups of the company with list-groups. There are no pages. Errors: [ErrNotFound]. The
-// reference does not say when this happens; a company without groups has an empty list.
+// API reference does not say when this error occurs; a company without groups has an empty list.
 func (s *GroupsService) List(ctx context.Context) ([]Group, error) {
 	return do[[]Group](ctx, s.client, operation.GroupsList, nil)
 }
@@ -77,10 +77,10 @@ type UpdateGroupRequest struct {
 
 	// Name is the new name. If it is empty, the group keeps its name.
 	Name string `json:"name,omitzero"`
-	// MemberIDs is the complete new list of members, as ids of users. The reference speaks of users "to
-	// be added or removed", and says that existing members are kept only if their ids are in the list:
-	// members who are not listed are removed. A nil list is not sent; its effect on the members is not
-	// documented. An empty list removes everybody.
+	// MemberIDs is the complete new list of members, as ids of users. The API reference speaks of users
+	// "to be added or removed", and says that existing members are kept only if their ids are in the
+	// list: members who are not listed are removed. A nil list is not sent; its effect on the members is
+	// not documented. An empty list removes everybody.
 	//
 	// [GroupsService.List] identifies members by username. To add a member, look up the ids of the
 	// existing members with [UsersService.List].
@@ -90,7 +90,7 @@ type UpdateGroupRequest struct {
 }
 
 // Update changes the name or the members of a group with change-group. It removes members who are not
-// listed: see [UpdateGroupRequest.MemberIDs]. The reference lists no error but [ErrWrongParameters].
+// listed: see [UpdateGroupRequest.MemberIDs]. The API reference lists no error but [ErrWrongParameters].
 func (s *GroupsService) Update(ctx context.Context, groupID string, change UpdateGroupRequest) error {
 	return exec(ctx, s.client, operation.GroupUpdate, &updateGroupParams{groupID, change})
 }

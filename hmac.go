@@ -19,8 +19,8 @@ type hmacRules struct {
 
 // RequireSignedResponses makes every successful response without a signature fail with
 // [ErrSignatureMismatch]. By default, a signature is verified only if the response has one: Identomat's
-// API documentation says that successful responses are signed, but not whether the newer host signs
-// them too. It also says that responses that report an error are not signed.
+// API documentation says that successful responses are signed, but not whether [DefaultAPIURL], the newer
+// host, signs them too. It also says that responses that report an error are not signed.
 func RequireSignedResponses() HMACOption {
 	return func(r *hmacRules) { r.requireSigned = true }
 }
@@ -30,8 +30,8 @@ func RequireSignedResponses() HMACOption {
 type MultipartDigest func(secret []byte, parts *multipart.Reader) ([]byte, error)
 
 // WithMultipartDigest replaces the rule for signing multipart bodies. Identomat's API documentation says
-// that the digest of each part is the key for the next part. It does not say what a part consists of; the
-// default rule uses the content without the headers.
+// that the digest of each part is the HMAC key for the next part. It does not say what a part consists
+// of; the default rule uses the content without the headers.
 func WithMultipartDigest(digest MultipartDigest) HMACOption {
 	return func(r *hmacRules) { r.multipart = digest }
 }

@@ -2,8 +2,8 @@ package identomat
 
 import "github.com/identomat-go/identomat/internal/wire"
 
-// KYBField is a piece of data about a company or a beneficiary. Other values can be sent, too. The API
-// accepts any field for the company and for any role.
+// KYBField is a piece of data about a company or a beneficiary. Values other than the constants can be
+// sent, too. The API accepts any field for the company and for any role.
 type KYBField string
 
 // The fields in the Developer guide 2025, KYB. The comment of a field says where the guide lists it and
@@ -79,7 +79,7 @@ func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
 }
 
 // BeneficiaryRole describes the data to collect about the holders of one role: [Shareholder], [UBO],
-// [Director], [Representative], [OtherRole]. It never changes: its methods return a new one. The zero
+// [Director], [Representative], [OtherRole]. It is immutable: its methods return a new role. The zero
 // value has no name, and validation rejects it. (Developer guide 2025, Beneficiaries step, Role.)
 type BeneficiaryRole struct {
 	name string
@@ -112,7 +112,7 @@ func (r BeneficiaryRole) Optional(fields ...KYBField) BeneficiaryRole {
 }
 
 // Verify verifies every holder of the role, individuals with the step's KYCConfig and companies with its
-// KYBConfig. Default: false. On the wire it is verification.
+// KYBConfig. Default: false. The parameter's wire name is verification.
 func (r BeneficiaryRole) Verify(on bool) BeneficiaryRole { return r.Set("verification", on) }
 
 // Set sets any parameter of the role by its wire name.

@@ -17,7 +17,8 @@ type Event struct {
 	// Operation is the endpoint, such as result/. Attempt counts from 1.
 	Operation string
 	Attempt   int
-	// Start is when the attempt began, after any wait for the [RateLimiter]. Duration includes media.
+	// Start is when the attempt began, after any wait for the [RateLimiter]. For streamed media,
+	// Duration extends to the end of the stream.
 	Start    time.Time
 	Duration time.Duration
 	// StatusCode is the HTTP status, or 0 without a response.
@@ -69,8 +70,8 @@ func WithObserver(observe func(Event)) Option {
 }
 
 // WithLogger logs every attempt: successes at the debug level, failures as warnings. A record has the
-// attributes operation, attempt, status, duration, sent and received (bytes), error after a failure, and
-// retry_in before a retry. A JSON handler writes durations in nanoseconds.
+// attributes operation, attempt, status, duration, sent and received (both in bytes), after a failure
+// also error, and before a retry also retry_in. A JSON handler writes durations in nanoseconds.
 func WithLogger(l *slog.Logger) Option {
 	return checked(l != nil, "WithLogger: the logger is nil", func(s *option.Settings) {
 		service := s.Service

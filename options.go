@@ -19,7 +19,7 @@ import (
 // set the same thing, the later one wins.
 type Option func(*option.Settings) error
 
-// settings are the settings that only a [Client] has.
+// settings are the settings that a [Client] has but package idenfy's client does not.
 type settings struct {
 	widgetURL, apiURL url.URL
 	maxMedia          int64
@@ -89,15 +89,15 @@ func WithInsecureTestHosts(names ...string) Option {
 }
 
 // WithHTTPClient sends requests through c, for a proxy, a client certificate or a test. The SDK uses c's
-// Transport and its Timeout, if any, which bounds each attempt and the reading of media. It does not use
-// CheckRedirect or Jar: redirects are not followed, and no cookie is documented.
+// Transport and c's Timeout. The Timeout, if any, bounds each attempt, including the reading of media.
+// The SDK does not use CheckRedirect or Jar: redirects are not followed, and no cookie is documented.
 //
 // If c has no Transport, the SDK's default is used. It has its own connection pool, the settings of
 // [http.DefaultTransport], and up to 100 idle connections to each host. It closes a connection after 30
 // idle seconds, before common servers do. It pings HTTP/2 connections, so that a dead one is found within
-// 25 s. It accepts at most 64 KiB of response header. It closes a connection if more bytes follow a
-// response, instead of logging them. In your own Transport, set [http.Transport.IdleConnTimeout],
-// [http.Transport.HTTP2] and [http.Transport.MaxResponseHeaderBytes].
+// 25 s. It accepts at most 64 KiB of response header. If unexpected bytes follow a response, it closes
+// the connection, and does not log them as net/http would. In your own Transport, set
+// [http.Transport.IdleConnTimeout], [http.Transport.HTTP2] and [http.Transport.MaxResponseHeaderBytes].
 func WithHTTPClient(c *http.Client) Option {
 	return checked(c != nil, "WithHTTPClient: the client is nil", func(s *option.Settings) {
 		own := *c
@@ -151,7 +151,8 @@ func WithMaxResponseSize(bytes int64) Option {
 }
 
 // WithMaxMediaSize bounds a streamed response (images, videos, archives and PDFs), in bytes on the wire.
-// A larger one is [ErrTooLarge] as soon as its size is known. The default is [DefaultMaxMediaSize].
+// A larger response fails with [ErrTooLarge] as soon as its size is known. The default is
+// [DefaultMaxMediaSize].
 func WithMaxMediaSize(bytes int64) Option {
 	return option.Own("identomat.WithMaxMediaSize", func(s *settings) error {
 		s.maxMedia = bytes

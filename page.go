@@ -25,7 +25,8 @@ type Page[T any] struct {
 	Total int `json:"total" wire:"required"`
 }
 
-// Extra returns, by path, the response's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the response's members that this SDK does not know or whose type is
+// wrong.
 func (p *Page[T]) Extra() map[string]json.RawMessage { return codec.Extra(p.raw, p) }
 
 // pages iterates over a list and fetches its parts as needed. It yields at most one error, at the end.

@@ -22,14 +22,14 @@ func (s sessionParams) validate(op *operation.Operation, p *problems) {
 	p.requireText(op.SessionName(), s.Token)
 }
 
-// recordParams are the parameters of the endpoints that take nothing but a record.
+// recordParams are the parameters of the endpoints that take nothing but the id of a record.
 type recordParams struct {
 	ID string `json:"id"`
 }
 
 func (r recordParams) validate(_ *operation.Operation, p *problems) { p.requireText("id", r.ID) }
 
-// queryParams wraps the parameters that an endpoint takes inside a query.
+// queryParams puts parameters into an object named query, as some endpoints require.
 type queryParams[Q validator] struct {
 	Query Q `json:"query"`
 }

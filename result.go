@@ -21,8 +21,8 @@ import (
 // are kept as they are.
 type Outcome string
 
-// The outcomes in Identomat's API documentation. Production has another outcome for people who
-// disagreed with the terms; its spelling has not been seen.
+// The outcomes in Identomat's API documentation. Production has another outcome for people who disagreed
+// with the terms; its spelling is not known.
 const (
 	// OutcomeApproved: the person was accepted.
 	OutcomeApproved Outcome = "approved"
@@ -30,7 +30,7 @@ const (
 	OutcomeRejected Outcome = "rejected"
 	// OutcomeManualCheck: an operator will decide. (System manual.)
 	OutcomeManualCheck Outcome = "manual_check"
-	// OutcomeInProgress: not decided, and perhaps abandoned. (System manual.)
+	// OutcomeInProgress: the customer has not finished, and may never finish. (System manual.)
 	OutcomeInProgress Outcome = "in_progress"
 )
 
@@ -46,8 +46,8 @@ type Result struct {
 	Outcome Outcome `json:"result" wire:"required"`
 	// Similarity says how well the face matches the document, from 0 to 1; nil if absent.
 	Similarity *float64 `json:"similarity"`
-	// Live says whether the liveness check passed; nil if absent. It is false in the approved result in
-	// the reference, so decide by [Result.Approved], not by Live.
+	// Live says whether the liveness check passed; nil if absent. The API reference has an approved
+	// result in which it is false, so decide by [Result.Approved], not by Live.
 	Live *bool `json:"live"`
 	// DocumentType is the identity document that was used. GeneralDocuments are the proofs of address.
 	DocumentType     DocumentType      `json:"document_type"`
@@ -82,8 +82,8 @@ type Result struct {
 	Suggested             json.RawMessage `json:"suggested"`
 }
 
-// Approved reports whether the outcome is approved, regardless of case. It is false for a nil Result.
-// If an approval comes with an error or with screening matches that cannot be read,
+// Approved reports whether the outcome is approved, regardless of case. It is false for a nil Result. If
+// a response with this outcome also reports an error, or has screening matches that cannot be read,
 // [SessionsService.Result] returns [ErrUnexpectedResponse] instead of a Result.
 func (r *Result) Approved() bool {
 	return r != nil && strings.EqualFold(string(r.Outcome), string(OutcomeApproved))
@@ -113,7 +113,7 @@ func (r *Result) Raw() json.RawMessage {
 	return r.raw
 }
 
-// Extra returns the response's members that this SDK does not know or whose type is wrong, by path,
+// Extra returns the response's members that this SDK does not know or whose type is wrong, keyed by path,
 // such as "person.eye_color" or "generalDocuments[0].new_field".
 func (r *Result) Extra() map[string]json.RawMessage { return codec.Extra(r.Raw(), r) }
 
@@ -309,7 +309,7 @@ type TechnicalDetails struct {
 // No response with a hit has been seen.
 type ScreeningMatch struct {
 	private
-	// Score says how well the entry with this Name fits; its scale is not documented.
+	// Score says how well the entry called Name matches the person; its scale is not documented.
 	Score float64 `json:"score"`
 	Name  string  `json:"name"`
 	// PersonID is for [ScreeningService.Person].
@@ -334,7 +334,7 @@ const (
 	DocFieldDateOfIssue      = "Date_of_Issue"
 	DocFieldDateOfExpiry     = "Date_of_Expiry"
 	DocFieldDateOfBirthISO   = "Date_of_Birth_ISO"  // has no locale
-	DocFieldDateOfIssueISO   = "Date_of_Issued_ISO" // has no locale, and says Issued
+	DocFieldDateOfIssueISO   = "Date_of_Issued_ISO" // has no locale; the wire name says Issued
 	DocFieldDateOfExpiryISO  = "Date_of_Expiry_ISO" // has no locale
 	DocFieldPlaceOfBirth     = "Place_of_Birth"
 	DocFieldNationality      = "Nationality"
@@ -388,10 +388,10 @@ func (DocumentFields) GobEncode() ([]byte, error) { return nil, redact.ErrEncode
 func (DocumentFields) MarshalText() ([]byte, error) { return nil, redact.ErrEncode }
 
 // Date is a date or a time in the service's notation: "1/8/1980" with the month first, ISO 8601, or
-// empty. ISO 8601 may have a space for the T, and may lack milliseconds or a zone.
+// empty. ISO 8601 may have a space instead of the T, and may lack milliseconds or a zone.
 type Date string
 
-// layouts are the accepted notations. Fractions of a second need no layout.
+// layouts are the accepted notations. time.Parse accepts fractions of a second without a layout for them.
 var layouts = []string{
 	time.RFC3339,
 	"2006-01-02T15:04:05Z0700",

@@ -18,9 +18,9 @@ import (
 // outcome. The redirect comes from another site, so a session cookie must be SameSite=Lax, not Strict.
 //
 // The error says what is wrong with session_token (missing, duplicate, or not a token) and contains no
-// value from the request; respond with status 400. Other parameters may be malformed, such as those that
-// an advertising campaign adds. A POST body is read up to the limit of [http.Request.ParseForm], which is
-// 10 MB unless you have set another limit.
+// value from the request; respond with status 400. Malformed parameters with other names, such as those
+// that an advertising campaign adds, do no harm. A POST body is read up to the limit of
+// [http.Request.ParseForm], which is 10 MB unless you have set another limit.
 func SessionTokenFromReturn(r *http.Request) (Token, error) {
 	var tokens []string
 	switch r.Method {

@@ -19,7 +19,7 @@ type ScreeningService struct{ client *Client }
 // constants, whatever their case on the wire; other topics are kept as they are.
 type ScreeningTopic string
 
-// The topics in the reference's glossary. The glossary capitalizes every word, but the responses seen
+// The topics in the API reference's glossary. The glossary capitalizes every word, but the responses seen
 // capitalize only the first; the constants follow the responses.
 const (
 	// TopicSanctionedEntity: a government has forbidden certain dealings with the person or company.
@@ -44,7 +44,7 @@ const (
 	// TopicRegulatorWarning: a company on a regulator's list of warnings.
 	TopicRegulatorWarning ScreeningTopic = "Regulator warning"
 
-	// TopicWantedPerson is in a response of the reference but not in its glossary.
+	// TopicWantedPerson is in a response in the API reference, but not in its glossary.
 	TopicWantedPerson ScreeningTopic = "Wanted person"
 )
 
@@ -70,13 +70,13 @@ type ScreeningQuery struct {
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the earliest birthday, a date in ISO 8601 with or without a time, such as
 	// "1990-05-14". It is sent unchanged; an empty date sets no bound. For a [Person], use its
-	// BirthdayTime. The reference has no parameter for the latest birthday. It does not say whether an
-	// entry matches if its birthday is unknown or only a year, so a search with a birthday can miss
+	// BirthdayTime. The API reference has no parameter for the latest birthday. It does not say whether
+	// an entry matches if its birthday is unknown or only a year, so a search with a birthday can miss
 	// hits that a search by name alone finds.
 	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
 	// ScoreThreshold is the lowest score of a hit, from 0 to 100. 0 returns every entry that resembles
-	// the name at all. The reference requires an integer and names no bounds; its examples request 80,
-	// and show a hit of the same name with the score 100.
+	// the name at all. The API reference requires an integer and names no bounds. Its example requests
+	// 80, and its example response has a hit with the score 100.
 	ScoreThreshold int `json:"scoreThreshold"`
 	// Extra holds members of the query that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
@@ -86,17 +86,17 @@ type ScreeningQuery struct {
 type ScreeningHit struct {
 	record
 
-	// Score says how well the entry with this Name fits, up to 100.
+	// Score says how well the entry called Name matches the query, up to 100.
 	Score float64 `json:"score" wire:"required"`
 	Name  string  `json:"name"`
-	// PersonID is for [ScreeningService.Person]. EntityType is person in all responses seen.
+	// PersonID is for [ScreeningService.Person]. EntityType is "person" in all responses seen.
 	PersonID   string `json:"personId"`
 	EntityType string `json:"entityType"`
 	// Topics are the reasons why the entry is in the databases.
 	Topics []ScreeningTopic `json:"topics" wire:"strict"`
 }
 
-// Extra returns, by path, the hit's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the hit's members that this SDK does not know or whose type is wrong.
 func (h *ScreeningHit) Extra() map[string]json.RawMessage { return codec.Extra(h.raw, h) }
 
 // UnmarshalJSON decodes a hit, such as a recorded one.
@@ -124,9 +124,9 @@ func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) ite
 	})
 }
 
-// SearchPage returns one page of [ScreeningService.Search]. It skips the first offset hits and returns
-// at most limit hits. If limit is 0, the service's own limit applies, which is not documented. The
-// response has no total. Errors: as for Search.
+// SearchPage returns one page of [ScreeningService.Search]. The parameter offset is the number of hits to
+// skip, and limit the maximum number to return. If limit is 0, the service's own limit applies, which is
+// not documented. The response does not say how many hits there are in total. Errors: as for Search.
 func (s *ScreeningService) SearchPage(ctx context.Context, query ScreeningQuery, offset, limit int) ([]ScreeningHit, error) {
 	return do[[]ScreeningHit](ctx, s.client, operation.ScreeningSearch, &searchParams{query, offset, limit})
 }
@@ -149,7 +149,7 @@ func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 type ScreeningPerson struct {
 	record
 
-	// EntityType is person and Gender male in all responses seen.
+	// In all responses seen, EntityType is "person" and Gender is "male".
 	EntityType string `json:"entityType"`
 	// FirstName, MiddleName and LastName are the name in the entry.
 	FirstName  string `json:"firstName"`
@@ -167,7 +167,7 @@ type ScreeningPerson struct {
 // ScreeningGroup is a group of details about a person.
 type ScreeningGroup struct {
 	private
-	// Name is Profile, Position occupied or Sanctions in all responses seen.
+	// Name is "Profile", "Position occupied" or "Sanctions" in all responses seen.
 	Name string `json:"groupName"`
 	// Details are the entries of the group.
 	Details []ScreeningDetail `json:"details" wire:"strict"`
@@ -176,7 +176,7 @@ type ScreeningGroup struct {
 // ScreeningDetail is one detail, such as a position or an entry of a sanctions list.
 type ScreeningDetail struct {
 	private
-	// Name is the person, the position or the authority.
+	// Name is the name of the person, the position or the authority.
 	Name string `json:"detailName"`
 	// Properties describe the detail.
 	Properties []ScreeningProperty `json:"properties" wire:"strict"`
@@ -185,7 +185,7 @@ type ScreeningDetail struct {
 // ScreeningProperty is a property of a detail.
 type ScreeningProperty struct {
 	private
-	// Name is a name such as Position, Alias, Start Date or Source Url.
+	// Name says what the property is, such as "Position", "Alias", "Start Date" or "Source Url".
 	Name string `json:"propertyName"`
 	// Values are texts, whatever the Type. For a date, Date(v).Time() parses the text.
 	Values []string `json:"value" wire:"strict"`
@@ -193,10 +193,10 @@ type ScreeningProperty struct {
 	Type PropertyType `json:"type"`
 }
 
-// PropertyType says how to interpret the values of a property. Others may occur.
+// PropertyType says how to interpret the values of a property. Types other than the constants may occur.
 type PropertyType string
 
-// The types seen.
+// The types in all responses seen.
 const (
 	PropertyList   PropertyType = "list"
 	PropertyString PropertyType = "string"
@@ -204,7 +204,8 @@ const (
 	PropertyURL    PropertyType = "url"
 )
 
-// Extra returns, by path, the response's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the response's members that this SDK does not know or whose type is
+// wrong.
 func (p *ScreeningPerson) Extra() map[string]json.RawMessage { return codec.Extra(p.raw, p) }
 
 // UnmarshalJSON decodes a person, such as a recorded one.
@@ -218,7 +219,7 @@ func (p *ScreeningPerson) complete() error {
 }
 
 // Person returns everything about a hit, such as names, positions, aliases and sanctions, with
-// get-screening-person-details. The reference shows no response for an unknown id.
+// get-screening-person-details. The API reference shows no response for an unknown id.
 func (s *ScreeningService) Person(ctx context.Context, personID string) (*ScreeningPerson, error) {
 	return do[*ScreeningPerson](ctx, s.client, operation.ScreeningPerson, personParams{personID})
 }
@@ -233,7 +234,7 @@ func (q personParams) validate(_ *operation.Operation, p *problems) { p.requireT
 type MonitorQuery struct {
 	private
 
-	// FullName is required. The reference calls it the last name, but its example has the full name.
+	// FullName is required. The API reference calls it the last name, but its example has a full name.
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the same as in [ScreeningQuery].
 	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
@@ -254,8 +255,8 @@ func (q *MonitorQuery) validate(_ *operation.Operation, p *problems) {
 	p.requireISO("query.birthdayTimeFrom", q.BirthdayTimeFrom)
 }
 
-// Unmonitor stops monitoring a query with remove-screening-query-from-monitoring, by the id that
-// [ScreeningService.Monitor] returned. The reference documents no error code.
+// Unmonitor stops monitoring a query with remove-screening-query-from-monitoring. The id is the one that
+// [ScreeningService.Monitor] returned. The API reference documents no error code.
 func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
 	return exec(ctx, s.client, operation.ScreeningUnmonitor, recordParams{id})
 }
@@ -279,11 +280,11 @@ type MonitoredRecord struct {
 	ID string `json:"id" wire:"required"`
 	// FullName is as given in the [MonitorQuery].
 	FullName string `json:"fullName"`
-	// LastUpdatedDate is when the query last had news; empty if never.
+	// LastUpdatedDate is when the query last had news, or empty if it never had any.
 	LastUpdatedDate Date `json:"lastUpdatedDate"`
 }
 
-// Extra returns, by path, the record's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the record's members that this SDK does not know or whose type is wrong.
 func (r *MonitoredRecord) Extra() map[string]json.RawMessage { return codec.Extra(r.raw, r) }
 
 // UnmarshalJSON decodes a record, such as one stored with Raw.
@@ -291,7 +292,7 @@ func (r *MonitoredRecord) UnmarshalJSON(data []byte) error { return codec.Unmars
 
 // ListMonitored lists the monitored queries with list-screening-monitoring-records, 100 at a time. An
 // error ends the iteration. If the service returns the same page for every start although there are more
-// records, the error is [ErrUnexpectedResponse]. The reference documents no error code.
+// records, the error is [ErrUnexpectedResponse]. The API reference documents no error code.
 func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFilter) iter.Seq2[MonitoredRecord, error] {
 	key := func(r MonitoredRecord) string { return r.ID }
 	return pages(operation.ScreeningMonitored, key, func(start int) (*Page[MonitoredRecord], error) {
@@ -299,9 +300,9 @@ func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFi
 	})
 }
 
-// ListMonitoredPage returns one page of [ScreeningService.ListMonitored] with the total. It skips the
-// first start records and returns at most limit records. If limit is 0, the service's own limit
-// applies: 50 in the reference's example. Errors: as for ListMonitored.
+// ListMonitoredPage returns one page of [ScreeningService.ListMonitored] with the total. The parameter
+// start is the number of records to skip, and limit the maximum number to return. If limit is 0, the
+// service's own limit applies, which is 50 in the API reference's example. Errors: as for ListMonitored.
 func (s *ScreeningService) ListMonitoredPage(ctx context.Context, filter MonitoredFilter, start, limit int) (*Page[MonitoredRecord], error) {
 	return do[*Page[MonitoredRecord]](ctx, s.client, operation.ScreeningMonitored, &monitoredParams{start, limit, filter})
 }

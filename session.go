@@ -34,8 +34,8 @@ func (Token) String() string { return redacted }
 // LogValue returns a mask.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// Session is what [SessionsService.Begin] returns. Its JSON holds the token and the URL, to be stored or handed to
-// your front end. fmt and slog show a mask.
+// Session is what [SessionsService.Begin] returns. Its JSON holds the token and the URL, which you can
+// store or hand to your front end. fmt and slog show a mask.
 type Session struct {
 	masked
 
@@ -52,7 +52,7 @@ type Session struct {
 
 // BeginRequest describes a session. All fields are optional; the zero value begins a session with the
 // company's defaults. Names and preset answers are personal data: fmt and slog show a mask, and encoders
-// refuse a request. To queue one, store its inputs.
+// refuse a request. To queue a request, store the data that you make it from.
 type BeginRequest struct {
 	private
 
@@ -60,8 +60,8 @@ type BeginRequest struct {
 	Flags Flags `json:"-"`
 	// Steps are the steps in order. A step given with a ConfigID replaces the configuration's step with
 	// that key. Without a ConfigID, the flags skip_face and skip_document are sent as true unless Flags
-	// sets them, so that the service adds no steps of its own: a session with only a questionnaire
-	// checks no document or face.
+	// sets them, so that the service adds no steps of its own. A session with only a questionnaire
+	// therefore checks neither a document nor a face.
 	Steps Steps `json:"-"`
 	// ConfigID is the id of a configuration in the dashboard. Identomat recommends using one.
 	ConfigID string `json:"config_id,omitzero"`
@@ -134,7 +134,7 @@ func (s *requestSteps) AppendJSON(dst []byte) []byte { return Steps(*s).appendJS
 //
 // A session costs money, so the call is retried only when the service certainly began none. If
 // [MaybeProcessed] is true for an error, a session may exist, and its token is lost. ClientUserID links
-// that session to your customer; searching the dashboard by it is not documented.
+// that session to your customer, but it is not documented that the dashboard can search by ClientUserID.
 //
 // Errors: [ErrWrongParameters]. An error code is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {
@@ -318,17 +318,19 @@ type GeneralConfig struct {
 	SessionLifetime int `json:"sessionLifetime"`
 }
 
-// Extra returns, by path, the members of this part that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the general configuration's members that this SDK does not know or whose
+// type is wrong.
 func (g *GeneralConfig) Extra() map[string]json.RawMessage { return codec.Extra(g.raw, g) }
 
-// Extra returns, by path, the configuration's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the configuration's members that this SDK does not know or whose type is
+// wrong.
 func (c *SessionConfig) Extra() map[string]json.RawMessage { return codec.Extra(c.raw, c) }
 
 // UnmarshalJSON decodes a configuration, such as a recorded one.
 func (c *SessionConfig) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
-// Config returns a configuration in the dashboard with get-session-config, by the id for
-// [BeginRequest.ConfigID]. (API reference, Other methods.) The reference lists no error but
+// Config returns a configuration in the dashboard with get-session-config. The id is the same as in
+// [BeginRequest.ConfigID]. (API reference, Other methods.) The API reference lists no error but
 // [ErrWrongParameters].
 func (s *SessionsService) Config(ctx context.Context, configID string) (*SessionConfig, error) {
 	return do[*SessionConfig](ctx, s.client, operation.SessionConfig, configParams{configID})

@@ -12,7 +12,7 @@ import (
 // manual ends in "etc.". (Developer guide 2025, Flags and Language.)
 type Language string
 
-// All languages listed in Identomat's API documentation. The codes are the service's own: Greek is "gr".
+// The languages that Identomat's API documentation lists. The codes are the service's own: Greek is "gr".
 // Armenian is only in the language step's list.
 const (
 	English     Language = "en" // the default
@@ -39,9 +39,9 @@ const (
 	Armenian    Language = "hy"
 )
 
-// Text is a title, description or answer in several languages, by language code: Text{"en": "Employment",
-// "ka": "დასაქმება"}. Older documentation has a plain string instead, which is decoded into the key "". A
-// Text with only that key is encoded as a plain string. (Developer guide 2025, Questions.)
+// Text is a title, description or answer in several languages, keyed by language code: Text{"en":
+// "Employment", "ka": "დასაქმება"}. Older documentation has a plain string instead, which is decoded into
+// the key "". A Text with only that key is encoded as a plain string. (Developer guide 2025, Questions.)
 type Text map[string]string
 
 // MarshalJSON returns an object keyed by language, or a plain string for Text{"": "…"}.

@@ -17,7 +17,7 @@ import (
 // UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other methods.)
 type UsersService struct{ client *Client }
 
-// UserRight is a user's permission, which the reference calls a right or a role. Responses have also
+// UserRight is a user's permission, which the API reference calls a right or a role. Responses have also
 // contained identomat_admin.
 type UserRight string
 
@@ -39,7 +39,7 @@ type User struct {
 	Roles    []UserRight `json:"roles"`
 }
 
-// Extra returns, by path, the user's members that this SDK does not know or whose type is wrong.
+// Extra returns, keyed by path, the user's members that this SDK does not know or whose type is wrong.
 func (u *User) Extra() map[string]json.RawMessage { return codec.Extra(u.raw, u) }
 
 // UnmarshalJSON decodes a user, such as a recorded one.
@@ -88,7 +88,7 @@ type CreateUserRequest struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// minPassword is from the reference, which does not say how characters are counted.
+// minPassword is from the API reference, which does not say how characters are counted.
 const minPassword = 8
 
 func (u *CreateUserRequest) validate(_ *operation.Operation, p *problems) {

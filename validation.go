@@ -63,7 +63,7 @@ func (p *problems) require(ok bool, path, message string) {
 	}
 }
 
-// in adds inner, prefixing its paths with path.
+// in adds the problems of the value at path. Their own paths are relative to that value.
 func (p *problems) in(path string, inner problems) {
 	for _, problem := range inner {
 		p.add(strings.TrimSuffix(path+"."+problem.Path, "."), problem.Message)
@@ -117,7 +117,8 @@ func isLayout(text string, layouts ...string) bool {
 	})
 }
 
-// isWeekDate reports whether text is a date such as 1990-W20-1, which package time does not parse.
+// isWeekDate reports whether text is a date such as 1990-W20-1, which package time does not
+// support.
 func isWeekDate(text string) bool {
 	var year, week, day int
 	compact := strings.ReplaceAll(text, "-", "")

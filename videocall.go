@@ -11,7 +11,7 @@ import (
 type VideoCallsService struct{ client *Client }
 
 // Shots fetches the pictures taken in a session's video calls with get-video-call-shots, as tar archives
-// (see [Media.Files]). They arrive one after another, like the archives of [MediaService.VisualMarkers].
+// (see [Media.Files]). The archives arrive one after another, like those of [MediaService.VisualMarkers].
 // Errors: [ErrSessionNotFound].
 func (s *VideoCallsService) Shots(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return items(ctx, s.client, operation.VideoCallShots, ofSession(token))
