@@ -66,8 +66,8 @@ type curve struct {
 	n    int
 	// prepare returns the operation on n items. Only the operation is measured.
 	prepare func(t *testing.T, n int) (operation func())
-	// maxBytes, if set, is the highest number of bytes that an item may cost.
-	maxBytes float64
+	// anyTime is set if the time may grow faster than the number of items.
+	anyTime bool
 }
 
 func (c curve) check(t *testing.T) {
@@ -83,13 +83,10 @@ func (c curve) check(t *testing.T) {
 		}
 		t.Logf("%8d %s: %10.0f allocations, %6.2f each; %11.0f bytes, %8.2f each; %v, %v each",
 			n, c.item, last.allocs, last.allocs/float64(n), last.bytes, last.bytes/float64(n), last.time, last.time/time.Duration(n))
-		if c.maxBytes > 0 {
-			assert.LessOrEqual(t, last.bytes, c.maxBytes*float64(n), "bytes for %d %s", n, c.item)
-		}
 	}
 	assert.LessOrEqual(t, last.allocs, maxGrowth*first.allocs, "allocations for %d %s, compared to %d", 8*c.n, c.item, c.n)
 	assert.LessOrEqual(t, last.bytes, maxGrowth*first.bytes, "bytes for %d %s, compared to %d", 8*c.n, c.item, c.n)
-	assert.LessOrEqual(t, last.time, maxTimeGrowth*first.time, "time for %d %s, compared to %d", 8*c.n, c.item, c.n)
+	assert.True(t, c.anyTime || last.time <= maxTimeGrowth*first.time, "time for %d %s, compared to %d", 8*c.n, c.item, c.n)
 }
 
 // must returns the operation that makes a call and requires its success.
@@ -229,6 +226,55 @@ func askAll(n int) identomat.Steps {
 	return identomat.Steps{questionnaire}
 }
 
+// Every call of a builder returns a new value, so a builder that copies the whole value is quadratic. Set
+// and Flag search the members set so far, so their time grows with the number of members, of which real
+// requests have a few dozen.
+func TestGrowthBuilders(t *testing.T) {
+	builders := map[string]func(n int) any{
+		"Ask, one by one": func(n int) any { return askAll(n) },
+		"Ask, all at once": func(n int) any {
+			questions := make([]identomat.AnyQuestion, n)
+			for i := range questions {
+				questions[i] = textQuestion(i)
+			}
+			return identomat.UserQuestionnaire("many").Ask(questions...)
+		},
+		"Flags.Set": func(n int) any {
+			flags := identomat.NewFlags()
+			for i := range n {
+				flags = flags.Set(fmt.Sprintf("flag%d", i), i)
+			}
+			return flags
+		},
+		"Step.Flag": func(n int) any {
+			step := identomat.CustomStep("custom", "custom")
+			for i := range n {
+				step = step.Flag(fmt.Sprintf("flag%d", i), i)
+			}
+			return step
+		},
+		"Step.Set": func(n int) any {
+			step := identomat.CustomStep("custom", "custom")
+			for i := range n {
+				step = step.Set(fmt.Sprintf("member%d", i), i)
+			}
+			return step
+		},
+		"Question.Set": func(n int) any {
+			question := identomat.CustomQuestion("custom", "custom")
+			for i := range n {
+				question = question.Set(fmt.Sprintf("member%d", i), i)
+			}
+			return question
+		},
+	}
+	for name, build := range builders {
+		t.Run(name, curve{item: "calls", n: 500, anyTime: !strings.HasPrefix(name, "Ask"), prepare: func(_ *testing.T, n int) func() {
+			return func() { runtime.KeepAlive(build(n)) }
+		}}.check)
+	}
+}
+
 func TestGrowthBegin(t *testing.T) {
 	t.Run("successful", curve{item: "questions", n: 250, prepare: func(t *testing.T, n int) func() {
 		client, steps := cannedClient(t, &repeated{head: tokenResponse}), askAll(n)
@@ -251,6 +297,34 @@ func TestGrowthBegin(t *testing.T) {
 		return newResponse(200, `{"argumentError":"wrong-parameters"}`), nil
 	})}.check)
 	t.Run("lost", curve{item: "questions", n: 250, prepare: failing(lostResponse)}.check)
+}
+
+// A failing call searches its error for the texts that were sent. go run ./bench measures this more
+// exactly, with a goal of 2; without the search, the ratio is about 1.
+func TestGrowthFailedBegin(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	steps := askAll(1000)
+	begin := func(respond roundTrip) spent {
+		client := stubbed(t, respond)
+		return spend(t, func() { _, _ = client.Sessions.Begin(t.Context(), identomat.BeginRequest{Steps: steps}) })
+	}
+	responding := func(body string) roundTrip {
+		return func(r *http.Request) (*http.Response, error) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			return newResponse(200, body), nil
+		}
+	}
+	success := begin(responding(tokenResponse))
+	for name, failure := range map[string]spent{
+		"refused": begin(responding(`{"argumentError":"wrong-parameters"}`)), "lost": begin(lostResponse),
+	} {
+		assert.LessOrEqual(t, failure.bytes, 3*success.bytes, name)
+		assert.LessOrEqual(t, failure.time, 4*success.time, name)
+		t.Logf("%s: %.0f allocations, %.0f bytes, %v; a successful begin: %.0f, %.0f, %v",
+			name, failure.allocs, failure.bytes, failure.time, success.allocs, success.bytes, success.time)
+	}
 }
 
 func TestGrowthArchive(t *testing.T) {
