@@ -88,7 +88,7 @@ func Erase(ctx context.Context, client *identomat.Client, token identomat.Token,
 	case !check.Complete && isBlank:
 		return nil, fmt.Errorf("%w, so the session is not erased", ErrIncomplete)
 	default:
-		fsys = check.fsys
+		fsys = check.FS
 		receipt.describe(check, e.reason)
 	}
 	for _, require := range e.require {

@@ -43,7 +43,7 @@ func pack(archive *zip.Writer, check *Check, name string) error {
 	if err != nil {
 		return err
 	}
-	file, err := check.fsys.Open(name)
+	file, err := check.FS.Open(name)
 	if err != nil {
 		return &VerifyError{[]*Problem{{name, withoutPath(err)}}}
 	}

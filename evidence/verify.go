@@ -33,7 +33,9 @@ type Check struct {
 	// Report is the content of collection.json.
 	Report *Report
 
-	fsys  fs.FS              // the folder of the package
+	// FS has the files of the package. It is what Verify was given, or the only folder in it.
+	FS fs.FS
+
 	files map[string]*hashes // of all files, by path
 }
 
@@ -54,7 +56,7 @@ func Verify(fsys fs.FS) (*Check, error) {
 	}
 	return &Check{
 		Session: v.report.Session, Complete: v.report.Complete, Outcome: v.report.Outcome, Report: v.report, Seals: v.seals,
-		Digest: v.files[TagManifest].file(TagManifest).SHA256, Files: v.payloadFiles, Bytes: v.payloadBytes, fsys: v.fsys, files: v.files,
+		Digest: v.files[TagManifest].file(TagManifest).SHA256, Files: v.payloadFiles, Bytes: v.payloadBytes, FS: v.fsys, files: v.files,
 	}, nil
 }
 
