@@ -61,9 +61,10 @@ func run(check bool) error {
 	return errors.New(b.String() + "the exported API has changed; if this is intended, update api.txt: go run ./tools/api")
 }
 
-// listing returns the API of the importable packages of the module in the working directory.
+// listing returns the API of the importable packages of the module in the working directory, and of the other
+// modules that users import.
 func listing() (string, error) {
-	exports, err := goList("-deps", "-export", "-f", "{{.ImportPath}} {{.Export}}", "./...")
+	exports, err := goList("-deps", "-export", "-f", "{{.ImportPath}} {{.Export}}", "./...", "./evidence/seal/...")
 	if err != nil {
 		return "", err
 	}
@@ -73,7 +74,7 @@ func listing() (string, error) {
 		compiled[path] = export
 	}
 	imports := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) { return os.Open(compiled[path]) })
-	paths, err := goList("-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...")
+	paths, err := goList("-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...", "./evidence/seal/...")
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,4 @@
+package seal
+
+// Verify verifies a response against a hash.
+var Verify = verify
