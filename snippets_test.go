@@ -31,14 +31,15 @@ func documents(t *testing.T) []string {
 
 // packages holds the paths of the packages that a snippet may use without an import.
 var packages = map[string]string{
-	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httptest": "net/http/httptest", "io": "io",
+	"context": "context", "errors": "errors", "fmt": "fmt", "fs": "io/fs", "http": "net/http", "httptest": "net/http/httptest", "io": "io",
 	"log": "log", "os": "os", "slog": "log/slog", "strings": "strings", "template": "html/template", "testing": "testing",
 	"time": "time", "url": "net/url",
 	"httpmock": "github.com/jarcoal/httpmock", "identomat": "github.com/identomat-go/identomat",
 	"identomattest": "github.com/identomat-go/identomat/identomattest",
 	"widget":        "github.com/identomat-go/identomat/widget",
 	"evidence":      "github.com/identomat-go/identomat/evidence",
-	"idenfy":        "github.com/identomat-go/identomat/idenfy", "idenfytest": "github.com/identomat-go/identomat/idenfy/idenfytest",
+	"seal":          "github.com/identomat-go/identomat/evidence/seal", "age": "filippo.io/age",
+	"idenfy": "github.com/identomat-go/identomat/idenfy", "idenfytest": "github.com/identomat-go/identomat/idenfy/idenfytest",
 }
 
 // frame is the function around a snippet of statements. Its parameters are the variables that a
