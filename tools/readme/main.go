@@ -40,6 +40,7 @@ var documents = []struct {
 		{"go test -race ./... ", skip},
 		{"go run ./examples/quickstart", prints(`^  http://127\.0\.0\.1:\d+/\?session_token=\w+$`, `^Outcome    approved$`)},
 		{"go run ./examples/batch", prints(`^\d+ of 10000 sessions are in the journal`, `^ +\d+ approved$`)},
+		{"go run ./examples/evidence", prints(`^Verified   \d+ files, \d+ bytes, complete: true$`, `^  "verified": true,$`)},
 		{"go run ./examples/otel", prints(`^onboard .* span \w+$`, `^identomat\.client\.attempt\.duration \(s\)$`)},
 		{"go test ./examples/", prints(`^ok `)},
 		{"go run ./examples/idenfy", prints(`^Webhook    APPROVED, final: true$`, `^Approved   true$`)},
