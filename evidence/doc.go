@@ -38,4 +38,7 @@
 // [Verify] finds every file that was changed, added, removed or renamed since the collection, unless
 // somebody has also rewritten all manifests. To exclude that, keep [Check.Digest] or a [Receipt]
 // elsewhere, or add a time stamp.
+//
+// Module github.com/identomat-go/identomat/evidence/seal makes time stamps and encrypts packages. The page docs/evidence.md in
+// the repository says what regulators ask for, what a package covers, and how to store and erase packages.
 package evidence

@@ -1,7 +1,7 @@
 // Package seal adds to package evidence what needs other modules: time stamps (RFC 3161) and encryption (age).
 //
-//	time, err := seal.Stamp(ctx, "evidence/user-1", seal.Authority{URL: url, Roots: roots})
-//	time, err := seal.VerifyStamp(os.DirFS("evidence/user-1"), roots)
+//	stamped, err := seal.Stamp(ctx, "evidence/user-1", seal.Authority{URL: url, Roots: roots})
+//	stamped, err := seal.VerifyStamp(os.DirFS("evidence/user-1"), roots)
 //	err = seal.Encrypt(w, os.DirFS("evidence/user-1"), recipient)
 //	archive, err := seal.Decrypt(r, size, identity)
 //	check, err := evidence.Verify(archive)
@@ -23,4 +23,6 @@
 // An encrypted package is a file in the format of age (age-encryption.org/v1) that contains the zip of
 // [evidence.Pack]. The command age can decrypt it. No function of this package writes plaintext to the disk,
 // and no error contains a key. But fmt prints the secret key of an identity from package age, so never log one.
+//
+// The page docs/evidence.md in the repository shows how to use both, and what else to do for a package that is kept for years.
 package seal
