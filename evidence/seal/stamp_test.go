@@ -8,6 +8,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -30,6 +31,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/digitorus/pkcs7"
 	"github.com/digitorus/timestamp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -123,10 +125,14 @@ func TestStampFailureWritesNothing(t *testing.T) {
 	}
 
 	good := sealtest.NewServer(t)
-	for name, roots := range map[string]*x509.CertPool{"untrusted": sealtest.NewServer(t).Roots, "no roots": nil} {
+	for want, roots := range map[string]*x509.CertPool{
+		"certificate signed by unknown authority": sealtest.NewServer(t).Roots,
+		"no root certificates were given":         nil,
+	} {
 		_, err := seal.Stamp(t.Context(), dir, seal.Authority{URL: good.URL, Roots: roots})
-		assert.ErrorIs(t, err, seal.ErrInvalidStamp, name)
-		assert.Equal(t, before, contents(t, dir), name)
+		assert.ErrorIs(t, err, seal.ErrInvalidStamp)
+		assert.ErrorContains(t, err, want)
+		assert.Equal(t, before, contents(t, dir), want)
 	}
 
 	rejection, err := timestamp.CreateErrorResponse(timestamp.Rejection, timestamp.TimeNotAvailable)
@@ -406,6 +412,49 @@ func TestVerifyStampWithReplacedCertificate(t *testing.T) {
 	response = bytes.Replace(response, s.certificate.Raw, longer.Raw, 1)
 	_, err = seal.Verify(response, content[:], s.roots)
 	assert.EqualError(t, err, "the certificate is not the one that the authority signed with")
+}
+
+// What is signed must say that it is a time stamp, and must have the hash of the certificate. Older
+// authorities use SHA-1 for this hash (RFC 3161).
+func TestVerifyStampChecksSignedAttributes(t *testing.T) {
+	now := time.Now().UTC()
+	s := newSigner(t, now.Add(-time.Hour), now.Add(time.Hour))
+	stamp, err := timestamp.ParseResponse(s.sign(t, content[:], now, crypto.SHA256))
+	require.NoError(t, err)
+	token, err := pkcs7.Parse(stamp.RawToken)
+	require.NoError(t, err)
+	timeStamp := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}
+	sum := sha1.Sum(s.certificate.Raw)
+	type certificateID struct{ Hash []byte }
+	certificate := pkcs7.Attribute{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}, Value: struct{ IDs []certificateID }{[]certificateID{{sum[:]}}}}
+	for _, c := range []struct {
+		contentType asn1.ObjectIdentifier
+		attributes  []pkcs7.Attribute
+		want        string
+	}{
+		{pkcs7.OIDData, []pkcs7.Attribute{certificate}, "what is signed is not a time stamp"},
+		{timeStamp, nil, "the certificate is not the one that the authority signed with"},
+		{timeStamp, []pkcs7.Attribute{certificate}, ""},
+	} {
+		signed, err := pkcs7.NewSignedData(token.Content)
+		require.NoError(t, err)
+		signed.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+		signed.SetContentType(c.contentType)
+		require.NoError(t, signed.AddSigner(s.certificate, s.key, pkcs7.SignerInfoConfig{ExtraSignedAttributes: c.attributes}))
+		der, err := signed.Finish()
+		require.NoError(t, err)
+		response, err := asn1.Marshal(struct {
+			Status struct{ Status int }
+			Token  asn1.RawValue
+		}{Token: asn1.RawValue{FullBytes: der}})
+		require.NoError(t, err)
+		_, err = seal.Verify(response, content[:], s.roots)
+		if c.want == "" {
+			assert.NoError(t, err)
+		} else {
+			assert.EqualError(t, err, c.want)
+		}
+	}
 }
 
 // A changed response either does not verify, or has the same time.
