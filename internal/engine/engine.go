@@ -104,7 +104,7 @@ type Protocol interface {
 type StreamProtocol interface {
 	// Streams reports whether a successful response is streamed. r.Body holds up to PeekSize bytes;
 	// whole says that there are no more. If Streams returns false, the engine reads up to 64 KiB of
-	// the response and has them classified.
+	// the response and calls Classify.
 	Streams(r *Response, whole bool) bool
 }
 
@@ -288,7 +288,8 @@ func (e *Engine) Secrets(p Protocol) []string {
 	return all
 }
 
-// MinSecret excludes a customer id such as 7, which would match most addresses and ports.
+// MinSecret is the length of the shortest text that counts as a secret. A customer id such as 7
+// would match most addresses and ports.
 const MinSecret = 4
 
 // outcome is the result of one attempt.
@@ -352,7 +353,7 @@ func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stall
 	out := outcome{status: resp.StatusCode, response: &sent.response}
 	body, length, limit := io.Reader(resp.Body), resp.ContentLength, c.Limit
 	if length == 0 {
-		length = -1 // a stub may send a body without setting the field
+		length = -1 // a stub may send a body without setting ContentLength
 	}
 	var watched *watchedResponse
 	if stall != nil {

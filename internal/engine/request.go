@@ -136,8 +136,8 @@ var (
 	errRefused = errors.New("the service refused the HTTP/2 stream")
 )
 
-// errUnused reports that a connection closed before the request was written to it. Unlike the other two,
-// it proves nothing: a RoundTripper may have sent the request before.
+// errUnused reports that a connection closed before the request was written to it. Unlike errGoAway and
+// errRefused, it proves nothing: a RoundTripper may have sent the request before.
 var errUnused = errors.New("the HTTP/2 connection closed before it was used")
 
 // unprocessed returns errGoAway, errRefused or errUnused if err means one of them, otherwise err. net/http

@@ -29,7 +29,7 @@ func newSearch(secrets []string) *search {
 
 // found reports whether a text that was added contains a secret, or the search would take too long.
 func (s *search) found() bool {
-	var starts [1 << 10]uint64 // a bit for every four bytes in the texts; few secrets begin with any of them
+	var starts [1 << 10]uint64 // a bit for every sequence of four bytes in the texts; few secrets begin with such a sequence
 	var texts []string
 	for text := range s.texts {
 		text = fold(text)
@@ -57,7 +57,8 @@ func fold(text string) string {
 	return strings.ToLower(strings.ToUpper(strings.ReplaceAll(text, "\x00", ""))) // without the zero bytes of UTF-16
 }
 
-// start hashes the first four bytes of the folded text to 16 bits. It returns false if there are fewer.
+// start hashes the first four bytes of the folded text to 16 bits. It returns false if there are fewer
+// than four.
 func start(text string) (hash uint32, ok bool) {
 	var buf [3 + utf8.UTFMax]byte
 	n := 0
@@ -76,7 +77,7 @@ func hashOf(four string) uint32 {
 	return (uint32(four[0]) | uint32(four[1])<<8 | uint32(four[2])<<16 | uint32(four[3])<<24) * 0x9e3779b1 >> 16
 }
 
-// add adds a text in every form in which it could contain a secret.
+// add adds a text, undecoded and decoded in every way that could reveal a secret.
 func (s *search) add(text string) {
 	for range 4 { // JSON inside a JSON string is escaped twice
 		if s.left -= 16 * len(text); s.left < 0 { // decoding takes time, too
@@ -120,7 +121,7 @@ func (s *search) addValue(v reflect.Value) {
 		s.addForm(strconv.FormatUint(v.Uint(), 10))
 	case reflect.Pointer:
 		if t := v.Type(); !v.IsNil() && (t == reflect.TypeFor[*http.Request]() || t == reflect.TypeFor[*http.Response]()) {
-			s.left = -1 // it holds secrets
+			s.left = -1 // requests and responses hold secrets
 		}
 	case reflect.Interface:
 		s.addValue(v.Elem())

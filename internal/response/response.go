@@ -92,8 +92,8 @@ func (r *Refusal) NotProcessed(status int) bool {
 	return Cause(r.Code) != nil && r.Cause != ErrInternal && status < http.StatusInternalServerError
 }
 
-// maxValues bounds the memory of a decoded response: {} is two bytes on the wire, several hundred
-// in memory. The largest response in Identomat's API documentation has about 150 values.
+// maxValues bounds the memory of a decoded response: {} takes two bytes on the wire, but several
+// hundred in memory. The largest response in Identomat's API documentation has about 150 values.
 const maxValues = 250_000
 
 // Classify returns the payload of a response that has the operation's shape, or a refusal. The
@@ -360,9 +360,9 @@ func asCode(s string) string {
 // IsToken reports whether s looks like a session token. All tokens seen have 40 characters of
 // [0-9a-z]. One in 460,000 random tokens has no digit, so 40 lowercase letters are a token, too.
 // Identomat's API documentation also shows the token abc123xyz. So any other token must consist of
-// letters, digits and hyphens, and a part between hyphens must have both letters and digits, unlike
-// in error-500. If it is shorter than 32 characters, no part may be a word of four or more letters,
-// and it may contain no error word.
+// letters, digits and hyphens, and at least one part between hyphens must have both letters and
+// digits, which rules out error-500. If it is shorter than 32 characters, no part may be a word of
+// four or more letters, and it may contain no error word.
 func IsToken(s []byte) bool {
 	if len(s) < 8 || len(s) > maxCode {
 		return false
@@ -388,7 +388,8 @@ func IsToken(s []byte) bool {
 	return isMixed && (len(s) >= 32 || !hasErrorWord(string(s)))
 }
 
-// hasErrorWord reports whether s contains a word from an error page. Short words occur in tokens.
+// hasErrorWord reports whether s contains a word from an error page. It ignores words of fewer than
+// five letters, because they occur in tokens.
 func hasErrorWord(s string) bool {
 	s = strings.ToLower(s)
 	return slices.ContainsFunc(pageWords, func(word string) bool { return len(word) >= 5 && strings.Contains(s, word) })

@@ -40,9 +40,9 @@ type Codec struct {
 	types    cache[decodeFunc]
 }
 
-// NewCodec returns a codec that calls after for each decoded struct whose type isRecord accepts,
-// with a pointer to the struct and the struct's JSON. An error from after refuses the whole
-// response.
+// NewCodec returns a codec that calls the function after for each decoded struct whose type isRecord
+// accepts, with a pointer to the struct and the struct's JSON. If after returns an error, the whole
+// response is refused.
 func NewCodec(isRecord func(reflect.Type) bool, after func(record any, raw json.RawMessage) error) *Codec {
 	return &Codec{isRecord: isRecord, after: after}
 }
@@ -82,7 +82,7 @@ func (c *Codec) Unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// Extra returns the members of data that a value of v's type does not hold, by path: unknown
+// Extra returns the members of data that a value of v's type does not hold, keyed by path: unknown
 // members, and members of the wrong type.
 func (c *Codec) Extra(data []byte, v any) map[string]json.RawMessage {
 	d := decoding{codec: c, data: data, extra: map[string]json.RawMessage{}}
@@ -255,7 +255,7 @@ func (d *decoding) value(i int) (v any, end int) {
 	return json.Number(d.data[i:end]), end
 }
 
-// decodeOther serves the other kinds, such as maps of texts.
+// decodeOther decodes values of other types, such as maps of texts.
 func decodeOther(d *decoding, v reflect.Value, i int) (int, bool) {
 	end := skip(d.data, i)
 	if v.Kind() == reflect.Map && d.data[i] == '[' && d.data[skipSpace(d.data, i+1)] == ']' {
@@ -303,8 +303,8 @@ func decodeInt(d *decoding, v reflect.Value, i int) (int, bool) {
 	number := d.number(i, end)
 	n, err := strconv.ParseInt(string(number), 10, 64)
 	if err != nil {
-		// A float64 holds every integer up to 1<<53. The first integer that it does not hold
-		// is rounded to 1<<53.
+		// A float64 holds every integer up to 1<<53. The first integer that it does not hold is
+		// rounded to 1<<53, so that bound is refused, too.
 		f, err := strconv.ParseFloat(string(number), 64)
 		if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
 			return end, false
@@ -518,7 +518,7 @@ func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
 					field.bit = plan.newBit()
 				}
 				plan.strict = append(plan.strict, name)
-			case "alias": // must be the last option, because it copies the others
+			case "alias": // must be the last option, because it copies the options before it
 				other := *field
 				other.alias = true
 				plan.fields[alias] = &other
@@ -591,7 +591,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 	return i + 1, p.finish(d, v, d.data[start:i+1:i+1])
 }
 
-// finish calls after.
+// finish calls p.after, if there is such a function.
 func (p *structPlan) finish(d *decoding, v reflect.Value, raw []byte) bool {
 	if p.after != nil && d.extra == nil {
 		if len(raw) == len(Trim(d.data)) {

@@ -45,10 +45,10 @@ func Form(keyName, key string, params any) (body []byte, problems []Problem, err
 }
 
 // JSON encodes a struct with json tags as an object. The company key comes first, unless keyName is
-// empty. Unlike encoding/json, JSON encodes request types, which hold personal data and refuse to
-// be marshaled; uses the service's time format; and reports invalid UTF-8. A field tagged
-// json:",inline" holds further members by name. params may also be JSON text or nil. The body must not
-// be sent if there are problems.
+// empty. Unlike encoding/json, JSON encodes request types, which hold personal data and refuse to be
+// marshaled; uses the service's time format; and reports invalid UTF-8. A field tagged json:",inline"
+// holds further members, keyed by name. params may also be JSON text or nil. The body must not be sent
+// if there are problems.
 func JSON(keyName, key string, params any) (body []byte, problems []Problem) {
 	e := encoding{dst: make([]byte, 0, 1024), keyName: keyName}
 	e.dst = append(e.dst, '{')
@@ -143,8 +143,8 @@ func (e *encoding) extra(members map[string]any, fields []requestField) {
 	}
 }
 
-// An Appender is a parameter that appends its JSON text, perhaps with markers, such as steps from a
-// builder.
+// An Appender is a parameter that appends its own JSON text, such as steps from a builder. The text
+// may contain markers.
 type Appender interface{ AppendJSON(dst []byte) []byte }
 
 var (
@@ -235,7 +235,8 @@ func requestFields(t reflect.Type) (fields []requestField) {
 	return fields
 }
 
-// AppendString appends s as a JSON string, or [NotUTF8]. Georgian or Arabic text is not escaped.
+// AppendString appends s as a JSON string, or [NotUTF8] if s is not valid UTF-8. Georgian or Arabic
+// text is not escaped.
 func AppendString(dst []byte, s string) []byte {
 	if isPlain(s) {
 		dst = append(dst, '"')
@@ -258,7 +259,7 @@ func isPlain(s string) bool {
 	return all == plain || all == notASCII && utf8.ValidString(s)
 }
 
-// class says which bytes need an escape in a JSON string.
+// class maps a byte of a JSON string to plain, escaped (it needs an escape) or notASCII.
 var class = func() (class [256]byte) {
 	for c := range class {
 		switch {

@@ -7,23 +7,26 @@ import (
 	"sync"
 )
 
-// An Object is a JSON object that never changes, as text: order and unknown members survive,
-// goroutines can share it, and sending it copies its text. As with slices, objects share an array:
-// a change appends to the text of its object, or copies the text if another change has done so. The
-// last brackets are left out, so that building a long object takes linear time. A nil Object is empty.
+// An Object is an immutable JSON object, stored as text: order and unknown members survive, goroutines
+// can share it, and sending it only copies its text. The text lacks its last brackets, so that appending
+// to it adds a member. A method that changes an Object returns a new one, which shares the array of the
+// old one unless another Object already uses the rest of that array. Building a long object therefore
+// takes linear time. A nil Object is empty.
 type Object struct {
 	text []byte
-	// open is where the value of the last member begins if its bracket is left out, too, or else 0.
+	// open is the index at which the last member's value begins if the value's closing bracket is left
+	// out, too. Otherwise it is 0.
 	open int
 }
 
 // growing names the members to which builders add.
 var growing = [...]string{"flags", "questions", "fields"}
 
-// room guards the unused part of all arrays, which is zero.
+// room guards the unused parts of all arrays. Unused bytes are zero.
 var room sync.Mutex
 
-// extend appends to a text. It copies the text unless it can use the rest of its array.
+// extend returns the text with more appended. It copies the text unless the rest of the text's array is
+// unused and large enough.
 func extend(text, more []byte) []byte {
 	if n := len(text); n+len(more) <= cap(text) && len(more) > 0 {
 		room.Lock()
@@ -112,7 +115,7 @@ func (o *Object) Has(name string) bool {
 	return o != nil && has(o.outer(), AppendString(buf[:0], name))
 }
 
-// outer returns the text without what is in the open value.
+// outer returns the text up to the opening bracket of the open value, if there is one.
 func (o *Object) outer() []byte {
 	if o.open > 0 {
 		return o.text[:o.open+1]
@@ -120,8 +123,8 @@ func (o *Object) outer() []byte {
 	return o.text
 }
 
-// has reports whether an object, perhaps without its last bracket, has the named member. Almost always, a
-// search for the name finds that it has not.
+// has reports whether an object, perhaps without its last bracket, has the named member. A search for the
+// name comes first, because it is fast and almost always shows that the member is absent.
 func has(object, quoted []byte) bool {
 	if !bytes.Contains(object, quoted) && bytes.IndexByte(object, '\\') < 0 {
 		return false
@@ -168,7 +171,8 @@ func (o *Object) Set(name string, value []byte) *Object {
 	return set
 }
 
-// SetIn is Set for a member of the object in the named member. If there is none, it adds one.
+// SetIn sets a member, as Set does, in the object that is the value of the member outer. If that value is
+// absent or not an object, SetIn creates it.
 func (o *Object) SetIn(outer, name string, value []byte) *Object {
 	var buf [512]byte
 	member := AppendString(buf[:0], name)
@@ -180,8 +184,9 @@ func (o *Object) SetIn(outer, name string, value []byte) *Object {
 	return o.Set(outer, ParseObject(o.Get(outer)).Set(name, value).AppendJSON(nil))
 }
 
-// Add adds members or elements, separated by commas, to the object or list in the named member. If
-// there is none, it adds one. The bracket opens it.
+// Add appends more, which is members or elements separated by commas, to the value of the member outer.
+// That value begins with the bracket: '{' for an object or '[' for a list. If there is no such value, Add
+// creates it.
 func (o *Object) Add(outer string, bracket byte, more []byte) *Object {
 	var buf [1024]byte
 	text := buf[:0]
@@ -201,7 +206,8 @@ func (o *Object) Add(outer string, bracket byte, more []byte) *Object {
 	return o.Set(outer, append(append(text, more...), bracket+2)) // ']' is '[' + 2, and '}' is '{' + 2
 }
 
-// isOpen reports whether the value of the named member is open and begins with the bracket.
+// isOpen reports whether the value of the named member lacks its closing bracket and begins with the
+// bracket.
 func (o *Object) isOpen(name string, bracket byte) bool {
 	if o == nil || o.open < len(name)+len(`"":`) || o.text[o.open] != bracket {
 		return false

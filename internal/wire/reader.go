@@ -89,7 +89,8 @@ func (r *Reader) Value() []byte {
 	return r.text[start:r.at]
 }
 
-// Content returns the text of a JSON string, as [Unquote] does. It copies only a text with escapes.
+// Content returns the text of a JSON string, as [Unquote] does. It copies the text only if the text has
+// escapes.
 func Content(quoted []byte) []byte {
 	if len(quoted) < 2 || quoted[0] != '"' {
 		return nil
