@@ -120,7 +120,8 @@ func (p *protocol) isEcho(payload []byte) bool {
 	return p.op.Shape == operation.Token && string(payload[1:len(payload)-1]) == p.client.key.Reveal()
 }
 
-// Secrets returns the sent texts: an error that echoes one has probably echoed the whole request.
+// Secrets returns the texts in the request. An error that echoes one of them has probably echoed the
+// whole request.
 func (p *protocol) Secrets() []string {
 	if bytes.HasPrefix(p.sent, []byte("{")) {
 		return wire.AppendTexts(nil, p.sent)
@@ -188,7 +189,7 @@ type Endpoint struct {
 // limits, signing, classification and masking. Params is nil, or a value that encoding/json encodes as an
 // object. Its members are sent with the company key.
 //
-// On [APIHost], Call returns the result in {"result": …} if there is one, and otherwise the whole
+// On [APIHost], Call returns the value of the member result if there is one, and otherwise the whole
 // response. A response that is not JSON is refused, and so is a bare string that looks like a code.
 //
 // Errors: [ValidationError] for a malformed name, or for params that are not an object or hold the

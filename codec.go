@@ -7,7 +7,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// codec decodes every response. It keeps each record's JSON, and lets the record check itself.
+// codec decodes every response. After it has decoded a record, it keeps the record's JSON in the
+// record and calls the record's method complete, if any.
 var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.RawMessage) error {
 	v.(recorder).keep(raw)
 	if r, ok := v.(interface{ complete() error }); ok {

@@ -9,9 +9,9 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// DocumentType is a kind of identity document. Other values can be sent, too: the sample configuration in
-// the API reference has residence_permit instead of residence_license, and the Android SDK knows
-// non_bio_passport.
+// DocumentType is a kind of identity document. Values other than the constants can be sent, too: the
+// sample configuration in the API reference has residence_permit instead of residence_license, and the
+// Android SDK knows non_bio_passport.
 type DocumentType string
 
 // The types of identity document. (Developer guide 2025, Identity document verification.)
@@ -41,8 +41,8 @@ const (
 // A flag that is not set is not sent, so the service's default applies, which is false for a boolean
 // flag. A flag that is set to false is sent. The flags about liveness, documents, faces, email addresses,
 // phone numbers and cascading are documented in the System manual, the others in the Developer guide
-// 2025, Flags. Several flags in the manual have become flags of one step. In a session with steps,
-// prefer the step method that the comment of such a flag names.
+// 2025, Flags. Several flags in the System manual have since become flags of a step. In a session with
+// steps, prefer the step method that the comment of such a flag names.
 type Flags struct{ object }
 
 // NewFlags returns an empty set of flags, to be extended with the methods of [Flags].
@@ -61,8 +61,8 @@ func (f Flags) Set(name string, value any) Flags { return Flags{f.set(name, valu
 // IsZero reports whether no flag is set.
 func (f Flags) IsZero() bool { return f.describe() == "flags[]" }
 
-// SkipFace omits the face scan that the service adds by itself, for sessions that have a liveness step or
-// want no face scan. (Developer guide 2025, Flags; System manual.)
+// SkipFace stops the service from adding a face scan of its own. Use it if the session has a liveness
+// step or needs no face scan. (Developer guide 2025, Flags; System manual.)
 func (f Flags) SkipFace(on bool) Flags { return f.Set("skip_face", on) }
 
 // SkipDocument stops the service from adding a document scan of its own. Use it if the session has an
@@ -95,7 +95,7 @@ func (f Flags) OptionalContinueOnAnotherDevice(on bool) Flags {
 	return f.Set("optional_continue_on_another_device", on)
 }
 
-// MultipleParticipants lets several customers join a video call. The guide of 2025 documents only
+// MultipleParticipants lets several customers join a video call. The Developer guide 2025 documents only
 // [VideoCallStep.MultipleParticipants]. (Developer guide 2024, Flags; System manual.)
 func (f Flags) MultipleParticipants(on bool) Flags { return f.Set("multiple_participants", on) }
 

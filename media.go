@@ -90,7 +90,8 @@ func (m *Media) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuse returns the error for media that arrived intact but is unusable, and keeps other media readable.
+// refuse returns the error for media that arrived intact but is unusable, and keeps other media in the
+// response readable.
 func (m *Media) refuse(err error) error {
 	if m.shared {
 		return m.from.public(err)
@@ -135,7 +136,7 @@ func copyCounted(dst io.Writer, src io.Reader) (int64, error) {
 }
 
 // Bytes reads the rest of the media into memory, and closes the media. Media that exceeds
-// [WithMaxResponseSize] is [ErrTooLarge].
+// [WithMaxResponseSize] causes [ErrTooLarge].
 func (m *Media) Bytes() ([]byte, error) {
 	defer m.Close()
 	limit := m.from.client.maxResponse
@@ -269,10 +270,10 @@ func (s *MediaService) DocumentFacePhoto(ctx context.Context, token Token) (*Med
 
 // VisualMarkers fetches images of the document's visual markers with get-visual-markers, as tar archives
 // (see [Media.Files]). (API reference, Get document visual markers.) The archives are decoded while they
-// arrive, one after another. Moving on to the next archive skips the rest of this one; stopping early
-// closes the connection. An error ends the iteration. The response's signature has been verified only if
-// the iteration ends without an error. A response without markers yields neither an archive nor an
-// error. Errors: those of all methods of [MediaService], and [ErrWrongParameters].
+// arrive, one after another. Moving on to the next archive skips the rest of the current one; stopping
+// early closes the connection. An error ends the iteration. The response's signature has been verified
+// only if the iteration ends without an error. A response without markers yields neither an archive nor
+// an error. Errors: those of all methods of [MediaService], and [ErrWrongParameters].
 func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2[*Media, error] {
 	return items(ctx, s.client, operation.VisualMarkers, ofSession(token))
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // object is the JSON object behind steps, questions, options, roles and flags. A decoded object keeps
-// unknown members. It is behind a pointer, because fmt prints the text even in an unexported field of a
-// caller's struct, but follows no pointer there.
+// unknown members. The text is behind a pointer, because fmt would print it even in an unexported field
+// of a caller's struct, but does not follow a pointer there.
 type object struct{ json *wire.Object }
 
 func newObject(text string) object { return object{wire.NewObject(text)} }
@@ -26,13 +26,13 @@ func (o object) set(name string, v any) object {
 	return object{o.json.Set(name, appendValue(buf[:0], v))}
 }
 
-// setText is set for a Text, which stays on the caller's stack.
+// setText does what set does, for a Text. The Text stays on the caller's stack.
 func setText(o object, name string, t Text) object {
 	var buf [256]byte
 	return object{o.json.Set(name, t.appendJSON(buf[:0]))}
 }
 
-// setStrings is set for a list, which it copies only once. An empty list is sent.
+// setStrings does what set does, for a list, which it copies only once. An empty list is sent.
 func setStrings[S ~string](o object, name string, list []S) object {
 	var buf [256]byte
 	return object{o.json.Set(name, wire.AppendStrings(buf[:0], list))}

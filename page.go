@@ -8,8 +8,8 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// pageSize is how many items a list requests at a time. It is the limit in the reference's example of a
-// search, and the blacklist's own default.
+// pageSize is how many items a list requests at a time. It is the limit in the API reference's example
+// of a search, and the service's default for the blacklist.
 const pageSize = 100
 
 // Page is a part of a list, and the length of the whole list.
@@ -35,9 +35,9 @@ func (p *Page[T]) Extra() map[string]json.RawMessage { return codec.Extra(p.raw,
 // A list ends with an empty page, because a page may be shorter than requested without being the last
 // one. If the service reports a total, the list ends at the total without another call.
 //
-// If all items of a page were seen before, the service ignores the offset. If the total says that there
-// are more, or if there is no total (Total < 0) and the page is full, that is an error: a silently
-// truncated list may hide a hit.
+// If all items of a page were seen before, the service has ignored the offset. This is an error if the
+// total says that there are more items, or if there is no total (Total < 0) and the page is full: a
+// silently truncated list may hide a hit.
 func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (*Page[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T

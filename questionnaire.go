@@ -48,7 +48,7 @@ type AnyQuestion interface {
 }
 
 // Question is one question of a questionnaire, made by a constructor such as [TextQuestion] or decoded
-// from a step. It never changes: its methods return a new one. Methods of Question itself return a
+// from a step. It is immutable: its methods return a new question. Methods of Question itself return a
 // Question, so they come last in a chain. Boolean parameters are false by default. fmt and slog show only
 // the type and key, because a preset answer may be personal. (Developer guide 2025, User questionnaire;
 // each constructor names its section.)
@@ -92,7 +92,7 @@ func (q Question) QuestionType() string { return q.getString("type") }
 // QuestionKey returns the question's unique key.
 func (q Question) QuestionKey() string { return q.getString("key") }
 
-// questionTypes gives a decoded question its own type.
+// questionTypes maps a type on the wire to the function that gives a decoded question its Go type.
 var questionTypes = map[string]func(Question) AnyQuestion{
 	"string":          func(q Question) AnyQuestion { return TextInput{q} },
 	"multiple-choice": func(q Question) AnyQuestion { return CheckboxInput{q} },

@@ -8,10 +8,10 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// The rules for flags and steps in Identomat's API documentation. They read the JSON text that is sent, so
-// they apply to built and decoded steps alike. Paths are relative to the checked value. A value that JSON
-// cannot encode breaks no rule; the encoder reports it. A configuration may supply what the request's
-// steps lack.
+// The rules for flags and steps in Identomat's API documentation. They read the JSON text that is sent,
+// so they apply to built and decoded steps alike. Paths are relative to the checked value. A value that
+// JSON cannot encode breaks no rule; the encoder reports it. A configuration may supply what the
+// request's steps lack, so some rules apply only without one.
 func checkSteps(steps *wire.Reader, hasConfig bool) (p problems) {
 	check := stepCheck{keys: keyed[bool]{}, hasConfig: hasConfig}
 	for i, ok := 0, steps.Enter('['); ok && steps.Element(); i++ {
@@ -20,7 +20,7 @@ func checkSteps(steps *wire.Reader, hasConfig bool) (p problems) {
 	return p
 }
 
-// keyed holds values by the hash of a key, which it does not copy.
+// keyed is a map from the hash of a key to a value. It does not copy the keys.
 type keyed[V any] map[uint64]V
 
 var keySeed = maphash.MakeSeed()
@@ -67,8 +67,8 @@ func (c *stepCheck) step(step *wire.Reader, inCall bool) (p problems) {
 	return p
 }
 
-// checkCountries requires three capital letters: the API documentation does not say how other
-// codes are treated. The session and its identity-document steps have this flag.
+// checkCountries requires three capital letters: the API documentation does not say how other codes are
+// treated. The flag document_countries exists for the session and for identity-document steps.
 func checkCountries(flags *wire.Reader) (p problems) {
 	countries := wire.NewReader(flags.Members("document_countries")[0])
 	for i, ok := 0, countries.Enter('['); ok && countries.Element(); i++ {
@@ -136,7 +136,7 @@ func (c *questionCheck) question(r *wire.Reader) (p problems) {
 		condition := wire.NewReader(v[5]).Members("questionKey", "answer")
 		earlier, asked := c.asked[hash(wire.Content(condition[0]))]
 		p.require(asked, "showConditions.questionKey", "must be the key of an earlier question of the questionnaire")
-		// The guide does not define a dropdown condition's answer.
+		// The developer guide does not say what answer a condition on a dropdown question has.
 		if isChoice := string(earlier.typ) == "multiple-choice" || string(earlier.typ) == "options"; isChoice {
 			p.require(isKey(condition[1], earlier.options), "showConditions.answer", "must be the key of one of that question's options")
 		}
@@ -184,8 +184,8 @@ func (p *problems) requireKey(key []byte, duplicate bool, message string) {
 	p.require(len(key) == 0 || !duplicate, "key", message)
 }
 
-// object returns a reader for the object that r reads next. For another value, it returns nil and adds a
-// problem, unless the encoder reports one.
+// object returns a reader for the object that r reads next. If the next value is not an object, it
+// returns nil, and adds a problem unless the encoder reports one.
 func (p *problems) object(r *wire.Reader) *wire.Reader {
 	if r.Peek() == '{' {
 		return r

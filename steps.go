@@ -22,13 +22,13 @@ type AnyStep interface {
 }
 
 // Step is one step of a session, made by a constructor such as [IdentityDocument] or decoded from a
-// configuration. It never changes: its methods return a new one. Methods of Step itself return a Step, so
-// they come last in a chain. Boolean flags and parameters are false by default. fmt and slog show only the
-// type and key. (Developer guide 2025, Steps.)
+// configuration. It is immutable: its methods return a new step. Methods of Step itself return a Step, so
+// they come last in a chain. Boolean flags and parameters are false by default. fmt and slog show only
+// the type and key. (Developer guide 2025, Steps.)
 type Step struct{ object }
 
-// Key replaces the step's key. Keys must be unique in the session, including steps inside a video call. An
-// empty key is not sent.
+// Key replaces the step's key. Keys must be unique in the session, including the keys of steps inside a
+// video call. An empty key is not sent.
 func (s Step) Key(key string) Step {
 	if key == "" {
 		return Step{object{s.json.Set("key", nil)}}
@@ -39,8 +39,8 @@ func (s Step) Key(key string) Step {
 // Title is what the customer reads above the step. Default: the service's text.
 func (s Step) Title(title Text) Step { return Step{setText(s.object, "title", title)} }
 
-// Description is the text below the title. Questionnaires and KYB steps have one; in a user
-// questionnaire the System manual allows Markdown. Default: none, or the service's text.
+// Description is the text below the title. Questionnaires and KYB steps have a description; in a user
+// questionnaire, the System manual allows Markdown. Default: none, or the service's text.
 func (s Step) Description(text Text) Step { return Step{setText(s.object, "description", text)} }
 
 // Flag sets any flag of the step by its wire name. It encodes the value as Set does.
@@ -64,7 +64,7 @@ func flagStrings[S ~string](s Step, name string, list []S) Step {
 	return Step{object{s.json.SetIn("flags", name, wire.AppendStrings(buf[:0], list))}}
 }
 
-// stepTypes gives a decoded step its own type.
+// stepTypes maps a type on the wire to the function that gives a decoded step its Go type.
 var stepTypes = map[string]func(Step) AnyStep{
 	"identity-document":      func(s Step) AnyStep { return IdentityDocumentStep{s} },
 	"liveness":               func(s Step) AnyStep { return LivenessStep{s} },
@@ -111,7 +111,7 @@ type (
 
 func newStep(text string) Step { return Step{newObject(text)} }
 
-// The steps of the constructors, which share them.
+// The steps that constructors return. All calls of a constructor share one step.
 var (
 	languageStep         = newStep(`{"type":"language","key":"language"}`)
 	identityDocumentStep = newStep(`{"type":"identity-document","key":"identity-document"}`)
@@ -137,7 +137,7 @@ func CustomStep(typ, key string) Step {
 	return Step{object{wire.NewObject(append(appendTyped(buf[:0], typ, key), '}'))}}
 }
 
-// appendTyped appends an object that lacks its last bracket.
+// appendTyped appends an object with a type and a key, without the object's last bracket.
 func appendTyped(dst []byte, typ, key string) []byte {
 	dst = wire.AppendString(append(dst, `{"type":`...), typ)
 	return wire.AppendString(append(dst, `,"key":`...), key)
@@ -187,7 +187,8 @@ func Liveness() LivenessStep { return LivenessStep{livenessStep} }
 // Active asks the customer to perform actions. The default is the passive check, a two-second video.
 func (s LivenessStep) Active(on bool) LivenessStep { return LivenessStep{s.Flag("liveness", on)} }
 
-// AllowUpload lets the customer upload a selfie instead. The service ignores it for the active check.
+// AllowUpload lets the customer upload a selfie instead. The service ignores this flag for the active
+// check.
 func (s LivenessStep) AllowUpload(on bool) LivenessStep {
 	return LivenessStep{s.Flag("allow_face_upload", on)}
 }
@@ -264,7 +265,7 @@ func PhoneNumber() PhoneNumberStep {
 	return PhoneNumberStep{phoneNumberStep}
 }
 
-// Verify sends a code to the number and asks for it.
+// Verify sends a code to the number and asks the customer for the code.
 func (s PhoneNumberStep) Verify(on bool) PhoneNumberStep {
 	return PhoneNumberStep{s.Flag("require_phone_number_check", on)}
 }
@@ -277,7 +278,7 @@ func (s PhoneNumberStep) Collect(on bool) PhoneNumberStep {
 // Email asks for the customer's email address. Its key is "require_email". (Developer guide 2025, Email.)
 func Email() EmailStep { return EmailStep{emailStep} }
 
-// Verify sends a code to the address and asks for it.
+// Verify sends a code to the address and asks the customer for the code.
 func (s EmailStep) Verify(on bool) EmailStep { return EmailStep{s.Flag("require_email_check", on)} }
 
 // Collect asks for the address without verifying it.

@@ -123,7 +123,7 @@ func (o onlyItem) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// minUnlabeled is the least size at which content of unknown format and type counts as a file.
+// minUnlabeled is the smallest size at which content of unknown format and type counts as a file.
 const minUnlabeled = 64
 
 // item returns the content of a data URI as media.
@@ -164,7 +164,8 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 		return false // compression was not requested
 	}
 	if t.client.requireSigned {
-		// Otherwise the first file would be delivered before the missing signature is noticed.
+		// Check now, because the first file would be delivered before the missing signature is
+		// noticed.
 		if _, signed := signature.Parse(r.Header["Authorization"]); !signed {
 			t.unsigned = true
 			return false
