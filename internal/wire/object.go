@@ -19,8 +19,8 @@ type Object struct {
 	open int
 }
 
-// growing names the members to which builders add.
-var growing = [...]string{"flags", "questions", "fields"}
+// growing has the names of the members to which builders add, in quotes.
+var growing = [...]string{`"flags"`, `"questions"`, `"fields"`}
 
 // room guards the unused parts of all arrays. Unused bytes are zero.
 var room sync.Mutex
@@ -99,7 +99,7 @@ func with[N, V text](o *Object, quoted N, value V) *Object {
 	next := &Object{}
 	if len(value) > 1 && (value[0] == '{' || value[0] == '[') {
 		for _, name := range growing {
-			if string(quoted[1:len(quoted)-1]) == name {
+			if string(quoted) == name {
 				next.open = len(o.text) + len(more)
 				value = Trim(value[:len(value)-1])
 			}

@@ -209,6 +209,7 @@ func FuzzObject(f *testing.F) {
 	f.Add(`{"a":1e400,"s":"\ud800\u2028<"}`, "s", "\u2028\"")
 	f.Add(`{"a\n":[],"a\n":{}}`, "a\n", "\x00\x01")
 	f.Add(`{"\ufffd":1}`, "\xff", "")
+	f.Add("{0 [0", "0", "0")
 	f.Fuzz(func(t *testing.T, text, name, value string) {
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return // invalid UTF-8 is refused before these functions are called
