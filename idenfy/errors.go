@@ -99,8 +99,8 @@ func (e *APIError) outOfCredits() bool {
 // Unwrap returns the Err variables that the error matches, and the error of package identomat.
 func (e *APIError) Unwrap() []error { return append(e.causes(), &e.APIError) }
 
-// shown returns the error as package identomat shows it, with the cause in Code and the identifier in
-// Group.
+// shown returns the error of package identomat that formats and logs this error: its Code is the cause,
+// and its Group is the identifier.
 func (e *APIError) shown() *identomat.APIError {
 	shown := e.APIError
 	if cause := cmp.Or(e.causes()...); cause != nil {
