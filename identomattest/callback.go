@@ -74,9 +74,9 @@ func (s *Server) SendCallback(ctx context.Context, url string, callback Callback
 
 // SetCallbackURL sets the URL that the server posts callbacks to from now on. The server posts status
 // callbacks (see [WithStatusCallback]) and, when a person has entered a phone number or an email
-// address on the page, one-time passwords to verify it. The URL cannot be given as an option of the
-// server, because the callback handler usually needs [Server.Client]. A malformed URL is an error,
-// which also fails the test from [NewServer].
+// address on the page, a one-time password to verify the number or address. The URL cannot be given as
+// an option of the server, because the callback handler usually needs [Server.Client]. A malformed URL
+// is an error, which also fails the test given to [NewServer].
 func (s *Server) SetCallbackURL(callbackURL string) error {
 	if !isHTTPURL(callbackURL) {
 		return s.misuse("SetCallbackURL: %q is not an http URL", callbackURL)

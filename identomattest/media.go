@@ -50,7 +50,7 @@ type customMedia struct {
 
 // SetMedia sets what a media operation, such as "result/face/", returns for a session, even before the
 // session is decided. The server keeps data; the caller must not modify it. An unknown token or
-// operation is an error, which also fails the test from [NewServer].
+// operation is an error, which also fails the test given to [NewServer].
 func (s *Server) SetMedia(token identomat.Token, operationName, contentType string, data []byte) error {
 	op := operationByName(operationName)
 	if op == nil || op.Shape != operation.Binary {

@@ -362,7 +362,7 @@ func (s *Server) checkValue(path string, v any, f field) error {
 	case anyObject:
 		_, ok = v.(object)
 		if l, isList := v.([]any); isList && len(l) == 0 {
-			ok = true // the service accepts and sends [] as {}
+			ok = true // the service accepts and sends [] for an empty object
 		}
 	case anyList:
 		_, ok = v.([]any)

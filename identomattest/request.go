@@ -275,8 +275,8 @@ func (s *Server) parameters(c *call) map[string]any {
 	return out
 }
 
-// namesSecret reports whether the name belongs to a key or a password, even if it is misspelled: the
-// fake exists to find misspelled names, and their values are also secret.
+// namesSecret reports whether the name belongs to a key or a password. It also recognizes misspelled
+// names: the fake exists to find them, and their values are secret, too.
 func namesSecret(name string) bool {
 	folded := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
 	for _, word := range []string{"companyk", "secret", "passw", "pwd"} {

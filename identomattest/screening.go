@@ -225,7 +225,7 @@ func (s *Server) unmonitorScreening(c *call) response {
 }
 
 // UpdateMonitored updates a monitored query now: it sets the record's lastUpdatedDate. An unknown id is
-// an error, which also fails the test from [NewServer].
+// an error, which also fails the test given to [NewServer].
 func (s *Server) UpdateMonitored(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

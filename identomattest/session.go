@@ -317,7 +317,6 @@ func (o object) with(name string, value any) object {
 	return append(slices.Clone(o), member{name, value})
 }
 
-// only returns the members with these names.
 func (o object) only(names ...string) object {
 	out := object{}
 	for _, m := range o {
@@ -367,7 +366,7 @@ func (s *Server) delete(c *call) response {
 }
 
 // Expire ends a session's lifetime now. The result can still be fetched. An unknown token is an error,
-// which also fails the test from [NewServer].
+// which also fails the test given to [NewServer].
 func (s *Server) Expire(token identomat.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -115,7 +115,7 @@ type search struct {
 	BornFrom int
 	// LeastScore is the minimum score of a hit, out of 100.
 	LeastScore int
-	Found      []json.RawMessage // the raw hits, because the SDK masks its own type in JSON
+	Found      []json.RawMessage // the hits as JSON, because encoders refuse the SDK's type
 	More       bool
 }
 
