@@ -219,7 +219,8 @@ type uniqueNames struct {
 // maxElement leaves room for a suffix: file systems limit a name to 255 bytes.
 const maxElement = 200
 
-// add returns the path of a new file, or of a new or existing folder, in the folder parent.
+// add chooses the path of a file or a folder inside the folder parent. A file gets an unused path. A
+// folder gets the path of an existing folder whose name differs at most in case, or else an unused path.
 func (u *uniqueNames) add(parent, element string, isFolder bool) string {
 	extension := path.Ext(element)
 	if len(extension) > maxElement/10 {

@@ -105,7 +105,7 @@ func (s *BlacklistService) List(ctx context.Context, filter BlacklistFilter) ite
 }
 
 // ListPage returns one page of [BlacklistService.List] with the total. The parameter offset is the number
-// of records to skip, and limit the maximum number to return. If limit is 0, the service's own limit
+// of records to skip; limit is the maximum number to return. If limit is 0, the service's own limit
 // applies, which is 100 in the API reference's example. Errors: as for List.
 func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter, offset, limit int) (*Page[BlacklistRecord], error) {
 	return do[*Page[BlacklistRecord]](ctx, s.client, operation.BlacklistList, queryParams[*listBlacklist]{&listBlacklist{offset, limit, filter}})

@@ -40,9 +40,9 @@ const (
 //
 // A flag that is not set is not sent, so the service's default applies, which is false for a boolean
 // flag. A flag that is set to false is sent. The flags about liveness, documents, faces, email addresses,
-// phone numbers and cascading are documented in the System manual, the others in the Developer guide
-// 2025, Flags. Several flags in the System manual have since become flags of a step. In a session with
-// steps, prefer the step method that the comment of such a flag names.
+// phone numbers and cascading verification are documented in the System manual, the others in the
+// Developer guide 2025, Flags. Several flags in the System manual have since become flags of a step. In a
+// session with steps, prefer the step method that the comment of such a flag names.
 type Flags struct{ object }
 
 // NewFlags returns an empty set of flags, to be extended with the methods of [Flags].
@@ -69,10 +69,10 @@ func (f Flags) SkipFace(on bool) Flags { return f.Set("skip_face", on) }
 // identity-document step or needs no document scan. (Developer guide 2025, Flags; System manual.)
 func (f Flags) SkipDocument(on bool) Flags { return f.Set("skip_document", on) }
 
-// ReturnURL is the URL where the browser goes when the customer is done; the service appends session_token
-// to its query. Use an absolute URL: Identomat does not document what a relative one means. The SDK does
-// not check the URL; package identomattest refuses a relative one. Default: none, for a widget in an
-// iframe.
+// ReturnURL is the URL where the browser goes when the customer is done; the service appends
+// session_token to its query. Use an absolute URL: Identomat does not document what a relative URL means.
+// The SDK does not check the URL; package identomattest refuses a relative URL. Default: none, for a
+// widget in an iframe.
 func (f Flags) ReturnURL(url string) Flags { return f.Set("return_url", url) }
 
 // Language is the language of the user interface. Default: [English].

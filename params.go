@@ -10,7 +10,7 @@ import (
 
 // Parameters and results shared by endpoints of several areas.
 
-// sessionParams are the parameters of the endpoints that take nothing but a session.
+// sessionParams are the parameters of the endpoints that take nothing but a session token.
 type sessionParams struct {
 	// Token is a string because go-querystring would send the mask of a Token.
 	Token string `json:"sessionId" url:"session_token"`

@@ -125,7 +125,7 @@ func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) ite
 }
 
 // SearchPage returns one page of [ScreeningService.Search]. The parameter offset is the number of hits to
-// skip, and limit the maximum number to return. If limit is 0, the service's own limit applies, which is
+// skip; limit is the maximum number to return. If limit is 0, the service's own limit applies, which is
 // not documented. The response does not say how many hits there are in total. Errors: as for Search.
 func (s *ScreeningService) SearchPage(ctx context.Context, query ScreeningQuery, offset, limit int) ([]ScreeningHit, error) {
 	return do[[]ScreeningHit](ctx, s.client, operation.ScreeningSearch, &searchParams{query, offset, limit})
@@ -301,7 +301,7 @@ func (s *ScreeningService) ListMonitored(ctx context.Context, filter MonitoredFi
 }
 
 // ListMonitoredPage returns one page of [ScreeningService.ListMonitored] with the total. The parameter
-// start is the number of records to skip, and limit the maximum number to return. If limit is 0, the
+// start is the number of records to skip; limit is the maximum number to return. If limit is 0, the
 // service's own limit applies, which is 50 in the API reference's example. Errors: as for ListMonitored.
 func (s *ScreeningService) ListMonitoredPage(ctx context.Context, filter MonitoredFilter, start, limit int) (*Page[MonitoredRecord], error) {
 	return do[*Page[MonitoredRecord]](ctx, s.client, operation.ScreeningMonitored, &monitoredParams{start, limit, filter})

@@ -90,7 +90,7 @@ func (p *problems) requireText(path, text string) {
 	p.require(strings.TrimSpace(text) != "", path, "must not be empty")
 }
 
-// requireISO adds a problem unless a date is empty or in a form of ISO 8601.
+// requireISO adds a problem unless a date is empty or in a format of ISO 8601.
 func (p *problems) requireISO(path string, d Date) {
 	p.require(d == "" || isISO(string(d)), path, "must be a date in ISO 8601, such as 1990-05-14")
 }

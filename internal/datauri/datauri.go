@@ -18,10 +18,10 @@ import (
 
 const (
 	readSize   = 64 << 10
-	chunkSize  = 24 << 10 // base64 that is decoded at once
-	maxPrefix  = 512      // part of a data URI before its data
-	maxValue   = 64 << 10 // name or value of another member
-	maxNesting = 16       // lists inside the result
+	chunkSize  = 24 << 10 // bytes of base64 that are decoded at once
+	maxPrefix  = 512      // the part of a data URI before its data
+	maxValue   = 64 << 10 // name or value of a member other than result
+	maxNesting = 16       // levels of lists inside the result
 )
 
 // FormatError reports a response that is malformed or has another format. Problem contains no value

@@ -94,7 +94,8 @@ type Protocol interface {
 	// Classify is called with the whole body, or with the part that was read before readErr. If
 	// readErr is not nil and Classify returns a zero Disposition, the attempt fails with readErr.
 	Classify(r *Response, readErr error) Disposition
-	// Secrets returns the call's secrets, which no error may show. The engine adds the client's.
+	// Secrets returns the call's secrets, which no error may show. The engine adds the client's
+	// secrets.
 	Secrets() []string
 	// Public returns the error that the caller sees.
 	Public(f *Failure) error

@@ -10,7 +10,7 @@ import (
 )
 
 // exactConn is an HTTP/1.1 connection that returns io.EOF instead of extra bytes after a response.
-// If a Content-Length is too small, these bytes are personal data, and net/http would log them.
+// If a Content-Length is too small, the extra bytes are personal data, and net/http would log them.
 // Bytes of other protocols pass unchanged.
 type exactConn struct {
 	net.Conn

@@ -28,9 +28,9 @@ type sending struct {
 // prototype is copied by WithContext, the only way to set a request's context.
 var prototype = &http.Request{Method: http.MethodPost}
 
-// request returns a new request for every attempt, because a body is read once, and a RoundTripper
-// may keep a request or rewrite its URL. The request has no GetBody: with it, net/http would retry
-// by itself, many times over HTTP/2. Without it, the error says whether the service refused the
+// request returns a new request for every attempt, because a body can be read only once, and a
+// RoundTripper may keep a request or rewrite its URL. The request has no GetBody: with it, net/http would
+// retry by itself, many times over HTTP/2. Without it, the error says whether the service refused the
 // stream.
 func (s *sending) request(ctx context.Context, e *Engine, stall *stallTimer) *http.Request {
 	s.url = s.call.URL

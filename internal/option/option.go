@@ -1,5 +1,6 @@
 // Package option holds what the clients' options share: the settings that they fill in, and the
-// checks of common values. Errors contain no values. Clients prefix their package name.
+// checks of common values. Errors contain no values. Clients put their package name before an
+// error's text.
 package option
 
 import (

@@ -41,8 +41,8 @@ func startsWithLine(peeked []byte) bool {
 	return found && len(line) >= 8 && sniff.IsText(line)
 }
 
-// IsErrorText reports whether the first bytes are JSON, a page or an error code, even in a wide
-// encoding or after control characters.
+// IsErrorText reports whether the first bytes are JSON, a page or an error code, even in UTF-16 or
+// UTF-32, or after control characters.
 func IsErrorText(peeked []byte) bool {
 	if detected := sniff.Detect(peeked); !sniff.IsVague(detected) && !strings.HasPrefix(detected, "text/") {
 		return false

@@ -18,7 +18,7 @@ type Trace struct {
 	Body []byte
 	// Signed says that the response has a signature. Reading such a response to its end fails if the
 	// signature is wrong.
-	Signed atomic.Bool // a RoundTripper may sign in another goroutine
+	Signed atomic.Bool // atomic, because a RoundTripper may run in another goroutine
 }
 
 type key struct{}
