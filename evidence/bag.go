@@ -199,15 +199,16 @@ func isSeal(name string) bool {
 }
 
 // checkPath returns what is wrong with the path of a file in a package, or "". The characters are those
-// that no file system, shell or manifest treats specially.
+// that no file system, shell or manifest treats specially. There are no capital letters, because two names
+// that differ in case are one file on some systems.
 func checkPath(path string) string {
 	switch {
 	case len(path) > maxPath || strings.Count(path, "/") > maxDepth:
 		return "is too long"
 	case strings.ContainsFunc(path, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_' || r == '/')
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_' || r == '/')
 	}):
-		return "must consist of ASCII letters, digits, dots, hyphens, underscores and slashes"
+		return "must consist of lowercase ASCII letters, digits, dots, hyphens, underscores and slashes"
 	}
 	for element := range strings.SplitSeq(path, "/") {
 		stem, _, _ := strings.Cut(element, ".")
@@ -216,7 +217,7 @@ func checkPath(path string) string {
 			return "must have no element that is empty or begins or ends with a dot"
 		case len(element) > maxElement:
 			return "has an element that is too long"
-		case slices.Contains(devices, strings.ToLower(stem)):
+		case slices.Contains(devices, stem):
 			return "has an element that is a device on Windows"
 		}
 	}

@@ -51,9 +51,9 @@ type added struct {
 // With adds a file to the package: what Identomat does not keep, such as the decision, the hits of a
 // screening (a billed call, which Collect never makes), or a callback. The file becomes data/name.
 //
-// A name is a slash-separated path of ASCII letters, digits, dots, hyphens and underscores. It must contain neither personal data nor the
-// token, and its first element must not be one that Collect uses, such as media or result.json. A name
-// that the package already has is accepted only with the same data.
+// A name is a slash-separated path of lowercase ASCII letters, digits, dots, hyphens and underscores. It must
+// contain neither personal data nor the token, and its first element must not be one that Collect uses,
+// such as media or result.json. A name that the package already has is accepted only with the same data.
 func With(name string, data []byte) Option {
 	return func(o *options) { o.added = append(o.added, added{name, data}) }
 }
@@ -121,23 +121,22 @@ func (o *options) check(token identomat.Token) error {
 	for i, file := range o.added {
 		first, _, _ := strings.Cut(file.name, "/")
 		stem, _, _ := strings.Cut(first, ".")
-		folded := strings.ToLower(file.name)
 		problem := checkPath(file.name)
 		switch {
 		case problem != "":
-		case slices.Contains(reservedNames, strings.ToLower(stem)):
+		case slices.Contains(reservedNames, stem):
 			problem = "is used by Collect"
-		case strings.HasSuffix(folded, partial):
+		case strings.HasSuffix(file.name, partial):
 			problem = "must not end in " + partial
-		case token != "" && strings.Contains(folded, strings.ToLower(string(token))):
+		case token != "" && strings.Contains(file.name, strings.ToLower(string(token))):
 			problem = "contains the token"
-		case used[folded]:
+		case used[file.name]:
 			problem = "is used twice"
 		}
 		if problem != "" {
 			return fmt.Errorf("evidence: With: the name of file %d %s", i+1, problem)
 		}
-		used[folded] = true
+		used[file.name] = true
 	}
 	return nil
 }
@@ -163,21 +162,29 @@ type outcome struct {
 }
 
 func (c *collection) run(ctx context.Context, dir string) (_ *Report, err error) {
-	var done *Report
 	c.failures = map[string]outcome{}
+	var done *Report
 	if c.folder, done, err = openFolder(dir, sessionHash(c.token), c.step); err != nil {
 		return nil, err
 	}
 	defer c.folder.close()
+	added, err := c.notYetAdded()
+	if err != nil || done != nil && len(added) == 0 {
+		return done, err
+	}
+	if err := c.folder.begin(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			c.folder.abandon()
+		}
+	}()
 	if err := c.readResult(ctx); err != nil {
 		return nil, err
 	}
-	changed, err := c.add()
-	if err != nil {
+	if err := c.add(added); err != nil {
 		return nil, err
-	}
-	if done != nil && !changed {
-		return done, nil
 	}
 	c.sources = append([]source{resultSource}, sourcesOf(c.result)...)
 	if err := c.fetchAll(ctx); err != nil {
@@ -222,50 +229,59 @@ func decodeResult(body []byte) (*identomat.Result, error) {
 	return result, result.UnmarshalJSON(bytes.TrimPrefix(body, []byte("\ufeff")))
 }
 
-// add stores the caller's files. It reports whether any of them is new.
-func (c *collection) add() (changed bool, err error) {
+// notYetAdded returns the caller's files that the package does not have.
+func (c *collection) notYetAdded() (files []added, err error) {
 	for _, file := range c.added {
-		path := payload + file.name
 		hash := newHashes()
 		_, _ = hash.Write(file.data)
-		content := hash.file(path)
-		if existing, ok := c.folder.record(file.name); ok {
-			if existing.Files[0] != content {
-				return false, &Problem{path, ErrChanged}
-			}
-			continue
-		}
-		out, err := c.folder.create(path)
-		if err != nil {
-			return false, err
-		}
-		if _, err := out.Write(file.data); err != nil {
-			return false, out.failure()
-		}
-		if err := out.finish(); err != nil {
-			return false, err
-		}
-		changed = true
-		if err := c.folder.commit(Source{Name: file.name, State: Added, Time: now(), Files: []File{content}}); err != nil {
-			return false, err
+		existing, found := c.folder.record(file.name)
+		if !found {
+			files = append(files, file)
+		} else if path := payload + file.name; existing.Files[0] != hash.file(path) {
+			return nil, &Problem{path, ErrChanged}
 		}
 	}
-	return changed, nil
+	return files, nil
+}
+
+// add stores the caller's files.
+func (c *collection) add(files []added) error {
+	for _, file := range files {
+		out, err := c.folder.create(payload + file.name)
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(file.data); err != nil {
+			return out.failure()
+		}
+		if err := out.finish(); err != nil {
+			return err
+		}
+		err = c.folder.commit(Source{Name: file.name, State: Added, Time: now(), Files: []File{out.hashes.file(out.name)}})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // fetchAll fetches the sources that have no record. It returns an error only if the folder fails.
 func (c *collection) fetchAll(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	queue := make(chan source)
 	var workers sync.WaitGroup
-	for range maxDownloads {
+	var failed [maxDownloads]error
+	for i := range failed {
 		workers.Go(func() {
 			for s := range queue {
-				if err := c.fetchChain(ctx, s); err != nil {
-					cancel(err)
+				if failed[i] == nil {
+					failed[i] = c.fetchChain(ctx, s)
+				}
+				if failed[i] != nil {
+					cancel()
 				}
 			}
 		})
@@ -275,10 +291,7 @@ func (c *collection) fetchAll(ctx context.Context) error {
 	}
 	close(queue)
 	workers.Wait()
-	if local, ok := errors.AsType[*localError](context.Cause(ctx)); ok {
-		return local
-	}
-	return nil
+	return cmp.Or(failed[:]...)
 }
 
 // fetchChain fetches a source and its next ones.

@@ -42,9 +42,12 @@ type folder struct {
 
 	// mu guards the fields below.
 	mu      sync.Mutex
-	journal *os.File          // nil until something is recorded
+	journal *os.File
 	records map[string]Source // by name
-	sealed  bool
+	changed bool              // something was recorded since begin
+
+	sealed    bool     // the package has a time stamp
+	forgotten []string // files that an interrupted forget has yet to remove
 }
 
 // journalHeader is the first line of a journal.
@@ -92,22 +95,17 @@ func (f *folder) close() {
 // load reads the state of the folder.
 func (f *folder) load() (done *Report, err error) {
 	found, err := f.list()
-	if err != nil {
-		return nil, err
-	}
 	switch {
+	case err != nil:
+		return nil, err
+	case !found[journalFile] && found[collectionFile]:
+		return f.readPackage()
 	case found[journalFile]:
-		err = f.readJournal()
-	case found[collectionFile]:
-		done, err = f.readPackage()
+		if err := f.readJournal(); err != nil {
+			return nil, err
+		}
 	}
-	if err == nil {
-		err = f.recover(found)
-	}
-	if err != nil || done != nil && done.Complete {
-		return done, err
-	}
-	return nil, nil
+	return nil, f.recover(found)
 }
 
 // list returns the paths of all files. A symbolic link is an error, because it could lead to a file elsewhere.
@@ -128,7 +126,8 @@ func (f *folder) list() (map[string]bool, error) {
 	return found, err
 }
 
-// readPackage takes over a package that was left by a finished collection.
+// readPackage takes over the package of a collection that ran to its end. It returns the report of a
+// complete package.
 func (f *folder) readPackage() (*Report, error) {
 	check, err := Verify(f.root.FS())
 	if err != nil {
@@ -137,12 +136,16 @@ func (f *folder) readPackage() (*Report, error) {
 	if check.Session != f.session {
 		return nil, ErrOtherSession
 	}
+	f.sealed = len(check.Seals) > 0
 	for _, s := range check.Report.Sources {
 		if s.State != Failed {
 			f.records[s.Name] = s
 		}
 	}
-	return check.Report, nil
+	if check.Complete {
+		return check.Report, nil
+	}
+	return nil, nil
 }
 
 // readJournal takes over what an interrupted collection has stored.
@@ -160,7 +163,7 @@ func (f *folder) readJournal() error {
 			err = json.Unmarshal(line, &header)
 		} else {
 			err = json.Unmarshal(line, &s)
-			f.records[s.Name] = s
+			f.replay(s)
 		}
 		switch {
 		case err != nil || i == 0 && header.Version != 1:
@@ -170,6 +173,18 @@ func (f *folder) readJournal() error {
 		}
 	}
 	return nil
+}
+
+// replay applies a line of the journal.
+func (f *folder) replay(s Source) {
+	if s.State != forgotten {
+		f.records[s.Name] = s
+		return
+	}
+	for _, file := range s.Files {
+		f.forgotten = append(f.forgotten, file.Path)
+	}
+	maps.DeleteFunc(f.records, func(_ string, s Source) bool { return s.State != Added })
 }
 
 // recover compares the files with the records, gives recorded files their final names, and removes unfinished files.
@@ -203,10 +218,8 @@ func (f *folder) recover(found map[string]bool) error {
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		switch {
 		case name == journalFile, name == lockFile, isTag(name):
-		case isSeal(name):
-			f.sealed = true
-		case strings.HasSuffix(name, partial):
-			if err := f.change("remove", name, func() error { return f.root.Remove(name) }); err != nil {
+		case strings.HasSuffix(name, partial), slices.Contains(f.forgotten, name):
+			if err := f.remove(name); err != nil {
 				return err
 			}
 		default:
@@ -252,15 +265,16 @@ type localError struct{ *Problem }
 
 func (e *localError) Error() string { return "evidence: cannot write " + e.Problem.Error() }
 
+func (f *folder) remove(name string) error {
+	return f.change("remove", name, func() error { return f.root.Remove(name) })
+}
+
 func (f *folder) rename(from, to string) error {
 	return f.change("rename", to, func() error { return f.root.Rename(from, to) })
 }
 
-// openJournal creates the journal unless it is open.
-func (f *folder) openJournal() error {
-	if f.journal != nil {
-		return nil
-	}
+// begin creates the journal, which shows that the package is unfinished.
+func (f *folder) begin() error {
 	if f.sealed {
 		return ErrSealed
 	}
@@ -270,15 +284,22 @@ func (f *folder) openJournal() error {
 	for _, name := range slices.Sorted(maps.Keys(f.records)) {
 		_ = encoder.Encode(f.records[name])
 	}
-	if err := f.write(journalFile, b.Bytes()); err != nil {
-		return err
+	err := f.write(journalFile, b.Bytes())
+	if err == nil {
+		err = f.change("open", journalFile, func() (err error) {
+			f.journal, err = f.root.OpenFile(journalFile, os.O_WRONLY|os.O_APPEND, 0o600)
+			return errors.Join(err, f.syncFolder("."))
+		})
 	}
-	var err error
-	f.journal, err = f.root.OpenFile(journalFile, os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return &localError{&Problem{journalFile, withoutPath(err)}}
+	return err
+}
+
+// abandon restores the state before begin if nothing was recorded since.
+func (f *folder) abandon() {
+	if f.journal != nil && !f.changed {
+		_ = f.root.Remove(journalFile)
+		_ = f.root.Remove(strings.TrimSuffix(payload, "/")) // fails unless it is empty
 	}
-	return nil
 }
 
 // write replaces a whole file.
@@ -361,18 +382,10 @@ func (o *output) discard() {
 func (f *folder) commit(s Source) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.openJournal(); err != nil {
+	if err := f.syncFolders(s); err != nil {
 		return err
 	}
-	line, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	err = f.change("record", s.Name, func() error {
-		_, err := f.journal.Write(append(line, '\n'))
-		return errors.Join(err, f.journal.Sync())
-	})
-	if err != nil {
+	if err := f.append(s); err != nil {
 		return err
 	}
 	for _, file := range s.Files {
@@ -384,29 +397,41 @@ func (f *folder) commit(s Source) error {
 	return nil
 }
 
+// append writes a line to the journal.
+func (f *folder) append(s Source) error {
+	line, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	f.changed = true
+	return f.change("record", journalFile, func() error {
+		_, err := f.journal.Write(append(line, '\n'))
+		return errors.Join(err, f.journal.Sync())
+	})
+}
+
+// forgotten is the state of a line in the journal that cancels the lines before it.
+const forgotten State = "forgotten"
+
 // forget removes all that was collected, but not what the caller added.
 func (f *folder) forget() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var forgotten []string
-	for name, s := range f.records {
-		if s.State != Added {
-			delete(f.records, name)
-			for _, file := range s.Files {
-				forgotten = append(forgotten, file.Path)
-			}
+	line := Source{State: forgotten}
+	for _, name := range slices.Sorted(maps.Keys(f.records)) {
+		if s := f.records[name]; s.State != Added {
+			line.Files = append(line.Files, s.Files...)
 		}
 	}
-	if f.journal != nil {
-		_ = f.journal.Close()
-		f.journal = nil
+	if line.Files == nil {
+		return nil
 	}
-	if err := f.openJournal(); err != nil { // a new journal without the records
+	if err := f.append(line); err != nil {
 		return err
 	}
-	slices.Sort(forgotten)
-	for _, name := range forgotten {
-		if err := f.change("remove", name, func() error { return f.root.Remove(name) }); err != nil {
+	f.replay(line)
+	for _, file := range line.Files {
+		if err := f.remove(file.Path); err != nil {
 			return err
 		}
 	}
@@ -423,10 +448,7 @@ func (f *folder) record(name string) (Source, bool) {
 
 // finish writes the files outside data, and removes the journal.
 func (f *folder) finish(report *Report) error {
-	if err := f.openJournal(); err != nil {
-		return err
-	}
-	if err := f.syncFolders(report); err != nil {
+	if err := f.syncFolders(report.Sources...); err != nil {
 		return err
 	}
 	for _, tag := range tagFiles(report) {
@@ -437,15 +459,18 @@ func (f *folder) finish(report *Report) error {
 	if err := f.change("sync", ".", func() error { return f.syncFolder(".") }); err != nil {
 		return err
 	}
-	_ = f.journal.Close()
+	_ = f.journal.Close() // Windows removes no open file
 	f.journal = nil
-	return f.change("remove", journalFile, func() error { return errors.Join(f.root.Remove(journalFile), f.syncFolder(".")) })
+	if err := f.remove(journalFile); err != nil {
+		return err
+	}
+	return f.change("sync", ".", func() error { return f.syncFolder(".") })
 }
 
-// syncFolders makes sure that the names of all files are on disk.
-func (f *folder) syncFolders(report *Report) error {
+// syncFolders makes sure that the names of the sources' files are on disk.
+func (f *folder) syncFolders(sources ...Source) error {
 	folders := map[string]bool{}
-	for _, s := range report.Sources {
+	for _, s := range sources {
 		for _, file := range s.Files {
 			for dir := path.Dir(file.Path); dir != "."; dir = path.Dir(dir) {
 				folders[dir] = true

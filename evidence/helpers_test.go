@@ -3,9 +3,11 @@ package evidence_test
 import (
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,6 +21,9 @@ import (
 	"github.com/identomat-go/identomat/evidence"
 	"github.com/identomat-go/identomat/identomattest"
 )
+
+// longTests selects the long version of tests that also have a short version.
+var longTests = os.Getenv("IDENTOMAT_LONG_TESTS") != ""
 
 const (
 	configID = "679c74e4d9725987e3879265" // the sample configuration of the fake
@@ -75,7 +80,19 @@ func contents(t testing.TB, fsys fs.FS) map[string]string {
 	return files
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if request := os.Getenv(childEnv); request != "" {
+		must(json.NewEncoder(os.Stdout).Encode(child(request)))
+		os.Exit(0)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
 
 // forge rewrites the tag manifests, so that only the content of the other files can give a change away.
 func forge(files fstest.MapFS) {

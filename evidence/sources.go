@@ -229,8 +229,9 @@ func (s *source) absence(err error) string {
 		return "no configuration"
 	case !isAPI:
 		return ""
-	case s.op == operation.QuestionFile && errors.Is(err, identomat.ErrWrongParameters):
-		// The documented response for a question without a file.
+	case (s.op == operation.QuestionFile || s.op == operation.SessionConfig) && errors.Is(err, identomat.ErrWrongParameters):
+		// The documented response for a question without a file, and the only documented error for a
+		// configuration. The parameters come from the result, so they are not wrong.
 	case errors.Is(err, identomat.ErrSessionNotFound), !errors.Is(err, identomat.ErrNotFound):
 		return ""
 	}

@@ -75,18 +75,28 @@ type verifier struct {
 
 // problem adds a problem, unless the file already has one.
 func (v *verifier) problem(file string, err error) {
-	if !slices.ContainsFunc(v.problems, func(p *Problem) bool { return p.File == file }) {
+	if !v.hasProblem(file) {
 		v.problems = append(v.problems, &Problem{file, err})
 	}
 }
 
-// verify stops after a stage with problems if the next stage needs the result of that stage.
+func (v *verifier) hasProblem(file string) bool {
+	return slices.ContainsFunc(v.problems, func(p *Problem) bool { return p.File == file })
+}
+
+// verify stops where it cannot continue. Otherwise it finds all problems.
 func (v *verifier) verify() {
-	stages := []func(){v.checkZip, v.list, v.readTags, v.checkTags, v.readReport, v.checkPayload, v.checkReport}
-	for _, stage := range stages {
-		if stage(); len(v.problems) > 0 {
-			return
-		}
+	v.checkZip()
+	if len(v.problems) > 0 || !v.list() || !v.readTags() {
+		return
+	}
+	v.checkTags()
+	if !v.hasProblem(collectionFile) {
+		v.readReport()
+	}
+	v.checkPayload()
+	if len(v.problems) == 0 {
+		v.checkReport()
 	}
 }
 
@@ -108,28 +118,47 @@ func (v *verifier) checkZip() {
 		v.problem(".", ErrTooLarge)
 		return
 	}
+	base := baseOf(archive)
 	seen := map[string]bool{}
 	for _, file := range archive.File {
-		name := strings.TrimSuffix(file.Name, "/")
+		name := strings.TrimSuffix(strings.TrimPrefix(file.Name, base), "/")
 		switch {
+		case name == "" && file.Name != "": // the folder of the package
 		case checkPath(name) != "":
 			v.problem(file.Name, ErrBadName)
-		case seen[strings.ToLower(name)]:
+		case seen[name]:
 			v.problem(file.Name, ErrUnexpectedFile)
 		}
-		seen[strings.ToLower(name)] = true
+		seen[name] = true
 	}
 }
 
-// list lists all files with their sizes.
-func (v *verifier) list() {
+// baseOf returns the folder that holds all files of a zip, with a slash, or "". Whoever made the zip has chosen
+// its name.
+func baseOf(archive *zip.Reader) string {
+	if len(archive.File) == 0 {
+		return ""
+	}
+	base, _, found := strings.Cut(archive.File[0].Name, "/")
+	if base += "/"; !found || !fs.ValidPath(base[:len(base)-1]) || strings.ContainsFunc(base, func(r rune) bool { return r < ' ' || r == '\\' || r == ':' }) {
+		return ""
+	}
+	for _, file := range archive.File {
+		if !strings.HasPrefix(file.Name, base) {
+			return ""
+		}
+	}
+	return base
+}
+
+// list lists all files with their sizes. It reports whether they can be read.
+func (v *verifier) list() bool {
 	if entries, err := fs.ReadDir(v.fsys, "."); err == nil && len(entries) == 1 && entries[0].IsDir() {
 		if sub, err := fs.Sub(v.fsys, entries[0].Name()); err == nil {
 			v.fsys = sub
 		}
 	}
 	var folders []string
-	seen := map[string]bool{}
 	entries := 0
 	err := fs.WalkDir(v.fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		entries++
@@ -140,9 +169,8 @@ func (v *verifier) list() {
 		case name == ".":
 			return nil
 		case entries > 2*maxFiles:
-			v.problem(".", ErrTooLarge)
-			return fs.SkipAll
-		case checkPath(name) != "" || seen[strings.ToLower(name)]:
+			return ErrTooLarge
+		case checkPath(name) != "":
 			v.problem(name, ErrBadName)
 		case entry.IsDir():
 			folders = append(folders, name+"/")
@@ -151,14 +179,21 @@ func (v *verifier) list() {
 		default:
 			v.add(name, entry)
 		}
-		seen[strings.ToLower(name)] = true
 		if entry.IsDir() && checkPath(name) != "" {
 			return fs.SkipDir
 		}
 		return nil
 	})
+	if _, interrupted := v.sizes[journalFile]; interrupted {
+		v.problems = []*Problem{{journalFile, ErrIncomplete}}
+		return false
+	}
+	if err == nil && (v.payloadFiles > maxFiles || v.payloadBytes > maxTotal) {
+		err = ErrTooLarge
+	}
 	if err != nil {
-		v.problem(".", withoutPath(err))
+		v.problem(".", err)
+		return false
 	}
 	used := map[string]bool{}
 	for name := range v.sizes {
@@ -173,12 +208,7 @@ func (v *verifier) list() {
 			v.problem(folder, ErrUnexpectedFile)
 		}
 	}
-	if _, interrupted := v.sizes[journalFile]; interrupted {
-		v.problems = []*Problem{{journalFile, ErrIncomplete}}
-	}
-	if v.payloadFiles > maxFiles || v.payloadBytes > maxTotal {
-		v.problem(".", ErrTooLarge)
-	}
+	return true
 }
 
 // add adds a file to the list.
@@ -206,6 +236,7 @@ func (v *verifier) add(name string, entry fs.DirEntry) {
 	}
 	if size < 0 || size > limit || len(v.seals) > maxSeals {
 		v.problem(name, ErrTooLarge)
+		size = 0 // it is not read
 	}
 	v.sizes[name] = size
 }
@@ -217,6 +248,9 @@ const (
 
 // read reads a file into w and hashes it. It reports whether all of it was read.
 func (v *verifier) read(name string, w io.Writer) bool {
+	if v.hasProblem(name) {
+		return false
+	}
 	file, err := v.fsys.Open(name)
 	if err != nil {
 		v.problem(name, withoutPath(err))
@@ -237,8 +271,8 @@ func (v *verifier) read(name string, w io.Writer) bool {
 	return true
 }
 
-// readTags reads the files outside data.
-func (v *verifier) readTags() {
+// readTags reads the files outside data. It reports whether all of them are there.
+func (v *verifier) readTags() bool {
 	for _, name := range tagNames {
 		if _, found := v.sizes[name]; !found {
 			v.problem(name, ErrMissing)
@@ -252,6 +286,7 @@ func (v *verifier) readTags() {
 	for _, name := range v.seals {
 		v.read(name, io.Discard)
 	}
+	return len(v.tags) == len(tagNames)
 }
 
 // checkTags compares the files outside data with the tag manifests.
