@@ -457,14 +457,31 @@ func (c *collection) incomplete(r *Report) error {
 	if r.Complete {
 		return nil
 	}
-	all := []error{ErrIncomplete}
+	e := &incompleteError{causes: []error{ErrIncomplete}}
 	if r.Outcome == identomat.OutcomeInProgress {
-		all = append(all, errors.New("evidence: the session is in progress"))
+		e.causes = append(e.causes, errors.New("evidence: the session is in progress"))
 	}
 	for _, s := range r.Sources {
 		if failed, ok := c.failures[s.Name]; ok {
-			all = append(all, failed.err)
+			e.causes = append(e.causes, failed.err)
 		}
 	}
-	return errors.Join(all...)
+	return e
 }
+
+// incompleteError is an ErrIncomplete with its causes.
+type incompleteError struct{ causes []error }
+
+func (e *incompleteError) Error() string {
+	var texts []string
+	for i, cause := range e.causes[1:] {
+		if i == maxShown {
+			texts = append(texts, fmt.Sprintf("and %d more", len(e.causes)-1-i))
+			break
+		}
+		texts = append(texts, strings.Replace(strings.TrimPrefix(cause.Error(), "evidence: "), ": identomat: ", ": ", 1))
+	}
+	return e.causes[0].Error() + ": " + strings.Join(texts, "; ")
+}
+
+func (e *incompleteError) Unwrap() []error { return e.causes }

@@ -56,8 +56,8 @@ type journalHeader struct {
 	Session string `json:"session"`
 }
 
-// openFolder locks the folder dir, and reads what earlier collections of the session have stored there. done is the report
-// if the package is complete. It creates the folder if necessary.
+// openFolder locks the folder dir, which it creates if necessary, and reads what earlier collections of the
+// session have stored there. done is the report of a complete package.
 func openFolder(dir, session string, step step) (f *folder, done *Report, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("evidence: cannot create the folder: %w", withoutPath(err))
@@ -67,18 +67,17 @@ func openFolder(dir, session string, step step) (f *folder, done *Report, err er
 		return nil, nil, fmt.Errorf("evidence: cannot open the folder: %w", withoutPath(err))
 	}
 	f = &folder{root: root, session: session, step: step, records: map[string]Source{}}
-	defer func() {
-		if err != nil {
-			f.close()
-		}
-	}()
-	for f.lock == nil { // the holder may remove the lock's file while we open it
-		if f.lock, err = lock(root, filepath.Join(dir, lockFile)); err != nil {
-			return nil, nil, err
-		}
+	for f.lock == nil && err == nil { // the holder may remove the lock's file while lock opens it
+		f.lock, err = lock(root, filepath.Join(dir, lockFile))
 	}
-	done, err = f.load()
-	return f, done, err
+	if err == nil {
+		done, err = f.load()
+	}
+	if err != nil {
+		f.close()
+		return nil, nil, err
+	}
+	return f, done, nil
 }
 
 // close removes the lock.

@@ -49,7 +49,12 @@ var everything = identomat.BeginRequest{
 // decided begins a session that leaves every kind of evidence, and approves it.
 func decided(t testing.TB, server *identomattest.Server) identomat.Token {
 	t.Helper()
-	session, err := server.Client().Sessions.Begin(t.Context(), everything)
+	return decidedWith(t, server, server.Client())
+}
+
+func decidedWith(t testing.TB, server *identomattest.Server, client *identomat.Client) identomat.Token {
+	t.Helper()
+	session, err := client.Sessions.Begin(t.Context(), everything)
 	require.NoError(t, err)
 	require.NoError(t, server.SetMedia(session.Token, "result/passport/", "image/jpeg", identomattest.FaceJPEG(64, 64)))
 	require.NoError(t, server.Approve(session.Token, identomattest.WithAnswer("employment", "contract", 2)))

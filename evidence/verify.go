@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"archive/zip"
+	"compress/flate"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -259,8 +260,9 @@ func (v *verifier) read(name string, w io.Writer) bool {
 	defer file.Close()
 	h := newHashes()
 	_, err = copyPooled(io.MultiWriter(h, w), io.LimitReader(file, v.sizes[name]+1))
+	_, isCorrupt := errors.AsType[flate.CorruptInputError](err)
 	switch {
-	case errors.Is(err, zip.ErrChecksum), errors.Is(err, io.ErrUnexpectedEOF), err == nil && h.size != v.sizes[name]:
+	case isCorrupt, errors.Is(err, zip.ErrChecksum), errors.Is(err, zip.ErrFormat), errors.Is(err, io.ErrUnexpectedEOF), err == nil && h.size != v.sizes[name]:
 		v.problem(name, ErrChanged)
 		return false
 	case err != nil:
