@@ -252,7 +252,8 @@ func (c *collection) add(files []added) error {
 			return err
 		}
 		if _, err := out.Write(file.data); err != nil {
-			return out.failure()
+			out.discard()
+			return out.failure(err)
 		}
 		if err := out.finish(); err != nil {
 			return err
@@ -377,7 +378,7 @@ func (c *collection) fetch(ctx context.Context, s *source) (record Source, body 
 		}
 		outputs = append(outputs, out)
 		if _, err := out.Write(t.Body); err != nil {
-			return record, nil, out.failure()
+			return record, nil, out.failure(err)
 		}
 		record.Files, err = finish(outputs, []string{"application/json"})
 		return record, t.Body, err
@@ -404,10 +405,7 @@ func (c *collection) fetch(ctx context.Context, s *source) (record Source, body 
 			c.notify(Progress{Source: s.name, Read: read, Size: size})
 		})
 		if _, err := m.WriteTo(out); err != nil {
-			if out.err != nil {
-				err = out.failure()
-			}
-			return record, nil, err
+			return record, nil, out.failure(err)
 		}
 	}
 	if len(types) == 0 {

@@ -15,8 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/identomat-go/identomat"
 )
 
 // Files that exist only during a collection.
@@ -98,6 +96,11 @@ func (f *folder) load() (done *Report, err error) {
 	case err != nil:
 		return nil, err
 	case !found[journalFile] && found[collectionFile]:
+		if found[journalFile+partial] { // begin was interrupted
+			if err := f.remove(journalFile + partial); err != nil {
+				return nil, err
+			}
+		}
 		return f.readPackage()
 	case found[journalFile]:
 		if err := f.readJournal(); err != nil {
@@ -137,9 +140,13 @@ func (f *folder) readPackage() (*Report, error) {
 	}
 	f.sealed = len(check.Seals) > 0
 	for _, s := range check.Report.Sources {
-		if s.State != Failed {
-			f.records[s.Name] = s
+		if s.State == Failed {
+			continue
 		}
+		if !s.isRecord() {
+			return nil, &Problem{collectionFile, ErrMalformed}
+		}
+		f.records[s.Name] = s
 	}
 	if check.Complete {
 		return check.Report, nil
@@ -162,16 +169,23 @@ func (f *folder) readJournal() error {
 			err = json.Unmarshal(line, &header)
 		} else {
 			err = json.Unmarshal(line, &s)
-			f.replay(s)
 		}
 		switch {
-		case err != nil || i == 0 && header.Version != 1:
+		case err != nil, i == 0 && header.Version != 1, i > 0 && s.State != forgotten && !s.isRecord():
 			return &Problem{journalFile, ErrMalformed}
 		case i == 0 && header.Session != f.session:
 			return ErrOtherSession
+		case i > 0:
+			f.replay(s)
 		}
 	}
 	return nil
+}
+
+// isRecord reports whether a source can be one that the folder has.
+func (s *Source) isRecord() bool {
+	hasFiles := s.State == Collected || s.State == Added
+	return s.Name != "" && (hasFiles || s.State == Absent && s.Name != resultName) && hasFiles == (len(s.Files) > 0)
 }
 
 // replay applies a line of the journal.
@@ -296,6 +310,7 @@ func (f *folder) begin() error {
 // abandon restores the state before begin if nothing was recorded since.
 func (f *folder) abandon() {
 	if f.journal != nil && !f.changed {
+		_ = f.journal.Close() // Windows removes no open file
 		_ = f.root.Remove(journalFile)
 		_ = f.root.Remove(strings.TrimSuffix(payload, "/")) // fails unless it is empty
 	}
@@ -308,7 +323,8 @@ func (f *folder) write(name string, data []byte) error {
 		return err
 	}
 	if _, err := out.Write(data); err != nil {
-		return out.failure()
+		out.discard()
+		return out.failure(err)
 	}
 	if err := out.finish(); err != nil {
 		return err
@@ -348,7 +364,7 @@ func (o *output) Write(p []byte) (int, error) {
 		return 0, o.err
 	}
 	if o.size+int64(len(p)) > maxFileSize {
-		return 0, identomat.ErrTooLarge
+		return 0, ErrTooLarge
 	}
 	if o.err = o.folder.step.before("write", o.name); o.err != nil {
 		return 0, o.err
@@ -364,10 +380,13 @@ func (o *output) finish() error {
 	return o.folder.change("sync", o.name, func() error { return errors.Join(o.file.Sync(), o.file.Close()) })
 }
 
-// failure returns the error of a write, after which nothing is left of the file.
-func (o *output) failure() error {
-	o.discard()
-	return &localError{&Problem{o.name, withoutPath(o.err)}}
+// failure returns the error for a copy to the file, which err ended: a localError if the file cannot be
+// written.
+func (o *output) failure(err error) error {
+	if o.err != nil {
+		return &localError{&Problem{o.name, withoutPath(o.err)}}
+	}
+	return err
 }
 
 // discard removes the file.
@@ -447,6 +466,15 @@ func (f *folder) record(name string) (Source, bool) {
 
 // finish writes the files outside data, and removes the journal.
 func (f *folder) finish(report *Report) error {
+	files, size := 0, int64(0)
+	for _, s := range report.Sources {
+		for _, file := range s.Files {
+			files, size = files+1, size+file.Size
+		}
+	}
+	if files > maxFiles || size > maxTotal {
+		return ErrTooLarge
+	}
 	if err := f.syncFolders(report.Sources...); err != nil {
 		return err
 	}

@@ -30,6 +30,8 @@ const childEnv = "IDENTOMAT_EVIDENCE_CHILD"
 // childRequest tells the child what to do.
 type childRequest struct {
 	WidgetURL, APIURL, Key, Token, Dir string
+	// Added is the name of a file to add.
+	Added string
 	// KillAt is the number of the change to the folder before which the process kills itself. 0 means never.
 	KillAt int64
 }
@@ -71,7 +73,7 @@ func child(request string) (response childResponse) {
 		}
 	}()
 	_, err = evidence.Collect(context.Background(), client, identomat.Token(r.Token), evidence.Dir(r.Dir),
-		evidence.With("decision.json", []byte(decision)), evidence.OnStep(step))
+		evidence.With(r.Added, []byte(decision)), evidence.OnStep(step))
 	close(done)
 	<-sampled
 	if err != nil {
@@ -89,9 +91,9 @@ func heap() uint64 {
 }
 
 // run collects in a child process. It reports whether the process ended by itself.
-func run(t *testing.T, server *identomattest.Server, token identomat.Token, dir string, killAt int64) (response childResponse, ended bool) {
+func run(t *testing.T, server *identomattest.Server, token identomat.Token, dir, added string, killAt int64) (response childResponse, ended bool) {
 	t.Helper()
-	request, err := json.Marshal(childRequest{server.WidgetURL, server.APIURL, server.CompanyKey, string(token), dir, killAt})
+	request, err := json.Marshal(childRequest{server.WidgetURL, server.APIURL, server.CompanyKey, string(token), dir, added, killAt})
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+string(request))
@@ -150,7 +152,7 @@ func TestKilledCollectionGoesOn(t *testing.T) {
 	server := identomattest.NewServer(t, identomattest.WithLogf(t.Logf))
 	token := decided(t, server)
 	whole := filepath.Join(t.TempDir(), "whole")
-	first, ended := run(t, server, token, whole, 0)
+	first, ended := run(t, server, token, whole, "decision.json", 0)
 	require.True(t, ended)
 	require.Empty(t, first.Error)
 	manifests := func(dir string) string {
@@ -161,12 +163,12 @@ func TestKilledCollectionGoesOn(t *testing.T) {
 	for i := range points {
 		at := 1 + i*(first.Steps-1)/(points-1)
 		dir := filepath.Join(t.TempDir(), strconv.FormatInt(at, 10))
-		_, ended := run(t, server, token, dir, at)
+		_, ended := run(t, server, token, dir, "decision.json", at)
 		require.False(t, ended, "killed at %d of %d", at, first.Steps)
 		records := recorded(t, dir)
 		kept += len(records)
 		before := fetches(server)
-		second, ended := run(t, server, token, dir, 0)
+		second, ended := run(t, server, token, dir, "decision.json", 0)
 		require.True(t, ended)
 		require.Empty(t, second.Error, "killed at %d of %d", at, first.Steps)
 		after := fetches(server)
@@ -181,6 +183,43 @@ func TestKilledCollectionGoesOn(t *testing.T) {
 	t.Logf("killed at %d of %d changes; %d whole files were not fetched again", points, first.Steps, kept)
 }
 
+// A complete package is killed while a file is added, before one change after another.
+func TestKilledAdditionGoesOn(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the exit status of a killed process differs")
+	}
+	server := quiet(t)
+	token := decided(t, server)
+	dir, _ := collect(t, server, token)
+	requests := len(server.Requests())
+	stride := map[bool]int64{false: 7, true: 1}[longTests]
+	kills := 0
+	next := func(at int64) int64 {
+		if at < 6 { // the first changes create the journal
+			return at + 1
+		}
+		return at + stride
+	}
+	for at := int64(1); ; at = next(at) {
+		// Each round adds another file. A round that is not killed ends the test.
+		name := fmt.Sprintf("added-%d.json", at)
+		_, ended := run(t, server, token, dir, name, at)
+		if ended {
+			break
+		}
+		kills++
+		response, ended := run(t, server, token, dir, name, 0)
+		require.True(t, ended)
+		require.Empty(t, response.Error, "killed at %d", at)
+		check, err := evidence.Verify(os.DirFS(dir))
+		require.NoError(t, err, "killed at %d", at)
+		assert.True(t, check.Complete)
+		assert.Equal(t, evidence.Added, sourceNamed(check.Report, name).State)
+	}
+	assert.Len(t, server.Requests(), requests)
+	t.Logf("killed %d times", kills)
+}
+
 // Collecting a large video takes little memory.
 func TestCollectMemory(t *testing.T) {
 	size := map[bool]int{false: 64 << 20, true: 512 << 20}[longTests]
@@ -190,7 +229,7 @@ func TestCollectMemory(t *testing.T) {
 	copy(video, "\x00\x00\x00\x18ftypisom")
 	require.NoError(t, server.SetMedia(token, "result/face-video/", "video/mp4", video))
 	dir := filepath.Join(t.TempDir(), "package")
-	response, ended := run(t, server, token, dir, 0)
+	response, ended := run(t, server, token, dir, "decision.json", 0)
 	require.True(t, ended)
 	require.Empty(t, response.Error)
 	info, err := os.Stat(filepath.Join(dir, "data/media/face-video.mp4"))
