@@ -16,8 +16,8 @@ import (
 const (
 	// TagManifest is the file to be time-stamped: its hashes cover the whole package.
 	TagManifest = "tagmanifest-sha256.txt"
-	// SealFolder is the folder for time stamps, which no manifest lists because they are made last. [Verify] accepts
-	// files in it whose names end in .tsr.
+	// SealFolder is the folder for time stamps, which no manifest lists because they are made last.
+	// [Verify] accepts files in it whose names end in .tsr.
 	SealFolder = "seal"
 
 	payload        = "data/"

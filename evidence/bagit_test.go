@@ -157,7 +157,8 @@ func (b *bag) checkManifest(manifest string) (listed map[string]bool, err error)
 	return listed, lines.Err()
 }
 
-// readInfo reads bag-info.txt: labels and values, with continuation lines that begin with white space (section 2.2.2).
+// readInfo reads bag-info.txt: labels and values, with continuation lines that begin with white space
+// (section 2.2.2).
 func (b *bag) readInfo() error {
 	data, err := os.ReadFile(filepath.Join(b.dir, "bag-info.txt"))
 	if err != nil {

@@ -24,13 +24,13 @@ type Destination struct {
 	w   io.Writer
 }
 
-// Dir is the folder of one package. Collect creates the folder if necessary. An existing folder must be empty or hold
-// the session's package, which Collect completes.
+// Dir is the folder of one package. Collect creates the folder if necessary. An existing folder must be
+// empty or hold the session's package, which Collect completes.
 func Dir(path string) Destination { return Destination{dir: path} }
 
 // Zip writes a complete package to w, as [Pack] does. Nothing is written if Collect returns an error. The
-// files are first collected in a folder in [os.TempDir], which is removed afterwards, so that memory stays constant and
-// no half file reaches w.
+// files are first collected in a folder in [os.TempDir], which is removed afterwards, so that memory stays
+// constant and no half file reaches w.
 func Zip(w io.Writer) Destination { return Destination{w: w} }
 
 // Option configures [Collect].
@@ -58,8 +58,8 @@ func With(name string, data []byte) Option {
 	return func(o *options) { o.added = append(o.added, added{name, data}) }
 }
 
-// OnProgress sets a function that Collect calls when a source begins, after every read, and when a source ends. The
-// calls never overlap.
+// OnProgress sets a function that Collect calls when a source begins, after every read, and when a source
+// ends. The calls never overlap.
 func OnProgress(report func(Progress)) Option { return func(o *options) { o.progress = report } }
 
 // Progress is the progress of a collection.
@@ -344,8 +344,8 @@ func (c *collection) notify(p Progress) {
 	c.progress(p)
 }
 
-// fetch fetches a source into unfinished files. It returns the record, and the body if it is JSON. The error names the
-// source.
+// fetch fetches a source into unfinished files. It returns the record, and the body if it is JSON. The
+// error names the source.
 func (c *collection) fetch(ctx context.Context, s *source) (record Source, body []byte, err error) {
 	record = Source{Name: s.name, Operation: s.op.Name, Parameters: s.parameters, State: Collected}
 	var t trace.Trace

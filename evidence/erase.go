@@ -54,22 +54,22 @@ type erasure struct {
 }
 
 // Anyway erases the session even if the package does not verify or is incomplete, for example because the
-// customer abandoned the session. The reason becomes part of the receipt, so it must not contain personal data. It
-// must not be blank. Anyway does not help against a package of another session.
+// customer abandoned the session. The reason becomes part of the receipt, so it must not contain personal
+// data. It must not be blank. Anyway does not help against a package of another session.
 func Anyway(reason string) EraseOption { return func(e *erasure) { e.reason = reason } }
 
-// Require adds a check before the session is erased, for example that the time stamp is right. The file system is that of
-// the package. The check's error stops Erase, whatever Anyway says.
+// Require adds a check before the session is erased, for example that the time stamp is right. The file
+// system is that of the package. The check's error stops Erase, whatever Anyway says.
 func Require(check func(fs.FS) error) EraseOption {
 	return func(e *erasure) { e.require = append(e.require, check) }
 }
 
-// Erase deletes the session at Identomat for good, and returns a receipt. It first verifies the package, and refuses to
-// delete if the package does not verify, is incomplete ([ErrIncomplete]), or belongs to another session
-// ([ErrOtherSession]). [Anyway] overrides the first two.
+// Erase deletes the session at Identomat for good, and returns a receipt. It first verifies the package,
+// and refuses to delete if the package does not verify, is incomplete ([ErrIncomplete]), or belongs to
+// another session ([ErrOtherSession]). [Anyway] overrides the first two.
 //
-// Erase can be called again, for example after an error with [identomat.MaybeProcessed]: if Identomat has no such session,
-// the receipt's Gone is true. It does not delete the package.
+// Erase can be called again, for example after an error with [identomat.MaybeProcessed]: if Identomat has
+// no such session, the receipt's Gone is true. It does not delete the package.
 func Erase(ctx context.Context, client *identomat.Client, token identomat.Token, fsys fs.FS, opts ...EraseOption) (*Receipt, error) {
 	e := erasure{}
 	for _, opt := range opts {

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type folder struct {
 	journal *os.File
 	records map[string]Source // by name
 	changed bool              // something was recorded since begin
+	broken  error             // why the last line of the journal may be incomplete
 
 	sealed    bool     // the package has a time stamp
 	forgotten []string // files that an interrupted forget has yet to remove
@@ -200,7 +202,8 @@ func (f *folder) replay(s Source) {
 	maps.DeleteFunc(f.records, func(_ string, s Source) bool { return s.State != Added })
 }
 
-// recover compares the files with the records, gives recorded files their final names, and removes unfinished files.
+// recover compares the files with the records, gives recorded files their final names, and removes
+// unfinished files.
 func (f *folder) recover(found map[string]bool) error {
 	for _, name := range slices.Sorted(maps.Keys(f.records)) {
 		for _, file := range f.records[name].Files {
@@ -415,17 +418,19 @@ func (f *folder) commit(s Source) error {
 	return nil
 }
 
-// append writes a line to the journal.
+// append writes a line to the journal. After a failure it writes no more, because a line after an
+// incomplete one could not be read.
 func (f *folder) append(s Source) error {
 	line, err := json.Marshal(s)
-	if err != nil {
-		return err
+	if err != nil || f.broken != nil {
+		return cmp.Or(err, f.broken)
 	}
 	f.changed = true
-	return f.change("record", journalFile, func() error {
+	f.broken = f.change("record", journalFile, func() error {
 		_, err := f.journal.Write(append(line, '\n'))
 		return errors.Join(err, f.journal.Sync())
 	})
+	return f.broken
 }
 
 // forgotten is the state of a line in the journal that cancels the lines before it.

@@ -28,8 +28,8 @@ func Pack(w io.Writer, fsys fs.FS) error {
 	return archive.Close()
 }
 
-// pack writes one file. The header holds the size and the checksum, so that readers which cannot seek find the end of
-// the file.
+// pack writes one file. The header holds the size and the checksum, so that readers which cannot seek find
+// the end of the file.
 func pack(archive *zip.Writer, check *Check, name string) error {
 	want := check.files[name]
 	header := &zip.FileHeader{

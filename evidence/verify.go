@@ -101,7 +101,8 @@ func (v *verifier) verify() {
 	}
 }
 
-// checkZip checks what archive/zip hides from the users of its file system: the names as they are, and duplicates.
+// checkZip checks what archive/zip hides from the users of its file system: the names as they are, and
+// duplicates.
 func (v *verifier) checkZip() {
 	var archive *zip.Reader
 	switch z := v.fsys.(type) {

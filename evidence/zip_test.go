@@ -52,7 +52,8 @@ func entry(t testing.TB, w *zip.Writer, name, data string) {
 	require.NoError(t, err)
 }
 
-// A package that another tool has zipped verifies, with or without a folder, compressed, and with entries for folders.
+// A package that another tool has zipped verifies, with or without a folder, compressed, and with entries
+// for folders.
 func TestVerifyZipsOfOtherTools(t *testing.T) {
 	files := small(t)
 	for _, base := range []string{"", "Customer 7/"} {

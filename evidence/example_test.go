@@ -1,0 +1,61 @@
+package evidence_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/evidence"
+	"github.com/identomat-go/identomat/identomattest"
+)
+
+// Collect a session's evidence, verify it, and erase the session.
+func Example() {
+	server, err := identomattest.Start() // in production: identomat.NewClient
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+	defer client.CloseIdleConnections()
+	ctx := context.Background()
+	session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := server.Approve(session.Token); err != nil {
+		log.Fatal(err)
+	}
+
+	base, err := os.MkdirTemp("", "example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(base)
+	dir := filepath.Join(base, "user-1")
+	report, err := evidence.Collect(ctx, client, session.Token, evidence.Dir(dir),
+		evidence.With("decision.json", []byte(`{"decision":"accepted"}`)))
+	if err != nil {
+		log.Fatal(err) // ErrIncomplete: collect again
+	}
+	fmt.Println("complete:", report.Complete)
+
+	check, err := evidence.Verify(os.DirFS(dir))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("verified:", check.Outcome)
+
+	receipt, err := evidence.Erase(ctx, client, session.Token, os.DirFS(dir))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the receipt is of this package:", receipt.Digest == check.Digest)
+	// Output:
+	// complete: true
+	// verified: approved
+	// the receipt is of this package: true
+}
