@@ -173,7 +173,7 @@ func tagFiles(report *Report) []tagFile {
 		var b strings.Builder
 		for _, tag := range covered {
 			h := newHashes()
-			h.Write(tag.data)
+			_, _ = h.Write(tag.data)
 			sum := h.file("")
 			fmt.Fprintf(&b, "%s  %s\n", sum.hash(algorithm), tag.name)
 		}

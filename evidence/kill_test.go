@@ -100,7 +100,7 @@ func run(t *testing.T, server *identomattest.Server, token identomat.Token, dir,
 	cmd.Stderr = os.Stderr
 	output, err := cmd.Output()
 	if err != nil {
-		require.Greater(t, killAt, int64(0), "the process failed: %v", err)
+		require.Positive(t, killAt, "the process failed: %v", err)
 		assert.Equal(t, "signal: killed", err.Error())
 		return response, false
 	}

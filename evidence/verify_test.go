@@ -3,7 +3,6 @@ package evidence_test
 import (
 	"archive/zip"
 	"bytes"
-	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -212,6 +211,6 @@ func TestVerifyOfNothing(t *testing.T) {
 	for _, fsys := range []fs.FS{nil, fstest.MapFS{}, os.DirFS(t.TempDir() + "/missing"), &zip.Reader{}} {
 		_, err := evidence.Verify(fsys)
 		var verifyErr *evidence.VerifyError
-		assert.True(t, errors.As(err, &verifyErr), "%v", err)
+		assert.ErrorAs(t, err, &verifyErr)
 	}
 }
