@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/evidence"
 	"github.com/identomat-go/identomat/identomattest"
 	"github.com/identomat-go/identomat/internal/operation"
@@ -99,4 +101,57 @@ func TestCollectAgainFetchesAndChangesNothing(t *testing.T) {
 	assert.Equal(t, report, again)
 	assert.Equal(t, before, contents(t, os.DirFS(dir)))
 	assert.Len(t, server.Requests(), requests)
+}
+
+// The response is kept byte for byte, with white space, a byte order mark and members that the SDK does not
+// know. An interrupted collection reads it from the folder.
+func TestResultIsKeptByteForByte(t *testing.T) {
+	const response = "\ufeff {\"result\":\t\"approved\", \"new_field\": [1, 2.50, \"\\u00e9\\/\"]}\r\n"
+	server := quiet(t)
+	token := decided(t, server)
+	server.Fault("result/", identomattest.Response(200, "application/json", response), 1)
+	dir := filepath.Join(t.TempDir(), "package")
+	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.OnStep(func(change, path string) error {
+		if path == "bagit.txt" {
+			return syscall.EIO
+		}
+		return nil
+	}))
+	require.ErrorIs(t, err, syscall.EIO)
+	_, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
+	require.NoError(t, err)
+	assert.Equal(t, 1, server.Count("result/"))
+	data, err := os.ReadFile(filepath.Join(dir, "data/result.json"))
+	require.NoError(t, err)
+	assert.Equal(t, response, string(data))
+}
+
+// The record says whether the signature was checked.
+func TestReportSaysWhetherSignaturesWereVerified(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	for _, signs := range []bool{false, true} {
+		var opts []identomat.Option
+		if signs {
+			opts = append(opts, identomat.WithHMAC(server.SecretKey))
+		}
+		server.Fault("result/face/", identomattest.MissingSignature(), 1)
+		report, err := evidence.Collect(t.Context(), server.Client(opts...), token, evidence.Dir(t.TempDir()))
+		require.NoError(t, err)
+		for _, s := range report.Sources {
+			assert.Equal(t, signs && s.State == evidence.Collected && s.Name != "media/face", s.SignatureVerified, s.Name)
+		}
+	}
+}
+
+// The record counts the attempts.
+func TestReportCountsAttempts(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	server.Fault("result/face/", identomattest.HTTPStatus(503), 1)
+	client := server.Client(identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 2, BaseDelay: 1}))
+	report, err := evidence.Collect(t.Context(), client, token, evidence.Dir(t.TempDir()))
+	require.NoError(t, err)
+	assert.Equal(t, []int{2, 200}, []int{sourceNamed(report, "media/face").Attempts, sourceNamed(report, "media/face").Status})
+	assert.Equal(t, 1, sourceNamed(report, "result").Attempts)
 }

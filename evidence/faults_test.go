@@ -95,6 +95,9 @@ func TestFaultTable(t *testing.T) {
 				}
 				report, err := evidence.Collect(ctx, client, token, evidence.Dir(dir), opts...)
 				server.ClearFaults()
+				if err != nil {
+					assert.NotContains(t, err.Error(), string(token))
+				}
 				check, verifyErr := evidence.Verify(os.DirFS(dir))
 				state := sourceNamed(report, kind.source).State
 				switch fault.promises[i] {

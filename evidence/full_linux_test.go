@@ -12,14 +12,20 @@ import (
 	"github.com/identomat-go/identomat/evidence"
 )
 
-// A real disk is full: a file system of 64 KiB, which a package does not fit into. With more room, Collect
-// goes on.
-func TestFullDisk(t *testing.T) {
-	disk := t.TempDir()
+// mountDisk mounts a small file system, which needs the permission to do so.
+func mountDisk(t *testing.T) (disk string) {
+	t.Helper()
+	disk = t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=64k"); err != nil {
 		t.Skipf("cannot mount: %v", err)
 	}
-	defer func() { require.NoError(t, syscall.Unmount(disk, 0)) }()
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, 0)) })
+	return disk
+}
+
+// The disk is smaller than the package. With more room, Collect goes on.
+func TestFullDisk(t *testing.T) {
+	disk := mountDisk(t)
 	server := quiet(t)
 	token := decided(t, server)
 	dir := filepath.Join(disk, "package")
@@ -35,4 +41,19 @@ func TestFullDisk(t *testing.T) {
 	_, err = evidence.Verify(os.DirFS(dir))
 	require.NoError(t, err)
 	assert.Equal(t, 1, server.Count("result/"))
+}
+
+func TestReadOnlyDisk(t *testing.T) {
+	disk := mountDisk(t)
+	server := quiet(t)
+	token := decided(t, server)
+	dir := filepath.Join(disk, "package")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	for _, dir := range []string{dir, filepath.Join(disk, "another")} {
+		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
+		require.ErrorIs(t, err, syscall.EROFS)
+		assert.NotContains(t, err.Error(), disk)
+	}
+	assert.Zero(t, server.Count("result/"))
 }

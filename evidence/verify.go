@@ -50,7 +50,7 @@ type Check struct {
 //
 // Verify is stricter than BagIt: names and manifests must have the form in which Collect writes them.
 func Verify(fsys fs.FS) (*Check, error) {
-	v := &verifier{fsys: fsys, sizes: map[string]int64{}, tags: map[string][]byte{}, files: map[string]*hashes{}}
+	v := &verifier{fsys: fsys, sizes: map[string]int64{}, tags: map[string][]byte{}, files: map[string]*hashes{}, hasProblem: map[string]bool{}}
 	v.verify()
 	if len(v.problems) > 0 {
 		return nil, &VerifyError{v.problems}
@@ -72,17 +72,15 @@ type verifier struct {
 	files        map[string]*hashes // of the files that were read to their end
 	report       *Report
 	problems     []*Problem
+	hasProblem   map[string]bool // by file
 }
 
 // problem adds a problem, unless the file already has one.
 func (v *verifier) problem(file string, err error) {
-	if !v.hasProblem(file) {
+	if !v.hasProblem[file] {
+		v.hasProblem[file] = true
 		v.problems = append(v.problems, &Problem{file, err})
 	}
-}
-
-func (v *verifier) hasProblem(file string) bool {
-	return slices.ContainsFunc(v.problems, func(p *Problem) bool { return p.File == file })
 }
 
 // verify stops where it cannot continue. Otherwise it finds all problems.
@@ -92,7 +90,7 @@ func (v *verifier) verify() {
 		return
 	}
 	v.checkTags()
-	if !v.hasProblem(collectionFile) {
+	if !v.hasProblem[collectionFile] {
 		v.readReport()
 	}
 	v.checkPayload()
@@ -250,7 +248,7 @@ const (
 
 // read reads a file into w and hashes it. It reports whether all of it was read.
 func (v *verifier) read(name string, w io.Writer) bool {
-	if v.hasProblem(name) {
+	if v.hasProblem[name] {
 		return false
 	}
 	file, err := v.fsys.Open(name)
