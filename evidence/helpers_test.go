@@ -86,8 +86,8 @@ func contents(t testing.TB, fsys fs.FS) map[string]string {
 }
 
 func TestMain(m *testing.M) {
-	if request := os.Getenv(childEnv); request != "" {
-		must(json.NewEncoder(os.Stdout).Encode(child(request)))
+	if os.Getenv(childEnv) != "" {
+		must(json.NewEncoder(os.Stdout).Encode(child()))
 		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)

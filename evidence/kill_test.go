@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,6 +35,8 @@ type childRequest struct {
 	Added string
 	// KillAt is the number of the change to the folder before which the process kills itself. 0 means never.
 	KillAt int64
+	// Tokens, if there are any, are collected into folders in Dir, several at a time.
+	Tokens []identomat.Token
 }
 
 // childResponse is what the child prints.
@@ -41,14 +44,22 @@ type childResponse struct {
 	Steps                int64 // changes to the folder
 	IdleBytes, PeakBytes uint64
 	Error                string
+	// Resident is the peak of the resident memory. Descriptors counts open files and connections before and
+	// after.
+	Resident    uint64
+	Descriptors [2]int
+	Leaked      string // goroutines
 }
 
 // child runs in the child process.
-func child(request string) (response childResponse) {
+func child() (response childResponse) {
 	var r childRequest
-	must(json.Unmarshal([]byte(request), &r))
+	must(json.NewDecoder(os.Stdin).Decode(&r))
 	client, err := identomat.NewClient(r.Key, identomat.WithWidgetURL(r.WidgetURL), identomat.WithAPIURL(r.APIURL))
 	must(err)
+	if len(r.Tokens) > 0 {
+		return collectMany(client, r)
+	}
 	var steps atomic.Int64
 	step := func(string, string) error {
 		if steps.Add(1) == r.KillAt {
@@ -93,14 +104,21 @@ func heap() uint64 {
 // run collects in a child process. It reports whether the process ended by itself.
 func run(t *testing.T, server *identomattest.Server, token identomat.Token, dir, added string, killAt int64) (response childResponse, ended bool) {
 	t.Helper()
-	request, err := json.Marshal(childRequest{server.WidgetURL, server.APIURL, server.CompanyKey, string(token), dir, added, killAt})
+	return start(t, server, childRequest{Token: string(token), Dir: dir, Added: added, KillAt: killAt})
+}
+
+func start(t *testing.T, server *identomattest.Server, r childRequest) (response childResponse, ended bool) {
+	t.Helper()
+	r.WidgetURL, r.APIURL, r.Key = server.WidgetURL, server.APIURL, server.CompanyKey
+	request, err := json.Marshal(r)
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+string(request))
+	cmd.Env = append(os.Environ(), childEnv+"=1")
+	cmd.Stdin = bytes.NewReader(request)
 	cmd.Stderr = os.Stderr
 	output, err := cmd.Output()
 	if err != nil {
-		require.Positive(t, killAt, "the process failed: %v", err)
+		require.Positive(t, r.KillAt, "the process failed: %v", err)
 		assert.Equal(t, "signal: killed", err.Error())
 		return response, false
 	}

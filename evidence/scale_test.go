@@ -1,6 +1,8 @@
 package evidence_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,9 +18,11 @@ import (
 	"github.com/identomat-go/identomat/evidence"
 )
 
-// Many sessions are collected at the same time. Memory is that of the process, with the fake in it.
+// atATime is the number of sessions that are collected at the same time.
+const atATime = 50
+
+// Many sessions are collected at the same time, in a process of their own.
 func TestScaleManySessions(t *testing.T) {
-	const atATime = 50
 	sessions := map[bool]int{false: 100, true: 1000}[longTests]
 	server := quiet(t)
 	client := server.Client()
@@ -26,67 +30,66 @@ func TestScaleManySessions(t *testing.T) {
 	for i := range tokens {
 		tokens[i] = decidedWith(t, server, client)
 	}
+	response, ended := start(t, server, childRequest{Dir: t.TempDir(), Tokens: tokens})
+	require.True(t, ended)
+	require.Empty(t, response.Error)
+	t.Logf("%d sessions, %d at a time: peak resident memory %d MiB; %d descriptors, %d before; leaked goroutines: %q",
+		sessions, atATime, response.Resident>>20, response.Descriptors[1], response.Descriptors[0], response.Leaked)
+	assert.GreaterOrEqual(t, server.Count("result/face/"), sessions)
+	if !raceEnabled {
+		assert.LessOrEqual(t, response.Resident, uint64(200<<20))
+	}
+	assert.LessOrEqual(t, response.Descriptors[1], response.Descriptors[0])
+	assert.Empty(t, response.Leaked)
+}
+
+// collectMany runs in the child process.
+func collectMany(client *identomat.Client, r childRequest) (response childResponse) {
+	_, err := client.Sessions.Result(context.Background(), r.Tokens[0]) // opens what the runtime needs for any connection
+	must(err)
 	client.CloseIdleConnections()
-	descriptors, goroutines := openDescriptors(t), goleak.IgnoreCurrent()
-	before := peakMemory(t)
+	goroutines := goleak.IgnoreCurrent()
+	response.Descriptors[0] = openDescriptors()
 	work := make(chan int)
+	errs := make([]error, len(r.Tokens))
 	var workers sync.WaitGroup
-	base := t.TempDir()
-	errs := make([]error, sessions)
 	for range atATime {
 		workers.Go(func() {
 			for i := range work {
-				dir := filepath.Join(base, fmt.Sprint(i))
-				if _, errs[i] = evidence.Collect(t.Context(), client, tokens[i], evidence.Dir(dir)); errs[i] == nil {
+				dir := filepath.Join(r.Dir, fmt.Sprint(i))
+				if _, errs[i] = evidence.Collect(context.Background(), client, r.Tokens[i], evidence.Dir(dir)); errs[i] == nil {
 					_, errs[i] = evidence.Verify(os.DirFS(dir))
 				}
 				_ = os.RemoveAll(dir)
 			}
 		})
 	}
-	for i := range tokens {
+	for i := range r.Tokens {
 		work <- i
 	}
 	close(work)
 	workers.Wait()
-	for _, err := range errs {
-		require.NoError(t, err)
-	}
-	resident := peakMemory(t)
 	client.CloseIdleConnections()
-	server.Close()
-	goleak.VerifyNone(t, goroutines)
-	t.Logf("%d sessions, %d at a time: peak resident memory %d MiB, %d MiB before; %d descriptors, %d before; no goroutine left",
-		sessions, atATime, resident>>20, before>>20, openDescriptors(t), descriptors)
-	if !raceEnabled {
-		assert.LessOrEqual(t, resident, uint64(200<<20))
+	if err := goleak.Find(goroutines); err != nil {
+		response.Leaked = err.Error()
 	}
-	assert.LessOrEqual(t, openDescriptors(t), descriptors)
+	if err := errors.Join(errs...); err != nil {
+		response.Error = err.Error()
+	}
+	response.Descriptors[1], response.Resident = openDescriptors(), peakMemory()
+	return response
 }
 
 // openDescriptors returns the number of open file descriptors, or 0 if the system does not list them.
-func openDescriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if os.IsNotExist(err) {
-		return 0
-	}
-	require.NoError(t, err)
+func openDescriptors() int {
+	entries, _ := os.ReadDir("/proc/self/fd")
 	return len(entries)
 }
 
 // peakMemory returns the peak of the resident memory of this process, or 0 if the system does not say.
-func peakMemory(t *testing.T) uint64 {
-	t.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	if os.IsNotExist(err) {
-		return 0
-	}
-	require.NoError(t, err)
-	var kib uint64
-	_, rest, found := strings.Cut(string(status), "VmHWM:")
-	require.True(t, found)
-	_, err = fmt.Sscan(rest, &kib)
-	require.NoError(t, err)
+func peakMemory() (kib uint64) {
+	status, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	_, _ = fmt.Sscan(rest, &kib)
 	return kib << 10
 }
