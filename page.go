@@ -2,6 +2,7 @@ package identomat
 
 import (
 	"encoding/json"
+	"hash/maphash"
 	"iter"
 	"net/http"
 
@@ -41,7 +42,8 @@ func (p *Page[T]) Extra() map[string]json.RawMessage { return codec.Extra(p.raw,
 func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (*Page[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		seen := make(map[K]bool, pageSize)
+		// Hashes instead of keys: a key would keep a part of its response in memory.
+		seen, seed := make(map[uint64]struct{}, pageSize), maphash.MakeSeed()
 		for offset := 0; ; {
 			page, err := fetch(offset)
 			if err == nil && len(page.Data) == 0 && page.Total > offset {
@@ -53,7 +55,7 @@ func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch fu
 			}
 			items, total, known := page.Data, page.Total, len(seen)
 			for _, item := range items {
-				seen[key(item)] = true
+				seen[maphash.Comparable(seed, key(item))] = struct{}{}
 			}
 			if len(seen) == known {
 				if len(items) > 0 && (total > offset || total < 0 && len(items) >= pageSize) {

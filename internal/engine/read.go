@@ -1,9 +1,9 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -48,23 +48,29 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// A segment is a pooled buffer. The segments of a body are joined at its end, so that a body without a known
+// length allocates its own size only.
+type segment [32 << 10]byte
 
-// maxPooled keeps a large response from occupying memory forever.
-const maxPooled = 1 << 20
+var segments = sync.Pool{New: func() any { return new(segment) }}
 
-func readUnknown(r io.Reader, limit int64) ([]byte, error) {
-	buf := buffers.Get().(*bytes.Buffer)
-	defer func() {
-		if buf.Cap() <= maxPooled {
-			buf.Reset()
-			buffers.Put(buf)
-		}
-	}()
-	_, err := buf.ReadFrom(&io.LimitedReader{R: r, N: limit + 1})
-	body := bytes.Clone(buf.Bytes())
-	if int64(len(body)) > limit {
+func readUnknown(r io.Reader, limit int64) (body []byte, err error) {
+	var read [][]byte
+	size := int64(0)
+	for err == nil && size <= limit {
+		p := segments.Get().(*segment)
+		defer segments.Put(p)
+		var n int
+		n, err = fill(r, p[:min(int64(len(p)), limit+1-size)])
+		read = append(read, p[:n])
+		size += int64(n)
+	}
+	body = slices.Concat(read...)
+	switch {
+	case size > limit:
 		return body[:limit], ErrTooLarge
+	case err == io.EOF:
+		err = nil
 	}
 	return body, err
 }
