@@ -161,13 +161,13 @@ func TestCallAllocations(t *testing.T) {
 	}{
 		{"begin", begin, bareToken, false, [...]float64{56, 56}},
 		{"begin, signed", begin, bareToken, true, [...]float64{67, 67}},
-		{"result", result, approved, false, [...]float64{200, 200}},
-		{"result, signed", result, approved, true, [...]float64{211, 211}},
+		{"result", result, approved, false, [...]float64{96, 96}},
+		{"result, signed", result, approved, true, [...]float64{107, 107}},
 		{"download", download, video, false, [...]float64{36, 36}},
 		{"download, signed", download, video, true, [...]float64{48, 48}},
-		{"upload", upload, passport, false, [...]float64{170, 170}},
-		{"upload, signed", upload, passport, true, [...]float64{196, 196}},
-		{"search, 100 hits", search, page, false, [...]float64{640, 640}},
+		{"upload", upload, passport, false, [...]float64{101, 101}},
+		{"upload, signed", upload, passport, true, [...]float64{130, 130}},
+		{"search, 100 hits", search, page, false, [...]float64{146, 146}},
 	} {
 		var opts []identomat.Option
 		if row.signed {
@@ -266,4 +266,28 @@ func TestFailedBeginAllocatesFewTimesPerQuestion(t *testing.T) {
 		assert.Error(t, err)
 	})
 	assert.LessOrEqual(t, allocs, 6.0*questions)
+}
+
+// A response of more than 1 MiB allocates at most 2.2 bytes a byte before it is decoded, whether or not its
+// length is known.
+func TestLargeResponseAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector empties the buffer pools")
+	}
+	for _, size := range []int{1 << 20, 4 << 20, 8 << 20} {
+		body := `{"result":"` + strings.Repeat("x", size) + `"}`
+		for _, length := range []int64{-1, int64(len(body))} {
+			resp := newResponse(200, body)
+			resp.ContentLength = length
+			client := stubbed(t, func(*http.Request) (*http.Response, error) { return resp, nil }, identomat.WithMaxResponseSize(16<<20))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := client.Call(t.Context(), identomat.Endpoint{Name: "new"}, nil)
+			runtime.ReadMemStats(&after)
+			require.NoError(t, err)
+			perByte := float64(after.TotalAlloc-before.TotalAlloc) / float64(len(body))
+			assert.LessOrEqual(t, perByte, 2.2)
+			t.Logf("%d bytes, length %d: %.2f allocated a byte", len(body), length, perByte)
+		}
+	}
 }

@@ -9,10 +9,10 @@ import (
 
 // codec decodes every response. After it has decoded a record, it keeps the record's JSON in the
 // record and calls the record's method complete, if any.
-var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.RawMessage) error {
+var codec = wire.NewCodec(wire.Implementing[recorder](), func(v any, raw json.RawMessage, held bool) error {
 	v.(recorder).keep(raw)
-	if r, ok := v.(interface{ complete() error }); ok {
-		return r.complete()
+	if r, ok := v.(interface{ complete(held bool) error }); ok {
+		return r.complete(held)
 	}
 	return nil
 })

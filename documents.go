@@ -55,7 +55,7 @@ func (d *Document) Extra() map[string]json.RawMessage {
 // UnmarshalJSON decodes a document, such as a recorded one.
 func (d *Document) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, d) }
 
-func (d *Document) complete() error {
+func (d *Document) complete(bool) error {
 	hasPerson := false
 	d.Fields = DocumentFields{}
 	for m := wire.Members(d.raw); m.Next(); {

@@ -126,12 +126,12 @@ func (r *Result) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, r)
 }
 
-func (r *Result) complete() error {
+func (r *Result) complete(held bool) error {
 	switch known := Outcome(strings.ToLower(string(r.Outcome))); known {
 	case OutcomeApproved, OutcomeRejected, OutcomeManualCheck, OutcomeInProgress:
 		r.Outcome = known
 	}
-	if r.Approved() && r.ScreeningMatches == nil && wire.HasMember(r.raw, "screeningMatches") {
+	if !held && r.Approved() && r.ScreeningMatches == nil && wire.HasMember(r.raw, "screeningMatches") {
 		return errors.New("an approval beside screening matches that cannot be read")
 	}
 	for _, document := range r.GeneralDocuments {

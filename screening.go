@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,6 +55,9 @@ var screeningTopics = []ScreeningTopic{
 }
 
 func screeningTopic(text string) ScreeningTopic {
+	if i := slices.Index(screeningTopics, ScreeningTopic(text)); i >= 0 {
+		return screeningTopics[i] // retains no part of the response
+	}
 	name, _, _ := strings.Cut(text, " (Politically")
 	for _, topic := range screeningTopics {
 		if strings.EqualFold(name, string(topic)) {
@@ -102,7 +106,7 @@ func (h *ScreeningHit) Extra() map[string]json.RawMessage { return codec.Extra(h
 // UnmarshalJSON decodes a hit, such as a recorded one.
 func (h *ScreeningHit) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, h) }
 
-func (h *ScreeningHit) complete() error {
+func (h *ScreeningHit) complete(bool) error {
 	if h.PersonID == "" && h.Name == "" {
 		return errors.New("a hit without a person")
 	}
@@ -211,7 +215,7 @@ func (p *ScreeningPerson) Extra() map[string]json.RawMessage { return codec.Extr
 // UnmarshalJSON decodes a person, such as a recorded one.
 func (p *ScreeningPerson) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, p) }
 
-func (p *ScreeningPerson) complete() error {
+func (p *ScreeningPerson) complete(bool) error {
 	if p.EntityType == "" && p.FirstName == "" && p.LastName == "" && len(p.ExtraDetails) == 0 {
 		return errors.New("a person without a name, a type or details")
 	}

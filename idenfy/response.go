@@ -17,7 +17,7 @@ import (
 )
 
 // codec decodes sessions and webhooks. Their method decoded checks them and keeps their JSON.
-var codec = wire.NewCodec(wire.Implementing[record](), func(v any, raw json.RawMessage) error { return v.(record).decoded(raw) })
+var codec = wire.NewCodec(wire.Implementing[record](), func(v any, raw json.RawMessage, _ bool) error { return v.(record).decoded(raw) })
 
 type record interface {
 	decoded(raw json.RawMessage) error

@@ -6,7 +6,6 @@ package response
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -101,10 +100,11 @@ const maxValues = 250_000
 func Classify(op *operation.Operation, status int, whole []byte) (payload []byte, refusal *Refusal) {
 	whole = wire.TrimBOM(whole)
 	body := wire.Trim(whole)
-	if len(body) == 0 || !json.Valid(body) {
+	var members envelope
+	size, valid := wire.Scan(body, members.read)
+	if !valid || members.ambiguous {
 		return nil, unexpected(op, status)
 	}
-	var members envelope
 	switch body[0] {
 	case '"':
 		whole = body
@@ -112,9 +112,6 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 			refusal = bareString(op, status, wire.Unquote(body))
 		}
 	case '{':
-		if members = open(body); members.ambiguous {
-			return nil, unexpected(op, status)
-		}
 		refusal = members.refusal()
 	}
 	switch {
@@ -124,7 +121,7 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 		return nil, refusal
 	case status < 200 || status > 299 || status == http.StatusPartialContent || !hasShape(op, body, &members):
 		return nil, unexpected(op, status)
-	case bytes.Count(body, []byte(","))+bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) > maxValues:
+	case size > maxValues:
 		return nil, &Refusal{Cause: ErrTooLarge}
 	case op.Shape == operation.Result || op.Shape == operation.True:
 		return members.result, nil
@@ -258,19 +255,25 @@ func open(object []byte) (e envelope) {
 		if len(m.Name) < 2 || m.Name[0] != '"' {
 			return envelope{ambiguous: true}
 		}
-		name := m.Name[1 : len(m.Name)-1]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			name = []byte(wire.Unquote(m.Name))
-		}
-		for i, value := range [...]*[]byte{&e.result, &e.argumentError, &e.internalError, &e.errorSourceGroup} {
-			if known := envelopeNames[i]; bytes.EqualFold(name, known) {
-				e.ambiguous = e.ambiguous || *value != nil || !bytes.Equal(name, known)
-				*value = m.Value
-			}
-		}
-		e.add(name, m.Value)
+		e.read(m.Name, m.Value)
 	}
 	return e
+}
+
+// read records a member. The name is in quotes.
+func (e *envelope) read(quoted, value []byte) {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = []byte(wire.Unquote(quoted))
+	}
+	for i, known := range envelopeNames {
+		if bytes.EqualFold(name, known) {
+			field := [...]*[]byte{&e.result, &e.argumentError, &e.internalError, &e.errorSourceGroup}[i]
+			e.ambiguous = e.ambiguous || *field != nil || !bytes.Equal(name, known)
+			*field = value
+		}
+	}
+	e.add(name, value)
 }
 
 // add records whether a member reports a failure. The member's name may have any case, hyphens and
@@ -325,7 +328,7 @@ func (e *envelope) refusal() *Refusal {
 	argument, internal := present(e.argumentError), present(e.internalError)
 	if argument == nil && internal == nil {
 		// The service also reports an error code in result, as in {"result":"SESSION_NOT_FOUND"}.
-		if Cause(wire.Unquote(e.result)) == nil {
+		if Cause(short(e.result)) == nil {
 			return nil
 		}
 		argument = e.result
@@ -338,6 +341,14 @@ func (e *envelope) refusal() *Refusal {
 		r.Message = wire.Unquote(argument)
 	}
 	return r
+}
+
+// short returns the text of a string that may be a code, or "". It does not copy a long text.
+func short(value []byte) string {
+	if len(value) > len(`\u0000`)*maxCode {
+		return ""
+	}
+	return wire.Unquote(value)
 }
 
 // present returns the value of a member, or nil if it is absent or null.

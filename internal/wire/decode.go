@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // A Codec decodes responses into structs with json tags. The service varies in how it writes a
@@ -36,14 +36,15 @@ import (
 // field a second name, which is used if the field is otherwise empty.
 type Codec struct {
 	isRecord func(reflect.Type) bool
-	after    func(record any, raw json.RawMessage) error
+	after    func(record any, raw json.RawMessage, held bool) error
 	types    cache[decodeFunc]
 }
 
 // NewCodec returns a codec that calls the function after for each decoded struct whose type isRecord
-// accepts, with a pointer to the struct and the struct's JSON. If after returns an error, the whole
+// accepts, with a pointer to the struct and the struct's JSON. held reports
+// that the struct holds all of it, so that [Codec.Extra] is empty. If after returns an error, the whole
 // response is refused.
-func NewCodec(isRecord func(reflect.Type) bool, after func(record any, raw json.RawMessage) error) *Codec {
+func NewCodec(isRecord func(reflect.Type) bool, after func(record any, raw json.RawMessage, held bool) error) *Codec {
 	return &Codec{isRecord: isRecord, after: after}
 }
 
@@ -71,7 +72,7 @@ func (c *Codec) Decode(data []byte, v any) error {
 // value that v points to.
 func (c *Codec) Unmarshal(data []byte, v any) error {
 	data = TrimBOM(data)
-	if !json.Valid(data) {
+	if _, ok := Scan(data, nil); !ok {
 		return errors.New("malformed JSON")
 	}
 	fresh := reflect.New(reflect.TypeOf(v).Elem())
@@ -97,11 +98,13 @@ func (c *Codec) Extra(data []byte, v any) map[string]json.RawMessage {
 type decoding struct {
 	codec *Codec
 	data  []byte
-	err   error // from structPlan.after, or because a strict field did not fit
+	texts strings.Builder // see text
+	err   error           // from structPlan.after, or because a strict field did not fit
 	// strict is greater than 0 within a strict field.
 	strict int
 	extra  map[string]json.RawMessage
 	path   []byte // of the value being decoded, if extra is collected
+	lost   int    // how many values no field holds
 }
 
 // A decodeFunc decodes the value that begins at i and returns the index after the value. If the
@@ -198,7 +201,7 @@ func decodeUnmarshaler(d *decoding, v reflect.Value, i int) (int, bool) {
 
 // decodeAny decodes a value of any type.
 func decodeAny(d *decoding, v reflect.Value, i int) (int, bool) {
-	value, end := d.value(i)
+	value, end := d.value(i, 0)
 	if value != nil {
 		v.Set(reflect.ValueOf(value))
 	}
@@ -207,7 +210,11 @@ func decodeAny(d *decoding, v reflect.Value, i int) (int, bool) {
 
 // decodeObject decodes an object whose members have any type.
 func decodeObject(d *decoding, v reflect.Value, i int) (int, bool) {
-	value, end := d.value(i)
+	size := 0
+	if d.data[i] == '{' {
+		size = d.rest(skipSpace(d.data, i+1))
+	}
+	value, end := d.value(i, size)
 	switch value := value.(type) {
 	case nil:
 	case map[string]any:
@@ -224,35 +231,79 @@ func decodeObject(d *decoding, v reflect.Value, i int) (int, bool) {
 }
 
 // value returns the value that begins at i, as encoding/json does, and the index after it. A
-// number keeps its spelling, because a float64 would round a long document number.
-func (d *decoding) value(i int) (v any, end int) {
+// number keeps its spelling, because a float64 would round a long document number. If the value is
+// an object, size is the expected number of members.
+func (d *decoding) value(i, size int) (v any, end int) {
 	switch d.data[i] {
 	case '{':
-		object := map[string]any{}
+		object := make(map[string]any, size)
 		for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(i) {
-			name := Unquote(d.data[i:SkipString(d.data, i)])
-			object[name], i = d.value(d.afterName(i))
+			name, end := d.string(i)
+			object[name], i = d.value(d.afterColon(end), 0)
 		}
 		return object, i + 1
 	case '[':
 		list := []any{}
 		for i = skipSpace(d.data, i+1); d.data[i] != ']'; i = d.afterComma(i) {
 			var element any
-			element, i = d.value(i)
+			element, i = d.value(i, 0)
 			list = append(list, element)
 		}
 		return list, i + 1
+	case '"':
+		return d.string(i)
 	}
 	end = skip(d.data, i)
 	switch d.data[i] {
-	case '"':
-		return Unquote(d.data[i:end]), end
 	case 't', 'f':
 		return d.data[i] == 't', end
 	case 'n':
 		return nil, end
 	}
-	return json.Number(d.data[i:end]), end
+	return json.Number(d.text(d.data[i:end])), end
+}
+
+// rest returns the number of elements or members from i to the end of an array or object.
+func (d *decoding) rest(i int) (n int) {
+	for ; d.data[i] != '}' && d.data[i] != ']'; n++ {
+		i = skipSpace(d.data, skip(d.data, i))
+		if d.data[i] == ':' {
+			i = skip(d.data, skipSpace(d.data, i+1))
+		}
+		i = d.afterComma(i)
+	}
+	return n
+}
+
+// string returns the text of the string that begins at i, and the index after the string.
+func (d *decoding) string(i int) (s string, end int) {
+	if end = skipPlain(d.data, i+1); d.data[end] == '"' {
+		return d.text(d.data[i+1 : end]), end + 1
+	}
+	end = SkipString(d.data, i)
+	text := d.data[i+1 : end-1]
+	if bytes.IndexByte(text, '\\') >= 0 || !utf8.Valid(text) {
+		var buf [128]byte
+		text = appendUnescaped(buf[:0], text)
+	}
+	return d.text(text), end
+}
+
+// sharedTexts is the size of the buffers that short texts share. A kept text retains at most one.
+const sharedTexts = 512
+
+// text returns s as a string.
+func (d *decoding) text(s []byte) string {
+	if len(s) > sharedTexts/4 {
+		return string(s)
+	}
+	if d.texts.Len()+len(s) > d.texts.Cap() {
+		d.texts.Reset()
+		d.texts.Grow(min(sharedTexts, max(len(d.data), len(s))))
+	}
+	from := d.texts.Len()
+	d.texts.Write(s)
+	return d.texts.String()[from:]
 }
 
 // decodeOther decodes values of other types, such as maps of texts.
@@ -270,15 +321,18 @@ func decodeOther(d *decoding, v reflect.Value, i int) (int, bool) {
 }
 
 func decodeString(d *decoding, v reflect.Value, i int) (int, bool) {
+	if d.data[i] == '"' {
+		text, end := d.string(i)
+		v.SetString(text)
+		return end, true
+	}
 	end := skip(d.data, i)
 	switch d.data[i] {
-	case '"':
-		v.SetString(Unquote(d.data[i:end]))
 	case '{', '[':
 		return end, false
 	case 'n':
 	default:
-		v.SetString(string(d.data[i:end]))
+		v.SetString(d.text(d.data[i:end]))
 	}
 	return end, true
 }
@@ -345,7 +399,7 @@ func (d *decoding) number(i, end int) []byte {
 	if d.data[i] == '"' {
 		i, end = i+1, end-1
 	}
-	if i >= end || d.data[i] != '-' && (d.data[i] < '0' || d.data[i] > '9') || !json.Valid(d.data[i:end]) {
+	if number(d.data, i) != end {
 		return nil // strconv parses more than JSON, such as Inf and 0x1p-2
 	}
 	return d.data[i:end]
@@ -377,11 +431,12 @@ func (c *Codec) sliceDecoder(t reflect.Type) decodeFunc {
 			return skip(d.data, i), !list.records
 		case isArray || d.data[i] == '{' && hasNumericKeys(d.data[i:], !list.records):
 			v.Set(empty) // not nil, unlike an absent list
+			start := i
 			for i = skipSpace(d.data, i+1); d.data[i] != ']' && d.data[i] != '}'; i = d.afterComma(end) {
 				if !isArray {
-					i = d.afterName(i)
+					i = d.afterColon(SkipString(d.data, i))
 				}
-				if end = list.add(d, v, i); d.err != nil {
+				if end = list.add(d, v, start, i); d.err != nil {
 					return end, false
 				}
 			}
@@ -421,11 +476,17 @@ type listDecoder struct {
 	texts bool
 }
 
-// add appends the element that begins at i.
-func (l *listDecoder) add(d *decoding, list reflect.Value, i int) (end int) {
+// add appends the element that begins at i. The list begins at start.
+func (l *listDecoder) add(d *decoding, list reflect.Value, start, i int) (end int) {
 	n := list.Len()
 	if n == list.Cap() {
-		list.Grow(max(n, 4))
+		// Estimate the number of elements from the sizes so far. The bound protects the memory from
+		// a first element that is much smaller than the others.
+		few := 1
+		if d.data[i] != '{' {
+			few = 4
+		}
+		list.Grow(max(few, min(7*n, (len(d.data)-i)*n/max(i-start, 1)+1)))
 	}
 	list.SetLen(n + 1)
 	to, parent := list.Index(n), len(d.path)
@@ -438,7 +499,7 @@ func (l *listDecoder) add(d *decoding, list reflect.Value, i int) (end int) {
 		list.SetLen(n)
 	case fits:
 	case l.texts:
-		to.SetString(string(d.data[i:end]))
+		to.SetString(d.text(d.data[i:end]))
 	case l.records, d.strict > 0:
 		d.refuse()
 	default:
@@ -456,9 +517,9 @@ func (d *decoding) afterComma(i int) int {
 	return i
 }
 
-// afterName returns the index of the value of the member that begins at i.
-func (d *decoding) afterName(i int) int {
-	return skipSpace(d.data, skipSpace(d.data, SkipString(d.data, i))+1)
+// afterColon returns the index of the value of the member whose name ends at i.
+func (d *decoding) afterColon(i int) int {
+	return skipSpace(d.data, skipSpace(d.data, i)+1)
 }
 
 // refuse makes the decoding fail.
@@ -471,6 +532,7 @@ func (d *decoding) refuse() {
 // keep collects the value from i to end, which no field holds. After an error, end is
 // meaningless and nothing is kept.
 func (d *decoding) keep(i, end int) {
+	d.lost++
 	if d.extra != nil && d.err == nil {
 		d.extra[strings.TrimPrefix(string(d.path), ".")] = d.data[i:end:end]
 	}
@@ -478,80 +540,90 @@ func (d *decoding) keep(i, end int) {
 
 // structPlan maps the members of an object to fields.
 type structPlan struct {
-	fields  map[string]*fieldPlan
-	bits    int      // how many fields have a bit
-	present uint64   // the bits of the fields that must be present
-	strict  []string // the names of strict fields
-	after   func(v any, raw json.RawMessage) error
+	fields  [][]*fieldPlan // by length of the name
+	present uint64         // the bits of the fields that must be present
+	strict  []string       // the names of strict fields
+	after   func(v any, raw json.RawMessage, held bool) error
 }
 
 type fieldPlan struct {
+	name             string
 	index            []int
 	decode           decodeFunc
-	bit              uint64 // identifies a field that is strict or must be present
+	bit              uint64 // identifies the field
 	required, strict bool
 	// alias is set for a second name of a field. Its value is used if the field is otherwise empty.
 	alias bool
 }
 
 func (c *Codec) structDecoder(t reflect.Type) decodeFunc {
-	plan := &structPlan{fields: map[string]*fieldPlan{}}
+	plan := &structPlan{}
 	if c.isRecord(t) {
 		plan.after = c.after
 	}
+	bit := uint64(1)
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || name == "" || name == "-" {
 			continue
 		}
-		field := &fieldPlan{index: f.Index, decode: c.decoder(f.Type)}
-		plan.fields[name] = field
+		if bit == 0 {
+			panic("more than 64 fields in " + t.String())
+		}
+		field := &fieldPlan{name: name, index: f.Index, decode: c.decoder(f.Type), bit: bit}
+		bit <<= 1
+		plan.add(field)
 		for option := range strings.SplitSeq(f.Tag.Get("wire"), ",") {
 			switch option, alias, _ := strings.Cut(option, "="); option {
 			case "required", "present":
 				field.required = option == "required"
-				field.bit = plan.newBit()
 				plan.present |= field.bit
 			case "strict":
 				field.strict = true
-				if field.bit == 0 {
-					field.bit = plan.newBit()
-				}
 				plan.strict = append(plan.strict, name)
 			case "alias": // must be the last option, because it copies the options before it
 				other := *field
-				other.alias = true
-				plan.fields[alias] = &other
+				other.name, other.alias = alias, true
+				plan.add(&other)
 			}
 		}
 	}
 	return plan.decode
 }
 
+func (p *structPlan) add(f *fieldPlan) {
+	for len(p.fields) <= len(f.name) {
+		p.fields = append(p.fields, nil)
+	}
+	p.fields[len(f.name)] = append(p.fields[len(f.name)], f)
+}
+
 // unknown is the plan for a member without a field.
 var unknown = &fieldPlan{}
 
-func (p *structPlan) newBit() uint64 {
-	p.bits++
-	return 1 << (p.bits - 1)
-}
-
 // named returns the plan for a quoted name.
 func (p *structPlan) named(quoted []byte) *fieldPlan {
-	f := p.fields[string(quoted[1:len(quoted)-1])]
-	if f == nil && bytes.IndexByte(quoted, '\\') >= 0 {
-		f = p.fields[Unquote(quoted)]
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = []byte(Unquote(quoted))
 	}
-	return cmp.Or(f, unknown)
+	if len(name) < len(p.fields) {
+		for _, f := range p.fields[len(name)] {
+			if f.name == string(name) {
+				return f
+			}
+		}
+	}
+	return unknown
 }
 
 func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits bool) {
-	start := i
+	start, lost := i, d.lost
 	switch {
 	case d.data[i] == '{':
 	case d.data[i] == '[' && d.data[skipSpace(d.data, i+1)] == ']', d.isNull(i) && p.after == nil:
 		end = skip(d.data, i)
-		return end, p.present == 0 && p.finish(d, v, d.data[i:end:end])
+		return end, p.present == 0 && p.finish(d, v, d.data[i:end:end], true)
 	default:
 		return skip(d.data, i), false
 	}
@@ -559,15 +631,18 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 	pending, found := aliases[:0], uint64(0)
 	for i = skipSpace(d.data, i+1); d.data[i] != '}'; i = d.afterComma(i) {
 		quoted := d.data[i:SkipString(d.data, i)]
-		i = d.afterName(i)
+		i = d.afterColon(i + len(quoted))
 		field := p.named(quoted)
 		if field.alias {
 			pending = append(pending, aliasValue{field, quoted, i})
 			i = skip(d.data, i)
 			continue
 		}
-		if field.strict && found&field.bit != 0 {
-			d.refuse()
+		if found&field.bit != 0 { // a duplicate
+			if field.strict {
+				d.refuse()
+			}
+			v.FieldByIndex(field.index).SetZero()
 		}
 		found |= field.bit
 		if i = p.member(d, v, field, quoted, i); d.err != nil {
@@ -588,16 +663,16 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 	if d.err != nil {
 		return i, false
 	}
-	return i + 1, p.finish(d, v, d.data[start:i+1:i+1])
+	return i + 1, p.finish(d, v, d.data[start:i+1:i+1], d.lost == lost)
 }
 
 // finish calls p.after, if there is such a function.
-func (p *structPlan) finish(d *decoding, v reflect.Value, raw []byte) bool {
+func (p *structPlan) finish(d *decoding, v reflect.Value, raw []byte, held bool) bool {
 	if p.after != nil && d.extra == nil {
 		if len(raw) == len(Trim(d.data)) {
 			raw = slices.Clip(d.data) // the whole response: a signature covers the white space around it
 		}
-		d.err = p.after(v.Addr().Interface(), raw)
+		d.err = p.after(v.Addr().Interface(), raw, held)
 	}
 	return d.err == nil
 }
@@ -625,12 +700,11 @@ func (p *structPlan) member(d *decoding, v reflect.Value, field *fieldPlan, quot
 		if field.strict {
 			d.strict++
 		}
-		to.SetZero() // drop the value of an earlier member with the same name
 		if end, fits = field.decode(d, to, i); !fits {
 			to.SetZero()
 		}
-		isEmpty := !fits || d.isNull(i) || to.Kind() == reflect.String && to.Len() == 0
-		if field.required && isEmpty || field.strict && !fits {
+		isEmpty := field.required && (!fits || d.isNull(i) || to.Kind() == reflect.String && to.Len() == 0)
+		if isEmpty || field.strict && !fits {
 			d.refuse()
 		}
 		if field.strict {

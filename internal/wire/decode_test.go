@@ -23,7 +23,7 @@ func newCodec(hooks ...hook) *Codec {
 		}
 		return nil
 	}
-	return NewCodec(func(t reflect.Type) bool { return find(t) != nil }, func(v any, raw json.RawMessage) error {
+	return NewCodec(func(t reflect.Type) bool { return find(t) != nil }, func(v any, raw json.RawMessage, _ bool) error {
 		return find(reflect.TypeOf(v).Elem())(v, raw)
 	})
 }
@@ -659,6 +659,19 @@ type record struct {
 	N  int    `json:"n"`
 }
 
+var decodeSeeds = []string{
+	`{"text":"a","bool":true,"int":1,"int64":2,"float":0.5,"ptext":null,"pbool":false,"pint":0,"pfloat":1e3}`,
+	`{"texts":["a",null],"ints":[1],"bools":[true],"floats":[0.1],"lists":[["a"],null]}`,
+	`{"nested":{"name":"n","tags":["t"],"count":1},"pnested":{},"nesteds":[{},null],"pnesteds":[null,{}],"record":{"id":"1"},"records":[{"id":"2","n":3}]}`,
+	`{"map":{"a":[1]},"texts2":{"a":"b"},"any":{"x":null},"anys":[1,null,"x"],"raw":{"a" : 1},"upper":"x","pupper":null,"uppers":[1,null],"uint":7,"alias":"","other":"o"}`,
+	`{"text":17,"bool":"true","int":"5","float":"0.93","texts":{"0":"a"},"nested":[],"map":[],"records":[null],"pint":"x"}`,
+	`{"int":9007199254740993.0,"int64":1e999,"text":"\ud83d\ude00\u0000","any":1e999}`,
+	`{"text":"a","text":null,"Text":"b","te\u0078t":"c","nested":{"name":"a"},"nested":{"tags":"b"}}`,
+	` [ {"text":"a"} ] `, `null`, `17`, `"x"`, `{"":{"":[]},"nesteds":{"7":{"name":[[]]},"3":1}}`,
+	"{\"text\":\"\xff\",\"\xff\":1}", `{"upper":"bad","uppers":["bad"],"records":{"0":{"id":1}},"record":null}`,
+	strings.Repeat(`{"any":[`, 20) + strings.Repeat(`]}`, 20),
+}
+
 // FuzzDecode compares Decode with encoding/json. It skips text that encoding/json rejects, and text
 // that isAmbiguous reports. These differences are intended:
 //   - null in a list of strings is dropped,
@@ -666,18 +679,7 @@ type record struct {
 //   - null in a list of records fails the whole response,
 //   - an alias fills an empty field.
 func FuzzDecode(f *testing.F) {
-	for _, text := range []string{
-		`{"text":"a","bool":true,"int":1,"int64":2,"float":0.5,"ptext":null,"pbool":false,"pint":0,"pfloat":1e3}`,
-		`{"texts":["a",null],"ints":[1],"bools":[true],"floats":[0.1],"lists":[["a"],null]}`,
-		`{"nested":{"name":"n","tags":["t"],"count":1},"pnested":{},"nesteds":[{},null],"pnesteds":[null,{}],"record":{"id":"1"},"records":[{"id":"2","n":3}]}`,
-		`{"map":{"a":[1]},"texts2":{"a":"b"},"any":{"x":null},"anys":[1,null,"x"],"raw":{"a" : 1},"upper":"x","pupper":null,"uppers":[1,null],"uint":7,"alias":"","other":"o"}`,
-		`{"text":17,"bool":"true","int":"5","float":"0.93","texts":{"0":"a"},"nested":[],"map":[],"records":[null],"pint":"x"}`,
-		`{"int":9007199254740993.0,"int64":1e999,"text":"\ud83d\ude00\u0000","any":1e999}`,
-		`{"text":"a","text":null,"Text":"b","te\u0078t":"c","nested":{"name":"a"},"nested":{"tags":"b"}}`,
-		` [ {"text":"a"} ] `, `null`, `17`, `"x"`, `{"":{"":[]},"nesteds":{"7":{"name":[[]]},"3":1}}`,
-		"{\"text\":\"\xff\",\"\xff\":1}", `{"upper":"bad","uppers":["bad"],"records":{"0":{"id":1}},"record":null}`,
-		strings.Repeat(`{"any":[`, 20) + strings.Repeat(`]}`, 20),
-	} {
+	for _, text := range decodeSeeds {
 		f.Add([]byte(text))
 	}
 	codec := newCodec(after(func(*record, json.RawMessage) error { return nil }))

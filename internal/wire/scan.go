@@ -4,6 +4,7 @@ package wire
 
 import (
 	"bytes"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -48,7 +49,7 @@ func skip[T text](s T, i int) int {
 
 // SkipString returns the index after the closing quote of the string that begins at i.
 func SkipString[T text](s T, i int) int {
-	for i++; i < len(s); i++ {
+	for i = skipPlain(s, i+1); i < len(s); i = skipPlain(s, i+1) {
 		switch s[i] {
 		case '\\':
 			i++
@@ -59,9 +60,47 @@ func SkipString[T text](s T, i int) int {
 	return len(s)
 }
 
+// skipPlain returns the index of the first byte at or after i that is a quote, a backslash, a control
+// character or not ASCII.
+func skipPlain[T text](s T, i int) int {
+	const high = 0x80 * ones
+	for ; i+8 <= len(s); i += 8 {
+		w := eight(s, i)
+		quote, slash := w^'"'*ones, w^'\\'*ones // 0 in the bytes that match
+		// A subtraction sets the high bit of the first byte that it makes negative.
+		if found := (w | (w - ' '*ones) | (quote - ones) | (slash - ones)) & high; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(s) && s[i] >= ' ' && s[i] < utf8.RuneSelf && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+// ones times a byte is that byte eight times.
+const ones = 0x0101010101010101
+
+// eight returns the eight bytes at i.
+func eight[T text](s T, i int) uint64 {
+	b := s[i : i+8]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
 func skipSpace[T text](s T, i int) int {
+	if i < len(s) && s[i] <= ' ' {
+		return skipSpaces(s, i)
+	}
+	return i
+}
+
+func skipSpaces[T text](s T, i int) int {
 	for i < len(s) && isSpace(s[i]) {
 		i++
+		for n := 8; n == 8 && i+8 <= len(s) && s[i] == ' '; i += n { // indentation
+			n = bits.TrailingZeros64(eight(s, i)^' '*ones) / 8
+		}
 	}
 	return i
 }
@@ -218,21 +257,15 @@ func Unquote[T text](quoted T) string {
 	if len(quoted) < 2 || quoted[0] != '"' {
 		return ""
 	}
-	s := quoted[1 : len(quoted)-1]
-	escaped, ascii := false, true
-	for i := 0; i < len(s) && !escaped; i++ {
-		escaped, ascii = s[i] == '\\', ascii && s[i] < utf8.RuneSelf
-	}
-	if !escaped {
-		if plain := string(s); ascii || utf8.ValidString(plain) {
-			return plain
-		}
+	s := string(quoted[1 : len(quoted)-1])
+	if strings.IndexByte(s, '\\') < 0 && utf8.ValidString(s) {
+		return s
 	}
 	var buf [128]byte
-	return string(appendUnescaped(buf[:0], s))
+	return string(appendUnescaped(buf[:0], []byte(s)))
 }
 
-func appendUnescaped[T text](dst []byte, s T) []byte {
+func appendUnescaped(dst, s []byte) []byte {
 	for i := 0; i < len(s); {
 		c := s[i]
 		switch {
@@ -259,12 +292,8 @@ func appendUnescaped[T text](dst []byte, s T) []byte {
 				c = "\b\f\n\r\t"[at]
 			}
 			dst = append(dst, c)
-		case c < utf8.RuneSelf:
-			dst = append(dst, c)
-			i++
 		default:
-			var buf [utf8.UTFMax]byte
-			r, size := utf8.DecodeRune(buf[:copy(buf[:], s[i:])])
+			r, size := utf8.DecodeRune(s[i:])
 			dst = utf8.AppendRune(dst, r)
 			i += size
 		}
@@ -273,7 +302,7 @@ func appendUnescaped[T text](dst []byte, s T) []byte {
 }
 
 // hexRune returns the rune for the four hexadecimal digits at i.
-func hexRune[T text](s T, i int) rune {
+func hexRune(s []byte, i int) rune {
 	if i+4 <= len(s) {
 		if r, err := strconv.ParseUint(string(s[i:i+4]), 16, 32); err == nil {
 			return rune(r)
