@@ -90,7 +90,7 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 			if name == "" {
 				continue
 			}
-			current := true // shared by copies of the ArchiveFile
+			current := true // a variable, so that all copies of the ArchiveFile share it
 			read := func(p []byte) (int, error) {
 				if !current {
 					return 0, os.ErrClosed
@@ -213,7 +213,7 @@ func (m *Media) ExtractTo(dir string) (n int, err error) {
 // count as equal, because some file systems do not distinguish them.
 type uniqueNames struct {
 	isFolder map[string]bool
-	suffix   map[string]int // the last suffix of a name
+	suffix   map[string]int // the last suffix given to a lower-case path
 }
 
 // maxElement leaves room for a suffix: file systems limit a name to 255 bytes.

@@ -53,7 +53,7 @@ type Client struct {
 	VideoCalls *VideoCallsService
 
 	key           redact.Secret
-	secret        redact.Secret // zero without signing
+	secret        redact.Secret // zero if the client does not sign
 	requireSigned bool
 	engine        *engine.Engine
 	hosts         [2]url.URL // indexed by operation.Host

@@ -173,7 +173,7 @@ func (m *Media) SaveFile(name string) (n int64, err error) {
 		return 0, err
 	}
 	saved := false
-	defer func() { // also after a panic
+	defer func() { // deferred so that it also runs after a panic
 		if !saved {
 			_ = file.Close()
 			_ = os.Remove(file.Name())

@@ -138,8 +138,8 @@ func (o ChoiceOption) Set(name string, value any) ChoiceOption {
 	return ChoiceOption{o.set(name, value)}
 }
 
-// TextQuestion asks for a short text. (Developer guide 2025, Question type: Text input; the type is
-// string.)
+// TextQuestion asks for a short text. (Developer guide 2025, Question type: Text input; the type on the
+// wire is string.)
 func TextQuestion(key string, title Text) TextInput {
 	return TextInput{newQuestion("string", key, title, nil)}
 }
@@ -148,8 +148,8 @@ func TextQuestion(key string, title Text) TextInput {
 // Set("answer", Text{…}) presets it in several languages.
 func (q TextInput) Answer(text string) TextInput { return TextInput{q.Set("answer", text)} }
 
-// CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type: Checkbox; its
-// type is multiple-choice.)
+// CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type: Checkbox; the
+// type on the wire is multiple-choice.)
 func CheckboxQuestion(key string, title Text, options ...ChoiceOption) CheckboxInput {
 	return CheckboxInput{newQuestion("multiple-choice", key, title, options)}
 }
@@ -159,7 +159,8 @@ func (q CheckboxInput) Answer(optionKeys ...string) CheckboxInput {
 	return CheckboxInput{Question{setStrings(q.object, "answer", optionKeys)}}
 }
 
-// RadioQuestion asks for one option. (Developer guide 2025, Question type: Radio; the type is options.)
+// RadioQuestion asks for one option. (Developer guide 2025, Question type: Radio; the type on the wire is
+// options.)
 func RadioQuestion(key string, title Text, options ...ChoiceOption) RadioInput {
 	return RadioInput{newQuestion("options", key, title, options)}
 }

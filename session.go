@@ -104,7 +104,7 @@ func (b *beginParams) validateBody(body []byte, p *problems) {
 	p.require(isOrdered, "scheduleEndTime", "must be after scheduleStartTime")
 }
 
-// requestFlags appends a request's flags with those that its steps require.
+// requestFlags appends the flags of a request, and the flags that its steps require.
 type requestFlags BeginRequest
 
 // skips reports whether the service must not add steps of its own.
@@ -114,7 +114,7 @@ func (r *requestFlags) AppendJSON(dst []byte) []byte {
 	dst = r.Flags.json.AppendJSON(dst)
 	for _, name := range [...]string{"skip_face", "skip_document"} {
 		if r.skips() && !r.Flags.json.Has(name) {
-			dst = dst[:len(dst)-1] // the bracket
+			dst = dst[:len(dst)-1] // without the closing bracket
 			if dst[len(dst)-1] != '{' {
 				dst = append(dst, ',')
 			}

@@ -194,7 +194,7 @@ func (s LivenessStep) AllowUpload(on bool) LivenessStep {
 }
 
 // ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted.
-// Its key is "select_general_document". (Developer guide 2025, Proof of Address; its type is
+// Its key is "select_general_document". (Developer guide 2025, Proof of Address; the type on the wire is
 // general-document.)
 func ProofOfAddress(types ...GeneralDocumentType) Step {
 	step := proofOfAddressStep
@@ -205,7 +205,7 @@ func ProofOfAddress(types ...GeneralDocumentType) Step {
 }
 
 // SelfieWithID takes a picture of the customer with the document. Its key is "capture_face_document".
-// (Developer guide 2025, Selfie with ID; its type is face-document.)
+// (Developer guide 2025, Selfie with ID; the type on the wire is face-document.)
 func SelfieWithID() SelfieWithIDStep {
 	return SelfieWithIDStep{selfieWithIDStep}
 }

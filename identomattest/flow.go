@@ -735,7 +735,7 @@ func (p *page) submit(ses *session, stepKey string, view *stepView, form url.Val
 				continue
 			}
 			if !slices.Contains(form["shown"], in.Name) {
-				incomplete = true // the page cannot show it without JavaScript, so show it now
+				incomplete = true // without JavaScript, the page could not show this question, so show it now
 			}
 		} else if in.Hidden {
 			answers[id] = nil // the condition refers to a later question, or to one without an input

@@ -37,7 +37,7 @@ type upload struct {
 }
 
 const (
-	maxBody     = 16 << 20 // of a JSON or URL-encoded body, and of a text part
+	maxBody     = 16 << 20 // maximum size of a JSON or URL-encoded body, and of a text part
 	maxFileHead = 1 << 20
 )
 

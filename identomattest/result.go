@@ -31,7 +31,7 @@ type decision struct {
 	answers      map[[2]string]any // by step key and question key
 	raw          []byte            // the whole result, set by SetResult
 
-	similarityIsSet bool // by WithSimilarity
+	similarityIsSet bool // WithSimilarity was used
 }
 
 // DecisionOption changes the result of a session.

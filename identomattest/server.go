@@ -70,7 +70,7 @@ type Server struct {
 	mu       sync.Mutex
 	closed   bool
 	active   int           // number of requests being served
-	idle     chan struct{} // closed once closed is set and active is zero
+	idle     chan struct{} // closed when the server is closed and no request is being served
 	newConns map[net.Conn]struct{}
 	release  chan struct{}
 	// callbackURL is "" until SetCallbackURL is called.

@@ -181,7 +181,7 @@ func (s *settings) start(stderr io.Writer) (*identomattest.Server, error) {
 	}
 	candidates := []string{s.apiAddr}
 	if s.apiAddr == "" {
-		host, port, _ := net.SplitHostPort(s.addr) // validated by check
+		host, port, _ := net.SplitHostPort(s.addr) // check has validated the address
 		n, _ := strconv.Atoi(port)
 		candidates = nil
 		for next := n + 1; n > 0 && next <= min(n+100, 65535); next++ {

@@ -99,7 +99,7 @@ func (b *Batch) Run(ctx context.Context, sessions []Session) (Report, error) {
 	}()
 
 	failedInRow := 0
-	for res := range results { // also after stop, because the workers block on sending
+	for res := range results { // continue after stop, because the workers block on sending
 		switch {
 		case res.err != nil && ctx.Err() != nil:
 			continue // the end of the context says nothing about the session

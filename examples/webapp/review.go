@@ -84,7 +84,7 @@ type reviewPage struct {
 	Result  *identomat.Result
 	Problem string // why there is no result
 	Shots   []shot
-	Hits    []hit // in the result
+	Hits    []hit // the hits in the result
 	// Overtaken reports whether Identomat has since decided a verification that it had left to a
 	// reviewer.
 	Overtaken bool

@@ -299,7 +299,7 @@ type outcome struct {
 	err          error
 	fromResponse bool
 	final        bool
-	notProcessed bool // for certain
+	notProcessed bool // the service certainly did not process the attempt
 	status       int
 	retryAfter   time.Duration
 	received     int64

@@ -45,7 +45,7 @@ const (
 
 func (c *exactConn) Write(p []byte) (int, error) {
 	if bytes.HasPrefix(p, []byte("CONNECT ")) {
-		c.opaque.Store(true) // a proxy's tunnel
+		c.opaque.Store(true) // what follows is a proxy's tunnel
 	}
 	// After a response, only a new request asks for another one. The rest of an upload that was
 	// refused early does not.
@@ -84,7 +84,7 @@ func (c *exactConn) scan(b []byte) (extra int) {
 			c.line = c.line[:0]
 		} else if len(c.line) > maxHeader {
 			c.line = nil
-			c.opaque.Store(true) // a transport stops here, unless it allows longer headers
+			c.opaque.Store(true) // net/http refuses such a long header, unless the transport allows longer ones
 		} else if c.next == statusLine && len(c.line) >= len("HTTP/") {
 			c.opaque.Store(!bytes.HasPrefix(c.line, []byte("HTTP/")))
 		}
@@ -132,7 +132,7 @@ func (c *exactConn) scanLine(line []byte) {
 func (c *exactConn) endHeader() {
 	switch {
 	case c.status < http.StatusOK && c.status != http.StatusSwitchingProtocols:
-		c.next = statusLine // of the final response
+		c.next = statusLine // the final response follows
 	case c.status == http.StatusNoContent, c.status == http.StatusNotModified, !c.chunked && c.length == 0:
 		c.next = statusLine
 		c.due.Store(answered)

@@ -29,7 +29,7 @@ func (Masked) LogValue() slog.Value { return slog.StringValue(Mask) }
 // encoding/gob, encoding/xml and YAML return [ErrEncode], even for a nested value.
 type Private struct{ masked }
 
-type masked = Masked // an embedded field that is not exported
+type masked = Masked // an alias, so that the embedded field is not exported
 
 // MarshalText returns ErrEncode.
 func (Private) MarshalText() ([]byte, error) { return nil, ErrEncode }

@@ -19,7 +19,7 @@ const maxSearch = 1 << 24
 // search looks for secrets in the texts of one error.
 type search struct {
 	secrets []string
-	left    int             // remaining budget
+	left    int             // what is left of maxSearch
 	texts   map[string]bool // the texts to search; a set, because the fields of an error repeat most texts
 }
 

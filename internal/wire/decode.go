@@ -130,7 +130,7 @@ func (c *cache[V]) get(t reflect.Type, make func(reflect.Type) V) V {
 	if ok {
 		return v
 	}
-	v = make(t) // without the lock, because make calls get; may run twice
+	v = make(t) // without the lock, because make calls get; make may run twice for a type
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.values == nil {
@@ -649,7 +649,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 			return i, false
 		}
 	}
-	for _, alias := range slices.Backward(pending) { // the last wins
+	for _, alias := range slices.Backward(pending) { // backward, because the last alias wins
 		field := alias.field
 		if to := v.FieldByIndex(field.index); !to.IsZero() && !(to.Kind() == reflect.Slice && to.Len() == 0) {
 			field = unknown
