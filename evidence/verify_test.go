@@ -214,3 +214,25 @@ func TestVerifyOfNothing(t *testing.T) {
 		assert.ErrorAs(t, err, &verifyErr)
 	}
 }
+
+// opened is a file system that records which files are opened.
+type opened struct {
+	fstest.MapFS
+	names map[string]bool
+}
+
+func (o opened) Open(name string) (fs.File, error) {
+	o.names[name] = true
+	return o.MapFS.Open(name)
+}
+
+// A file whose size is not that in collection.json is not read. It could be a zip bomb.
+func TestVerifyDoesNotReadAFileOfAnotherSize(t *testing.T) {
+	files := opened{small(t), map[string]bool{}}
+	files.MapFS["data/result.json"].Data = append(files.MapFS["data/result.json"].Data, 0)
+	_, err := evidence.Verify(files)
+	require.ErrorIs(t, err, evidence.ErrChanged)
+	assert.Equal(t, []string{"data/result.json"}, named(t, err))
+	assert.True(t, files.names["data/statistics.json"])
+	assert.False(t, files.names["data/result.json"])
+}

@@ -81,6 +81,9 @@ func TestVerifyNamesTheBadEntryOfAZip(t *testing.T) {
 		err := verifyZip(t, data)
 		require.Error(t, err, "%q", name)
 		assert.Contains(t, named(t, err), name)
+		if name == "bagit.txt" || name == "data/result.json" { // a second entry with the name
+			assert.ErrorIs(t, err, evidence.ErrUnexpectedFile)
+		}
 	}
 	data := zipOf(t, "base/", small(t), func(w *zip.Writer) { entry(t, w, "other", "evil") })
 	require.Error(t, verifyZip(t, data))
