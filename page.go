@@ -42,7 +42,7 @@ func (p *Page[T]) Extra() map[string]json.RawMessage { return codec.Extra(p.raw,
 func pages[T any, K comparable](op *operation.Operation, key func(T) K, fetch func(offset int) (*Page[T], error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		// Hashes instead of keys: a key would keep a part of its response in memory.
+		// Store hashes instead of keys, because a key would keep a part of its response in memory.
 		seen, seed := make(map[uint64]struct{}, pageSize), maphash.MakeSeed()
 		for offset := 0; ; {
 			page, err := fetch(offset)

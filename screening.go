@@ -56,7 +56,7 @@ var screeningTopics = []ScreeningTopic{
 
 func screeningTopic(text string) ScreeningTopic {
 	if i := slices.Index(screeningTopics, ScreeningTopic(text)); i >= 0 {
-		return screeningTopics[i] // retains no part of the response
+		return screeningTopics[i] // the constant retains no part of the response
 	}
 	name, _, _ := strings.Cut(text, " (Politically")
 	for _, topic := range screeningTopics {

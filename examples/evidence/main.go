@@ -2,8 +2,8 @@
 // verifies, time-stamps and encrypts the package, and erases the session at Identomat. The encrypted package
 // and the receipt are kept.
 //
-// It runs against a fake Identomat in the same process, so it costs nothing. No time stamp is made unless
-// there is an authority:
+// It runs against a fake Identomat in the same process, so it costs nothing. To have the package
+// time-stamped, name an authority:
 //
 //	go run ./examples/evidence -authority URL -roots FILE -out DIR
 package main

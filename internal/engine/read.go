@@ -48,8 +48,8 @@ func fill(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// A segment is a pooled buffer. The segments of a body are joined at its end, so that a body without a known
-// length allocates its own size only.
+// A segment is a pooled buffer. The segments of a body are joined at its end, so that a body of unknown
+// length allocates only its own size.
 type segment [32 << 10]byte
 
 var segments = sync.Pool{New: func() any { return new(segment) }}

@@ -343,7 +343,7 @@ func (e *envelope) refusal() *Refusal {
 	return r
 }
 
-// short returns the text of a string that may be a code, or "". It does not copy a long text.
+// short returns the text of a JSON string, or "" if the string is too long to be a code.
 func short(value []byte) string {
 	if len(value) > len(`\u0000`)*maxCode {
 		return ""

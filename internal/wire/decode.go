@@ -41,9 +41,9 @@ type Codec struct {
 }
 
 // NewCodec returns a codec that calls the function after for each decoded struct whose type isRecord
-// accepts, with a pointer to the struct and the struct's JSON. held reports
-// that the struct holds all of it, so that [Codec.Extra] is empty. If after returns an error, the whole
-// response is refused.
+// accepts, with a pointer to the struct and the struct's JSON. The parameter held of after is true if
+// the struct holds all of the JSON, so that [Codec.Extra] is empty. If after returns an error, the
+// whole response is refused.
 func NewCodec(isRecord func(reflect.Type) bool, after func(record any, raw json.RawMessage, held bool) error) *Codec {
 	return &Codec{isRecord: isRecord, after: after}
 }
@@ -98,7 +98,7 @@ func (c *Codec) Extra(data []byte, v any) map[string]json.RawMessage {
 type decoding struct {
 	codec *Codec
 	data  []byte
-	texts strings.Builder // see text
+	texts strings.Builder // buffer of the method text
 	err   error           // from structPlan.after, or because a strict field did not fit
 	// strict is greater than 0 within a strict field.
 	strict int
@@ -289,7 +289,8 @@ func (d *decoding) string(i int) (s string, end int) {
 	return d.text(text), end
 }
 
-// sharedTexts is the size of the buffers that short texts share. A kept text retains at most one.
+// sharedTexts is the size of the buffers that short texts share. A text that the caller keeps retains
+// at most one buffer.
 const sharedTexts = 512
 
 // text returns s as a string.
@@ -480,8 +481,8 @@ type listDecoder struct {
 func (l *listDecoder) add(d *decoding, list reflect.Value, start, i int) (end int) {
 	n := list.Len()
 	if n == list.Cap() {
-		// Estimate the number of elements from the sizes so far. The bound protects the memory from
-		// a first element that is much smaller than the others.
+		// Estimate the number of elements from the sizes so far. Without the bound of 7*n, a first
+		// element that is much smaller than the others would cause too high an estimate.
 		few := 1
 		if d.data[i] != '{' {
 			few = 4
@@ -540,7 +541,7 @@ func (d *decoding) keep(i, end int) {
 
 // structPlan maps the members of an object to fields.
 type structPlan struct {
-	fields  [][]*fieldPlan // by length of the name
+	fields  [][]*fieldPlan // indexed by the length of the name
 	present uint64         // the bits of the fields that must be present
 	strict  []string       // the names of strict fields
 	after   func(v any, raw json.RawMessage, held bool) error

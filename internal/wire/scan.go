@@ -66,7 +66,7 @@ func skipPlain[T text](s T, i int) int {
 	const high = 0x80 * ones
 	for ; i+8 <= len(s); i += 8 {
 		w := eight(s, i)
-		quote, slash := w^'"'*ones, w^'\\'*ones // 0 in the bytes that match
+		quote, slash := w^'"'*ones, w^'\\'*ones // a matching byte becomes 0
 		// A subtraction sets the high bit of the first byte that it makes negative.
 		if found := (w | (w - ' '*ones) | (quote - ones) | (slash - ones)) & high; found != 0 {
 			return i + bits.TrailingZeros64(found)/8
@@ -78,7 +78,7 @@ func skipPlain[T text](s T, i int) int {
 	return i
 }
 
-// ones times a byte is that byte eight times.
+// ones multiplied by a byte is eight copies of the byte.
 const ones = 0x0101010101010101
 
 // eight returns the eight bytes at i.
