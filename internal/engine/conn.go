@@ -86,7 +86,7 @@ func (u *use) heard() {
 }
 
 // end ends the use for good. If the attempt timed out or was canceled, end closes the connection,
-// as net/http does with HTTP/1.1. It leaves the connection open if another attempt uses it and it
+// as net/http does with HTTP/1.1. It leaves a connection open that another attempt uses and that
 // has shown a recent sign of life.
 func (u *use) end(canceled bool) {
 	u.of.mu.Lock()
