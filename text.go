@@ -8,8 +8,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// Language is the code of a user-interface language. Other codes can be sent, too: the list in the System
-// manual ends in "etc.". (Developer guide 2025, Flags and Language.)
+// Language is the code of a user-interface language. Codes other than the constants can be sent, too: the
+// list in the System manual ends in "etc.". (Developer guide 2025, Flags and Language.)
 type Language string
 
 // The languages that Identomat's API documentation lists. The codes are the service's own: Greek is "gr".

@@ -37,7 +37,7 @@ type Webhook struct {
 	// Final is not defined for a session that expired or was canceled; see [Webhook.Ended].
 	Final bool `json:"final"`
 	// EventType is the header Idenfy-Event-Type, such as IDENTIFICATION_MANUAL_FINISHED, or "". The
-	// header is not signed. Other types may occur.
+	// header is not signed. Types that iDenfy does not document may occur.
 	EventType string `json:"-"`
 	// ScanRef is [Session.ScanRef].
 	ScanRef string `json:"scanRef"`
@@ -76,8 +76,8 @@ type WebhookStatus struct {
 	AdditionalSteps string `json:"additionalSteps"`
 }
 
-// Overall is the outcome of a verification. Other outcomes may occur. Only [OverallApproved] is an
-// approval; see [Webhook.Approved].
+// Overall is the outcome of a verification. Outcomes other than the constants may occur. Only
+// [OverallApproved] is an approval; see [Webhook.Approved].
 type Overall string
 
 // The outcomes in iDenfy's public documentation.

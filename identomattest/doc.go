@@ -32,9 +32,9 @@
 // The widget host serves the page /?session_token=… to browsers. The page shows the session's steps in
 // the session's language and then lets a person approve or reject the session, or send it to manual
 // check. Answers, contacts, document types and files entered on the page are part of the result.
-// Company data, beneficiaries and the names of call participants are not part of it, because Identomat
-// has not published how a result represents them. At the end, the page posts DONE to the page that
-// embeds it, or redirects to return_url. It takes no pictures and does not ask for the location.
+// Company data, beneficiaries and the names of call participants are not part of the result, because
+// Identomat has not published how a result represents them. At the end, the page posts DONE to the page
+// that embeds it, or redirects to return_url. It takes no pictures and does not ask for the location.
 //
 // # The control API
 //

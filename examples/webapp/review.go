@@ -309,9 +309,9 @@ func faceBytes(m *identomat.Media, err error) ([]byte, error) {
 	return m.Bytes()
 }
 
-// screen searches the sanctions lists for the person's name. If the reviewer asks for it, the
-// search excludes people born before the year of birth on the document. The limit is the start of
-// that year because lists give only the year for many people.
+// screen searches the sanctions lists for the person's name. If the reviewer chooses so, the search
+// excludes people born before the year of birth on the document. The limit is the start of that
+// year because lists give only the year for many people.
 func (s *server) screen(w http.ResponseWriter, r *http.Request) error {
 	return s.runCheck(w, r, "screening", "searched the sanctions lists", "lists", func(ctx context.Context, p *reviewPage) ([]byte, error) {
 		found := search{Name: strings.TrimSpace(p.Result.Person.FirstName + " " + p.Result.Person.LastName), LeastScore: minScore}

@@ -300,7 +300,7 @@ func (e *envelope) add(name, value []byte) {
 	}
 }
 
-// isFalse reports whether a value is false, 0, or one of them as a string.
+// isFalse reports whether a value is false or 0, possibly in quotes.
 func isFalse(value []byte) bool {
 	text := string(bytes.Trim(value, `"`))
 	return strings.EqualFold(text, "false") || text == "0"
