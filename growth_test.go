@@ -51,14 +51,10 @@ func spend(t *testing.T, operation func()) (least spent) {
 	return least
 }
 
-const (
-	// maxGrowth is the highest ratio of the allocations and of the bytes for 8n items to those for n. It
-	// is 8 for a linear curve, and 64 for a quadratic one. The difference to 8 allows for slices that
-	// grow in steps.
-	maxGrowth = 12
-	// maxTimeGrowth is the same for the time, which depends on caches and on other work on the machine.
-	maxTimeGrowth = 32
-)
+// maxGrowth is the highest ratio of the allocations and of the bytes for 8n items to those for n. It is 8
+// for a linear curve, and 64 for a quadratic one. The difference to 8 allows for slices that grow in
+// steps. Times are printed but not checked, because they depend on other work on the machine.
+const maxGrowth = 12
 
 // A curve is an operation on a number of items.
 type curve struct {
@@ -66,8 +62,6 @@ type curve struct {
 	n    int
 	// prepare returns the operation on n items. Only the operation is measured.
 	prepare func(t *testing.T, n int) (operation func())
-	// anyTime is set if the time may grow faster than the number of items.
-	anyTime bool
 }
 
 func (c curve) check(t *testing.T) {
@@ -86,7 +80,6 @@ func (c curve) check(t *testing.T) {
 	}
 	assert.LessOrEqual(t, last.allocs, maxGrowth*first.allocs, "allocations for %d %s, compared to %d", 8*c.n, c.item, c.n)
 	assert.LessOrEqual(t, last.bytes, maxGrowth*first.bytes, "bytes for %d %s, compared to %d", 8*c.n, c.item, c.n)
-	assert.True(t, c.anyTime || last.time <= maxTimeGrowth*first.time, "time for %d %s, compared to %d", 8*c.n, c.item, c.n)
 }
 
 // must returns the operation that makes a call and requires its success.
@@ -269,7 +262,7 @@ func TestGrowthBuilders(t *testing.T) {
 		},
 	}
 	for name, build := range builders {
-		t.Run(name, curve{item: "calls", n: 500, anyTime: !strings.HasPrefix(name, "Ask"), prepare: func(_ *testing.T, n int) func() {
+		t.Run(name, curve{item: "calls", n: 500, prepare: func(_ *testing.T, n int) func() {
 			return func() { runtime.KeepAlive(build(n)) }
 		}}.check)
 	}
@@ -321,7 +314,6 @@ func TestGrowthFailedBegin(t *testing.T) {
 		"refused": begin(responding(`{"argumentError":"wrong-parameters"}`)), "lost": begin(lostResponse),
 	} {
 		assert.LessOrEqual(t, failure.bytes, 3*success.bytes, name)
-		assert.LessOrEqual(t, failure.time, 4*success.time, name)
 		t.Logf("%s: %.0f allocations, %.0f bytes, %v; a successful begin: %.0f, %.0f, %v",
 			name, failure.allocs, failure.bytes, failure.time, success.allocs, success.bytes, success.time)
 	}

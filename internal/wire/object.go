@@ -216,9 +216,10 @@ func (o *Object) isOpen(name string, bracket byte) bool {
 }
 
 // Markers replace a value that JSON cannot encode, a nil step or question, and a string that is not
-// valid UTF-8. They contain control characters, which JSON text never does.
+// valid UTF-8. They contain control characters, which JSON text never does, but no zero byte: see
+// [extend].
 const (
-	Unencodable = "\x00"
+	Unencodable = "\x02"
 	Nil         = "\x01"
 	NotUTF8     = `"` + Unencodable + `"`
 )

@@ -144,7 +144,7 @@ func TestAppendString(t *testing.T) {
 		`a"b`:                    `"a\"b"`,
 		`a\b`:                    `"a\\b"`,
 		"line\nbreak":            `"line\nbreak"`,
-		Unencodable + Nil:        `"\u0000\u0001"`,
+		Unencodable + Nil:        `"\u0002\u0001"`,
 		"bad \xff byte":          NotUTF8,
 		"\u2028":                 "\"\u2028\"",
 		"\"\u10d0 and an escape": "\"\\\"\u10d0 and an escape\"",
