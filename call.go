@@ -153,9 +153,8 @@ func (p *protocol) apiError(r *engine.Response, refusal *response.Refusal) *APIE
 		}
 	}
 	// A response can echo the request where a code is expected.
-	secrets := p.client.engine.Secrets(p)
 	for _, text := range []*string{&e.Code, &e.Group} {
-		if *text != "" && response.Cause(*text) == nil && redact.Contains(*text, secrets...) {
+		if *text != "" && response.Cause(*text) == nil && redact.Contains(*text, p.client.engine.Secrets(p)...) {
 			*text = ""
 		}
 	}
