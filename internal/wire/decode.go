@@ -481,13 +481,17 @@ type listDecoder struct {
 func (l *listDecoder) add(d *decoding, list reflect.Value, start, i int) (end int) {
 	n := list.Len()
 	if n == list.Cap() {
-		// Estimate the number of elements from the sizes so far. Without the bound of 7*n, a first
-		// element that is much smaller than the others would cause too high an estimate.
-		few := 1
+		// Estimate the number of elements from the sizes so far. Without a bound, first elements that
+		// are much smaller than the others would cause too high an estimate. Records occur only at the
+		// top level, so their bound can be higher.
+		few, more := 1, 7*n
 		if d.data[i] != '{' {
 			few = 4
 		}
-		list.Grow(max(few, min(7*n, (len(d.data)-i)*n/max(i-start, 1)+1)))
+		if l.records {
+			more = 255 * n
+		}
+		list.Grow(max(few, min(more, (len(d.data)-i)*n/max(i-start, 1)+1)))
 	}
 	list.SetLen(n + 1)
 	to, parent := list.Index(n), len(d.path)
