@@ -33,8 +33,8 @@
 // # Secrecy
 //
 // fmt and slog show a mask instead of keys, tokens, requests, sessions and webhooks, and encoders
-// refuse them with an error. Error texts contain no values from requests or responses. To show a
-// name, print its field. fmt calls no methods on unexported fields, so it prints a session or a
+// refuse them with an error. Error texts contain no values from requests or responses. To print one
+// value, such as a name, print its field. fmt calls no methods on unexported fields, so it prints a session or a
 // webhook in such a field unmasked. If your struct has such a field, give the struct a Format method.
 //
 // # Testing

@@ -89,8 +89,8 @@ func (e *APIError) causes() []error {
 	return slices.DeleteFunc(causes, func(err error) bool { return err == nil })
 }
 
-// outOfCredits reports whether the credits are used up. A missing permission has the same
-// identifier.
+// outOfCredits reports whether the credits are used up. PERMISSIONS_ERROR can also mean a missing
+// permission.
 func (e *APIError) outOfCredits() bool {
 	return e.StatusCode == http.StatusPaymentRequired ||
 		e.Code == "PERMISSIONS_ERROR" && strings.Contains(strings.ToLower(e.Message()), "reached token limit")

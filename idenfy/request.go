@@ -22,8 +22,8 @@ type (
 // iDenfy compares data about the person with the document. A difference makes the verification
 // SUSPECTED, with the mismatch tags NAME, SURNAME or DATE_OF_BIRTH.
 //
-// A request is personal data: fmt and slog show a mask, and encoders refuse it. Instead of a
-// request, queue the data that you make it from.
+// A request is personal data: fmt and slog show a mask, and encoders refuse it. To queue a
+// request, store the data that you make it from.
 type SessionRequest struct {
 	private
 
@@ -79,7 +79,7 @@ type SessionRequest struct {
 	Address string `json:"address,omitzero"`
 	// TokenType is the kind of verification. The default is [TokenIdentification].
 	TokenType TokenType `json:"tokenType,omitzero"`
-	// ExternalRef is another id from you, up to 40 ASCII characters.
+	// ExternalRef is another id that you choose, up to 40 ASCII characters.
 	ExternalRef string `json:"externalRef,omitzero"`
 	// UtilityBill requests a utility bill. It cannot be combined with AdditionalSteps, which iDenfy
 	// recommends instead. The default is false.

@@ -16,7 +16,8 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// codec decodes sessions and webhooks. Their method decoded checks them and keeps their JSON.
+// codec decodes a session or a webhook, and then calls its method decoded, which checks the value and
+// keeps the JSON.
 var codec = wire.NewCodec(wire.Implementing[record](), func(v any, raw json.RawMessage, _ bool) error { return v.(record).decoded(raw) })
 
 type record interface {

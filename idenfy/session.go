@@ -90,8 +90,8 @@ type Session struct {
 	// eight characters, and null without GenerateDigitString. Its examples have seven characters,
 	// even without GenerateDigitString.
 	DigitString string `json:"digitString"`
-	// AllowedDocuments maps a country, or ALL, to the permitted documents. (Only in the API page's
-	// examples.)
+	// AllowedDocuments maps a country, or ALL, to the permitted documents. (The API page
+	// shows it only in examples.)
 	AllowedDocuments map[string][]DocumentType `json:"allowedDocuments"`
 	// PersonScanRef is not documented. In the API page's only example it is the client id.
 	PersonScanRef string `json:"personScanRef"`
@@ -131,7 +131,8 @@ func (s *Session) decoded(raw json.RawMessage) error {
 	return nil
 }
 
-// isReference allows more than the documented 40 characters, but no spaces.
+// isReference reports whether s can be an authToken or a scanRef. It allows more than the documented
+// 40 characters, but no spaces.
 func isReference(s string) bool {
 	return s != "" && len(s) <= 256 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
@@ -161,8 +162,8 @@ func (s *Session) IframeURL(lang Locale) (string, error) {
 		return "", ErrNotForIframe
 	}
 	for _, to := range []string{s.SuccessURL, s.ErrorURL, s.UnverifiedURL} {
-		// A session decoded from JSON does not contain the request, and the environment may set
-		// URLs.
+		// redirects is false if the session was decoded from JSON, or if the environment sets the
+		// URL.
 		if to != "" && !strings.HasPrefix(to, "https://ui.idenfy.com/result?status=") {
 			return "", ErrNotForIframe
 		}

@@ -117,7 +117,7 @@ func (w *Webhook) Ended() bool {
 // log it. The caller must not modify it.
 func (w *Webhook) Raw() json.RawMessage { return w.raw }
 
-// Extra returns the members of the body that this SDK does not know or whose type was wrong, keyed
+// Extra returns the members of the body that this SDK does not know or whose type was wrong,
 // keyed by path, such as "data" or "status.suspicionReasons".
 func (w *Webhook) Extra() map[string]json.RawMessage {
 	extra := codec.Extra(w.raw, w)

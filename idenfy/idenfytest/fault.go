@@ -15,8 +15,8 @@ import (
 type Fault struct {
 	name                            string
 	resetBeforeRead, resetAfterRead bool
-	// replaces is the response that replaces the regular one. The session is then created only if
-	// processes is set.
+	// replaces, if not nil, is sent instead of the regular response. The session is then created
+	// only if processes is set.
 	replaces  *response
 	processes bool
 	waits     bool
