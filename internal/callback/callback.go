@@ -98,7 +98,8 @@ func Handler[T any](
 	})
 }
 
-// minSecret is the length of a one-time password. Shorter texts occur in ordinary words.
+// minSecret is the length of a short one-time password. A text with fewer bytes does not count as a
+// secret, because it would match parts of ordinary words.
 const minSecret = 4
 
 // secrets returns the configured keys, the strings in the JSON values, and every run of digits,

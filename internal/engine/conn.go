@@ -86,8 +86,8 @@ func (u *use) heard() {
 }
 
 // end ends the use for good. If the attempt timed out or was canceled, end closes the connection,
-// as net/http does with HTTP/1.1. It leaves a connection open that another attempt uses and that
-// has shown a recent sign of life.
+// as net/http does with HTTP/1.1, unless another attempt uses the connection and the service was heard
+// from recently.
 func (u *use) end(canceled bool) {
 	u.of.mu.Lock()
 	defer u.of.mu.Unlock() // a new attempt waits for mu before it uses the connection

@@ -103,9 +103,9 @@ type Protocol interface {
 
 // StreamProtocol chooses the responses that are streamed.
 type StreamProtocol interface {
-	// Streams reports whether a successful response is streamed. r.Body holds up to PeekSize bytes;
-	// whole says that there are no more. If Streams returns false, the engine reads up to 64 KiB of
-	// the response and calls Classify.
+	// Streams reports whether a successful response is streamed. r.Body holds up to PeekSize bytes.
+	// The parameter whole is true if these bytes are the whole body. If Streams returns false, the
+	// engine reads up to 64 KiB of the response and calls Classify.
 	Streams(r *Response, whole bool) bool
 }
 

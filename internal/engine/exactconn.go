@@ -17,7 +17,7 @@ type exactConn struct {
 	due    atomic.Int32 // whether a response is due: unasked, asked or answered
 	opaque atomic.Bool  // the end of a response is unknown
 
-	// Only Read uses the rest.
+	// Only Read uses the fields below.
 	next    part
 	line    []byte // the part of the line that was read
 	left    int64  // bytes of the body or chunk still to come
@@ -33,7 +33,7 @@ const (
 	answered
 )
 
-// part is a line of a response.
+// part is a kind of line in a response.
 type part int
 
 const (

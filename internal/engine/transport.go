@@ -16,7 +16,7 @@ const (
 	idleTimeout = 30 * time.Second
 	// Pings detect a dead HTTP/2 connection within one attempt.
 	pingAfter, pingTimeout = 15 * time.Second, 10 * time.Second
-	// maxHeader far exceeds any response's header.
+	// maxHeader far exceeds the header of any response.
 	maxHeader = 64 << 10
 )
 
@@ -34,7 +34,7 @@ func DefaultTransport() http.RoundTripper {
 	if t.TLSNextProto == nil && t.TLSClientConfig != nil && slices.Contains(t.TLSClientConfig.NextProtos, "h2") {
 		t.ForceAttemptHTTP2 = true
 	}
-	// There are one or two hosts. With the default of two idle connections per host, a busy
+	// A client calls only one or two hosts. With the default of two idle connections per host, a busy
 	// service would dial for most calls.
 	t.MaxIdleConnsPerHost = t.MaxIdleConns
 	if t.IdleConnTimeout == 0 || t.IdleConnTimeout > idleTimeout {

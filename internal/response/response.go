@@ -185,7 +185,7 @@ func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 		// On the API host, the caller sees only the result and would not see an error next to it.
 		return op.Host == operation.Widget || present(members.result) == nil || !members.saysError
 	case operation.Outcome:
-		// Documented rejections have a member named errors.
+		// A documented rejection has a member named errors, but an approval must report no error.
 		outcome := wire.Unquote(members.result)
 		return outcome != "" && !((members.saysError || members.saysFailed) && strings.EqualFold(outcome, "approved"))
 	case operation.Done:
@@ -400,7 +400,7 @@ func IsToken(s []byte) bool {
 }
 
 // hasErrorWord reports whether s contains a word from an error page. It ignores words of fewer than
-// five letters, because they occur in tokens.
+// five letters, because random tokens can contain them.
 func hasErrorWord(s string) bool {
 	s = strings.ToLower(s)
 	return slices.ContainsFunc(pageWords, func(word string) bool { return len(word) >= 5 && strings.Contains(s, word) })
@@ -431,7 +431,7 @@ func IsID(s string) bool {
 		Cause(s) == nil && !(isName(s) && s == strings.ToUpper(s))
 }
 
-// isName reports whether s looks like a name in a program, which is safe to show.
+// isName reports whether s looks like an identifier in a program, which is safe to show.
 func isName(s string) bool {
 	return s != "" && len(s) <= maxCode && (s[0] < '0' || s[0] > '9') && strings.Trim(s, wordBytes+"-") == ""
 }

@@ -118,9 +118,9 @@ func sum(mac hash.Hash, src io.Reader) ([]byte, error) {
 	return mac.Sum(nil), nil
 }
 
-// Verify wraps a response body. The values of the response's Authorization header are in
-// authorization. If the signature in it is missing, malformed or wrong, reading the body ends with
-// an [*Error] instead of io.EOF.
+// Verify wraps a response body. The parameter authorization holds the values of the response's
+// Authorization header. If the signature is missing, malformed or wrong, reading the body ends with an
+// [*Error] instead of io.EOF.
 func (k *Key) Verify(body io.ReadCloser, authorization []string) io.ReadCloser {
 	b := &verifiedBody{ReadCloser: body, key: k}
 	if len(authorization) > 0 {

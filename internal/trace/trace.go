@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// Trace describes the latest call that was made with its context. These calls are made one after another,
-// in one goroutine.
+// Trace describes the latest call that was made with its context. Calls with the same context are made
+// one after another, in one goroutine.
 type Trace struct {
 	// Attempts counts the requests of the latest call. StatusCode is the HTTP status of its last
 	// attempt, or 0 without a response.
