@@ -48,7 +48,8 @@ type Statistics struct {
 	// times are in ISO 8601.
 	SessionStartDate Date `json:"sessionStartDate" wire:"present"`
 	// SessionTimeSpan is the session's duration in milliseconds, or nil. The unit is not documented, but
-	// in the API reference's example it is 8000, and the first and last times are eight seconds apart.
+	// in the API reference's example the value is 8000, and the first and last times are eight seconds
+	// apart.
 	SessionTimeSpan *int64 `json:"sessionTimeSpan"`
 	// ScanDocumentStartTime and ScanDocumentEndTime are when the document scan began and ended.
 	// ScanDocumentAttempts counts its attempts.

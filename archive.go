@@ -90,7 +90,7 @@ func (m *Media) Files() iter.Seq2[*ArchiveFile, error] {
 			if name == "" {
 				continue
 			}
-			current := true // a variable, so that all copies of the ArchiveFile share it
+			current := true // a variable, not a field, so that all copies of the ArchiveFile share it
 			read := func(p []byte) (int, error) {
 				if !current {
 					return 0, os.ErrClosed

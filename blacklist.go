@@ -111,7 +111,7 @@ func (s *BlacklistService) ListPage(ctx context.Context, filter BlacklistFilter,
 	return do[*Page[BlacklistRecord]](ctx, s.client, operation.BlacklistList, queryParams[*listBlacklist]{&listBlacklist{offset, limit, filter}})
 }
 
-// listBlacklist is the query. It contains offset and limit, as the API reference says.
+// listBlacklist is the object query, in which the API reference puts offset and limit.
 type listBlacklist struct {
 	Offset int `json:"offset"`
 	Limit  int `json:"limit,omitzero"`

@@ -79,7 +79,7 @@ type protocol struct {
 	client *Client
 	op     *operation.Operation
 	sent   []byte
-	out    any // points to the value of the payload; nil for media, which is streamed
+	out    any // points to the variable for the decoded payload; nil for media, which is streamed
 }
 
 // Classify returns the error that a response reports, or decodes the payload.
@@ -184,12 +184,13 @@ type Endpoint struct {
 	Retryable bool
 }
 
-// Call calls an endpoint that this SDK has no method for, with the guarantees of the methods: retries,
-// limits, signing, classification and masking. Params is nil, or a value that encoding/json encodes as an
-// object. Its members are sent with the company key.
+// Call calls an endpoint that this SDK has no method for, with the same guarantees as the methods:
+// retries, limits, signing, classification and masking. The parameter params is nil, or a value that
+// encoding/json encodes as an object. Its members are sent with the company key.
 //
 // On [APIHost], Call returns the value of the member result if there is one, and otherwise the whole
-// response. A response that is not JSON is refused, and so is a bare string that looks like a code.
+// response. A response that is not JSON causes an [APIError], and so does a bare string that looks like an
+// error code.
 //
 // Errors: [ValidationError] for a malformed name, or for params that are not an object or hold the
 // company key; [APIError], [TransportError].

@@ -56,9 +56,9 @@ type SMS struct {
 }
 
 // SMS returns the message that a callback of type [CallbackOneTimePassword] or [CallbackSessionLinkSMS]
-// asks you to send, and false for other types. A callback of these types without a recipient or a text is
-// rejected. If the same body arrives twice, send only one message. Limit the messages per phone number:
-// the customer decides how often Identomat asks for a message.
+// asks you to send, and false for other types. A callback of these two types is rejected if it has no
+// recipient or no text. If the same body arrives twice, send only one message. Limit the messages per
+// phone number: the customer decides how often Identomat asks for a message.
 func (c Callback) SMS() (SMS, bool) {
 	if !c.isSMS() {
 		return SMS{}, false
@@ -231,7 +231,7 @@ func isOneOf(key string, keys []string) bool {
 	return found == 1
 }
 
-// values returns the members that no error may contain: all but the type.
+// values returns the values that no error may contain: those of all members but type.
 func (c Callback) values() (values []json.RawMessage) {
 	for name, value := range c.members {
 		if name != "type" {

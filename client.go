@@ -31,8 +31,8 @@ const (
 	DefaultMaxMediaSize = 1 << 30
 )
 
-// Client calls Identomat. [NewClient] makes it. It is immutable and safe for concurrent use. One client
-// per company key is enough. No formatter, logger or encoder prints the client's key.
+// Client calls Identomat's API. Create it with [NewClient]; one client per company key is enough. It is
+// immutable and safe for concurrent use. No formatter, logger or encoder prints the client's key.
 type Client struct {
 	masked
 

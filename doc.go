@@ -29,7 +29,8 @@
 // [MaybeProcessed] is true for an error, find out what happened before you call again.
 //
 // A call takes as long as its context allows. An attempt takes at most 60 seconds ([WithAttemptTimeout]).
-// Media and uploads may take longer: such an attempt times out only if no byte moves for 60 seconds.
+// An attempt that transfers media or an upload may take longer: it times out only if no byte moves for 60
+// seconds.
 //
 // # Secrecy
 //

@@ -17,8 +17,8 @@ import (
 // the service certainly did not process it.
 //
 // The API reference asks for a JPEG. Identomat also accepts a PNG. The image must be in color and not a
-// screenshot. The SDK does not check this. The error for other images is undocumented; the fake returns
-// [ErrWrongParameters].
+// screenshot. The SDK does not check this. The error for a file that is neither a JPEG nor a PNG is
+// undocumented; the fake returns [ErrWrongParameters].
 //
 // Errors of all methods: [ValidationError] for a missing or empty file; [TransportError] for a file that
 // cannot be read to its end, in which case nothing was processed; [ErrInvalidKey], [ErrRateLimited],
@@ -213,7 +213,7 @@ func (s *DocumentsService) CompareFaces(ctx context.Context, face1, face2 File) 
 	return do[*FaceComparison](ctx, s.client, operation.CompareFaces, upload{{"face1", face1}, {"face2", face2}})
 }
 
-// upload holds the files of a multipart call. The company key precedes them.
+// upload holds the files of a multipart call. In the form, the company key precedes them.
 type upload []struct {
 	name string
 	file File

@@ -99,8 +99,8 @@ func (f Flags) OptionalContinueOnAnotherDevice(on bool) Flags {
 // [VideoCallStep.MultipleParticipants]. (Developer guide 2024, Flags; System manual.)
 func (f Flags) MultipleParticipants(on bool) Flags { return f.Set("multiple_participants", on) }
 
-// RequireHDMedia requires a Full HD camera in the liveness and document steps; without such a camera, a
-// QR code leads to another device. It is the only flag in camel case.
+// RequireHDMedia requires a Full HD camera in the liveness and document steps; without such a camera, a QR
+// code leads to another device. The flag requireHdMedia is the only one in camel case.
 func (f Flags) RequireHDMedia(on bool) Flags { return f.Set("requireHdMedia", on) }
 
 // Liveness checks that the customer is present. With steps, use [LivenessStep.Active].

@@ -90,7 +90,8 @@ type UpdateGroupRequest struct {
 }
 
 // Update changes the name or the members of a group with change-group. It removes members who are not
-// listed: see [UpdateGroupRequest.MemberIDs]. The API reference lists no error but [ErrWrongParameters].
+// listed: see [UpdateGroupRequest.MemberIDs]. The only error that the API reference lists is
+// [ErrWrongParameters].
 func (s *GroupsService) Update(ctx context.Context, groupID string, change UpdateGroupRequest) error {
 	return exec(ctx, s.client, operation.GroupUpdate, &updateGroupParams{groupID, change})
 }

@@ -20,7 +20,7 @@ type hmacRules struct {
 // RequireSignedResponses makes every successful response without a signature fail with
 // [ErrSignatureMismatch]. By default, a signature is verified only if the response has one: Identomat's
 // API documentation says that successful responses are signed, but not whether [DefaultAPIURL], the newer
-// host, signs them too. It also says that responses that report an error are not signed.
+// host, signs them too. The documentation also says that error responses are not signed.
 func RequireSignedResponses() HMACOption {
 	return func(r *hmacRules) { r.requireSigned = true }
 }

@@ -36,9 +36,9 @@ type MediaService struct{ client *Client }
 // of the content, because truncation could then not be detected. Otherwise it ends with an [APIError]
 // that is [ErrSignatureMismatch], [ErrTooLarge] or [ErrUnexpectedResponse].
 //
-// A read fails when nothing arrives for the time of [WithAttemptTimeout]. The whole transfer is bounded
-// only by the context and by the Timeout of [WithHTTPClient]. Observers are called when the media has
-// ended, has failed or is closed.
+// A read fails if nothing arrives within the timeout of [WithAttemptTimeout]. The whole transfer is
+// bounded only by the context and by the Timeout of [WithHTTPClient]. Observers are called when the media
+// has ended, has failed or is closed.
 type Media struct {
 	// ContentType is the media type of the content without parameters: the type that the first bytes
 	// show, or else the declared type, or else application/octet-stream.
@@ -48,7 +48,7 @@ type Media struct {
 
 	from     *transfer
 	src      io.Reader
-	shared   bool // the rest of the response holds more media
+	shared   bool // the rest of the response may hold more media
 	closed   bool
 	done     int64
 	progress func(done, total int64)
@@ -64,8 +64,8 @@ func (m Media) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("content_type", m.ContentType), slog.Int64("size", m.Size))
 }
 
-// Progress sets report to be called after every read, in the reading goroutine, with the bytes read so
-// far and Size. It returns m.
+// Progress sets a function that is called after every read, in the reading goroutine, with the number of
+// bytes read so far and Size. It returns m.
 func (m *Media) Progress(report func(done, total int64)) *Media {
 	m.progress = report
 	return m
@@ -279,10 +279,11 @@ func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2
 }
 
 // QuestionFile fetches a file that answers a question, with get-question-file. (API reference, Get file
-// from the question.) stepKey, questionKey and index, which counts from 0, select the file. It may be an
-// archive, a PDF or an image, whatever type is declared; see [Media.ContentType]. If the response holds
-// several files, which the API documentation does not rule out, QuestionFile returns the first. Errors:
-// those of all methods of [MediaService], and [ErrWrongParameters], even if only the file is missing.
+// from the question.) The parameters stepKey, questionKey and index, which counts from 0, select the file.
+// The file may be an archive, a PDF or an image, whatever type is declared; see [Media.ContentType]. If
+// the response holds several files, which the API documentation does not rule out, QuestionFile returns
+// the first. Errors: those of all methods of [MediaService], and [ErrWrongParameters], even if only the
+// file is missing.
 func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, questionKey string, index int) (*Media, error) {
 	return firstItem(ctx, s.client, operation.QuestionFile, questionFileParams{string(token), stepKey, questionKey, index})
 }

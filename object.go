@@ -14,8 +14,8 @@ import (
 )
 
 // object is the JSON object behind steps, questions, options, roles and flags. A decoded object keeps
-// unknown members. The text is behind a pointer, because fmt would print it even in an unexported field
-// of a caller's struct, but does not follow a pointer there.
+// unknown members. The text is behind a pointer, because fmt prints the unexported fields of a caller's
+// struct, but does not follow pointers in them.
 type object struct{ json *wire.Object }
 
 func newObject(text string) object { return object{wire.NewObject(text)} }
@@ -80,8 +80,8 @@ func appendObjects[O objecter](dst []byte, list []O) []byte {
 // getString returns the named member of an object if it is a string, or "".
 func (o object) getString(name string) string { return wire.Unquote(o.json.Get(name)) }
 
-// asObject returns value if it is an object, and an empty object otherwise. The service may write an
-// empty object as [], so [] counts as an object.
+// asObject returns value if it is an object, and an empty object otherwise. The result ok says whether
+// value is an object. [] counts as one, because the service may write an empty object as [].
 func asObject(value string) (object string, ok bool) {
 	if strings.HasPrefix(value, "{") {
 		return value, true

@@ -12,7 +12,7 @@ import (
 
 // Event describes one attempt of a call. It holds no body and no parameter.
 type Event struct {
-	// Context is the caller's, so that an observer finds the caller's span.
+	// Context is the caller's context, so that an observer can find the caller's span.
 	Context context.Context
 	// Operation is the endpoint, such as result/. Attempt counts from 1.
 	Operation string
@@ -70,8 +70,8 @@ func WithObserver(observe func(Event)) Option {
 }
 
 // WithLogger logs every attempt: successes at the debug level, failures as warnings. A record has the
-// attributes operation, attempt, status, duration, sent and received (both in bytes), after a failure
-// also error, and before a retry also retry_in. A JSON handler writes durations in nanoseconds.
+// attributes operation, attempt, status, duration, sent and received (both in bytes). After a failure it
+// also has error, and before a retry also retry_in. A JSON handler writes durations in nanoseconds.
 func WithLogger(l *slog.Logger) Option {
 	return checked(l != nil, "WithLogger: the logger is nil", func(s *option.Settings) {
 		service := s.Service

@@ -30,7 +30,7 @@ type settings struct {
 	sign func(base http.RoundTripper) http.RoundTripper
 }
 
-// checked returns an option that fails with problem unless ok is true.
+// checked returns an option that fails with the message problem unless ok is true.
 func checked(ok bool, problem string, set func(*option.Settings)) Option {
 	return func(s *option.Settings) error {
 		if !ok {

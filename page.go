@@ -30,8 +30,8 @@ type Page[T any] struct {
 // wrong.
 func (p *Page[T]) Extra() map[string]json.RawMessage { return codec.Extra(p.raw, p) }
 
-// pages iterates over a list and fetches its parts as needed. It yields at most one error, at the end.
-// key identifies an item.
+// pages iterates over a list and fetches its parts as needed. It yields at most one error, at the end. The
+// function key returns what identifies an item.
 //
 // A list ends with an empty page, because a page may be shorter than requested without being the last
 // one. If the service reports a total, the list ends at the total without another call.

@@ -148,8 +148,8 @@ func TextQuestion(key string, title Text) TextInput {
 // Set("answer", Text{…}) presets it in several languages.
 func (q TextInput) Answer(text string) TextInput { return TextInput{q.Set("answer", text)} }
 
-// CheckboxQuestion asks for any number of options. (Developer guide 2025, Question type: Checkbox; the
-// type on the wire is multiple-choice.)
+// CheckboxQuestion lets the customer choose any number of options. (Developer guide 2025, Question type:
+// Checkbox; the type on the wire is multiple-choice.)
 func CheckboxQuestion(key string, title Text, options ...ChoiceOption) CheckboxInput {
 	return CheckboxInput{newQuestion("multiple-choice", key, title, options)}
 }
@@ -159,8 +159,8 @@ func (q CheckboxInput) Answer(optionKeys ...string) CheckboxInput {
 	return CheckboxInput{Question{setStrings(q.object, "answer", optionKeys)}}
 }
 
-// RadioQuestion asks for one option. (Developer guide 2025, Question type: Radio; the type on the wire is
-// options.)
+// RadioQuestion lets the customer choose one option. (Developer guide 2025, Question type: Radio; the type
+// on the wire is options.)
 func RadioQuestion(key string, title Text, options ...ChoiceOption) RadioInput {
 	return RadioInput{newQuestion("options", key, title, options)}
 }
@@ -170,8 +170,8 @@ func (q RadioInput) Answer(optionKey string) RadioInput {
 	return RadioInput{q.Set("answer", optionKey)}
 }
 
-// DropdownQuestion asks for one option, or several with Multiple. It takes no preset answer. (Developer
-// guide 2025, Question type: Dropdown.)
+// DropdownQuestion lets the customer choose one option, or several with Multiple. It takes no preset
+// answer. (Developer guide 2025, Question type: Dropdown.)
 func DropdownQuestion(key string, title Text, options ...ChoiceOption) DropdownInput {
 	return DropdownInput{newQuestion("dropdown", key, title, options)}
 }

@@ -149,7 +149,7 @@ type RejectReason struct {
 	private
 
 	// Value is a code such as low_similarity or face_mismatch. Identomat publishes no list of the codes.
-	// Neither of these two means that a document was forged: let a person decide whom to add to the
+	// Neither of these two codes means that a document was forged: let a person decide whom to add to the
 	// blacklist. Description is the reason in words.
 	Value       string `json:"value"`
 	Description string `json:"description"`

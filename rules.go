@@ -8,10 +8,11 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// The rules for flags and steps in Identomat's API documentation. They read the JSON text that is sent,
-// so they apply to built and decoded steps alike. Paths are relative to the checked value. A value that
-// JSON cannot encode breaks no rule; the encoder reports it. A configuration may supply what the
-// request's steps lack, so some rules apply only without one.
+// checkSteps checks steps against the rules in Identomat's API documentation. It reads the JSON text that
+// is sent, so the rules apply to built and decoded steps alike. In this file, paths are relative to the
+// value that a function checks. A value that JSON cannot encode breaks no rule; the encoder reports it. A
+// configuration may supply what the request's steps lack, so some rules apply only without a
+// configuration.
 func checkSteps(steps *wire.Reader, hasConfig bool) (p problems) {
 	check := stepCheck{keys: keyed[bool]{}, hasConfig: hasConfig}
 	for i, ok := 0, steps.Enter('['); ok && steps.Element(); i++ {
@@ -67,8 +68,9 @@ func (c *stepCheck) step(step *wire.Reader, inCall bool) (p problems) {
 	return p
 }
 
-// checkCountries requires three capital letters: the API documentation does not say how other codes are
-// treated. The flag document_countries exists for the session and for identity-document steps.
+// checkCountries requires the codes in the flag document_countries to be three capital letters, because
+// the API documentation does not say how other codes are treated. The flag exists for the session and for
+// identity-document steps.
 func checkCountries(flags *wire.Reader) (p problems) {
 	countries := wire.NewReader(flags.Members("document_countries")[0])
 	for i, ok := 0, countries.Enter('['); ok && countries.Element(); i++ {

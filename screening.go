@@ -116,9 +116,10 @@ func (h *ScreeningHit) complete(bool) error {
 	return nil
 }
 
-// Search finds people and companies in the screening databases with search-screening-person, 100 hits at
-// a time. If nobody is found, the list is empty. An error ends the iteration. If the service returns the
-// same full page for every offset, the error is [ErrUnexpectedResponse], because hits may be missing.
+// Search finds people and companies in the screening databases with search-screening-person, 100 hits at a
+// time. If nobody is found, there are no hits and no error. An error ends the iteration. If the service
+// returns the same full page for every offset, the error is [ErrUnexpectedResponse], because hits may be
+// missing.
 func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) iter.Seq2[ScreeningHit, error] {
 	// A person can have several hits, one for each name.
 	key := func(h ScreeningHit) [2]string { return [...]string{h.PersonID, h.Name} }
@@ -269,8 +270,8 @@ func (s *ScreeningService) Unmonitor(ctx context.Context, id string) error {
 type MonitoredFilter struct {
 	private
 
-	// Date excludes older records; the zero time excludes none. It is sent in UTC with milliseconds. It
-	// is not documented which time of a record is compared.
+	// Date excludes older records; the zero time excludes none. It is sent in UTC with milliseconds.
+	// Identomat does not document which time of a record it compares.
 	Date time.Time `json:"date,omitzero"`
 	// Extra holds parameters that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`

@@ -21,8 +21,8 @@ import (
 type SessionsService struct{ client *Client }
 
 // Token identifies a session. Identomat also calls it the session id. Whoever has it can open the widget
-// as the customer, so fmt and slog show a mask. To store or compare it, use string(token) or its JSON:
-// both are the token itself. Do not give a token to a logger that encodes JSON.
+// as the customer, so fmt and slog show a mask. To store or compare a token, use string(token) or its
+// JSON, which are not masked. Do not give a token to a logger that encodes JSON.
 type Token string
 
 // Format writes a mask for every verb.
@@ -205,15 +205,16 @@ const (
 // Retry-After extends an interval by at most five minutes.
 //
 // Wait returns for every outcome but in_progress: approved, rejected, manual_check (an operator decides
-// later) and any outcome that this SDK does not know. It gives up after five failed polls in a row. With
-// an error it also returns the last result read, or nil. When the context has ended, errors.Is matches
-// [context.DeadlineExceeded] or [context.Canceled].
+// later) and any outcome that this SDK does not know. It gives up after five failed polls in a row.
+// Together with an error, Wait returns the last result that it has read, or nil. When the context has
+// ended, errors.Is matches [context.DeadlineExceeded] or [context.Canceled].
 //
 // Give the context a deadline, such as the session's lifetime of 15 minutes: a session that its customer
 // has left stays in progress forever. A service that must survive restarts polls from a job queue or
 // waits for the callback instead.
 func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error) {
-	// last is the last response. A Result is much larger, and thousands of sessions may wait at once.
+	// last is the last response. A Result would be much larger, and thousands of sessions may wait at
+	// once.
 	var last json.RawMessage
 	// The first interval is twice the shortest one, because half of it is random, which spreads the
 	// polls of sessions that began together.
@@ -285,8 +286,8 @@ func (e exportParams) validate(_ *operation.Operation, p *problems) {
 		"must be true, unless exportScreening or exportProofOfAddress is")
 }
 
-// SessionConfig is a configuration in the dashboard. Its steps can be changed and sent. This session
-// follows the configuration but requires active liveness:
+// SessionConfig is a configuration in the dashboard. Its steps can be changed and sent. In this example,
+// the session follows the configuration but requires active liveness:
 //
 //	for i, step := range config.Steps {
 //		if liveness, ok := step.(identomat.LivenessStep); ok {
@@ -330,7 +331,7 @@ func (c *SessionConfig) Extra() map[string]json.RawMessage { return codec.Extra(
 func (c *SessionConfig) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
 // Config returns a configuration in the dashboard with get-session-config. The id is the same as in
-// [BeginRequest.ConfigID]. (API reference, Other methods.) The API reference lists no error but
+// [BeginRequest.ConfigID]. (API reference, Other methods.) The only error that the API reference lists is
 // [ErrWrongParameters].
 func (s *SessionsService) Config(ctx context.Context, configID string) (*SessionConfig, error) {
 	return do[*SessionConfig](ctx, s.client, operation.SessionConfig, configParams{configID})

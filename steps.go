@@ -137,7 +137,7 @@ func CustomStep(typ, key string) Step {
 	return Step{object{wire.NewObject(append(appendTyped(buf[:0], typ, key), '}'))}}
 }
 
-// appendTyped appends an object with a type and a key, without the object's last bracket.
+// appendTyped appends an object with a type and a key, without the closing brace.
 func appendTyped(dst []byte, typ, key string) []byte {
 	dst = wire.AppendString(append(dst, `{"type":`...), typ)
 	return wire.AppendString(append(dst, `,"key":`...), key)
@@ -193,7 +193,7 @@ func (s LivenessStep) AllowUpload(on bool) LivenessStep {
 	return LivenessStep{s.Flag("allow_face_upload", on)}
 }
 
-// ProofOfAddress takes a document such as a utility bill and reads it. Without types, all are accepted.
+// ProofOfAddress asks for a document such as a utility bill and reads it. Without types, all are accepted.
 // Its key is "select_general_document". (Developer guide 2025, Proof of Address; the type on the wire is
 // general-document.)
 func ProofOfAddress(types ...GeneralDocumentType) Step {

@@ -40,8 +40,9 @@ const (
 )
 
 // Text is a title, description or answer in several languages, keyed by language code: Text{"en":
-// "Employment", "ka": "დასაქმება"}. Older documentation has a plain string instead, which is decoded into
-// the key "". A Text with only that key is encoded as a plain string. (Developer guide 2025, Questions.)
+// "Employment", "ka": "დასაქმება"}. Older documentation has a plain string instead, which is decoded as
+// the value of the key "". A Text with only that key is encoded as a plain string. (Developer guide 2025,
+// Questions.)
 type Text map[string]string
 
 // MarshalJSON returns an object keyed by language, or a plain string for Text{"": "…"}.

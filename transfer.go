@@ -164,8 +164,7 @@ func (t *transfer) Streams(r *engine.Response, whole bool) bool {
 		return false // compression was not requested
 	}
 	if t.client.requireSigned {
-		// Check now, because the first file would be delivered before the missing signature is
-		// noticed.
+		// Check now. Otherwise the first file would be delivered before the missing signature was noticed.
 		if _, signed := signature.Parse(r.Header["Authorization"]); !signed {
 			t.unsigned = true
 			return false

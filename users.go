@@ -93,7 +93,7 @@ const minPassword = 8
 
 func (u *CreateUserRequest) validate(_ *operation.Operation, p *problems) {
 	// The API documentation has an error for a malformed address, but does not define the format, so this
-	// refuses only what cannot be an address.
+	// check refuses only what cannot be an address.
 	name, domain, _ := strings.Cut(u.Email, "@")
 	p.require(name != "" && domain != "" && !strings.ContainsFunc(u.Email, unicode.IsSpace), "email", "must be an e-mail address")
 	p.require(utf8.RuneCountInString(string(u.Password)) >= minPassword, "password", "must have at least 8 characters")

@@ -70,7 +70,7 @@ func (p *problems) in(path string, inner problems) {
 	}
 }
 
-// inElement is in for an element of a list.
+// inElement adds the problems of element i of a list. Their own paths are relative to the element.
 func (p *problems) inElement(list string, i int, inner problems) {
 	if len(inner) > 0 {
 		p.in(element(list, i), inner)
