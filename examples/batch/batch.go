@@ -99,10 +99,10 @@ func (b *Batch) Run(ctx context.Context, sessions []Session) (Report, error) {
 	}()
 
 	failedInRow := 0
-	for res := range results { // continue after stop, because the workers block on sending
+	for res := range results { // keep receiving after stop, because a worker blocks until its result is received
 		switch {
 		case res.err != nil && ctx.Err() != nil:
-			continue // the end of the context says nothing about the session
+			continue // the context ended, which says nothing about the session
 		case errors.Is(res.err, identomat.ErrInvalidKey):
 			stop(res.err)
 			continue

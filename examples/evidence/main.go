@@ -98,7 +98,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		fmt.Fprintf(out, "Stamped    %s\n", stamped.Format(time.RFC3339))
 	}
 
-	// Encrypt. In production, the identity is made elsewhere, and only the recipient is known here.
+	// Encrypt. In production, the identity (the private key) is made elsewhere, and only the recipient (the
+	// public key) is known here.
 	identity, err := newIdentity(filepath.Join(*dir, "identity.txt"))
 	if err != nil {
 		return err
@@ -114,7 +115,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	defer stop()
 	fmt.Fprintf(out, "Encrypted  %s\n", filepath.Base(kept))
 
-	// Erase. This verifies what was written: the encrypted package, and its time stamp.
+	// Erase. Before the session is erased, this verifies the encrypted package and its time stamp.
 	var options []evidence.EraseOption
 	if authority != nil {
 		options = append(options, evidence.Require(func(fsys fs.FS) error {
@@ -179,7 +180,7 @@ func verified(ctx context.Context, client *identomat.Client, server *identomatte
 	return session.Token, nil
 }
 
-// newIdentity makes a key and stores it in a new file, for the command age.
+// newIdentity makes a key and stores it in a file that the command age can read.
 func newIdentity(name string) (*age.HybridIdentity, error) {
 	identity, err := age.GenerateHybridIdentity()
 	if err != nil {
@@ -188,7 +189,7 @@ func newIdentity(name string) (*age.HybridIdentity, error) {
 	return identity, os.WriteFile(name, []byte(identity.String()+"\n"), 0o600)
 }
 
-// encrypt writes a file that is complete and on disk, or no file.
+// encrypt writes a complete file and syncs it to disk. If it fails, it leaves no file.
 func encrypt(name string, fsys fs.FS, recipient age.Recipient) error {
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// shutdownTimeout limits how long running requests may take to finish. It is longer than the
+// shutdownTimeout limits the time in which running requests can finish. It is longer than the
 // timeout of begin/.
 const shutdownTimeout = beginTimeout + 5*time.Second
 
@@ -132,8 +132,9 @@ func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 	return fake.Client(opts...), fake.Close, nil
 }
 
-// databasePath returns DATABASE, or a temporary file that remove deletes. Only the fake gets a temporary
-// file, because it loses its sessions when it stops.
+// databasePath returns the path in DATABASE, or the path of a temporary file, which the function
+// remove deletes. Only a run against the fake uses a temporary file, because the fake loses its
+// sessions when it stops.
 func databasePath(c config) (path string, remove func(), err error) {
 	if c.database != "" {
 		return c.database, func() {}, nil

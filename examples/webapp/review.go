@@ -367,7 +367,7 @@ func (s *server) person(w http.ResponseWriter, r *http.Request) error {
 }
 
 // decide records a reviewer's decision about a verification that Identomat left to a reviewer. The
-// decision is not sent to Identomat: its API documents no call for that.
+// decision is not sent to Identomat, whose API documentation describes no call for that.
 func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 	v, err := s.verification(r)
 	if err != nil {

@@ -67,9 +67,9 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if v.cookie == "" {
-		// The CSRF token of the form needs a cookie. No other page sets one: a form that another
-		// site sends arrives without the visitor's cookie, and the response must not replace that
-		// cookie.
+		// The CSRF token of the form needs a cookie. No other page sets a cookie: a form that
+		// another site sends arrives without the visitor's cookie, and the response must not
+		// replace that cookie.
 		v.cookie = rand.Text()
 		s.setCookie(w, v.cookie)
 		r = withVisitor(r, v)

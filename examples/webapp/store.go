@@ -316,7 +316,7 @@ func (s *store) sessionBegun(ctx context.Context, id int64, session *identomat.S
 }
 
 // beginRefused removes a reservation after a begin/ that certainly created no session. The attempt
-// does not count.
+// does not count toward the customer's limit.
 func (s *store) beginRefused(ctx context.Context, id int64) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM begins WHERE rowid = (SELECT b.rowid FROM begins b
@@ -338,7 +338,7 @@ func (s *store) beginUnclear(ctx context.Context, id int64) error {
 }
 
 // sweep removes or updates expired rows, and truncates the write-ahead log if necessary. A
-// reservation that is older than the timeout of begin/ was left behind by a process that died.
+// reservation older than twice the timeout of begin/ was left behind by a process that died.
 func (s *store) sweep(ctx context.Context) error {
 	now := s.now()
 	if err := s.inTx(ctx, func(tx *sql.Tx) error {
@@ -387,7 +387,7 @@ func (s *store) markReturned(ctx context.Context, customer string, token identom
 
 const wakeJob = `UPDATE jobs SET due_at = min(due_at, ?), tries = 0, wakes = wakes + 1 WHERE verification = `
 
-// wake makes the job of a session due. It does nothing if there is no job, because the session is
+// wake makes the job of a session due. There is no job, and wake does nothing, if the session is
 // unknown or has ended.
 func (s *store) wake(ctx context.Context, token identomat.Token) error {
 	_, err := s.exec(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ?)`, s.now().UnixMilli(), string(token))
@@ -465,9 +465,9 @@ func (s *store) leaveToReviewers(ctx context.Context, id int64) error {
 const byIdentomat = "Identomat"
 
 // settle writes the outcome of a verification, opens the account if it is approved, and records a
-// reviewer's decision in the audit log. settled reports whether this call wrote the outcome. A
-// verification that already has an outcome keeps it, so nobody is approved twice or after a
-// rejection.
+// reviewer's decision in the audit log. The result settled reports whether this call wrote the
+// outcome. A verification that already has an outcome keeps it, so nobody is approved twice or
+// after a rejection.
 func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by string) (settled bool, err error) {
 	now := s.now().UnixMilli()
 	err = s.inTx(ctx, func(tx *sql.Tx) error {

@@ -29,9 +29,9 @@ const (
 )
 
 // worker fetches the outcomes of sessions and erases sessions at the service. Its queue is the
-// table jobs. A callback or a return only makes a job due. The worker does not claim jobs. The
-// outcome of a fetch is stored in one transaction that also ends its job, so a crash at any point
-// leaves a job that runs again, which is harmless.
+// table jobs. A callback or a customer's return only makes a job due. The worker does not claim
+// jobs. The outcome of a fetch is stored in one transaction that also ends its job, so a crash at
+// any point leaves a job that runs again, which is harmless.
 type worker struct {
 	store    *store
 	client   *identomat.Client
@@ -182,7 +182,8 @@ func (w *worker) retryLater(ctx context.Context, j job, err error) error {
 	return w.store.postpone(ctx, j, w.store.now().Add(pause))
 }
 
-// backoff returns a delay that doubles with every attempt, up to limit.
+// backoff returns a delay that doubles with every attempt, up to limit. Capping tries prevents an
+// overflow.
 func backoff(first time.Duration, tries int, limit time.Duration) time.Duration {
 	return min(first<<min(tries, 20), limit)
 }

@@ -22,11 +22,12 @@ import (
 const scope = "github.com/identomat-go/identomat/examples/otel/identomatotel"
 
 // OperationKey is the attribute that names the endpoint, such as result/. The semantic conventions
-// define no attribute for the endpoint, and their url.template would need the URL.
+// define no such attribute. Their closest one, url.template, needs the URL, which an event does not
+// hold.
 const OperationKey = attribute.Key("identomat.operation")
 
 // durationBuckets are the bucket boundaries in seconds that the semantic conventions give for HTTP
-// clients, extended upward because reading an image may take long.
+// clients, extended upward because reading an image may take a long time.
 var durationBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60}
 
 // Observer returns a function for [identomat.WithObserver]. For every attempt of a call, the
