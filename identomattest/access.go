@@ -18,9 +18,9 @@ func WithHosts(names ...string) Option {
 }
 
 // The checks below protect a fake on a developer's machine from web pages on other sites. A page can
-// send requests to any address; Origin and Sec-Fetch-Site reveal such a request. If the page's domain
-// points at the fake's address (DNS rebinding), the page can also read the responses; Host reveals such
-// a request.
+// send requests to any address; the headers Origin and Sec-Fetch-Site reveal such a request. If the
+// page's domain points at the fake's address (DNS rebinding), the page can also read the responses; the
+// Host header reveals such a request.
 
 // checkHost refuses a host name that an attacker could have pointed at the fake.
 func (s *Server) checkHost(r *http.Request) error {
@@ -62,7 +62,7 @@ func (s *Server) checkTool(r *http.Request) error {
 
 // checkBackend protects the API. The built-in company key is not secret, and backends call the server
 // under any name. Browsers send Origin with every POST request, but not with GET requests to the page's
-// own origin.
+// own origin. So only a POST request without Origin certainly comes from a backend.
 func (s *Server) checkBackend(r *http.Request) error {
 	fromBackend := r.Method == http.MethodPost && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == ""
 	if fromBackend {

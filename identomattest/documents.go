@@ -32,14 +32,14 @@ func reader(name string) func(*Server, *call) response {
 	}
 }
 
-// Sizes of a face in pixels. Below recommendedFace, the response has a status; below smallestFace, it
-// also has no similarity.
+// Sizes of a face in pixels. Below recommendedFace, the response has the status FACE_FAR_AWAY; below
+// smallestFace, it also has no similarity.
 const (
 	recommendedFace = 80
 	smallestFace    = 65
 )
 
-// compareFaces takes the shorter side of an image for the size of the face. If both faces are large
+// compareFaces takes the shorter side of an image as the size of the face. If both faces are large
 // enough, it reports that they match, whoever they show.
 func (s *Server) compareFaces(c *call) response {
 	face1, statuses1 := examineFace(c.files["face1"])

@@ -179,8 +179,8 @@ func (ses *session) language() string {
 	return cmp.Or(ses.visit.language, ses.flags.text("language"), ses.configLanguage, "en")
 }
 
-// fill describes the session's progress. If rejected is not nil, it is a submitted form with errors,
-// which the page then shows instead of the current step's form, to keep what was entered.
+// fill describes the session's progress. The parameter rejected, if not nil, is a submitted form with
+// errors. The page then shows this form instead of a new one, to keep what was entered.
 func (p *page) fill(ses *session, rejected *stepView) {
 	steps := ses.flowSteps()
 	current := min(ses.visit.position, len(steps))
@@ -738,7 +738,7 @@ func (p *page) submit(ses *session, stepKey string, view *stepView, form url.Val
 				incomplete = true // without JavaScript, the page could not show this question, so show it now
 			}
 		} else if in.Hidden {
-			answers[id] = nil // the condition refers to a later question, or to one without an input
+			answers[id] = nil // the condition refers to a later question, or to a question without an input
 			continue
 		}
 		value := p.readInput(in, form, upload, ses.visit.files[id])

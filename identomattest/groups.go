@@ -47,7 +47,8 @@ func (s *Server) listGroups(*call) response {
 	return resultResponse(out)
 }
 
-// members returns memberIds without duplicates, and false if one is not the id of a user.
+// members returns the parameter memberIds without duplicates, and false if one of the ids belongs to no
+// user.
 func (s *Server) members(c *call) ([]string, bool) {
 	ids := c.params.texts("memberIds")
 	for _, id := range ids {
@@ -69,7 +70,7 @@ func (s *Server) makeGroup(c *call) response {
 	return resultResponse(object{{"id", g.id}})
 }
 
-// changeGroup changes only what the request contains. memberIds replaces all members.
+// changeGroup changes only what the request contains. The parameter memberIds replaces all members.
 func (s *Server) changeGroup(c *call) response {
 	i := s.groupIndex(c)
 	if i < 0 {

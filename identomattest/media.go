@@ -305,7 +305,8 @@ func (s *Server) videoCallVideos(c *call) response {
 	return bytesResponse("application/x-tar", archive("video-%d.mp4", videos...))
 }
 
-// endVideoCall ends the video call. The API reference documents no error for a session without one.
+// endVideoCall ends the video call. The API reference documents no error for a session without a
+// video call.
 func (s *Server) endVideoCall(c *call) response {
 	ses, ok := s.lookup(c)
 	if !ok {

@@ -225,7 +225,7 @@ func mrzText(s string) string {
 	}, strings.ToUpper(mrzLetters.Replace(s)))
 }
 
-// fill truncates or pads s to n characters. The padding is the MRZ's filler.
+// fill truncates s to n characters, or pads it with the MRZ's filler.
 func fill(s string, n int) string {
 	if len(s) >= n {
 		return s[:n]

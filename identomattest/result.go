@@ -65,7 +65,7 @@ func WithAnswer(stepKey, questionKey string, answer any) DecisionOption {
 // Approve approves a session. It is an error if the token is unknown, if the session is already
 // approved or rejected, or if an option does not fit the session, such as an answer to a question that
 // the session does not have. An error also fails the test given to [NewServer]. [Server.Reject] and
-// [Server.ManualCheck] have the same errors. To change a decision, use [Server.SetResult].
+// [Server.ManualCheck] return the same errors. To change a decision, use [Server.SetResult].
 func (s *Server) Approve(token identomat.Token, opts ...DecisionOption) error {
 	return s.decide("Approve", string(token), approval(), opts)
 }
@@ -185,7 +185,7 @@ func documentTypes(step object) []string {
 
 // checkAnswer returns an error unless the session has the question and the question's type allows the
 // answer. Every question can be left unanswered. Identomat's documentation does not say which types the
-// answer to a text question can have, so all are allowed.
+// answer to a text question can have, so all types are allowed.
 func (ses *session) checkAnswer(stepKey, questionKey string, answer any) error {
 	_, q, err := ses.question(stepKey, questionKey)
 	if err != nil {

@@ -77,8 +77,8 @@ type route struct {
 //     wrong-parameters;
 //   - screening documents two codes: a missing or unknown key gets company-missing, and a missing
 //     or wrong signature gets access-denied;
-//   - list-groups documents not-found, which can only mean the company. A missing key gets
-//     not-found, and an unknown key gets invalid-access as in list-users;
+//   - list-groups documents not-found. The company key is its only parameter, so a missing key gets
+//     not-found. An unknown key gets invalid-access, as in list-users;
 //   - a signature covers the body alone, so parameters in the URL of a signed request get the same
 //     response as a wrong signature.
 func widgetRoute(handle func(*Server, *call) response, fields ...field) route {

@@ -113,8 +113,8 @@ func WithCallbackKey(key string) Option {
 // [Server.Approve], [Server.Reject], [Server.ManualCheck] and [Server.SetResult]. Identomat does not
 // publish the types of its status callbacks, so by default, the server posts none.
 //
-// The server posts the callback after result/ has the decision, and waits up to ten seconds for the
-// response before the method or request that decided the session ends. It logs a callback that fails.
+// When the server posts the callback, result/ already has the decision. The method or request that
+// decided the session waits up to ten seconds for the response. The server logs a callback that fails.
 func WithStatusCallback(callbackType string) Option {
 	return func(s *Server) { s.statusCallback = callbackType }
 }

@@ -253,7 +253,8 @@ func (s *Server) begin(c *call) response {
 	return jsonResponse(ses.token)
 }
 
-// checksAnyone reports whether a step verifies something. Other steps only ask questions.
+// checksAnyone reports whether a step verifies a person or a company. Steps of the listed types only
+// collect data.
 func (ses *session) checksAnyone() bool {
 	return slices.ContainsFunc(ses.flow(), func(step object) bool {
 		switch step.text("type") {
@@ -467,8 +468,8 @@ func newToken() string {
 	for b.Len() < 40 {
 		_, _ = rand.Read(buf) // never fails
 		for _, r := range buf {
-			// 252 is the largest multiple of 36 in a byte. Larger bytes would make some characters more
-			// likely.
+			// 252 is the largest multiple of 36 that fits in a byte. Without this limit, some characters
+			// would be more likely than others.
 			if r < 252 && b.Len() < 40 {
 				b.WriteByte(alphabet[r%36])
 			}
