@@ -201,7 +201,9 @@ func ParseWebhook(r *http.Request, keys []string, opts ...identomat.CallbackOpti
 // that your own service stored after [WebhookHandler] or [ParseWebhook] verified them, and never the
 // body of a request.
 //
-// Errors: raw is not a JSON object, is ambiguous, or is an approval with unreadable tags.
+// DecodeWebhook returns an error if raw is not a JSON object; if final, scanRef, clientId, externalRef or
+// status.overall has two different values; if status is duplicated, has the wrong type or is written in
+// another case; or if raw is an approval whose fraudTags or mismatchTags cannot be decoded.
 func DecodeWebhook(eventType string, raw []byte) (*Webhook, error) {
 	w := new(Webhook)
 	if codec.Unmarshal(raw, w) != nil { // the error may quote the body
