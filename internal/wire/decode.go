@@ -41,9 +41,8 @@ type Codec struct {
 }
 
 // NewCodec returns a codec that calls the function after for each decoded struct whose type isRecord
-// accepts, with a pointer to the struct and the struct's JSON. The parameter held of after is true if
-// the struct holds all of the JSON, so that [Codec.Extra] is empty. If after returns an error, the
-// whole response is refused.
+// accepts. It passes a pointer to the struct, the struct's JSON, and whether the struct holds all of the
+// JSON, so that [Codec.Extra] is empty. If the function returns an error, the whole response is refused.
 func NewCodec(isRecord func(reflect.Type) bool, after func(record any, raw json.RawMessage, held bool) error) *Codec {
 	return &Codec{isRecord: isRecord, after: after}
 }
@@ -103,8 +102,8 @@ type decoding struct {
 	// strict is greater than 0 within a strict field.
 	strict int
 	extra  map[string]json.RawMessage
-	path   []byte // of the value being decoded, if extra is collected
-	lost   int    // how many values no field holds
+	path   []byte // path of the value being decoded; not used unless extra is collected
+	lost   int    // number of values that no field holds
 }
 
 // A decodeFunc decodes the value that begins at i and returns the index after the value. If the
@@ -395,7 +394,8 @@ func decodeFloat(d *decoding, v reflect.Value, i int) (int, bool) {
 	return end, true
 }
 
-// number returns the text of a number, without quotes if it has any, or nil.
+// number returns the text of a number, without its quotes if there are any. It returns nil for any other
+// value.
 func (d *decoding) number(i, end int) []byte {
 	if d.data[i] == '"' {
 		i, end = i+1, end-1

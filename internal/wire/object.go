@@ -207,7 +207,7 @@ func (o *Object) Add(outer string, bracket byte, more []byte) *Object {
 }
 
 // isOpen reports whether the value of the named member lacks its closing bracket and begins with the
-// bracket.
+// given bracket.
 func (o *Object) isOpen(name string, bracket byte) bool {
 	if o == nil || o.open < len(name)+len(`"":`) || o.text[o.open] != bracket {
 		return false

@@ -85,7 +85,7 @@ func (r *Reader) Members(names ...string) (values [8][]byte) {
 func (r *Reader) Value() []byte {
 	r.Peek()
 	start := r.at
-	r.at = min(max(skip(r.text, start), start+1), len(r.text)) // a stray delimiter must not stop a loop
+	r.at = min(max(skip(r.text, start), start+1), len(r.text)) // advance even at a stray delimiter
 	return r.text[start:r.at]
 }
 

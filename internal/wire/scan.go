@@ -135,7 +135,7 @@ func next[T text](s T, i int) (value T, after int, ok bool) {
 	if i >= len(s) || s[i] == '}' || s[i] == ']' {
 		return value, i, false
 	}
-	end := max(skip(s, i), i+1) // a stray delimiter must not stop the loop
+	end := max(skip(s, i), i+1) // advance even at a stray delimiter
 	value = s[i:end]
 	if i = skipSpace(s, end); i < len(s) && (s[i] == ',' || s[i] == ':') {
 		i++
@@ -220,7 +220,8 @@ func Ambiguous(object []byte, names ...string) bool {
 	return false
 }
 
-// AppendTexts appends the strings in a value, and the numbers long enough to identify a person.
+// AppendTexts appends the strings in a value, and the numbers of six or more characters, which may
+// identify a person.
 func AppendTexts(texts []string, value []byte) []string {
 	for i := skipSpace(value, 0); i < len(value); i = skipSpace(value, i) {
 		start := i

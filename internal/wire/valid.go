@@ -7,8 +7,8 @@ const maxDepth = 10_000
 
 // Scan reports whether s is valid JSON. It agrees with json.Valid, and takes a third of its time. If s is
 // an object, Scan calls visit for each member, even if a later member turns out to be malformed. The
-// result size counts objects, arrays, and the commas between members and elements. The memory of the
-// decoded value grows with size.
+// returned size is the number of objects, arrays, and commas between members and elements. The memory of
+// the decoded value grows with this number.
 func Scan(s []byte, visit func(name, value []byte)) (size int, ok bool) {
 	v := validation{s: s}
 	end := v.value(skipSpace(s, 0), visit)
