@@ -79,7 +79,7 @@ func hashOf(four string) uint32 {
 
 // add adds a text, undecoded and decoded in every way that could reveal a secret.
 func (s *search) add(text string) {
-	for range 4 { // JSON inside a JSON string is escaped twice
+	for range 4 { // undoes up to three levels of escaping; JSON inside a JSON string has two
 		if s.left -= 16 * len(text); s.left < 0 { // decoding takes time, too
 			return
 		}
@@ -104,8 +104,8 @@ func (s *search) addForm(text string) {
 	}
 }
 
-// addFields adds an error's fields instead of its text. fmt prints the fields instead of calling Error
-// if the error is in an unexported field of another value.
+// addFields adds the fields of an error. If the error is in an unexported field of another value, fmt
+// prints these fields instead of calling Error.
 func (s *search) addFields(err error) { s.addValue(reflect.Indirect(reflect.ValueOf(err))) }
 
 func (s *search) addValue(v reflect.Value) {
