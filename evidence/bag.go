@@ -51,7 +51,7 @@ type State string
 const (
 	// Collected means that Files holds the content.
 	Collected State = "collected"
-	// Absent means that the service says that there is nothing; Reason is what the service said.
+	// Absent means that the service has nothing for this source. Reason is what the service said.
 	Absent State = "absent"
 	// Failed means that the source may exist but could not be fetched. Reason is the error. A later
 	// Collect tries again.
@@ -60,8 +60,8 @@ const (
 	Added State = "added"
 )
 
-// Report says what a collection found. Its JSON is the file collection.json of the package. It holds no
-// token and no content, but the ids and keys in Parameters.
+// Report says what a collection found. Its JSON is the file collection.json of the package. It holds
+// the ids and keys in Parameters, but no token and no content.
 type Report struct {
 	// Version is the version of the format, 1.
 	Version int `json:"version"`
@@ -82,8 +82,8 @@ type Source struct {
 	Name string `json:"name"`
 	// Operation is the endpoint, such as result/face/. It is empty for a file from the caller.
 	Operation string `json:"operation,omitzero"`
-	// Parameters are those besides the session: the id of the configuration, the type of a document, or
-	// the keys of a question and the index of the file.
+	// Parameters are the request's parameters besides the session: the id of the configuration, the type
+	// of a document, or the keys of a question and the index of the file.
 	Parameters map[string]string `json:"parameters,omitzero"`
 	// State says what became of the source.
 	State State `json:"state"`
@@ -94,7 +94,7 @@ type Source struct {
 	// Attempts counts the requests. Status is the HTTP status of the last response, or 0.
 	Attempts int `json:"attempts,omitzero"`
 	Status   int `json:"status,omitzero"`
-	// SignatureVerified says that the response had a signature, and that it was right.
+	// SignatureVerified says that the response had a valid signature.
 	SignatureVerified bool `json:"signatureVerified"`
 	// Files are the files in the package.
 	Files []File `json:"files,omitzero"`

@@ -30,7 +30,7 @@ func Dir(path string) Destination { return Destination{dir: path} }
 
 // Zip writes a complete package to w, as [Pack] does. Nothing is written if Collect returns an error. The
 // files are first collected in a folder in [os.TempDir], which is removed afterwards, so that memory stays
-// constant and no half file reaches w.
+// constant and no partial package reaches w.
 func Zip(w io.Writer) Destination { return Destination{w: w} }
 
 // Option configures [Collect].
@@ -48,7 +48,7 @@ type added struct {
 	data []byte
 }
 
-// With adds a file to the package: what Identomat does not keep, such as the decision, the hits of a
+// With adds a file that Identomat does not keep, such as the decision, the hits of a
 // screening (a billed call, which Collect never makes), or a callback. The file becomes data/name.
 //
 // A name is a slash-separated path of lowercase ASCII letters, digits, dots, hyphens and underscores. It must
@@ -68,7 +68,7 @@ type Progress struct {
 	Source string
 	// State is empty until the source has ended.
 	State State
-	// Read is the number of bytes that were read. Size is the number of all bytes, or -1 if it is unknown.
+	// Read is the number of bytes that were read. Size is the total number, or -1 if it is unknown.
 	Read, Size int64
 	// Done and Total count sources. Total grows when a question turns out to have more files.
 	Done, Total int
@@ -77,7 +77,7 @@ type Progress struct {
 // maxDownloads is how many sources are fetched at a time.
 const maxDownloads = 3
 
-// Collect fetches everything that the session left behind, and packs it as described for this package. It
+// Collect fetches everything that the session left behind, and stores it as the package comment describes. It
 // makes at most three downloads at a time, through the client and its limits, and holds no file in memory.
 //
 // Collect can be stopped at any time, even by a crash. Called again, it fetches only what is missing; a
@@ -87,8 +87,9 @@ const maxDownloads = 3
 // with an error that matches [ErrIncomplete] and the cause of each failure. The same applies to a
 // session in progress: Collect then starts again the next time, because a response may have changed. If
 // result/ fails, Collect returns no report. It also returns no report if it cannot write to the folder, or if a
-// file in it has changed: then the error names the file, and is [ErrChanged], [ErrMissing] or
-// [ErrUnexpectedFile] for a wrong one. A folder with another session's package is [ErrOtherSession].
+// file in the folder was changed, is missing or does not belong there. The error then names the file and, for
+// a wrong file, matches [ErrChanged], [ErrMissing] or [ErrUnexpectedFile]. If the folder holds another
+// session's package, the error is [ErrOtherSession].
 //
 // Errors contain the names of sources, but neither values nor the path of the folder.
 func Collect(ctx context.Context, client *identomat.Client, token identomat.Token, to Destination, opts ...Option) (*Report, error) {
@@ -295,7 +296,7 @@ func (c *collection) fetchAll(ctx context.Context) error {
 	return cmp.Or(failed[:]...)
 }
 
-// fetchChain fetches a source and its next ones.
+// fetchChain fetches a source, and then the sources that the field next leads to.
 func (c *collection) fetchChain(ctx context.Context, s source) error {
 	for {
 		record, done := c.folder.record(s.name)
@@ -333,7 +334,7 @@ func (c *collection) fetchChain(ctx context.Context, s source) error {
 	}
 }
 
-// notify completes a progress and reports it.
+// notify adds the counts of sources to p and reports p to the caller.
 func (c *collection) notify(p Progress) {
 	if c.progress == nil {
 		return
@@ -450,7 +451,7 @@ func (c *collection) report() *Report {
 	return r
 }
 
-// incomplete returns nil for a complete package.
+// incomplete returns the error for an incomplete package. For a complete package, it returns nil.
 func (c *collection) incomplete(r *Report) error {
 	if r.Complete {
 		return nil

@@ -31,7 +31,7 @@
 //
 // A package is complete when the session has ended and every source was collected or is absent. A source
 // is absent if the service says so: HTTP 404, a documented error code, or an empty list. After any other
-// failure the package is incomplete, and a later [Collect] goes on.
+// failure the package is incomplete, and a later [Collect] fetches the rest.
 //
 // # What a package proves
 //

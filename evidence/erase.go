@@ -13,8 +13,8 @@ import (
 	"github.com/identomat-go/identomat/internal/trace"
 )
 
-// Receipt says that a session was erased at Identomat, and which package was kept of it. It contains no
-// personal data and no token, so it may outlive the package. Store its JSON.
+// Receipt says that a session was erased at Identomat, and identifies the package that was kept. It
+// contains no personal data and no token, so it may outlive the package. Store its JSON.
 type Receipt struct {
 	// Version is the version of the format, 1.
 	Version int `json:"version"`
@@ -28,10 +28,10 @@ type Receipt struct {
 	// Attempts counts the requests. Status is the HTTP status of the last response.
 	Attempts int `json:"attempts"`
 	Status   int `json:"status"`
-	// SignatureVerified says that the response had a signature, and that it was right.
+	// SignatureVerified says that the response had a valid signature.
 	SignatureVerified bool `json:"signatureVerified"`
 	// Verified says that the package verified, and Complete that it is complete. If it did not verify,
-	// the fields below are empty.
+	// Complete is false, and of the fields below, only Reason is set.
 	Verified bool `json:"verified"`
 	Complete bool `json:"complete"`
 	// Reason is the caller's reason for [Anyway], if the package did not verify or is incomplete.
@@ -55,11 +55,11 @@ type erasure struct {
 
 // Anyway erases the session even if the package does not verify or is incomplete, for example because the
 // customer abandoned the session. The reason becomes part of the receipt, so it must not contain personal
-// data. It must not be blank. Anyway does not help against a package of another session.
+// data. It must not be blank. Erase still refuses a package of another session.
 func Anyway(reason string) EraseOption { return func(e *erasure) { e.reason = reason } }
 
-// Require adds a check before the session is erased, for example that the time stamp is right. The file
-// system is that of the package. The check's error stops Erase, whatever Anyway says.
+// Require adds a check before the session is erased, for example that the time stamp is valid. The check
+// receives the package's file system. An error from the check stops Erase, even with [Anyway].
 func Require(check func(fs.FS) error) EraseOption {
 	return func(e *erasure) { e.require = append(e.require, check) }
 }

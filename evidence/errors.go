@@ -15,7 +15,7 @@ var (
 	ErrIncomplete = errors.New("evidence: the package is incomplete")
 	// ErrInUse: another Collect is writing to the folder.
 	ErrInUse = errors.New("evidence: another collection is using the folder")
-	// ErrOtherSession: the package belongs to another session than the token.
+	// ErrOtherSession: the package belongs to a session other than the token's.
 	ErrOtherSession = errors.New("evidence: the package belongs to another session")
 	// ErrSealed: the package has a time stamp, so Collect does not change it.
 	ErrSealed = errors.New("evidence: the package has a time stamp and cannot be changed")
@@ -86,7 +86,7 @@ func (e *VerifyError) Unwrap() []error {
 	return all
 }
 
-// withoutPath returns the cause of a file error: paths are the caller's, and may name a customer.
+// withoutPath returns the cause of a file error without the path, which may name a customer.
 func withoutPath(err error) error {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err

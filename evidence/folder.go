@@ -184,7 +184,7 @@ func (f *folder) readJournal() error {
 	return nil
 }
 
-// isRecord reports whether a source can be one that the folder has.
+// isRecord reports whether s can be a record in the folder.
 func (s *Source) isRecord() bool {
 	hasFiles := s.State == Collected || s.State == Added
 	return s.Name != "" && (hasFiles || s.State == Absent && s.Name != resultName) && hasFiles == (len(s.Files) > 0)
@@ -344,7 +344,7 @@ type output struct {
 	err    error // the first failed write
 }
 
-// create begins an unfinished file, in the place of an older one.
+// create begins an unfinished file. It replaces an older unfinished one.
 func (f *folder) create(name string) (*output, error) {
 	o := &output{hashes: newHashes(), folder: f, name: name}
 	err := f.change("create", name, func() (err error) {
@@ -383,8 +383,8 @@ func (o *output) finish() error {
 	return o.folder.change("sync", o.name, func() error { return errors.Join(o.file.Sync(), o.file.Close()) })
 }
 
-// failure returns the error for a copy to the file, which err ended: a localError if the file cannot be
-// written.
+// failure returns the error for a copy to the file that ended with err. If the file cannot be written, it
+// is a localError.
 func (o *output) failure(err error) error {
 	if o.err != nil {
 		return &localError{&Problem{o.name, withoutPath(o.err)}}

@@ -9,11 +9,11 @@ import (
 )
 
 // Pack writes a package as a zip. Equal packages give equal bytes: entries are in order, uncompressed and
-// without times. As RFC 8493 requires, the zip has one folder, which is named after the session's hash. It
-// verifies as it is.
+// without times. As RFC 8493 requires, the zip has one folder, which is named after the session's hash.
+// [Verify] accepts the zip.
 //
-// Pack first verifies the package. If it does not verify, or if a file changes while it is written, Pack
-// returns the [VerifyError]; in the second case, what it has written is useless.
+// Pack first verifies the package. If the package does not verify, or if a file changes while it is written,
+// Pack returns a [VerifyError]. In the second case, discard what was written to w.
 func Pack(w io.Writer, fsys fs.FS) error {
 	check, err := Verify(fsys)
 	if err != nil {

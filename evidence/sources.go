@@ -20,7 +20,7 @@ type source struct {
 	op   *operation.Operation
 	// parameters are the parameters besides the session.
 	parameters map[string]string
-	// Either json or media is set. json makes a call whose response body is kept.
+	// Either json or media is set. The function json makes a call whose response body is kept.
 	json  fetchJSON
 	media fetchMedia
 	// many says that media can yield several files.
@@ -34,7 +34,7 @@ type (
 	fetchMedia = func(context.Context, *identomat.Client, identomat.Token) iter.Seq2[*identomat.Media, error]
 )
 
-// resultName is the first source. Its content decides which files of answers exist.
+// resultName is the name of the first source. The result decides which files of answers exist.
 const resultName = "result"
 
 var resultSource = source{name: resultName, op: operation.SessionResult, json: session((*identomat.SessionsService).Result)}
@@ -140,7 +140,7 @@ func named(name, value string) map[string]string {
 // isBlank reports whether a text cannot be sent as a required parameter.
 func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
-// errNoConfig says that there is nothing to ask for.
+// errNoConfig means that there is no configuration to fetch.
 var errNoConfig = errors.New("the session was begun without a configuration")
 
 func config(id string) fetchJSON {
@@ -191,7 +191,7 @@ const (
 )
 
 // questionSources returns a source for the first file of every answered question. A result does not say
-// which answers are files. After a file, its next asks for another one.
+// which answers are files. After each file, the field next of its source leads to another one.
 func questionSources(result *identomat.Result) (all []source) {
 	for i, questionnaire := range result.Questionnaires {
 		for j, question := range questionnaire.Questions {

@@ -34,7 +34,8 @@ type Check struct {
 	// Report is the content of collection.json.
 	Report *Report
 
-	// FS has the files of the package. It is what Verify was given, or the only folder in it.
+	// FS has the files of the package. It is the file system given to Verify, or the only folder in that
+	// file system.
 	FS fs.FS
 
 	files map[string]*hashes // of all files, by path
@@ -46,7 +47,7 @@ type Check struct {
 // once, in constant memory, and needs no client.
 //
 // All problems are in a [VerifyError]. An incomplete package verifies; see [Check.Complete]. The folder of
-// an interrupted collection does not, and the error matches [ErrIncomplete].
+// an interrupted collection does not verify; the error matches [ErrIncomplete].
 //
 // Verify is stricter than BagIt: names and manifests must have the form in which Collect writes them.
 func Verify(fsys fs.FS) (*Check, error) {
@@ -83,7 +84,7 @@ func (v *verifier) problem(file string, err error) {
 	}
 }
 
-// verify stops where it cannot continue. Otherwise it finds all problems.
+// verify finds all problems, unless one of them prevents further checks.
 func (v *verifier) verify() {
 	v.checkZip()
 	if len(v.problems) > 0 || !v.list() || !v.readTags() {
@@ -133,8 +134,8 @@ func (v *verifier) checkZip() {
 	}
 }
 
-// baseOf returns the folder that holds all files of a zip, with a slash, or "". Whoever made the zip has chosen
-// its name.
+// baseOf returns the folder that holds all files of a zip, with a slash, or "". The folder can
+// have any name.
 func baseOf(archive *zip.Reader) string {
 	if len(archive.File) == 0 {
 		return ""
@@ -304,7 +305,7 @@ func (v *verifier) checkPayload() {
 }
 
 // compare compares files with the manifests of all algorithms. A changed file differs from both manifests,
-// so a file that differs from one shows that the manifest was changed.
+// so a file that differs from only one shows that the manifest was changed.
 func (v *verifier) compare(manifest func(algorithm string) string, isCovered func(name string) bool) {
 	var lists [len(algorithms)]map[string]string
 	all := map[string]bool{}

@@ -22,7 +22,7 @@
 //
 // An encrypted package is a file in the format of age (age-encryption.org/v1) that contains the zip of
 // [evidence.Pack]. The command age can decrypt it. No function of this package writes plaintext to the disk,
-// and no error contains a key. But fmt prints the secret key of an identity from package age, so never log one.
+// and no error contains a key. But fmt prints the secret key of an identity from package age, so never log an identity.
 //
 // The page docs/evidence.md in the repository shows how to use both, and what else to do for a package that is kept for years.
 package seal

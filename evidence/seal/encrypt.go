@@ -33,12 +33,12 @@ func Encrypt(w io.Writer, fsys fs.FS, recipients ...age.Recipient) error {
 // intro is the first line of every encrypted file.
 const intro = "age-encryption.org/v1\n"
 
-// Decrypt opens an encrypted package of size bytes, which one of the identities can read. The zip is for
-// [evidence.Verify] and [VerifyStamp], and decrypts what is read from it. Errors from reading it report changes of the encrypted file.
+// Decrypt opens an encrypted package of size bytes, which one of the identities can read. Pass the zip to
+// [evidence.Verify] and [VerifyStamp]. Reading from the zip decrypts the file, and returns an error if the file was changed.
 //
 // If none of the identities can read the package, the error is an [age.NoIdentityMatchError].
 func Decrypt(r io.ReaderAt, size int64, identities ...age.Identity) (*zip.Reader, error) {
-	// The error of package age for another file would quote the file.
+	// For a file in another format, the error of package age would quote the file.
 	first := make([]byte, len(intro))
 	if _, err := r.ReadAt(first, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("seal: cannot read the package: %w", err)

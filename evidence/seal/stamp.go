@@ -65,7 +65,7 @@ func Stamp(ctx context.Context, dir string, authority Authority) (time.Time, err
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		if path, ok := errors.AsType[*fs.PathError](err); ok {
-			err = path.Err // the path is the caller's, and may name a customer
+			err = path.Err // the path may name a customer
 		}
 		return time.Time{}, fmt.Errorf("seal: cannot open the folder: %w", err)
 	}
