@@ -104,7 +104,7 @@ type Protocol interface {
 // StreamProtocol chooses the responses that are streamed.
 type StreamProtocol interface {
 	// Streams reports whether a successful response is streamed. r.Body holds up to PeekSize bytes.
-	// The parameter whole is true if these bytes are the whole body. If Streams returns false, the
+	// The parameter whole says that these bytes are the whole body. If Streams returns false, the
 	// engine reads up to 64 KiB of the response and calls Classify.
 	Streams(r *Response, whole bool) bool
 }

@@ -19,7 +19,7 @@ type exactConn struct {
 
 	// Only Read uses the fields below.
 	next    part
-	line    []byte // the part of the line that was read
+	line    []byte // the part of the current line that was read
 	left    int64  // bytes of the body or chunk still to come
 	status  int
 	length  int64 // of the body, or -1

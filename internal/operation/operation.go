@@ -36,7 +36,7 @@ const (
 	Outcome
 	// Object is a non-empty JSON object with the data at its top level.
 	Object
-	// Done is true, an empty object, or an object whose member result is true or a string.
+	// Done is the value true, an empty object, or an object whose member result is true or a string.
 	Done
 	// Result is {"result": …}.
 	Result

@@ -481,9 +481,9 @@ type listDecoder struct {
 func (l *listDecoder) add(d *decoding, list reflect.Value, start, i int) (end int) {
 	n := list.Len()
 	if n == list.Cap() {
-		// Estimate the number of elements from the sizes so far. Without a bound, first elements that
-		// are much smaller than the others would cause too high an estimate. Records occur only at the
-		// top level, so their bound can be higher.
+		// Estimate the number of elements from the sizes so far. Without a bound, the estimate
+		// would be too high if the first elements are much smaller than the others. Records occur only
+		// at the top level, so their bound can be higher.
 		few, more := 1, 7*n
 		if d.data[i] != '{' {
 			few = 4

@@ -329,7 +329,7 @@ func isUTF8(v reflect.Value) bool {
 			}
 		}
 	case reflect.Map:
-		for m := v.MapRange(); m.Next(); { // Seq2 would link reflect.MakeFunc
+		for m := v.MapRange(); m.Next(); { // reflect.Value.Seq2 would link reflect.MakeFunc into every program
 			// encoding/json does not call MarshalText on string keys.
 			isString := m.Key().Kind() == reflect.String
 			if isString && !utf8.ValidString(m.Key().String()) || !isString && !isUTF8(m.Key()) || !isUTF8(m.Value()) {
