@@ -43,7 +43,7 @@ type folder struct {
 	mu      sync.Mutex
 	journal *os.File
 	records map[string]Source // by name
-	changed bool              // something was recorded since begin
+	changed bool              // the journal has records that collection.json may lack
 	broken  error             // why the last line of the journal may be incomplete
 
 	sealed    bool     // the package has a time stamp
@@ -105,6 +105,7 @@ func (f *folder) load() (done *Report, err error) {
 		}
 		return f.readPackage()
 	case found[journalFile]:
+		f.changed = true
 		if err := f.readJournal(); err != nil {
 			return nil, err
 		}
@@ -310,12 +311,27 @@ func (f *folder) begin() error {
 	return err
 }
 
-// abandon restores the state before begin if nothing was recorded since.
+// abandon restores the state before begin. It keeps a journal with records that are nowhere else: those of
+// this collection, and those of an interrupted one.
 func (f *folder) abandon() {
 	if f.journal != nil && !f.changed {
+		f.removeEmptyFolders()
 		_ = f.journal.Close() // Windows removes no open file
 		_ = f.root.Remove(journalFile)
-		_ = f.root.Remove(strings.TrimSuffix(payload, "/")) // fails unless it is empty
+	}
+}
+
+// removeEmptyFolders removes the folders that unfinished files have left, because Verify does not accept them.
+func (f *folder) removeEmptyFolders() {
+	var folders []string
+	_ = fs.WalkDir(f.root.FS(), strings.TrimSuffix(payload, "/"), func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			folders = append(folders, name)
+		}
+		return nil
+	})
+	for _, folder := range slices.Backward(folders) { // the inner ones first
+		_ = f.root.Remove(folder) // fails unless it is empty
 	}
 }
 
@@ -480,6 +496,7 @@ func (f *folder) finish(report *Report) error {
 	if files > maxFiles || size > maxTotal {
 		return ErrTooLarge
 	}
+	f.removeEmptyFolders()
 	if err := f.syncFolders(report.Sources...); err != nil {
 		return err
 	}

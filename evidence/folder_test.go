@@ -383,3 +383,60 @@ func TestCanceledBeforeTheResult(t *testing.T) {
 	_, err := evidence.Collect(ctx, server.Client(), decided(t, server), evidence.Dir(t.TempDir()))
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+// A second failure must not lose what an interrupted Collect has stored.
+func TestInterruptedCollectionSurvivesASecondFailure(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	dir := filepath.Join(t.TempDir(), "package")
+	for _, failing := range []string{"data/report.pdf", ""} {
+		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.OnStep(func(change, path string) error {
+			if change == "write" && path != "collection.journal" && (failing == "" || path == failing) {
+				return syscall.ENOSPC
+			}
+			return nil
+		}))
+		require.ErrorIs(t, err, syscall.ENOSPC)
+	}
+	server.ClearRequests()
+	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
+	require.NoError(t, err)
+	assert.Zero(t, server.Count("result/"), "it is in the folder")
+}
+
+// Verify refuses an empty folder, so a download that fails must not leave one.
+func TestFailedDownloadLeavesNoEmptyFolder(t *testing.T) {
+	server := quiet(t, identomattest.RequireHMAC())
+	token := decided(t, server)
+	require.NoError(t, server.SetMedia(token, "result/general-document/", "image/jpeg", []byte("\xff\xd8\xff\xe0"+strings.Repeat("\xff", 1<<20))))
+	dir := filepath.Join(t.TempDir(), "package")
+	server.Fault("result/general-document/", identomattest.WrongSignature(), 0)
+	_, err := evidence.Collect(t.Context(), server.Client(once), token, evidence.Dir(dir))
+	require.ErrorIs(t, err, identomat.ErrSignatureMismatch)
+	assert.NoDirExists(t, filepath.Join(dir, "data/documents"))
+	_, err = evidence.Verify(os.DirFS(dir))
+	require.NoError(t, err)
+	server.ClearFaults()
+	_, err = evidence.Collect(t.Context(), server.Client(once), token, evidence.Dir(dir))
+	require.NoError(t, err)
+}
+
+// A file that cannot be added leaves the package as it was.
+func TestFailedAdditionLeavesThePackage(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	dir, _ := collect(t, server, token)
+	hits := evidence.With("screening/hits.json", []byte("[]"))
+	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), hits, evidence.OnStep(func(change, path string) error {
+		if change == "write" && path == "data/screening/hits.json" {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	check, err := evidence.Verify(os.DirFS(dir))
+	require.NoError(t, err)
+	assert.True(t, check.Complete)
+	_, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), hits)
+	require.NoError(t, err)
+}
