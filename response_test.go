@@ -276,6 +276,14 @@ func TestApprovalBesideUnreadableMatchesIsRefused(t *testing.T) {
 	}
 }
 
+// The last member counts, but the matches in an earlier one must not disappear.
+func TestApprovalBesideDuplicateMatchesIsRefused(t *testing.T) {
+	for _, matches := range []string{`[{"name":"X"}]`, `[]`, `7`} {
+		response := `{"result":"approved","screeningMatches":` + matches + `,"screeningMatches":null}`
+		require.Error(t, new(identomat.Result).UnmarshalJSON([]byte(response)), response)
+	}
+}
+
 func TestEchoedCompanyKeyIsNotShown(t *testing.T) {
 	for _, c := range [][2]string{
 		{"application/json", `{"argumentError":"COMPANY-KEY-IN-CAPITALS"}`}, {"application/json", `{"argumentError":"x-y","errorSourceGroup":"COMPANY-KEY-IN-CAPITALS"}`},

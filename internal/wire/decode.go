@@ -644,6 +644,7 @@ func (p *structPlan) decode(d *decoding, v reflect.Value, i int) (end int, fits 
 			continue
 		}
 		if found&field.bit != 0 { // a duplicate
+			d.lost++ // the value of the earlier member
 			if field.strict {
 				d.refuse()
 			}
