@@ -85,6 +85,7 @@ func TestErrorFindsEncodedSecret(t *testing.T) {
 		assert.True(t, redact.Contains("sent "+dump, "Anna"), dump)
 	}
 	assert.True(t, redact.Contains("ΣΟΦΟΣ", "Σοφος"), "the case of letters is ignored")
+	assert.True(t, redact.Contains("sent 12\xc3\xa9", "12\xc3\x00\xa9"), "zero bytes are ignored, even within a character")
 }
 
 // silent is an error with methods that print nothing but its name.

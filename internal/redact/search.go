@@ -29,6 +29,9 @@ func newSearch(secrets []string) *search {
 
 // found reports whether a text that was added contains a secret, or the search would take too long.
 func (s *search) found() bool {
+	if s.left < 0 {
+		return true
+	}
 	var starts [1 << 10]uint64 // a bit for every sequence of four bytes in the texts; few secrets begin with such a sequence
 	var texts []string
 	for text := range s.texts {
@@ -48,24 +51,25 @@ func (s *search) found() bool {
 			return true
 		}
 	}
-	return s.left < 0
+	return false
 }
 
 // fold normalizes text for case-insensitive search. Lowercasing alone is not enough: Σ has
 // two lower-case forms.
 func fold(text string) string {
-	return strings.ToLower(strings.ToUpper(strings.ReplaceAll(text, "\x00", ""))) // without the zero bytes of UTF-16
+	return strings.ToLower(strings.ToUpper(removeZeros(text)))
 }
+
+// removeZeros removes the zero bytes of UTF-16.
+func removeZeros(text string) string { return strings.ReplaceAll(text, "\x00", "") }
 
 // start hashes the first four bytes of the folded text to 16 bits. It returns false if there are fewer
 // than four.
 func start(text string) (hash uint32, ok bool) {
 	var buf [3 + utf8.UTFMax]byte
 	n := 0
-	for _, r := range text {
-		if r != 0 {
-			n += utf8.EncodeRune(buf[n:], unicode.ToLower(unicode.ToUpper(r)))
-		}
+	for _, r := range removeZeros(text) {
+		n += utf8.EncodeRune(buf[n:], unicode.ToLower(unicode.ToUpper(r)))
 		if n >= 4 {
 			return hashOf(string(buf[:4])), true
 		}
