@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
+	devtools "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
@@ -166,6 +167,35 @@ func (b Tab) Follow(action chromedp.Action[chromedp.Void]) int64 {
 func (b Tab) Press(name, value string) {
 	b.Helper()
 	b.Follow(chromedp.Click(chromedp.CSS(fmt.Sprintf(`button[name=%q][value=%q]:not(.enter)`, name, value))))
+}
+
+// Download runs an action that downloads a file, and returns the path of the complete file.
+func (b Tab) Download(action chromedp.Action[chromedp.Void]) string {
+	b.Helper()
+	dir, name, ended := b.TempDir(), make(chan string, 1), make(chan devtools.DownloadProgressState, 1)
+	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
+	require.NoError(b, chromedp.Listen(ctx, func(event any) {
+		switch e := event.(type) {
+		case *devtools.EventDownloadWillBegin:
+			name <- e.SuggestedFilename
+		case *devtools.EventDownloadProgress:
+			if e.State != devtools.DownloadProgressStateInProgress {
+				ended <- e.State
+			}
+		}
+	}))
+	call(b, devtools.SetDownloadBehavior, devtools.SetDownloadBehaviorParams{
+		Behavior: devtools.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir, EventsEnabled: new(true),
+	})
+	b.Do(action)
+	select {
+	case state := <-ended:
+		require.Equal(b, devtools.DownloadProgressStateCompleted, state)
+	case <-ctx.Done():
+		b.Fatal("the download did not end")
+	}
+	return filepath.Join(dir, <-name)
 }
 
 // Text returns the visible text of the element.
