@@ -109,6 +109,8 @@ var reviewPaths = map[string]string{
 	"/review/{id}/screening":          http.MethodPost,
 	"/review/{id}/person":             http.MethodPost,
 	"/review/{id}/decision":           http.MethodPost,
+	"/review/{id}/erasure":            http.MethodPost,
+	"/review/{id}/evidence":           http.MethodGet,
 	"/review/{id}/image/../../{id}":   http.MethodGet,
 	"/review/{id}/image/..%2f..%2f..": http.MethodGet,
 }
@@ -221,7 +223,7 @@ func TestRepeatedCallbackOpensOneAccount(t *testing.T) {
 	assert.Equal(t, 200, status, "callbacks after the outcome are accepted")
 	assert.Equal(t, 1, b.count("outcomes"))
 	assert.Equal(t, 1, b.count("accounts"))
-	assert.Zero(t, b.count("jobs"))
+	require.Eventually(t, func() bool { return b.count("jobs") == 0 }, testTimeout, 5*time.Millisecond, "the evidence is collected")
 	assert.Equal(t, 1, strings.Count(b.logged.String(), "verification settled"))
 }
 
@@ -370,6 +372,7 @@ func TestFormRequiresCSRFToken(t *testing.T) {
 		{other, "/verification", "/verification/return", url.Values{"session_token": {string(token)}}},
 		{customer, "/verification", "/erase", url.Values{}},
 		{reviewer, "/review", "/review/1/decision", url.Values{"outcome": {"approved"}}},
+		{reviewer, "/review", "/review/1/erasure", url.Values{}},
 		{reviewer, "/review", "/review/1/screening", url.Values{}},
 		{reviewer, "/review", "/review/1/comparison", url.Values{}},
 		{reviewer, "/review", "/review/1/person", url.Values{"person": {"67137933a2176f0797f1e601"}}},
@@ -454,7 +457,7 @@ func TestMethodNotAllowed(t *testing.T) {
 		"/": "GET, HEAD", "/sign-in": "POST", "/sign-out": "POST", "/verification": "GET, HEAD, POST", "/verification/state": "GET, HEAD",
 		"/verification/embed": "GET, HEAD", "/verification/return": "GET, HEAD, POST", "/erase": "GET, HEAD, POST", "/static/style.css": "GET, HEAD",
 		"/review": "GET, HEAD", "/review/1": "GET, HEAD", "/review/1/decision": "POST", "/review/1/screening": "POST", "/review/1/person": "POST", "/erased": "GET, HEAD",
-		"/review/1/comparison": "POST", "/review/1/pdf": "GET, HEAD", "/review/1/image/face": "GET, HEAD",
+		"/review/1/comparison": "POST", "/review/1/erasure": "POST", "/review/1/evidence": "GET, HEAD", "/review/1/pdf": "GET, HEAD", "/review/1/image/face": "GET, HEAD",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "INVENTED"} {
 			if strings.Contains(", "+allowed+",", ", "+method+",") {
@@ -745,10 +748,10 @@ func TestErasingVerificationNotAccessible(t *testing.T) {
 	b, reviewer, _ := newReview(t)
 	require.NoError(t, b.store.requestErasure(t.Context(), "customer-1"))
 	before := len(b.fake.Requests())
-	for _, path := range []string{"/review/1/image/face", "/review/1/pdf"} {
+	for _, path := range []string{"/review/1/image/face", "/review/1/pdf", "/review/1/evidence"} {
 		assert.Equal(t, http.StatusConflict, reviewer.get(path).status, path)
 	}
-	for _, action := range []string{"screening", "comparison", "person"} {
+	for _, action := range []string{"screening", "comparison", "person", "erasure"} {
 		assert.Equal(t, http.StatusConflict, reviewer.press("/review", "/review/1/"+action, "person", "67137933a2176f0797f1e601").status, action)
 	}
 	assert.NotContains(t, reviewer.get("/review/1").body, "Smith")

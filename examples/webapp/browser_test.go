@@ -1,9 +1,11 @@
 package main
 
 import (
+	"archive/zip"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat/browser"
+	"github.com/identomat-go/identomat/evidence"
 )
 
 // tab is a browser tab with helpers for the bank's pages.
@@ -184,6 +187,48 @@ func TestBrowserReview(t *testing.T) {
 	b.check("24-review-long-names") // long names must not make the page wider than a phone
 	b.Visit(bank.url + "/review/99")
 	b.check("23-not-found")
+}
+
+func TestBrowserEvidence(t *testing.T) {
+	bank, b := openBrowser(t)
+	token := bank.signedIn("customer-1").begin()
+	require.NoError(t, bank.fake.ManualCheck(token))
+	require.Eventually(t, func() bool { return bank.latest("customer-1").State == manualCheck }, testTimeout, 5*time.Millisecond)
+
+	b.signIn(bank.url, "reviewer-1")
+	b.Visit(bank.url + "/review/1")
+	b.click("Search the sanctions lists")
+	b.click("Approve")
+	require.Eventually(t, func() bool { return bank.count("jobs") == 0 }, testTimeout, 5*time.Millisecond)
+	b.Visit(bank.url + "/review/1")
+	b.check("50-evidence")
+	file := b.Download(chromedp.Click(chromedp.Search(`//a[normalize-space()="Download the evidence"]`)))
+	assert.Equal(t, "verification-1-evidence.zip", filepath.Base(file))
+	archive, err := zip.OpenReader(file)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, archive.Close()) }()
+	check, err := evidence.Verify(archive)
+	require.NoError(t, err)
+	assert.True(t, check.Complete)
+	t.Logf("%s: %d files, %d bytes, complete: %t, digest %s", filepath.Base(file), check.Files, check.Bytes, check.Complete, check.Digest)
+
+	b.click("Erase the session at Identomat")
+	assert.Equal(t, bank.url+"/review/1#evidence", b.Eval(`location.href`))
+	assert.Empty(t, bank.fake.Sessions())
+	assert.Contains(t, b.Text("#receipt"), check.Digest)
+	receipt := bank.receipt(1)
+	assert.Equal(t, check.Digest, receipt.Digest)
+	assert.True(t, receipt.Verified && receipt.Complete && !receipt.Gone)
+	b.check("51-erased")
+	for _, action := range []string{"downloaded the evidence", "erased the session at Identomat"} {
+		assert.Contains(t, b.Text(".audit"), "reviewer-1 "+action)
+	}
+	again, err := zip.OpenReader(b.Download(chromedp.Click(chromedp.Search(`//a[normalize-space()="Download the evidence"]`))))
+	require.NoError(t, err, "the bank keeps the evidence")
+	defer func() { assert.NoError(t, again.Close()) }()
+	kept, err := evidence.Verify(again)
+	require.NoError(t, err)
+	assert.Equal(t, check.Digest, kept.Digest)
 }
 
 func TestBrowserKeyboard(t *testing.T) {

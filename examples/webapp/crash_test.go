@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/identomat-go/identomat/evidence"
 	"github.com/identomat-go/identomat/identomattest"
 )
 
@@ -141,7 +142,7 @@ func (i *installation) restartApproved(customer *person) {
 	for _, table := range []string{"outcomes", "accounts"} {
 		assert.Equal(i, 1, i.count(table), table)
 	}
-	assert.Zero(i, i.count("jobs"))
+	i.wait("the evidence is collected", func() bool { return i.count("jobs") == 0 })
 	status, err := i.fake.SendCallback(i.Context(), "http://"+i.addr+callbackPath,
 		identomattest.PlainCallback("status-of-a-test", i.fake.Sessions()[0].Token))
 	require.NoError(i, err)
@@ -239,6 +240,21 @@ func TestKillDuringBegin(t *testing.T) {
 	assert.Equal(t, "We are preparing your verification", customer.heading())
 	assert.Equal(t, 1, countRequests(i.fake, "begin/"), "a session may exist, so no other one is begun")
 	assert.Len(t, i.fake.Sessions(), 1)
+}
+
+func TestKillDuringCollection(t *testing.T) {
+	i := install(t)
+	i.start()
+	i.fake.Fault("result/face/", identomattest.SlowHeaders(0), 1)
+	require.NoError(t, i.fake.Approve(i.customer().begin()))
+	i.wait("the worker collects the evidence", func() bool { return hasResponse(i.fake, "result/face/") })
+	i.kill()
+	i.fake.Release()
+	i.start()
+	i.wait("the evidence is collected", func() bool { return i.count("jobs") == 0 })
+	check, err := evidence.Verify(os.DirFS(filepath.Join(i.database+".evidence", "1")))
+	require.NoError(t, err)
+	assert.True(t, check.Complete)
 }
 
 func TestKillDuringErasure(t *testing.T) {

@@ -113,10 +113,8 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 // connect returns a client for the service, or for a fake that it starts, and a function to call at
 // the end.
 func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
-	// Images and PDFs are small, and this program fetches no videos.
-	opts := []identomat.Option{identomat.WithLogger(log), identomat.WithMaxMediaSize(64 << 20)}
 	if c.service {
-		client, err := identomat.NewClientFromEnv(opts...)
+		client, err := identomat.NewClientFromEnv(identomat.WithLogger(log))
 		return client, func() {}, err
 	}
 	// Identomat does not document the types of its status callbacks, so this one is invented.
@@ -129,7 +127,7 @@ func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 		return nil, nil, err
 	}
 	c.callbackKeys = []string{fake.CallbackKey}
-	return fake.Client(opts...), fake.Close, nil
+	return fake.Client(identomat.WithLogger(log)), fake.Close, nil
 }
 
 // databasePath returns the path in DATABASE, or the path of a temporary file, which the function

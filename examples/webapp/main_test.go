@@ -108,6 +108,9 @@ func TestMigrateOldDatabase(t *testing.T) {
 	checks, err := s.checks(t.Context(), 1)
 	require.NoError(t, err)
 	assert.Equal(t, `{"similarity":1}`, string(checks["comparison"].answer))
+	v, _, err := s.verification(t.Context(), 1)
+	require.NoError(t, err)
+	assert.True(t, v.Collecting, "the evidence of old verifications is collected")
 }
 
 func TestNewerDatabaseRejected(t *testing.T) {

@@ -6,17 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/evidence"
 )
 
-// The review desk fetches the evidence from the service whenever a reviewer opens a page, and
-// records who looked at what. It stores only the responses of billed calls.
+// The review desk fetches results and images from the service whenever a reviewer opens a page, and
+// records who looked at what. It stores only the responses of billed calls. The evidence that a reviewer
+// downloads is what the worker collected when the verification was decided.
 
 const (
 	maxListed       = 100 // verifications in the list
@@ -26,6 +30,8 @@ const (
 	minScore = 80
 	// reviewTimeout limits how long a reviewer waits for the service.
 	reviewTimeout = 30 * time.Second
+	// evidenceTimeout limits a download of evidence.
+	evidenceTimeout = time.Hour
 )
 
 func (s *server) list(w http.ResponseWriter, r *http.Request) error {
@@ -389,6 +395,7 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 		}
 		if settled {
 			s.log.Info("verification settled", "verification", v.ID, "outcome", outcome)
+			s.worker.notify() // to collect the evidence
 		}
 		if v, err = s.verification(r); err != nil {
 			return err
@@ -400,6 +407,89 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 	}
 	http.Redirect(w, r, "/review/"+strconv.FormatInt(v.ID, 10), http.StatusSeeOther)
 	return nil
+}
+
+// Evidence.
+
+// collected returns the verification that the path names, and the folder with its evidence. It fails while
+// the worker collects the evidence. Afterwards, the evidence does not change.
+func (s *server) collected(r *http.Request) (verification, fs.FS, error) {
+	v, err := s.verification(r)
+	switch {
+	case err != nil:
+		return v, nil, err
+	case v.Erasing:
+		return v, nil, refusal{http.StatusConflict, "The session and the evidence are being erased, as the customer requested."}
+	case !v.HasOutcome():
+		return v, nil, refusal{http.StatusConflict, "There is no evidence yet. The bank collects it when the verification has been decided."}
+	case v.Collecting:
+		return v, nil, refusal{http.StatusConflict, "The evidence is incomplete, because Identomat has not sent everything yet. The bank keeps asking for what is missing. Nothing was downloaded or erased."}
+	}
+	return v, os.DirFS(s.store.evidenceOf(v.ID)), nil
+}
+
+// evidence serves the evidence as a zip. Every download of a package has the same bytes.
+func (s *server) evidence(w http.ResponseWriter, r *http.Request) error {
+	v, folder, err := s.collected(r)
+	if err != nil {
+		return err
+	}
+	check, err := evidence.Verify(folder)
+	if err == nil && !check.Complete {
+		err = evidence.ErrIncomplete
+	}
+	if err != nil {
+		return s.evidenceError(v, err)
+	}
+	if err := s.store.audit(r.Context(), visitorOf(r).user.ID, "downloaded the evidence", v.ID); err != nil {
+		return err
+	}
+	setMediaHeaders(w.Header(), "application/zip", "attachment", fmt.Sprintf("verification-%d-evidence.zip", v.ID))
+	// Evidence can include videos, so it needs more time than other pages.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(evidenceTimeout))
+	if err := evidence.Pack(w, folder); err != nil {
+		s.log.Warn("download of the evidence aborted", "verification", v.ID, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// eraseSession erases a session at the service after it has verified the evidence, which the bank keeps.
+func (s *server) eraseSession(w http.ResponseWriter, r *http.Request) error {
+	v, folder, err := s.collected(r)
+	if err != nil {
+		return err
+	}
+	if v.Receipt == nil {
+		// Store the receipt even if the reviewer leaves the page.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), reviewTimeout)
+		defer cancel()
+		receipt, err := evidence.Erase(ctx, s.client, v.Session.Token, folder)
+		if err != nil {
+			return s.evidenceError(v, err)
+		}
+		if err := s.store.saveReceipt(ctx, v.ID, visitorOf(r).user.ID, receipt); err != nil {
+			return err
+		}
+		s.log.Info("session erased", "verification", v.ID)
+	}
+	http.Redirect(w, r, fmt.Sprintf("/review/%d#evidence", v.ID), http.StatusSeeOther)
+	return nil
+}
+
+// evidenceError returns the error to respond with if evidence cannot be downloaded, or if a session cannot
+// be erased.
+func (s *server) evidenceError(v verification, err error) error {
+	_, damaged := errors.AsType[*evidence.VerifyError](err)
+	switch {
+	case errors.Is(err, evidence.ErrIncomplete), errors.Is(err, fs.ErrNotExist):
+		return refusal{http.StatusConflict, "The evidence is incomplete, because Identomat no longer had the session when the bank collected it. Nothing was downloaded or erased."}
+	case damaged:
+		s.log.Error("the evidence does not verify", "verification", v.ID, "error", err)
+		return refusal{http.StatusInternalServerError, "The evidence was changed after the bank had collected it. Nothing was downloaded or erased. Please tell the security team."}
+	}
+	s.log.Warn("cannot erase the session", "verification", v.ID, "error", err)
+	return refusal{http.StatusBadGateway, "Identomat did not confirm that the session was erased. Please try again later."}
 }
 
 // Media.

@@ -76,6 +76,8 @@ func newServer(c config, st *store, w *worker, client *identomat.Client, log *sl
 		"POST /review/{id}/screening":   s.form(s.reviewer(s.screen)),
 		"POST /review/{id}/person":      s.form(s.reviewer(s.person)),
 		"POST /review/{id}/decision":    s.form(s.reviewer(s.decide)),
+		"POST /review/{id}/erasure":     s.form(s.reviewer(s.eraseSession)),
+		"GET /review/{id}/evidence":     s.reviewer(s.evidence),
 		"GET /review/{id}/pdf":          s.reviewer(s.pdf),
 		"GET /review/{id}/image/{name}": s.reviewer(s.image),
 	} {

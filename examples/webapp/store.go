@@ -6,18 +6,22 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/evidence"
 )
 
 // state is the state of a verification in the bank's records.
@@ -51,7 +55,14 @@ type verification struct {
 	Reason    string
 	DecidedBy string
 	Decided   time.Time
+	// Collecting reports whether the worker has yet to collect the evidence of a decided verification.
+	Collecting bool
+	// Receipt is set once a reviewer has erased the session at Identomat.
+	Receipt *evidence.Receipt
 }
+
+// HasOutcome reports whether Identomat or a reviewer has decided.
+func (v verification) HasOutcome() bool { return v.State == approved || v.State == rejected }
 
 // Open reports whether the customer can still continue the session.
 func (v verification) Open(now time.Time) bool {
@@ -78,8 +89,10 @@ var (
 // store keeps the bank's records in SQLite. Every change is one transaction, and every change of
 // state names the allowed previous states in its WHERE clause.
 type store struct {
-	db  *sql.DB
-	now func() time.Time
+	db *sql.DB
+	// evidence is a folder with one package of evidence per verification.
+	evidence string
+	now      func() time.Time
 	// walDirty reports whether the write-ahead log may still contain erased data, including data
 	// that an earlier process erased before it was killed.
 	walDirty atomic.Bool
@@ -111,7 +124,7 @@ func openStore(ctx context.Context, path string) (*store, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // SQLite has one writer, and the queue of database/sql is fairer than busy_timeout
-	s := &store{db: db, now: time.Now}
+	s := &store{db: db, evidence: path + ".evidence", now: time.Now}
 	s.walDirty.Store(true)
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate the database: %w", err), db.Close())
@@ -204,16 +217,23 @@ func (s *store) signOut(ctx context.Context, cookie string) error {
 // Reading verifications.
 
 const selectVerification = `SELECT v.id, v.customer, v.way, v.state, coalesce(v.token, ''), v.url, v.returned, v.erasing,
-	v.reserved_at, v.expires_at, coalesce(o.reason, ''), coalesce(o.decided_by, ''), coalesce(o.decided_at, 0)
-	FROM verifications v LEFT JOIN outcomes o ON o.verification = v.id `
+	v.reserved_at, v.expires_at, coalesce(o.reason, ''), coalesce(o.decided_by, ''), coalesce(o.decided_at, 0),
+	EXISTS (SELECT 1 FROM jobs j WHERE j.verification = v.id), r.receipt
+	FROM verifications v LEFT JOIN outcomes o ON o.verification = v.id LEFT JOIN receipts r ON r.verification = v.id `
 
 func scan(row interface{ Scan(...any) error }) (v verification, found bool, err error) {
 	var reserved, expires, decided int64
+	var hasJob bool
+	var receipt []byte
 	err = row.Scan(&v.ID, &v.Customer, &v.Way, &v.State, &v.Session.Token, &v.Session.URL, &v.Returned, &v.Erasing,
-		&reserved, &expires, &v.Reason, &v.DecidedBy, &decided)
+		&reserved, &expires, &v.Reason, &v.DecidedBy, &decided, &hasJob, &receipt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, false, nil
 	}
+	if err == nil && receipt != nil {
+		err = json.Unmarshal(receipt, &v.Receipt)
+	}
+	v.Collecting = hasJob && v.HasOutcome() && !v.Erasing
 	v.Reserved, v.Expires = time.UnixMilli(reserved), time.UnixMilli(expires)
 	if decided != 0 {
 		v.Decided = time.UnixMilli(decided)
@@ -402,7 +422,7 @@ func (s *store) hasSession(ctx context.Context, token identomat.Token) (known bo
 
 // Jobs.
 
-// job is a session to work on: the worker fetches its outcome or erases it.
+// job is a session to work on: the worker fetches its outcome, collects its evidence or erases it.
 type job struct {
 	verification int64
 	token        identomat.Token
@@ -464,10 +484,10 @@ func (s *store) leaveToReviewers(ctx context.Context, id int64) error {
 // byIdentomat is the value of decided_by for outcomes that no reviewer decided.
 const byIdentomat = "Identomat"
 
-// settle writes the outcome of a verification, opens the account if it is approved, and records a
-// reviewer's decision in the audit log. The result settled reports whether this call wrote the
-// outcome. A verification that already has an outcome keeps it, so nobody is approved twice or
-// after a rejection.
+// settle writes the outcome of a verification, opens the account if it is approved, records a
+// reviewer's decision in the audit log, and leaves a job to collect the evidence. The result settled
+// reports whether this call wrote the outcome. A verification that already has an outcome keeps it, so
+// nobody is approved twice or after a rejection.
 func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by string) (settled bool, err error) {
 	now := s.now().UnixMilli()
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
@@ -496,7 +516,12 @@ func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by 
 				return err
 			}
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM jobs WHERE verification = ?`, id)
+		if outcome == expired {
+			_, err = tx.ExecContext(ctx, `DELETE FROM jobs WHERE verification = ?`, id)
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at) VALUES (?, ?)
+			ON CONFLICT DO UPDATE SET due_at = excluded.due_at, tries = 0, wakes = wakes + 1`, id, now)
 		return err
 	})
 	return settled && err == nil, err
@@ -529,10 +554,47 @@ func (s *store) requestErasure(ctx context.Context, customer string) error {
 	})
 }
 
-// deleteErased deletes a verification and everything that belongs to it.
+// saveReceipt stores the receipt for a session that was erased at the service, and records in the audit
+// log who erased it. It keeps an earlier receipt, because a later one can only say that the session was
+// gone.
+func (s *store) saveReceipt(ctx context.Context, id int64, who string, receipt *evidence.Receipt) error {
+	data, err := json.Marshal(receipt)
+	if err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `INSERT INTO receipts (verification, receipt) VALUES (?, ?) ON CONFLICT DO NOTHING`, id, string(data))
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, insertAudit, s.now().UnixMilli(), who, "erased the session at Identomat", id)
+		return err
+	})
+}
+
+// byCustomer is the audit log's name for all customers, because the log holds no customer data.
+const byCustomer = "customer"
+
+// deleteErased deletes a verification and everything that belongs to it except the receipt.
 func (s *store) deleteErased(ctx context.Context, id int64) error {
 	s.walDirty.Store(true)
-	if _, err := s.exec(ctx, `DELETE FROM verifications WHERE id = ? AND erasing`, id); err != nil {
+	if err := os.RemoveAll(s.evidenceOf(id)); err != nil {
+		return err
+	}
+	if err := s.inTx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `DELETE FROM verifications WHERE id = ? AND erasing`, id)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, insertAudit, s.now().UnixMilli(), byCustomer, "erased the records and the evidence", id)
+		return err
+	}); err != nil {
 		return err
 	}
 	return s.truncateWAL(ctx)
@@ -586,6 +648,42 @@ func (s *store) checks(ctx context.Context, verification int64) (checks map[stri
 		checks[kind] = c
 	}
 	return checks, nil
+}
+
+// Evidence.
+
+// evidenceOf returns the folder for the evidence of a verification.
+func (s *store) evidenceOf(id int64) string {
+	return filepath.Join(s.evidence, strconv.FormatInt(id, 10))
+}
+
+// ownEvidence returns what the bank adds to the evidence: the decision and the checks. A reviewer can
+// replace a check while the evidence is being collected, so the name of a check includes its hash.
+func (s *store) ownEvidence(ctx context.Context, id int64) ([]evidence.Option, error) {
+	v, found, err := s.verification(ctx, id)
+	if err != nil || !found {
+		return nil, cmp.Or(err, errors.New("the verification was erased"))
+	}
+	decision, err := json.Marshal(map[string]any{
+		"verification": v.ID, "outcome": v.State, "reason": v.Reason, "decidedBy": v.DecidedBy, "decidedAt": v.Decided.UTC(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	added := []evidence.Option{evidence.With("decision.json", decision)}
+	checks, err := s.checks(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for kind, c := range checks {
+		data, err := json.Marshal(map[string]any{"kind": kind, "at": c.At.UTC(), "who": c.Who, "answer": json.RawMessage(c.answer)})
+		if err != nil {
+			return nil, err
+		}
+		name, _, _ := strings.Cut(kind, " ") // without the ID of a hit
+		added = append(added, evidence.With(fmt.Sprintf("checks/%s-%x.json", name, sha256.Sum256(data)), data))
+	}
+	return added, nil
 }
 
 // Audit log.

@@ -319,8 +319,8 @@ func TestRedirectFlow(t *testing.T) {
 	b.work()
 	assert.Equal(t, "Your account is open", customer.heading())
 	assert.Equal(t, 1, b.count("accounts WHERE customer = 'customer-1'"))
-	assert.Equal(t, 1, countRequests(b.fake, "result/"))
-	assert.Zero(t, b.count("jobs"), "the job ends with the verification")
+	assert.Equal(t, 2, countRequests(b.fake, "result/"), "once for the outcome and once for the evidence")
+	assert.Zero(t, b.count("jobs"), "the job ends with the evidence")
 	assert.Empty(t, b.latest("customer-1").Session.URL, "the URL is no longer needed")
 
 	second := customer.press("/verification", "/verification", "way", "redirect")
@@ -384,7 +384,7 @@ func TestWakeDuringFetchNotLost(t *testing.T) {
 	b.fake.Release()
 	require.NoError(t, <-worked)
 	assert.Equal(t, approved, b.latest("customer-1").State)
-	assert.Equal(t, 2, countRequests(b.fake, "result/"))
+	assert.Equal(t, 3, countRequests(b.fake, "result/"), "twice for the outcome and once for the evidence")
 }
 
 func TestRejectedCustomerHasLimitedTries(t *testing.T) {
@@ -901,6 +901,9 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 	b.fake.Fault("result/face/", identomattest.HTMLPage(200), 1)
 	reviewer.get("/review/1/image/face")
 	reviewer.press("/review", "/review/1/decision", "outcome", "approved")
+	require.Eventually(t, func() bool { return b.count("jobs") == 0 }, testTimeout, 5*time.Millisecond)
+	require.Equal(t, http.StatusOK, reviewer.get("/review/1/evidence").status)
+	require.Equal(t, http.StatusSeeOther, reviewer.press("/review", "/review/1/erasure").status)
 	_, err = b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.PlainCallback("x", token).WithKey("a-wrong-callback-key"))
 	require.NoError(t, err)
 	customer.press("/erase", "/erase")

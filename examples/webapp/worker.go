@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/evidence"
 )
 
 const (
@@ -21,6 +23,8 @@ const (
 	grace = 5 * time.Minute
 	// jobTimeout limits the calls of one job, including retries.
 	jobTimeout = 30 * time.Second
+	// collectTimeout limits the collection of evidence, which continues with the next try.
+	collectTimeout = 2 * time.Minute
 
 	// concurrency is the number of jobs that run at the same time.
 	concurrency = 8
@@ -28,10 +32,11 @@ const (
 	maxIdle = 30 * time.Second
 )
 
-// worker fetches the outcomes of sessions and erases sessions at the service. Its queue is the
-// table jobs. A callback or a customer's return only makes a job due. The worker does not claim
-// jobs. The outcome of a fetch is stored in one transaction that also ends its job, so a crash at
-// any point leaves a job that runs again, which is harmless.
+// worker fetches the outcomes of sessions, collects their evidence and erases sessions at the service.
+// Its queue is the table jobs. A callback or a customer's return only makes a job due. The worker does
+// not claim jobs. The outcome of a fetch is stored in one transaction that also ends its job or leaves
+// a job to collect the evidence, so a crash at any point leaves a job that runs again, which is
+// harmless.
 type worker struct {
 	store    *store
 	client   *identomat.Client
@@ -100,10 +105,18 @@ func (w *worker) work(ctx context.Context) error {
 
 // do runs one job. It returns only database errors. An error from the service postpones the job.
 func (w *worker) do(ctx context.Context, j job) error {
-	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	collecting := (j.state == approved || j.state == rejected) && !j.erasing
+	timeout := jobTimeout
+	if collecting {
+		timeout = collectTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if j.erasing {
+	switch {
+	case j.erasing:
 		return w.erase(ctx, j)
+	case collecting:
+		return w.collect(ctx, j)
 	}
 	result, err := w.client.Sessions.Result(ctx, j.token)
 	// Store the outcome even if the program is shutting down.
@@ -149,13 +162,46 @@ func (w *worker) settle(ctx context.Context, j job, outcome state, reason string
 	return nil
 }
 
-// erase deletes a session at the service and then in the bank's records. In the opposite order, a
-// crash would leave a session at the service that the bank no longer knows.
-func (w *worker) erase(ctx context.Context, j job) error {
-	_, err := w.client.Sessions.Delete(ctx, j.token)
+// collect collects the evidence of a verification that has just been decided, because the service may
+// delete it. What was fetched before an error or a crash is not fetched again.
+func (w *worker) collect(ctx context.Context, j job) error {
+	added, err := w.store.ownEvidence(ctx, j.verification)
+	if err != nil {
+		return err
+	}
+	folder := w.store.evidenceOf(j.verification)
+	report, err := evidence.Collect(ctx, w.client, j.token, evidence.Dir(folder), added...)
 	ctx = context.WithoutCancel(ctx)
-	if err != nil && !errors.Is(err, identomat.ErrSessionNotFound) {
+	switch {
+	case errors.Is(err, identomat.ErrSessionNotFound):
+		w.log.Error("the service no longer has the session, so the evidence stays incomplete", "verification", j.verification)
+		if report == nil { // nothing was collected
+			if err := os.RemoveAll(folder); err != nil {
+				return err
+			}
+		}
+	case err != nil:
 		return w.retryLater(ctx, j, err)
+	default:
+		w.log.Info("evidence collected", "verification", j.verification)
+	}
+	if _, found, err := w.store.verification(ctx, j.verification); err == nil && !found {
+		return os.RemoveAll(folder) // another process has erased the verification in the meantime
+	}
+	return w.store.deleteJob(ctx, j)
+}
+
+// erase deletes a session at the service, and then its evidence and the bank's records. In the opposite
+// order, a crash would leave a session at the service that the bank no longer knows. The receipt remains.
+func (w *worker) erase(ctx context.Context, j job) error {
+	receipt, err := evidence.Erase(ctx, w.client, j.token, os.DirFS(w.store.evidenceOf(j.verification)),
+		evidence.Anyway("the customer requested the erasure"))
+	ctx = context.WithoutCancel(ctx)
+	if err != nil {
+		return w.retryLater(ctx, j, err)
+	}
+	if err := w.store.saveReceipt(ctx, j.verification, byCustomer, receipt); err != nil {
+		return err
 	}
 	if err := w.store.deleteErased(ctx, j.verification); err != nil {
 		return err
