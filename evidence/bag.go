@@ -37,6 +37,7 @@ func tagManifestName(algorithm string) string { return "tagmanifest-" + algorith
 // Limits of a package. The first four are the limits of archives in package identomat.
 const (
 	maxFiles    = 10_000
+	maxEntries  = 2 * maxFiles // files and folders
 	maxFileSize = 1 << 30
 	maxPath     = 1024
 	maxDepth    = 100

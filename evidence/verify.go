@@ -115,22 +115,35 @@ func (v *verifier) checkZip() {
 	if archive == nil {
 		return
 	}
-	if len(archive.File) > 2*maxFiles {
+	if len(archive.File) > maxEntries {
 		v.problem(".", ErrTooLarge)
 		return
 	}
 	base := baseOf(archive)
-	seen := map[string]bool{}
+	seen, folders := map[string]bool{}, map[string]bool{}
 	for _, file := range archive.File {
 		name := strings.TrimSuffix(strings.TrimPrefix(file.Name, base), "/")
 		switch {
-		case name == "" && file.Name != "": // the folder of the package
+		case strings.HasSuffix(file.Name, "/") && file.UncompressedSize64 > 0: // a folder with content
+			v.problem(file.Name, ErrUnexpectedFile)
+		case file.Name == base && base != "": // the folder of the package
 		case checkPath(name) != "":
 			v.problem(file.Name, ErrBadName)
+			continue
 		case seen[name]:
 			v.problem(file.Name, ErrUnexpectedFile)
 		}
 		seen[name] = true
+		// archive/zip makes an entry for each folder in a name. A small zip could name millions.
+		for i, r := range name {
+			if r == '/' {
+				folders[name[:i]] = true
+			}
+		}
+		if len(seen)+len(folders) > maxEntries {
+			v.problem(".", ErrTooLarge)
+			return
+		}
 	}
 }
 
@@ -169,7 +182,7 @@ func (v *verifier) list() bool {
 			return fs.SkipDir
 		case name == ".":
 			return nil
-		case entries > 2*maxFiles:
+		case entries > maxEntries:
 			return ErrTooLarge
 		case checkPath(name) != "":
 			v.problem(name, ErrBadName)

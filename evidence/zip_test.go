@@ -8,6 +8,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -136,6 +137,31 @@ func TestVerifyRefusesZipBombs(t *testing.T) {
 		}
 	})
 	require.ErrorIs(t, verifyZip(t, many), evidence.ErrTooLarge)
+}
+
+// archive/zip does not show the content of a folder's entry.
+func TestVerifyRefusesAZipFolderWithContent(t *testing.T) {
+	for _, name := range []string{"/", "data/", "data/media/"} {
+		data := zipOf(t, "", small(t), func(w *zip.Writer) { entry(t, w, name, "") })
+		at := bytes.LastIndex(data, []byte(name+"PK\x05\x06")) - 46 // the last entry in the directory
+		copy(data[at+20:], "\x04\x00\x00\x00\x04\x00\x00\x00")      // its sizes
+		assert.Equal(t, []string{name}, named(t, verifyZip(t, data)))
+	}
+}
+
+// archive/zip makes an entry for each folder in a name, so the names must be counted before it does.
+func TestVerifyRefusesAZipWithTooManyFolders(t *testing.T) {
+	data := zipOf(t, "", fstest.MapFS{}, func(w *zip.Writer) {
+		for i := range 300 {
+			_, err := w.CreateRaw(&zip.FileHeader{Name: "data/" + strconv.Itoa(i) + strings.Repeat("/x", 98)})
+			require.NoError(t, err)
+		}
+	})
+	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	require.NoError(t, err)
+	_, err = evidence.Verify(archive)
+	require.EqualError(t, err, `evidence: the package does not verify: ".": too large`)
+	assert.Less(t, testing.AllocsPerRun(1, func() { _, _ = evidence.Verify(archive) }), 1000.0, "the files are not listed")
 }
 
 // The central directory declares a size that the content does not have.
