@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -154,4 +155,19 @@ func TestReportCountsAttempts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []int{2, 200}, []int{sourceNamed(report, "media/face").Attempts, sourceNamed(report, "media/face").Status})
 	assert.Equal(t, 1, sourceNamed(report, "result").Attempts)
+}
+
+// No document in the result is left out of a complete package.
+func TestEveryDocumentOfTheResultIsRequested(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	pages := strings.Repeat(`{"typeId":"#"},`, 120)
+	for i := range 120 {
+		pages = strings.Replace(pages, "#", "deed-"+strconv.Itoa(i), 1)
+	}
+	require.NoError(t, server.SetResult(token, `{"result":"approved","generalDocuments":[{"pages":[`+strings.TrimSuffix(pages, ",")+`]}]}`))
+	server.Fault("result/general-document/", identomattest.HTTPStatus(404), 0)
+	_, report := collect(t, server, token)
+	assert.Equal(t, 5+120, server.Count("result/general-document/"))
+	assert.Equal(t, "deed-119", sourceNamed(report, "documents/other-120").Parameters["typeId"])
 }

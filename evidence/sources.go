@@ -161,10 +161,14 @@ func documentSources(result *identomat.Result) (all []source) {
 		string(identomat.BankStatementMedia), string(identomat.UtilityBillMedia), string(identomat.VehicleRegistrationCertificateFrontMedia),
 		string(identomat.VehicleRegistrationCertificateBackMedia), string(identomat.DriversLicenseMedia),
 	}
-	documented := len(ids)
+	documented, seen := len(ids), map[string]bool{}
+	for _, id := range ids {
+		seen[id] = true
+	}
 	for _, document := range result.GeneralDocuments {
 		for _, page := range document.Pages {
-			if !isBlank(page.TypeID) && !slices.Contains(ids, page.TypeID) && len(ids) < maxOtherDocuments {
+			if !isBlank(page.TypeID) && !seen[page.TypeID] {
+				seen[page.TypeID] = true
 				ids = append(ids, page.TypeID)
 			}
 		}
@@ -184,11 +188,8 @@ func documentSources(result *identomat.Result) (all []source) {
 	return all
 }
 
-const (
-	maxOtherDocuments = 100
-	// maxQuestionFiles is the documented maximum of filesMaxCount.
-	maxQuestionFiles = 10
-)
+// maxQuestionFiles is the documented maximum of filesMaxCount.
+const maxQuestionFiles = 10
 
 // questionSources returns a source for the first file of every answered question. A result does not say
 // which answers are files. After each file, the field next of its source leads to another one.
