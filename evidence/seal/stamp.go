@@ -56,8 +56,8 @@ const (
 // Stamp asks the authority for a time stamp of the package in the folder dir, stores the time stamp there, and returns its
 // time. The package must be a folder that [evidence.Collect] has made, not a zip.
 //
-// Stamp first verifies the package, and later the time stamp, as [VerifyStamp] does. It writes nothing if either fails or if the
-// authority cannot be reached. It does not retry, because an authority may charge for a time stamp.
+// Stamp verifies the package, before and after it asks the authority, and the time stamp, as [VerifyStamp] does. It writes nothing if
+// either fails, if the package has changed in between, or if the authority cannot be reached. It does not retry, because an authority may charge for a time stamp.
 //
 // Collect does not change a package that has a time stamp ([evidence.ErrSealed]). So stamp an incomplete package only if it
 // will not be completed. A package can have several time stamps, for example of several authorities.
@@ -94,6 +94,11 @@ func Stamp(ctx context.Context, dir string, authority Authority) (time.Time, err
 	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%w: %w", ErrInvalidStamp, err)
+	}
+	if again, err := evidence.Verify(root.FS()); err != nil {
+		return time.Time{}, err
+	} else if again.Digest != check.Digest {
+		return time.Time{}, errors.New("seal: the package was changed while the authority was asked")
 	}
 	sum := sha256.Sum256(response)
 	name := fmt.Sprintf("%s/%s-%x.tsr", evidence.SealFolder, stamp.Time.UTC().Format("20060102-150405"), sum[:4])

@@ -190,6 +190,24 @@ func TestStampOfWrongFolder(t *testing.T) {
 	assert.NotContains(t, err.Error(), "customer")
 }
 
+// A time stamp of the older package would be invalid, and the package could not be changed any more.
+func TestStampOfPackageThatChangesMeanwhile(t *testing.T) {
+	server := identomattest.NewServer(t)
+	token := approved(t, server)
+	dir := filepath.Join(t.TempDir(), "package")
+	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
+	require.NoError(t, err)
+	authority := sealtest.NewServer(t, sealtest.WithStamp(func(*timestamp.Timestamp) {
+		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.With("late.json", nil))
+		assert.NoError(t, err)
+	}))
+	_, err = seal.Stamp(t.Context(), dir, authority.Authority)
+	require.EqualError(t, err, "seal: the package was changed while the authority was asked")
+	check, err := evidence.Verify(os.DirFS(dir))
+	require.NoError(t, err)
+	assert.Empty(t, check.Seals)
+}
+
 // A crash of Stamp can leave a file that is not complete, or an empty folder.
 func TestStampAfterCrash(t *testing.T) {
 	authority := sealtest.NewServer(t)
