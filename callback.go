@@ -56,8 +56,8 @@ type SMS struct {
 }
 
 // SMS returns the message that a callback of type [CallbackOneTimePassword] or [CallbackSessionLinkSMS]
-// asks you to send, and false for other types. A callback of these two types is rejected if it has no
-// recipient or no text. If the same body arrives twice, send only one message. Limit the messages per
+// asks you to send, and false for other types. A callback of one of these two types is rejected if it has
+// no recipient or no text. If the same body arrives twice, send only one message. Limit the messages per
 // phone number: the customer decides how often Identomat asks for a message.
 func (c Callback) SMS() (SMS, bool) {
 	if !c.isSMS() {

@@ -8,8 +8,8 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// GroupsService manages groups of the company's users, who can be given permissions or sessions together.
-// (API reference, Other methods.)
+// GroupsService manages groups of the company's users. A group can be given permissions or sessions. (API
+// reference, Other methods.)
 type GroupsService struct{ client *Client }
 
 // Group is a group of users.

@@ -66,14 +66,15 @@ func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 }
 
 // KYCConfig is the id of the configuration that verifies individuals (kycConfigId).
-// [BeneficiaryRole.Verify] requires it, unless the request has a ConfigID; for the shareholder,
-// KYBConfig suffices. Default: none.
+// [BeneficiaryRole.Verify] requires it, unless the request has a ConfigID; for shareholders, KYBConfig
+// suffices. Default: none.
 func (s BeneficiariesStep) KYCConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kycConfigId", id)}
 }
 
-// KYBConfig is the id of the configuration that verifies companies (kybConfigId). For the shareholder,
-// [BeneficiaryRole.Verify] requires it or KYCConfig, unless the request has a ConfigID. Default: none.
+// KYBConfig is the id of the configuration that verifies companies (kybConfigId). For shareholders,
+// [BeneficiaryRole.Verify] requires KYBConfig or KYCConfig, unless the request has a ConfigID. Default:
+// none.
 func (s BeneficiariesStep) KYBConfig(id string) BeneficiariesStep {
 	return BeneficiariesStep{s.Set("kybConfigId", id)}
 }

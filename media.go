@@ -90,8 +90,8 @@ func (m *Media) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// refuse returns the error for media that arrived intact but is unusable, and keeps other media in the
-// response readable.
+// refuse returns the error for media that arrived intact but is unusable. Other media in the response
+// stays readable.
 func (m *Media) refuse(err error) error {
 	if m.shared {
 		return m.from.public(err)

@@ -26,13 +26,13 @@ func (o object) set(name string, v any) object {
 	return object{o.json.Set(name, appendValue(buf[:0], v))}
 }
 
-// setText does what set does, for a Text. The Text stays on the caller's stack.
+// setText does what set does, for a Text, and keeps the Text off the heap.
 func setText(o object, name string, t Text) object {
 	var buf [256]byte
 	return object{o.json.Set(name, t.appendJSON(buf[:0]))}
 }
 
-// setStrings does what set does, for a list, which it copies only once. An empty list is sent.
+// setStrings does what set does, for a list, which it copies only once. An empty list becomes [].
 func setStrings[S ~string](o object, name string, list []S) object {
 	var buf [256]byte
 	return object{o.json.Set(name, wire.AppendStrings(buf[:0], list))}

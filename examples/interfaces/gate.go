@@ -19,7 +19,7 @@ type sessions interface {
 var _ sessions = (*identomat.SessionsService)(nil)
 
 // ErrAskSupport means that a session may exist, but its token was lost. Beginning another session
-// could cost money twice.
+// could mean paying twice.
 var ErrAskSupport = errors.New("look for the session in the dashboard before beginning another")
 
 // Gate admits customers who have been verified.
