@@ -22,7 +22,8 @@ type Object struct {
 // growing has the names of the members to which builders add, in quotes.
 var growing = [...]string{`"flags"`, `"questions"`, `"fields"`}
 
-// room guards the unused parts of all arrays. Unused bytes are zero.
+// room guards the unused parts of all arrays. Unused bytes are zero, so no text that is appended may begin
+// with [Unencodable].
 var room sync.Mutex
 
 // extend returns the text with more appended. It copies the text unless the rest of the text's array is
@@ -30,7 +31,7 @@ var room sync.Mutex
 func extend(text, more []byte) []byte {
 	if n := len(text); n+len(more) <= cap(text) && len(more) > 0 {
 		room.Lock()
-		if text[:n+1][n] == 0 { // JSON has no zero bytes
+		if text[:n+1][n] == 0 { // no other object uses the rest
 			text = append(text, more...)
 			room.Unlock()
 			return text
