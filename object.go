@@ -81,7 +81,7 @@ func appendObjects[O objecter](dst []byte, list []O) []byte {
 func (o object) getString(name string) string { return wire.Unquote(o.json.Get(name)) }
 
 // asObject returns value if it is an object, and an empty object otherwise. The result ok says whether
-// value is an object. [] counts as one, because the service may write an empty object as [].
+// value is an object. The text [] counts as one, because the service may write an empty object as [].
 func asObject(value string) (object string, ok bool) {
 	if strings.HasPrefix(value, "{") {
 		return value, true

@@ -41,7 +41,7 @@ type Report struct {
 	// began.
 	Read, Before int
 	// Pending counts the sessions without an outcome yet. Failed counts those that could not be
-	// read. The next run reads both again.
+	// read. The next run reads the sessions of both kinds again.
 	Pending, Failed int
 	// Last is the error of the session that failed most recently.
 	Last error

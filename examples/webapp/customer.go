@@ -234,9 +234,9 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 }
 
 // finishVerification handles the customer's return from the widget. The token in the request must
-// belong to the customer who is signed in; any other token gets the same 404 as an unknown one. The
-// return proves nothing about the outcome. It only makes the worker fetch the outcome sooner, once.
-// The redirect removes the token from the address.
+// belong to the customer who is signed in; another customer's token gets the same 404 as an unknown
+// token. The return proves nothing about the outcome. It only makes the worker fetch the outcome
+// sooner, once. The redirect removes the token from the address.
 func (s *server) finishVerification(w http.ResponseWriter, r *http.Request) error {
 	token, err := identomat.SessionTokenFromReturn(r)
 	if err != nil {

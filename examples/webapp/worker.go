@@ -162,8 +162,8 @@ func (w *worker) settle(ctx context.Context, j job, outcome state, reason string
 	return nil
 }
 
-// collect collects the evidence of a verification that has just been decided, because the service may
-// delete it. What was fetched before an error or a crash is not fetched again.
+// collect collects the evidence of a verification that has just been decided, because the service
+// may delete its session. What was fetched before an error or a crash is not fetched again.
 func (w *worker) collect(ctx context.Context, j job) error {
 	added, err := w.store.ownEvidence(ctx, j.verification)
 	if err != nil {
