@@ -22,8 +22,7 @@ type Object struct {
 // growing has the names of the members to which builders add, in quotes.
 var growing = [...]string{`"flags"`, `"questions"`, `"fields"`}
 
-// room guards the unused parts of all arrays. Unused bytes are zero, so no text that is appended may begin
-// with [Unencodable].
+// room guards the unused parts of all arrays. Unused bytes are zero, and no text has a zero byte.
 var room sync.Mutex
 
 // extend returns the text with more appended. It copies the text unless the rest of the text's array is
