@@ -216,8 +216,8 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 	// last is the last response. A Result would be much larger, and thousands of sessions may wait at
 	// once.
 	var last json.RawMessage
-	// The first interval is twice the shortest one, because half of it is random, which spreads the
-	// polls of sessions that began together.
+	// A pause is between half of the interval and the whole, so that sessions that began together are
+	// not polled together. The first pause is at least minPoll.
 	interval, failed := 2*minPoll, 0
 	for {
 		result, err := s.Result(ctx, token)

@@ -102,7 +102,7 @@ type Session struct {
 
 	raw     json.RawMessage
 	baseURL string // of the client that created the session
-	// redirects says that the request had a success, error or unverified URL.
+	// redirects says that the request set SuccessURL, ErrorURL or UnverifiedURL.
 	redirects bool
 }
 

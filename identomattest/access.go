@@ -60,8 +60,8 @@ func (s *Server) checkTool(r *http.Request) error {
 	return checkOrigin(r)
 }
 
-// checkBackend protects the API. The built-in company key is not secret, and backends call the server
-// under any name. Browsers send Origin with every POST request, but not with GET requests to the page's
+// checkBackend protects the API. The built-in company key is not secret, so it keeps no web page out. A
+// backend may use any host name, so checkHost cannot help either. Browsers send Origin with every POST request, but not with GET requests to the page's
 // own origin. So only a POST request without Origin certainly comes from a backend.
 func (s *Server) checkBackend(r *http.Request) error {
 	fromBackend := r.Method == http.MethodPost && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == ""

@@ -37,8 +37,8 @@ type Batch struct {
 // Report counts sessions.
 type Report struct {
 	Total int
-	// Read counts the sessions in the journal. Before counts those that were there when the run
-	// began.
+	// Read is the number of sessions in the journal, and Before the number of those that were
+	// there when the run began.
 	Read, Before int
 	// Pending counts the sessions without an outcome yet. Failed counts those that could not be
 	// read. The next run reads the sessions of both kinds again.

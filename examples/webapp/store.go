@@ -453,7 +453,7 @@ func (s *store) due(ctx context.Context, limit int) (jobs []job, err error) {
 	return jobs, nil
 }
 
-// nextDue returns when the next job is due, and false if there are no jobs.
+// nextDue returns the time at which the next job is due, and false if there are no jobs.
 func (s *store) nextDue(ctx context.Context) (time.Time, bool, error) {
 	var at sql.NullInt64
 	err := s.db.QueryRowContext(ctx, `SELECT min(due_at) FROM jobs`).Scan(&at)

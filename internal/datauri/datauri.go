@@ -280,7 +280,7 @@ func (t text) Read(p []byte) (n int, err error) {
 }
 
 // unescape returns the character of an escape sequence in JSON (\u002b) or in a URI (%2B). It
-// returns 0 for white space: an encoder may wrap base64.
+// returns 0 for white space, which the caller skips, because some encoders break base64 into lines.
 func (r *Reader) unescape() byte {
 	next := func() (c byte) {
 		if r.fill() {

@@ -108,8 +108,8 @@ func (b *requestBody) Copy() io.ReadCloser {
 	return io.NopCloser(bytes.NewReader(b.call.Body))
 }
 
-// InMemory returns another reader of the body, which an http.Transport sends in one packet with the
-// header.
+// InMemory returns the body as a reader that net/http recognizes as held in memory: an http.Transport
+// sends such a body in one packet with the header.
 func (b *requestBody) InMemory() io.ReadCloser {
 	b.memory = bytes.NewReader(b.call.Body)
 	return io.NopCloser(b.memory)

@@ -1,6 +1,6 @@
-// Package redact keeps secrets out of logs and error texts. Secret and Private mask values that are
-// known to be secret. Error searches for secrets, which may occur anywhere in an error from another
-// package.
+// Package redact keeps secrets out of logs and error texts. The types [Secret] and [Private] mask
+// values that are known to be secret. The function [Error] searches an error from another package for
+// secrets, which may occur anywhere in it.
 package redact
 
 import (

@@ -197,7 +197,7 @@ var (
 func decodings(text string) string {
 	var out []byte
 	for run := range strings.FieldsFuncSeq(toStdBase64.Replace(text), not(base64Digits)) {
-		for start := 0; start < 4 && len(run)-start >= 6; start++ { // four bytes or more
+		for start := 0; start < 4 && len(run)-start >= 6; start++ { // six digits are the four bytes of the shortest secret
 			out, _ = base64.RawStdEncoding.AppendDecode(append(out, '\n'), []byte(run[start:]))
 		}
 	}
