@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -45,7 +46,7 @@ const warm = 3
 
 // count adds the instructions of the hand-written client, the SDK and RoundTrip to a table.
 func count(base string, t *table) error {
-	if _, err := exec.LookPath("valgrind"); err != nil {
+	if path, _ := exec.LookPath("valgrind"); path == "" {
 		return nil
 	}
 	var all sync.WaitGroup
@@ -105,9 +106,12 @@ func countInstructions(call countedCall) (float64, error) {
 	cmd.Stderr = &stderr
 	err = cmd.Run()
 	match := collected.FindStringSubmatch(stderr.String())
-	if err != nil || match == nil {
+	if err == nil && match == nil {
+		err = errors.New("no count of instructions")
+	}
+	if err != nil {
 		lines := strings.Split(stderr.String(), "\n")
-		return 0, fmt.Errorf("%s: callgrind: %v\n%s", text, err, strings.Join(lines[:min(30, len(lines))], "\n"))
+		return 0, fmt.Errorf("%s: callgrind: %w\n%s", text, err, strings.Join(lines[:min(30, len(lines))], "\n"))
 	}
 	return strconv.ParseFloat(match[1], 64)
 }
