@@ -95,7 +95,8 @@ type Source struct {
 	// Attempts counts the requests. Status is the HTTP status of the last response, or 0.
 	Attempts int `json:"attempts,omitzero"`
 	Status   int `json:"status,omitzero"`
-	// SignatureVerified says that the response had a valid signature.
+	// SignatureVerified says that the response had a valid signature. It is false for an absent source, and
+	// if the client does not sign: see [identomat.WithHMAC].
 	SignatureVerified bool `json:"signatureVerified"`
 	// Files are the files in the package.
 	Files []File `json:"files,omitzero"`

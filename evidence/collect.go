@@ -53,7 +53,8 @@ type added struct {
 //
 // A name is a slash-separated path of lowercase ASCII letters, digits, dots, hyphens and underscores. It must
 // contain neither personal data nor the token, and its first element must not be one that Collect uses,
-// such as media or result.json. A name that the package already has is accepted only with the same data.
+// such as media or result.json. If the package already has the name, the data must be the same
+// ([ErrAddedBefore]), so encode a decision once and store it. A later Collect keeps the file without With.
 func With(name string, data []byte) Option {
 	return func(o *options) { o.added = append(o.added, added{name, data}) }
 }
@@ -84,12 +85,14 @@ const maxDownloads = 3
 // complete package is not changed. Only one Collect at a time can use a folder: the second gets [ErrInUse].
 //
 // If a source could not be fetched, Collect continues with the others, and returns the report together
-// with an error that matches [ErrIncomplete] and the cause of each failure. The same applies to a
-// session in progress: Collect then starts again the next time, because a response may have changed. If
-// result/ fails, Collect returns no report. It also returns no report if it cannot write to the folder, or if a
-// file in the folder was changed, is missing or does not belong there. The error then names the file and, for
-// a wrong file, matches [ErrChanged], [ErrMissing] or [ErrUnexpectedFile]. If the folder holds another
-// session's package, the error is [ErrOtherSession].
+// with an error that matches [ErrIncomplete] and the cause of each failure. A session in progress is
+// incomplete, too: the next Collect fetches all responses again, because they may have changed, and keeps
+// the caller's files.
+//
+// With every other error, there is no report. If result/ fails, the error is that of the call. If Collect
+// cannot write to the folder, or a file in the folder was changed, is missing or does not belong there, the
+// error names the file and, for a wrong file, matches [ErrChanged], [ErrMissing] or [ErrUnexpectedFile]. If
+// the folder holds another session's package, the error is [ErrOtherSession].
 //
 // Errors contain the names of sources, but neither values nor the path of the folder.
 func Collect(ctx context.Context, client *identomat.Client, token identomat.Token, to Destination, opts ...Option) (*Report, error) {
@@ -170,8 +173,11 @@ func (c *collection) run(ctx context.Context, dir string) (_ *Report, err error)
 	}
 	defer c.folder.close()
 	added, err := c.notYetAdded()
-	if err != nil || done != nil && len(added) == 0 {
-		return done, err
+	if err != nil {
+		return nil, err
+	}
+	if done != nil && len(added) == 0 {
+		return done, nil
 	}
 	if err := c.folder.begin(); err != nil {
 		return nil, err
@@ -239,7 +245,7 @@ func (c *collection) notYetAdded() (files []added, err error) {
 		if !found {
 			files = append(files, file)
 		} else if path := payload + file.name; existing.Files[0] != hash.file(path) {
-			return nil, &Problem{path, ErrChanged}
+			return nil, &Problem{path, ErrAddedBefore}
 		}
 	}
 	return files, nil

@@ -20,18 +20,19 @@ type Receipt struct {
 	Version int `json:"version"`
 	// Session is the SHA-256 of the session's token, in lowercase hexadecimal.
 	Session string `json:"session"`
-	// Erased is when the response to delete/ arrived.
+	// Erased is when the response to delete/ arrived, even if Gone is true.
 	Erased time.Time `json:"erased"`
-	// Gone says that Identomat had no such session: it was erased before, for example by a call whose
-	// response was lost.
+	// Gone says that Identomat found no such session for the client's company key. Usually an earlier call
+	// erased it and the response was lost. A client with another company's key may get the same response.
 	Gone bool `json:"gone"`
 	// Attempts counts the requests. Status is the HTTP status of the last response.
 	Attempts int `json:"attempts"`
 	Status   int `json:"status"`
-	// SignatureVerified says that the response had a valid signature.
+	// SignatureVerified says that the response had a valid signature. It is false if the client does not
+	// sign.
 	SignatureVerified bool `json:"signatureVerified"`
 	// Verified says that the package verified, and Complete that it is complete. If it did not verify,
-	// Complete is false, and of the fields below, only Reason is set.
+	// Complete is false, and Digest, Files, Bytes and Seals are empty.
 	Verified bool `json:"verified"`
 	Complete bool `json:"complete"`
 	// Reason is the caller's reason for [Anyway], if the package did not verify or is incomplete.

@@ -17,6 +17,8 @@ var (
 	ErrInUse = errors.New("evidence: another collection is using the folder")
 	// ErrOtherSession: the package belongs to a session other than the token's.
 	ErrOtherSession = errors.New("evidence: the package belongs to another session")
+	// ErrAddedBefore: the package already has a file of this name from [With], with other data.
+	ErrAddedBefore = errors.New("evidence: the package has other data under this name")
 	// ErrSealed: the package has a time stamp, so Collect does not change it.
 	ErrSealed = errors.New("evidence: the package has a time stamp and cannot be changed")
 

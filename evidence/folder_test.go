@@ -234,8 +234,9 @@ func TestFilesAreAddedLater(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, check.Complete)
 
-	_, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.With("decision.json", []byte("another")))
-	require.ErrorIs(t, err, evidence.ErrChanged)
+	report, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.With("decision.json", []byte("another")))
+	require.ErrorIs(t, err, evidence.ErrAddedBefore)
+	assert.Nil(t, report)
 	after, err := evidence.Verify(os.DirFS(dir))
 	require.NoError(t, err)
 	assert.Equal(t, check.Digest, after.Digest)
@@ -249,7 +250,7 @@ func TestNamesOfAddedFiles(t *testing.T) {
 		"": "empty", "../x": "empty or begins", "/x": "empty or begins", "a//b": "empty or begins", ".hidden": "empty or begins", "x.": "ends with a dot", "a/": "empty",
 		`a\b`: allowed, "c:x": allowed, "Decision.json": allowed, "a b": allowed, "a\nb": allowed, "é": allowed, "con": "device", "a/nul.txt": "device",
 		strings.Repeat("x", 201): "too long", strings.Repeat("x/", 600): "too long",
-		"result.json": "used by Collect", "media/x": "used by Collect", "questions": "used by Collect", "report.pdf": "used by Collect", "documents/x": "used by Collect",
+		"result.json": "used by Collect", "media/x": "used by Collect", "questions": "used by Collect", "report.pdf": "used by Collect", "documents/x": "used by Collect", "data/x": "used by Collect",
 		"x.part": ".part", "by-" + string(token) + ".json": "contains the token",
 	} {
 		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(t.TempDir()), evidence.With("ok.json", nil), evidence.With(name, nil))

@@ -9,8 +9,8 @@ import (
 )
 
 // Pack writes a package as a zip. Equal packages give equal bytes: entries are in order, uncompressed and
-// without times. As RFC 8493 requires, the zip has one folder, which is named after the session's hash.
-// [Verify] accepts the zip.
+// without times. As RFC 8493 requires, the zip has one folder: its name is evidence- and the first 16 digits
+// of the session's hash. [Verify] accepts the zip. Pack accepts an incomplete package, as Verify does.
 //
 // Pack first verifies the package. If the package does not verify, or if a file changes while it is written,
 // Pack returns a [VerifyError]. In the second case, discard what was written to w.

@@ -265,7 +265,7 @@ func (s *source) path(n int, contentType string) string {
 
 // reservedNames are the first elements of the paths that sources use, without extensions.
 var reservedNames = func() []string {
-	used := map[string]bool{resultName: true, "questions": true}
+	used := map[string]bool{resultName: true, "questions": true, "data": true} // data/data would be a mistake
 	for _, s := range sourcesOf(&identomat.Result{}) {
 		first, _, _ := strings.Cut(s.name, "/")
 		used[first] = true

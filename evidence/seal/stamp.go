@@ -62,6 +62,9 @@ const (
 // Collect does not change a package that has a time stamp ([evidence.ErrSealed]). So stamp an incomplete package only if it
 // will not be completed. A package can have several time stamps, for example of several authorities.
 func Stamp(ctx context.Context, dir string, authority Authority) (time.Time, error) {
+	if authority.Roots == nil {
+		return time.Time{}, fmt.Errorf("%w: %w", ErrInvalidStamp, errNoRoots) // before the authority charges for a stamp
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		if path, ok := errors.AsType[*fs.PathError](err); ok {

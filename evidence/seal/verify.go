@@ -23,11 +23,13 @@ var (
 	oidExtKeyUsage          = asn1.ObjectIdentifier{2, 5, 29, 37}
 )
 
+var errNoRoots = errors.New("no root certificates were given")
+
 // verify verifies an authority's response: a time stamp of hash, signed by one certificate for time stamping that leads
 // to one of the roots and was valid at the time.
 func verify(response, hash []byte, roots *x509.CertPool) (*timestamp.Timestamp, error) {
 	if roots == nil {
-		return nil, errors.New("no root certificates were given") // crypto/x509 would use those of the system
+		return nil, errNoRoots // crypto/x509 would use those of the system
 	}
 	stamp, err := timestamp.ParseResponse(response) // verifies the signature, but not who signed
 	if err != nil {
