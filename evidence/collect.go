@@ -125,7 +125,7 @@ func (o *options) check(token identomat.Token) error {
 	for i, file := range o.added {
 		first, _, _ := strings.Cut(file.name, "/")
 		stem, _, _ := strings.Cut(first, ".")
-		problem := checkPath(file.name)
+		problem := checkPath(payload + file.name)
 		switch {
 		case problem != "":
 		case slices.Contains(reservedNames, stem):
@@ -137,12 +137,22 @@ func (o *options) check(token identomat.Token) error {
 		case used[file.name]:
 			problem = "is used twice"
 		}
+		for name := range used {
+			if problem == "" && collide(name, file.name) {
+				problem = "is also a folder"
+			}
+		}
 		if problem != "" {
 			return fmt.Errorf("evidence: With: the name of file %d %s", i+1, problem)
 		}
 		used[file.name] = true
 	}
 	return nil
+}
+
+// collide reports whether one of two names would be a folder of the other.
+func collide(a, b string) bool {
+	return strings.HasPrefix(a, b+"/") || strings.HasPrefix(b, a+"/")
 }
 
 // collection is one run of Collect.
@@ -241,10 +251,12 @@ func (c *collection) notYetAdded() (files []added, err error) {
 	for _, file := range c.added {
 		hash := newHashes()
 		_, _ = hash.Write(file.data)
+		path := payload + file.name
 		existing, found := c.folder.record(file.name)
 		if !found {
 			files = append(files, file)
-		} else if path := payload + file.name; existing.Files[0] != hash.file(path) {
+		}
+		if found && (len(existing.Files) != 1 || existing.Files[0] != hash.file(path)) || c.folder.collides(file.name) {
 			return nil, &Problem{path, ErrAddedBefore}
 		}
 	}

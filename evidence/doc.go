@@ -29,9 +29,9 @@
 //
 // File names contain no token and no personal data. Files are readable by their owner alone.
 //
-// A package is complete when the session has ended and every source was collected or is absent. A source
-// is absent if the service says so: HTTP 404, a documented error code, or an empty list. After any other
-// failure the package is incomplete, and a later [Collect] fetches the rest.
+// A package is complete when the session has ended or is in manual check, and every source was collected
+// or is absent. A source is absent if the service says so: HTTP 404, a documented error code, or an empty
+// list. After any other failure the package is incomplete, and a later [Collect] fetches the rest.
 //
 // # What a package proves
 //

@@ -17,8 +17,9 @@ var (
 	ErrInUse = errors.New("evidence: another collection is using the folder")
 	// ErrOtherSession: the package belongs to a session other than the token's.
 	ErrOtherSession = errors.New("evidence: the package belongs to another session")
-	// ErrAddedBefore: the package already has a file of this name from [With], with other data.
-	ErrAddedBefore = errors.New("evidence: the package has other data under this name")
+	// ErrAddedBefore: the package already has a file of this name from [With] with other data, or a folder
+	// of this name.
+	ErrAddedBefore = errors.New("evidence: the package already uses this name for something else")
 	// ErrSealed: the package has a time stamp, so Collect does not change it.
 	ErrSealed = errors.New("evidence: the package has a time stamp and cannot be changed")
 

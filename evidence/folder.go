@@ -485,6 +485,18 @@ func (f *folder) record(name string) (Source, bool) {
 	return s, ok
 }
 
+// collides reports whether the name of a new file collides with that of a file that was added before.
+func (f *folder) collides(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for other, s := range f.records {
+		if s.State == Added && collide(other, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // finish writes the files outside data, and removes the journal.
 func (f *folder) finish(report *Report) error {
 	files, size := 0, int64(0)
@@ -500,6 +512,7 @@ func (f *folder) finish(report *Report) error {
 	if err := f.syncFolders(report.Sources...); err != nil {
 		return err
 	}
+	f.changed = true // until all of them are written, the files outside data do not describe the package
 	for _, tag := range tagFiles(report) {
 		if err := f.write(tag.name, tag.data); err != nil {
 			return err

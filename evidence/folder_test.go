@@ -249,7 +249,7 @@ func TestNamesOfAddedFiles(t *testing.T) {
 	for name, want := range map[string]string{
 		"": "empty", "../x": "empty or begins", "/x": "empty or begins", "a//b": "empty or begins", ".hidden": "empty or begins", "x.": "ends with a dot", "a/": "empty",
 		`a\b`: allowed, "c:x": allowed, "Decision.json": allowed, "a b": allowed, "a\nb": allowed, "é": allowed, "con": "device", "a/nul.txt": "device",
-		strings.Repeat("x", 201): "too long", strings.Repeat("x/", 600): "too long",
+		strings.Repeat("x", 201): "too long", strings.Repeat("x/", 600): "too long", strings.Repeat("x/", 100) + "x": "too long",
 		"result.json": "used by Collect", "media/x": "used by Collect", "questions": "used by Collect", "report.pdf": "used by Collect", "documents/x": "used by Collect", "data/x": "used by Collect",
 		"x.part": ".part", "by-" + string(token) + ".json": "contains the token",
 	} {
@@ -420,6 +420,48 @@ func TestFailedDownloadLeavesNoEmptyFolder(t *testing.T) {
 	server.ClearFaults()
 	_, err = evidence.Collect(t.Context(), server.Client(once), token, evidence.Dir(dir))
 	require.NoError(t, err)
+}
+
+// A package that stayed incomplete, and whose files outside data could not be written again, is completed later.
+func TestIncompletePackageSurvivesAFullDisk(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	dir := filepath.Join(t.TempDir(), "package")
+	server.Fault("result/face/", identomattest.HTTPStatus(503), 0)
+	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
+	require.ErrorIs(t, err, evidence.ErrIncomplete)
+	_, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.OnStep(func(change, path string) error {
+		if change == "write" && path == "collection.json" {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	server.ClearFaults()
+	report, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
+	require.NoError(t, err)
+	assert.True(t, report.Complete)
+	_, err = evidence.Verify(os.DirFS(dir))
+	require.NoError(t, err)
+}
+
+func TestAddedFileIsNoFolder(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	dir := filepath.Join(t.TempDir(), "package")
+	add := func(names ...string) error {
+		var with []evidence.Option
+		for _, name := range names {
+			with = append(with, evidence.With(name, nil))
+		}
+		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), with...)
+		return err
+	}
+	require.ErrorContains(t, add("checks/a.json", "checks"), "the name of file 2 is also a folder")
+	require.NoError(t, add("checks/a.json"))
+	require.ErrorIs(t, add("checks"), evidence.ErrAddedBefore)
+	require.ErrorIs(t, add("checks/a.json/b"), evidence.ErrAddedBefore)
+	require.NoError(t, add("checks/b.json"))
 }
 
 // A file that cannot be added leaves the package as it was.

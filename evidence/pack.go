@@ -49,13 +49,28 @@ func pack(archive *zip.Writer, check *Check, name string) error {
 	}
 	defer file.Close()
 	got := newHashes()
-	if _, err := copyPooled(io.MultiWriter(out, got), io.LimitReader(file, want.size+1)); err != nil {
+	in := packed{name, io.LimitReader(file, want.size+1)}
+	if _, err := copyPooled(io.MultiWriter(out, got), in); err != nil {
 		return err
 	}
 	if got.file(name) != want.file(name) {
 		return &VerifyError{[]*Problem{{name, ErrChanged}}}
 	}
 	return nil
+}
+
+// packed is a file whose errors name it without the path of the folder.
+type packed struct {
+	name string
+	io.Reader
+}
+
+func (p packed) Read(buf []byte) (int, error) {
+	n, err := p.Reader.Read(buf)
+	if err != nil && err != io.EOF {
+		err = &VerifyError{[]*Problem{{p.name, withoutPath(err)}}}
+	}
+	return n, err
 }
 
 // firstDate is January 1, 1980, the first date that a zip can hold.

@@ -3,11 +3,13 @@ package evidence_test
 import (
 	"archive/zip"
 	"bytes"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -197,6 +199,37 @@ func TestZipWritesTheSameAsPack(t *testing.T) {
 	var again bytes.Buffer
 	require.NoError(t, evidence.Pack(&again, archive))
 	assert.True(t, bytes.Equal(b.Bytes(), again.Bytes()))
+}
+
+// unreadable fails to read the face from the second time on. Verify reads a file once.
+type unreadable struct {
+	fs.FS
+	opened int
+}
+
+func (u *unreadable) Open(name string) (fs.File, error) {
+	file, err := u.FS.Open(name)
+	if strings.Contains(name, "media/face.") {
+		if u.opened++; u.opened > 1 && err == nil {
+			return brokenFile{file}, nil
+		}
+	}
+	return file, err
+}
+
+type brokenFile struct{ fs.File }
+
+func (brokenFile) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: "/srv/john-doe/face.jpg", Err: syscall.EIO}
+}
+
+func TestPackNamesTheFileThatItCannotRead(t *testing.T) {
+	server := quiet(t)
+	dir, _ := collect(t, server, decided(t, server))
+	err := evidence.Pack(io.Discard, &unreadable{FS: os.DirFS(dir)})
+	require.ErrorIs(t, err, syscall.EIO)
+	assert.ErrorContains(t, err, "data/media/face.")
+	assert.NotContains(t, err.Error(), "john-doe")
 }
 
 func TestPackRefusesAPackageThatDoesNotVerify(t *testing.T) {

@@ -73,7 +73,9 @@ func Stamp(ctx context.Context, dir string, authority Authority) (time.Time, err
 		return time.Time{}, fmt.Errorf("seal: cannot open the folder: %w", err)
 	}
 	defer root.Close()
-	cleanUp(root) // after a crash
+	if _, err := root.Stat(evidence.TagManifest); err == nil {
+		cleanUp(root) // after a crash
+	}
 	check, err := evidence.Verify(root.FS())
 	if err != nil {
 		return time.Time{}, err
