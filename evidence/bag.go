@@ -34,7 +34,7 @@ var algorithms = [...]string{"sha256", "sha512"}
 func manifestName(algorithm string) string    { return "manifest-" + algorithm + ".txt" }
 func tagManifestName(algorithm string) string { return "tagmanifest-" + algorithm + ".txt" }
 
-// Limits of a package. The first four are the limits of archives in package identomat.
+// Limits of a package. Those of files, sizes and paths are the limits of archives in package identomat.
 const (
 	maxFiles    = 10_000
 	maxEntries  = 2 * maxFiles // files and folders

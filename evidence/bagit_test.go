@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat"
 )
 
 // sha256sum and sha512sum verify every manifest as it stands.
@@ -203,7 +205,7 @@ func TestIndependentReaderAcceptsPackages(t *testing.T) {
 	bag, err := readBag(dir)
 	require.NoError(t, err)
 	assert.Equal(t, []string{report.Session}, bag.info["External-Identifier"])
-	assert.Equal(t, []string{"identomat-go/0.1.0"}, bag.info["Bag-Software-Agent"])
+	assert.Equal(t, []string{"identomat-go/" + identomat.Version}, bag.info["Bag-Software-Agent"])
 	first, last := report.Sources[0].Time, report.Sources[0].Time
 	for _, s := range report.Sources {
 		if s.Time.Before(first) {

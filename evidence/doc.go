@@ -22,7 +22,7 @@
 //	data/activities.json, statistics.json, report.pdf
 //	data/media/                    images and videos
 //	data/documents/                proofs of address and other general documents
-//	data/questions/                files that answer questions, named by questionnaire, question and file
+//	data/questions/                files that answer questions, named by the numbers of questionnaire, question and file
 //	data/visual-markers/           archives, as they arrived
 //	data/video-call/               archives, as they arrived
 //	data/…                         what the caller adds with [With]

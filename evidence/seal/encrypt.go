@@ -17,8 +17,8 @@ import (
 //
 // A package is kept for years, so use recipients that are safe against quantum computers: [age.HybridRecipient].
 //
-// To encrypt while collecting, pass the writer of [age.Encrypt] to [evidence.Zip], and close the writer only
-// if Collect returns no error.
+// To collect and encrypt in one step, pass the writer of [age.Encrypt] to [evidence.Zip], and close the writer
+// only if Collect returns no error. Until then, the files lie unencrypted in a folder in os.TempDir().
 func Encrypt(w io.Writer, fsys fs.FS, recipients ...age.Recipient) error {
 	encrypted, err := age.Encrypt(w, recipients...)
 	if err != nil {

@@ -515,19 +515,3 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
-func TestCollectLeavesStampedPackage(t *testing.T) {
-	server := identomattest.NewServer(t)
-	token, dir := approved(t, server), filepath.Join(t.TempDir(), "package")
-	collect := func(opts ...evidence.Option) error {
-		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), opts...)
-		return err
-	}
-	require.NoError(t, collect())
-	authority := sealtest.NewServer(t)
-	_, err := seal.Stamp(t.Context(), dir, authority.Authority)
-	require.NoError(t, err)
-	require.NoError(t, collect())
-	require.ErrorIs(t, collect(evidence.With("decision.json", []byte("{}"))), evidence.ErrSealed)
-	_, err = seal.VerifyStamp(os.DirFS(dir), authority.Roots)
-	require.NoError(t, err)
-}
