@@ -256,7 +256,7 @@ func (v *verifier) add(name string, entry fs.DirEntry) {
 }
 
 const (
-	maxSeal  = 1 << 20
+	maxSeal  = 64 << 10 // as in package seal
 	maxSeals = 100
 )
 
