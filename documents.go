@@ -224,7 +224,7 @@ type multipartForm interface {
 	fill(ctx context.Context, c *Client, op *operation.Operation, call *engine.Call, p *problems) error
 }
 
-// fill adds the problems of the files to p. If there are none, it sets the body of the call.
+// fill adds what is wrong with the files to p. If nothing is wrong, it sets the body of the call.
 func (files upload) fill(ctx context.Context, c *Client, op *operation.Operation, call *engine.Call, p *problems) error {
 	for _, f := range files { // before any file is opened, because some can be read only once
 		switch {

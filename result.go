@@ -89,8 +89,8 @@ func (r *Result) Approved() bool {
 	return r != nil && strings.EqualFold(string(r.Outcome), string(OutcomeApproved))
 }
 
-// Answer returns the answer to the question with questionKey in the questionnaire step with stepKey, or
-// the zero Answer if there is none.
+// Answer returns the answer to the question with questionKey in the questionnaire step with stepKey. If
+// there is no such answer, it returns the zero Answer.
 func (r *Result) Answer(stepKey, questionKey string) Answer {
 	if r == nil {
 		return Answer{}

@@ -5,10 +5,10 @@ import "bytes"
 // maxDepth is encoding/json's limit for nested objects and arrays.
 const maxDepth = 10_000
 
-// Scan reports whether s is valid JSON. It agrees with json.Valid, and takes a third of its time. If s is
-// an object, Scan calls visit for each member, even if a later member turns out to be malformed. The
-// returned size is the number of objects, arrays, and commas between members and elements. The memory of
-// the decoded value grows with this number.
+// Scan reports whether s is valid JSON. It agrees with json.Valid, but in the same pass it also reports
+// the members and the size. If s is an object, Scan calls visit for each member, even if a later member
+// turns out to be malformed. The returned size is the number of objects, arrays, and commas between
+// members and elements. The memory of the decoded value grows with this number.
 func Scan(s []byte, visit func(name, value []byte)) (size int, ok bool) {
 	v := validation{s: s}
 	end := v.value(skipSpace(s, 0), visit)
