@@ -120,7 +120,7 @@ func TestKYBBuildersDoNotChange(t *testing.T) {
 }
 
 func TestBeneficiariesAreValidated(t *testing.T) {
-	const kyc, either = "must be set, a role is to be verified", "must be set, or kybConfigId, because shareholders are to be verified"
+	const kyc, either = "must be set, because a role is to be verified", "must be set, or kybConfigId, because shareholders are to be verified"
 	cases := []problemCase{
 		{"nothing to verify", Steps{Beneficiaries().Roles(Shareholder(), UBO().Verify(false))}, nil},
 		{"shareholder without both", Steps{Beneficiaries().Roles(Shareholder().Verify(true))},

@@ -102,8 +102,7 @@ func (c *questionCheck) question(r *wire.Reader) (p problems) {
 	_, duplicate := c.asked[hash(key)]
 	p.require(len(typ) > 0, "type", "must not be empty")
 	p.requireKey(key, duplicate, "must be unique in the questionnaire")
-	isChoice := string(typ) == "multiple-choice" || string(typ) == "options"
-	if isChoice || string(typ) == "dropdown" {
+	if isChoice(typ) || string(typ) == "dropdown" {
 		n, list := 0, wire.NewReader(options)
 		for ok := list.Enter('['); ok && list.Element(); {
 			var inner problems
@@ -139,7 +138,7 @@ func (c *questionCheck) question(r *wire.Reader) (p problems) {
 		earlier, asked := c.asked[hash(wire.Content(condition[0]))]
 		p.require(asked, "showConditions.questionKey", "must be the key of an earlier question of the questionnaire")
 		// The developer guide does not say what answer a condition on a dropdown question has.
-		if isChoice := string(earlier.typ) == "multiple-choice" || string(earlier.typ) == "options"; isChoice {
+		if isChoice(earlier.typ) {
 			p.require(isKey(condition[1], earlier.options), "showConditions.answer", "must be the key of one of that question's options")
 		}
 	}
@@ -148,6 +147,10 @@ func (c *questionCheck) question(r *wire.Reader) (p problems) {
 	}
 	return p
 }
+
+// isChoice reports whether the answer to a question of this type is a key, or a list of keys, of its
+// options.
+func isChoice(typ []byte) bool { return string(typ) == "multiple-choice" || string(typ) == "options" }
 
 func isAbsent(value []byte) bool { return len(value) == 0 || string(value) == "null" }
 
@@ -172,7 +175,7 @@ func (p *problems) checkBeneficiaries(roles []byte, hasKYC, hasKYB bool) {
 		switch verification, _ := wire.Get(m.Value, "verification"); {
 		case hasKYC || string(verification) != "true":
 		case wire.Unquote(m.Name) != "shareholder":
-			missing = "must be set, a role is to be verified"
+			missing = "must be set, because a role is to be verified"
 		case !hasKYB && missing == "":
 			missing = "must be set, or kybConfigId, because shareholders are to be verified"
 		}
