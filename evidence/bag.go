@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ const (
 	declaration    = "bagit.txt"
 	bagInfo        = "bag-info.txt"
 	collectionFile = "collection.json"
+	sealSuffix     = ".tsr"
 )
 
 const bagit = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -43,6 +45,10 @@ const (
 	maxDepth    = 100
 	maxTotal    = 32 << 30
 	maxTagFile  = 16 << 20
+	maxSeal     = 64 << 10 // as in package seal
+	maxSeals    = 100
+	// maxOutside is more than the files and folders outside data.
+	maxOutside = 2 * maxSeals
 )
 
 // State says what became of a source.
@@ -184,6 +190,35 @@ func tagFiles(report *Report) []tagFile {
 	return tags
 }
 
+// checkSize returns an error that is ErrTooLarge if the package takes more than one part of the limits that
+// Verify sets.
+func checkSize(report *Report, tags []tagFile, parts int) error {
+	files, size := 0, int64(0)
+	folders := map[string]bool{}
+	for _, s := range report.Sources {
+		for _, f := range s.Files {
+			files, size = files+1, size+f.Size
+			for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
+				folders[dir] = true
+			}
+		}
+	}
+	switch {
+	case files > maxFiles/parts:
+		return &Problem{payload, fmt.Errorf("%w: more than %d files", ErrTooLarge, maxFiles/parts)}
+	case size > maxTotal/int64(parts):
+		return &Problem{payload, fmt.Errorf("%w: more than %d GiB", ErrTooLarge, maxTotal>>30/parts)}
+	case files+len(folders) > (maxEntries-maxOutside)/parts:
+		return &Problem{payload, fmt.Errorf("%w: more than %d files and folders", ErrTooLarge, (maxEntries-maxOutside)/parts)}
+	}
+	for _, tag := range tags {
+		if len(tag.data) > maxTagFile/parts {
+			return &Problem{tag.name, fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxTagFile>>20/parts)}
+		}
+	}
+	return nil
+}
+
 // tagNames are the names of the files outside data.
 var tagNames = func() (names []string) {
 	for _, tag := range tagFiles(&Report{}) {
@@ -197,7 +232,7 @@ func isTag(name string) bool { return slices.Contains(tagNames, name) }
 // isSeal reports whether a path is that of a time stamp.
 func isSeal(name string) bool {
 	file, found := strings.CutPrefix(name, SealFolder+"/")
-	return found && !strings.Contains(file, "/") && strings.HasSuffix(file, ".tsr") && checkPath(name) == ""
+	return found && !strings.Contains(file, "/") && strings.HasSuffix(file, sealSuffix) && checkPath(name) == ""
 }
 
 // checkPath returns what is wrong with the path of a file in a package, or "". The characters are those

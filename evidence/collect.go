@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -25,12 +26,14 @@ type Destination struct {
 }
 
 // Dir is the folder of one package. Collect creates the folder if necessary. An existing folder must be
-// empty or hold the session's package, which Collect completes.
+// empty or hold the session's package, which Collect completes. Before Collect writes to an existing folder,
+// it makes the folder accessible to its owner alone (0700).
 func Dir(path string) Destination { return Destination{dir: path} }
 
-// Zip writes a complete package to w, as [Pack] does. Nothing is written if Collect returns an error. The
-// files are first collected in a folder in [os.TempDir], which is removed afterwards, so that memory stays
-// constant and no partial package reaches w.
+// Zip writes a complete package to w, as [Pack] does. Memory stays constant. Collect first collects the files
+// in a folder in [os.TempDir], which it removes afterwards: signatures are verified at the end of each
+// response, and nothing unverified or partial may reach w. If the collection fails, nothing is written, and
+// the next Collect starts again. If w fails, discard what was written.
 func Zip(w io.Writer) Destination { return Destination{w: w} }
 
 // Option configures [Collect].
@@ -55,6 +58,8 @@ type added struct {
 // contain neither personal data nor the token, and its first element must not be one that Collect uses,
 // such as media or result.json. If the package already has the name, the data must be the same
 // ([ErrAddedBefore]), so encode a decision once and store it. A later Collect keeps the file without With.
+//
+// All added files together can take half of each limit of a package ([ErrTooLarge]), such as 5,000 files.
 func With(name string, data []byte) Option {
 	return func(o *options) { o.added = append(o.added, added{name, data}) }
 }
@@ -82,7 +87,8 @@ const maxDownloads = 3
 // makes at most three downloads at a time, through the client and its limits, and holds no file in memory.
 //
 // Collect can be stopped at any time, even by a crash. Called again, it fetches only what is missing; a
-// complete package is not changed. Only one Collect at a time can use a folder: the second gets [ErrInUse].
+// complete package is not changed unless [With] adds a file. Only one Collect at a time can use a folder: the
+// second gets [ErrInUse].
 //
 // If a source could not be fetched, Collect continues with the others, and returns the report together
 // with an error that matches [ErrIncomplete] and the cause of each failure. A session in progress is
@@ -92,7 +98,8 @@ const maxDownloads = 3
 // With every other error, there is no report. If result/ fails, the error is that of the call. If Collect
 // cannot write to the folder, or a file in the folder was changed, is missing or does not belong there, the
 // error names the file and, for a wrong file, matches [ErrChanged], [ErrMissing] or [ErrUnexpectedFile]. If
-// the folder holds another session's package, the error is [ErrOtherSession].
+// the folder holds another session's package, the error is [ErrOtherSession]. If the package would exceed a
+// limit of [Verify], the error is [ErrTooLarge].
 //
 // Errors contain the names of sources, but neither values nor the path of the folder.
 func Collect(ctx context.Context, client *identomat.Client, token identomat.Token, to Destination, opts ...Option) (*Report, error) {
@@ -119,9 +126,9 @@ func Collect(ctx context.Context, client *identomat.Client, token identomat.Toke
 	return report, Pack(to.w, os.DirFS(dir))
 }
 
-// check checks the names of the added files.
+// check checks the names and the sizes of the added files.
 func (o *options) check(token identomat.Token) error {
-	used := map[string]bool{}
+	used := tree{}
 	for i, file := range o.added {
 		first, _, _ := strings.Cut(file.name, "/")
 		stem, _, _ := strings.Cut(first, ".")
@@ -136,23 +143,35 @@ func (o *options) check(token identomat.Token) error {
 			problem = "contains the token"
 		case used[file.name]:
 			problem = "is used twice"
-		}
-		for name := range used {
-			if problem == "" && collide(name, file.name) {
-				problem = "is also a folder"
-			}
+		case !used.add(file.name):
+			problem = "is also a folder"
 		}
 		if problem != "" {
 			return fmt.Errorf("evidence: With: the name of file %d %s", i+1, problem)
 		}
-		used[file.name] = true
+		if len(file.data) > maxFileSize {
+			return fmt.Errorf("evidence: With: %w", &Problem{payload + file.name, ErrTooLarge})
+		}
 	}
 	return nil
 }
 
-// collide reports whether one of two names would be a folder of the other.
-func collide(a, b string) bool {
-	return strings.HasPrefix(a, b+"/") || strings.HasPrefix(b, a+"/")
+// tree holds the names of files (true) and of their folders (false).
+type tree map[string]bool
+
+// add adds a file. It reports whether no name is both a file and a folder.
+func (t tree) add(name string) bool {
+	if isFile, found := t[name]; found && !isFile {
+		return false
+	}
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if t[dir] {
+			return false
+		}
+		t[dir] = false
+	}
+	t[name] = true
+	return true
 }
 
 // collection is one run of Collect.
@@ -177,11 +196,17 @@ type outcome struct {
 
 func (c *collection) run(ctx context.Context, dir string) (_ *Report, err error) {
 	c.failures = map[string]outcome{}
-	var done *Report
-	if c.folder, done, err = openFolder(dir, sessionHash(c.token), c.step); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("evidence: cannot create the folder: %w", withoutPath(err))
+	}
+	if c.folder, err = openFolder(dir, c.step); err != nil {
 		return nil, err
 	}
 	defer c.folder.close()
+	done, err := c.folder.load(sessionHash(c.token))
+	if err != nil {
+		return nil, err
+	}
 	added, err := c.notYetAdded()
 	if err != nil {
 		return nil, err
@@ -189,21 +214,22 @@ func (c *collection) run(ctx context.Context, dir string) (_ *Report, err error)
 	if done != nil && len(added) == 0 {
 		return done, nil
 	}
-	if err := c.folder.begin(); err != nil {
-		return nil, err
-	}
 	defer func() {
 		if err != nil {
 			c.folder.abandon()
 		}
 	}()
+	if err := c.folder.begin(); err != nil {
+		return nil, err
+	}
+	c.sources = []source{resultSource}
 	if err := c.readResult(ctx); err != nil {
 		return nil, err
 	}
 	if err := c.add(added); err != nil {
 		return nil, err
 	}
-	c.sources = append([]source{resultSource}, sourcesOf(c.result)...)
+	c.sources = append(c.sources, sourcesOf(c.result)...)
 	if err := c.fetchAll(ctx); err != nil {
 		return nil, err
 	}
@@ -228,6 +254,7 @@ func (c *collection) readResult(ctx context.Context) error {
 			return nil
 		}
 	}
+	c.notify(Progress{Source: resultName, Size: -1})
 	s, body, err := c.fetch(ctx, &resultSource)
 	if err != nil {
 		return err
@@ -246,39 +273,49 @@ func decodeResult(body []byte) (*identomat.Result, error) {
 	return result, result.UnmarshalJSON(bytes.TrimPrefix(body, []byte("\ufeff")))
 }
 
-// notYetAdded returns the caller's files that the package does not have.
+// notYetAdded returns the caller's files that the package does not have. All added files may take half of
+// the package's limits, so that the other half is left for the session's files.
 func (c *collection) notYetAdded() (files []added, err error) {
+	all, names := &Report{}, tree{}
+	for _, s := range c.folder.records {
+		if s.State == Added {
+			all.Sources = append(all.Sources, s)
+			names.add(s.Name)
+		}
+	}
 	for _, file := range c.added {
 		hash := newHashes()
 		_, _ = hash.Write(file.data)
-		path := payload + file.name
+		content := hash.file(payload + file.name)
 		existing, found := c.folder.record(file.name)
 		if !found {
 			files = append(files, file)
+			all.Sources = append(all.Sources, addedSource(file.name, content))
 		}
-		if found && (len(existing.Files) != 1 || existing.Files[0] != hash.file(path)) || c.folder.collides(file.name) {
-			return nil, &Problem{path, ErrAddedBefore}
+		if found && (len(existing.Files) != 1 || existing.Files[0] != content) || !names.add(file.name) {
+			return nil, &Problem{content.Path, ErrAddedBefore}
+		}
+	}
+	if len(files) > 0 {
+		if err := checkSize(all, tagFiles(all), 2); err != nil {
+			return nil, fmt.Errorf("evidence: With: all added files together: %w", err)
 		}
 	}
 	return files, nil
 }
 
+func addedSource(name string, content File) Source {
+	return Source{Name: name, State: Added, Time: now(), Files: []File{content}}
+}
+
 // add stores the caller's files.
 func (c *collection) add(files []added) error {
 	for _, file := range files {
-		out, err := c.folder.create(payload + file.name)
+		content, err := c.folder.put(payload+file.name, file.data)
 		if err != nil {
 			return err
 		}
-		if _, err := out.Write(file.data); err != nil {
-			out.discard()
-			return out.failure(err)
-		}
-		if err := out.finish(); err != nil {
-			return err
-		}
-		err = c.folder.commit(Source{Name: file.name, State: Added, Time: now(), Files: []File{out.hashes.file(out.name)}})
-		if err != nil {
+		if err := c.folder.commit(addedSource(file.name, content)); err != nil {
 			return err
 		}
 	}
@@ -391,15 +428,9 @@ func (c *collection) fetch(ctx context.Context, s *source) (record Source, body 
 		if err := s.json(ctx, c.client, c.token); err != nil {
 			return record, nil, err
 		}
-		out, err := c.folder.create(s.path(1, ""))
-		if err != nil {
-			return record, nil, err
-		}
-		outputs = append(outputs, out)
-		if _, err := out.Write(t.Body); err != nil {
-			return record, nil, out.failure(err)
-		}
-		record.Files, err = finish(outputs, []string{"application/json"})
+		content, err := c.folder.put(s.path(1, ""), t.Body)
+		content.ContentType = "application/json"
+		record.Files = []File{content}
 		return record, t.Body, err
 	}
 	var types []string

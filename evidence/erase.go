@@ -56,8 +56,8 @@ type erasure struct {
 
 // Anyway erases the session even if the package does not verify or is incomplete, for example because the
 // customer abandoned the session. The reason becomes part of the receipt, so it must not contain personal
-// data. It must not be blank. Erase still refuses a package that
-// verifies and belongs to another session.
+// data.
+// It must not be blank. Erase still refuses a package that verifies and belongs to another session.
 func Anyway(reason string) EraseOption { return func(e *erasure) { e.reason = reason } }
 
 // Require adds a check before the session is erased, for example that the time stamp is valid. The check
@@ -72,6 +72,9 @@ func Require(check func(fs.FS) error) EraseOption {
 //
 // Erase can be called again, for example after an error with [identomat.MaybeProcessed]: if Identomat has
 // no such session, the receipt's Gone is true. It does not delete the package.
+//
+// After Erase, add nothing to the package with [With], because another [Check.Digest] would no longer match
+// the receipt. Collect refuses to change a package that has a time stamp ([ErrSealed]).
 func Erase(ctx context.Context, client *identomat.Client, token identomat.Token, fsys fs.FS, opts ...EraseOption) (*Receipt, error) {
 	e := erasure{}
 	for _, opt := range opts {

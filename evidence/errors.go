@@ -13,8 +13,8 @@ var (
 	// ErrIncomplete: a source could not be fetched, or the session is still in progress, or the
 	// collection was interrupted. Collect again.
 	ErrIncomplete = errors.New("evidence: the package is incomplete")
-	// ErrInUse: another Collect is writing to the folder.
-	ErrInUse = errors.New("evidence: another collection is using the folder")
+	// ErrInUse: another Collect, or a Stamp of package seal, is using the folder.
+	ErrInUse = errors.New("evidence: the folder is in use")
 	// ErrOtherSession: the package belongs to a session other than the token's.
 	ErrOtherSession = errors.New("evidence: the package belongs to another session")
 	// ErrAddedBefore: the package already has a file of this name from [With] with other data, or a folder
@@ -33,9 +33,11 @@ var (
 	ErrMalformed = errors.New("evidence: the file is malformed")
 	// ErrBadName: a path is absolute, leaves the folder, or has characters that packages do not use.
 	ErrBadName = errors.New("evidence: the name is not allowed")
-	// ErrTooLarge: a file is larger than 1 GiB, or the package is larger than 32 GiB or has more than
-	// 10,000 files.
+	// ErrTooLarge: a file is larger than 1 GiB, or the package is larger than 32 GiB, has more than 10,000
+	// files, or has too many folders, long names or time stamps.
 	ErrTooLarge = errors.New("evidence: too large")
+
+	errNoFileSystem = errors.New("evidence: the file system is nil")
 )
 
 // Problem is something that is wrong with a file of a package.

@@ -3,6 +3,8 @@ package evidence
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,28 +58,21 @@ type journalHeader struct {
 	Session string `json:"session"`
 }
 
-// openFolder locks the folder dir, which it creates if necessary, and reads what earlier collections of the
-// session have stored there. done is the report of a complete package.
-func openFolder(dir, session string, step step) (f *folder, done *Report, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("evidence: cannot create the folder: %w", withoutPath(err))
-	}
+// openFolder opens the folder dir and locks it.
+func openFolder(dir string, step step) (*folder, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("evidence: cannot open the folder: %w", withoutPath(err))
+		return nil, fmt.Errorf("evidence: cannot open the folder: %w", withoutPath(err))
 	}
-	f = &folder{root: root, session: session, step: step, records: map[string]Source{}}
+	f := &folder{root: root, step: step, records: map[string]Source{}}
 	for f.lock == nil && err == nil { // the holder may remove the lock's file while lock opens it
 		f.lock, err = lock(root, filepath.Join(dir, lockFile))
 	}
-	if err == nil {
-		done, err = f.load()
-	}
 	if err != nil {
 		f.close()
-		return nil, nil, err
+		return nil, err
 	}
-	return f, done, nil
+	return f, nil
 }
 
 // close removes the lock.
@@ -91,19 +86,19 @@ func (f *folder) close() {
 	_ = f.root.Close()
 }
 
-// load reads the state of the folder.
-func (f *folder) load() (done *Report, err error) {
+// load reads what earlier collections of the session have stored. done is the report of a complete package.
+func (f *folder) load(session string) (done *Report, err error) {
+	f.session = session
 	found, err := f.list()
 	switch {
 	case err != nil:
 		return nil, err
 	case !found[journalFile] && found[collectionFile]:
-		if found[journalFile+partial] { // begin was interrupted
-			if err := f.remove(journalFile + partial); err != nil {
-				return nil, err
-			}
+		check, err := f.verify(found)
+		if err != nil {
+			return nil, err
 		}
-		return f.readPackage()
+		return f.takeOver(check)
 	case found[journalFile]:
 		f.changed = true
 		if err := f.readJournal(); err != nil {
@@ -131,13 +126,23 @@ func (f *folder) list() (map[string]bool, error) {
 	return found, err
 }
 
-// readPackage takes over the package of a collection that ran to its end. It returns the report of a
-// complete package.
-func (f *folder) readPackage() (*Report, error) {
-	check, err := Verify(f.root.FS())
-	if err != nil {
-		return nil, err
+// verify verifies the package of a collection that ran to its end. First, it removes what an interrupted
+// begin or AddSeal has left.
+func (f *folder) verify(found map[string]bool) (*Check, error) {
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if whole, ok := strings.CutSuffix(name, partial); ok && (whole == journalFile || isSeal(whole)) {
+			if err := f.remove(name); err != nil {
+				return nil, err
+			}
+		}
 	}
+	f.removeEmptyFolders(SealFolder)
+	return Verify(f.root.FS())
+}
+
+// takeOver takes over the package of a collection that ran to its end. It returns the report of a complete
+// package.
+func (f *folder) takeOver(check *Check) (*Report, error) {
 	if check.Session != f.session {
 		return nil, ErrOtherSession
 	}
@@ -253,7 +258,7 @@ func (f *folder) hash(name string) (File, error) {
 	}
 	defer file.Close()
 	h := newHashes()
-	_, err = copyPooled(h, file)
+	_, err = io.Copy(h, file)
 	return h.file(name), err
 }
 
@@ -290,10 +295,17 @@ func (f *folder) rename(from, to string) error {
 	return f.change("rename", to, func() error { return f.root.Rename(from, to) })
 }
 
-// begin creates the journal, which shows that the package is unfinished.
+// begin makes the folder private, and creates the journal, which shows that the package is unfinished.
 func (f *folder) begin() error {
 	if f.sealed {
 		return ErrSealed
+	}
+	info, err := f.root.Stat(".")
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = f.change("chmod", ".", func() error { return f.root.Chmod(".", 0o700) })
+	}
+	if err != nil {
+		return err
 	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -301,7 +313,7 @@ func (f *folder) begin() error {
 	for _, name := range slices.Sorted(maps.Keys(f.records)) {
 		_ = encoder.Encode(f.records[name])
 	}
-	err := f.write(journalFile, b.Bytes())
+	err = f.write(journalFile, b.Bytes())
 	if err == nil {
 		err = f.change("open", journalFile, func() (err error) {
 			f.journal, err = f.root.OpenFile(journalFile, os.O_WRONLY|os.O_APPEND, 0o600)
@@ -314,17 +326,22 @@ func (f *folder) begin() error {
 // abandon restores the state before begin. It keeps a journal with records that are nowhere else: those of
 // this collection, and those of an interrupted one.
 func (f *folder) abandon() {
-	if f.journal != nil && !f.changed {
-		f.removeEmptyFolders()
-		_ = f.journal.Close() // Windows removes no open file
-		_ = f.root.Remove(journalFile)
+	if f.changed {
+		return
 	}
+	if f.journal != nil {
+		_ = f.journal.Close() // Windows removes no open file
+	}
+	f.removeEmptyFolders(strings.TrimSuffix(payload, "/"))
+	_ = f.root.Remove(journalFile)
+	_ = f.root.Remove(journalFile + partial)
 }
 
-// removeEmptyFolders removes the folders that unfinished files have left, because Verify does not accept them.
-func (f *folder) removeEmptyFolders() {
+// removeEmptyFolders removes the folders at and below top that unfinished files have left, because Verify
+// does not accept them.
+func (f *folder) removeEmptyFolders(top string) {
 	var folders []string
-	_ = fs.WalkDir(f.root.FS(), strings.TrimSuffix(payload, "/"), func(name string, entry fs.DirEntry, err error) error {
+	_ = fs.WalkDir(f.root.FS(), top, func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
 			folders = append(folders, name)
 		}
@@ -337,18 +354,26 @@ func (f *folder) removeEmptyFolders() {
 
 // write replaces a whole file.
 func (f *folder) write(name string, data []byte) error {
-	out, err := f.create(name)
-	if err != nil {
-		return err
-	}
-	if _, err := out.Write(data); err != nil {
-		out.discard()
-		return out.failure(err)
-	}
-	if err := out.finish(); err != nil {
+	if _, err := f.put(name, data); err != nil {
 		return err
 	}
 	return f.rename(name+partial, name)
+}
+
+// put writes a whole unfinished file.
+func (f *folder) put(name string, data []byte) (File, error) {
+	out, err := f.create(name)
+	if err != nil {
+		return File{}, err
+	}
+	if _, err = out.Write(data); err == nil {
+		err = out.finish()
+	}
+	if err != nil {
+		out.discard()
+		return File{}, out.failure(err)
+	}
+	return out.hashes.file(name), nil
 }
 
 // output is an unfinished file. It hashes what is written to it.
@@ -485,35 +510,18 @@ func (f *folder) record(name string) (Source, bool) {
 	return s, ok
 }
 
-// collides reports whether the name of a new file collides with that of a file that was added before.
-func (f *folder) collides(name string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for other, s := range f.records {
-		if s.State == Added && collide(other, name) {
-			return true
-		}
-	}
-	return false
-}
-
 // finish writes the files outside data, and removes the journal.
 func (f *folder) finish(report *Report) error {
-	files, size := 0, int64(0)
-	for _, s := range report.Sources {
-		for _, file := range s.Files {
-			files, size = files+1, size+file.Size
-		}
+	tags := tagFiles(report)
+	if err := checkSize(report, tags, 1); err != nil {
+		return err
 	}
-	if files > maxFiles || size > maxTotal {
-		return ErrTooLarge
-	}
-	f.removeEmptyFolders()
+	f.removeEmptyFolders(strings.TrimSuffix(payload, "/"))
 	if err := f.syncFolders(report.Sources...); err != nil {
 		return err
 	}
 	f.changed = true // until all of them are written, the files outside data do not describe the package
-	for _, tag := range tagFiles(report) {
+	for _, tag := range tags {
 		if err := f.write(tag.name, tag.data); err != nil {
 			return err
 		}
@@ -527,6 +535,45 @@ func (f *folder) finish(report *Report) error {
 		return err
 	}
 	return f.change("sync", ".", func() error { return f.syncFolder(".") })
+}
+
+// AddSeal adds a time stamp to the package in the folder dir, for package seal. It locks the folder as Collect
+// does ([ErrInUse]) and verifies the package. Then it calls stamp, and stores the bytes that stamp returns in
+// a file of [SealFolder]. It writes nothing if the package does not verify or stamp returns an error.
+//
+// A time stamp is at most 64 kB, and a package has at most 100 time stamps ([ErrTooLarge]).
+func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
+	f, err := openFolder(dir, nil)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	found, err := f.list()
+	if err != nil {
+		return err
+	}
+	check, err := f.verify(found)
+	if err != nil {
+		return err
+	}
+	if len(check.Seals) >= maxSeals {
+		return fmt.Errorf("%w: the package already has %d time stamps", ErrTooLarge, maxSeals)
+	}
+	data, err := stamp(check)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(data)
+	name := SealFolder + "/" + hex.EncodeToString(sum[:8]) + sealSuffix
+	if len(data) > maxSeal {
+		return &Problem{name, ErrTooLarge}
+	}
+	if err := f.write(name, data); err != nil {
+		_ = f.root.Remove(name + partial)
+		f.removeEmptyFolders(SealFolder)
+		return err
+	}
+	return f.change("sync", name, func() error { return errors.Join(f.syncFolder(SealFolder), f.syncFolder(".")) })
 }
 
 // syncFolders makes sure that the names of the sources' files are on disk.

@@ -3,12 +3,14 @@ package evidence_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -171,9 +173,15 @@ func TestCollectRefusesAForeignFolder(t *testing.T) {
 	token := decided(t, server)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("x"), 0o600))
-	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
+	require.NoError(t, os.Chmod(dir, 0o755))
+	before, err := os.Stat(dir)
+	require.NoError(t, err)
+	_, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
 	require.ErrorIs(t, err, evidence.ErrUnexpectedFile)
 	assert.Equal(t, map[string]string{"notes.txt": "x"}, contents(t, os.DirFS(dir)))
+	after, err := os.Stat(dir)
+	require.NoError(t, err)
+	assert.Equal(t, before.Mode(), after.Mode())
 
 	for _, interrupted := range []bool{false, true} {
 		dir := filepath.Join(t.TempDir(), "package")
@@ -359,12 +367,14 @@ func TestProgress(t *testing.T) {
 	server := quiet(t)
 	token := decided(t, server)
 	var last evidence.Progress
-	ended := map[string]evidence.State{}
+	begun, ended := map[string]bool{}, map[string]evidence.State{}
 	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(t.TempDir()), evidence.OnProgress(func(p evidence.Progress) {
 		last = p
 		if p.State != "" {
+			assert.True(t, begun[p.Source], p.Source)
 			ended[p.Source] = p.State
 		}
+		begun[p.Source] = true
 		if p.Source == "media/face" && p.State == evidence.Collected {
 			assert.Equal(t, p.Read, p.Size)
 			assert.Positive(t, p.Size)
@@ -482,4 +492,143 @@ func TestFailedAdditionLeavesThePackage(t *testing.T) {
 	assert.True(t, check.Complete)
 	_, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), hits)
 	require.NoError(t, err)
+}
+
+// The folder is locked while the time stamp is made. A failure or a crash leaves a package that can be
+// stamped again, and changed.
+func TestAddSeal(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	dir, _ := collect(t, server, token)
+	before := contents(t, os.DirFS(dir))
+	failure := errors.New("the authority is down")
+	for name, c := range map[string]struct {
+		data []byte
+		err  error
+		want error
+	}{
+		"failure":   {nil, failure, failure},
+		"too large": {make([]byte, 64<<10+1), nil, evidence.ErrTooLarge},
+	} {
+		err := evidence.AddSeal(dir, func(*evidence.Check) ([]byte, error) { return c.data, c.err })
+		require.ErrorIs(t, err, c.want, name)
+		assert.Equal(t, before, contents(t, os.DirFS(dir)), name)
+	}
+
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "seal"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "seal/1.tsr.part"), nil, 0o600))
+	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.With("hits.json", nil))
+	require.NoError(t, err, "what an interrupted AddSeal has left is removed")
+	assert.NoDirExists(t, filepath.Join(dir, "seal"))
+
+	require.NoError(t, evidence.AddSeal(dir, func(check *evidence.Check) ([]byte, error) {
+		assert.True(t, check.Complete)
+		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.With("late.json", nil))
+		assert.ErrorIs(t, err, evidence.ErrInUse)
+		return []byte("time"), nil
+	}))
+	check, err := evidence.Verify(os.DirFS(dir))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"seal/336074805fc85398.tsr"}, check.Seals)
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "data/result.json"), nil, 0o600))
+	err = evidence.AddSeal(dir, func(*evidence.Check) ([]byte, error) { panic("called") })
+	require.ErrorIs(t, err, evidence.ErrChanged)
+	err = evidence.AddSeal(filepath.Join(t.TempDir(), "customer"), nil)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	assert.NotContains(t, err.Error(), "customer")
+}
+
+// All added files together may take half of a package's limits. Otherwise, Collect could write a package that
+// Verify refuses.
+func TestAddedFilesThatAreTooLargeAreRefused(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	many := func(n int, name func(i int) string) (with []evidence.Option) {
+		for i := range n {
+			with = append(with, evidence.With(name(i), nil))
+		}
+		return with
+	}
+	short := strconv.Itoa
+	deep := func(i int) string { return strconv.Itoa(i) + strings.Repeat("/x", 98) }
+	long := func(i int) string { return strings.Repeat(strings.Repeat("x", 190)+"/", 5) + strconv.Itoa(i) }
+	for want, with := range map[string][]evidence.Option{
+		`"data/large.bin": too large`:                          {evidence.With("large.bin", make([]byte, 1<<30+1))},
+		`"data/": too large: more than 5000 files`:             many(5001, short),
+		`"data/": too large: more than 9900 files and folders`: many(100, deep),
+		`"collection.json": too large: more than 8 MiB`:        many(4000, long),
+	} {
+		dir := t.TempDir()
+		server.ClearRequests()
+		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), with...)
+		require.ErrorIs(t, err, evidence.ErrTooLarge)
+		assert.ErrorContains(t, err, "evidence: With: ")
+		assert.ErrorContains(t, err, want)
+		assert.Empty(t, server.Requests())
+		assert.Empty(t, contents(t, os.DirFS(dir)))
+	}
+	dir := filepath.Join(t.TempDir(), "package")
+	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), many(1, deep)...)
+	require.NoError(t, err)
+	_, err = evidence.Verify(os.DirFS(dir))
+	require.NoError(t, err)
+	_, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), many(100, deep)[1:]...)
+	require.ErrorIs(t, err, evidence.ErrTooLarge, "together with those that were added before")
+}
+
+// A session with more documents than a package can hold is refused, as Verify would refuse the package.
+func TestSessionThatIsTooLargeIsRefused(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	pages := strings.Repeat(`{"typeId":"#"},`, 9)
+	for i := range 9 {
+		pages = strings.Replace(pages, "#", strings.Repeat("x", 2<<20)+strconv.Itoa(i), 1)
+	}
+	require.NoError(t, server.SetResult(token, `{"result":"approved","generalDocuments":[{"pages":[`+strings.TrimSuffix(pages, ",")+`]}]}`))
+	server.Fault("result/general-document/", identomattest.HTTPStatus(404), 0)
+	client := server.Client(identomat.WithMaxResponseSize(32 << 20))
+	_, err := evidence.Collect(t.Context(), client, token, evidence.Dir(t.TempDir()))
+	require.ErrorIs(t, err, evidence.ErrTooLarge)
+	assert.ErrorContains(t, err, `"collection.json": too large: more than 16 MiB`)
+}
+
+// A folder that others could read becomes private before anything is written to it.
+func TestExistingFolderBecomesPrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no permissions")
+	}
+	server := quiet(t)
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o755))
+	var first []string
+	_, err := evidence.Collect(t.Context(), server.Client(), decided(t, server), evidence.Dir(dir), evidence.OnStep(func(change, path string) error {
+		if len(first) < 2 {
+			first = append(first, change+" "+path)
+		}
+		return nil
+	}))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"chmod .", "create collection.journal"}, first)
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+}
+
+// If Collect cannot create its journal, the package stays as it was.
+func TestFailedBeginLeavesThePackage(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	dir, _ := collect(t, server, token)
+	before := contents(t, os.DirFS(dir))
+	for _, failing := range []string{"create", "write", "sync", "rename", "open"} {
+		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.With("more.json", nil), evidence.OnStep(func(change, path string) error {
+			if change == failing && path == "collection.journal" {
+				return syscall.EIO
+			}
+			return nil
+		}))
+		require.ErrorIs(t, err, syscall.EIO, failing)
+		assert.Equal(t, before, contents(t, os.DirFS(dir)), failing)
+	}
 }

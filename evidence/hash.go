@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"hash"
 	"hash/crc32"
-	"io"
-	"sync"
 )
 
 // hashes computes all hashes of a file in one pass.
@@ -30,14 +28,4 @@ func (h *hashes) Write(p []byte) (int, error) {
 // file returns the size and the hashes of what was written.
 func (h *hashes) file(path string) File {
 	return File{Path: path, Size: h.size, SHA256: hex.EncodeToString(h.sha256.Sum(nil)), SHA512: hex.EncodeToString(h.sha512.Sum(nil))}
-}
-
-var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
-
-// copyPooled is io.Copy through a pooled buffer.
-func copyPooled(dst io.Writer, src io.Reader) (int64, error) {
-	buf := buffers.Get().(*[64 << 10]byte)
-	defer buffers.Put(buf)
-	// The structs hide the methods ReadFrom and WriteTo, which would allocate another buffer.
-	return io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, buf[:])
 }

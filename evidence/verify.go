@@ -12,17 +12,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/identomat-go/identomat"
 )
 
 // Check is what [Verify] found out about a package.
 type Check struct {
-	// Session is the SHA-256 of the session's token, in lowercase hexadecimal.
-	Session string
-	// Complete and Outcome are those of the report.
-	Complete bool
-	Outcome  identomat.Outcome
+	// Report is the content of collection.json.
+	*Report
 	// Digest is the SHA-256 of [TagManifest], in lowercase hexadecimal. Any change to the package gives
 	// another digest.
 	Digest string
@@ -31,8 +26,6 @@ type Check struct {
 	Bytes int64
 	// Seals are the paths of the time stamps. Verify does not verify time stamps.
 	Seals []string
-	// Report is the content of collection.json.
-	Report *Report
 
 	// FS has the files of the package. It is the file system given to Verify, or the only folder in that
 	// file system.
@@ -57,14 +50,15 @@ func Verify(fsys fs.FS) (*Check, error) {
 		return nil, &VerifyError{v.problems}
 	}
 	return &Check{
-		Session: v.report.Session, Complete: v.report.Complete, Outcome: v.report.Outcome, Report: v.report, Seals: v.seals,
-		Digest: v.files[TagManifest].file(TagManifest).SHA256, Files: v.payloadFiles, Bytes: v.payloadBytes, FS: v.fsys, files: v.files,
+		Report: v.report, Digest: v.files[TagManifest].file(TagManifest).SHA256, Files: v.payloadFiles, Bytes: v.payloadBytes,
+		Seals: v.seals, FS: v.fsys, files: v.files,
 	}, nil
 }
 
 // verifier verifies one package.
 type verifier struct {
 	fsys         fs.FS
+	isZip        bool
 	sizes        map[string]int64 // of all files
 	seals        []string
 	payloadFiles int
@@ -105,14 +99,18 @@ func (v *verifier) verify() {
 func (v *verifier) checkZip() {
 	var archive *zip.Reader
 	switch z := v.fsys.(type) {
-	case nil:
-		v.problem(".", ErrMissing)
 	case *zip.Reader:
-		archive = z
+		archive, v.isZip = z, true
 	case *zip.ReadCloser:
-		archive = &z.Reader
+		if v.isZip = true; z != nil {
+			archive = &z.Reader
+		}
 	}
-	if archive == nil {
+	switch {
+	case v.fsys == nil || v.isZip && archive == nil:
+		v.problem(".", errNoFileSystem)
+		return
+	case !v.isZip:
 		return
 	}
 	if len(archive.File) > maxEntries {
@@ -234,7 +232,7 @@ func (v *verifier) add(name string, entry fs.DirEntry) {
 	}
 	size, limit := info.Size(), int64(maxFileSize)
 	switch {
-	case name == lockFile && size == 0: // a running or interrupted Collect
+	case name == lockFile && size == 0 && !v.isZip: // a running or interrupted Collect
 		return
 	case strings.HasPrefix(name, payload):
 		v.payloadFiles++
@@ -255,11 +253,6 @@ func (v *verifier) add(name string, entry fs.DirEntry) {
 	v.sizes[name] = size
 }
 
-const (
-	maxSeal  = 64 << 10 // as in package seal
-	maxSeals = 100
-)
-
 // read reads a file into w and hashes it. It reports whether all of it was read.
 func (v *verifier) read(name string, w io.Writer) bool {
 	if v.hasProblem[name] {
@@ -272,7 +265,7 @@ func (v *verifier) read(name string, w io.Writer) bool {
 	}
 	defer file.Close()
 	h := newHashes()
-	_, err = copyPooled(io.MultiWriter(h, w), io.LimitReader(file, v.sizes[name]+1))
+	_, err = io.Copy(io.MultiWriter(h, w), io.LimitReader(file, v.sizes[name]+1))
 	_, isCorrupt := errors.AsType[flate.CorruptInputError](err)
 	switch {
 	case isCorrupt, errors.Is(err, zip.ErrChecksum), errors.Is(err, zip.ErrFormat), errors.Is(err, io.ErrUnexpectedEOF), err == nil && h.size != v.sizes[name]:

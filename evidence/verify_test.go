@@ -241,10 +241,14 @@ func TestPackRefusesAPackageThatDoesNotVerify(t *testing.T) {
 }
 
 func TestVerifyOfNothing(t *testing.T) {
-	for _, fsys := range []fs.FS{nil, fstest.MapFS{}, os.DirFS(t.TempDir() + "/missing"), &zip.Reader{}} {
+	for _, fsys := range []fs.FS{fstest.MapFS{}, os.DirFS(t.TempDir() + "/missing"), &zip.Reader{}} {
 		_, err := evidence.Verify(fsys)
 		var verifyErr *evidence.VerifyError
 		assert.ErrorAs(t, err, &verifyErr)
+	}
+	for _, fsys := range []fs.FS{nil, (*zip.Reader)(nil), (*zip.ReadCloser)(nil)} {
+		_, err := evidence.Verify(fsys)
+		assert.EqualError(t, err, `evidence: the package does not verify: ".": the file system is nil`)
 	}
 }
 

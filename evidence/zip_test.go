@@ -90,6 +90,17 @@ func TestVerifyNamesTheBadEntryOfAZip(t *testing.T) {
 	require.Error(t, verifyZip(t, data))
 }
 
+// In a folder, the lock of a running Collect is not a part of the package. Nobody collects into a zip.
+func TestVerifyRefusesALockInAZip(t *testing.T) {
+	files := small(t)
+	files["collection.lock"] = &fstest.MapFile{}
+	_, err := evidence.Verify(files)
+	require.NoError(t, err)
+	err = verifyZip(t, zipOf(t, "", files, nil))
+	require.ErrorIs(t, err, evidence.ErrUnexpectedFile)
+	assert.Equal(t, []string{"collection.lock"}, named(t, err))
+}
+
 // A zip bomb is refused by its declared size, or where it exceeds that size.
 func TestVerifyRefusesZipBombs(t *testing.T) {
 	files := small(t)

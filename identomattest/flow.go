@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/identomat-go/identomat/internal/documented"
 )
 
 // visit is what a person has entered on a session's page.
@@ -484,7 +482,7 @@ func (b beneficiary) hasField(key string) bool {
 func (p *page) beneficiaries(v *stepView, ses *session, step object) {
 	roles := step.child("roles")
 	if len(roles) == 0 {
-		for _, role := range documented.Roles {
+		for _, role := range kybRoles {
 			roles = append(roles, member{role, object{}})
 		}
 	}
@@ -522,7 +520,7 @@ func (p *page) roleName(b beneficiary) string {
 func (ses *session) kybSummary() []entry {
 	var out []entry
 	list := func(title string, values map[string]string) {
-		for _, key := range documented.KYBFields {
+		for _, key := range kybFields {
 			if values[key] != "" {
 				out = append(out, entry{title + kybLabels[key], values[key]})
 			}
@@ -666,7 +664,7 @@ func (s *Server) advance(ses *session, form url.Values, upload *multipart.Form) 
 	if edit, ok := strings.CutPrefix(action, "add:"); ok && view.Type == "beneficiaries" {
 		ses.saveBeneficiaries(key, view, form)
 		role, isCompany := strings.CutSuffix(edit, "-company")
-		if slices.Contains(documented.Roles, role) && len(v.beneficiaries[key]) < 50 {
+		if slices.Contains(kybRoles, role) && len(v.beneficiaries[key]) < 50 {
 			v.beneficiaries[key] = append(v.beneficiaries[key], beneficiary{role, isCompany, map[string]string{}})
 		}
 		return nil, nil

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -15,9 +14,6 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
-	"os"
-	"runtime"
-	"strings"
 	"time"
 
 	"github.com/digitorus/timestamp"
@@ -44,20 +40,15 @@ type Authority struct {
 	Client *http.Client
 }
 
-const (
-	// maxStamp limits a response. It is usually smaller than 10 kB.
-	maxStamp = 64 << 10
-	// maxStamps is how many time stamps evidence.Verify accepts.
-	maxStamps = 100
-	// unfinished is the suffix of a file that is being written.
-	unfinished = ".part"
-)
+// maxStamp limits a response. It is usually smaller than 10 kB.
+const maxStamp = 64 << 10
 
 // Stamp asks the authority for a time stamp of the package in the folder dir, stores the time stamp there, and returns its
 // time. The package must be a folder that [evidence.Collect] has made, not a zip.
 //
-// Stamp verifies the package, before and after it asks the authority, and the time stamp, as [VerifyStamp] does. It writes nothing if
-// either fails, if the package has changed in between, or if the authority cannot be reached. It does not retry, because an authority may charge for a time stamp.
+// Stamp verifies the package before it asks the authority, and then the time stamp, as [VerifyStamp] does. It writes nothing if
+// either fails, or if the authority cannot be reached. It does not retry, because an authority may charge for a time stamp. While
+// Stamp runs, Collect and another Stamp of the folder get [evidence.ErrInUse].
 //
 // Collect does not change a package that has a time stamp ([evidence.ErrSealed]). So stamp an incomplete package only if it
 // will not be completed. A package can have several time stamps, for example of several authorities.
@@ -65,52 +56,29 @@ func Stamp(ctx context.Context, dir string, authority Authority) (time.Time, err
 	if authority.Roots == nil {
 		return time.Time{}, fmt.Errorf("%w: %w", ErrInvalidStamp, errNoRoots) // before the authority charges for a stamp
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		if path, ok := errors.AsType[*fs.PathError](err); ok {
-			err = path.Err // the path may name a customer
+	var stamped time.Time
+	err := evidence.AddSeal(dir, func(check *evidence.Check) ([]byte, error) {
+		nonce := make([]byte, 16)
+		_, _ = rand.Read(nonce) // never fails
+		request := timestamp.Request{HashAlgorithm: crypto.SHA256, HashedMessage: hashOf(check), Certificates: true, Nonce: new(big.Int).SetBytes(nonce)}
+		response, err := authority.ask(ctx, &request)
+		if err != nil {
+			return nil, err
 		}
-		return time.Time{}, fmt.Errorf("seal: cannot open the folder: %w", err)
-	}
-	defer root.Close()
-	if _, err := root.Stat(evidence.TagManifest); err == nil {
-		cleanUp(root) // after a crash
-	}
-	check, err := evidence.Verify(root.FS())
+		stamp, err := verify(response, request.HashedMessage, authority.Roots)
+		if err == nil && (stamp.Nonce == nil || stamp.Nonce.Cmp(request.Nonce) != 0) {
+			err = errors.New("the nonce is not that of the request")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalidStamp, err)
+		}
+		stamped = stamp.Time
+		return response, nil
+	})
 	if err != nil {
 		return time.Time{}, err
 	}
-	if _, err := root.Stat(evidence.TagManifest); err != nil {
-		return time.Time{}, errors.New("seal: the package is not in the folder itself but in a folder in it")
-	}
-	if len(check.Seals) >= maxStamps {
-		return time.Time{}, fmt.Errorf("seal: the package already has %d time stamps", len(check.Seals))
-	}
-	nonce := make([]byte, 16)
-	_, _ = rand.Read(nonce) // never fails
-	request := timestamp.Request{HashAlgorithm: crypto.SHA256, HashedMessage: hashOf(check), Certificates: true, Nonce: new(big.Int).SetBytes(nonce)}
-	response, err := authority.ask(ctx, &request)
-	if err != nil {
-		return time.Time{}, err
-	}
-	stamp, err := verify(response, request.HashedMessage, authority.Roots)
-	if err == nil && (stamp.Nonce == nil || stamp.Nonce.Cmp(request.Nonce) != 0) {
-		err = errors.New("the nonce is not that of the request")
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%w: %w", ErrInvalidStamp, err)
-	}
-	if again, err := evidence.Verify(root.FS()); err != nil {
-		return time.Time{}, err
-	} else if again.Digest != check.Digest {
-		return time.Time{}, errors.New("seal: the package was changed while the authority was asked")
-	}
-	sum := sha256.Sum256(response)
-	name := fmt.Sprintf("%s/%s-%x.tsr", evidence.SealFolder, stamp.Time.UTC().Format("20060102-150405"), sum[:4])
-	if err := store(root, name, response); err != nil {
-		return time.Time{}, fmt.Errorf("seal: cannot write the time stamp: %w", err)
-	}
-	return stamp.Time, nil
+	return stamped, nil
 }
 
 // VerifyStamp verifies a package and all of its time stamps, and returns the earliest time: the package has not changed
@@ -206,50 +174,4 @@ func readAll(r io.Reader) ([]byte, error) {
 		err = fmt.Errorf("it is larger than %d bytes", maxStamp)
 	}
 	return data, err
-}
-
-// store writes a file that appears only when it is complete and on disk.
-func store(root *os.Root, name string, data []byte) error {
-	if err := root.Mkdir(evidence.SealFolder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	file, err := root.OpenFile(name+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err == nil {
-		_, err = file.Write(data)
-		err = errors.Join(err, file.Sync(), file.Close())
-	}
-	if err == nil {
-		err = root.Rename(name+unfinished, name)
-	}
-	if err != nil {
-		cleanUp(root)
-		return err
-	}
-	return errors.Join(syncFolder(root, evidence.SealFolder), syncFolder(root, "."))
-}
-
-// cleanUp removes what an interrupted Stamp has left, because evidence.Verify does not accept it.
-func cleanUp(root *os.Root) {
-	entries, err := fs.ReadDir(root.FS(), evidence.SealFolder)
-	if err != nil {
-		return
-	}
-	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), ".tsr"+unfinished) {
-			_ = root.Remove(evidence.SealFolder + "/" + entry.Name())
-		}
-	}
-	_ = root.Remove(evidence.SealFolder) // fails if it has files
-}
-
-// syncFolder does nothing on Windows, which cannot sync a folder.
-func syncFolder(root *os.Root, name string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := root.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
