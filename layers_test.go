@@ -23,6 +23,7 @@ const module = "github.com/identomat-go/identomat"
 var layers = []layer{
 	{"internal/redact", nil},
 	{"internal/operation", nil},
+	{"internal/documented", []string{"internal/operation"}},
 	{"internal/sniff", nil},
 	{"internal/wire", nil},
 	{"internal/form", nil},
@@ -43,7 +44,7 @@ var layers = []layer{
 	{"idenfy", []string{
 		"", "internal/callback", "internal/engine", "internal/option", "internal/redact", "internal/response", "internal/sniff", "internal/wire",
 	}},
-	{"identomattest", []string{"", "internal/fake", "internal/operation"}},
+	{"identomattest", []string{"", "internal/documented", "internal/fake", "internal/operation"}},
 	{"idenfy/idenfytest", []string{"", "idenfy", "internal/fake"}},
 }
 

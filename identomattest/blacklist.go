@@ -12,15 +12,6 @@ type blacklistRecord struct {
 // blacklistAttributes are the attributes that identify a person. A record needs at least one.
 var blacklistAttributes = [5]string{"firstName", "lastName", "documentNumber", "personalNumber", "birthday"}
 
-var blacklistQuery = []field{
-	{name: "firstName"},
-	{name: "lastName"},
-	{name: "personalNumber"},
-	{name: "documentNumber"},
-	{name: "birthday"},
-	{name: "reason", required: true},
-}
-
 // addBlacklistRecord refuses a record with the same attributes as another, even if the reasons differ.
 func (s *Server) addBlacklistRecord(c *call) response {
 	query := c.params.child("query")

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/identomat-go/identomat/internal/documented"
 )
 
 // visit is what a person has entered on a session's page.
@@ -482,7 +484,7 @@ func (b beneficiary) hasField(key string) bool {
 func (p *page) beneficiaries(v *stepView, ses *session, step object) {
 	roles := step.child("roles")
 	if len(roles) == 0 {
-		for _, role := range kybRoles {
+		for _, role := range documented.Roles {
 			roles = append(roles, member{role, object{}})
 		}
 	}
@@ -520,7 +522,7 @@ func (p *page) roleName(b beneficiary) string {
 func (ses *session) kybSummary() []entry {
 	var out []entry
 	list := func(title string, values map[string]string) {
-		for _, key := range kybFields {
+		for _, key := range documented.KYBFields {
 			if values[key] != "" {
 				out = append(out, entry{title + kybLabels[key], values[key]})
 			}
@@ -664,7 +666,7 @@ func (s *Server) advance(ses *session, form url.Values, upload *multipart.Form) 
 	if edit, ok := strings.CutPrefix(action, "add:"); ok && view.Type == "beneficiaries" {
 		ses.saveBeneficiaries(key, view, form)
 		role, isCompany := strings.CutSuffix(edit, "-company")
-		if slices.Contains(kybRoles, role) && len(v.beneficiaries[key]) < 50 {
+		if slices.Contains(documented.Roles, role) && len(v.beneficiaries[key]) < 50 {
 			v.beneficiaries[key] = append(v.beneficiaries[key], beneficiary{role, isCompany, map[string]string{}})
 		}
 		return nil, nil

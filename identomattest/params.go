@@ -18,6 +18,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/identomat-go/identomat/internal/documented"
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
@@ -40,30 +41,6 @@ const (
 	maxBody     = 16 << 20 // maximum size of a JSON or URL-encoded body, and of a text part
 	maxFileHead = 1 << 20
 )
-
-type kind uint8
-
-const (
-	text      kind = iota // a JSON string
-	boolean               // true or false
-	integer               // a JSON number without a fraction
-	texts                 // an array of strings
-	nested                // an object with the given fields
-	anyObject             // an object whose members are checked later
-	anyList               // an array whose items are checked later
-	picture               // a file part that is a JPEG or a PNG
-	unchecked             // any JSON value, checked later
-)
-
-// field is one documented parameter.
-type field struct {
-	name     string
-	kind     kind
-	required bool
-	// nullable is set if null is the documented default. Null then means absent.
-	nullable bool
-	fields   []field
-}
 
 // read decodes the query string and the body into c.params and c.files. Identomat's guides allow GET
 // and POST, and parameters in a query string, a URL-encoded form or a JSON object. The curl examples in
@@ -266,9 +243,9 @@ func (c *call) addText(name, value string) error {
 	if len(c.params) == maxNames {
 		return errors.New("too many parameters")
 	}
-	for _, f := range routes[c.op].fields {
-		// The only unchecked parameter is a password, which a form can send only as a string.
-		if f.name == name && f.kind != text && f.kind != unchecked {
+	for _, f := range documented.Endpoints[c.op].Parameters {
+		// A form can send a password only as a string.
+		if f.Name == name && f.Kind != documented.Text && f.Kind != documented.Password {
 			v, err := decodeJSON([]byte(value))
 			if err != nil {
 				return fmt.Errorf("the parameter %q is not valid JSON", name)
@@ -282,12 +259,12 @@ func (c *call) addText(name, value string) error {
 }
 
 // check returns an error unless the API reference documents the parameters and files.
-func (s *Server) check(c *call, fields []field) error {
+func (s *Server) check(c *call, fields []documented.Field) error {
 	if err := s.checkObject("", c.params, fields); err != nil {
 		return err
 	}
 	for name, f := range c.files {
-		if !slices.ContainsFunc(fields, func(d field) bool { return d.name == name && d.kind == picture }) {
+		if !slices.ContainsFunc(fields, func(d documented.Field) bool { return d.Name == name && d.Kind == documented.Picture }) {
 			return fmt.Errorf("no file parameter %q is documented", name)
 		}
 		if !bytes.HasPrefix(f.head, []byte{0xff, 0xd8, 0xff}) && !bytes.HasPrefix(f.head, []byte("\x89PNG\r\n\x1a\n")) {
@@ -295,19 +272,19 @@ func (s *Server) check(c *call, fields []field) error {
 		}
 	}
 	for _, f := range fields {
-		if f.kind != picture || !f.required {
+		if f.Kind != documented.Picture || !f.Required {
 			continue
 		}
-		if _, ok := c.files[f.name]; !ok {
-			return fmt.Errorf("the file %q is missing", f.name)
+		if _, ok := c.files[f.Name]; !ok {
+			return fmt.Errorf("the file %q is missing", f.Name)
 		}
 	}
 	return nil
 }
 
-func (s *Server) checkObject(path string, o object, fields []field) error {
+func (s *Server) checkObject(path string, o object, fields []documented.Field) error {
 	for _, m := range o {
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == m.name })
+		i := slices.IndexFunc(fields, func(f documented.Field) bool { return f.Name == m.name })
 		if i < 0 {
 			if s.allowed(m.name) {
 				continue
@@ -319,33 +296,33 @@ func (s *Server) checkObject(path string, o object, fields []field) error {
 		}
 	}
 	for _, f := range fields {
-		if !f.required || f.kind == picture {
+		if !f.Required || f.Kind == documented.Picture {
 			continue
 		}
-		if v, ok := o.get(f.name); !ok || v == "" {
-			return fmt.Errorf("the parameter %q is missing or empty", path+f.name)
+		if v, ok := o.get(f.Name); !ok || v == "" {
+			return fmt.Errorf("the parameter %q is missing or empty", path+f.Name)
 		}
 	}
 	return nil
 }
 
-func (s *Server) checkValue(path string, v any, f field) error {
-	if v == nil && f.nullable {
+func (s *Server) checkValue(path string, v any, f documented.Field) error {
+	if v == nil && f.Nullable {
 		return nil
 	}
 	ok := false
-	switch f.kind {
-	case text:
+	switch f.Kind {
+	case documented.Text:
 		_, ok = v.(string)
-	case boolean:
+	case documented.Boolean:
 		_, ok = v.(bool)
-	case integer:
+	case documented.Integer:
 		n, isNumber := v.(json.Number)
 		if isNumber {
 			_, err := n.Int64()
 			ok = err == nil
 		}
-	case texts:
+	case documented.Texts:
 		var l []any
 		l, ok = v.([]any)
 		for _, item := range l {
@@ -353,20 +330,20 @@ func (s *Server) checkValue(path string, v any, f field) error {
 				ok = false
 			}
 		}
-	case nested:
+	case documented.Nested:
 		o, isObject := v.(object)
 		if !isObject {
 			break
 		}
-		return s.checkObject(path+".", o, f.fields)
-	case anyObject:
+		return s.checkObject(path+".", o, f.Fields)
+	case documented.FlagSet, documented.RoleSet: // the members are checked later
 		_, ok = v.(object)
 		if l, isList := v.([]any); isList && len(l) == 0 {
 			ok = true // the service accepts and sends [] for an empty object
 		}
-	case anyList:
+	case documented.StepList, documented.QuestionList, documented.OptionList, documented.KYBFieldList: // the items are checked later
 		_, ok = v.([]any)
-	case unchecked:
+	case documented.Password, documented.Title: // checked later
 		ok = true
 	}
 	if !ok {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/internal/documented"
 )
 
 // Outcomes on the wire.
@@ -178,7 +179,7 @@ func (s *Server) checkDecision(ses *session, d decision) error {
 func documentTypes(step object) []string {
 	types := append(step.child("flags").texts("document_types"), step.child("flags").texts("documentTypes")...)
 	if len(types) == 0 {
-		types = values["document_types"]
+		types = documented.DocumentTypes
 	}
 	return types
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/identomat-go/identomat/internal/documented"
 	"github.com/identomat-go/identomat/internal/fake"
 	"github.com/identomat-go/identomat/internal/operation"
 )
@@ -61,8 +62,6 @@ func refuse(body refusal, format string, args ...any) response {
 
 // route is how the fake serves one row of the operation table.
 type route struct {
-	// fields are the documented parameters except the company key.
-	fields []field
 	// The refusals for undocumented or wrong parameters, an unknown company key, a missing company key,
 	// and a missing or wrong signature.
 	wrongParameters, unknownKey, missingKey, wrongSignature refusal
@@ -81,127 +80,84 @@ type route struct {
 //     not-found. An unknown key gets invalid-access, as in list-users;
 //   - a signature covers the body alone, so parameters in the URL of a signed request get the same
 //     response as a wrong signature.
-func widgetRoute(handle func(*Server, *call) response, fields ...field) route {
-	return route{fields, wrongParameters, companyKeyInvalid, companyKeyInvalid, companyKeyInvalid, handle}
+func widgetRoute(handle func(*Server, *call) response) route {
+	return route{wrongParameters, companyKeyInvalid, companyKeyInvalid, companyKeyInvalid, handle}
 }
 
-func accessRoute(handle func(*Server, *call) response, fields ...field) route {
-	return route{fields, wrongParameters, invalidAccess, wrongParameters, invalidAccess, handle}
+func accessRoute(handle func(*Server, *call) response) route {
+	return route{wrongParameters, invalidAccess, wrongParameters, invalidAccess, handle}
 }
 
-func companyKeyRoute(handle func(*Server, *call) response, fields ...field) route {
-	return route{fields, wrongParameters, invalidCompanyKey, wrongParameters, invalidCompanyKey, handle}
+func companyKeyRoute(handle func(*Server, *call) response) route {
+	return route{wrongParameters, invalidCompanyKey, wrongParameters, invalidCompanyKey, handle}
 }
 
-func screeningRoute(handle func(*Server, *call) response, fields ...field) route {
-	return route{fields, wrongParameters, companyMissing, companyMissing, accessDenied, handle}
+func screeningRoute(handle func(*Server, *call) response) route {
+	return route{wrongParameters, companyMissing, companyMissing, accessDenied, handle}
 }
 
-func groupRoute(handle func(*Server, *call) response, fields ...field) route {
-	return route{fields, wrongGroupParameters, invalidAccess, wrongGroupParameters, invalidAccess, handle}
+func groupRoute(handle func(*Server, *call) response) route {
+	return route{wrongGroupParameters, invalidAccess, wrongGroupParameters, invalidAccess, handle}
 }
 
 func listGroupsRoute(handle func(*Server, *call) response) route {
-	return route{nil, wrongParameters, invalidAccess, notFound, invalidAccess, handle}
+	return route{wrongParameters, invalidAccess, notFound, invalidAccess, handle}
 }
-
-var (
-	sessionToken = field{name: "session_token", required: true}
-	sessionID    = field{name: "sessionId", required: true}
-	imageFile    = field{name: "image", kind: picture, required: true}
-)
 
 // routes has one entry per row of the operation table.
 var routes map[*operation.Operation]route
 
 func init() {
 	routes = map[*operation.Operation]route{
-		operation.SessionBegin:  widgetRoute((*Server).begin, beginFields...),
-		operation.SessionResult: widgetRoute((*Server).result, sessionToken),
-		operation.SessionDelete: widgetRoute((*Server).delete, sessionToken),
-		operation.ExportSessionPDF: accessRoute((*Server).exportPDF, sessionID,
-			field{name: "exportSession", kind: boolean},
-			field{name: "exportScreening", kind: boolean},
-			field{name: "exportProofOfAddress", kind: boolean}),
+		operation.SessionBegin:     widgetRoute((*Server).begin),
+		operation.SessionResult:    widgetRoute((*Server).result),
+		operation.SessionDelete:    widgetRoute((*Server).delete),
+		operation.ExportSessionPDF: accessRoute((*Server).exportPDF),
 
-		operation.ResultCardFront:       widgetRoute(media(hasCard, "image/jpeg", cardFrontPicture), sessionToken),
-		operation.ResultCardBack:        widgetRoute(media(hasCard, "image/jpeg", cardBackPicture), sessionToken),
-		operation.ResultPassport:        widgetRoute(media(hasPassport, "image/jpeg", passportPicture), sessionToken),
-		operation.ResultFace:            widgetRoute(media(hasFace, "image/jpeg", facePicture), sessionToken),
-		operation.ResultFaceVideo:       widgetRoute(media(hasFace, "video/mp4", video), sessionToken),
-		operation.ResultFaceDocument:    widgetRoute(media(hasFaceDocument, "image/jpeg", selfieWithID), sessionToken),
-		operation.ResultGeneralDocument: widgetRoute((*Server).generalDocument, sessionToken, field{name: "typeId", required: true}),
-		operation.DocumentFacePhoto:     accessRoute((*Server).facePhoto, sessionID),
-		operation.SessionActivities:     accessRoute((*Server).listActivities, sessionID),
-		operation.SessionStatistics:     accessRoute((*Server).statistics, sessionID),
-		operation.VisualMarkers:         accessRoute((*Server).visualMarkers, sessionID),
-		operation.QuestionFile: accessRoute((*Server).questionFile, sessionID,
-			field{name: "stepKey", required: true},
-			field{name: "questionKey", required: true},
-			field{name: "fileIndex", kind: integer}),
+		operation.ResultCardFront:       widgetRoute(media(hasCard, "image/jpeg", cardFrontPicture)),
+		operation.ResultCardBack:        widgetRoute(media(hasCard, "image/jpeg", cardBackPicture)),
+		operation.ResultPassport:        widgetRoute(media(hasPassport, "image/jpeg", passportPicture)),
+		operation.ResultFace:            widgetRoute(media(hasFace, "image/jpeg", facePicture)),
+		operation.ResultFaceVideo:       widgetRoute(media(hasFace, "video/mp4", video)),
+		operation.ResultFaceDocument:    widgetRoute(media(hasFaceDocument, "image/jpeg", selfieWithID)),
+		operation.ResultGeneralDocument: widgetRoute((*Server).generalDocument),
+		operation.DocumentFacePhoto:     accessRoute((*Server).facePhoto),
+		operation.SessionActivities:     accessRoute((*Server).listActivities),
+		operation.SessionStatistics:     accessRoute((*Server).statistics),
+		operation.VisualMarkers:         accessRoute((*Server).visualMarkers),
+		operation.QuestionFile:          accessRoute((*Server).questionFile),
 
-		operation.ScreeningSearch: screeningRoute((*Server).searchScreening,
-			field{name: "query", kind: nested, required: true, fields: screeningSearchQuery},
-			field{name: "offset", kind: integer},
-			field{name: "limit", kind: integer}),
-		operation.ScreeningPerson: screeningRoute((*Server).screeningPerson, field{name: "personId", required: true}),
-		operation.ScreeningMonitor: screeningRoute((*Server).monitorScreening,
-			field{name: "query", kind: nested, required: true, fields: screeningQuery}),
-		operation.ScreeningUnmonitor: screeningRoute((*Server).unmonitorScreening, field{name: "id", required: true}),
-		operation.ScreeningMonitored: screeningRoute((*Server).listMonitored,
-			field{name: "start", kind: integer},
-			field{name: "limit", kind: integer},
-			field{name: "date"}),
+		operation.ScreeningSearch:    screeningRoute((*Server).searchScreening),
+		operation.ScreeningPerson:    screeningRoute((*Server).screeningPerson),
+		operation.ScreeningMonitor:   screeningRoute((*Server).monitorScreening),
+		operation.ScreeningUnmonitor: screeningRoute((*Server).unmonitorScreening),
+		operation.ScreeningMonitored: screeningRoute((*Server).listMonitored),
 
-		operation.BlacklistAdd: companyKeyRoute((*Server).addBlacklistRecord,
-			field{name: "query", kind: nested, required: true, fields: blacklistQuery}),
-		operation.BlacklistRemove: companyKeyRoute((*Server).removeBlacklistRecord, field{name: "id", required: true}),
-		// The API reference's parameter list puts offset and limit inside query.
-		operation.BlacklistList: companyKeyRoute((*Server).listBlacklistRecords,
-			field{name: "query", kind: nested, fields: []field{{name: "offset", kind: integer}, {name: "limit", kind: integer}}}),
+		operation.BlacklistAdd:    companyKeyRoute((*Server).addBlacklistRecord),
+		operation.BlacklistRemove: companyKeyRoute((*Server).removeBlacklistRecord),
+		operation.BlacklistList:   companyKeyRoute((*Server).listBlacklistRecords),
 
-		operation.VideoCallShots:  accessRoute((*Server).videoCallShots, sessionID),
-		operation.VideoCallVideos: accessRoute((*Server).videoCallVideos, sessionID),
-		operation.VideoCallEnd:    accessRoute((*Server).endVideoCall, sessionID),
+		operation.VideoCallShots:  accessRoute((*Server).videoCallShots),
+		operation.VideoCallVideos: accessRoute((*Server).videoCallVideos),
+		operation.VideoCallEnd:    accessRoute((*Server).endVideoCall),
 
-		operation.GroupsList: listGroupsRoute((*Server).listGroups),
-		operation.GroupCreate: groupRoute((*Server).makeGroup,
-			field{name: "name", required: true},
-			field{name: "memberIds", kind: texts}),
-		operation.GroupUpdate: groupRoute((*Server).changeGroup,
-			field{name: "groupId", required: true},
-			field{name: "name"},
-			field{name: "memberIds", kind: texts}),
-		operation.GroupDelete: groupRoute((*Server).deleteGroup, field{name: "groupId", required: true}),
-		operation.UsersList:   accessRoute((*Server).listUsers),
-		operation.UserCreate: companyKeyRoute((*Server).createUser,
-			field{name: "email", required: true},
-			field{name: "emailVerified", kind: boolean},
-			field{name: "password", kind: unchecked, required: true}, // a wrong type has its own error
-			field{name: "firstName"},
-			field{name: "lastName"},
-			field{name: "rights", kind: texts}),
-		operation.SessionConfig: accessRoute((*Server).sessionConfig, field{name: "sessionConfigId", required: true}),
+		operation.GroupsList:    listGroupsRoute((*Server).listGroups),
+		operation.GroupCreate:   groupRoute((*Server).makeGroup),
+		operation.GroupUpdate:   groupRoute((*Server).changeGroup),
+		operation.GroupDelete:   groupRoute((*Server).deleteGroup),
+		operation.UsersList:     accessRoute((*Server).listUsers),
+		operation.UserCreate:    companyKeyRoute((*Server).createUser),
+		operation.SessionConfig: accessRoute((*Server).sessionConfig),
 
-		operation.CardFront:      widgetRoute(reader("card-front"), imageFile),
-		operation.CardBack:       widgetRoute(reader("card-back"), imageFile),
-		operation.LicenseFront:   widgetRoute(reader("license-front"), imageFile),
-		operation.LicenseBack:    widgetRoute(reader("license-back"), imageFile),
-		operation.ResidenceFront: widgetRoute(reader("residence-front"), imageFile),
-		operation.ResidenceBack:  widgetRoute(reader("residence-back"), imageFile),
-		operation.Passport:       widgetRoute(reader("passport"), imageFile),
-		operation.CompareFaces: accessRoute((*Server).compareFaces,
-			field{name: "face1", kind: picture, required: true},
-			field{name: "face2", kind: picture, required: true}),
+		operation.CardFront:      widgetRoute(reader("card-front")),
+		operation.CardBack:       widgetRoute(reader("card-back")),
+		operation.LicenseFront:   widgetRoute(reader("license-front")),
+		operation.LicenseBack:    widgetRoute(reader("license-back")),
+		operation.ResidenceFront: widgetRoute(reader("residence-front")),
+		operation.ResidenceBack:  widgetRoute(reader("residence-back")),
+		operation.Passport:       widgetRoute(reader("passport")),
+		operation.CompareFaces:   accessRoute((*Server).compareFaces),
 	}
-}
-
-// keyName returns the parameter name of the company key on the operation's host.
-func keyName(op *operation.Operation) string {
-	if op.Host == operation.Widget {
-		return "company_key"
-	}
-	return "companyKey"
 }
 
 func operationByName(name string) *operation.Operation {
@@ -240,7 +196,8 @@ func (s *Server) handleCall(c *call, r *http.Request) response {
 	if err != nil {
 		return refuse(rt.wrongParameters, "%v", err)
 	}
-	name := keyName(c.op)
+	company := documented.CompanyKey(c.op)
+	name := company.Name
 	key, present := c.params.get(name)
 	switch {
 	case !present || key == "":
@@ -257,7 +214,7 @@ func (s *Server) handleCall(c *call, r *http.Request) response {
 	if r.URL.Query().Has(name) {
 		c.record.warn("the company key is in the URL, which proxies and servers write to their logs")
 	}
-	if err := s.check(c, append([]field{{name: name, required: true}}, rt.fields...)); err != nil {
+	if err := s.check(c, append([]documented.Field{company}, documented.Endpoints[c.op].Parameters...)); err != nil {
 		return refuse(rt.wrongParameters, "%v", err)
 	}
 	s.mu.Lock()

@@ -7,13 +7,6 @@ import (
 	"time"
 )
 
-var screeningQuery = []field{
-	{name: "fullName", required: true},
-	{name: "birthdayTimeFrom"},
-}
-
-var screeningSearchQuery = append(slices.Clone(screeningQuery), field{name: "scoreThreshold", kind: integer, required: true})
-
 // screeningEntry is an entry in the screening databases. All entries are invented.
 type screeningEntry struct {
 	id         string

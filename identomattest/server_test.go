@@ -227,12 +227,12 @@ func TestMissingKey(t *testing.T) {
 // sendKey calls an operation with a company key and no other parameters. An empty key is not sent.
 func sendKey(t *testing.T, srv *Server, op *operation.Operation, key string) httpResponse {
 	t.Helper()
-	contentType, body := asJSON, `{"`+keyName(op)+`":"`+key+`"}`
+	contentType, body := asJSON, `{"`+op.KeyName()+`":"`+key+`"}`
 	if key == "" {
 		body = `{}`
 	}
 	if op.Encoding == operation.Multipart {
-		contentType, body = multipartBody(t, part{name: keyName(op), content: key}, part{"image", "a.jpg", "\xff\xd8\xff"})
+		contentType, body = multipartBody(t, part{name: op.KeyName(), content: key}, part{"image", "a.jpg", "\xff\xd8\xff"})
 	}
 	return post(t, address(srv, op), contentType, body)
 }
@@ -251,11 +251,11 @@ func TestMalformedRequests(t *testing.T) {
 		if strings.HasSuffix(op.Name, "-group") {
 			want = `{"argumentError":"wrong-parameters","errorSourceGroup":"service-module-server-external"}`
 		}
-		good := `{"` + keyName(op) + `":"` + srv.CompanyKey + `"}`
+		good := `{"` + op.KeyName() + `":"` + srv.CompanyKey + `"}`
 		requests := map[string]*http.Request{
 			"an unknown parameter":         request(t, address(srv, op), asJSON, strings.Replace(good, "}", `,"sessionToken":"x"}`, 1)),
-			"a key given twice":            request(t, address(srv, op)+"?"+keyName(op)+"="+srv.CompanyKey, asJSON, good),
-			"an unknown query":             request(t, address(srv, op)+"?"+keyName(op)+"="+srv.CompanyKey+"&sessionToken=x", "", ""),
+			"a key given twice":            request(t, address(srv, op)+"?"+op.KeyName()+"="+srv.CompanyKey, asJSON, good),
+			"an unknown query":             request(t, address(srv, op)+"?"+op.KeyName()+"="+srv.CompanyKey+"&sessionToken=x", "", ""),
 			"text/plain":                   request(t, address(srv, op), "text/plain", good),
 			"no content type":              request(t, address(srv, op), "", good),
 			"malformed JSON":               request(t, address(srv, op), asJSON, good[1:]),

@@ -89,18 +89,6 @@ type Step struct {
 	Key  string
 }
 
-var beginFields = []field{
-	{name: "flags", kind: anyObject},
-	{name: "steps", kind: anyList},
-	{name: "config_id"},
-	{name: "parent_session_id", nullable: true},
-	{name: "name", nullable: true},
-	{name: "clientUserId", nullable: true},
-	{name: "groupId", nullable: true},
-	{name: "scheduleStartTime", nullable: true},
-	{name: "scheduleEndTime", nullable: true},
-}
-
 // Sessions returns the sessions in the order in which they began, without deleted sessions.
 func (s *Server) Sessions() []Session {
 	s.mu.Lock()

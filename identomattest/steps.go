@@ -6,159 +6,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/identomat-go/identomat/internal/documented"
 )
-
-// globalFlags are the flags of begin/. The first group is from Identomat's developer guides. The
-// second group is undocumented, but integrations use it.
-var globalFlags = []field{
-	{name: "skip_face", kind: boolean},
-	{name: "skip_document", kind: boolean},
-	{name: "return_url", nullable: true},
-	{name: "language"},
-	{name: "skip_desktop", kind: boolean},
-	{name: "switch_device_url", nullable: true},
-	{name: "restrict_url_sharing", kind: boolean},
-	{name: "optional_continue_on_another_device", kind: boolean},
-	{name: "multiple_participants", kind: boolean},
-	{name: "requireHdMedia", kind: boolean},
-	{name: "liveness", kind: boolean},
-	{name: "document_types", kind: texts},
-	{name: "document_countries", kind: texts},
-	{name: "general_document_types", kind: texts},
-	{name: "allow_general_document_capture", kind: boolean},
-	{name: "allow_general_document_upload", kind: boolean},
-	{name: "allow_document_upload", kind: boolean},
-	{name: "allow_face_upload", kind: boolean},
-	{name: "allow_face_doc_upload", kind: boolean},
-	{name: "require_face_document", kind: boolean},
-	{name: "disable_document_capture", kind: boolean},
-	{name: "capture_double_page_passport", kind: boolean},
-	{name: "require_email_check", kind: boolean},
-	{name: "require_email", kind: boolean},
-	{name: "require_phone_number_check", kind: boolean},
-	{name: "require_phone_number", kind: boolean},
-	{name: "cascading_identity_verification", kind: boolean},
-
-	{name: "skip_agreement", kind: boolean},
-	{name: "server"},
-	{name: "platform"},
-	{name: "allow_nfc_capture", kind: boolean},
-	{name: "document_type_id", kind: boolean},
-	{name: "document_type_passport", kind: boolean},
-	{name: "document_type_driver_license", kind: boolean},
-	{name: "document_type_residence_license", kind: boolean},
-	{name: "document_type_non_bio_passport", kind: boolean},
-	{name: "document_type_driver_license_vis", kind: boolean},
-	{name: "inn", kind: boolean},
-}
-
-// stepType is what Identomat's developer guides document about a type of step.
-type stepType struct {
-	// key is the default key. If it is "", the request must set a key.
-	key   string
-	flags []field
-	// params are the parameters other than type, key, title and flags.
-	params []field
-}
-
-var stepTypes = map[string]stepType{
-	"language": {key: "language", params: []field{{name: "languages", kind: texts}}},
-	"identity-document": {key: "identity-document", flags: []field{
-		{name: "disable_document_capture", kind: boolean},
-		{name: "allow_document_upload", kind: boolean},
-		{name: "document_types", kind: texts},
-		{name: "documentTypes", kind: texts}, // the spelling of get-session-config
-		{name: "document_countries", kind: texts},
-	}},
-	"liveness": {key: "liveness", flags: []field{
-		{name: "liveness", kind: boolean},
-		{name: "allow_face_upload", kind: boolean},
-		{name: "maxLivenessAttempts", kind: integer},
-	}},
-	"general-document": {key: "select_general_document", flags: []field{
-		{name: "general_document_types", kind: texts},
-	}},
-	"face-document": {key: "capture_face_document", flags: []field{
-		{name: "allow_face_doc_upload", kind: boolean},
-		{name: "require_face_document", kind: boolean},
-	}},
-	"company": {key: "company", params: []field{
-		{name: "description", kind: unchecked},
-		{name: "fields", kind: anyList},
-	}},
-	"beneficiaries": {key: "beneficiaries", params: []field{
-		{name: "description", kind: unchecked},
-		{name: "roles", kind: anyObject},
-		{name: "kycConfigId"},
-		{name: "kybConfigId"},
-	}},
-	"kyb-review": {key: "kyb-review", params: []field{{name: "description", kind: unchecked}}},
-	"video-call": {key: "video-call", params: []field{
-		{name: "steps", kind: anyList},
-		{name: "resetSteps", kind: boolean},
-		{name: "hideCameraOption", kind: boolean},
-		{name: "nameRequired", kind: boolean},
-		{name: "multiple_participants", kind: boolean},
-		{name: "multiple_participans", kind: boolean}, // misspelled in one list of the developer guide
-	}},
-	"phone-number": {key: "phone_number", flags: []field{
-		{name: "require_phone_number_check", kind: boolean},
-		{name: "require_phone_number", kind: boolean},
-	}},
-	"email": {key: "require_email", flags: []field{
-		{name: "require_email_check", kind: boolean},
-		{name: "require_email", kind: boolean},
-	}},
-	"geolocation": {key: "require_geolocation", flags: []field{
-		{name: "require_geolocation", kind: boolean},
-	}},
-	"user-questionnaire": {params: []field{
-		{name: "description", kind: unchecked},
-		{name: "questions", kind: anyList},
-		{name: "successButtonTitle", kind: unchecked},
-	}},
-	"operator-questionnaire": {params: []field{
-		{name: "description", kind: unchecked},
-		{name: "questions", kind: anyList},
-	}},
-}
-
-var questionTypes = map[string][]field{
-	"string":          {{name: "answer", kind: unchecked}},
-	"multiple-choice": {{name: "answer", kind: texts}, {name: "options", kind: anyList, required: true}},
-	"options":         {{name: "answer"}, {name: "options", kind: anyList, required: true}},
-	"dropdown":        {{name: "options", kind: anyList, required: true}, {name: "multiple", kind: boolean}},
-	"file": {
-		{name: "description", kind: unchecked},
-		{name: "fileTypes", kind: texts},
-		{name: "filesMaxCount", kind: integer},
-	},
-	"boolean": {{name: "answer", kind: boolean}}, // only in Identomat's oldest manual
-}
-
-// values lists the documented items of flags and parameters that are arrays.
-var values = map[string][]string{
-	"document_types":         {"id", "passport", "driver_license", "residence_license", "residence_permit", "non_bio_passport"},
-	"documentTypes":          {"id", "passport", "driver_license", "residence_license", "residence_permit", "non_bio_passport"},
-	"general_document_types": {"bank_statement", "utility_bill", "yellow_slip", "drivers_license", "vehicle_registration_certificate"},
-	"fileTypes":              {"pdf", "image"},
-}
-
-var kybFields = []string{
-	"companyName", "registrationNumber", "registrationCountry", "companyEntityType", "legalAddress", "taxId",
-	"dateOfIncorporation", "contactNumber", "email", "website", "ownershipPercentage", "firstName", "lastName",
-	"dateOfBirth", "positionName",
-}
-
-var kybRoles = []string{"shareholder", "ubo", "director", "representative", "other"}
 
 var countryCode = regexp.MustCompile(`^[A-Z]{3}$`)
 
 func (s *Server) checkFlags(flags object) error {
-	if err := s.checkObject("flags.", flags, globalFlags); err != nil {
+	if err := s.checkObject("flags.", flags, documented.Flags); err != nil {
 		return err
 	}
-	if err := s.checkLists("flags.", flags); err != nil {
+	if err := s.checkLists("flags.", flags, documented.Flags); err != nil {
 		return err
 	}
 	for _, name := range []string{"return_url", "switch_device_url"} {
@@ -179,14 +37,14 @@ func (s *Server) checkFlags(flags object) error {
 var scriptSchemes = []string{"javascript", "vbscript", "data", "file", "blob", "filesystem", "view-source", "about", "intent"}
 
 // checkLists checks the items of arrays whose values are documented.
-func (s *Server) checkLists(path string, o object) error {
-	for _, m := range o {
-		for _, item := range o.texts(m.name) {
-			if known, ok := values[m.name]; ok && !slices.Contains(known, item) && !s.allowed(item) {
-				return fmt.Errorf("%s%s: unknown value %q", path, m.name, item)
+func (s *Server) checkLists(path string, o object, fields []documented.Field) error {
+	for _, f := range fields {
+		for _, item := range o.texts(f.Name) {
+			if len(f.Values) > 0 && !slices.Contains(f.Values, item) && !s.allowed(item) {
+				return fmt.Errorf("%s%s: unknown value %q", path, f.Name, item)
 			}
-			if m.name == "document_countries" && !countryCode.MatchString(item) {
-				return fmt.Errorf("%s%s: %q is not a country code of three capital letters", path, m.name, item)
+			if f.Name == "document_countries" && !countryCode.MatchString(item) {
+				return fmt.Errorf("%s%s: %q is not a country code of three capital letters", path, f.Name, item)
 			}
 		}
 	}
@@ -212,34 +70,29 @@ func (s *Server) checkStep(path string, v any) (object, error) {
 		return nil, fmt.Errorf("%s is not an object", path)
 	}
 	name := step.text("type")
-	known, ok := stepTypes[name]
+	known, ok := documented.StepOf(name)
 	if !ok {
 		if name == "" || !s.allowed(name) {
 			return nil, fmt.Errorf("%s: unknown step type %q", path, name)
 		}
 		return step, nil
 	}
-	fields := append([]field{
-		{name: "type", required: true},
-		{name: "key"},
-		{name: "title", kind: unchecked},
-		{name: "flags", kind: anyObject},
-	}, known.params...)
+	fields := slices.Concat(documented.StepMembers, known.Parameters)
 	if err := s.checkObject(path+".", step, fields); err != nil {
 		return nil, err
 	}
-	if err := s.checkObject(path+".flags.", step.child("flags"), known.flags); err != nil {
+	if err := s.checkObject(path+".flags.", step.child("flags"), known.Flags); err != nil {
 		return nil, err
 	}
-	if err := s.checkLists(path+".flags.", step.child("flags")); err != nil {
+	if err := s.checkLists(path+".flags.", step.child("flags"), known.Flags); err != nil {
 		return nil, err
 	}
 	if step.text("key") == "" {
-		if known.key == "" {
+		if known.Key == "" {
 			return nil, fmt.Errorf("%s: a %s requires a key", path, name)
 		}
 		step = append(slices.DeleteFunc(slices.Clone(step), func(m member) bool { return m.name == "key" }),
-			member{"key", known.key})
+			member{"key", known.Key})
 	}
 	for _, name := range []string{"title", "description", "successButtonTitle"} {
 		if err := checkTitle(path+"."+name, step, name); err != nil {
@@ -302,7 +155,7 @@ func (s *Server) checkCall(path string, step object) (object, error) {
 func checkKYBFields(path string, list []any) error {
 	for i, v := range list {
 		f, _ := v.(object)
-		if !slices.Contains(kybFields, f.text("type")) {
+		if !slices.Contains(documented.KYBFields, f.text("type")) {
 			return fmt.Errorf("%s[%d]: unknown type %q", path, i, f.text("type"))
 		}
 		for _, m := range f {
@@ -318,7 +171,7 @@ func checkRoles(path string, step object) error {
 	for _, m := range step.child("roles") {
 		rolePath := path + ".roles." + m.name
 		role, isObject := m.value.(object)
-		if !slices.Contains(kybRoles, m.name) || !isObject {
+		if !slices.Contains(documented.Roles, m.name) || !isObject {
 			return fmt.Errorf("%s is unknown or not an object", rolePath)
 		}
 		for _, rm := range role {
@@ -370,28 +223,18 @@ func (s *Server) checkQuestions(path string, step object) error {
 // checkQuestion checks a question. It adds the keys of the options to optionKeys: they must be unique
 // in the questionnaire.
 func (s *Server) checkQuestion(path string, q object, optionKeys map[string]bool) error {
-	typeFields, ok := questionTypes[q.text("type")]
+	known, ok := documented.QuestionOf(q.text("type"))
 	if !ok {
 		if q.text("type") != "" && s.allowed(q.text("type")) {
 			return nil
 		}
 		return fmt.Errorf("%s: unknown question type %q", path, q.text("type"))
 	}
-	fields := append([]field{
-		{name: "type", required: true},
-		{name: "key", required: true},
-		{name: "title", kind: unchecked},
-		{name: "mandatory", kind: boolean},
-		{name: "readOnly", kind: boolean},
-		{name: "showConditions", kind: nested, fields: []field{
-			{name: "questionKey", required: true},
-			{name: "answer", required: true},
-		}},
-	}, typeFields...)
+	fields := slices.Concat(documented.QuestionMembers, known.Parameters)
 	if err := s.checkObject(path+".", q, fields); err != nil {
 		return err
 	}
-	if err := s.checkLists(path+".", q); err != nil {
+	if err := s.checkLists(path+".", q, fields); err != nil {
 		return err
 	}
 	for _, name := range []string{"title", "description"} {
@@ -414,7 +257,7 @@ func (s *Server) checkQuestion(path string, q object, optionKeys map[string]bool
 	for i, v := range q.list("options") {
 		o, _ := v.(object)
 		optionPath := fmt.Sprintf("%s.options[%d]", path, i)
-		if err := s.checkObject(optionPath+".", o, []field{{name: "key", required: true}, {name: "title", kind: unchecked}}); err != nil {
+		if err := s.checkObject(optionPath+".", o, documented.OptionMembers); err != nil {
 			return err
 		}
 		if err := checkTitle(optionPath+".title", o, "title"); err != nil {
