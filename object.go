@@ -100,10 +100,11 @@ func (o object) objects(name string) (list []object) {
 }
 
 func decodeObject(data []byte) (object, error) {
-	if !bytes.HasPrefix(wire.Trim(data), []byte("{")) || !json.Valid(data) {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, data); err != nil || compact.Bytes()[0] != '{' {
 		return object{}, errors.New("identomat: not a JSON object")
 	}
-	return object{wire.ParseObject(data)}, nil
+	return object{wire.ParseObject(compact.Bytes())}, nil
 }
 
 // marshal returns the text, or an error that names the first value that cannot be sent. The error

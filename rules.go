@@ -34,36 +34,46 @@ type stepCheck struct {
 	hasConfig bool
 }
 
-func (c *stepCheck) step(step *wire.Reader, inCall bool) (p problems) {
-	if step = p.object(step); step == nil {
+func (c *stepCheck) step(r *wire.Reader, inCall bool) (p problems) {
+	if r = p.object(r); r == nil {
 		return p
 	}
-	v := step.Members("type", "key", "flags", "steps", "questions", "roles", "kycConfigId", "kybConfigId")
-	typ, key := wire.Content(v[0]), v[1]
-	p.require(len(typ) > 0, "type", "must not be empty")
-	p.require(!inCall || string(typ) != "language", "type", "must not be a language step inside a video call")
-	p.require(!inCall || string(typ) != "operator-questionnaire", "type",
-		"must not be an operator questionnaire inside a video call")
-	if !isAbsent(key) {
-		key = wire.Content(key)
-		p.requireKey(key, c.keys[hash(key)], "must be unique in the session")
-		c.keys[hash(key)] = true
+	typ := string(wire.Content(r.Find("type")))
+	p.require(typ != "", "type", "must not be empty")
+	p.require(!inCall || typ != "language", "type", "must not be a language step inside a video call")
+	p.require(!inCall || typ != "operator-questionnaire", "type", "must not be an operator questionnaire inside a video call")
+	isQuestionnaire := typ == "user-questionnaire" || typ == "operator-questionnaire"
+	var roles []byte
+	hasKYC, hasKYB := c.hasConfig, false
+	for ok := r.Enter('{'); ok && r.Member(); {
+		switch name := string(r.Name); {
+		case name == "key" && !r.IsNull():
+			key := r.Text()
+			p.requireKey(key, c.keys[hash(key)], "must be unique in the session")
+			c.keys[hash(key)] = true
+		case name == "flags" && typ == "identity-document":
+			p.in("flags", checkCountries(r))
+		case name == "steps" && typ == "video-call":
+			for i, ok := 0, r.Enter('['); ok && r.Element(); i++ {
+				p.inElement("steps", i, c.step(r, true))
+			}
+		case name == "questions" && isQuestionnaire:
+			check := questionCheck{keyed[question]{}, keyed[bool]{}}
+			for i, ok := 0, r.Enter('['); ok && r.Element(); i++ {
+				p.inElement("questions", i, check.question(r))
+			}
+		case name == "roles":
+			roles = r.Value()
+		case name == "kycConfigId":
+			hasKYC = len(r.Text()) > 0 || hasKYC
+		case name == "kybConfigId":
+			hasKYB = len(r.Text()) > 0
+		default:
+			r.Value()
+		}
 	}
-	switch string(typ) {
-	case "identity-document":
-		p.in("flags", checkCountries(wire.NewReader(v[2])))
-	case "video-call":
-		nested := wire.NewReader(v[3])
-		for i, ok := 0, nested.Enter('['); ok && nested.Element(); i++ {
-			p.inElement("steps", i, c.step(nested, true))
-		}
-	case "beneficiaries":
-		p.checkBeneficiaries(v[5], c.hasConfig || len(wire.Content(v[6])) > 0, len(wire.Content(v[7])) > 0)
-	case "user-questionnaire", "operator-questionnaire":
-		check, questions := questionCheck{keyed[question]{}, keyed[bool]{}}, wire.NewReader(v[4])
-		for i, ok := 0, questions.Enter('['); ok && questions.Element(); i++ {
-			p.inElement("questions", i, check.question(questions))
-		}
+	if typ == "beneficiaries" {
+		p.checkBeneficiaries(roles, hasKYC, hasKYB)
 	}
 	return p
 }
@@ -72,10 +82,15 @@ func (c *stepCheck) step(step *wire.Reader, inCall bool) (p problems) {
 // the API documentation does not say how other codes are treated. The flag exists for the session and for
 // identity-document steps.
 func checkCountries(flags *wire.Reader) (p problems) {
-	countries := wire.NewReader(flags.Members("document_countries")[0])
-	for i, ok := 0, countries.Enter('['); ok && countries.Element(); i++ {
-		if country := wire.Content(countries.Value()); len(country) != 3 || !isCapitals(country) {
-			p.add(element("document_countries", i), "must be three capital letters, such as DEU")
+	for ok := flags.Enter('{'); ok && flags.Member(); {
+		if string(flags.Name) != "document_countries" {
+			flags.Value()
+			continue
+		}
+		for i, ok := 0, flags.Enter('['); ok && flags.Element(); i++ {
+			if country := flags.Text(); len(country) != 3 || !isCapitals(country) {
+				p.add(element("document_countries", i), "must be three capital letters, such as DEU")
+			}
 		}
 	}
 	return p
@@ -97,8 +112,25 @@ func (c *questionCheck) question(r *wire.Reader) (p problems) {
 	if r = p.object(r); r == nil {
 		return p
 	}
-	v := r.Members("type", "key", "options", "answer", "filesMaxCount", "showConditions")
-	typ, key, options, answer, maxFiles, condition := wire.Content(v[0]), wire.Content(v[1]), v[2], v[3], v[4], string(v[5])
+	var typ, key, options, answer, maxFiles, condition []byte
+	for ok := r.Enter('{'); ok && r.Member(); {
+		switch string(r.Name) {
+		case "type":
+			typ = r.Text()
+		case "key":
+			key = r.Text()
+		case "options":
+			options = r.Value()
+		case "answer":
+			answer = r.Value()
+		case "filesMaxCount":
+			maxFiles = r.Value()
+		case "showConditions":
+			condition = r.Value()
+		default:
+			r.Value()
+		}
+	}
 	_, duplicate := c.asked[hash(key)]
 	p.require(len(typ) > 0, "type", "must not be empty")
 	p.requireKey(key, duplicate, "must be unique in the questionnaire")
@@ -131,21 +163,29 @@ func (c *questionCheck) question(r *wire.Reader) (p problems) {
 		n, err := strconv.ParseFloat(string(maxFiles), 64)
 		p.require(err == nil && n >= 1 && n <= 10, "filesMaxCount", "must be a number from 1 to 10")
 	}
-	object, ok := asObject(condition)
-	p.require(ok || isAbsent(v[5]), "showConditions", "must be an object")
-	if m := wire.Members(object); m.Next() {
-		condition := wire.NewReader(v[5]).Members("questionKey", "answer")
-		earlier, asked := c.asked[hash(wire.Content(condition[0]))]
-		p.require(asked, "showConditions.questionKey", "must be the key of an earlier question of the questionnaire")
-		// The developer guide does not say what answer a condition on a dropdown question has.
-		if isChoice(earlier.typ) {
-			p.require(isKey(condition[1], earlier.options), "showConditions.answer", "must be the key of one of that question's options")
-		}
+	if !isAbsent(condition) {
+		p.checkCondition(condition, c.asked)
 	}
 	if !duplicate {
 		c.asked[hash(key)] = question{typ, options}
 	}
 	return p
+}
+
+// checkCondition checks the condition under which a question is shown.
+func (p *problems) checkCondition(condition []byte, asked keyed[question]) {
+	object, ok := asObject(string(condition))
+	p.require(ok, "showConditions", "must be an object")
+	if m := wire.Members(object); m.Next() {
+		key, _ := wire.Get(condition, "questionKey")
+		answer, _ := wire.Get(condition, "answer")
+		earlier, found := asked[hash(wire.Content(key))]
+		p.require(found, "showConditions.questionKey", "must be the key of an earlier question of the questionnaire")
+		// The developer guide does not say what answer a condition on a dropdown question has.
+		if isChoice(earlier.typ) {
+			p.require(isKey(answer, earlier.options), "showConditions.answer", "must be the key of one of that question's options")
+		}
+	}
 }
 
 // isChoice reports whether the answer to a question of this type is a key, or a list of keys, of its
@@ -155,7 +195,14 @@ func isChoice(typ []byte) bool { return string(typ) == "multiple-choice" || stri
 func isAbsent(value []byte) bool { return len(value) == 0 || string(value) == "null" }
 
 // optionKey returns the key of the option that r reads next.
-func optionKey(r *wire.Reader) []byte { return wire.Content(r.Members("key")[0]) }
+func optionKey(r *wire.Reader) (key []byte) {
+	for ok := r.Enter('{'); ok && r.Member(); {
+		if value := r.Value(); string(r.Name) == "key" {
+			key = wire.Content(value)
+		}
+	}
+	return key
+}
 
 // isKey reports whether a JSON value is the key of one of the options.
 func isKey(value, options []byte) (found bool) {

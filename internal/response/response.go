@@ -108,7 +108,8 @@ func Classify(op *operation.Operation, status int, whole []byte) (payload []byte
 	switch body[0] {
 	case '"':
 		whole = body
-		if op.Encoding == operation.Multipart || !IsToken(body[1:len(body)-1]) {
+		members.isToken = op.Encoding != operation.Multipart && IsToken(body[1:len(body)-1])
+		if !members.isToken {
 			refusal = bareString(op, status, wire.Unquote(body))
 		}
 	case '{':
@@ -180,7 +181,7 @@ func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 	isEmpty := (isObject || body[0] == '[') && len(wire.Trim(body[1:])) == 1
 	switch op.Shape {
 	case operation.Token:
-		return body[0] == '"' && IsToken(body[1:len(body)-1])
+		return members.isToken
 	case operation.Any:
 		// On the API host, the caller sees only the result and would not see an error next to it.
 		return op.Host == operation.Widget || present(members.result) == nil || !members.saysError
@@ -247,6 +248,8 @@ type envelope struct {
 	saysError bool
 	// saysFailed reports a member such as "success": false, or a status member with an error.
 	saysFailed bool
+	// isToken reports a response that is a session token instead of an object.
+	isToken bool
 }
 
 // open reads the members of an object, which may be malformed.
@@ -378,10 +381,7 @@ func IsToken(s []byte) bool {
 	if len(s) < 8 || len(s) > maxCode {
 		return false
 	}
-	if len(s) == 40 && len(bytes.Trim(s, "abcdefghijklmnopqrstuvwxyz")) == 0 {
-		return true
-	}
-	isMixed := false
+	isMixed, isLower := false, len(s) == 40 && bytes.IndexByte(s, '-') < 0
 	for part := range bytes.SplitSeq(s, []byte("-")) {
 		letter, digit := false, false
 		for _, c := range part {
@@ -390,13 +390,14 @@ func IsToken(s []byte) bool {
 				return false
 			}
 			letter, digit = letter || !isDigit, digit || isDigit
+			isLower = isLower && c >= 'a'
 		}
 		isMixed = isMixed || letter && digit
 		if letter && !digit && len(part) >= 4 && len(s) < 32 {
 			return false // a word, as in config-v2-missing
 		}
 	}
-	return isMixed && (len(s) >= 32 || !hasErrorWord(string(s)))
+	return isLower || isMixed && (len(s) >= 32 || !hasErrorWord(string(s)))
 }
 
 // hasErrorWord reports whether s contains a word from an error page. It ignores words of fewer than

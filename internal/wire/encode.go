@@ -238,45 +238,25 @@ func requestFields(t reflect.Type) (fields []requestField) {
 // AppendString appends s as a JSON string, or [NotUTF8] if s is not valid UTF-8. Georgian or Arabic
 // text is not escaped.
 func AppendString(dst []byte, s string) []byte {
-	if isPlain(s) {
-		dst = append(dst, '"')
-		dst = append(dst, s...)
-		return append(dst, '"')
-	}
-	if !utf8.ValidString(s) {
-		return append(dst, NotUTF8...)
-	}
-	quoted, _ := json.Marshal(s) // encoding a string cannot fail
-	return append(dst, quoted...)
-}
-
-// isPlain reports whether s needs no escape in JSON.
-func isPlain(s string) bool {
-	all := byte(0)
-	for i := range len(s) {
-		all |= class[s[i]]
-	}
-	return all == plain || all == notASCII && utf8.ValidString(s)
-}
-
-// class maps a byte of a JSON string to plain, escaped (it needs an escape) or notASCII.
-var class = func() (class [256]byte) {
-	for c := range class {
-		switch {
-		case c < ' ' || c == '"' || c == '\\':
-			class[c] = escaped
-		case c >= utf8.RuneSelf:
-			class[c] = notASCII
+	at := skipPlain(s, 0)
+	for at < len(s) && s[at] >= utf8.RuneSelf {
+		r, size := utf8.DecodeRuneInString(s[at:])
+		if r == utf8.RuneError && size == 1 {
+			return append(dst, NotUTF8...)
 		}
+		at = skipPlain(s, at+size)
 	}
-	return class
-}()
-
-const (
-	plain    = 0
-	escaped  = 1
-	notASCII = 2
-)
+	if at < len(s) {
+		if !utf8.ValidString(s[at:]) {
+			return append(dst, NotUTF8...)
+		}
+		quoted, _ := json.Marshal(s) // encoding a string cannot fail
+		return append(dst, quoted...)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
 
 // AppendStrings appends the list as a JSON array.
 func AppendStrings[S ~string](dst []byte, list []S) []byte {

@@ -2,8 +2,8 @@ package wire
 
 import "bytes"
 
-// A Reader visits valid JSON text in one pass. Unlike a [Walk], it does not look for the end of an object
-// or a list before it visits the contents:
+// A Reader visits valid JSON text without white space in one pass. Unlike a [Walk], it does not look for the
+// end of an object or a list before it visits the contents:
 //
 //	for ok := r.Enter('{'); ok && r.Member(); {
 //		… r.Name … r.Value() …
@@ -22,13 +22,14 @@ func NewReader(value []byte) *Reader { return &Reader{text: value} }
 
 // Peek returns the first byte of the next value, or 0 at the end of the text.
 func (r *Reader) Peek() byte {
-	for ; r.at < len(r.text); r.at++ {
-		if c := r.text[r.at]; !isSpace(c) {
-			return c
-		}
+	if r.at < len(r.text) {
+		return r.text[r.at]
 	}
 	return 0
 }
+
+// IsNull reports whether the next value is null.
+func (r *Reader) IsNull() bool { return r.Peek() == 'n' }
 
 // Enter enters the object or list that begins with the bracket. It skips any other value and returns
 // false.
@@ -60,31 +61,45 @@ func (r *Reader) Member() bool {
 	if !r.Element() {
 		return false
 	}
-	r.Name = Content(r.Value())
+	r.Name = r.Text()
 	if r.Peek() == ':' {
 		r.at++
 	}
 	return true
 }
 
-// Members reads an object and returns the values of the named members. If a name is duplicated, the last
-// value counts.
-func (r *Reader) Members(names ...string) (values [8][]byte) {
-	for ok := r.Enter('{'); ok && r.Member(); {
-		value := r.Value()
-		for i, name := range names {
-			if string(r.Name) == name {
-				values[i] = value
-			}
+// Text reads a value and returns its text if it is a string. It copies the text only if the text has
+// escapes.
+func (r *Reader) Text() []byte {
+	if r.Peek() == '"' {
+		from := r.at + 1
+		if end := skipPlain(r.text, from); end < len(r.text) && r.text[end] == '"' {
+			r.at = end + 1
+			return r.text[from:end]
 		}
 	}
-	return values
+	return Content(r.Value())
+}
+
+// Find returns the value of the first member with this name in the object that comes next. It does not move
+// the reader.
+func (r *Reader) Find(name string) []byte {
+	ahead := *r
+	for ok := ahead.Enter('{'); ok && ahead.Member(); {
+		if value := ahead.Value(); string(ahead.Name) == name {
+			return value
+		}
+	}
+	return nil
 }
 
 // Value reads a value.
 func (r *Reader) Value() []byte {
-	r.Peek()
-	start := r.at
+	c, start := r.Peek(), r.at
+	if c == '"' {
+		r.at = SkipString(r.text, start)
+		return r.text[start:r.at]
+	}
 	r.at = min(max(skip(r.text, start), start+1), len(r.text)) // advance even at a stray delimiter
 	return r.text[start:r.at]
 }
