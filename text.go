@@ -66,22 +66,23 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 }
 
 func (t Text) appendJSON(dst []byte) []byte {
-	if plain, ok := t[""]; ok && len(t) == 1 {
-		return wire.AppendString(dst, plain)
+	type translation struct{ language, text string }
+	var buf [4]translation
+	all := buf[:0]
+	for language, text := range t {
+		all = append(all, translation{language, text})
 	}
-	var buf [8]string
-	languages := buf[:0]
-	for language := range t {
-		languages = append(languages, language)
+	if len(all) == 1 && all[0].language == "" {
+		return wire.AppendString(dst, all[0].text)
 	}
-	slices.Sort(languages)
+	slices.SortFunc(all, func(a, b translation) int { return strings.Compare(a.language, b.language) })
 	dst = append(dst, '{')
-	for i, language := range languages {
+	for i, translated := range all {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(wire.AppendString(dst, language), ':')
-		dst = wire.AppendString(dst, t[language])
+		dst = append(wire.AppendString(dst, translated.language), ':')
+		dst = wire.AppendString(dst, translated.text)
 	}
 	return append(dst, '}')
 }

@@ -124,9 +124,10 @@ func (o *Object) outer() []byte {
 }
 
 // has reports whether an object, perhaps without its last bracket, has the named member. A search for the
-// name comes first, because it is fast and almost always shows that the member is absent.
+// name comes first, because it is fast and almost always shows that the member is absent. It leaves out the
+// opening quote, because bytes.Index stops at every byte that equals the first one.
 func has(object, quoted []byte) bool {
-	if !bytes.Contains(object, quoted) && bytes.IndexByte(object, '\\') < 0 {
+	if !bytes.Contains(object, quoted[1:]) && bytes.IndexByte(object, '\\') < 0 {
 		return false
 	}
 	_, found := Get(object, Unquote(quoted))
