@@ -30,12 +30,12 @@ func do[T any](ctx context.Context, c *Client, op *operation.Operation, params a
 
 // do makes a call like the generic function do, and decodes the payload into out, a pointer.
 func (c *Client) do(ctx context.Context, op *operation.Operation, params, out any) error {
-	call, err := c.newCall(ctx, op, params)
-	if err != nil {
+	p := &protocol{client: c, op: op, out: out}
+	if err := p.prepare(ctx, params); err != nil {
 		return err
 	}
-	call.Protocol = &protocol{client: c, op: op, sent: call.Body, out: out}
-	_, err = c.engine.Do(ctx, call)
+	p.call.Protocol = p
+	_, err := c.engine.Do(ctx, &p.call)
 	return err
 }
 
@@ -44,42 +44,43 @@ func exec(ctx context.Context, c *Client, op *operation.Operation, params any) e
 	return c.do(ctx, op, params, new(json.RawMessage))
 }
 
-// newCall validates the parameters and encodes them as the operation prescribes. It reports all problems.
-func (c *Client) newCall(ctx context.Context, op *operation.Operation, params any) (call *engine.Call, err error) {
-	var p problems
+// protocol makes one call and interprets the responses. See [engine.Protocol].
+type protocol struct {
+	client   *Client
+	op       *operation.Operation
+	out      any // points to the variable for the decoded payload; nil for media, which is streamed
+	call     engine.Call
+	problems problems
+}
+
+// prepare validates the parameters and encodes them as the operation prescribes. It reports all problems.
+func (p *protocol) prepare(ctx context.Context, params any) (err error) {
+	c, op := p.client, p.op
 	if v, ok := params.(validator); ok && c.validate {
-		v.validate(op, &p)
+		v.validate(op, &p.problems)
 	}
-	call = &engine.Call{Operation: op.Name, Retryable: op.Retryable, URL: c.url(op), Limit: c.maxResponse}
+	p.call = engine.Call{Operation: op.Name, Retryable: op.Retryable, URL: c.url(op), Limit: c.maxResponse}
 	var unsendable []wire.Problem
 	switch op.Encoding {
 	case operation.JSON:
-		call.ContentType = "application/json"
-		call.Body, unsendable = wire.JSON(op.KeyName(), c.key.Reveal(), params)
+		p.call.ContentType = "application/json"
+		p.call.Body, unsendable = wire.JSON(op.KeyName(), c.key.Reveal(), params)
 		if v, ok := params.(bodyValidator); ok && c.validate {
-			v.validateBody(call.Body, &p)
+			v.validateBody(p.call.Body, &p.problems)
 		}
 	case operation.Form:
-		call.ContentType = "application/x-www-form-urlencoded"
-		call.Body, unsendable, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
+		p.call.ContentType = "application/x-www-form-urlencoded"
+		p.call.Body, unsendable, err = wire.Form(op.KeyName(), c.key.Reveal(), params)
 	case operation.Multipart:
-		err = params.(multipartForm).fill(ctx, c, op, call, &p)
+		err = params.(multipartForm).fill(ctx, c, op, &p.call, &p.problems)
 	}
 	for _, problem := range unsendable {
-		p.add(problem.Path, problem.Message)
+		p.problems.add(problem.Path, problem.Message)
 	}
 	if err == nil {
-		err = p.err(op)
+		err = p.problems.err(op)
 	}
-	return call, err
-}
-
-// protocol interprets the responses of one call. See [engine.Protocol].
-type protocol struct {
-	client *Client
-	op     *operation.Operation
-	sent   []byte
-	out    any // points to the variable for the decoded payload; nil for media, which is streamed
+	return err
 }
 
 // Classify returns the error that a response reports, or decodes the payload.
@@ -123,10 +124,10 @@ func (p *protocol) isEcho(payload []byte) bool {
 // Secrets returns the texts in the request. An error that echoes one of them has probably echoed the
 // whole request.
 func (p *protocol) Secrets() []string {
-	if bytes.HasPrefix(p.sent, []byte("{")) {
-		return wire.AppendTexts(nil, p.sent)
+	if bytes.HasPrefix(p.call.Body, []byte("{")) {
+		return wire.AppendTexts(nil, p.call.Body)
 	}
-	form, _ := url.ParseQuery(string(p.sent))
+	form, _ := url.ParseQuery(string(p.call.Body))
 	return slices.Concat(slices.Collect(maps.Values(form))...)
 }
 

@@ -232,7 +232,7 @@ func TestExportedTypesAreSearched(t *testing.T) {
 // contains, except services and the types in unmasked.
 func TestResponseTypesAreMasked(t *testing.T) {
 	unmasked := map[string]string{
-		"DocumentPageNumber": "a number", "TransportError": "its text is safe", "APIError": "its text is safe",
+		"DocumentPageNumber": "a number", "TransportError": "its text is safe", "APIError": "its text is safe", "Problem": "it contains no value",
 		"Date": "text that callers print", "Text": "text that callers print", "Language": "enumeration", "ImageCode": "enumeration", "Steps": "each step has a mask",
 		"Outcome": "enumeration", "DocumentType": "enumeration", "GeneralDocumentType": "enumeration", "ScreeningTopic": "enumeration",
 		"PropertyType": "enumeration", "UserRight": "enumeration", "ActivityType": "enumeration", "CallbackType": "enumeration",

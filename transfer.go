@@ -27,13 +27,12 @@ type transfer struct {
 
 // stream makes a call whose response is media. It returns the response with the peeked bytes.
 func stream(ctx context.Context, c *Client, op *operation.Operation, params any) (*transfer, *engine.Response, error) {
-	call, err := c.newCall(ctx, op, params)
-	if err != nil {
+	t := &transfer{protocol: protocol{client: c, op: op}}
+	if err := t.prepare(ctx, params); err != nil {
 		return nil, nil, err
 	}
-	t := &transfer{protocol: protocol{client: c, op: op, sent: call.Body}}
-	call.Protocol, call.Stream, call.Limit, call.SelfDelimiting = t, t, c.maxMedia, op.Shape == operation.DataURI
-	resp, err := c.engine.Do(ctx, call)
+	t.call.Protocol, t.call.Stream, t.call.Limit, t.call.SelfDelimiting = t, t, c.maxMedia, op.Shape == operation.DataURI
+	resp, err := c.engine.Do(ctx, &t.call)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -358,7 +358,7 @@ func (e *Engine) exchange(ctx, actx context.Context, sent *sending, stall *stall
 	}
 	var watched *watchedResponse
 	if stall != nil {
-		watched = &watchedResponse{ReadCloser: resp.Body, stall: stall}
+		watched = stall.watch(resp.Body)
 		body = watched
 	}
 	var readErr error

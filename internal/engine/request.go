@@ -55,7 +55,8 @@ func (s *sending) request(ctx context.Context, e *Engine, stall *stallTimer) *ht
 		req.Body = io.NopCloser(&s.memory)
 		return req
 	default:
-		s.body.ReadCloser = s.body.Copy()
+		s.memory.Reset(s.call.Body)
+		s.body.ReadCloser = io.NopCloser(&s.memory)
 	}
 	req.Body = &s.body
 	return req
@@ -107,6 +108,9 @@ func (b *requestBody) Copy() io.ReadCloser {
 	}
 	return io.NopCloser(bytes.NewReader(b.call.Body))
 }
+
+// Memory returns the body if it is in memory, and nil otherwise.
+func (b *requestBody) Memory() []byte { return b.call.Body }
 
 // InMemory returns the body as a reader that net/http recognizes as held in memory: an http.Transport
 // sends such a body in one packet with the header.

@@ -22,6 +22,8 @@ type stallTimer struct {
 	timer   *time.Timer
 	timeout time.Duration
 	conn    *use
+	// response is the response of the attempt.
+	response watchedResponse
 }
 
 func newStallTimer(ctx context.Context, release context.CancelFunc, timeout time.Duration, conn *use) *stallTimer {
@@ -46,6 +48,12 @@ func (t *stallTimer) stop() {
 	t.timer.Stop()
 	t.cancel(nil)
 	t.release()
+}
+
+// watch returns the body of the response, which resets the timer as it is read.
+func (t *stallTimer) watch(body io.ReadCloser) *watchedResponse {
+	t.response = watchedResponse{ReadCloser: body, stall: t}
+	return &t.response
 }
 
 // watchedResponse resets the stall timer as a response is read, and can be peeked at.

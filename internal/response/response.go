@@ -187,8 +187,8 @@ func hasShape(op *operation.Operation, body []byte, members *envelope) bool {
 		return op.Host == operation.Widget || present(members.result) == nil || !members.saysError
 	case operation.Outcome:
 		// A documented rejection has a member named errors, but an approval must report no error.
-		outcome := wire.Unquote(members.result)
-		return outcome != "" && !((members.saysError || members.saysFailed) && strings.EqualFold(outcome, "approved"))
+		outcome := wire.Content(members.result)
+		return len(outcome) > 0 && !((members.saysError || members.saysFailed) && bytes.EqualFold(outcome, []byte("approved")))
 	case operation.Done:
 		return string(body) == "true" || isEmpty || isObject && !saysNotDone(members)
 	}

@@ -51,9 +51,11 @@ func Parse(authorization []string) (digest []byte, ok bool) {
 	if !hasPrefix || !hasSuffix || strings.ContainsAny(text, "\r\n") {
 		return nil, false
 	}
-	digest, err := base64.StdEncoding.Strict().DecodeString(text)
+	digest, err := strict.DecodeString(text)
 	return digest, err == nil
 }
+
+var strict = base64.StdEncoding.Strict()
 
 // Key computes digests with a secret key. It is safe for concurrent use.
 type Key struct {
@@ -79,6 +81,14 @@ func (k *Key) Sum(body io.Reader) ([]byte, error) {
 	mac := k.mac()
 	defer k.macs.Put(mac)
 	return sum(mac, body)
+}
+
+// SumBytes returns the digest of a body that is in memory and not multipart.
+func (k *Key) SumBytes(body []byte) []byte {
+	mac := k.mac()
+	defer k.macs.Put(mac)
+	mac.Write(body)
+	return mac.Sum(nil)
 }
 
 // SumParts returns the digest of a multipart body. next returns the content of each part in turn,
@@ -135,7 +145,8 @@ type verifiedBody struct {
 	key  *Key
 	mac  hash.Hash // nil if the response is not signed
 	want []byte    // nil if the signature is malformed
-	err  error     // what ended the reading
+	sum  [sha256.Size]byte
+	err  error // what ended the reading
 }
 
 // Read returns the same error on every call after the end: a reader that stopped exactly at the
@@ -151,7 +162,7 @@ func (b *verifiedBody) Read(p []byte) (int, error) {
 	case b.mac != nil:
 		b.mac.Write(p[:n])
 		if err == io.EOF {
-			if !hmac.Equal(b.mac.Sum(nil), b.want) {
+			if !hmac.Equal(b.mac.Sum(b.sum[:0]), b.want) {
 				err = &Error{}
 			}
 			b.key.macs.Put(b.mac)

@@ -91,7 +91,7 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 	}
 	signed := *req
 	if _, plain := t.base.(*http.Transport); plain && !isMultipart(req) {
-		if own, ok := req.Body.(interface{ InMemory() io.ReadCloser }); ok {
+		if own, ok := req.Body.(ownBody); ok {
 			signed.Body = own.InMemory() // net/http sends the header and an in-memory body in one packet
 		}
 	}
@@ -110,16 +110,27 @@ func (t *Transport) sign(req *http.Request) (*http.Request, error) {
 
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
 
-// copier is a body that records whether any of it was sent. Reading a copy is not recorded.
-type copier interface{ Copy() io.ReadCloser }
+// ownBody is a body of package engine, which records whether any of it was sent.
+type ownBody interface {
+	// Copy returns a reader that records nothing.
+	Copy() io.ReadCloser
+	// Memory returns the body if it is in memory, and nil otherwise.
+	Memory() []byte
+	// InMemory returns a body that net/http recognizes as being in memory.
+	InMemory() io.ReadCloser
+}
 
 func isMultipart(req *http.Request) bool {
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(req.Header.Get("Content-Type"))), "multipart/")
 }
 
 func (t *Transport) digest(req *http.Request) ([]byte, error) {
+	own, isOwn := req.Body.(ownBody)
+	if isOwn && own.Memory() != nil {
+		return t.key.SumBytes(own.Memory()), nil
+	}
 	body := io.ReadCloser(http.NoBody)
-	if own, ok := req.Body.(copier); ok {
+	if isOwn {
 		body = own.Copy()
 	} else if req.Body != nil && req.Body != http.NoBody {
 		if req.GetBody == nil {
