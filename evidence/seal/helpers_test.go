@@ -1,8 +1,6 @@
 package seal_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,13 +34,6 @@ func approved(t testing.TB, server *identomattest.Server) identomat.Token {
 	require.NoError(t, err)
 	require.NoError(t, server.Approve(session.Token))
 	return session.Token
-}
-
-func unzip(t testing.TB, data []byte) *zip.Reader {
-	t.Helper()
-	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	require.NoError(t, err)
-	return archive
 }
 
 // contents returns the files of a package by path, and its folders.

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -337,55 +334,14 @@ func TestStampVerifiesWithOpenSSL(t *testing.T) {
 	assert.Contains(t, string(output), "Verification: OK")
 }
 
-// signer signs time stamps. Its certificates have the same length for all dates.
-type signer struct {
-	roots       *x509.CertPool
-	root        *x509.Certificate
-	rootKey     ed25519.PrivateKey
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func newSigner(t testing.TB, notBefore, notAfter time.Time) *signer {
+// respond returns an authority's response, with a time stamp of hash.
+func respond(t testing.TB, authority *sealtest.Server, hash []byte, at time.Time, algorithm crypto.Hash) []byte {
 	t.Helper()
-	public, rootKey, err := ed25519.GenerateKey(rand.Reader)
-	require.NoError(t, err)
-	s := &signer{roots: x509.NewCertPool(), rootKey: rootKey}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Root"}, NotBefore: notBefore, NotAfter: notAfter,
-		BasicConstraintsValid: true, IsCA: true, KeyUsage: x509.KeyUsageCertSign,
+	stamp := &timestamp.Timestamp{
+		HashAlgorithm: crypto.SHA256, HashedMessage: hash, Time: at, Policy: asn1.ObjectIdentifier{2, 999, 1},
+		AddTSACertificate: true, Certificates: authority.Chain[1:],
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, public, rootKey)
-	require.NoError(t, err)
-	s.root, err = x509.ParseCertificate(der)
-	require.NoError(t, err)
-	s.roots.AddCert(s.root)
-	s.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	s.certificate = s.issue(t, notBefore, notAfter)
-	return s
-}
-
-func (s *signer) issue(t testing.TB, notBefore, notAfter time.Time) *x509.Certificate {
-	t.Helper()
-	usage, err := asn1.Marshal([]asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 8}})
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Time stamps"}, NotBefore: notBefore, NotAfter: notAfter,
-		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: usage}},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, s.root, s.key.Public(), s.rootKey)
-	require.NoError(t, err)
-	certificate, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return certificate
-}
-
-// sign returns a response with a time stamp of hash.
-func (s *signer) sign(t testing.TB, hash []byte, at time.Time, algorithm crypto.Hash) []byte {
-	t.Helper()
-	stamp := &timestamp.Timestamp{HashAlgorithm: crypto.SHA256, HashedMessage: hash, Time: at, Policy: asn1.ObjectIdentifier{2, 999, 1}, AddTSACertificate: true}
-	response, err := stamp.CreateResponseWithOpts(s.certificate, s.key, algorithm)
+	response, err := stamp.CreateResponseWithOpts(authority.Chain[0], authority.Key, algorithm)
 	require.NoError(t, err)
 	return response
 }
@@ -395,46 +351,54 @@ var content = sha256.Sum256([]byte("tag manifest"))
 // The certificates must be valid at the time of the time stamp only.
 func TestVerifyStampIgnoresCurrentTime(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
-	s := newSigner(t, now.Add(-time.Hour), now.Add(time.Hour))
-	response := s.sign(t, content[:], now, crypto.SHA256)
+	authority := sealtest.NewServer(t)
+	response := respond(t, authority, content[:], now, crypto.SHA256)
 	synctest.Test(t, func(t *testing.T) { // begins in the year 2000
-		stamp, err := seal.Verify(response, content[:], s.roots)
+		stamp, err := seal.Verify(response, content[:], authority.Roots)
 		require.NoError(t, err)
 		assert.Equal(t, now, stamp.Time)
 	})
 }
 
 func TestVerifyStampSignedWithSHA1(t *testing.T) {
-	s := newSigner(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
-	_, err := seal.Verify(s.sign(t, content[:], time.Now().UTC(), crypto.SHA1), content[:], s.roots)
+	authority := sealtest.NewServer(t)
+	_, err := seal.Verify(respond(t, authority, content[:], time.Now().UTC(), crypto.SHA1), content[:], authority.Roots)
 	assert.EqualError(t, err, "it is not signed with SHA-2")
 }
 
 // Another certificate for the same key, with the same issuer and serial number, cannot extend the validity.
 func TestVerifyStampWithReplacedCertificate(t *testing.T) {
-	now := time.Now().UTC()
-	s := newSigner(t, now.Add(-time.Hour), now.Add(48*time.Hour))
-	longer := s.issue(t, now.Add(-time.Hour), now.Add(24*time.Hour))
-	require.Len(t, longer.Raw, len(s.certificate.Raw))
-	response := s.sign(t, content[:], now, crypto.SHA256)
-	_, err := seal.Verify(response, content[:], s.roots)
+	var template x509.Certificate
+	authority := sealtest.NewServer(t, sealtest.WithCertificate(func(c *x509.Certificate) { template = *c }))
+	response := respond(t, authority, content[:], time.Now().UTC(), crypto.SHA256)
+	_, err := seal.Verify(response, content[:], authority.Roots)
 	require.NoError(t, err)
-	response = bytes.Replace(response, s.certificate.Raw, longer.Raw, 1)
-	_, err = seal.Verify(response, content[:], s.roots)
+
+	template.NotAfter = template.NotAfter.Add(24 * time.Hour)
+	issuer := &x509.Certificate{RawSubject: authority.Chain[1].RawSubject, SubjectKeyId: authority.Chain[1].SubjectKeyId}
+	var longer []byte
+	for len(longer) != len(authority.Chain[0].Raw) { // the length of a signature varies
+		longer, err = x509.CreateCertificate(rand.Reader, &template, issuer, authority.Key.Public(), authority.Key)
+		require.NoError(t, err)
+	}
+	trusted, err := x509.ParseCertificate(longer)
+	require.NoError(t, err)
+	authority.Roots.AddCert(trusted)
+	response = bytes.Replace(response, authority.Chain[0].Raw, longer, 1)
+	_, err = seal.Verify(response, content[:], authority.Roots)
 	assert.EqualError(t, err, "the certificate is not the one that the authority signed with")
 }
 
 // What is signed must say that it is a time stamp, and must have the hash of the certificate. Older
 // authorities use SHA-1 for this hash (RFC 3161).
 func TestVerifyStampChecksSignedAttributes(t *testing.T) {
-	now := time.Now().UTC()
-	s := newSigner(t, now.Add(-time.Hour), now.Add(time.Hour))
-	stamp, err := timestamp.ParseResponse(s.sign(t, content[:], now, crypto.SHA256))
+	authority := sealtest.NewServer(t)
+	stamp, err := timestamp.ParseResponse(respond(t, authority, content[:], time.Now().UTC(), crypto.SHA256))
 	require.NoError(t, err)
 	token, err := pkcs7.Parse(stamp.RawToken)
 	require.NoError(t, err)
 	timeStamp := asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}
-	sum := sha1.Sum(s.certificate.Raw)
+	sum := sha1.Sum(authority.Chain[0].Raw)
 	type certificateID struct{ Hash []byte }
 	certificate := pkcs7.Attribute{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}, Value: struct{ IDs []certificateID }{[]certificateID{{sum[:]}}}}
 	for _, c := range []struct {
@@ -450,7 +414,8 @@ func TestVerifyStampChecksSignedAttributes(t *testing.T) {
 		require.NoError(t, err)
 		signed.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
 		signed.SetContentType(c.contentType)
-		require.NoError(t, signed.AddSigner(s.certificate, s.key, pkcs7.SignerInfoConfig{ExtraSignedAttributes: c.attributes}))
+		require.NoError(t, signed.AddSigner(authority.Chain[0], authority.Key, pkcs7.SignerInfoConfig{ExtraSignedAttributes: c.attributes}))
+		signed.AddCertificate(authority.Chain[1])
 		der, err := signed.Finish()
 		require.NoError(t, err)
 		response, err := asn1.Marshal(struct {
@@ -458,7 +423,7 @@ func TestVerifyStampChecksSignedAttributes(t *testing.T) {
 			Token  asn1.RawValue
 		}{Token: asn1.RawValue{FullBytes: der}})
 		require.NoError(t, err)
-		_, err = seal.Verify(response, content[:], s.roots)
+		_, err = seal.Verify(response, content[:], authority.Roots)
 		if c.want == "" {
 			assert.NoError(t, err)
 		} else {
@@ -470,13 +435,13 @@ func TestVerifyStampChecksSignedAttributes(t *testing.T) {
 // A changed response either does not verify, or has the same time.
 func TestVerifyChangedResponse(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
-	s := newSigner(t, now.Add(-time.Hour), now.Add(time.Hour))
-	response := s.sign(t, content[:], now, crypto.SHA256)
+	authority := sealtest.NewServer(t)
+	response := respond(t, authority, content[:], now, crypto.SHA256)
 	refused := 0
 	for at := range response {
 		changed := bytes.Clone(response)
 		changed[at] ^= 1 << (at % 8)
-		stamp, err := seal.Verify(changed, content[:], s.roots)
+		stamp, err := seal.Verify(changed, content[:], authority.Roots)
 		if err != nil {
 			refused++
 		} else {

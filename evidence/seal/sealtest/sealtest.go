@@ -31,11 +31,12 @@ type Server struct {
 	seal.Authority
 	// Root is the only certificate in Roots.
 	Root *x509.Certificate
+	// Chain is the certificate that signs time stamps, and that of its issuer. Key belongs to the first.
+	Chain []*x509.Certificate
+	Key   crypto.Signer
 
 	editCertificate func(template *x509.Certificate)
 	editStamp       func(*timestamp.Timestamp)
-	chain           []*x509.Certificate // the signing certificate and its issuer
-	key             crypto.Signer
 }
 
 // Option makes a [Server] misbehave.
@@ -111,10 +112,10 @@ func (s *Server) issue() error {
 		if i == 0 {
 			s.Root = parent
 		} else {
-			s.chain = append([]*x509.Certificate{parent}, s.chain...)
+			s.Chain = append([]*x509.Certificate{parent}, s.Chain...)
 		}
 	}
-	s.key = parentKey
+	s.Key = parentKey
 	return nil
 }
 
@@ -141,10 +142,10 @@ func (s *Server) respond(body []byte) ([]byte, error) {
 	}
 	stamp := &timestamp.Timestamp{
 		HashAlgorithm: request.HashAlgorithm, HashedMessage: request.HashedMessage, Nonce: request.Nonce,
-		Time: time.Now().UTC().Truncate(time.Second), Policy: asn1.ObjectIdentifier{2, 999, 1}, AddTSACertificate: request.Certificates, Certificates: s.chain[1:],
+		Time: time.Now().UTC().Truncate(time.Second), Policy: asn1.ObjectIdentifier{2, 999, 1}, AddTSACertificate: request.Certificates, Certificates: s.Chain[1:],
 	}
 	if s.editStamp != nil {
 		s.editStamp(stamp)
 	}
-	return stamp.CreateResponseWithOpts(s.chain[0], s.key, crypto.SHA256)
+	return stamp.CreateResponseWithOpts(s.Chain[0], s.Key, crypto.SHA256)
 }
