@@ -123,7 +123,10 @@ func Collect(ctx context.Context, client *identomat.Client, token identomat.Toke
 	if err != nil {
 		return report, err
 	}
-	return report, Pack(to.w, os.DirFS(dir))
+	if err := Pack(to.w, os.DirFS(dir)); err != nil {
+		return nil, err
+	}
+	return report, nil
 }
 
 // check checks the names and the sizes of the added files.

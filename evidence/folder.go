@@ -3,8 +3,6 @@ package evidence
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -300,12 +298,12 @@ func (f *folder) begin() error {
 	if f.sealed {
 		return ErrSealed
 	}
-	info, err := f.root.Stat(".")
-	if err == nil && info.Mode().Perm()&0o077 != 0 {
-		err = f.change("chmod", ".", func() error { return f.root.Chmod(".", 0o700) })
-	}
-	if err != nil {
-		return err
+	if info, err := f.root.Stat("."); err != nil {
+		return fmt.Errorf("evidence: cannot read the folder: %w", withoutPath(err))
+	} else if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		if err := f.change("chmod", ".", func() error { return f.root.Chmod(".", 0o700) }); err != nil {
+			return err
+		}
 	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -313,7 +311,7 @@ func (f *folder) begin() error {
 	for _, name := range slices.Sorted(maps.Keys(f.records)) {
 		_ = encoder.Encode(f.records[name])
 	}
-	err = f.write(journalFile, b.Bytes())
+	err := f.write(journalFile, b.Bytes())
 	if err == nil {
 		err = f.change("open", journalFile, func() (err error) {
 			f.journal, err = f.root.OpenFile(journalFile, os.O_WRONLY|os.O_APPEND, 0o600)
@@ -535,45 +533,6 @@ func (f *folder) finish(report *Report) error {
 		return err
 	}
 	return f.change("sync", ".", func() error { return f.syncFolder(".") })
-}
-
-// AddSeal adds a time stamp to the package in the folder dir, for package seal. It locks the folder as Collect
-// does ([ErrInUse]) and verifies the package. Then it calls stamp, and stores the bytes that stamp returns in
-// a file of [SealFolder]. It writes nothing if the package does not verify or stamp returns an error.
-//
-// A time stamp is at most 64 kB, and a package has at most 100 time stamps ([ErrTooLarge]).
-func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
-	f, err := openFolder(dir, nil)
-	if err != nil {
-		return err
-	}
-	defer f.close()
-	found, err := f.list()
-	if err != nil {
-		return err
-	}
-	check, err := f.verify(found)
-	if err != nil {
-		return err
-	}
-	if len(check.Seals) >= maxSeals {
-		return fmt.Errorf("%w: the package already has %d time stamps", ErrTooLarge, maxSeals)
-	}
-	data, err := stamp(check)
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(data)
-	name := SealFolder + "/" + hex.EncodeToString(sum[:8]) + sealSuffix
-	if len(data) > maxSeal {
-		return &Problem{name, ErrTooLarge}
-	}
-	if err := f.write(name, data); err != nil {
-		_ = f.root.Remove(name + partial)
-		f.removeEmptyFolders(SealFolder)
-		return err
-	}
-	return f.change("sync", name, func() error { return errors.Join(f.syncFolder(SealFolder), f.syncFolder(".")) })
 }
 
 // syncFolders makes sure that the names of the sources' files are on disk.

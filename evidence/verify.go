@@ -18,8 +18,8 @@ import (
 type Check struct {
 	// Report is the content of collection.json.
 	*Report
-	// Digest is the SHA-256 of [TagManifest], in lowercase hexadecimal. Any change to the package gives
-	// another digest.
+	// Digest is the SHA-256 of [TagManifest], in lowercase hexadecimal. Any change to the package, except to
+	// its time stamps, gives another digest.
 	Digest string
 	// Files and Bytes count the files in data.
 	Files int
@@ -39,7 +39,7 @@ type Check struct {
 // or duplicated, names that are not allowed, and files or packages that are too large. It reads each file
 // once, in constant memory, and needs no client.
 //
-// All problems are in a [VerifyError]. An incomplete package verifies; see [Check.Complete]. The folder of
+// All problems are in a [VerifyError]. An incomplete package verifies; see [Report.Complete]. The folder of
 // an interrupted collection does not verify; the error matches [ErrIncomplete].
 //
 // Verify is stricter than BagIt: names and manifests must have the form in which Collect writes them.

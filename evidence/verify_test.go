@@ -201,6 +201,37 @@ func TestZipWritesTheSameAsPack(t *testing.T) {
 	assert.True(t, bytes.Equal(b.Bytes(), again.Bytes()))
 }
 
+// limited is a writer that fails after some bytes.
+type limited struct{ left int }
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.left -= len(p); l.left < 0 {
+		return 0, syscall.EPIPE
+	}
+	return len(p), nil
+}
+
+// Nothing is written unless the package is complete. If the writer fails, there is no report.
+func TestZipErrors(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	t.Setenv("TMP", temp) // on Windows
+	server := quiet(t)
+	token := decided(t, server)
+	report, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Zip(&limited{1000}))
+	require.ErrorIs(t, err, syscall.EPIPE)
+	assert.Nil(t, report)
+	server.Fault("result/face/", identomattest.Truncated(100), 0)
+	var b bytes.Buffer
+	report, err = evidence.Collect(t.Context(), server.Client(once), token, evidence.Zip(&b))
+	require.ErrorIs(t, err, evidence.ErrIncomplete)
+	assert.Equal(t, evidence.Failed, sourceNamed(report, "media/face").State)
+	assert.Zero(t, b.Len())
+	entries, err := os.ReadDir(os.TempDir())
+	require.NoError(t, err)
+	assert.Empty(t, entries, "the temporary folder is removed")
+}
+
 // unreadable fails to read the face from the second time on. Verify reads a file once.
 type unreadable struct {
 	fs.FS

@@ -43,15 +43,16 @@ type Authority struct {
 // maxStamp limits a response. It is usually smaller than 10 kB.
 const maxStamp = 64 << 10
 
-// Stamp asks the authority for a time stamp of the package in the folder dir, stores the time stamp there, and returns its
-// time. The package must be a folder that [evidence.Collect] has made, not a zip.
+// Stamp asks the authority for a time stamp of the package in the folder dir, stores the time stamp there, and
+// returns its time. The package must be a folder that [evidence.Collect] has made, not a zip.
 //
-// Stamp verifies the package before it asks the authority, and then the time stamp, as [VerifyStamp] does. It writes nothing if
-// either fails, or if the authority cannot be reached. It does not retry, because an authority may charge for a time stamp. While
-// Stamp runs, Collect and another Stamp of the folder get [evidence.ErrInUse].
+// Stamp verifies the package before it asks the authority, and then verifies the time stamp, as [VerifyStamp]
+// does. If one of them does not verify, or if the authority cannot be reached, Stamp writes nothing. It does not
+// retry, because an authority may charge for a time stamp. While Stamp runs, Collect and another Stamp of the same
+// folder return [evidence.ErrInUse].
 //
-// Collect does not change a package that has a time stamp ([evidence.ErrSealed]). So stamp an incomplete package only if it
-// will not be completed. A package can have several time stamps, for example of several authorities.
+// Collect does not change a package that has a time stamp ([evidence.ErrSealed]). So stamp an incomplete package
+// only if it will not be completed. A package can have several time stamps, for example of several authorities.
 func Stamp(ctx context.Context, dir string, authority Authority) (time.Time, error) {
 	if authority.Roots == nil {
 		return time.Time{}, fmt.Errorf("%w: %w", ErrInvalidStamp, errNoRoots) // before the authority charges for a stamp

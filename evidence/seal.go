@@ -1,0 +1,47 @@
+package evidence
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// AddSeal adds a time stamp to the package in the folder dir, for package seal. It locks the folder as Collect
+// does ([ErrInUse]) and verifies the package. Then it calls stamp, and stores the bytes that stamp returns in
+// a file of [SealFolder]. It writes nothing if the package does not verify or stamp returns an error.
+//
+// A time stamp is at most 64 kB, and a package has at most 100 time stamps ([ErrTooLarge]).
+func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
+	f, err := openFolder(dir, nil)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	found, err := f.list()
+	if err != nil {
+		return err
+	}
+	check, err := f.verify(found)
+	if err != nil {
+		return err
+	}
+	if len(check.Seals) >= maxSeals {
+		return fmt.Errorf("%w: the package already has %d time stamps", ErrTooLarge, maxSeals)
+	}
+	data, err := stamp(check)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(data)
+	name := SealFolder + "/" + hex.EncodeToString(sum[:8]) + sealSuffix
+	if len(data) > maxSeal {
+		return &Problem{name, ErrTooLarge}
+	}
+	if err := f.write(name, data); err != nil {
+		_ = f.root.Remove(name + partial)
+		f.removeEmptyFolders(SealFolder)
+		return err
+	}
+	return f.change("sync", name, func() error { return errors.Join(f.syncFolder(SealFolder), f.syncFolder(".")) })
+}
