@@ -243,6 +243,8 @@ func TestDocumentedResponses(t *testing.T) {
 		tested[key] = true
 		resp := e.send()
 		assert.Equal(t, http.StatusOK, resp.status, key)
+		refused := strings.HasPrefix(resp.body, `{"argumentError"`) || strings.HasPrefix(resp.body, `{"internalError"`) || resp.body == string(companyKeyInvalid)
+		assert.Equal(t, refused, resp.header.Get("X-Sandbox-Refusal") != "", "%v: %s", key, resp.header)
 		switch e.want {
 		case "":
 			assert.Equal(t, normalize(want), normalize(resp.body), key)

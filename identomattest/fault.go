@@ -268,6 +268,9 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *R
 	if resp.contentType != "" {
 		h.Set("Content-Type", resp.contentType)
 	}
+	if resp.reason != "" {
+		h.Set(refusalHeader, headerText(s.mask(resp.reason)))
+	}
 	switch {
 	case f.wrongSignature:
 		h.Set("Authorization", authorization(signBody("not "+s.secretKey, resp.body)))

@@ -153,6 +153,8 @@ func (c *call) addForm(form string) error {
 	return nil
 }
 
+const malformedMultipart = "malformed multipart body"
+
 func (s *Server) readMultipart(c *call, body io.Reader, counted *countingReader, boundary string) error {
 	if boundary == "" {
 		return errors.New("the multipart Content-Type has no boundary")
@@ -171,7 +173,7 @@ func (s *Server) readMultipart(c *call, body io.Reader, counted *countingReader,
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("malformed multipart body: %w", err)
+			return fmt.Errorf(malformedMultipart+": %w", err)
 		}
 		name := p.FormName()
 		if _, duplicate := c.files[name]; duplicate {
@@ -184,7 +186,7 @@ func (s *Server) readMultipart(c *call, body io.Reader, counted *countingReader,
 			}
 			data, err := io.ReadAll(io.LimitReader(io.TeeReader(p, sig), maxBody+1))
 			if err != nil {
-				return fmt.Errorf("malformed multipart body: %w", err)
+				return fmt.Errorf(malformedMultipart+": %w", err)
 			}
 			if len(data) > maxBody {
 				return fmt.Errorf("the part %q has more than %d bytes", name, maxBody)
@@ -218,7 +220,7 @@ func readFile(p *multipart.Part, sig io.Writer) (upload, error) {
 		n += rest
 	}
 	if err != nil {
-		return upload{}, fmt.Errorf("malformed multipart body: %w", err)
+		return upload{}, fmt.Errorf(malformedMultipart+": %w", err)
 	}
 	return upload{
 		Upload: Upload{

@@ -62,7 +62,8 @@ func TestRequestString(t *testing.T) {
 	requests := srv.Requests()
 	assert.Equal(t, fmt.Sprintf(`begin/ (POST widget host, application/json, %d bytes) `+
 		`{"company_key":"***","flags":{"language":"ka"},"name":"<Nino>"} -> HTTP 200, processed`, requests[0].Size), fmt.Sprintf("%v", requests[0]))
-	assert.Equal(t, `unknown path /list-user (POST api host, application/json, 0 bytes) -> HTTP 404, refused: unknown path`, fmt.Sprintf("%+v", requests[1]))
+	assert.Equal(t, `unknown path /list-user (POST api host, application/json, 0 bytes) -> HTTP 404, `+
+		`refused: unknown path; the URL is probably `+srv.APIURL+`/list-users`, fmt.Sprintf("%+v", requests[1]))
 	assert.Contains(t, requests[2].String(), `, refused: the parameter "session_token" is missing or empty`)
 	assert.Contains(t, requests[3].String(), `-> no response, fault: reset after the request was read, processed`)
 	assert.Contains(t, Request{Signed: true}.String(), "no content type, 0 bytes, wrong signature)")

@@ -184,6 +184,9 @@ func operationByPath(path string) *operation.Operation {
 	return nil
 }
 
+// otherKeyNames maps the name of the company key on one host to its name on the other.
+var otherKeyNames = map[string]string{"company_key": "companyKey", "companyKey": "company_key"}
+
 // handleCall checks the encoding, the key, the signature and the parameters, in this order, and runs
 // the operation.
 func (s *Server) handleCall(c *call, r *http.Request) response {
@@ -201,6 +204,10 @@ func (s *Server) handleCall(c *call, r *http.Request) response {
 	key, present := c.params.get(name)
 	switch {
 	case !present || key == "":
+		other := otherKeyNames[name]
+		if _, present := c.params.get(other); present {
+			return refuse(rt.missingKey, "the parameter %q is missing; the parameter %q belongs to the other host", name, other)
+		}
 		return refuse(rt.missingKey, "the parameter %q is missing", name)
 	case key != s.companyKey:
 		return refuse(rt.unknownKey, "the company key is unknown")
@@ -238,32 +245,17 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		s.servePage(w, r)
 		return
 	}
-	rec := &Request{
-		Host:        hostName(host),
-		Method:      r.Method,
-		Path:        s.mask(r.URL.Path),
-		ContentType: s.mask(strings.TrimSpace(strings.Split(r.Header.Get("Content-Type"), ";")[0])),
-		UserAgent:   s.mask(r.UserAgent()),
-		Time:        s.now(),
-		Signed:      r.Header.Get("Authorization") != "",
-	}
-	if op != nil {
-		rec.Operation = op.Name
-	}
 	if op == nil || op.Host != host {
-		rec.Status, rec.Refusal = http.StatusNotFound, "unknown path"
-		if op != nil {
-			rec.Refusal = "the operation belongs to the other host"
-		}
-		s.record(rec)
-		s.logf("%s %s on the %s host: %s", r.Method, rec.Path, rec.Host, rec.Refusal)
-		http.Error(w, "404 page not found", http.StatusNotFound)
+		s.notFound(host, w, r)
 		return
 	}
+	rec := s.newRecord(host, r)
+	rec.Operation = op.Name
 	if err := s.checkBackend(r); err != nil {
 		rec.Status, rec.Refusal = http.StatusForbidden, err.Error()
 		s.record(rec)
 		s.logf("%s refused: %s", op.Name, rec.Refusal)
+		w.Header().Set(refusalHeader, headerText(rec.Refusal))
 		http.Error(w, rec.Refusal, http.StatusForbidden)
 		return
 	}
@@ -294,6 +286,19 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		s.logf("%s: warning: %s", op.Name, rec.Warning)
 	}
 	s.write(w, r, c, entry, fault, resp)
+}
+
+// newRecord returns a record of the request's first line and headers.
+func (s *Server) newRecord(host operation.Host, r *http.Request) *Request {
+	return &Request{
+		Host:        hostName(host),
+		Method:      r.Method,
+		Path:        s.mask(r.URL.Path),
+		ContentType: s.mask(strings.TrimSpace(strings.Split(r.Header.Get("Content-Type"), ";")[0])),
+		UserAgent:   s.mask(r.UserAgent()),
+		Time:        s.now(),
+		Signed:      r.Header.Get("Authorization") != "",
+	}
 }
 
 func hostName(h operation.Host) string {

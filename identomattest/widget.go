@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/identomat-go/identomat/internal/operation"
 )
 
 //go:embed templates/*
@@ -40,7 +42,7 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		s.logf("the page: %v", hostError)
 		http.Error(w, hostError.Error(), http.StatusForbidden)
 	case r.URL.Path != "/":
-		http.NotFound(w, r)
+		s.notFound(operation.Widget, w, r)
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		s.showPage(w, r.URL.Query().Get("session_token"), r.Method == http.MethodGet)
 	case r.Method == http.MethodPost:
@@ -52,6 +54,10 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		}
 		if err != nil {
 			http.Error(w, "cannot read the form", http.StatusBadRequest)
+			return
+		}
+		if !r.PostForm.Has("session_token") {
+			s.notFound(operation.Widget, w, r)
 			return
 		}
 		if r.PostForm.Has("decision") {
