@@ -3,7 +3,7 @@
 //
 //	go run ./bench
 //
-// This measures both supported Go releases in about ten minutes. With -write, it also writes the
+// This measures both supported Go releases in a quarter of an hour. With -write, it also writes the
 // figures to docs/quality.md and docs/speed.svg. A run of selected rows or clients, and a quick run,
 // measure only the Go release that runs the program.
 //

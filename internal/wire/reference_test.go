@@ -232,7 +232,8 @@ func fieldNamed(t reflect.Type, name string) int {
 	return -1
 }
 
-// FuzzReference compares Decode and Extra with the reference, on any JSON.
+// FuzzReference compares Decode and Extra with the reference, on any JSON. If Decode says that a record holds
+// all values of its JSON, the reference must find no other values and no duplicate names in it.
 func FuzzReference(f *testing.F) {
 	for _, text := range decodeSeeds {
 		f.Add([]byte(text))
@@ -245,11 +246,19 @@ func FuzzReference(f *testing.F) {
 		f.Add(data)
 		f.Add([]byte(`{"any":` + string(data) + `,"map":` + string(data) + `,"texts":` + string(data) + `}`))
 	}
-	codec := newCodec(after(func(*record, json.RawMessage) error { return nil }))
+	var complete []json.RawMessage
+	isRecord := func(t reflect.Type) bool { return t == reflect.TypeFor[record]() }
+	codec := NewCodec(isRecord, func(_ any, raw json.RawMessage, held bool) error {
+		if held {
+			complete = append(complete, raw)
+		}
+		return nil
+	})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if !json.Valid(data) {
 			return
 		}
+		complete = nil
 		var got, want anything
 		r := reference{extra: map[string]string{}}
 		fits := r.decode(bytes.TrimSpace(data), reflect.ValueOf(&want).Elem(), "")
@@ -258,6 +267,16 @@ func FuzzReference(f *testing.F) {
 		if err == nil {
 			require.Equal(t, want, got, "%q", data)
 			require.Equal(t, r.extra, asText(codec.Extra(data, &got)), "%q", data)
+		}
+		for _, raw := range complete[:min(10, len(complete))] { // all of them would take quadratic time
+			r := reference{extra: map[string]string{}}
+			r.decode(bytes.TrimSpace(raw), reflect.ValueOf(new(record)).Elem(), "")
+			require.Empty(t, r.extra, "%q", raw)
+			names := map[string]bool{}
+			for _, m := range membersOf(raw) {
+				require.False(t, names[m.name], "%q is duplicated in %q", m.name, raw)
+				names[m.name] = true
+			}
 		}
 	})
 }
