@@ -57,3 +57,22 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 	assert.Zero(t, server.Count("result/"))
 }
+
+// A time stamp that does not fit on the disk leaves the package as it was.
+func TestFullDiskWhileSealing(t *testing.T) {
+	disk := mountDisk(t)
+	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=1m"))
+	server := quiet(t)
+	dir := filepath.Join(disk, "package")
+	_, err := evidence.Collect(t.Context(), server.Client(), decided(t, server), evidence.Dir(dir))
+	require.NoError(t, err)
+	before := contents(t, os.DirFS(dir))
+	err = evidence.AddSeal(dir, func(*evidence.Check) ([]byte, error) {
+		require.ErrorIs(t, os.WriteFile(filepath.Join(disk, "filler"), make([]byte, 1<<20), 0o600), syscall.ENOSPC)
+		return []byte("time"), nil
+	})
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	assert.Equal(t, before, contents(t, os.DirFS(dir)))
+	_, err = evidence.Verify(os.DirFS(dir))
+	require.NoError(t, err)
+}

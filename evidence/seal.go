@@ -9,7 +9,7 @@ import (
 
 // AddSeal adds a time stamp to the package in the folder dir, for package seal. It locks the folder as Collect
 // does ([ErrInUse]) and verifies the package. Then it calls stamp, and stores the bytes that stamp returns in
-// a file of [SealFolder]. It writes nothing if the package does not verify or stamp returns an error.
+// a file of [SealFolder]. After an error, the package is as it was.
 //
 // A time stamp is at most 64 kB, and a package has at most 100 time stamps ([ErrTooLarge]).
 func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
@@ -38,10 +38,13 @@ func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
 	if len(data) > maxSeal {
 		return &Problem{name, ErrTooLarge}
 	}
-	if err := f.write(name, data); err != nil {
-		_ = f.root.Remove(name + partial)
-		f.removeEmptyFolders(SealFolder)
-		return err
+	if err = f.write(name, data); err == nil {
+		err = f.change("sync", name, func() error { return errors.Join(f.syncFolder(SealFolder), f.syncFolder(".")) })
 	}
-	return f.change("sync", name, func() error { return errors.Join(f.syncFolder(SealFolder), f.syncFolder(".")) })
+	if err != nil {
+		_ = f.root.Remove(name + partial)
+		_ = f.root.Remove(name)
+		f.removeEmptyFolders(SealFolder)
+	}
+	return err
 }
