@@ -332,7 +332,6 @@ func (f *folder) abandon() {
 	}
 	f.removeEmptyFolders(strings.TrimSuffix(payload, "/"))
 	_ = f.root.Remove(journalFile)
-	_ = f.root.Remove(journalFile + partial)
 }
 
 // removeEmptyFolders removes the folders at and below top that unfinished files have left, because Verify
@@ -355,7 +354,11 @@ func (f *folder) write(name string, data []byte) error {
 	if _, err := f.put(name, data); err != nil {
 		return err
 	}
-	return f.rename(name+partial, name)
+	err := f.rename(name+partial, name)
+	if err != nil {
+		_ = f.root.Remove(name + partial)
+	}
+	return err
 }
 
 // put writes a whole unfinished file.

@@ -42,7 +42,6 @@ func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
 		err = f.change("sync", name, func() error { return errors.Join(f.syncFolder(SealFolder), f.syncFolder(".")) })
 	}
 	if err != nil {
-		_ = f.root.Remove(name + partial)
 		_ = f.root.Remove(name)
 		f.removeEmptyFolders(SealFolder)
 	}
