@@ -230,6 +230,10 @@ func (s *Server) handleCall(c *call, r *http.Request) response {
 	return rt.handle(s, c)
 }
 
+// tap is set by tests that record exchanges. It is called before an operation is served, and the
+// function that it returns is called afterwards, when the entry is complete.
+var tap func(entry *Request, w http.ResponseWriter, r *http.Request) (http.ResponseWriter, func())
+
 // serve handles the requests to one of the two hosts.
 func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
@@ -258,6 +262,11 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		w.Header().Set(refusalHeader, headerText(rec.Refusal))
 		http.Error(w, rec.Refusal, http.StatusForbidden)
 		return
+	}
+	if tap != nil {
+		tapped, done := tap(rec, w, r)
+		defer done()
+		w = tapped
 	}
 	fault, ok := s.nextFault(op.Name)
 	if ok {
