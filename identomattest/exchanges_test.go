@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,8 +17,8 @@ import (
 
 // TestMain records every exchange with an operation in the file that IDENTOMAT_EXCHANGES names, for
 // "go run ./tools/openapi -exchanges". The file holds requests and responses in turn, as they are on the
-// wire. The response has two more headers: X-Refusal and X-Fault, the reason of a refusal and the name of
-// a fault.
+// wire. The response has three more headers: X-Processed says whether the operation ran; X-Refusal and
+// X-Fault are the reason of a refusal and the name of a fault, or empty.
 func TestMain(m *testing.M) {
 	if name := os.Getenv("IDENTOMAT_EXCHANGES"); name != "" {
 		file, err := os.Create(filepath.Clean(name))
@@ -51,6 +52,7 @@ func (l *exchangeLog) tap(entry *Request, w http.ResponseWriter, req *http.Reque
 		writeRest(&out, req.Header, sent.Bytes())
 		fmt.Fprintf(&out, "HTTP/1.1 %d %s\r\n", received.status, http.StatusText(received.status))
 		h := received.Header().Clone()
+		h.Set("X-Processed", strconv.FormatBool(entry.Processed))
 		h.Set("X-Fault", entry.Fault)
 		h.Set("X-Refusal", strings.ReplaceAll(entry.Refusal, "\n", " "))
 		writeRest(&out, h, received.body.Bytes())

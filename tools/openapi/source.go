@@ -1,0 +1,164 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// source is what the Go source of a package says about its types.
+type source struct {
+	// values are the constants of a named string type, by its name.
+	values map[string][]string
+	// comments are the comments of types, and of fields as "Type.Field".
+	comments map[string]string
+	// fields are the JSON names of fields by Go name, for each type.
+	fields map[string]map[string]string
+}
+
+// readSource parses the Go files in a folder, without the tests.
+func readSource(dir string) (*source, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	s := &source{map[string][]string{}, map[string]string{}, map[string]map[string]string{}}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, data, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		for _, decl := range file.Decls {
+			if d, ok := decl.(*ast.GenDecl); ok {
+				s.add(d)
+			}
+		}
+	}
+	return s, nil
+}
+
+func (s *source) add(d *ast.GenDecl) {
+	for _, spec := range d.Specs {
+		switch spec := spec.(type) {
+		case *ast.ValueSpec:
+			typ, ok := spec.Type.(*ast.Ident)
+			if !ok || d.Tok != token.CONST || len(spec.Values) != 1 {
+				continue
+			}
+			if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				s.values[typ.Name] = append(s.values[typ.Name], unquote(literal.Value))
+			}
+		case *ast.TypeSpec:
+			comment := spec.Doc
+			if comment == nil {
+				comment = d.Doc
+			}
+			s.comments[spec.Name.Name] = comment.Text()
+			if t, ok := spec.Type.(*ast.StructType); ok {
+				s.addFields(spec.Name.Name, t)
+			}
+		}
+	}
+}
+
+// addFields records the comments of fields. A field without a comment shares the comment of the field
+// before it.
+func (s *source) addFields(typ string, t *ast.StructType) {
+	s.fields[typ] = map[string]string{}
+	var comment string
+	for _, f := range t.Fields.List {
+		if f.Doc != nil {
+			comment = f.Doc.Text()
+		}
+		for _, name := range f.Names {
+			s.comments[typ+"."+name.Name] = comment
+			if f.Tag != nil {
+				s.fields[typ][name.Name] = jsonName(unquote(f.Tag.Value))
+			}
+		}
+	}
+}
+
+func unquote(literal string) string {
+	value, err := strconv.Unquote(literal)
+	if err != nil {
+		panic(err) // the parser accepted it
+	}
+	return value
+}
+
+var (
+	jsonTag = regexp.MustCompile(`json:"([^",]+)`)
+	word    = regexp.MustCompile(`\b[A-Z][A-Za-z0-9]*\b`)
+	// goOnly matches what means something to users of the SDK only.
+	goOnly = regexp.MustCompile(`\[[A-Za-z.]+\]|\bSDK\b|\bfmt\b|\bzero\b`)
+	absent = regexp.MustCompile(`(;|, or) nil if absent|, or nil`)
+	ending = regexp.MustCompile(`\. [A-Z(]`)
+)
+
+func jsonName(tag string) string {
+	if m := jsonTag.FindStringSubmatch(tag); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// fieldComment returns the sentences about a field, with JSON names in place of Go names. "Name is the
+// name" becomes "The name".
+func (s *source) fieldComment(typ, field string) string {
+	var kept []string
+	for _, sentence := range sentences(s.comments[typ+"."+field]) {
+		if !regexp.MustCompile(`\b`+field+`\b`).MatchString(sentence) || goOnly.MatchString(sentence) {
+			continue
+		}
+		for _, verb := range []string{" is ", " are "} {
+			if rest, ok := strings.CutPrefix(sentence, field+verb); ok {
+				sentence = strings.ToUpper(rest[:1]) + rest[1:]
+			}
+		}
+		kept = append(kept, word.ReplaceAllStringFunc(absent.ReplaceAllString(sentence, ""), func(name string) string {
+			if wire := s.fields[typ][name]; wire != "" {
+				return "`" + wire + "`"
+			}
+			return name
+		}))
+	}
+	return strings.Join(kept, " ")
+}
+
+// typeComment returns the first sentence of a type's comment, without its name.
+func (s *source) typeComment(typ string) string {
+	list := sentences(s.comments[typ])
+	if len(list) == 0 || goOnly.MatchString(list[0]) {
+		return ""
+	}
+	text := strings.TrimPrefix(list[0], typ+" ")
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "is "), "are ")
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// sentences splits a comment.
+func sentences(comment string) []string {
+	text := strings.Join(strings.Fields(comment), " ")
+	var out []string
+	for end := ending.FindStringIndex(text); end != nil; end = ending.FindStringIndex(text) {
+		out = append(out, text[:end[0]+1])
+		text = text[end[0]+2:]
+	}
+	if text != "" {
+		out = append(out, text)
+	}
+	return out
+}
