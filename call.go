@@ -65,8 +65,8 @@ func (p *protocol) prepare(ctx context.Context, params any) (err error) {
 	case operation.JSON:
 		p.call.ContentType = "application/json"
 		p.call.Body, unsendable = wire.JSON(op.KeyName(), c.key.Reveal(), params)
-		if v, ok := params.(bodyValidator); ok && c.validate {
-			v.validateBody(p.call.Body, &p.problems)
+		if v, ok := params.(encodedValidator); ok && c.validate {
+			v.validateEncoded(&p.problems)
 		}
 	case operation.Form:
 		p.call.ContentType = "application/x-www-form-urlencoded"

@@ -313,13 +313,14 @@ func TestGrowthBegin(t *testing.T) {
 	t.Run("lost", curve{item: "questions", n: 250, prepare: failing(lostResponse)}.check)
 }
 
-// A failing call searches its error for the texts that were sent. go run ./bench measures this more
-// exactly, with a goal of 2; without the search, the ratio is about 1.
+// A failing call searches its error for the texts that were sent. go run ./bench compares the time with that
+// of a successful call.
 func TestGrowthFailedBegin(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	steps := askAll(1000)
+	const questions = 1000
+	steps := askAll(questions)
 	begin := func(respond roundTrip) spent {
 		client := stubbed(t, respond)
 		return spend(t, func() { _, _ = client.Sessions.Begin(t.Context(), identomat.BeginRequest{Steps: steps}) })
@@ -334,7 +335,7 @@ func TestGrowthFailedBegin(t *testing.T) {
 	for name, failure := range map[string]spent{
 		"refused": begin(responding(`{"argumentError":"wrong-parameters"}`)), "lost": begin(lostResponse),
 	} {
-		assert.LessOrEqual(t, failure.bytes, 3*success.bytes, name)
+		assert.LessOrEqual(t, failure.bytes, 500.0*questions, name)
 		t.Logf("%s: %.0f allocations, %.0f bytes, %v; a successful begin: %.0f, %.0f, %v",
 			name, failure.allocs, failure.bytes, failure.time, success.allocs, success.bytes, success.time)
 	}

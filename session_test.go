@@ -3,6 +3,7 @@ package identomat_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -131,4 +132,26 @@ func TestSessionConfigWithFake(t *testing.T) {
 	begun, ok := server.Session(session.Token)
 	require.True(t, ok)
 	assert.Equal(t, configID, begun.ConfigID)
+}
+
+// Begin remembers steps that break no rule. These steps break one only without a configuration.
+func TestStepsAreCheckedForEveryKindOfRequest(t *testing.T) {
+	sent := 0
+	client := stubbed(t, func(*http.Request) (*http.Response, error) {
+		sent++
+		return newResponse(200, tokenResponse), nil
+	})
+	request := identomat.BeginRequest{Steps: identomat.Steps{identomat.Beneficiaries().Roles(identomat.UBO().Verify(true))}}
+	for range 2 {
+		request.ConfigID = "687e0ba12cf633bd323cb0db"
+		_, err := client.Sessions.Begin(t.Context(), request)
+		require.NoError(t, err)
+
+		request.ConfigID = ""
+		_, err = client.Sessions.Begin(t.Context(), request)
+		var invalid *identomat.ValidationError
+		require.ErrorAs(t, err, &invalid)
+		assert.Equal(t, "steps[0].kycConfigId", invalid.Problems[0].Path)
+	}
+	assert.Equal(t, 2, sent)
 }

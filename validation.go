@@ -44,9 +44,9 @@ type validator interface {
 	validate(op *operation.Operation, p *problems)
 }
 
-// bodyValidator is implemented by parameters with rules for the JSON text that is sent.
-type bodyValidator interface {
-	validateBody(body []byte, p *problems)
+// encodedValidator is implemented by parameters with rules for their JSON text, which is already encoded.
+type encodedValidator interface {
+	validateEncoded(p *problems)
 }
 
 // problems collects the problems in one request.
