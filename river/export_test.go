@@ -1,0 +1,18 @@
+package identomatriver
+
+import (
+	"context"
+	"time"
+)
+
+// SetStep sets a function that is called before and after each committed step.
+func SetStep[TTx any](c *Config[TTx], step func(id, step string)) { c.step = step }
+
+// SetClock replaces the engine's clock.
+func SetClock[TTx any](c *Config[TTx], now func() time.Time) { c.now = now }
+
+// PollAfter is the interval between polls.
+var PollAfter = pollAfter
+
+// Sweep runs a sweep.
+func Sweep[TTx any](ctx context.Context, e *Engine[TTx]) error { return e.sweep(ctx, nil, "") }
