@@ -15,7 +15,7 @@ var blacklistAttributes = [5]string{"firstName", "lastName", "documentNumber", "
 // addBlacklistRecord refuses a record with the same attributes as another, even if the reasons differ.
 func (s *Server) addBlacklistRecord(c *call) response {
 	query := c.params.child("query")
-	record := blacklistRecord{id: newID(), reason: query.text("reason")}
+	record := blacklistRecord{id: s.newID(), reason: query.text("reason")}
 	identified := false
 	for i, name := range blacklistAttributes {
 		value := query.text(name)
@@ -32,28 +32,28 @@ func (s *Server) addBlacklistRecord(c *call) response {
 	if !identified {
 		return refuse(wrongParameters, "the query has no attribute that identifies a person")
 	}
-	for _, other := range s.blacklist {
+	for _, other := range c.company.blacklist {
 		if other.attributes == record.attributes {
 			return refuse(alreadyExists, "the person is already on the blacklist")
 		}
 	}
-	s.blacklist = append(s.blacklist, record)
+	c.company.blacklist = append(c.company.blacklist, record)
 	return resultResponse(record.id)
 }
 
 func (s *Server) removeBlacklistRecord(c *call) response {
-	i := slices.IndexFunc(s.blacklist, func(b blacklistRecord) bool { return b.id == c.params.text("id") })
+	i := slices.IndexFunc(c.company.blacklist, func(b blacklistRecord) bool { return b.id == c.params.text("id") })
 	if i < 0 {
 		return refuse(notFound, "no record has this id")
 	}
-	s.blacklist = slices.Delete(s.blacklist, i, i+1)
+	c.company.blacklist = slices.Delete(c.company.blacklist, i, i+1)
 	return resultResponse(true)
 }
 
 func (s *Server) listBlacklistRecords(c *call) response {
 	query := c.params.child("query")
 	offset, limit := query.integer("offset", 0), query.integer("limit", 100)
-	list, ok := pageOf(s.blacklist, offset, limit)
+	list, ok := pageOf(c.company.blacklist, offset, limit)
 	if !ok {
 		return refuse(wrongParameters, "query.offset or query.limit is negative")
 	}
@@ -69,5 +69,5 @@ func (s *Server) listBlacklistRecords(c *call) response {
 		}
 		data = append(data, append(record, object{{"notes", nil}, {"reason", b.reason}, {"id", b.id}}...))
 	}
-	return resultResponse(object{{"offset", offset}, {"limit", limit}, {"total", len(s.blacklist)}, {"data", data}})
+	return resultResponse(object{{"offset", offset}, {"limit", limit}, {"total", len(c.company.blacklist)}, {"data", data}})
 }

@@ -65,7 +65,11 @@ func (c Callback) body(key string) []byte {
 // SendCallback posts a callback to url and returns the status of the response. It follows no redirects
 // and does not retry.
 func (s *Server) SendCallback(ctx context.Context, url string, callback Callback) (status int, err error) {
-	status, err = fake.Post(ctx, url, nil, callback.body(s.callbackKey))
+	return s.sendCallback(ctx, s.companies[0], url, callback)
+}
+
+func (s *Server) sendCallback(ctx context.Context, c *company, url string, callback Callback) (status int, err error) {
+	status, err = fake.Post(ctx, url, nil, callback.body(c.CallbackKey))
 	if err != nil {
 		return status, fmt.Errorf("identomattest: callback: %w", err)
 	}
@@ -83,7 +87,7 @@ func (s *Server) SetCallbackURL(callbackURL string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.callbackURL = callbackURL
+	s.companies[0].CallbackURL = callbackURL
 	return nil
 }
 
@@ -98,11 +102,11 @@ const callbackTimeout = 10 * time.Second
 
 const noCallbackURL = "there is no URL for the status callback; call SetCallbackURL first"
 
-// postCallback posts a callback to the URL from SetCallbackURL, if any, and logs a failure. The caller
+// postCallback posts a callback to the company's URL, if any, and logs a failure. The caller
 // must not hold s.mu: the callback handler may call the server before it responds.
-func (s *Server) postCallback(ctx context.Context, callback Callback) {
+func (s *Server) postCallback(ctx context.Context, c *company, callback Callback) {
 	s.mu.Lock()
-	callbackURL := s.callbackURL
+	callbackURL := c.CallbackURL
 	s.mu.Unlock()
 	if callbackURL == "" {
 		return
@@ -116,7 +120,7 @@ func (s *Server) postCallback(ctx context.Context, callback Callback) {
 		case <-ctx.Done():
 		}
 	}()
-	status, err := s.SendCallback(ctx, callbackURL, callback)
+	status, err := s.sendCallback(ctx, c, callbackURL, callback)
 	switch {
 	case err != nil:
 		s.logf("%v", err)
@@ -126,10 +130,10 @@ func (s *Server) postCallback(ctx context.Context, callback Callback) {
 }
 
 // postStatusCallback posts the callback that WithStatusCallback configured.
-func (s *Server) postStatusCallback(token string) {
+func (s *Server) postStatusCallback(ses *session) {
 	if s.statusCallback != "" {
 		// Do not use the context of the request that decided the session: the callback must be posted
 		// even if the caller disconnects.
-		s.postCallback(context.Background(), PlainCallback(s.statusCallback, identomat.Token(token)))
+		s.postCallback(context.Background(), ses.company, PlainCallback(s.statusCallback, identomat.Token(ses.token)))
 	}
 }

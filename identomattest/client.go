@@ -7,7 +7,7 @@ import "github.com/identomat-go/identomat"
 // Client fails the test; for a server from [Start], it panics.
 func (s *Server) Client(opts ...identomat.Option) *identomat.Client {
 	defaults := []identomat.Option{identomat.WithWidgetURL(s.WidgetURL), identomat.WithAPIURL(s.APIURL)}
-	if s.requireHMAC {
+	if s.companies[0].RequireHMAC {
 		defaults = append(defaults, identomat.WithHMAC(s.SecretKey))
 	}
 	client, err := identomat.NewClient(s.CompanyKey, append(defaults, opts...)...)

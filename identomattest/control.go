@@ -2,6 +2,7 @@ package identomattest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,6 +55,8 @@ func controlRoutes() map[string]controlHandler {
 		"DELETE /_sandbox/faults":                      (*Server).controlClearFaults,
 		"POST /_sandbox/release":                       (*Server).controlRelease,
 		"POST /_sandbox/callbacks":                     (*Server).controlCallback,
+		"GET /_sandbox/clock":                          (*Server).controlClock,
+		"POST /_sandbox/clock":                         (*Server).controlClock,
 		"POST /_sandbox/reset":                         (*Server).controlReset,
 	}
 }
@@ -175,6 +178,7 @@ func (s *Server) controlOverview(*http.Request) (any, error) {
 type controlSession struct {
 	Token        string        `json:"token"`
 	URL          string        `json:"url"`
+	Company      string        `json:"company,omitempty"`
 	Outcome      string        `json:"outcome"`
 	State        string        `json:"state"`
 	Parent       string        `json:"parent,omitempty"`
@@ -198,7 +202,7 @@ func (s *Server) describe(ses *session) controlSession {
 	c := ses.copy()
 	_, state, _ := s.state(ses.token)
 	out := controlSession{
-		Token: ses.token, URL: s.WidgetURL + "/?session_token=" + ses.token, Outcome: c.Outcome, State: state, Parent: ses.parent,
+		Token: ses.token, URL: s.WidgetURL + "/?session_token=" + ses.token, Company: ses.company.Name, Outcome: c.Outcome, State: state, Parent: ses.parent,
 		ConfigID: c.ConfigID, Name: c.Name, ClientUserID: c.ClientUserID, GroupID: c.GroupID, ReturnURL: c.ReturnURL,
 		Steps: []controlStep{}, Created: c.Created, Expires: c.Expires,
 	}
@@ -314,7 +318,7 @@ func (s *Server) controlSetDecision(r *http.Request, d decision) (any, error) {
 	s.setDecision(ses, d)
 	out := s.describe(ses)
 	s.mu.Unlock()
-	s.postStatusCallback(out.Token)
+	s.postStatusCallback(ses)
 	return out, nil
 }
 
@@ -492,18 +496,20 @@ type callbackRequest struct {
 	Raw         *string `json:"raw"`
 }
 
-// controlCallback posts a callback, by default to the URL from SetCallbackURL.
+// controlCallback posts a callback, by default to the URL of the session's company.
 func (s *Server) controlCallback(r *http.Request) (any, error) {
 	var body callbackRequest
 	given, err := readControl(r, &body)
 	if err != nil {
 		return nil, err
 	}
-	if body.URL == "" {
-		s.mu.Lock()
-		body.URL = s.callbackURL
-		s.mu.Unlock()
+	s.mu.Lock()
+	from := s.companies[0]
+	if ses, ok := s.sessions[body.SessionID]; ok {
+		from = ses.company
 	}
+	body.URL = cmp.Or(body.URL, from.CallbackURL)
+	s.mu.Unlock()
 	if !isHTTPURL(body.URL) {
 		return nil, badRequest("url is missing or not an http URL")
 	}
@@ -530,11 +536,31 @@ func (s *Server) controlCallback(r *http.Request) (any, error) {
 	if body.Key != "" {
 		callback = callback.WithKey(body.Key)
 	}
-	status, err := s.SendCallback(r.Context(), body.URL, callback)
+	status, err := s.sendCallback(r.Context(), from, body.URL, callback)
 	if err != nil {
 		return nil, controlError{http.StatusBadGateway, err}
 	}
 	return map[string]int{"status": status}, nil
+}
+
+// clockRequest is the body that advances the clock.
+type clockRequest struct {
+	Seconds float64 `json:"advanceSeconds"`
+}
+
+// controlClock returns the time of the clock. POST advances the clock first.
+func (s *Server) controlClock(r *http.Request) (any, error) {
+	var body clockRequest
+	if r.Method == http.MethodPost {
+		if _, err := readControl(r, &body); err != nil {
+			return nil, err
+		}
+		if body.Seconds <= 0 {
+			return nil, badRequest("advanceSeconds is not positive")
+		}
+		s.Advance(seconds(body.Seconds))
+	}
+	return map[string]time.Time{"time": s.now().UTC()}, nil
 }
 
 func (s *Server) controlReset(*http.Request) (any, error) {
@@ -543,14 +569,18 @@ func (s *Server) controlReset(*http.Request) (any, error) {
 }
 
 // Reset clears the sessions, requests, faults, records, groups and users, and releases the responses
-// that faults are holding back. It keeps the configurations.
+// that faults are holding back. It keeps the configurations. The clock and the random values of
+// [WithSeed] start again.
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions, s.order = map[string]*session{}, nil
 	s.requests, s.counts, s.faults = nil, map[string]int{}, nil
-	s.monitoring, s.blacklist, s.groups = nil, nil, nil
-	s.users = []user{administrator}
+	for _, c := range s.companies {
+		c.clear()
+	}
+	s.offset.Store(0)
+	s.reseed()
 	close(s.release)
 	s.release = make(chan struct{})
 }

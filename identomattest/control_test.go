@@ -221,10 +221,10 @@ func TestSandboxREADMEDocumentsControlAPI(t *testing.T) {
 	require.NoError(t, err)
 	var overview struct{ Control, Faults, People []string }
 	require.NoError(t, json.Unmarshal([]byte(control(t, NewServer(t), "GET", "", "").body), &overview))
-	assert.Len(t, overview.Control, 16)
+	assert.Len(t, overview.Control, 18)
 	assert.Subset(t, overview.Control, []string{"GET /_sandbox/", "DELETE /_sandbox/faults", "POST /_sandbox/sessions/{token}/manual-check"})
 	words := slices.Concat(overview.Control, overview.Faults, overview.People)
-	for _, body := range []any{decisionRequest{}, faultRequest{}, callbackRequest{}} {
+	for _, body := range []any{decisionRequest{}, faultRequest{}, callbackRequest{}, clockRequest{}, Company{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(body)) {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			words = append(words, name)

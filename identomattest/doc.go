@@ -27,6 +27,13 @@
 //	srv.Fault("search-screening-person", identomattest.Response(200, "application/json", `{"result":[
 //		{"score":100,"name":"Anna EXAMPLE","personId":"1","entityType":"person","topics":["Politician"]}]}`), 1)
 //
+// # The start page
+//
+// Without a session token, the widget host serves a start page for developers: the keys, a first call in
+// curl, Python and TypeScript, the sessions, and the requests of the last minutes with the reason of every
+// refusal. Refused requests get the documented response, so the reason is also in the header
+// X-Sandbox-Refusal, without the values that were sent.
+//
 // # The page
 //
 // The widget host serves the page /?session_token=… to browsers. The page shows the session's steps in

@@ -103,7 +103,7 @@ func TestDocumentedResponses(t *testing.T) {
 
 	var group, user string
 	doe := `"query":{"firstName":"John","lastName":"Doe","documentNumber":"123ABC123","personalNumber":"012345678901","birthday":"1980-01-01T00:00:00.000Z","reason":"Reason for adding to blacklist"}`
-	lastRecord := func() string { return srv.blacklist[len(srv.blacklist)-1].id }
+	lastRecord := func() string { return srv.companies[0].blacklist[len(srv.companies[0].blacklist)-1].id }
 
 	examples := []example{
 		{"begin/", "default", func() httpResponse {
@@ -148,11 +148,11 @@ func TestDocumentedResponses(t *testing.T) {
 		{"monitor-screening-query", "Already on monitoring", call("monitor-screening-query", `"query":{"fullName":"John","birthdayTimeFrom":"1982-12-12"}`), ""},
 		{"list-screening-monitoring-records", "default", func() httpResponse {
 			api(t, srv, "monitor-screening-query", `"query":{"fullName":"Jane"}`)
-			require.NoError(t, srv.UpdateMonitored(srv.monitoring[1].id))
+			require.NoError(t, srv.UpdateMonitored(srv.companies[0].monitoring[1].id))
 			return api(t, srv, "list-screening-monitoring-records", `"start":0,"limit":50`)
 		}, "shape"},
 		{"remove-screening-query-from-monitoring", "default", func() httpResponse {
-			return api(t, srv, "remove-screening-query-from-monitoring", `"id":"`+srv.monitoring[0].id+`"`)
+			return api(t, srv, "remove-screening-query-from-monitoring", `"id":"`+srv.companies[0].monitoring[0].id+`"`)
 		}, ""},
 
 		{"list-blacklist-records", "noRecord", call("list-blacklist-records", ``), ""},

@@ -2,9 +2,7 @@ package identomattest
 
 import (
 	"bytes"
-	"crypto/rand"
 	"embed"
-	"encoding/hex"
 	"encoding/json"
 	"image"
 	"slices"
@@ -17,15 +15,13 @@ var samples embed.FS
 
 // reader returns a handler that responds with a sample and a new request id, whatever the image shows.
 func reader(name string) func(*Server, *call) response {
-	return func(*Server, *call) response {
+	return func(s *Server, _ *call) response {
 		text, err := samples.ReadFile("samples/" + name + ".json")
 		must(err)
 		out := slices.Clone(mustObject(string(text)))
 		for i, m := range out {
 			if m.name == "requestId" {
-				id := make([]byte, 16)
-				_, _ = rand.Read(id)
-				out[i].value = hex.EncodeToString(id)
+				out[i].value = s.randomHex(16)
 			}
 		}
 		return jsonResponse(out)

@@ -124,9 +124,14 @@ func Null() Fault {
 func TooManyRequests(wait time.Duration) Fault {
 	f := HTTPStatus(http.StatusTooManyRequests)
 	if wait > 0 {
-		f.header = http.Header{"Retry-After": {strconv.Itoa(int((wait + time.Second - 1) / time.Second))}}
+		f.header = http.Header{"Retry-After": {retryAfter(wait)}}
 	}
 	return f
+}
+
+// retryAfter returns a wait in whole seconds, rounded up.
+func retryAfter(wait time.Duration) string {
+	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 }
 
 // Redirect responds with a 3xx status and a Location header.
@@ -256,6 +261,9 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *R
 		fake.Reset(w)
 		return
 	}
+	if s.latency > 0 && !fake.Hold(r.Context(), s.latency, nil, s.closing) {
+		panic(http.ErrAbortHandler)
+	}
 	if f.waitHeaders && !fake.Hold(r.Context(), f.delay, release, s.closing) {
 		panic(http.ErrAbortHandler)
 	}
@@ -268,14 +276,17 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, c *call, entry *R
 	if resp.contentType != "" {
 		h.Set("Content-Type", resp.contentType)
 	}
+	if resp.retryAfter > 0 {
+		h.Set("Retry-After", retryAfter(resp.retryAfter))
+	}
 	if resp.reason != "" {
 		h.Set(refusalHeader, headerText(s.mask(resp.reason)))
 	}
 	switch {
 	case f.wrongSignature:
-		h.Set("Authorization", authorization(signBody("not "+s.secretKey, resp.body)))
+		h.Set("Authorization", authorization(signBody("not "+c.company.SecretKey, resp.body)))
 	case c.record.SignatureValid && !resp.failed && !f.dropSignature:
-		h.Set("Authorization", authorization(signBody(s.secretKey, resp.body)))
+		h.Set("Authorization", authorization(signBody(c.company.SecretKey, resp.body)))
 	}
 	contentLength := len(resp.body)
 	if f.truncates && contentLength <= f.keepBytes {

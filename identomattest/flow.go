@@ -681,7 +681,9 @@ func (s *Server) advance(ses *session, form url.Values, upload *multipart.Form) 
 	if incomplete := p.submit(ses, key, view, form, upload); incomplete {
 		return view, nil
 	}
-	if code, ask := p.challenge(ses, step, view); ask {
+	if p.challenge(ses, step, view) {
+		code := s.newCode()
+		ses.visit.codes[view.Key] = code
 		return nil, oneTimePassword(ses.token, view.Type, v.fields[key]["contact"], code)
 	}
 	switch view.Type {
@@ -695,18 +697,14 @@ func (s *Server) advance(ses *session, form url.Values, upload *multipart.Form) 
 	return nil, nil
 }
 
-// challenge creates the one-time password of a contact step, and deletes it after it is entered.
-func (p *page) challenge(ses *session, step object, view *stepView) (code string, ask bool) {
+// challenge reports whether a contact step needs a one-time password. It deletes a password that has been
+// entered.
+func (p *page) challenge(ses *session, step object, view *stepView) bool {
 	if view.Waiting {
 		delete(ses.visit.codes, view.Key)
-		return "", false
+		return false
 	}
-	if (view.Type != "phone-number" && view.Type != "email") || !needsCode(step) {
-		return "", false
-	}
-	code = newCode()
-	ses.visit.codes[view.Key] = code
-	return code, true
+	return (view.Type == "phone-number" || view.Type == "email") && needsCode(step)
 }
 
 func (ses *session) saveBeneficiaries(key string, view *stepView, form url.Values) {

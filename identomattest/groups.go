@@ -34,13 +34,13 @@ var emailFormat = regexp.MustCompile(`^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$`)
 // minPassword is the minimum length of a password in characters.
 const minPassword = 8
 
-func (s *Server) listGroups(*call) response {
+func (s *Server) listGroups(c *call) response {
 	out := []any{}
-	for _, g := range s.groups {
+	for _, g := range c.company.groups {
 		members := []any{}
 		for _, id := range g.members {
-			i := slices.IndexFunc(s.users, func(u user) bool { return u.id == id })
-			members = append(members, object{{"username", s.users[i].username}})
+			i := slices.IndexFunc(c.company.users, func(u user) bool { return u.id == id })
+			members = append(members, object{{"username", c.company.users[i].username}})
 		}
 		out = append(out, object{{"id", g.id}, {"name", g.name}, {"members", members}})
 	}
@@ -52,7 +52,7 @@ func (s *Server) listGroups(*call) response {
 func (s *Server) members(c *call) ([]string, bool) {
 	ids := c.params.texts("memberIds")
 	for _, id := range ids {
-		if !slices.ContainsFunc(s.users, func(u user) bool { return u.id == id }) {
+		if !slices.ContainsFunc(c.company.users, func(u user) bool { return u.id == id }) {
 			return nil, false
 		}
 	}
@@ -65,8 +65,8 @@ func (s *Server) makeGroup(c *call) response {
 	if !ok {
 		return refuse(wrongGroupParameters, "a member is not a user")
 	}
-	g := &group{newID(), c.params.text("name"), ids}
-	s.groups = append(s.groups, g)
+	g := &group{s.newID(), c.params.text("name"), ids}
+	c.company.groups = append(c.company.groups, g)
 	return resultResponse(object{{"id", g.id}})
 }
 
@@ -85,10 +85,10 @@ func (s *Server) changeGroup(c *call) response {
 		return refuse(wrongGroupParameters, "the name is empty")
 	}
 	if renamed {
-		s.groups[i].name = c.params.text("name")
+		c.company.groups[i].name = c.params.text("name")
 	}
 	if _, given := c.params.get("memberIds"); given {
-		s.groups[i].members = ids
+		c.company.groups[i].members = ids
 	}
 	return jsonResponse(object{})
 }
@@ -98,17 +98,17 @@ func (s *Server) deleteGroup(c *call) response {
 	if i < 0 {
 		return refuse(wrongGroupParameters, "no group has this id")
 	}
-	s.groups = slices.Delete(s.groups, i, i+1)
+	c.company.groups = slices.Delete(c.company.groups, i, i+1)
 	return jsonResponse(object{})
 }
 
 func (s *Server) groupIndex(c *call) int {
-	return slices.IndexFunc(s.groups, func(g *group) bool { return g.id == c.params.text("groupId") })
+	return slices.IndexFunc(c.company.groups, func(g *group) bool { return g.id == c.params.text("groupId") })
 }
 
-func (s *Server) listUsers(*call) response {
+func (s *Server) listUsers(c *call) response {
 	out := []any{}
-	for _, u := range s.users {
+	for _, u := range c.company.users {
 		out = append(out, object{{"id", u.id}, {"username", u.username}, {"roles", u.roles}})
 	}
 	return resultResponse(out)
@@ -136,7 +136,7 @@ func (s *Server) createUser(c *call) response {
 			return refuse(invalidRights, "unknown right %q", right)
 		}
 	}
-	for _, u := range s.users {
+	for _, u := range c.company.users {
 		if strings.EqualFold(u.username, email) {
 			return refuse(userAlreadyExists, "a user has this email address")
 		}
@@ -144,8 +144,8 @@ func (s *Server) createUser(c *call) response {
 	if len(rights) == 0 {
 		rights = []string{"call_center_operator"}
 	}
-	u := user{newID(), email, rights}
-	s.users = append(s.users, u)
+	u := user{s.newID(), email, rights}
+	c.company.users = append(c.company.users, u)
 	return resultResponse(u.id)
 }
 

@@ -28,8 +28,10 @@ type call struct {
 	record *Request
 	params object
 	files  map[string]upload
-	// signature is the expected signature of the body.
-	signature string
+	// company is the company that the key belongs to, or the first one if the key is unknown.
+	company *company
+	// signatures are the expected signatures of the body in the order of the companies.
+	signatures []string
 }
 
 type upload struct {
@@ -63,7 +65,7 @@ func (s *Server) read(c *call, r *http.Request) (err error) {
 	}
 	buffered := bufio.NewReader(body)
 	if _, err := buffered.Peek(1); errors.Is(err, io.EOF) && (r.URL.RawQuery != "" || r.Method == http.MethodGet) {
-		c.signature = signBody(s.secretKey, nil)
+		c.signatures = s.signatures(nil)
 		return nil
 	}
 	if r.Method == http.MethodGet {
@@ -93,7 +95,7 @@ func (s *Server) readAll(c *call, body io.Reader) ([]byte, error) {
 	if len(data) > maxBody {
 		return nil, fmt.Errorf("the body has more than %d bytes", maxBody)
 	}
-	c.signature = signBody(s.secretKey, data)
+	c.signatures = s.signatures(data)
 	return data, nil
 }
 
@@ -160,7 +162,7 @@ func (s *Server) readMultipart(c *call, body io.Reader, counted *countingReader,
 		return errors.New("the multipart Content-Type has no boundary")
 	}
 	c.files = map[string]upload{}
-	sig := newSigner(s.secretKey)
+	sig := s.newSigners()
 	parts := multipart.NewReader(body, boundary)
 	for {
 		p, err := parts.NextRawPart()
@@ -169,7 +171,7 @@ func (s *Server) readMultipart(c *call, body io.Reader, counted *countingReader,
 			if !counted.endsWith("--" + boundary + "--") {
 				return errors.New("the multipart body is truncated")
 			}
-			c.signature = sig.sum()
+			c.signatures = sig.sums()
 			return nil
 		}
 		if err != nil {

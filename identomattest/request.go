@@ -19,6 +19,9 @@ type Request struct {
 	// Operation is the operation's name in Identomat's API reference, such as "begin/" or "list-users",
 	// or "" if the path belongs to no operation.
 	Operation string `json:"operation"`
+	// Company is the name of the company that the key belongs to. It is empty if the key is unknown or if
+	// the server was started without [WithCompanies].
+	Company string `json:"company,omitempty"`
 	// Host is the host that received the request: "widget" or "api". Method and Path are from the HTTP
 	// request.
 	Host   string `json:"host"`
@@ -316,17 +319,16 @@ func (s *Server) plain(v any) any {
 	return v
 }
 
-// mask masks the server's keys in a text, even if they are quoted or URL-encoded.
+// mask masks the companies' keys in a text, even if they are quoted or URL-encoded.
 func (s *Server) mask(text string) string {
-	for _, key := range []string{s.companyKey, s.secretKey, s.callbackKey} {
-		if key == "" {
-			continue
+	for _, c := range s.companies {
+		for _, key := range []string{c.CompanyKey, c.SecretKey, c.CallbackKey} {
+			text = strings.ReplaceAll(text, key, masked)
+			quoted := strconv.Quote(key)
+			text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], masked)
+			text = strings.ReplaceAll(text, url.QueryEscape(key), masked)
+			text = strings.ReplaceAll(text, url.PathEscape(key), masked)
 		}
-		text = strings.ReplaceAll(text, key, masked)
-		quoted := strconv.Quote(key)
-		text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], masked)
-		text = strings.ReplaceAll(text, url.QueryEscape(key), masked)
-		text = strings.ReplaceAll(text, url.PathEscape(key), masked)
 	}
 	return text
 }

@@ -136,13 +136,13 @@ func (s *Server) decide(method, token string, d decision, opts []DecisionOption)
 	case err != nil:
 		return s.misuse("%s: %w", method, err)
 	}
-	s.postStatusCallback(token)
+	s.postStatusCallback(ses)
 	return nil
 }
 
 // checkDecision returns an error unless the session allows the decision. The caller holds s.mu.
 func (s *Server) checkDecision(ses *session, d decision) error {
-	if s.statusCallback != "" && s.callbackURL == "" {
+	if s.statusCallback != "" && ses.company.CallbackURL == "" {
 		return badRequest(noCallbackURL)
 	}
 	if d.raw != nil {
@@ -247,7 +247,7 @@ func (s *Server) setDecision(ses *session, d decision) {
 	}
 	ses.decision = d
 	if len(ses.activities) == 0 {
-		ses.activities = append(ses.activities, activity{newID(), pageLoaded, ses.created})
+		ses.activities = append(ses.activities, activity{s.newID(), pageLoaded, ses.created})
 	}
 }
 

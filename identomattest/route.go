@@ -3,7 +3,9 @@ package identomattest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/identomat-go/identomat/internal/documented"
 	"github.com/identomat-go/identomat/internal/fake"
@@ -43,6 +45,8 @@ type response struct {
 	failed bool
 	// reason is why the request was refused, for the test's log.
 	reason string
+	// retryAfter is sent as Retry-After if it is positive.
+	retryAfter time.Duration
 }
 
 func jsonResponse(v any) response {
@@ -184,6 +188,21 @@ func operationByPath(path string) *operation.Operation {
 	return nil
 }
 
+// receive reads the request, and finds its company and signature.
+func (s *Server) receive(c *call, r *http.Request) error {
+	err := s.read(c, r)
+	c.record.Parameters = s.parameters(c)
+	key, _ := c.params.get(documented.CompanyKey(c.op).Name)
+	i := slices.IndexFunc(s.companies, func(company *company) bool { return key == company.CompanyKey })
+	if i >= 0 {
+		c.record.Company = s.companies[i].Name
+	}
+	i = max(i, 0)
+	c.company = s.companies[i]
+	c.record.SignatureValid = err == nil && signatureMatches(r.Header.Get("Authorization"), c.signatures[i])
+	return err
+}
+
 // otherKeyNames maps the name of the company key on one host to its name on the other.
 var otherKeyNames = map[string]string{"company_key": "companyKey", "companyKey": "company_key"}
 
@@ -191,16 +210,11 @@ var otherKeyNames = map[string]string{"company_key": "companyKey", "companyKey":
 // the operation.
 func (s *Server) handleCall(c *call, r *http.Request) response {
 	rt := routes[c.op]
-	err := s.read(c, r)
-	c.record.Parameters = s.parameters(c)
-	header := r.Header.Get("Authorization")
-	c.record.Signed = header != ""
-	c.record.SignatureValid = c.signature != "" && signatureMatches(header, c.signature)
-	if err != nil {
+	if err := s.receive(c, r); err != nil {
 		return refuse(rt.wrongParameters, "%v", err)
 	}
-	company := documented.CompanyKey(c.op)
-	name := company.Name
+	keyField := documented.CompanyKey(c.op)
+	name := keyField.Name
 	key, present := c.params.get(name)
 	switch {
 	case !present || key == "":
@@ -209,11 +223,11 @@ func (s *Server) handleCall(c *call, r *http.Request) response {
 			return refuse(rt.missingKey, "the parameter %q is missing; the parameter %q belongs to the other host", name, other)
 		}
 		return refuse(rt.missingKey, "the parameter %q is missing", name)
-	case key != s.companyKey:
+	case key != c.company.CompanyKey:
 		return refuse(rt.unknownKey, "the company key is unknown")
 	case c.record.Signed && !c.record.SignatureValid:
 		return refuse(rt.wrongSignature, "the signature does not match the body")
-	case !c.record.Signed && s.requireHMAC:
+	case !c.record.Signed && c.company.RequireHMAC:
 		return refuse(rt.wrongSignature, "the request is not signed")
 	case c.record.Signed && r.URL.RawQuery != "":
 		return refuse(rt.wrongSignature, "the signature does not cover the query string")
@@ -221,11 +235,17 @@ func (s *Server) handleCall(c *call, r *http.Request) response {
 	if r.URL.Query().Has(name) {
 		c.record.warn("the company key is in the URL, which proxies and servers write to their logs")
 	}
-	if err := s.check(c, append([]documented.Field{company}, documented.Endpoints[c.op].Parameters...)); err != nil {
+	if err := s.check(c, append([]documented.Field{keyField}, documented.Endpoints[c.op].Parameters...)); err != nil {
 		return refuse(rt.wrongParameters, "%v", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if wait := c.company.admit(c.record.Time); wait > 0 {
+		return response{
+			status: http.StatusTooManyRequests, contentType: "text/plain; charset=utf-8", body: []byte(http.StatusText(http.StatusTooManyRequests)),
+			failed: true, reason: fmt.Sprintf("the company has reached its limit of %d requests per minute", c.company.RequestsPerMinute), retryAfter: wait,
+		}
+	}
 	c.record.Processed = true
 	return rt.handle(s, c)
 }
@@ -240,6 +260,7 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		panic(http.ErrAbortHandler)
 	}
 	defer s.leave()
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	if host == operation.Widget && strings.HasPrefix(r.URL.Path, controlPath) {
 		s.serveControl(w, r)
 		return
@@ -282,9 +303,7 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 	c := &call{op: op, record: rec}
 	var resp response
 	if fault.replaces && !fault.processes {
-		err := s.read(c, r)
-		rec.Parameters = s.parameters(c)
-		rec.SignatureValid = err == nil && signatureMatches(r.Header.Get("Authorization"), c.signature)
+		_ = s.receive(c, r) // the fault decides the response
 	} else {
 		resp = s.handleCall(c, r)
 	}

@@ -191,7 +191,7 @@ type monitoredQuery struct {
 
 func (s *Server) monitorScreening(c *call) response {
 	query := c.params.child("query")
-	m := &monitoredQuery{id: newID(), fullName: query.text("fullName"), birthday: query.text("birthdayTimeFrom"), added: s.now()}
+	m := &monitoredQuery{id: s.newID(), fullName: query.text("fullName"), birthday: query.text("birthdayTimeFrom"), added: s.now()}
 	if m.birthday != "" {
 		t, ok := isoTime(m.birthday)
 		if !ok {
@@ -199,21 +199,21 @@ func (s *Server) monitorScreening(c *call) response {
 		}
 		m.birthday = wireTime(t)
 	}
-	for _, other := range s.monitoring {
+	for _, other := range c.company.monitoring {
 		if strings.EqualFold(other.fullName, m.fullName) && other.birthday == m.birthday {
 			return refuse(alreadyExists, "the query is already monitored")
 		}
 	}
-	s.monitoring = append(s.monitoring, m)
+	c.company.monitoring = append(c.company.monitoring, m)
 	return resultResponse(m.id)
 }
 
 func (s *Server) unmonitorScreening(c *call) response {
-	i := slices.IndexFunc(s.monitoring, func(m *monitoredQuery) bool { return m.id == c.params.text("id") })
+	i := slices.IndexFunc(c.company.monitoring, func(m *monitoredQuery) bool { return m.id == c.params.text("id") })
 	if i < 0 {
 		return refuse(wrongParameters, "no monitored query has this id")
 	}
-	s.monitoring = slices.Delete(s.monitoring, i, i+1)
+	c.company.monitoring = slices.Delete(c.company.monitoring, i, i+1)
 	return jsonResponse(object{})
 }
 
@@ -222,10 +222,12 @@ func (s *Server) unmonitorScreening(c *call) response {
 func (s *Server) UpdateMonitored(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, m := range s.monitoring {
-		if m.id == id {
-			m.updated = s.now()
-			return nil
+	for _, c := range s.companies {
+		for _, m := range c.monitoring {
+			if m.id == id {
+				m.updated = s.now()
+				return nil
+			}
 		}
 	}
 	return s.misuse("UpdateMonitored: no monitored query has the id %q", id)
@@ -243,7 +245,7 @@ func (s *Server) listMonitored(c *call) response {
 		}
 	}
 	var matching []*monitoredQuery
-	for _, m := range s.monitoring {
+	for _, m := range c.company.monitoring {
 		changed := m.added
 		if m.updated.After(changed) {
 			changed = m.updated

@@ -2,14 +2,15 @@ package identomattest
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/operation"
@@ -46,20 +47,23 @@ type Server struct {
 	// CallbackKey is the callbackApiKey of the callbacks that the server posts.
 	CallbackKey string
 
-	companyKey, secretKey, callbackKey string
-	requireHMAC                        bool
-	allowAll                           bool
-	allowNames                         []string
-	widgetAddr, apiAddr                string
-	clock                              func() time.Time
-	dataURI                            DataURI
-	bareFiles                          bool
-	deletedDocuments                   bool
-	extraConfigs                       []string
-	statusCallback                     string
-	hosts                              []string
-	logFunc                            func(format string, args ...any)
-	tb                                 TB
+	onlyCompany         Company // unless WithCompanies is given
+	companies           []*company
+	allowAll            bool
+	allowNames          []string
+	widgetAddr, apiAddr string
+	clock               func() time.Time
+	offset              atomic.Int64 // a time.Duration to add to the clock
+	latency             time.Duration
+	seed                *uint64
+	dataURI             DataURI
+	bareFiles           bool
+	deletedDocuments    bool
+	extraConfigs        []string
+	statusCallback      string
+	hosts               []string
+	logFunc             func(format string, args ...any)
+	tb                  TB
 
 	servers []*http.Server
 	serving sync.WaitGroup
@@ -73,19 +77,13 @@ type Server struct {
 	idle     chan struct{} // closed when the server is closed and no request is being served
 	newConns map[net.Conn]struct{}
 	release  chan struct{}
-	// callbackURL is "" until SetCallbackURL is called.
-	callbackURL string
-	requests    []*Request     // the latest ones, at most maxRequests
-	counts      map[string]int // number of requests by operation
-	faults      []*scheduledFault
-	configs     map[string]object
-	sessions    map[string]*session
-	order       []*session
-
-	monitoring []*monitoredQuery
-	blacklist  []blacklistRecord
-	groups     []*group
-	users      []user
+	random   io.Reader
+	requests []*Request     // the latest ones, at most maxRequests
+	counts   map[string]int // number of requests by operation
+	faults   []*scheduledFault
+	configs  map[string]object
+	sessions map[string]*session
+	order    []*session
 }
 
 // Option configures a server.
@@ -100,12 +98,12 @@ func WithAddr(widget, api string) Option {
 
 // WithKeys replaces [DefaultCompanyKey] and [DefaultSecretKey].
 func WithKeys(companyKey, secretKey string) Option {
-	return func(s *Server) { s.companyKey, s.secretKey = companyKey, secretKey }
+	return func(s *Server) { s.onlyCompany.CompanyKey, s.onlyCompany.SecretKey = companyKey, secretKey }
 }
 
 // WithCallbackKey replaces [DefaultCallbackKey].
 func WithCallbackKey(key string) Option {
-	return func(s *Server) { s.callbackKey = key }
+	return func(s *Server) { s.onlyCompany.CallbackKey = key }
 }
 
 // WithStatusCallback makes the server post a [PlainCallback] of this type to the URL from
@@ -128,12 +126,17 @@ func WithLogf(logf func(format string, args ...any)) Option {
 // RequireHMAC makes the company key an HMAC key: the server refuses unsigned requests. Without this
 // option, the server accepts unsigned requests, and verifies the signature of a signed request.
 func RequireHMAC() Option {
-	return func(s *Server) { s.requireHMAC = true }
+	return func(s *Server) { s.onlyCompany.RequireHMAC = true }
 }
 
 // WithClock replaces [time.Now] for timestamps and expiry.
 func WithClock(now func() time.Time) Option {
 	return func(s *Server) { s.clock = now }
+}
+
+// WithLatency delays every response from the API.
+func WithLatency(d time.Duration) Option {
+	return func(s *Server) { s.latency = d }
 }
 
 // AllowUnknown makes the server accept the named parameters, flags, step types and question types,
@@ -170,9 +173,7 @@ func Start(opts ...Option) (*Server, error) { return start(nil, opts) }
 
 func start(tb TB, opts []Option) (*Server, error) {
 	s := &Server{
-		companyKey:  DefaultCompanyKey,
-		secretKey:   DefaultSecretKey,
-		callbackKey: DefaultCallbackKey,
+		onlyCompany: Company{CompanyKey: DefaultCompanyKey, SecretKey: DefaultSecretKey, CallbackKey: DefaultCallbackKey},
 		clock:       time.Now,
 		tb:          tb,
 		closing:     make(chan struct{}),
@@ -182,20 +183,26 @@ func start(tb TB, opts []Option) (*Server, error) {
 		counts:      map[string]int{},
 		configs:     map[string]object{},
 		sessions:    map[string]*session{},
-		users:       []user{administrator},
 	}
 	for _, opt := range opts {
 		opt(s)
 	}
-	if s.companyKey == "" || s.secretKey == "" || s.callbackKey == "" {
-		return nil, errors.New("identomattest: a key is empty")
+	if s.companies == nil {
+		s.companies = []*company{{Company: s.onlyCompany}}
 	}
+	if err := checkCompanies(s.companies); err != nil {
+		return nil, fmt.Errorf("identomattest: %w", err)
+	}
+	for _, c := range s.companies {
+		c.clear()
+	}
+	s.reseed()
 	for _, name := range s.hosts {
 		if name == "" || strings.ContainsAny(name, ":/") {
 			return nil, fmt.Errorf("identomattest: WithHosts: %q is not a host name without a port", name)
 		}
 	}
-	s.CompanyKey, s.SecretKey, s.CallbackKey = s.companyKey, s.secretKey, s.callbackKey
+	s.CompanyKey, s.SecretKey, s.CallbackKey = s.companies[0].CompanyKey, s.companies[0].SecretKey, s.companies[0].CallbackKey
 	for _, raw := range append([]string{sampleConfiguration}, s.extraConfigs...) {
 		if err := s.addConfiguration(raw); err != nil {
 			return nil, err
@@ -307,7 +314,11 @@ func (s *Server) leave() {
 	}
 }
 
-func (s *Server) now() time.Time { return s.clock() }
+func (s *Server) now() time.Time { return s.clock().Add(time.Duration(s.offset.Load())) }
+
+// Advance moves the server's clock forward, to let sessions expire for example. It does not shorten the
+// waits of faults and of [WithLatency].
+func (s *Server) Advance(d time.Duration) { s.offset.Add(int64(d)) }
 
 func (s *Server) logf(format string, args ...any) {
 	text := s.mask(fmt.Sprintf(format, args...))

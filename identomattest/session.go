@@ -1,12 +1,9 @@
 package identomattest
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/identomat-go/identomat"
@@ -39,6 +36,7 @@ const sampleConfiguration = `{
 // session is the state of a session. Server.mu guards its fields.
 type session struct {
 	token        string
+	company      *company
 	parent       string
 	configID     string
 	name         string
@@ -172,7 +170,8 @@ func (ses *session) deadline() time.Time {
 func (s *Server) begin(c *call) response {
 	now := s.now()
 	ses := &session{
-		token:        newToken(),
+		token:        s.newToken(),
+		company:      c.company,
 		parent:       c.params.text("parent_session_id"),
 		configID:     c.params.text("config_id"),
 		name:         c.params.text("name"),
@@ -186,7 +185,7 @@ func (s *Server) begin(c *call) response {
 	}
 	lifetime := defaultLifetime
 	if ses.parent != "" {
-		if _, ok := s.sessions[ses.parent]; !ok {
+		if parent, ok := s.sessions[ses.parent]; !ok || parent.company != c.company {
 			return refuse(sessionNotFound, "the parent session does not exist")
 		}
 	}
@@ -335,7 +334,7 @@ func (s *Server) lookup(c *call) (*session, bool) {
 		token = c.params.text("sessionId")
 	}
 	ses, ok := s.sessions[token]
-	return ses, ok
+	return ses, ok && ses.company == c.company
 }
 
 func noSession() response { return refuse(sessionNotFound, "no session has this token") }
@@ -447,28 +446,3 @@ func (s *Server) statistics(c *call) response {
 
 // wireTime formats a time as the service does: ISO 8601 in UTC with milliseconds.
 func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// newToken returns 40 characters of [0-9a-z], the format of the service's tokens.
-func newToken() string {
-	const alphabet = "0123456789abcdefghijklmnopqrstuvwxyz"
-	var b strings.Builder
-	buf := make([]byte, 64)
-	for b.Len() < 40 {
-		_, _ = rand.Read(buf) // never fails
-		for _, r := range buf {
-			// 252 is the largest multiple of 36 that fits in a byte. Without this limit, some characters
-			// would be more likely than others.
-			if r < 252 && b.Len() < 40 {
-				b.WriteByte(alphabet[r%36])
-			}
-		}
-	}
-	return b.String()
-}
-
-// newID returns 24 hexadecimal digits, the format of the service's object ids.
-func newID() string {
-	id := make([]byte, 12)
-	_, _ = rand.Read(id)
-	return hex.EncodeToString(id)
-}

@@ -41,6 +41,48 @@ func (s *signer) sum() string {
 	return base64.StdEncoding.EncodeToString(s.key)
 }
 
+// signers computes a signature with the secret key of every company, because the company is only known once
+// the body has been read.
+type signers []*signer
+
+func (s *Server) newSigners() signers {
+	var out signers
+	for _, c := range s.companies {
+		out = append(out, newSigner(c.SecretKey))
+	}
+	return out
+}
+
+func (l signers) nextPart() {
+	for _, s := range l {
+		s.nextPart()
+	}
+}
+
+func (l signers) Write(p []byte) (int, error) {
+	for _, s := range l {
+		_, _ = s.Write(p) // a hash never returns an error
+	}
+	return len(p), nil
+}
+
+// sums returns the signatures in the order of the companies.
+func (l signers) sums() []string {
+	var out []string
+	for _, s := range l {
+		out = append(out, s.sum())
+	}
+	return out
+}
+
+// signatures returns the signatures of a body in the order of the companies.
+func (s *Server) signatures(body []byte) []string {
+	l := s.newSigners()
+	l.nextPart()
+	_, _ = l.Write(body)
+	return l.sums()
+}
+
 func signBody(secret string, body []byte) string {
 	s := newSigner(secret)
 	s.nextPart()

@@ -31,10 +31,11 @@ var widgetPage = template.Must(template.New("widget.html").Funcs(template.FuncMa
 // maxForm is the maximum size of a form in bytes, including uploaded files.
 const maxForm = 64 << 20
 
-// servePage serves the page: GET shows the current step of a session, POST submits a form.
+// servePage serves the page: GET shows the current step of a session, or the start page if the URL has no
+// session token. POST submits a form.
 //
 // Pages on other origins may link to it, embed it and post its form. This is safe, because a request
-// needs a session token, which only the company and the customer have.
+// needs a session token, which only the company and the customer have. They cannot embed the start page.
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	hostError := s.checkHost(r)
 	switch {
@@ -43,6 +44,8 @@ func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, hostError.Error(), http.StatusForbidden)
 	case r.URL.Path != "/":
 		s.notFound(operation.Widget, w, r)
+	case (r.Method == http.MethodGet || r.Method == http.MethodHead) && !r.URL.Query().Has("session_token"):
+		s.showStart(w, r)
 	case r.Method == http.MethodGet || r.Method == http.MethodHead:
 		s.showPage(w, r.URL.Query().Get("session_token"), r.Method == http.MethodGet)
 	case r.Method == http.MethodPost:
@@ -92,7 +95,7 @@ func (s *Server) showPage(w http.ResponseWriter, token string, visit bool) {
 	s.mu.Lock()
 	ses, state, status := s.state(token)
 	if ses != nil && visit {
-		ses.activities = append(ses.activities, activity{newID(), pageLoaded, s.now()})
+		ses.activities = append(ses.activities, activity{s.newID(), pageLoaded, s.now()})
 	}
 	p := newPage(ses, state, token)
 	if state == "open" {
@@ -117,7 +120,7 @@ func (s *Server) submitStep(w http.ResponseWriter, r *http.Request) {
 	if view == nil {
 		s.mu.Unlock()
 		if callback != nil {
-			s.postCallback(r.Context(), *callback)
+			s.postCallback(r.Context(), ses.company, *callback)
 		}
 		// Redirect, so that reloading the next page does not submit this form again.
 		redirect(w, "/?session_token="+url.QueryEscape(token))
@@ -165,14 +168,14 @@ func (s *Server) submitDecision(w http.ResponseWriter, form url.Values) {
 		return
 	}
 	s.setDecision(ses, d)
-	lacksURL := s.statusCallback != "" && s.callbackURL == ""
+	lacksURL := s.statusCallback != "" && ses.company.CallbackURL == ""
 	returnURL := ses.flags.text("return_url")
 	p := newPage(ses, "done", token)
 	s.mu.Unlock()
 	if lacksURL {
 		s.logf(noCallbackURL)
 	}
-	s.postStatusCallback(token)
+	s.postStatusCallback(ses)
 	if returnURL == "" {
 		render(w, http.StatusOK, p)
 		return
@@ -202,15 +205,20 @@ func withToken(returnURL, token string) string {
 
 func render(w http.ResponseWriter, status int, p *page) {
 	p.Nonce = rand.Text()
+	writePage(w, status, widgetPage, p, p.Lang, contentPolicy(p.Nonce, p.ReturnURL))
+}
+
+// writePage responds with a page.
+func writePage(w http.ResponseWriter, status int, t *template.Template, data any, lang, policy string) {
 	var body bytes.Buffer
-	if err := widgetPage.Execute(&body, p); err != nil {
+	if err := t.Execute(&body, data); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", p.Lang)
-	h.Set("Content-Security-Policy", contentPolicy(p.Nonce, p.ReturnURL))
+	h.Set("Content-Language", lang)
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")

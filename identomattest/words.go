@@ -1,10 +1,8 @@
 package identomattest
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"math/big"
 	"regexp"
 	"slices"
 	"strings"
@@ -152,13 +150,6 @@ func countryName(code string) string {
 }
 
 var phoneFormat = regexp.MustCompile(`^\+?[0-9]{5,15}$`)
-
-// newCode returns a one-time password of four digits, like the one in the documented callback.
-func newCode() string {
-	n, err := rand.Int(rand.Reader, big.NewInt(10000))
-	must(err)
-	return fmt.Sprintf("%04d", n)
-}
 
 // oneTimePassword returns the callback for a one-time password. For email, Identomat's API
 // documentation shows only the callback's type.

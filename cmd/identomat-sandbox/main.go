@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,8 +18,10 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/identomat-go/identomat/identomattest"
+	"github.com/identomat-go/identomat/internal/fake"
 )
 
 func main() {
@@ -46,6 +50,11 @@ type settings struct {
 	callbackURL, statusCallback        string
 	configFiles, hosts                 stringList
 	quiet                              bool
+	companiesFile                      string
+	companies                          []identomattest.Company
+	seed                               *uint64
+	clock                              time.Time
+	latency                            time.Duration
 }
 
 // stringList is the value of a flag that can be repeated.
@@ -70,6 +79,17 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.StringVar(&s.statusCallback, "status-callback", "", "post a callback of this `type` to -callback-url after every decision (default: none, because Identomat does not publish its types)")
 	flags.Var(&s.configFiles, "config", "add the session configuration in this JSON `file`, in the format of a get-session-config result; can be repeated")
 	flags.BoolVar(&s.allowUnknown, "allow-unknown", false, "accept parameters, flags, steps and questions that Identomat's documentation does not list")
+	flags.StringVar(&s.companiesFile, "companies", "", "serve the companies in this JSON `file` instead of one company, each with its own keys, limit and data; see the README")
+	flags.Func("seed", "make tokens, ids and one-time passwords depend on this `number` and on the order of the requests", func(text string) error {
+		n, err := strconv.ParseUint(text, 10, 64)
+		s.seed = &n
+		return err
+	})
+	flags.Func("clock", "stop the clock at this `time`, such as 2026-01-31T12:00:00Z; POST /_sandbox/clock advances it", func(text string) (err error) {
+		s.clock, err = time.Parse(time.RFC3339, text)
+		return err
+	})
+	flags.DurationVar(&s.latency, "latency", 0, "delay every response from the API by this `duration`, such as 250ms")
 	flags.BoolVar(&s.quiet, "quiet", false, "do not log refused requests")
 	flags.Usage = func() { usage(flags) }
 	if err := flags.Parse(args); err != nil {
@@ -81,7 +101,37 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if flags.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q; see -help", flags.Arg(0))
 	}
+	if err := s.readCompanies(flags); err != nil {
+		return s, err
+	}
 	return s, s.check()
+}
+
+// readCompanies reads the file in -companies. Its first company replaces the one of the other flags.
+func (s *settings) readCompanies(flags *flag.FlagSet) error {
+	if s.companiesFile == "" {
+		return nil
+	}
+	var conflict string
+	flags.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "company-key", "secret-key", "callback-key", "require-hmac", "callback-url":
+			conflict = f.Name
+		}
+	})
+	if conflict != "" {
+		return fmt.Errorf("-companies and -%s cannot be combined: the file has the keys", conflict)
+	}
+	data, err := os.ReadFile(s.companiesFile)
+	if err != nil {
+		return fmt.Errorf("-companies: %w", err)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&s.companies); err != nil {
+		return fmt.Errorf("-companies: %s: %s", s.companiesFile, strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
 }
 
 func usage(flags *flag.FlagSet) {
@@ -121,12 +171,15 @@ func (s *settings) check() error {
 			return fmt.Errorf("%s is empty", k.name)
 		}
 	}
+	if s.latency < 0 {
+		return errors.New("-latency is negative")
+	}
 	if s.callbackURL != "" {
 		u, err := url.Parse(s.callbackURL)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return errors.New("-callback-url is not an http URL")
 		}
-	} else if s.statusCallback != "" {
+	} else if s.statusCallback != "" && s.companiesFile == "" {
 		return errors.New("-status-callback requires -callback-url")
 	}
 	return nil
@@ -161,10 +214,20 @@ func (s *settings) start(stderr io.Writer) (*identomattest.Server, error) {
 		identomattest.WithCallbackKey(s.callbackKey),
 		identomattest.WithStatusCallback(s.statusCallback),
 		identomattest.WithHosts(s.hosts...),
+		identomattest.WithLatency(s.latency),
 		identomattest.WithLogf(func(string, ...any) {}),
 	}
 	if !s.quiet {
 		opts = append(opts, identomattest.WithLogf(log.New(stderr, "", log.Ltime).Printf))
+	}
+	if s.companiesFile != "" {
+		opts = append(opts, identomattest.WithCompanies(s.companies...))
+	}
+	if s.seed != nil {
+		opts = append(opts, identomattest.WithSeed(*s.seed))
+	}
+	if !s.clock.IsZero() {
+		opts = append(opts, identomattest.WithClock(func() time.Time { return s.clock }))
 	}
 	if s.requireHMAC {
 		opts = append(opts, identomattest.RequireHMAC())
@@ -225,26 +288,17 @@ export IDENTOMAT_API_URL=%s
 export IDENTOMAT_COMPANY_KEY=%s
 export IDENTOMAT_SECRET_KEY=%s
 export IDENTOMAT_CALLBACK_KEYS=%s
-`, quote(srv.WidgetURL), quote(srv.APIURL), quote(s.companyKey), quote(s.secretKey), quote(s.callbackKey))
+`, fake.ShellWord(srv.WidgetURL), fake.ShellWord(srv.APIURL), fake.ShellWord(srv.CompanyKey), fake.ShellWord(srv.SecretKey), fake.ShellWord(srv.CallbackKey))
 	fmt.Fprintf(&b, `
-Begin a session and open %s/?session_token=… in a browser, or decide the session with curl:
+Open %s/ in a browser: it shows how to begin a session, the open sessions, and the reason
+of every refusal. Or begin a session and decide it with curl:
 
 `, srv.WidgetURL)
 	if s.requireHMAC {
-		b.WriteString("# -require-hmac is set: begin/ needs a signature, which curl cannot make\n")
+		b.WriteString("# -require-hmac is set: begin/ needs a signature, which the page shows how to make\n")
 	}
 	fmt.Fprintf(&b, `curl %s -F company_key=%s
 curl -X POST %s
-`, srv.WidgetURL+"/external-api/begin/", quote(s.companyKey), quote(srv.WidgetURL+"/_sandbox/sessions/{token}/approve"))
+`, srv.WidgetURL+"/external-api/begin/", fake.ShellWord(srv.CompanyKey), fake.ShellWord(srv.WidgetURL+"/_sandbox/sessions/{token}/approve"))
 	return b.String()
-}
-
-// quote quotes s as one word for a POSIX shell.
-func quote(s string) string {
-	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r))
-	}) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

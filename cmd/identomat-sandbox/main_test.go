@@ -149,6 +149,8 @@ func TestAPIHostSkipsPortInUse(t *testing.T) {
 func TestWrongFlags(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken.json")
 	require.NoError(t, os.WriteFile(broken, []byte(`{"steps":[]}`), 0o600))
+	misspelled := filepath.Join(t.TempDir(), "companies.json")
+	require.NoError(t, os.WriteFile(misspelled, []byte(`[{"name":"bank","companykey2":"k"}]`), 0o600))
 	inUse, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer inUse.Close()
@@ -170,6 +172,13 @@ func TestWrongFlags(t *testing.T) {
 		{[]string{"-status-callback", "status"}, 1, "-status-callback requires -callback-url"},
 		{[]string{"-config", "no such file"}, 1, "-config: open no such file"},
 		{[]string{"-config", broken}, 1, "a configuration must be an object with an id"},
+		{[]string{"-companies", "no such file"}, 1, "-companies: open no such file"},
+		{[]string{"-companies", broken}, 1, "-companies: " + broken},
+		{[]string{"-companies", misspelled}, 1, `unknown field "companykey2"`},
+		{[]string{"-companies", misspelled, "-company-key", "x"}, 1, "-companies and -company-key cannot be combined"},
+		{[]string{"-seed", "x"}, 2, `invalid value "x" for flag -seed`},
+		{[]string{"-clock", "noon"}, 2, `invalid value "noon" for flag -clock`},
+		{[]string{"-latency", "-1s"}, 1, "-latency is negative"},
 		{[]string{"8080"}, 1, `unexpected argument "8080"`},
 		{[]string{"-port", "8080"}, 2, "flag provided but not defined: -port"},
 		{[]string{"-help"}, 0, "GET /_sandbox/ on the widget"},
@@ -202,6 +211,26 @@ func TestFlags(t *testing.T) {
 	public := start(t, "-addr", ":0", "-public")
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, public.widget, "the printed address can be dialed")
 	assert.Equal(t, 0, public.stop(t, os.Interrupt))
+}
+
+func TestCompanies(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "companies.json")
+	require.NoError(t, os.WriteFile(file, []byte(`[{"name":"bank","companyKey":"bank-key"},{"name":"lending","companyKey":"lending-key","requestsPerMinute":1}]`), 0o600))
+	s := start(t, "-addr", "127.0.0.1:0", "-companies", file)
+	assert.Equal(t, "bank-key", s.key)
+	assert.Equal(t, `{"result":[]}`, call(t, http.MethodPost, s.api+"/list-groups", `{"companyKey":"lending-key"}`))
+	assert.Equal(t, "Too Many Requests", call(t, http.MethodPost, s.api+"/list-groups", `{"companyKey":"lending-key"}`))
+	assert.Equal(t, `{"result":[]}`, call(t, http.MethodPost, s.api+"/list-groups", `{"companyKey":"bank-key"}`))
+	assert.Equal(t, 0, s.stop(t, os.Interrupt))
+}
+
+// TestSeedAndClock compares with a recorded response.
+func TestSeedAndClock(t *testing.T) {
+	s := start(t, "-addr", "127.0.0.1:0", "-seed", "7", "-clock", "2026-01-31T12:00:00Z", "-latency", "1ms")
+	token := strings.Trim(call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"`+s.key+`"}`), `"`)
+	assert.Equal(t, "kwichkhnxptdz94eguou0dyu9zc0sdj0e7ri0o57", token)
+	assert.Contains(t, call(t, http.MethodGet, s.widget+"/_sandbox/sessions/"+token, ""), `"expires": "2026-01-31T12:15:00Z"`)
+	assert.Equal(t, 0, s.stop(t, os.Interrupt))
 }
 
 func TestStatusCallback(t *testing.T) {

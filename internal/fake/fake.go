@@ -1,5 +1,5 @@
-// Package fake holds the code that the fake services share: resetting and delaying responses, and
-// posting callbacks.
+// Package fake holds the code that the fake services share: resetting and delaying responses, posting
+// callbacks, and quoting for a shell.
 package fake
 
 import (
@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -69,4 +70,14 @@ func Post(ctx context.Context, url string, header http.Header, body []byte) (sta
 	defer resp.Body.Close()
 	_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
 	return resp.StatusCode, err
+}
+
+// ShellWord quotes s as one word for a POSIX shell.
+func ShellWord(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r))
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -1,0 +1,7 @@
+{{- if .Company.RequireHMAC -}}
+body={{shell .Body}}
+curl {{.Widget}}/external-api/result/ -H "Content-Type: application/json" -d "$body" \
+  -H "Authorization: signature=\"$(printf %s "$body" | openssl dgst -sha256 -hmac {{shell .Company.SecretKey}} -binary | base64)\""
+{{- else -}}
+curl {{.Widget}}/external-api/result/ --form-string {{shell (print "company_key=" .Company.CompanyKey)}} --form-string session_token={{.Token}}
+{{- end}}
