@@ -78,8 +78,16 @@ func (s *Server) controlMux() *http.ServeMux {
 }
 
 func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
+	if isDocs := r.URL.Path == docsPath || strings.HasPrefix(r.URL.Path, docsPath+"/"); isDocs && s.checkHost(r) == nil {
+		s.showDocs(w, r)
+		return
+	}
 	if err := s.checkTool(r); err != nil {
 		writeControlError(w, controlError{http.StatusForbidden, err})
+		return
+	}
+	if r.URL.Path == openAPIPath && r.Method == http.MethodGet {
+		s.serveOpenAPI(w, r)
 		return
 	}
 	mux := s.controlMux()
@@ -169,6 +177,8 @@ func (s *Server) controlOverview(*http.Request) (any, error) {
 		"widgetUrl":  s.WidgetURL,
 		"apiUrl":     s.APIURL,
 		"operations": operations,
+		"docs":       s.WidgetURL + docsPath,
+		"openapi":    s.WidgetURL + openAPIPath,
 		"faults":     slices.Sorted(maps.Keys(namedFaults)),
 		"people":     []string{people[0].key, people[1].key, people[2].key},
 		"control":    paths,
