@@ -25,7 +25,7 @@ const (
 	openAPIPath = controlPath + "openapi.json"
 )
 
-var docsTemplate = template.Must(template.New("docs.html").ParseFS(templates, "templates/widget.css", "templates/start.css", "templates/docs.*"))
+var docsTemplate = template.Must(template.New("docs.html").Funcs(template.FuncMap{"inline": inlineCode}).ParseFS(templates, "templates/widget.css", "templates/start.css", "templates/docs.*"))
 
 // localDescription returns the description with the addresses of the fake instead of Identomat's.
 func (s *Server) localDescription(r *http.Request) []byte {
@@ -108,6 +108,19 @@ type docsField struct {
 
 // docsText is a piece of text, and a link if it names a schema.
 type docsText struct{ Text, Schema string }
+
+// docsInline is a piece of a description. Code is in backticks.
+type docsInline struct {
+	Text string
+	Code bool
+}
+
+func inlineCode(text string) (out []docsInline) {
+	for i, piece := range strings.Split(text, "`") {
+		out = append(out, docsInline{piece, i%2 == 1})
+	}
+	return out
+}
 
 var description = sync.OnceValue(func() object { return mustObject(string(openAPI)) })
 
@@ -277,6 +290,11 @@ func (d *docsReader) fields(path string, schema object) (out []docsField) {
 		out = append(out, d.fields(path+m.name+".", property)...)
 		out = append(out, d.fields(path+m.name+"[].", property.child("items"))...)
 	}
+	for _, alternative := range schema.list("oneOf") {
+		if o, ok := alternative.(object); ok {
+			out = append(out, d.fields(path, o)...)
+		}
+	}
 	return out
 }
 
@@ -321,6 +339,8 @@ func (d *docsReader) typeOf(schema object) []docsText {
 	switch {
 	case slices.Contains(kinds, "array"):
 		return append([]docsText{{strings.Replace(text, "array", "list", 1) + " of ", ""}}, d.typeOf(schema.child("items"))...)
+	case schema.text("format") == "binary":
+		text = "file"
 	case schema.text("format") != "":
 		text = fmt.Sprintf("%s (%s)", text, schema.text("format"))
 	case schema.text("contentMediaType") != "":

@@ -62,5 +62,5 @@ func TestDocsShowEveryOperation(t *testing.T) {
 func TestDocsOfBegin(t *testing.T) {
 	page := openPage(t, NewServer(t).WidgetURL+"/_sandbox/docs/begin")
 	assertShows(t, page, "may be billed", "not retryable", `<a href="#schema-Flags">Flags</a>`, `list of <a href="#schema-Step">Step</a>`,
-		`<h3 id="schema-LivenessStep">`, "multipart/form-data", "<code>company_key</code>")
+		`<h3 id="schema-LivenessStep">`, "multipart/form-data", "<code>company_key</code>", "<code>argumentError</code>")
 }

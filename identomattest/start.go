@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	texttemplate "text/template"
@@ -23,12 +24,14 @@ var snippets = texttemplate.Must(texttemplate.New("snippets").Funcs(texttemplate
 	"shell": fake.ShellWord,
 	// literal returns a string literal of Python and TypeScript.
 	"literal": jsonText,
+	"field":   formField,
 }).ParseFS(templates, "templates/begin.*", "templates/result.sh"))
 
-// The start page shows the requests of the last recentTime, and at most maxRows rows of each list.
+// The start page shows the requests of the last recentTime, and at most this many requests and sessions.
 const (
-	recentTime = 15 * time.Minute
-	maxRows    = 50
+	recentTime    = 15 * time.Minute
+	shownRequests = 50
+	shownSessions = 10
 )
 
 // startPage is the page for developers.
@@ -78,6 +81,16 @@ func (s snippet) Body() (string, error) {
 	}{s.Company.CompanyKey, s.Token}
 	data, err := json.Marshal(body)
 	return string(data), err
+}
+
+var plainValue = regexp.MustCompile(`^[\w.-]+$`)
+
+// formField returns the arguments of curl for a field of a form. -F gives "@", "<" and ";" a meaning.
+func formField(name, value string) string {
+	if plainValue.MatchString(value) {
+		return "-F " + name + "=" + value
+	}
+	return "--form-string " + fake.ShellWord(name+"="+value)
 }
 
 func (s snippet) render(name string) string {
@@ -140,7 +153,7 @@ func (s *Server) startPage(current *company, widgetURL, apiURL string) *startPag
 			data.Token = ses.token
 			p.Result = &copyable{"result", "the command for the result", data.render("result.sh"), ""}
 		}
-		if len(p.Sessions) == maxRows {
+		if len(p.Sessions) == shownSessions {
 			p.MoreSessions++
 			continue
 		}
@@ -151,7 +164,7 @@ func (s *Server) startPage(current *company, widgetURL, apiURL string) *startPag
 		if r.Time.Before(oldest) {
 			break
 		}
-		if len(p.Requests) == maxRows {
+		if len(p.Requests) == shownRequests {
 			p.MoreRequests++
 			continue
 		}

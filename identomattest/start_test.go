@@ -18,7 +18,7 @@ func TestStartPage(t *testing.T) {
 	assert.Equal(t, 200, page.status)
 	assert.Equal(t, "text/html; charset=utf-8", page.header.Get("Content-Type"))
 	assertShows(t, page, srv.WidgetURL, srv.APIURL, srv.CompanyKey, srv.SecretKey, srv.CallbackKey, "There are no sessions yet", "There were none",
-		html.EscapeString("curl "+srv.WidgetURL+"/external-api/begin/ --form-string company_key="+srv.CompanyKey))
+		html.EscapeString("curl "+srv.WidgetURL+"/external-api/begin/ -F company_key="+srv.CompanyKey))
 
 	token := begin(t, srv, `"name":"<b>Nino</b>","steps":[{"type":"email"}],"flags":{"skip_face":true,"skip_document":true}`)
 	post(t, srv.APIURL+"/list-users", asJSON, `{"companyKey":"<script>alert(1)</script>","<img src=x onerror=alert(2)>":1}`)
@@ -29,7 +29,7 @@ func TestStartPage(t *testing.T) {
 	page = openPage(t, srv.WidgetURL)
 	assertShows(t, page, `<a href="/?session_token=`+token+`">Open <code>`+token[:8], "&lt;b&gt;Nino&lt;/b&gt;", "email", "12:00:00 UTC",
 		"the company key is unknown", "no parameter &#34;&lt;img src=x onerror=alert(2)&gt;&#34; is documented", "Fault: HTTP 503", "Warning: the steps check no document",
-		"/external-api/result/ --form-string company_key="+srv.CompanyKey+" --form-string session_token="+token)
+		"/external-api/result/ -F company_key="+srv.CompanyKey+" -F session_token="+token)
 	assertHides(t, page, "<b>Nino", "<img", "<i>", "<script>alert", "There are no sessions yet")
 
 	control(t, srv, "POST", "sessions/"+token+"/approve", "")
@@ -75,17 +75,18 @@ func TestStartPageOfCompanies(t *testing.T) {
 		html.EscapeString(`body='{"company_key":"it'\''s"}'`), html.EscapeString(`openssl dgst -sha256 -hmac 'bank'\''s secret' -binary`))
 	assertHides(t, page, "lending-key")
 	page = openPage(t, srv.WidgetURL+"/?company=lending+%26+co")
-	assertShows(t, page, "--form-string company_key=lending-key")
+	assertShows(t, page, "-F company_key=lending-key")
+	assert.Equal(t, `--form-string 'a=@;b'`, formField("a", "@;b"), "-F would read a file")
 	assertHides(t, page, "openssl", "bank&#39;s secret")
 }
 
 func TestStartPageListsLatest(t *testing.T) {
 	srv := NewServer(t)
 	var last string
-	for range maxRows + 2 {
+	for range shownRequests + 2 {
 		last = begin(t, srv, "")
 	}
 	page := openPage(t, srv.WidgetURL)
-	assertShows(t, page, last[:8], "And 2 earlier: <a href=\"/_sandbox/sessions\">", "And 2 earlier: <a href=\"/_sandbox/requests\">")
-	require.Equal(t, maxRows, strings.Count(page.body, "Open <code>"))
+	assertShows(t, page, last[:8], "And 42 earlier: <a href=\"/_sandbox/sessions\">", "And 2 earlier: <a href=\"/_sandbox/requests\">")
+	require.Equal(t, shownSessions, strings.Count(page.body, "Open <code>"))
 }
