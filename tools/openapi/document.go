@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -111,7 +110,7 @@ func describeIdentomat(root string) (object, error) {
 			{"headers", object{{"Signature", object{
 				{"description", "The signature of the response body, if the request was signed and succeeded."}, {"schema", object{{"type", "string"}}},
 			}}}},
-			{"schemas", slices.Concat(requests, r.components, errorSchemas())},
+			{"schemas", slices.Concat(requests, r.components, errorSchemas(source))},
 		}},
 	}, nil
 }
@@ -178,7 +177,7 @@ func queryParameters(fields []documented.Field, source string) []any {
 }
 
 // errorSchemas returns the forms of errors.
-func errorSchemas() object {
+func errorSchemas(s *source) object {
 	return object{
 		{"SessionToken", object{
 			{"type", "string"},
@@ -189,8 +188,8 @@ func errorSchemas() object {
 		{"ErrorCode", object{
 			{"type", "string"},
 			{"pattern", "^[A-Z][A-Z0-9_]*$"},
-			{"x-extensible-enum", []string{"SESSION_NOT_FOUND", "SESSION_INVALID", "COMPANY_KEY_INVALID"}},
-			{"description", "An error of widget.identomat.com, as a bare string. An image reader answers with a code that says what is wrong with the image."},
+			{"x-extensible-enum", append([]string{"SESSION_NOT_FOUND", "SESSION_INVALID", "COMPANY_KEY_INVALID"}, s.values["ImageCode"]...)},
+			{"description", "An error of widget.identomat.com, as a bare string. The codes about documents and faces say what is wrong with an image. They are from Identomat's mobile SDKs: the documentation does not list them."},
 		}},
 		{"Error", object{
 			{"description", "An error, in spite of the status 200."},
@@ -260,9 +259,7 @@ func (r *reflector) responses(op *operation.Operation, documented []sample, with
 	}
 	examples := object{}
 	for _, s := range documented {
-		if s.json != nil {
-			examples.set(s.label, object{{"value", s.json}})
-		}
+		examples.set(s.label, object{{"value", s.json}})
 	}
 	if withExamples && len(examples) > 0 {
 		media.set("examples", examples)
@@ -318,6 +315,9 @@ func (r *reflector) success(op *operation.Operation, documented []sample) []any 
 		panic("no type for " + op.Name)
 	}
 	s := r.schema(results[op])
+	if op == operation.ScreeningMonitored {
+		r.rename("PageOfMonitoredRecord", "offset", "start")
+	}
 	r.widenWith(&s, documented, true)
 	return []any{r.envelope(op, s)}
 }
@@ -342,6 +342,7 @@ func (r *reflector) widenWith(s *object, documented []sample, wrapped bool) {
 // envelope adds a component for {"result": …}.
 func (r *reflector) envelope(op *operation.Operation, result object) object {
 	name := pascal(op.Name) + "Result"
+	result.set("description", meanings[op])
 	r.components.set(name, object{
 		{"type", "object"},
 		{"required", []string{"result"}},
@@ -354,7 +355,7 @@ func (r *reflector) envelope(op *operation.Operation, result object) object {
 // sample is a response in the API reference.
 type sample struct {
 	label   string
-	json    json.RawMessage // nil if the sample is not JSON
+	json    json.RawMessage
 	decoded any
 }
 
@@ -379,13 +380,11 @@ func readSamples(dir string) (map[*operation.Operation][]sample, error) {
 		}
 		label := strings.TrimPrefix(name, hyphenated(op)+"-")
 		label, _, _ = strings.Cut(label, ".")
-		s := sample{label: label, json: data}
-		decoder := json.NewDecoder(bytes.NewReader(data))
-		decoder.UseNumber()
-		if err := decoder.Decode(&s.decoded); err != nil {
+		decoded, err := decodeNumbers(data)
+		if err != nil {
 			return nil, err
 		}
-		out[op] = append(out[op], s)
+		out[op] = append(out[op], sample{label, data, decoded})
 	}
 	return out, nil
 }

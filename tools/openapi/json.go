@@ -95,3 +95,11 @@ func indent(v any) ([]byte, error) {
 	b.WriteByte('\n')
 	return b.Bytes(), nil
 }
+
+// decodeNumbers decodes JSON with numbers as json.Number, so that 1 is an integer and 1.0 is not.
+func decodeNumbers(data []byte) (v any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	err = decoder.Decode(&v)
+	return v, err
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -44,6 +45,20 @@ var results = map[*operation.Operation]reflect.Type{
 	operation.CompareFaces:       reflect.TypeFor[identomat.FaceComparison](),
 }
 
+// meanings describe the data that have no type with a comment.
+var meanings = map[*operation.Operation]string{
+	operation.DocumentFacePhoto: "The image as a data URI. It may lack the comma before the base64 text, and it may declare a wrong type.",
+	operation.VisualMarkers:     dataURIs,
+	operation.QuestionFile:      dataURIs,
+	operation.ScreeningMonitor:  "The id of the monitored query.",
+	operation.BlacklistAdd:      "The id of the record.",
+	operation.BlacklistRemove:   "True if the record was removed.",
+	operation.VideoCallShots:    dataURIs,
+	operation.UserCreate:        "The id of the user.",
+}
+
+const dataURIs = "Lists of data URIs. Each holds a tar archive, or a file alone. The declared type may be wrong."
+
 // createdGroup is the response of make-group.
 type createdGroup struct {
 	ID string `json:"id" wire:"required"`
@@ -81,8 +96,10 @@ func (r *reflector) schema(t reflect.Type) object {
 	case reflect.Slice:
 		return object{{"type", "array"}, {"items", r.schema(t.Elem())}}
 	case reflect.Map:
-		s := object{{"type", "object"}, {"additionalProperties", true}}
-		return r.component(t, s)
+		if t.Name() == "" {
+			return object{{"type", "object"}, {"additionalProperties", r.schema(t.Elem())}}
+		}
+		return r.component(t, object{{"type", "object"}, {"additionalProperties", true}})
 	case reflect.Struct:
 		return r.component(t, r.structSchema(t))
 	}
@@ -93,9 +110,8 @@ func (r *reflector) schema(t reflect.Type) object {
 func (r *reflector) component(t reflect.Type, s object) object {
 	name := typeName(t)
 	if r.components.index(name) < 0 {
-		if comment := r.source.typeComment(name); comment != "" {
-			s.set("description", comment)
-		}
+		s.set("description", r.source.typeComment(baseName(t)))
+		s.set("x-source", r.source.typeSource(baseName(t)))
 		r.components.set(name, s)
 	}
 	return ref(name)
@@ -111,32 +127,43 @@ func typeName(t reflect.Type) string {
 	return name + "Of" + argument[strings.LastIndex(argument, ".")+1:]
 }
 
+// structSchema returns the schema of a struct. If the comment of its type says that values can be null, so
+// can all but the required members.
 func (r *reflector) structSchema(t reflect.Type) object {
-	s := object{{"type", "object"}}
 	var required []string
 	properties := object{}
-	name, _, _ := strings.Cut(t.Name(), "[")
-	nullable := strings.Contains(r.source.comments[name], " null")
-	for f := range t.Fields() {
+	nullable := strings.Contains(r.source.comments[baseName(t)], " null")
+	for _, f := range reflect.VisibleFields(t) {
 		wire := jsonName(string(f.Tag))
-		if !f.IsExported() || wire == "" || wire == "-" {
+		if !f.IsExported() || f.Anonymous || wire == "" || wire == "-" {
 			continue
+		}
+		owner := t
+		if len(f.Index) > 1 {
+			owner = t.FieldByIndex(f.Index[:len(f.Index)-1]).Type
 		}
 		rules := strings.Split(f.Tag.Get("wire"), ",")
 		if slices.Contains(rules, "required") || slices.Contains(rules, "present") {
 			required = append(required, wire)
 		}
 		property := r.schema(f.Type)
-		if _, typed := property.get("type").(string); typed && nullable && !slices.Contains(required, wire) {
-			property.set("type", []string{property.get("type").(string), "null"})
+		if kind, typed := property.get("type").(string); typed && nullable && !slices.Contains(required, wire) {
+			property.set("type", []string{kind, "null"})
 		}
-		property.set("description", r.source.fieldComment(name, f.Name))
+		property.set("description", r.source.fieldComment(baseName(owner), f.Name))
 		properties.set(wire, property)
 	}
+	s := object{{"type", "object"}}
 	s.set("required", required)
 	s.set("properties", properties)
 	s.set("additionalProperties", true)
 	return s
+}
+
+// baseName returns the name of a type without type arguments.
+func baseName(t reflect.Type) string {
+	name, _, _ := strings.Cut(t.Name(), "[")
+	return name
 }
 
 // widen changes a schema so that it accepts a sample. Members that are new get a schema of their own.
@@ -174,14 +201,12 @@ func (r *reflector) widen(s *object, sample any) {
 			s.set("items", items)
 		}
 	case map[string]any:
+		if _, keyed := s.get("additionalProperties").(object); keyed {
+			return // the keys are data
+		}
 		properties, _ := s.get("properties").(object)
 		properties = slices.Clone(properties)
-		names := make([]string, 0, len(sample))
-		for name := range sample {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		for _, name := range names {
+		for _, name := range slices.Sorted(maps.Keys(sample)) {
 			property, known := properties.get(name).(object)
 			if !known {
 				property = object{{"type", jsonType(sample[name])}}
@@ -222,4 +247,19 @@ func jsonType(v any) string {
 		return "array"
 	}
 	return "object"
+}
+
+// rename renames a property of a component. The SDK reads the property under both names.
+func (r *reflector) rename(component, from, to string) {
+	s := r.components.get(component).(object)
+	properties := s.get("properties").(object)
+	if i := properties.index(from); i >= 0 {
+		property := properties[i].value.(object)
+		property.set("description", strings.ReplaceAll(property.get("description").(string), "`"+from+"`", "`"+to+"`"))
+		properties[i] = member{to, property}
+	}
+	if i := properties.index("limit"); i >= 0 {
+		limit := properties[i].value.(object)
+		limit.set("description", properties.get(to).(object).get("description"))
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,8 @@ import (
 type source struct {
 	// values are the constants of a named string type, by its name.
 	values map[string][]string
+	// constants are the values of string constants, by name.
+	constants map[string]string
 	// comments are the comments of types, and of fields as "Type.Field".
 	comments map[string]string
 	// fields are the JSON names of fields by Go name, for each type.
@@ -27,7 +30,7 @@ func readSource(dir string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{map[string][]string{}, map[string]string{}, map[string]map[string]string{}}
+	s := &source{map[string][]string{}, map[string]string{}, map[string]string{}, map[string]map[string]string{}}
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
@@ -58,7 +61,9 @@ func (s *source) add(d *ast.GenDecl) {
 				continue
 			}
 			if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
-				s.values[typ.Name] = append(s.values[typ.Name], unquote(literal.Value))
+				value := unquote(literal.Value)
+				s.values[typ.Name] = append(s.values[typ.Name], value)
+				s.constants[spec.Names[0].Name] = value
 			}
 		case *ast.TypeSpec:
 			comment := spec.Doc
@@ -100,11 +105,14 @@ func unquote(literal string) string {
 }
 
 var (
+	link    = regexp.MustCompile(`\[[A-Za-z]+\]`)
 	jsonTag = regexp.MustCompile(`json:"([^",]+)`)
 	word    = regexp.MustCompile(`\b[A-Z][A-Za-z0-9]*\b`)
-	// goOnly matches what means something to users of the SDK only.
-	goOnly = regexp.MustCompile(`\[[A-Za-z.]+\]|\bSDK\b|\bfmt\b|\bzero\b`)
-	absent = regexp.MustCompile(`(;|, or) nil if absent|, or nil`)
+	// goOnly matches what means something to users of the SDK only, and absent how the SDK represents an
+	// absent value.
+	goOnly = regexp.MustCompile(`\[[A-Za-z.]+\]|\bSDK\b|\bfmt\b|\bzero\b|\b0 means\b|both fields|Date\(v\)`)
+	absent = regexp.MustCompile(`; nil if absent|, or (0|"") if [^;.]*`)
+	origin = regexp.MustCompile(`\(([A-Z][^()]*)\.\)`)
 	ending = regexp.MustCompile(`\. [A-Z(]`)
 )
 
@@ -115,11 +123,21 @@ func jsonName(tag string) string {
 	return ""
 }
 
-// fieldComment returns the sentences about a field, with JSON names in place of Go names. "Name is the
-// name" becomes "The name".
+// fieldComment returns the sentences about a field, with JSON names and values in place of Go names. "Name
+// is the name" becomes "The name".
 func (s *source) fieldComment(typ, field string) string {
 	var kept []string
-	for _, sentence := range sentences(s.comments[typ+"."+field]) {
+	for i, sentence := range sentences(s.comments[typ+"."+field]) {
+		sentence = link.ReplaceAllStringFunc(sentence, func(text string) string {
+			if value, ok := s.constants[strings.Trim(text, "[]")]; ok {
+				return "`" + value + "`"
+			}
+			return text
+		})
+		if i > 0 && len(kept) == i && !s.namesField(typ, sentence) && !goOnly.MatchString(sentence) {
+			kept = append(kept, sentence)
+			continue
+		}
 		if !regexp.MustCompile(`\b`+field+`\b`).MatchString(sentence) || goOnly.MatchString(sentence) {
 			continue
 		}
@@ -128,14 +146,25 @@ func (s *source) fieldComment(typ, field string) string {
 				sentence = strings.ToUpper(rest[:1]) + rest[1:]
 			}
 		}
-		kept = append(kept, word.ReplaceAllStringFunc(absent.ReplaceAllString(sentence, ""), func(name string) string {
-			if wire := s.fields[typ][name]; wire != "" {
-				return "`" + wire + "`"
-			}
-			return name
-		}))
+		kept = append(kept, s.inJSON(typ, sentence))
 	}
 	return strings.Join(kept, " ")
+}
+
+// inJSON returns a sentence about a type with JSON names in place of Go names.
+func (s *source) inJSON(typ, sentence string) string {
+	sentence = strings.ReplaceAll(absent.ReplaceAllString(sentence, ""), "or nil", "or null")
+	return word.ReplaceAllStringFunc(sentence, func(name string) string {
+		if wire := s.fields[typ][name]; wire != "" {
+			return "`" + wire + "`"
+		}
+		return name
+	})
+}
+
+// namesField reports whether a sentence is about one of the fields of a type.
+func (s *source) namesField(typ, sentence string) bool {
+	return slices.ContainsFunc(word.FindAllString(sentence, -1), func(name string) bool { return s.fields[typ][name] != "" })
 }
 
 // typeComment returns the first sentence of a type's comment, without its name.
@@ -146,7 +175,15 @@ func (s *source) typeComment(typ string) string {
 	}
 	text := strings.TrimPrefix(list[0], typ+" ")
 	text = strings.TrimPrefix(strings.TrimPrefix(text, "is "), "are ")
-	return strings.ToUpper(text[:1]) + text[1:]
+	return s.inJSON(typ, strings.ToUpper(text[:1])+text[1:])
+}
+
+// typeSource returns the document and the section that a type's comment names, or "".
+func (s *source) typeSource(typ string) string {
+	if m := origin.FindStringSubmatch(strings.Join(strings.Fields(s.comments[typ]), " ")); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // sentences splits a comment.

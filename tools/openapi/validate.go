@@ -19,6 +19,7 @@ import (
 	"github.com/pb33f/libopenapi-validator/config"
 	"github.com/pb33f/libopenapi-validator/content"
 	problems "github.com/pb33f/libopenapi-validator/errors"
+	"github.com/pb33f/libopenapi/datamodel/high/v3"
 
 	"github.com/identomat-go/identomat/internal/operation"
 )
@@ -26,6 +27,7 @@ import (
 // validator compares requests and responses with a description.
 type validator struct {
 	library validation.Validator
+	model   *v3.Document
 	paths   map[string]bool // "POST /list-users"
 }
 
@@ -38,7 +40,7 @@ func newValidator(description []byte) (*validator, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &validator{paths: map[string]bool{}}
+	v := &validator{model: &model.Model, paths: map[string]bool{}}
 	for path, item := range model.Model.Paths.PathItems.FromOldest() {
 		for method := range item.GetOperations().FromOldest() {
 			v.paths[strings.ToUpper(method)+" "+path] = true
@@ -197,13 +199,60 @@ func decodeJSON(data []byte) (v any, err error) {
 	return v, err
 }
 
+// validateExamples validates the examples of JSON requests and of responses with status 200.
+func (v *validator) validateExamples() (n int, err error) {
+	for path, item := range v.model.Paths.PathItems.FromOldest() {
+		if item.Post == nil {
+			continue
+		}
+		req, err := http.NewRequest(http.MethodPost, "https://example.com"+path, nil)
+		if err != nil {
+			return 0, err
+		}
+		req.Header.Set("Content-Type", "application/json")
+		if media := item.Post.RequestBody.Content.GetOrZero("application/json"); media != nil {
+			for label, data := range examplesOf(media) {
+				n++
+				if err := v.request(req, data); err != nil {
+					return 0, fmt.Errorf("%s: the example %s: %w", path, label, err)
+				}
+			}
+		}
+		for label, data := range examplesOf(item.Post.Responses.Codes.GetOrZero("200").Content.GetOrZero("application/json")) {
+			n++
+			resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}}
+			if err := v.response(req, nil, resp, data); err != nil {
+				return 0, fmt.Errorf("%s: the example %s: %w", path, label, err)
+			}
+		}
+	}
+	return n, nil
+}
+
+// examplesOf returns the examples as JSON.
+func examplesOf(media *v3.MediaType) map[string][]byte {
+	out := map[string][]byte{}
+	for label, example := range media.Examples.FromOldest() {
+		var value any
+		if err := example.Value.Decode(&value); err != nil {
+			panic(err) // the document was JSON
+		}
+		data, err := encode(value)
+		if err != nil {
+			panic(err)
+		}
+		out[label] = data
+	}
+	return out
+}
+
 // tally counts exchanges.
 type tally struct {
-	exchanges, requests, responses int
-	faults, refusedByFake          int
-	// agreed are requests that both the fake and the description refuse.
-	agreed  int
-	refused []string
+	exchanges, requests, responses, faults int
+	// refused are requests that the fake refused. The description refuses those that agreed counts, too.
+	refused, agreed int
+	// wrong describes the requests and responses that do not match the description.
+	wrong []string
 }
 
 // validateExchanges reads the exchanges that the tests of identomattest recorded. Every request that the
@@ -233,7 +282,7 @@ func (v *validator) validateExchanges(name string) (*tally, error) {
 			return nil, fmt.Errorf("exchange %d: %w", t.exchanges+1, err)
 		}
 		received, err := io.ReadAll(resp.Body)
-		if err != nil {
+		if err = errors.Join(err, resp.Body.Close()); err != nil {
 			return nil, err
 		}
 		t.exchanges++
@@ -243,18 +292,18 @@ func (v *validator) validateExchanges(name string) (*tally, error) {
 
 func (v *validator) count(t *tally, req *http.Request, sent []byte, resp *http.Response, received []byte) {
 	fail := func(what string, err error) {
-		t.refused = append(t.refused, fmt.Sprintf("%s %s: the %s: %v\nrequest: %s\nresponse: %s", req.Method, req.URL.Path, what, err, shorten(sent), shorten(received)))
+		t.wrong = append(t.wrong, fmt.Sprintf("%s %s: the %s: %v\nrequest: %s\nresponse: %s", req.Method, req.URL.Path, what, err, shorten(sent), shorten(received)))
 	}
-	wrong := v.request(req, sent)
+	problem := v.request(req, sent)
 	switch {
 	case resp.Header.Get("X-Refusal") != "":
-		t.refusedByFake++
-		if wrong != nil {
+		t.refused++
+		if problem != nil {
 			t.agreed++
 		}
 	case resp.Header.Get("X-Processed") == "true":
-		if t.requests++; wrong != nil {
-			fail("request", wrong)
+		if t.requests++; problem != nil {
+			fail("request", problem)
 		}
 	}
 	if resp.Header.Get("X-Fault") != "" {
