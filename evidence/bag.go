@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -45,8 +46,10 @@ const (
 	maxDepth    = 100
 	maxTotal    = 32 << 30
 	maxTagFile  = 16 << 20
-	maxSeal     = 64 << 10 // as in package seal
-	maxSeals    = 100
+	// maxCommas limits the values in collection.json, because two bytes of JSON can take 144 bytes of memory.
+	maxCommas = 1 << 18
+	maxSeal   = 64 << 10 // as in package seal
+	maxSeals  = 100
 	// maxOutside is more than the files and folders outside data.
 	maxOutside = 2 * maxSeals
 )
@@ -80,6 +83,11 @@ type Report struct {
 	Complete bool `json:"complete"`
 	// Sources are in a fixed order. The files that the caller added come last.
 	Sources []Source `json:"sources"`
+}
+
+// isComplete returns what Complete must be.
+func (r *Report) isComplete() bool {
+	return r.Outcome != identomat.OutcomeInProgress && !slices.ContainsFunc(r.Sources, func(s Source) bool { return s.State == Failed })
 }
 
 // Source is a response, or a file from the caller, in a [Report].
@@ -215,9 +223,14 @@ func checkSize(report *Report, tags []tagFile, parts int) error {
 		if len(tag.data) > maxTagFile/parts {
 			return &Problem{tag.name, fmt.Errorf("%w: more than %d MiB", ErrTooLarge, maxTagFile>>20/parts)}
 		}
+		if tag.name == collectionFile && countCommas(tag.data) > maxCommas/parts {
+			return &Problem{tag.name, fmt.Errorf("%w: too many values", ErrTooLarge)}
+		}
 	}
 	return nil
 }
+
+func countCommas(data []byte) int { return bytes.Count(data, []byte(",")) }
 
 // tagNames are the names of the files outside data.
 var tagNames = func() (names []string) {

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"archive/zip"
+	"bytes"
 	"compress/flate"
 	"encoding/hex"
 	"encoding/json"
@@ -286,9 +287,9 @@ func (v *verifier) readTags() bool {
 			v.problem(name, ErrMissing)
 			continue
 		}
-		var b strings.Builder
+		var b bytes.Buffer
 		if v.read(name, &b) {
-			v.tags[name] = []byte(b.String())
+			v.tags[name] = b.Bytes()
 		}
 	}
 	for _, name := range v.seals {
@@ -412,8 +413,12 @@ func isHex(text string) bool {
 // readReport reads collection.json and bag-info.txt, and compares the sizes of the files, before the
 // files are read.
 func (v *verifier) readReport() {
+	if countCommas(v.tags[collectionFile]) > maxCommas {
+		v.problem(collectionFile, ErrTooLarge)
+		return
+	}
 	report := new(Report)
-	if json.Unmarshal(v.tags[collectionFile], report) != nil || report.Version != 1 || !isHex(report.Session) || len(report.Session) != 64 {
+	if json.Unmarshal(v.tags[collectionFile], report) != nil || report.Version != 1 || report.Complete != report.isComplete() || !isHex(report.Session) || len(report.Session) != 64 {
 		v.problem(collectionFile, ErrMalformed)
 		return
 	}
@@ -434,21 +439,21 @@ func (v *verifier) readReport() {
 
 // checkReport compares collection.json and bag-info.txt with the files.
 func (v *verifier) checkReport() {
-	described := 0
+	described := map[string]bool{}
 	for _, s := range v.report.Sources {
 		for _, f := range s.Files {
-			described++
 			h := v.files[f.Path]
-			if h == nil || !strings.HasPrefix(f.Path, payload) {
+			if h == nil || described[f.Path] || !strings.HasPrefix(f.Path, payload) {
 				v.problem(collectionFile, ErrMalformed)
 				return
 			}
+			described[f.Path] = true
 			if content := h.file(f.Path); content.Size != f.Size || content.SHA256 != f.SHA256 || content.SHA512 != f.SHA512 {
 				v.problem(collectionFile, ErrMalformed)
 			}
 		}
 	}
-	if described != v.payloadFiles {
+	if len(described) != v.payloadFiles {
 		v.problem(collectionFile, ErrMalformed)
 	}
 	if !strings.Contains(string(v.tags[bagInfo]), fmt.Sprintf("\nPayload-Oxum: %d.%d\n", v.payloadBytes, v.payloadFiles)) {

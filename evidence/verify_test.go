@@ -3,10 +3,12 @@ package evidence_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -281,6 +283,53 @@ func TestVerifyOfNothing(t *testing.T) {
 		_, err := evidence.Verify(fsys)
 		assert.EqualError(t, err, `evidence: the package does not verify: ".": the file system is nil`)
 	}
+}
+
+// edited returns the files with another collection.json, and tag manifests that match.
+func edited(t testing.TB, files fstest.MapFS, edit func(report *evidence.Report)) fstest.MapFS {
+	t.Helper()
+	files = inMemory(t, files)
+	var report evidence.Report
+	require.NoError(t, json.Unmarshal(files["collection.json"].Data, &report))
+	edit(&report)
+	data, err := json.Marshal(report)
+	require.NoError(t, err)
+	files["collection.json"].Data = data
+	forge(files)
+	return files
+}
+
+// All manifests match, but collection.json does not describe the package.
+func TestVerifyRefusesAWrongReport(t *testing.T) {
+	original := small(t)
+	source := func(r *evidence.Report, name string) *evidence.Source {
+		return &r.Sources[slices.IndexFunc(r.Sources, func(s evidence.Source) bool { return s.Name == name })]
+	}
+	for name, edit := range map[string]func(r *evidence.Report){
+		"a file described twice, and another not at all": func(r *evidence.Report) { source(r, "activities").Files = source(r, "statistics").Files },
+		"complete with a failed source":                  func(r *evidence.Report) { source(r, "media/face").State = evidence.Failed },
+		"complete in progress":                           func(r *evidence.Report) { r.Outcome = identomat.OutcomeInProgress },
+	} {
+		_, err := evidence.Verify(edited(t, original, edit))
+		require.ErrorIs(t, err, evidence.ErrMalformed, name)
+		assert.Equal(t, []string{"collection.json"}, named(t, err), name)
+	}
+	_, err := evidence.Verify(edited(t, original, func(*evidence.Report) {}))
+	require.NoError(t, err)
+}
+
+// A value of two bytes would take 144 bytes of memory, and a zip holds it in a few bits.
+func TestVerifyRefusesAReportWithTooManyValues(t *testing.T) {
+	files := small(t)
+	files["collection.json"].Data = []byte(`{"version":1,"sources":[` + strings.Repeat("0,", 1<<20) + `0]}`)
+	forge(files)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := evidence.Verify(files)
+	runtime.ReadMemStats(&after)
+	require.ErrorIs(t, err, evidence.ErrTooLarge)
+	assert.Equal(t, []string{"collection.json"}, named(t, err))
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
 }
 
 // opened is a file system that records which files are opened.
