@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // AddSeal adds a time stamp to the package in the folder dir, for package seal. It locks the folder as Collect
@@ -35,6 +36,9 @@ func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
 	}
 	sum := sha256.Sum256(data)
 	name := SealFolder + "/" + hex.EncodeToString(sum[:8]) + sealSuffix
+	if slices.Contains(check.Seals, name) {
+		return nil // the package has this time stamp already
+	}
 	if len(data) > maxSeal {
 		return &Problem{name, ErrTooLarge}
 	}
