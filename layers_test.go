@@ -37,7 +37,7 @@ var layers = []layer{
 	{"internal/callback", []string{"internal/option", "internal/redact", "internal/sniff", "internal/wire"}},
 	{"", []string{
 		"internal/callback", "internal/datauri", "internal/engine", "internal/form", "internal/operation", "internal/option", "internal/redact",
-		"internal/response", "internal/signature", "internal/sniff", "internal/wire",
+		"internal/response", "internal/signature", "internal/sniff", "internal/trace", "internal/wire",
 	}},
 	{"widget", []string{"", "internal/option", "internal/redact"}},
 	{"evidence", []string{"", "internal/operation", "internal/sniff", "internal/trace"}},

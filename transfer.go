@@ -14,6 +14,7 @@ import (
 	"github.com/identomat-go/identomat/internal/response"
 	"github.com/identomat-go/identomat/internal/signature"
 	"github.com/identomat-go/identomat/internal/sniff"
+	"github.com/identomat-go/identomat/internal/trace"
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
@@ -98,7 +99,7 @@ func firstItem(ctx context.Context, c *Client, op *operation.Operation, params a
 	}
 	var item *Media
 	if err == nil {
-		item, err = t.item(onlyItem{uri, uris}, uri.MediaType)
+		item, err = t.item(&onlyItem{uri, uris, trace.From(ctx)}, uri.MediaType)
 	}
 	if err != nil {
 		return nil, t.fail(err)
@@ -108,15 +109,20 @@ func firstItem(ctx context.Context, c *Client, op *operation.Operation, params a
 
 // onlyItem reads one item and then checks the rest of the response.
 type onlyItem struct {
-	item *datauri.Item
-	uris *datauri.Reader
+	item  *datauri.Item
+	uris  *datauri.Reader
+	trace *trace.Trace // or nil
 }
 
-func (o onlyItem) Read(p []byte) (int, error) {
+func (o *onlyItem) Read(p []byte) (int, error) {
 	n, err := o.item.Read(p)
 	if err == io.EOF {
-		for err = nil; err == nil; {
+		files := 0
+		for err = nil; err == nil; files++ {
 			_, err = o.uris.Next()
+		}
+		if o.trace != nil {
+			o.trace.Files = files
 		}
 	}
 	return n, err

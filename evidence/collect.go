@@ -32,8 +32,9 @@ func Dir(path string) Destination { return Destination{dir: path} }
 
 // Zip writes a complete package to w, as [Pack] does. Memory stays constant. Collect first collects the files
 // in a folder in [os.TempDir], which it removes afterwards: signatures are verified at the end of each
-// response, and nothing unverified or partial may reach w. If the collection fails, nothing is written, and
-// the next Collect starts again. If w fails, discard what was written.
+// response, and nothing unverified or partial may reach w. A crash leaves the folder, whose name begins with
+// evidence-. If the collection fails, nothing is written, and the next Collect starts again. If w fails,
+// discard what was written.
 func Zip(w io.Writer) Destination { return Destination{w: w} }
 
 // Option configures [Collect].
@@ -118,15 +119,16 @@ func Collect(ctx context.Context, client *identomat.Client, token identomat.Toke
 	if err != nil {
 		return nil, fmt.Errorf("evidence: cannot create a temporary folder: %w", withoutPath(err))
 	}
-	defer os.RemoveAll(dir)
 	report, err := c.run(ctx, dir)
-	if err != nil {
-		return report, err
+	if err == nil {
+		if err = Pack(to.w, os.DirFS(dir)); err != nil {
+			report = nil
+		}
 	}
-	if err := Pack(to.w, os.DirFS(dir)); err != nil {
-		return nil, err
+	if left := os.RemoveAll(dir); left != nil {
+		return nil, errors.Join(err, fmt.Errorf("evidence: cannot remove the temporary folder: %w", withoutPath(left)))
 	}
-	return report, nil
+	return report, err
 }
 
 // check checks the names and the sizes of the added files.
@@ -436,14 +438,12 @@ func (c *collection) fetch(ctx context.Context, s *source) (record Source, body 
 		record.Files = []File{content}
 		return record, t.Body, err
 	}
-	var types []string
 	var read int64
 	for m, err := range s.media(ctx, c.client, c.token) {
 		if err != nil {
 			return record, nil, err
 		}
-		types = append(types, m.ContentType)
-		out, err := c.folder.create(s.path(len(types), m.ContentType))
+		out, err := c.folder.create(s.path(len(outputs)+1, m.ContentType))
 		if err != nil {
 			_ = m.Close()
 			return record, nil, err
@@ -460,38 +460,32 @@ func (c *collection) fetch(ctx context.Context, s *source) (record Source, body 
 		if _, err := m.WriteTo(out); err != nil {
 			return record, nil, out.failure(err)
 		}
-	}
-	if len(types) == 0 {
-		record.State, record.Reason = Absent, "empty"
-		return record, nil, nil
-	}
-	record.Files, err = finish(outputs, types)
-	return record, nil, err
-}
-
-// finish finishes the files of a source.
-func finish(outputs []*output, types []string) (files []File, err error) {
-	for i, out := range outputs {
 		if err := out.finish(); err != nil {
-			return nil, err
+			return record, nil, err
 		}
-		file := out.hashes.file(out.name)
-		file.ContentType = types[i]
-		files = append(files, file)
+		content := out.hashes.file(out.name)
+		content.ContentType = m.ContentType
+		record.Files = append(record.Files, content)
 	}
-	return files, nil
+	switch {
+	case len(record.Files) == 0:
+		record.State, record.Reason = Absent, "empty"
+	case t.Files > 1: // the SDK has returned only the first
+		return record, nil, fmt.Errorf("%w: it holds %d files", identomat.ErrUnexpectedResponse, t.Files)
+	}
+	return record, nil, nil
 }
 
 // report describes the package.
 func (c *collection) report() *Report {
-	r := &Report{Version: 1, Session: c.folder.session, Outcome: c.result.Outcome, Complete: c.result.Outcome != identomat.OutcomeInProgress}
+	r := &Report{Version: 1, Session: c.folder.session, Outcome: c.result.Outcome}
 	for _, s := range c.folder.records {
 		r.Sources = append(r.Sources, s)
 	}
 	for _, failed := range c.failures {
 		r.Sources = append(r.Sources, failed.source)
-		r.Complete = false
 	}
+	r.Complete = r.isComplete()
 	order := map[string]int{}
 	for i, op := range operation.All() {
 		order[op.Name] = i

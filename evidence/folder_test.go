@@ -455,6 +455,42 @@ func TestIncompletePackageSurvivesAFullDisk(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// A response can hold many archives. Collect closes each of them before the next.
+func TestManyArchivesTakeFewDescriptors(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the descriptors cannot be counted")
+	}
+	server := quiet(t)
+	token := decided(t, server)
+	archive := `"data:application/x-tar;base64,` + strings.Repeat("/9j/", 100) + `"`
+	server.Fault("get-visual-markers", identomattest.Response(200, "application/json", `{"result":[`+strings.Repeat(archive+",", 199)+archive+`]}`), 1)
+	before, most := openDescriptors(), 0
+	report, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(t.TempDir()), evidence.OnProgress(func(p evidence.Progress) {
+		if p.Source == "visual-markers" {
+			most = max(most, openDescriptors())
+		}
+	}))
+	require.NoError(t, err)
+	assert.Len(t, sourceNamed(report, "visual-markers").Files, 200)
+	assert.Less(t, most, before+50)
+}
+
+// The SDK returns only the first file of such a response, so the package is not complete.
+func TestAnswerWithSeveralFilesIsIncomplete(t *testing.T) {
+	server := quiet(t)
+	token := decided(t, server)
+	file := `"data:application/x-tar;base64,` + strings.Repeat("/9j/", 100) + `"`
+	server.Fault("get-question-file", identomattest.Response(200, "application/json", `{"result":[`+file+`,`+file+`]}`), 0)
+	dir := t.TempDir()
+	report, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
+	require.ErrorIs(t, err, evidence.ErrIncomplete)
+	require.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
+	assert.Equal(t, "unexpected response: it holds 2 files", sourceNamed(report, "questions/1-1-1").Reason)
+	server.ClearFaults()
+	_, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
+	require.NoError(t, err)
+}
+
 func TestAddedFileIsNoFolder(t *testing.T) {
 	server := quiet(t)
 	token := decided(t, server)
@@ -525,6 +561,7 @@ func TestAddSeal(t *testing.T) {
 		assert.True(t, check.Complete)
 		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.With("late.json", nil))
 		assert.ErrorIs(t, err, evidence.ErrInUse)
+		assert.ErrorIs(t, evidence.AddSeal(dir, nil), evidence.ErrInUse)
 		return []byte("time"), nil
 	}))
 	check, err := evidence.Verify(os.DirFS(dir))

@@ -58,6 +58,26 @@ func TestReadOnlyDisk(t *testing.T) {
 	assert.Zero(t, server.Count("result/"))
 }
 
+// remounted is a writer that makes a disk read-only.
+type remounted string
+
+func (disk remounted) Write(p []byte) (int, error) {
+	return len(p), syscall.Mount("tmpfs", string(disk), "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+}
+
+// Zip must not leave a customer's files in the temporary folder without saying so.
+func TestZipReportsFilesThatItCannotRemove(t *testing.T) {
+	disk := mountDisk(t)
+	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=1m"))
+	t.Setenv("TMPDIR", disk)
+	server := quiet(t)
+	report, err := evidence.Collect(t.Context(), server.Client(), decided(t, server), evidence.Zip(remounted(disk)))
+	require.ErrorIs(t, err, syscall.EROFS)
+	require.ErrorContains(t, err, "evidence: cannot remove the temporary folder: ")
+	assert.NotContains(t, err.Error(), disk)
+	assert.Nil(t, report)
+}
+
 // A time stamp that does not fit on the disk leaves the package as it was.
 func TestFullDiskWhileSealing(t *testing.T) {
 	disk := mountDisk(t)
@@ -66,13 +86,20 @@ func TestFullDiskWhileSealing(t *testing.T) {
 	dir := filepath.Join(disk, "package")
 	_, err := evidence.Collect(t.Context(), server.Client(), decided(t, server), evidence.Dir(dir))
 	require.NoError(t, err)
-	before := contents(t, os.DirFS(dir))
-	err = evidence.AddSeal(dir, func(*evidence.Check) ([]byte, error) {
+	fill := func() {
 		require.ErrorIs(t, os.WriteFile(filepath.Join(disk, "filler"), make([]byte, 1<<20), 0o600), syscall.ENOSPC)
-		return []byte("time"), nil
-	})
+	}
+	before := contents(t, os.DirFS(dir))
+	err = evidence.AddSeal(dir, func(*evidence.Check) ([]byte, error) { fill(); return []byte("time"), nil })
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	assert.Equal(t, before, contents(t, os.DirFS(dir)))
 	_, err = evidence.Verify(os.DirFS(dir))
 	require.NoError(t, err)
+
+	// The same time stamp again needs no room, and stays.
+	require.NoError(t, os.Remove(filepath.Join(disk, "filler")))
+	require.NoError(t, evidence.AddSeal(dir, func(*evidence.Check) ([]byte, error) { return []byte("time"), nil }))
+	sealed := contents(t, os.DirFS(dir))
+	require.NoError(t, evidence.AddSeal(dir, func(*evidence.Check) ([]byte, error) { fill(); return []byte("time"), nil }))
+	assert.Equal(t, sealed, contents(t, os.DirFS(dir)))
 }

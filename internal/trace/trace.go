@@ -16,6 +16,8 @@ type Trace struct {
 	StatusCode int
 	// Body is the body of a successful response that was not streamed.
 	Body []byte
+	// Files counts the files in a response that should hold only one. It is set when the first has been read.
+	Files int
 	// Signed says that the response has a signature. Reading such a response to its end fails if the
 	// signature is wrong.
 	Signed atomic.Bool // atomic, because a RoundTripper may run in another goroutine
