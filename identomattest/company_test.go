@@ -79,6 +79,7 @@ func TestRequestsPerMinute(t *testing.T) {
 	assert.Equal(t, "40", limited.header.Get("Retry-After"))
 	assert.Equal(t, "the company has reached its limit of 2 requests per minute", limited.header.Get("X-Sandbox-Refusal"))
 	assert.False(t, srv.Requests()[2].Processed)
+	assert.Equal(t, "limit of requests", srv.Requests()[2].Fault)
 	srv.Advance(40 * time.Second)
 	assert.Equal(t, http.StatusOK, list().status)
 	assert.Equal(t, http.StatusTooManyRequests, list().status)

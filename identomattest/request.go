@@ -49,7 +49,8 @@ type Request struct {
 	// can still refuse the request, for example with session-not-found.
 	Processed bool `json:"processed"`
 	// Refusal is the reason why the server refused the request. Fault is the name of the fault that
-	// affected the request. Either can be empty.
+	// affected the request, or "limit of requests" if its company had reached its limit. Either can be
+	// empty.
 	Refusal string `json:"refusal,omitempty"`
 	Fault   string `json:"fault,omitempty"`
 	// Warning says why an accepted request may not do what the caller wants. It can be empty.

@@ -241,6 +241,7 @@ func (s *Server) handleCall(c *call, r *http.Request) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if wait := c.company.admit(c.record.Time); wait > 0 {
+		c.record.Fault = "limit of requests" // not a documented refusal
 		return response{
 			status: http.StatusTooManyRequests, contentType: "text/plain; charset=utf-8", body: []byte(http.StatusText(http.StatusTooManyRequests)),
 			failed: true, reason: fmt.Sprintf("the company has reached its limit of %d requests per minute", c.company.RequestsPerMinute), retryAfter: wait,
