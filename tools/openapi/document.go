@@ -35,6 +35,9 @@ const hmacAbout = `For company keys of the HMAC type. The value of the header is
 // byQuery is the tag of the operations with GET.
 const byQuery = "With GET"
 
+// callbacks is the tag of the requests that Identomat sends.
+const callbacks = "Callbacks"
+
 // tags are the sections of the API reference.
 var tags = []any{
 	tag("Session management", "Begin sessions, read their results and delete their data."),
@@ -45,6 +48,7 @@ var tags = []any{
 	tag("Other methods", "Groups, users and configurations of the dashboard."),
 	tag("Processing an image", "Read images of documents, outside of any session."),
 	tag("Additional processing", "Compare faces, outside of any session."),
+	tag(callbacks, "Requests from Identomat to the company."),
 	tag(byQuery, "The same operations with parameters in the query string. They put the company key into the URL."),
 }
 
@@ -88,6 +92,10 @@ func describeIdentomat(root string) (object, error) {
 		}
 		paths.set(op.Path(), item)
 	}
+	webhooks, err := describeCallbacks(root, source)
+	if err != nil {
+		return nil, err
+	}
 	return object{
 		{"openapi", "3.1.0"},
 		{"info", object{
@@ -103,6 +111,7 @@ func describeIdentomat(root string) (object, error) {
 		{"tags", tags},
 		{"security", []any{object{}, object{{"hmac", []string{}}}}},
 		{"paths", paths},
+		{"webhooks", webhooks},
 		{"components", object{
 			{"securitySchemes", object{{"hmac", object{
 				{"type", "apiKey"}, {"in", "header"}, {"name", "Authorization"}, {"description", hmacAbout},
@@ -274,7 +283,7 @@ func (r *reflector) responses(op *operation.Operation, documented []sample, with
 		{"200", ok},
 		{"default", object{
 			{"description", "An error with another status. The content can be anything, such as the page of a proxy."},
-			{"content", object{{"application/json", failure}}},
+			{"content", object{{"application/json", failure}, {"*/*", object{}}}},
 		}},
 	}
 }
