@@ -1,0 +1,380 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/identomat-go/identomat"
+)
+
+const nameHelp = `
+
+NAME can be - to read the name from standard input, or @FILE to read it from a file, because other
+users of the machine can read a program's arguments.`
+
+const billedAdvice = "The call may be billed although its response is lost. A second call may be billed again."
+
+func (a *app) screenCommand() *cobra.Command {
+	var birthday string
+	threshold, limit := 80, 100
+	cmd := &cobra.Command{
+		Use:   "screen NAME",
+		Short: "Search sanctions lists and politically exposed persons",
+		Long:  `Search sanctions lists and politically exposed persons for a name. The call may be billed.` + nameHelp,
+		Example: `  identomat screen - --threshold 90 < name.txt
+  identomat screen @name.txt --birthday 1980-01-08 --reveal
+  identomat screen person NK-9wvQ2Xr`,
+		Args: takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			name, err := a.argument(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(cmd, billed); err != nil {
+				return err
+			}
+			p := a.list("Score=score Name=name Type=entityType Topics=topics Person=personId").masked(paths("score personId entityType topics"))
+			n := 0
+			for hit, err := range client.Screening.Search(cmd.Context(), identomat.ScreeningQuery{
+				FullName: name, BirthdayTimeFrom: identomat.Date(birthday), ScoreThreshold: threshold,
+			}) {
+				if err != nil {
+					return maybe(err, billedAdvice)
+				}
+				if err := p.add(hit.Raw()); err != nil {
+					return err
+				}
+				if n++; n == limit {
+					break
+				}
+			}
+			return p.close()
+		},
+	}
+	cmd.Flags().StringVar(&birthday, "birthday", "", "the earliest birthday, a `date` such as 1980-01-08")
+	cmd.Flags().IntVar(&threshold, "threshold", threshold, "the lowest score of a hit, from 0 to 100")
+	cmd.Flags().IntVar(&limit, "limit", limit, "stop after this `number` of hits")
+	a.confirmFlag(cmd)
+	person := &cobra.Command{
+		Use:     "person ID",
+		Short:   "Print everything about a hit",
+		Long:    "Print everything about a hit of \"identomat screen\". The call may be billed.",
+		Example: `  identomat screen person NK-9wvQ2Xr --reveal`,
+		Args:    takes("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(cmd, billed); err != nil {
+				return err
+			}
+			person, err := client.Screening.Person(cmd.Context(), args[0])
+			if err != nil {
+				return maybe(err, billedAdvice)
+			}
+			return a.show(person.Raw(), "Type=entityType First_name=firstName Middle_name=middleName Last_name=lastName Gender=gender "+
+				"Birthday=birthdayTime Nationality=nationality Lists=extraDetails.groupName",
+				paths("entityType extraDetails.groupName extraDetails.details.properties.propertyName extraDetails.details.properties.type"))
+		},
+	}
+	a.confirmFlag(person)
+	cmd.AddCommand(person)
+	return cmd
+}
+
+func (a *app) monitorCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "monitor",
+		Short: "Monitor people on sanctions lists",
+		Example: `  identomat monitor add - --birthday 1980-01-08 < name.txt
+  identomat monitor list --since 2027-01-01
+  identomat monitor remove 64f0c3`,
+	}
+	var birthday, since string
+	add := &cobra.Command{
+		Use:     "add NAME",
+		Short:   "Monitor a name",
+		Long:    "Monitor a name. The call may be billed." + nameHelp,
+		Example: `  identomat monitor add - --birthday 1980-01-08 < name.txt`,
+		Args:    takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			name, err := a.argument(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.confirm(cmd, billed); err != nil {
+				return err
+			}
+			id, err := client.Screening.Monitor(cmd.Context(), identomat.MonitorQuery{FullName: name, BirthdayTimeFrom: identomat.Date(birthday)})
+			if err != nil {
+				return maybe(err, "The name may be monitored now. Run \"identomat monitor list\" to see.")
+			}
+			return a.show(map[string]string{"id": id}, "ID=id", nil)
+		},
+	}
+	add.Flags().StringVar(&birthday, "birthday", "", "the earliest birthday, a `date` such as 1980-01-08")
+	a.confirmFlag(add)
+	remove := &cobra.Command{
+		Use:     "remove ID",
+		Short:   "Stop monitoring a name",
+		Example: `  identomat monitor remove 64f0c3`,
+		Args:    takes("ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			if err := client.Screening.Unmonitor(cmd.Context(), args[0]); err != nil {
+				return err
+			}
+			return a.show(map[string]string{"removed": args[0]}, "Removed=removed", nil)
+		},
+	}
+	list := &cobra.Command{
+		Use:     "list",
+		Short:   "List the monitored names",
+		Example: `  identomat monitor list --since 2027-01-01 --reveal`,
+		Args:    takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var filter identomat.MonitoredFilter
+			if since != "" {
+				var err error
+				if filter.Date, err = time.Parse(time.DateOnly, since); err != nil {
+					return usageError{cmd, fmt.Errorf("--since %q is not a date such as 2027-01-01", since)}
+				}
+			}
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			p := a.list("ID=id Name=fullName Updated=lastUpdatedDate").masked(paths("id lastUpdatedDate"))
+			for record, err := range client.Screening.ListMonitored(cmd.Context(), filter) {
+				if err != nil {
+					return err
+				}
+				if err := p.add(record.Raw()); err != nil {
+					return err
+				}
+			}
+			return p.close()
+		},
+	}
+	list.Flags().StringVar(&since, "since", "", "only names whose entries changed since this `date`")
+	cmd.AddCommand(add, remove, list)
+	return cmd
+}
+
+// blacklistFields are the columns of a CSV file for "blacklist add".
+var blacklistFields = []string{"firstName", "lastName", "personalNumber", "documentNumber", "birthday", "reason"}
+
+func (a *app) blacklistCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "blacklist",
+		Short: "Manage the people and documents to be refused",
+		Example: `  identomat blacklist add -f people.csv
+  identomat blacklist list --reveal -o csv
+  identomat blacklist remove 64f0c3`,
+	}
+	var file string
+	add := &cobra.Command{
+		Use:   "add -f FILE",
+		Short: "Add the rows of a CSV file to the blacklist",
+		Long: `Add the rows of a CSV file to the blacklist. The first row names the columns: any of firstName,
+lastName, personalNumber, documentNumber, birthday (such as 1980-01-08) and reason. Every row needs a
+reason. A row that is on the blacklist already changes nothing, so the same file can be added again.`,
+		Example: `  identomat blacklist add -f people.csv
+  printf 'documentNumber,reason\nAB0002261,forged\n' | identomat blacklist add -f -`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			entries, err := a.readEntries(cmd, file)
+			if err != nil {
+				return err
+			}
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			p := a.list("Line=line State=state ID=id")
+			for _, entry := range entries {
+				record := struct {
+					Line  int    `json:"line"`
+					State string `json:"state"`
+					ID    string `json:"id,omitzero"`
+				}{entry.line, "added", ""}
+				record.ID, err = client.Blacklist.Add(cmd.Context(), entry.BlacklistEntry)
+				switch {
+				case errors.Is(err, identomat.ErrAlreadyExists):
+					record.State = "exists"
+				case err != nil:
+					err = fmt.Errorf("line %d: %w", entry.line, err)
+					return errors.Join(p.close(), maybe(err, "The rows before this line are on the blacklist. Add the same file again to go on."))
+				}
+				if err := p.add(record); err != nil {
+					return err
+				}
+			}
+			return p.close()
+		},
+	}
+	add.Flags().StringVarP(&file, "file", "f", "", "read the rows from this `file`; - is standard input")
+	remove := &cobra.Command{
+		Use:   "remove ID...",
+		Short: "Remove records from the blacklist",
+		Example: `  identomat blacklist remove 64f0c3
+  identomat blacklist list | jq -r .id | xargs identomat blacklist remove`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			p := a.list("Removed=removed")
+			for _, id := range args {
+				if err := client.Blacklist.Remove(cmd.Context(), id); err != nil {
+					return errors.Join(p.close(), fmt.Errorf("%s: %w", id, err))
+				}
+				if err := p.add(map[string]string{"removed": id}); err != nil {
+					return err
+				}
+			}
+			return p.close()
+		},
+	}
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the blacklist",
+		Example: `  identomat blacklist list
+  identomat blacklist list --reveal -o csv > blacklist.csv`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			p := a.list("ID=id First_name=firstName Last_name=lastName Document=documentNumber Birthday=birthday Reason=reason").masked(paths("id reason"))
+			for record, err := range client.Blacklist.List(cmd.Context(), identomat.BlacklistFilter{}) {
+				if err != nil {
+					return err
+				}
+				if err := p.add(record.Raw()); err != nil {
+					return err
+				}
+			}
+			return p.close()
+		},
+	}
+	cmd.AddCommand(add, remove, list)
+	return cmd
+}
+
+// blacklistRow is a row of a CSV file, and its line.
+type blacklistRow struct {
+	identomat.BlacklistEntry
+	line int
+}
+
+func (a *app) readEntries(cmd *cobra.Command, name string) (rows []blacklistRow, err error) {
+	if name == "" {
+		return nil, usageError{cmd, errors.New("missing --file")}
+	}
+	in := a.in
+	if name == "-" {
+		name = "standard input"
+	} else {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		in = file
+	}
+	var problems []problem
+	err = readCSV(in, func(line int, row map[string]string) {
+		for _, column := range sortedKeys(row) {
+			if !slices.Contains(blacklistFields, column) {
+				problems = append(problems, problem{Line: 1, Path: column, Message: "is not one of the columns " + strings.Join(blacklistFields, ", "), file: name})
+			}
+		}
+		if row["reason"] == "" {
+			problems = append(problems, problem{Line: line, Path: "reason", Message: "is missing", file: name})
+		}
+		rows = append(rows, blacklistRow{identomat.BlacklistEntry{
+			FirstName: row["firstName"], LastName: row["lastName"], PersonalNumber: row["personalNumber"],
+			DocumentNumber: row["documentNumber"], Birthday: identomat.Date(row["birthday"]), Reason: row["reason"],
+		}, line})
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case len(problems) > 0:
+		return nil, &fileError{compact(problems)}
+	case len(rows) == 0:
+		return nil, fmt.Errorf("%s has no rows", name)
+	}
+	return rows, nil
+}
+
+func compact(problems []problem) (out []problem) {
+	for _, p := range problems {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func sortedKeys(row map[string]string) (keys []string) {
+	for key := range row {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// readCSV calls each for every row of a CSV file, by the names in the first row.
+func readCSV(in io.Reader, each func(line int, row map[string]string)) error {
+	r := csv.NewReader(in)
+	header, err := r.Read()
+	if err == io.EOF {
+		return errors.New("the file is empty")
+	}
+	if err != nil {
+		return err
+	}
+	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets write a byte order mark
+	for i := range header {
+		header[i] = strings.TrimSpace(header[i])
+	}
+	for {
+		cells, err := r.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		line, _ := r.FieldPos(0)
+		row := map[string]string{}
+		for i, cell := range cells {
+			row[header[i]] = strings.TrimSpace(cell)
+		}
+		each(line, row)
+	}
+}
