@@ -63,6 +63,10 @@ func openFolder(dir string, step step) (*folder, error) {
 		return nil, fmt.Errorf("evidence: cannot open the folder: %w", withoutPath(err))
 	}
 	f := &folder{root: root, step: step, records: map[string]Source{}}
+	if info, err := root.Stat(lockFile); err == nil && info.Size() > 0 { // not a lock, so close must not remove it
+		f.close()
+		return nil, &Problem{lockFile, ErrUnexpectedFile}
+	}
 	for f.lock == nil && err == nil { // the holder may remove the lock's file while lock opens it
 		f.lock, err = lock(root, filepath.Join(dir, lockFile))
 	}
@@ -134,7 +138,7 @@ func (f *folder) verify(found map[string]bool) (*Check, error) {
 			}
 		}
 	}
-	f.removeEmptyFolders(SealFolder)
+	f.removeEmptyFolders(sealFolder)
 	return Verify(f.root.FS())
 }
 

@@ -197,6 +197,17 @@ func TestCollectRefusesAForeignFolder(t *testing.T) {
 	}
 }
 
+// A file that is not a lock is not removed like a lock.
+func TestForeignFileWithTheNameOfTheLock(t *testing.T) {
+	server := quiet(t)
+	dir, _ := collect(t, server, decided(t, server))
+	name := filepath.Join(dir, "collection.lock")
+	require.NoError(t, os.WriteFile(name, []byte("x"), 0o600))
+	err := evidence.AddSeal(dir, nil)
+	require.ErrorIs(t, err, evidence.ErrUnexpectedFile)
+	assert.FileExists(t, name)
+}
+
 func TestCollectOfAnUnknownSessionLeavesNothing(t *testing.T) {
 	server := quiet(t)
 	dir := filepath.Join(t.TempDir(), "package")
