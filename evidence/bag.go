@@ -16,17 +16,15 @@ import (
 
 // Files of a package.
 const (
-	// TagManifest is the file to be time-stamped: its hashes cover the whole package.
-	TagManifest = "tagmanifest-sha256.txt"
-	// SealFolder is the folder for time stamps, which no manifest lists because they are made last.
-	// [Verify] accepts files in it whose names end in .tsr.
-	SealFolder = "seal"
-
 	payload        = "data/"
 	declaration    = "bagit.txt"
 	bagInfo        = "bag-info.txt"
 	collectionFile = "collection.json"
-	sealSuffix     = ".tsr"
+	// tagManifest is the file to be time-stamped: its hashes cover the whole package.
+	tagManifest = "tagmanifest-sha256.txt"
+	// sealFolder is the folder for time stamps, which no manifest lists because they are made last.
+	sealFolder = "seal"
+	sealSuffix = ".tsr"
 )
 
 const bagit = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -50,7 +48,7 @@ const (
 	maxCommas = 1 << 18
 	maxSeal   = 64 << 10 // as in package seal
 	maxSeals  = 100
-	// maxOutside is more than the files and folders outside data.
+	// maxOutside exceeds the number of files and folders outside data.
 	maxOutside = 2 * maxSeals
 )
 
@@ -244,7 +242,7 @@ func isTag(name string) bool { return slices.Contains(tagNames, name) }
 
 // isSeal reports whether a path is that of a time stamp.
 func isSeal(name string) bool {
-	file, found := strings.CutPrefix(name, SealFolder+"/")
+	file, found := strings.CutPrefix(name, sealFolder+"/")
 	return found && !strings.Contains(file, "/") && strings.HasSuffix(file, sealSuffix) && checkPath(name) == ""
 }
 

@@ -56,8 +56,7 @@ type erasure struct {
 
 // Anyway erases the session even if the package does not verify or is incomplete, for example because the
 // customer abandoned the session. The reason becomes part of the receipt, so it must not contain personal
-// data.
-// It must not be blank. Erase still refuses a package that verifies and belongs to another session.
+// data. A blank reason has no effect. Erase still refuses a package that verifies and belongs to another session.
 func Anyway(reason string) EraseOption { return func(e *erasure) { e.reason = reason } }
 
 // Require adds a check before the session is erased, for example that the time stamp is valid. The check

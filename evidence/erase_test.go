@@ -64,7 +64,6 @@ func TestEraseRefuses(t *testing.T) {
 	require.ErrorIs(t, err, evidence.ErrIncomplete)
 	server.ClearFaults()
 	noSeal := errors.New("no time stamp")
-	require.NoError(t, os.Mkdir(filepath.Join(t.TempDir(), "empty"), 0o700))
 	for name, c := range map[string]struct {
 		fsys fs.FS
 		opt  evidence.EraseOption

@@ -2,7 +2,6 @@ package evidence_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -155,6 +154,6 @@ func assertNoPartialFiles(t *testing.T, dir string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		assert.False(t, strings.HasSuffix(path, ".part"), path)
-		return errors.Join(err)
+		return err
 	}))
 }

@@ -10,7 +10,7 @@ import (
 
 // AddSeal adds a time stamp to the package in the folder dir, for package seal. It locks the folder as Collect
 // does ([ErrInUse]) and verifies the package. Then it calls stamp, and stores the bytes that stamp returns in
-// a file of [SealFolder]. After an error, the package is as it was.
+// a file of the folder seal. After an error, the package is as it was.
 //
 // A time stamp is at most 64 kB, and a package has at most 100 time stamps ([ErrTooLarge]).
 func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
@@ -35,7 +35,7 @@ func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
 		return err
 	}
 	sum := sha256.Sum256(data)
-	name := SealFolder + "/" + hex.EncodeToString(sum[:8]) + sealSuffix
+	name := sealFolder + "/" + hex.EncodeToString(sum[:8]) + sealSuffix
 	if slices.Contains(check.Seals, name) {
 		return nil // the package has this time stamp already
 	}
@@ -43,11 +43,11 @@ func AddSeal(dir string, stamp func(*Check) ([]byte, error)) error {
 		return &Problem{name, ErrTooLarge}
 	}
 	if err = f.write(name, data); err == nil {
-		err = f.change("sync", name, func() error { return errors.Join(f.syncFolder(SealFolder), f.syncFolder(".")) })
+		err = f.change("sync", name, func() error { return errors.Join(f.syncFolder(sealFolder), f.syncFolder(".")) })
 	}
 	if err != nil {
 		_ = f.root.Remove(name)
-		f.removeEmptyFolders(SealFolder)
+		f.removeEmptyFolders(sealFolder)
 	}
 	return err
 }

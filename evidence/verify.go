@@ -19,7 +19,7 @@ import (
 type Check struct {
 	// Report is the content of collection.json.
 	*Report
-	// Digest is the SHA-256 of [TagManifest], in lowercase hexadecimal. Any change to the package, except to
+	// Digest is the SHA-256 of tagmanifest-sha256.txt, in lowercase hexadecimal. Any change to the package, except to
 	// its time stamps, gives another digest.
 	Digest string
 	// Files and Bytes count the files in data.
@@ -51,7 +51,7 @@ func Verify(fsys fs.FS) (*Check, error) {
 		return nil, &VerifyError{v.problems}
 	}
 	return &Check{
-		Report: v.report, Digest: v.files[TagManifest].file(TagManifest).SHA256, Files: v.payloadFiles, Bytes: v.payloadBytes,
+		Report: v.report, Digest: v.files[tagManifest].file(tagManifest).SHA256, Files: v.payloadFiles, Bytes: v.payloadBytes,
 		Seals: v.seals, FS: v.fsys, files: v.files,
 	}, nil
 }

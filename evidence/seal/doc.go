@@ -9,11 +9,11 @@
 // # Time stamps
 //
 // A time stamp proves that the package existed, exactly as it is, at a certain time. An authority that the
-// caller trusts signs the SHA-256 of [evidence.TagManifest], and that file covers all others. The
+// caller trusts signs the SHA-256 of tagmanifest-sha256.txt, and that file covers all others. The
 // authority learns nothing but the hash.
 //
 // The authority's response is stored as it arrived, in a file of the folder seal with the suffix .tsr. No
-// manifest can list the file, because the time stamp is made of the manifests. So [evidence.Verify] accepts such
+// manifest can list the file, because the time stamp is made from the manifests. So [evidence.Verify] accepts such
 // files, and [VerifyStamp] verifies them. OpenSSL can verify them, too:
 //
 //	openssl ts -verify -data tagmanifest-sha256.txt -in seal/NAME.tsr -CAfile roots.pem

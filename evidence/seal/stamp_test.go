@@ -175,28 +175,6 @@ func TestStampOfWrongFolder(t *testing.T) {
 	assert.NotContains(t, err.Error(), "customer")
 }
 
-// While the authority is asked, nobody can change or stamp the package.
-func TestStampLocksTheFolder(t *testing.T) {
-	server := identomattest.NewServer(t)
-	token := approved(t, server)
-	dir := filepath.Join(t.TempDir(), "package")
-	_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir))
-	require.NoError(t, err)
-	var second seal.Authority
-	authority := sealtest.NewServer(t, sealtest.WithStamp(func(*timestamp.Timestamp) {
-		_, err := evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.With("late.json", nil))
-		assert.ErrorIs(t, err, evidence.ErrInUse)
-		_, err = seal.Stamp(t.Context(), dir, second)
-		assert.ErrorIs(t, err, evidence.ErrInUse)
-	}))
-	second = authority.Authority
-	_, err = seal.Stamp(t.Context(), dir, authority.Authority)
-	require.NoError(t, err)
-	_, err = seal.VerifyStamp(os.DirFS(dir), authority.Roots)
-	require.NoError(t, err)
-	assert.NoFileExists(t, filepath.Join(dir, "collection.lock"))
-}
-
 // A crash of Stamp can leave a file that is not complete, or an empty folder.
 func TestStampAfterCrash(t *testing.T) {
 	authority := sealtest.NewServer(t)
