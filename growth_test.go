@@ -313,8 +313,8 @@ func TestGrowthBegin(t *testing.T) {
 	t.Run("lost", curve{item: "questions", n: 250, prepare: failing(lostResponse)}.check)
 }
 
-// A failing call searches its error for the texts that were sent. go run ./bench compares the time with that
-// of a successful call.
+// A failing call searches its error for the texts that were sent. go run ./bench compares how long a failing
+// and a successful call take.
 func TestGrowthFailedBegin(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")

@@ -164,7 +164,7 @@ const maxRefused = 2
 // Why the SDK misses goals.
 const (
 	beginReason = "The attempt has a timeout (3 percent of the instructions), and a trace that shows whether anything was sent (2 percent). " +
-		"The steps are checked against the documented rules, but only once, because the calls repeat them."
+		"The calls send the same steps, which are checked against the documented rules only once."
 	resultReason = "The attempt has a timeout, and the strings in the fields of a document are allocated one by one."
 	listReason   = "With Go 1.27, the hand-written client needs fewer allocations. The cost of the call itself remains: the timeout " +
 		"and the trace."
