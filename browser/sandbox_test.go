@@ -71,6 +71,19 @@ func TestStartPageFirstSession(t *testing.T) {
 	b.Poll(`document.querySelector('[data-copy="company-key"]').innerText.startsWith("Copied")`)
 }
 
+func TestStartPageSwitchesCompany(t *testing.T) {
+	b := open(t)
+	srv := identomattest.NewServer(t, identomattest.WithCompanies(
+		identomattest.Company{Name: "bank", CompanyKey: "bank-key", SecretKey: "bank-secret", RequireHMAC: true},
+		identomattest.Company{Name: "lending & co", CompanyKey: "lending-key"},
+	))
+	b.Visit(srv.WidgetURL + "/")
+	assert.Equal(t, "bank-key", b.Text("#company-key"))
+	b.Follow(chromedp.Click(chromedp.CSS("#company a:nth-of-type(2)")))
+	assert.Equal(t, "lending-key", b.Text("#company-key"))
+	b.heading("Identomat sandbox", "47-start-companies")
+}
+
 func TestDocs(t *testing.T) {
 	b := open(t)
 	srv := identomattest.NewServer(t)

@@ -221,9 +221,10 @@ func (d *docsReader) operation(p *docsPage, id string) bool {
 	if p.Operation == nil {
 		return false
 	}
-	for i := 0; i < len(d.names); i++ { // typeOf and fields add names
-		schema := description().child("components").child("schemas").child(d.names[i])
-		p.Schemas = append(p.Schemas, docsSchema{d.names[i], schema.text("description"), d.typeOf(schema), d.fields("", schema)})
+	for len(p.Schemas) < len(d.names) { // typeOf and fields add names
+		name := d.names[len(p.Schemas)]
+		schema := description().child("components").child("schemas").child(name)
+		p.Schemas = append(p.Schemas, docsSchema{name, schema.text("description"), d.typeOf(schema), d.fields("", schema)})
 	}
 	return true
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -277,6 +279,66 @@ func TestRunStopsWithContext(t *testing.T) {
 type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestStartPageSnippets runs the commands and programs of the start page unchanged: for a company whose
+// requests are signed, and for one whose requests are not.
+func TestStartPageSnippets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "companies.json")
+	require.NoError(t, os.WriteFile(file, []byte(`[{"name":"signed","companyKey":"it's \"signed\"","secretKey":"it's <secret>","requireHmac":true},
+		{"name":"unsigned","companyKey":"@key;ü"},{"name":"plain","companyKey":"plain-key"}]`), 0o600))
+	s := start(t, "-addr", "127.0.0.1:0", "-companies", file)
+	defer s.stop(t, os.Interrupt)
+	for _, company := range []string{"signed", "unsigned", "plain"} {
+		snippet := func(id string) string {
+			t.Helper()
+			page := call(t, http.MethodGet, s.widget+"/?company="+company, "")
+			found := regexp.MustCompile(`(?s)<pre id="` + id + `"[^>]*>(.*?)</pre>`).FindStringSubmatch(page)
+			require.NotNil(t, found, id)
+			return html.UnescapeString(found[1])
+		}
+		for _, program := range []struct {
+			id, file, command string
+			needs             []string
+		}{
+			{"curl", "begin.sh", "sh", []string{"sh", "curl", "openssl"}},
+			{"python", "begin.py", "python3", []string{"python3"}},
+			{"typescript", "begin.mjs", "node", []string{"node"}},
+		} {
+			if missing := slices.IndexFunc(program.needs, notInstalled); missing >= 0 {
+				t.Logf("%s is not installed", program.needs[missing])
+				continue
+			}
+			name := filepath.Join(t.TempDir(), program.file)
+			require.NoError(t, os.WriteFile(name, []byte(snippet(program.id)), 0o600))
+			cmd := exec.CommandContext(t.Context(), program.command, name)
+			cmd.Env = append(os.Environ(), "NO_PROXY=*", "PYTHONUNBUFFERED=1")
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			stdout, err := cmd.StdoutPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			output := bufio.NewReader(stdout)
+			first, _ := output.ReadString('\n')
+			token := regexp.MustCompile(`[0-9a-z]{40}`).FindString(first)
+			require.NotEmpty(t, token, "%s %s: %s%s", company, program.id, first, &errs)
+			assert.Contains(t, call(t, http.MethodPost, s.widget+"/_sandbox/sessions/"+token+"/approve", ""), `"company": "`+company+`"`)
+			rest, err := io.ReadAll(output)
+			require.NoError(t, err)
+			require.NoError(t, cmd.Wait(), "%s", &errs)
+			if program.id == "curl" {
+				out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(snippet("result"), "curl ", "curl --silent --show-error ")).CombinedOutput()
+				require.NoError(t, err, "%s", out)
+				rest = out
+			}
+			assert.Contains(t, string(rest), "approved", "%s %s", company, program.id)
+		}
+	}
+}
+
+func notInstalled(program string) bool {
+	_, err := exec.LookPath(program)
+	return err != nil
+}
 
 // TestGuideCommands runs curl commands like those in Identomat's guides. The oldest guide sends JSON
 // with curl's default content type. All guides allow a query string.
