@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -138,8 +139,8 @@ func testCallbacks[TTx any](t *testing.T, b *bank[TTx], _ string) {
 	for range 5 { // late
 		assert.True(t, wake(token))
 	}
-	time.Sleep(time.Second)
-	assert.Equal(t, before, fake.Count("result/"), "a late callback makes no call")
+	assert.Zero(t, b.n(t, `SELECT count(*) FROM river_job WHERE state <> 'completed' AND kind <> 'identomat_sweep'`), "a late callback makes no job")
+	assert.Equal(t, before, fake.Count("result/"))
 	assert.Equal(t, 1, b.n(t, `SELECT count(*) FROM bank_events WHERE event = 'decided'`))
 	assert.Equal(t, 1, fake.Count("begin/"))
 }
@@ -313,6 +314,127 @@ func TestEraseOpenSession(t *testing.T) {
 	r := record(t, b, identomatriver.Verification, "v1")
 	assert.Equal(t, identomatriver.Expired, r.State)
 	assert.Contains(t, string(r.Receipt), `"reason":"the customer requested the erasure"`)
+}
+
+// The evidence of a session that the customer wants erased is removed, even if it was being collected.
+func TestEraseDuringCollection(t *testing.T) {
+	b, err := openSQLite(filepath.Join(t.TempDir(), "bank.db"))
+	b = prepare(t, b, err)
+	fake := identomattest.NewServer(t)
+	dir := t.TempDir()
+	e := lifecycle(b, fake.Client(), dir, func(c *identomatriver.Config[*sql.Tx]) { c.Retention = time.Hour })
+	require.NoError(t, e.Start(t.Context()))
+	defer func() { require.NoError(t, e.Stop(context.Background())) }()
+	fake.Fault("result/face/", identomattest.SlowHeaders(0), 1)
+	b.in(t, func(tx *sql.Tx) error { return e.Begin(t.Context(), tx, "v1") })
+	token := sessionOf(t, e, "v1").Token
+	require.NoError(t, fake.Approve(token))
+	b.in(t, func(tx *sql.Tx) error { _, err := e.Wake(t.Context(), tx, token); return err })
+	eventually(t, "the evidence is being collected", func() bool { return fake.Count("result/face/") == 1 })
+	b.in(t, func(tx *sql.Tx) error {
+		return e.Erase(t.Context(), tx, "v1", time.Now(), "the customer requested the erasure")
+	})
+	eventually(t, "the session is erased", func() bool { return !record(t, b, identomatriver.Verification, "v1").Erased.IsZero() })
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "v1"), 0o700)) // as if the collection had just written a file
+	fake.Release()
+	eventually(t, "no job is left", func() bool {
+		return b.n(t, `SELECT count(*) FROM river_job WHERE state <> 'completed' AND kind <> 'identomat_sweep'`) == 0
+	})
+	assert.NoDirExists(t, filepath.Join(dir, "v1"))
+	assert.Zero(t, b.n(t, `SELECT count(*) FROM bank_events WHERE event = 'evidence_sealed'`))
+}
+
+// A callback that arrives while the result is read makes it be read again.
+func TestCallbackDuringResult(t *testing.T) {
+	onBoth(t, testCallbackDuringResult[*sql.Tx], testCallbackDuringResult[pgx.Tx])
+}
+
+func testCallbackDuringResult[TTx any](t *testing.T, b *bank[TTx], _ string) {
+	fake := identomattest.NewServer(t)
+	e := start(t, b, b.config(fake.Client()))
+	fake.Fault("result/", identomattest.SlowHeaders(0), 1)
+	b.in(t, func(tx TTx) error { return e.Begin(t.Context(), tx, "v1") })
+	token := sessionOf(t, e, "v1").Token
+	wake := func() { b.in(t, func(tx TTx) error { _, err := e.Wake(t.Context(), tx, token); return err }) }
+	wake()
+	eventually(t, "the result is being read", func() bool { return fake.Count("result/") == 1 })
+	require.NoError(t, fake.Approve(token))
+	wake()
+	released := time.Now()
+	fake.Release()
+	eventually(t, "the verification is decided", func() bool { return record(t, b, identomatriver.Verification, "v1").State == identomatriver.Approved })
+	assert.Less(t, time.Since(released), 3*time.Second, "the next poll would come after five seconds")
+	assert.Equal(t, 2, fake.Count("result/"))
+}
+
+// A sweep makes the jobs that were lost.
+func TestSweepFindsLostJobs(t *testing.T) { onBoth(t, testSweep[*sql.Tx], testSweep[pgx.Tx]) }
+
+func testSweep[TTx any](t *testing.T, b *bank[TTx], _ string) {
+	fake := identomattest.NewServer(t)
+	config := b.config(fake.Client())
+	config.InsertOnly = true
+	e := start(t, b, config)
+	b.in(t, func(tx TTx) error { return e.Begin(t.Context(), tx, "v1") })
+	b.in(t, func(tx TTx) error { return e.Screen(t.Context(), tx, "s1") })
+	b.in(t, func(tx TTx) error { return e.Adopt(t.Context(), tx, "v2", "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc") })
+	b.do(t, `DELETE FROM river_job`)
+	require.NoError(t, identomatriver.Sweep(t.Context(), e))
+	assert.Zero(t, b.n(t, `SELECT count(*) FROM river_job`), "the jobs are not overdue yet")
+	identomatriver.SetClock(&config, func() time.Time { return time.Now().Add(3 * time.Hour) })
+	later := start(t, b, config)
+	for range 2 { // the second sweep finds nothing
+		require.NoError(t, identomatriver.Sweep(t.Context(), later))
+	}
+	for _, kind := range []string{"identomat_begin", "identomat_screen", "identomat_result"} {
+		assert.Equal(t, 1, b.n(t, `SELECT count(*) FROM river_job WHERE kind = $1`, kind), kind)
+	}
+	var stats *identomatriver.Stats
+	b.in(t, func(tx TTx) (err error) {
+		stats, err = later.Stats(t.Context(), tx)
+		return err
+	})
+	assert.InDelta(t, 3*time.Hour, stats.OldestOpen, float64(time.Minute))
+	assert.Equal(t, map[identomatriver.Kind]map[identomatriver.State]int{
+		identomatriver.Verification: {identomatriver.Queued: 1, identomatriver.Open: 1}, identomatriver.Screening: {identomatriver.Queued: 1},
+	}, stats.Undecided)
+}
+
+// A token that was moved to another record cannot be decrypted.
+func TestTokenIsBoundToRecord(t *testing.T) {
+	b, err := openSQLite(filepath.Join(t.TempDir(), "bank.db"))
+	b = prepare(t, b, err)
+	config := b.config(identomattest.NewServer(t).Client())
+	config.InsertOnly = true
+	e := start(t, b, config)
+	b.in(t, func(tx *sql.Tx) error {
+		return e.Adopt(t.Context(), tx, "v1", "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc")
+	})
+	b.in(t, func(tx *sql.Tx) error { return e.Begin(t.Context(), tx, "v2") })
+	b.do(t, `UPDATE identomat_records SET token = (SELECT token FROM identomat_records WHERE id = 'v1') WHERE id = 'v2'`)
+	assert.Equal(t, identomat.Token("47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc"), record(t, b, identomatriver.Verification, "v1").Token)
+	b.in(t, func(tx *sql.Tx) error {
+		_, err := e.Record(t.Context(), tx, identomatriver.Verification, "v2")
+		assert.ErrorContains(t, err, "cannot decrypt the token of verification v2")
+		return nil
+	})
+}
+
+func TestNewRefusesBadSettings(t *testing.T) {
+	b, err := openSQLite(filepath.Join(t.TempDir(), "bank.db"))
+	b = prepare(t, b, err)
+	client := identomattest.NewServer(t).Client()
+	for name, change := range map[string]func(*identomatriver.Config[*sql.Tx]){
+		"Client and Store are required":   func(c *identomatriver.Config[*sql.Tx]) { c.Client = nil },
+		"Evidence.Dir is required":        func(c *identomatriver.Config[*sql.Tx]) { c.Evidence = &identomatriver.Evidence{} },
+		"Retention requires Evidence":     func(c *identomatriver.Config[*sql.Tx]) { c.Retention = time.Hour },
+		"JobTimeout must be at least 40s": func(c *identomatriver.Config[*sql.Tx]) { c.River = &river.Config{JobTimeout: 39 * time.Second} },
+	} {
+		config := b.config(client)
+		change(&config)
+		_, err := identomatriver.New(b.driver, config)
+		assert.ErrorContains(t, err, name)
+	}
 }
 
 // A session that nobody called about is polled less and less often until its lifetime is over.

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/identomat-go/identomat"
-	identomatriver "github.com/identomat-go/identomat/river"
 )
 
 // begins is a service that approves every session, and counts the sessions of each customer.
@@ -104,7 +103,6 @@ func waiting[TTx any](t *testing.T, b *bank[TTx], database string) {
 	require.NoError(t, err)
 	config := b.config(client)
 	config.InsertOnly = true
-	identomatriver.SetClock(&config, func() time.Time { return time.Now().Add(time.Hour) })
 	e := start(t, b, config)
 	next := 0
 	measure := func(total int) (goroutines int, heap float64) {
@@ -116,6 +114,11 @@ func waiting[TTx any](t *testing.T, b *bank[TTx], database string) {
 			}
 			return nil
 		})
+		later := `datetime('now', '+1 hour')`
+		if isPostgres(database) {
+			later = `now() + interval '1 hour'`
+		}
+		b.do(t, `UPDATE river_job SET state = 'scheduled', scheduled_at = `+later+` WHERE kind = 'identomat_result'`)
 		p := startChild(t, childRequest{Database: database, WidgetURL: "http://127.0.0.1:1", APIURL: "http://127.0.0.1:1", Key: "test-company-key", Plain: true, Measure: true})
 		_, err := fmt.Sscan(p.stop(t), &goroutines, &heap)
 		require.NoError(t, err)

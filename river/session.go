@@ -92,13 +92,24 @@ func (e *Engine[TTx]) result(ctx context.Context, row *rivertype.JobRow, id stri
 func (e *Engine[TTx]) collect(ctx context.Context, row *rivertype.JobRow, id string) error {
 	e.step(id, "before the evidence")
 	var r *Record
+	erased := false
 	err := e.locked(ctx, row, Verification, id, func(tx TTx, found *Record) error {
+		if erased = !found.Erased.IsZero(); erased {
+			return nil
+		}
 		if e.config.Evidence == nil || !found.State.decided() || !found.Sealed.IsZero() || found.Receipt != nil || found.Anyway != "" && found.erasing(e.config.now()) {
 			return e.complete(ctx, tx, row)
 		}
 		r = found
 		return nil
 	})
+	if erased && err == nil {
+		// An earlier attempt may have written files after the erasure.
+		if err := e.removeEvidence(ctx, id); err != nil {
+			return err
+		}
+		return e.locked(ctx, row, Verification, id, func(tx TTx, _ *Record) error { return e.complete(ctx, tx, row) })
+	}
 	if err != nil || r == nil {
 		return err
 	}
@@ -124,10 +135,9 @@ func (e *Engine[TTx]) collect(ctx context.Context, row *rivertype.JobRow, id str
 		}
 	}
 	e.step(id, "after the seal")
-	erased := false
 	err = e.locked(ctx, row, Verification, id, func(tx TTx, r *Record) error {
-		if erased = !r.Erased.IsZero(); erased {
-			return e.complete(ctx, tx, row)
+		if !r.Erased.IsZero() {
+			return errErasedMeanwhile // the next attempt removes the files
 		}
 		if event == EvidenceSealed {
 			r.Sealed = e.config.now()
@@ -135,11 +145,18 @@ func (e *Engine[TTx]) collect(ctx context.Context, row *rivertype.JobRow, id str
 		r.Due = r.eraseDue()
 		return e.next(ctx, tx, row, r, &Change{Event: event})
 	})
-	if erased && err == nil && e.config.Evidence.Remove != nil {
-		err = e.config.Evidence.Remove(ctx, id) // the session was erased while its evidence was collected
-	}
 	e.step(id, "after the evidence")
 	return err
+}
+
+var errErasedMeanwhile = errors.New("identomatriver: the session was erased while its evidence was collected")
+
+// removeEvidence removes the bank's copy of the evidence.
+func (e *Engine[TTx]) removeEvidence(ctx context.Context, id string) error {
+	if e.config.Evidence == nil || e.config.Evidence.Remove == nil {
+		return nil
+	}
+	return e.config.Evidence.Remove(ctx, id)
 }
 
 // erase erases a session at Identomat, and then the bank's copy of the evidence. Each of the two ends with a
@@ -169,10 +186,8 @@ func (e *Engine[TTx]) erase(ctx context.Context, row *rivertype.JobRow, id strin
 		}
 	}
 	e.step(id, "after the receipt")
-	if e.config.Evidence != nil && e.config.Evidence.Remove != nil {
-		if err := e.config.Evidence.Remove(ctx, id); err != nil {
-			return err
-		}
+	if err := e.removeEvidence(ctx, id); err != nil {
+		return err
 	}
 	e.step(id, "after the removal")
 	err = e.locked(ctx, row, Verification, id, func(tx TTx, r *Record) error {
