@@ -45,10 +45,14 @@ var documents = []struct {
 		{"go test ./examples/", prints(`^ok `)},
 		{"go run ./examples/idenfy", prints(`^Webhook    APPROVED, final: true$`, `^Approved   true$`)},
 		{"go run ./examples/webapp", signIn},
+		{"go install ./cmd/identomat", install},
 		{"go run ./cmd/identomat-sandbox ", startSandbox},
 		{"go get ", goGet},
 		{"package main", integrate},
 		{"go mod edit ", useClone},
+	}},
+	{"cmd/identomat/README.md", []command{
+		{"go install ./cmd/identomat", install},
 	}},
 	{"cmd/identomat-sandbox/README.md", []command{
 		{"go run ./cmd/identomat-sandbox ", startSandbox},
@@ -204,6 +208,12 @@ func startSandbox(ctx context.Context, r *reader, command string) (err error) {
 		}
 	}
 	return nil
+}
+
+// install installs a command into a temporary directory, where the later commands find it.
+func install(ctx context.Context, r *reader, command string) error {
+	r.exports += fmt.Sprintf("export GOBIN='%[1]s/bin' PATH=\"%[1]s/bin:$PATH\"\n", r.temp)
+	return prints()(ctx, r, command)
 }
 
 // checkExports checks that the sandbox printed the exports that the document shows.
