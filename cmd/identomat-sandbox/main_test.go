@@ -198,7 +198,7 @@ func TestFlags(t *testing.T) {
 	s := start(t, "-addr", "127.0.0.1:0", "-company-key", "it's a key", "-secret-key", "other-secret", "-callback-key", "other-callback", "-config", config,
 		"-require-hmac", "-host", "identomat", "-allow-unknown", "-callback-url", "http://127.0.0.1:1/")
 	assert.Contains(t, s.printed, `export IDENTOMAT_COMPANY_KEY='it'\''s a key'`)
-	assert.Contains(t, s.printed, "needs a signature")
+	assert.Contains(t, s.printed, "begin/ needs a signature")
 	assert.Equal(t, `"COMPANY_KEY_INVALID"`, call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"it's a key","config_id":"kyc"}`))
 	assert.Equal(t, 0, s.stop(t, os.Interrupt))
 	assert.Contains(t, s.stderr.String(), "begin/ refused: the request is not signed")
