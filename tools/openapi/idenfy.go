@@ -12,7 +12,7 @@ import (
 	"github.com/identomat-go/identomat/idenfy"
 )
 
-const aboutIdenfy = `iDenfy creates a verification session, to whose page you send your customer. This description is not published by iDenfy. It is generated from the types of a Go SDK, which follow iDenfy's page "Create verification session".
+const aboutIdenfy = `iDenfy creates a verification session, to whose page you send your customer. This description is not iDenfy's own. It is generated from the types of a Go SDK, which follow iDenfy's page "Create verification session".
 
 A session can cost credits. Send the request again only if iDenfy certainly created none: if no part of it was sent, or after the statuses 421, 425 and 429. x-extensible-enum lists known values; others can occur.`
 

@@ -123,22 +123,23 @@ func jsonName(tag string) string {
 	return ""
 }
 
-// fieldComment returns the sentences about a field, with JSON names and values in place of Go names. "Name
-// is the name" becomes "The name".
+// fieldComment returns the sentences about a field, with JSON names and values in place of Go names. A
+// sentence that names no field is about the field before it. "Name is the name" becomes "The name".
 func (s *source) fieldComment(typ, field string) string {
 	var kept []string
-	for i, sentence := range sentences(s.comments[typ+"."+field]) {
+	about := false
+	for _, sentence := range sentences(s.comments[typ+"."+field]) {
 		sentence = link.ReplaceAllStringFunc(sentence, func(text string) string {
 			if value, ok := s.constants[strings.Trim(text, "[]")]; ok {
 				return "`" + value + "`"
 			}
 			return text
 		})
-		if i > 0 && len(kept) == i && !s.namesField(typ, sentence) && !goOnly.MatchString(sentence) {
-			kept = append(kept, sentence)
-			continue
+		words := word.FindAllString(sentence, -1)
+		if slices.ContainsFunc(words, func(name string) bool { return s.fields[typ][name] != "" }) {
+			about = slices.Contains(words, field)
 		}
-		if !regexp.MustCompile(`\b`+field+`\b`).MatchString(sentence) || goOnly.MatchString(sentence) {
+		if about = about && !goOnly.MatchString(sentence); !about {
 			continue
 		}
 		for _, verb := range []string{" is ", " are "} {
@@ -160,11 +161,6 @@ func (s *source) inJSON(typ, sentence string) string {
 		}
 		return name
 	})
-}
-
-// namesField reports whether a sentence is about one of the fields of a type.
-func (s *source) namesField(typ, sentence string) bool {
-	return slices.ContainsFunc(word.FindAllString(sentence, -1), func(name string) bool { return s.fields[typ][name] != "" })
 }
 
 // typeComment returns the first sentence of a type's comment, without its name.
