@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/bits"
 	"math/rand/v2"
 	"net/url"
 	"sync/atomic"
@@ -87,25 +88,24 @@ type beginParams struct {
 	Flags wire.Appender `json:"flags,omitzero"`
 	Steps wire.Appender `json:"steps,omitzero"`
 	BeginRequest
-	flagsText, stepsText []byte // the JSON text of Flags and Steps
+	flags, steps []byte // as they are sent
 }
 
-// allowed remembers steps that break no rule by their hashes, because a program begins most of its sessions
-// with the same steps. Each hash has one slot, where it replaces an older hash.
+// allowed holds the hashes of flags and steps that break no rule, because most sessions of a program have the
+// same. A hash has one place, and replaces another there.
 var allowed [256]atomic.Uint64
 
 func (b *beginParams) validateEncoded(p *problems) {
-	p.in("flags", checkCountries(wire.NewReader(b.flagsText)))
-	sum := hash(b.stepsText)
+	sum := hash(b.flags) ^ bits.RotateLeft64(hash(b.steps), 1)
 	if b.ConfigID != "" {
-		sum = ^sum // fewer rules apply
+		sum = ^sum
 	}
-	if slot := &allowed[sum%uint64(len(allowed))]; slot.Load() != sum {
-		broken := checkSteps(wire.NewReader(b.stepsText), b.ConfigID != "")
-		if len(broken) == 0 {
-			slot.Store(sum)
+	if place := &allowed[sum%uint64(len(allowed))]; place.Load() != sum {
+		p.in("flags", checkCountries(wire.NewReader(b.flags)))
+		*p = append(*p, checkSteps(wire.NewReader(b.steps), b.ConfigID != "")...)
+		if len(*p) == 0 {
+			place.Store(sum)
 		}
-		*p = append(*p, broken...)
 	}
 	isOrdered := b.ScheduleStart.IsZero() || b.ScheduleEnd.IsZero() || b.ScheduleEnd.After(b.ScheduleStart)
 	p.require(isOrdered, "scheduleEndTime", "must be after scheduleStartTime")
@@ -129,7 +129,7 @@ func (r *requestFlags) AppendJSON(dst []byte) []byte {
 			dst = append(append(append(dst, '"'), name...), `":true}`...)
 		}
 	}
-	r.flagsText = dst[from:]
+	r.flags = dst[from:]
 	return dst
 }
 
@@ -139,7 +139,7 @@ type requestSteps beginParams
 func (s *requestSteps) AppendJSON(dst []byte) []byte {
 	from := len(dst)
 	dst = s.BeginRequest.Steps.appendJSON(dst)
-	s.stepsText = dst[from:]
+	s.steps = dst[from:]
 	return dst
 }
 

@@ -37,7 +37,7 @@ func badRequest(format string, args ...any) error {
 type controlHandler func(*Server, *http.Request) (any, error)
 
 // controlRoutes maps the patterns of the control API to their handlers. The README of
-// cmd/identomat-sandbox documents them.
+// docs/sandbox.md documents them.
 func controlRoutes() map[string]controlHandler {
 	return map[string]controlHandler{
 		"GET /_sandbox/{$}":                            (*Server).controlOverview,

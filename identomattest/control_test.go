@@ -217,7 +217,7 @@ func TestControlErrors(t *testing.T) {
 }
 
 func TestSandboxREADMEDocumentsControlAPI(t *testing.T) {
-	text, err := os.ReadFile("../cmd/identomat-sandbox/README.md")
+	text, err := os.ReadFile("../docs/sandbox.md")
 	require.NoError(t, err)
 	var overview struct{ Control, Faults, People []string }
 	require.NoError(t, json.Unmarshal([]byte(control(t, NewServer(t), "GET", "", "").body), &overview))
@@ -231,6 +231,6 @@ func TestSandboxREADMEDocumentsControlAPI(t *testing.T) {
 		}
 	}
 	for _, word := range words {
-		assert.Contains(t, string(text), "`"+word+"`", "cmd/identomat-sandbox/README.md does not document it")
+		assert.Contains(t, string(text), "`"+word+"`", "docs/sandbox.md does not document it")
 	}
 }

@@ -46,7 +46,7 @@
 // # The control API
 //
 // The paths below /_sandbox/ on the widget host offer the methods of [Server] to services in any
-// language. The README of [identomat-sandbox], which runs the fake as a program, describes the paths.
+// language. The [description of the sandbox], which runs the fake as a program, lists the paths.
 // They need no key, so keep the port on loopback.
 //
 // # Web pages on other sites
@@ -55,5 +55,5 @@
 // cannot use it at all: a browser must call the fake by IP address, as localhost, or by a name from
 // [WithHosts]. Backends can call the API under any name.
 //
-// [identomat-sandbox]: https://pkg.go.dev/github.com/identomat-go/identomat/cmd/identomat-sandbox
+// [description of the sandbox]: https://github.com/identomat-go/identomat/blob/main/docs/sandbox.md
 package identomattest

@@ -20,6 +20,9 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
+// OpenAPI returns the OpenAPI description of Identomat's API, as JSON.
+func OpenAPI() []byte { return bytes.Clone(openAPI) }
+
 const (
 	docsPath    = controlPath + "docs"
 	openAPIPath = controlPath + "openapi.json"

@@ -4,7 +4,7 @@
 //	go generate
 //	IDENTOMAT_COMPANY_KEY=… IDENTOMAT_WIDGET_URL=… IDENTOMAT_API_URL=… go run .
 //
-// It runs against identomat-sandbox, because it approves the session itself.
+// It runs against "identomat sandbox", because it approves the session itself.
 package main
 
 //go:generate mkdir -p identomat

@@ -2,7 +2,7 @@
 
     IDENTOMAT_COMPANY_KEY=... IDENTOMAT_WIDGET_URL=... IDENTOMAT_API_URL=... python3 verify.py
 
-It runs against identomat-sandbox, because it approves the session itself. If IDENTOMAT_SECRET_KEY is
+It runs against "identomat sandbox", because it approves the session itself. If IDENTOMAT_SECRET_KEY is
 set, it signs its requests and verifies the signatures of the responses.
 """
 

@@ -3,7 +3,7 @@
 //	npm ci && npm run generate && npm run build
 //	IDENTOMAT_COMPANY_KEY=… IDENTOMAT_WIDGET_URL=… IDENTOMAT_API_URL=… npm start
 //
-// It runs against identomat-sandbox, because it approves the session itself.
+// It runs against "identomat sandbox", because it approves the session itself.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./identomat.js";
 

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/cobra/doc"
 
 	"github.com/identomat-go/identomat"
 )
@@ -45,7 +44,7 @@ func (a *app) root() *cobra.Command {
 		Use:   "identomat",
 		Short: "Verify identities with Identomat from the command line",
 		Long: `Identomat calls Identomat's API: it begins sessions, reads results, downloads media and evidence,
-and screens people. "identomat sandbox" runs a fake Identomat, so everything can be tried without an
+and screens people. "identomat sandbox" runs a fake Identomat, so you can try all of this without an
 account.
 
 The company key comes from the environment variable IDENTOMAT_COMPANY_KEY, from --key-file or from
@@ -58,7 +57,7 @@ else goes to standard error. Personal data is masked unless --reveal is given.
 
 ` + strings.TrimSuffix(exitCodes, "\n"),
 		Example: `  identomat begin --example kyc > session.yaml
-  identomat begin -f session.yaml --user user-12345
+  identomat begin -f session.yaml --user user-12345 --token-file token.txt
   identomat wait @token.txt
   identomat doctor`,
 		SilenceErrors:     true,
@@ -91,7 +90,7 @@ else goes to standard error. Personal data is masked unless --reveal is given.
 	group("sessions", a.beginCommand(), a.validateCommand(), a.resultCommand(), a.waitCommand(), a.batchCommand(), a.deleteCommand())
 	group("data", a.mediaCommand(), a.evidenceCommand(), a.exportCommand(), a.activitiesCommand(), a.statsCommand())
 	group("people", a.screenCommand(), a.monitorCommand(), a.blacklistCommand(), a.docCommand(), a.facesCommand())
-	group("development", a.triggerCommand(), a.faultCommand(), a.requestsCommand(), a.listenCommand(), a.callbackCommand())
+	group("development", a.sandboxCommand(), a.openAPICommand(), a.triggerCommand(), a.faultCommand(), a.requestsCommand(), a.listenCommand(), a.callbackCommand())
 	group("setup", a.doctorCommand(), a.keyCommand(), a.configCommand(), a.groupsCommand(), a.usersCommand(), a.manCommand(root), a.versionCommand())
 	root.SetHelpCommandGroupID("setup")
 	root.SetCompletionCommandGroupID("setup")
@@ -213,22 +212,6 @@ func (a *app) client(opts ...identomat.Option) (*identomat.Client, error) {
 		return nil, fmt.Errorf("there is no company key: set %s, or use --key-file or --keyring", identomat.EnvCompanyKey)
 	}
 	return identomat.NewClientFromEnv(append([]identomat.Option{identomat.WithUserAgent("identomat-cli/" + identomat.Version)}, opts...)...)
-}
-
-func (a *app) manCommand(root *cobra.Command) *cobra.Command {
-	return &cobra.Command{
-		Use:   "man DIR",
-		Short: "Write the man pages into a directory",
-		Example: `  identomat man /usr/local/share/man/man1
-  man ./identomat-begin.1`,
-		Args: takes("DIR"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[0], 0o755); err != nil {
-				return err
-			}
-			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "identomat " + identomat.Version, Manual: "Identomat"}, args[0])
-		},
-	}
 }
 
 func upperFirst(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/identomat-go/identomat"
+	"github.com/identomat-go/identomat/identomattest"
 )
 
 // check is the record of one check.
@@ -236,6 +237,19 @@ func (a *app) versionCommand() *cobra.Command {
 				}
 			}
 			return a.show(v, "Version=version Revision=revision Go=go Platform=platform", nil)
+		},
+	}
+}
+
+func (a *app) openAPICommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "openapi",
+		Short:   "Print the OpenAPI description of Identomat's API",
+		Example: `  identomat openapi > openapi.json`,
+		Args:    takes(),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.out.Write(identomattest.OpenAPI())
+			return err
 		},
 	}
 }

@@ -19,7 +19,7 @@ import (
 var templates embed.FS
 
 func (a *app) beginCommand() *cobra.Command {
-	var file, user, config, example string
+	var file, user, config, example, tokenFile string
 	var allowUnknown bool
 	cmd := &cobra.Command{
 		Use:   "begin [-f FILE]",
@@ -30,8 +30,8 @@ everything else. A session is billed.
 The file is YAML, or JSON, with the parameters of begin/ in Identomat's API: flags, steps, config_id,
 clientUserId and so on. It is checked before anything is sent.`,
 		Example: `  identomat begin --example kyc > session.yaml
-  identomat begin -f session.yaml --user user-12345
-  identomat begin --config 5f1c7d2e --yes -o json | jq -r .token > token.txt`,
+  identomat begin -f session.yaml --user user-12345 --token-file token.txt
+  identomat begin --config 5f1c7d2e --yes -o json | jq -r .url`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if example != "" {
@@ -66,12 +66,21 @@ clientUserId and so on. It is checked before anything is sent.`,
 			if err != nil {
 				return maybe(err, "A session may have begun, and may be billed. Its token is lost. Look for it in the dashboard before you\nbegin another one.")
 			}
+			if tokenFile != "" {
+				if err := writeFile(tokenFile, func(file *os.File) error {
+					_, err := fmt.Fprintln(file, string(session.Token))
+					return err
+				}); err != nil {
+					return errors.Join(a.show(session, "URL=url Token=token", nil), err)
+				}
+			}
 			return a.show(session, "URL=url Token=token", nil)
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "read the session from this `file`; - is standard input")
 	cmd.Flags().StringVar(&user, "user", "", "your own `ID` for the customer")
 	cmd.Flags().StringVar(&config, "config", "", "the `ID` of a configuration in the dashboard")
+	cmd.Flags().StringVar(&tokenFile, "token-file", "", "also write the token to this `file`, which only its owner can read; pass it on as @FILE")
 	cmd.Flags().StringVar(&example, "example", "", "print a session file to start from, of this `kind`: kyc, kyb or address")
 	cmd.Flags().BoolVar(&allowUnknown, "allow-unknown", false, "send names and values that Identomat's documentation does not list")
 	a.confirmFlag(cmd)

@@ -52,10 +52,7 @@ func Parse(authorization []string) (digest []byte, ok bool) {
 		return nil, false
 	}
 	digest, err := strict.DecodeString(text)
-	if err != nil {
-		return nil, false // DecodeString also returns what it decoded before the error
-	}
-	return digest, true
+	return digest, err == nil
 }
 
 var strict = base64.StdEncoding.Strict()

@@ -39,23 +39,24 @@ var documents = []struct {
 	{"README.md", []command{
 		{"go test -race ./... ", skip},
 		{"go run ./examples/quickstart", prints(`^  http://127\.0\.0\.1:\d+/\?session_token=\w+$`, `^Outcome    approved$`)},
-		{"go run ./examples/batch", prints(`^10000 customers:$`, `^ +\d+ approved$`, `^ +3 unclear$`)},
+		{"go run ./examples/batch", prints(`^\d+ of 10000 sessions are in the journal`, `^ +\d+ approved$`)},
 		{"go run ./examples/evidence", prints(`^Verified   \d+ files, \d+ bytes, complete: true$`, `^  "verified": true,$`)},
 		{"go run ./examples/otel", prints(`^onboard .* span \w+$`, `^identomat\.client\.attempt\.duration \(s\)$`)},
 		{"go test ./examples/", prints(`^ok `)},
 		{"go run ./examples/idenfy", prints(`^Webhook    APPROVED, final: true$`, `^Approved   true$`)},
 		{"go run ./examples/webapp", signIn},
 		{"go install ./cmd/identomat", install},
-		{"go run ./cmd/identomat-sandbox ", startSandbox},
+		{"go run ./cmd/identomat sandbox ", startSandbox},
 		{"go get ", goGet},
 		{"package main", integrate},
 		{"go mod edit ", useClone},
 	}},
 	{"cmd/identomat/README.md", []command{
 		{"go install ./cmd/identomat", install},
+		{"identomat sandbox --exec ", demo},
 	}},
-	{"cmd/identomat-sandbox/README.md", []command{
-		{"go run ./cmd/identomat-sandbox ", startSandbox},
+	{"docs/sandbox.md", []command{
+		{"go run ./cmd/identomat sandbox ", startSandbox},
 		{"export ", checkExports},
 		{"token=$(curl ", prints(`"result": ?"rejected"`, `"reject_reason": ?\{[^}]*"face_mismatch"`)},
 	}},
@@ -214,6 +215,12 @@ func startSandbox(ctx context.Context, r *reader, command string) (err error) {
 func install(ctx context.Context, r *reader, command string) error {
 	r.exports += fmt.Sprintf("export GOBIN='%[1]s/bin' PATH=\"%[1]s/bin:$PATH\"\n", r.temp)
 	return prints()(ctx, r, command)
+}
+
+// demo runs the session of the command's README in a temporary directory.
+func demo(ctx context.Context, r *reader, command string) error {
+	r.dir = r.temp
+	return prints(`^\{"result":"approved",.*"first_name":"\[redacted\]"`)(ctx, r, command)
 }
 
 // checkExports checks that the sandbox printed the exports that the document shows.

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"html"
 	"io"
@@ -18,37 +17,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/identomat-go/identomat/identomattest"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
-
-// TestMain runs the test binary as the command if IDENTOMAT_SANDBOX_RUN is set, so that the tests can
-// start the command as a process.
-func TestMain(m *testing.M) {
-	if os.Getenv("IDENTOMAT_SANDBOX_RUN") != "" {
-		main()
-		os.Exit(0)
-	}
-	goleak.VerifyTestMain(m)
-}
-
-func command(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	// Kill the process if it does not exit by itself.
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, self, args...)
-	// By default, the race detector delays the exit of a process by a second.
-	cmd.Env = append(os.Environ(), "IDENTOMAT_SANDBOX_RUN=1", "GORACE=atexit_sleep_ms=0")
-	return cmd
-}
 
 // sandbox is a running process and its output.
 type sandbox struct {
@@ -61,9 +34,9 @@ type sandbox struct {
 	key                 string
 }
 
-func start(t *testing.T, args ...string) *sandbox {
+func startSandbox(t *testing.T, args ...string) *sandbox {
 	t.Helper()
-	s := &sandbox{cmd: command(t, args...), env: map[string]string{}, stderr: &bytes.Buffer{}}
+	s := &sandbox{cmd: process(t, append([]string{"sandbox"}, args...)...), env: map[string]string{}, stderr: &bytes.Buffer{}}
 	s.cmd.Stderr = s.stderr
 	var err error
 	s.stdout, err = s.cmd.StdoutPipe()
@@ -99,7 +72,7 @@ func (s *sandbox) stop(t *testing.T, signal os.Signal) int {
 
 func TestStartAndStop(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
-		s := start(t, "-addr", "127.0.0.1:0")
+		s := startSandbox(t, "--addr", "127.0.0.1:0")
 		assert.Equal(t, identomattest.DefaultCompanyKey, s.key)
 		assert.Equal(t, identomattest.DefaultSecretKey, s.secret)
 		assert.Equal(t, identomattest.DefaultCallbackKey, s.env["IDENTOMAT_CALLBACK_KEYS"])
@@ -113,16 +86,16 @@ func TestStartAndStop(t *testing.T) {
 }
 
 func TestAPIHostPort(t *testing.T) {
-	first := start(t, "-addr", "127.0.0.1:0")
+	first := startSandbox(t, "--addr", "127.0.0.1:0")
 	defer first.stop(t, os.Interrupt)
 	// Find a free port for the widget host.
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr := ln.Addr().String()
 	require.NoError(t, ln.Close())
-	second := start(t, "-addr", addr)
+	second := startSandbox(t, "--addr", addr)
 	assert.Equal(t, "http://"+addr, second.widget)
-	third := start(t, "-addr", "127.0.0.1:0", "-api-addr", "localhost:0")
+	third := startSandbox(t, "--addr", "127.0.0.1:0", "--api-addr", "localhost:0")
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, third.api)
 	assert.Equal(t, 0, second.stop(t, os.Interrupt))
 	assert.Equal(t, 0, third.stop(t, os.Interrupt))
@@ -140,7 +113,7 @@ func TestAPIHostSkipsPortInUse(t *testing.T) {
 			continue
 		}
 		defer inUse.Close()
-		s := start(t, "-addr", widget.Addr().String())
+		s := startSandbox(t, "--addr", widget.Addr().String())
 		assert.NotEqual(t, "http://"+inUse.Addr().String(), s.api)
 		assert.Equal(t, 0, s.stop(t, os.Interrupt))
 		return
@@ -161,31 +134,30 @@ func TestWrongFlags(t *testing.T) {
 		code int
 		text string
 	}{
-		{[]string{"-addr", ":8080"}, 1, "other machines can reach this address"},
-		{[]string{"-addr", "0.0.0.0:8080"}, 1, "add -public"},
-		{[]string{"-addr", "example.com:8080"}, 1, "add -public"},
-		{[]string{"-addr", "127.0.0.1:0", "-api-addr", "192.0.2.1:1"}, 1, "-api-addr"},
-		{[]string{"-addr", "8080"}, 1, "is not an address such as"},
-		{[]string{"-addr", "127.0.0.1:http"}, 1, "the port is not a number"},
-		{[]string{"-addr", inUse.Addr().String()}, 1, "is already in use"},
-		{[]string{"-addr", "127.0.0.1:0", "-api-addr", inUse.Addr().String()}, 1, "is already in use"},
-		{[]string{"-company-key", ""}, 1, "-company-key is empty"},
-		{[]string{"-callback-url", "bank.example"}, 1, "-callback-url is not an http URL"},
-		{[]string{"-status-callback", "status"}, 1, "-status-callback requires -callback-url"},
-		{[]string{"-config", "no such file"}, 1, "-config: open no such file"},
-		{[]string{"-config", broken}, 1, "a configuration must be an object with an id"},
-		{[]string{"-companies", "no such file"}, 1, "-companies: open no such file"},
-		{[]string{"-companies", broken}, 1, "-companies: " + broken},
-		{[]string{"-companies", misspelled}, 1, `unknown field "companykey2"`},
-		{[]string{"-companies", misspelled, "-company-key", "x"}, 1, "-companies and -company-key cannot be combined"},
-		{[]string{"-seed", "x"}, 2, `invalid value "x" for flag -seed`},
-		{[]string{"-clock", "noon"}, 2, `invalid value "noon" for flag -clock`},
-		{[]string{"-latency", "-1s"}, 1, "-latency is negative"},
-		{[]string{"8080"}, 1, `unexpected argument "8080"`},
-		{[]string{"-port", "8080"}, 2, "flag provided but not defined: -port"},
-		{[]string{"-help"}, 0, "GET /_sandbox/ on the widget"},
+		{[]string{"--addr", ":8080"}, 2, "other machines can reach this address"},
+		{[]string{"--addr", "0.0.0.0:8080"}, 2, "add --public"},
+		{[]string{"--addr", "example.com:8080"}, 2, "add --public"},
+		{[]string{"--addr", "127.0.0.1:0", "--api-addr", "192.0.2.1:1"}, 2, "--api-addr"},
+		{[]string{"--addr", "8080"}, 2, "is not an address such as"},
+		{[]string{"--addr", "127.0.0.1:http"}, 2, "the port is not a number"},
+		{[]string{"--addr", inUse.Addr().String()}, 1, "is already in use"},
+		{[]string{"--addr", "127.0.0.1:0", "--api-addr", inUse.Addr().String()}, 1, "is already in use"},
+		{[]string{"--callback-url", "bank.example"}, 2, "--callback-url is not an http URL"},
+		{[]string{"--status-callback", "status"}, 2, "--status-callback requires --callback-url"},
+		{[]string{"--config", "no such file"}, 1, "--config: open no such file"},
+		{[]string{"--config", broken}, 1, "a configuration must be an object with an id"},
+		{[]string{"--companies", "no such file"}, 2, "--companies: open no such file"},
+		{[]string{"--companies", broken}, 2, "--companies: " + broken},
+		{[]string{"--companies", misspelled}, 2, `unknown field "companykey2"`},
+		{[]string{"--companies", misspelled, "--require-hmac"}, 2, "cannot be combined"},
+		{[]string{"--seed", "x"}, 2, `invalid argument "x" for "--seed" flag`},
+		{[]string{"--clock", "noon"}, 2, `--clock "noon" is not a time`},
+		{[]string{"--latency", "-1s"}, 2, "--latency is negative"},
+		{[]string{"8080"}, 2, `unexpected argument "8080"`},
+		{[]string{"--port", "8080"}, 2, "unknown flag: --port"},
+		{[]string{"--help"}, 0, "--exec command"},
 	} {
-		cmd := command(t, test.args...)
+		cmd := process(t, append([]string{"sandbox"}, test.args...)...)
 		out, _ := cmd.CombinedOutput()
 		assert.Equal(t, test.code, cmd.ProcessState.ExitCode(), "%v: %s", test.args, out)
 		assert.Contains(t, string(out), test.text, "%v", test.args)
@@ -195,40 +167,39 @@ func TestWrongFlags(t *testing.T) {
 func TestFlags(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "kyc.json")
 	require.NoError(t, os.WriteFile(config, []byte(`{"id":"kyc","steps":[{"type":"liveness","key":"face"}]}`), 0o600))
-	s := start(t, "-addr", "127.0.0.1:0", "-company-key", "it's a key", "-secret-key", "other-secret", "-callback-key", "other-callback", "-config", config,
-		"-require-hmac", "-host", "identomat", "-allow-unknown", "-callback-url", "http://127.0.0.1:1/")
-	assert.Contains(t, s.printed, `export IDENTOMAT_COMPANY_KEY='it'\''s a key'`)
-	assert.Contains(t, s.printed, "begin/ needs a signature")
-	assert.Equal(t, `"COMPANY_KEY_INVALID"`, call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"it's a key","config_id":"kyc"}`))
+	s := startSandbox(t, "--addr", "127.0.0.1:0", "--config", config, "--require-hmac",
+		"--host", "identomat", "--allow-unknown", "--callback-url", "http://127.0.0.1:1/")
+	assert.Contains(t, s.printed, "needs a signature")
+	assert.Equal(t, `"COMPANY_KEY_INVALID"`, call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"`+s.key+`","config_id":"kyc"}`))
 	assert.Equal(t, 0, s.stop(t, os.Interrupt))
 	assert.Contains(t, s.stderr.String(), "begin/ refused: the request is not signed")
 
-	quiet := start(t, "-addr", "127.0.0.1:0", "-quiet", "-config", config)
+	quiet := startSandbox(t, "--addr", "127.0.0.1:0", "--quiet", "--config", config)
 	token := strings.Trim(call(t, http.MethodPost, quiet.widget+"/external-api/begin/", `{"company_key":"`+quiet.key+`","config_id":"kyc"}`), `"`)
 	assert.Contains(t, call(t, http.MethodGet, quiet.widget+"/_sandbox/sessions/"+token, ""), `"key": "face"`)
 	call(t, http.MethodPost, quiet.widget+"/external-api/begin/", `{}`)
 	assert.Equal(t, 0, quiet.stop(t, os.Interrupt))
 	assert.NotContains(t, quiet.stderr.String(), "refused")
 
-	public := start(t, "-addr", ":0", "-public")
+	public := startSandbox(t, "--addr", ":0", "--public")
 	assert.Regexp(t, `^http://127\.0\.0\.1:\d+$`, public.widget, "the printed address can be dialed")
 	assert.Equal(t, 0, public.stop(t, os.Interrupt))
 }
 
 func TestCompanies(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "companies.json")
-	require.NoError(t, os.WriteFile(file, []byte(`[{"name":"bank","companyKey":"bank-key"},{"name":"lending","companyKey":"lending-key","requestsPerMinute":1}]`), 0o600))
-	s := start(t, "-addr", "127.0.0.1:0", "-companies", file)
-	assert.Equal(t, "bank-key", s.key)
+	require.NoError(t, os.WriteFile(file, []byte(`[{"name":"bank","companyKey":"bank's key"},{"name":"lending","companyKey":"lending-key","requestsPerMinute":1}]`), 0o600))
+	s := startSandbox(t, "--addr", "127.0.0.1:0", "--companies", file)
+	assert.Contains(t, s.printed, `export IDENTOMAT_COMPANY_KEY='bank'\''s key'`)
 	assert.Equal(t, `{"result":[]}`, call(t, http.MethodPost, s.api+"/list-groups", `{"companyKey":"lending-key"}`))
 	assert.Equal(t, "Too Many Requests", call(t, http.MethodPost, s.api+"/list-groups", `{"companyKey":"lending-key"}`))
-	assert.Equal(t, `{"result":[]}`, call(t, http.MethodPost, s.api+"/list-groups", `{"companyKey":"bank-key"}`))
+	assert.Equal(t, `{"result":[]}`, call(t, http.MethodPost, s.api+"/list-groups", `{"companyKey":"bank's key"}`))
 	assert.Equal(t, 0, s.stop(t, os.Interrupt))
 }
 
 // TestSeedAndClock compares with a recorded response.
 func TestSeedAndClock(t *testing.T) {
-	s := start(t, "-addr", "127.0.0.1:0", "-seed", "7", "-clock", "2026-01-31T12:00:00Z", "-latency", "1ms")
+	s := startSandbox(t, "--addr", "127.0.0.1:0", "--seed", "7", "--clock", "2026-01-31T12:00:00Z", "--latency", "1ms")
 	token := strings.Trim(call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"`+s.key+`"}`), `"`)
 	assert.Equal(t, "kwichkhnxptdz94eguou0dyu9zc0sdj0e7ri0o57", token)
 	assert.Contains(t, call(t, http.MethodGet, s.widget+"/_sandbox/sessions/"+token, ""), `"expires": "2026-01-31T12:15:00Z"`)
@@ -242,13 +213,13 @@ func TestStatusCallback(t *testing.T) {
 		received <- string(body)
 	}))
 	defer company.Close()
-	s := start(t, "-addr", "127.0.0.1:0", "-callback-url", company.URL, "-status-callback", "status-from-test", "-callback-key", "callback-key-from-test")
+	s := startSandbox(t, "--addr", "127.0.0.1:0", "--callback-url", company.URL, "--status-callback", "status-from-test")
 	defer s.stop(t, os.Interrupt)
 	token := strings.Trim(call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"`+s.key+`"}`), `"`)
 	call(t, http.MethodPost, s.widget+"/_sandbox/sessions/"+token+"/approve", "")
 	select {
 	case body := <-received:
-		assert.JSONEq(t, `{"callbackApiKey":"callback-key-from-test","type":"status-from-test","sessionId":"`+token+`"}`, body)
+		assert.JSONEq(t, `{"callbackApiKey":"`+identomattest.DefaultCallbackKey+`","type":"status-from-test","sessionId":"`+token+`"}`, body)
 	default:
 		t.Error("approve returned before the status callback was posted")
 	}
@@ -267,26 +238,13 @@ func call(t *testing.T, method, url, body string) string {
 	return string(data)
 }
 
-func TestRunStopsWithContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	var out, errs bytes.Buffer
-	require.NoError(t, run(ctx, []string{"-addr", "127.0.0.1:0"}, &out, &errs))
-	assert.Contains(t, out.String(), "export IDENTOMAT_API_URL=")
-	require.Error(t, run(ctx, []string{"-addr", "127.0.0.1:0"}, failingWriter{}, &errs), "run must fail if it cannot print the addresses")
-}
-
-type failingWriter struct{}
-
-func (failingWriter) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
-
 // TestStartPageSnippets runs the commands and programs of the start page unchanged: for a company whose
 // requests are signed, and for one whose requests are not.
 func TestStartPageSnippets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "companies.json")
 	require.NoError(t, os.WriteFile(file, []byte(`[{"name":"signed","companyKey":"it's \"signed\"","secretKey":"it's <secret>","requireHmac":true},
 		{"name":"unsigned","companyKey":"@key;ü"},{"name":"plain","companyKey":"plain-key"}]`), 0o600))
-	s := start(t, "-addr", "127.0.0.1:0", "-companies", file)
+	s := startSandbox(t, "--addr", "127.0.0.1:0", "--companies", file)
 	defer s.stop(t, os.Interrupt)
 	for _, company := range []string{"signed", "unsigned", "plain"} {
 		snippet := func(id string) string {
@@ -346,7 +304,7 @@ func TestGuideCommands(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}
-	s := start(t, "-addr", "127.0.0.1:0")
+	s := startSandbox(t, "--addr", "127.0.0.1:0")
 	defer s.stop(t, os.Interrupt)
 	for _, arguments := range []string{
 		s.widget + `/begin/ -d '{
@@ -401,7 +359,7 @@ func TestReferenceCommands(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}
-	s := start(t, "-addr", "127.0.0.1:0")
+	s := startSandbox(t, "--addr", "127.0.0.1:0")
 	defer s.stop(t, os.Interrupt)
 	dir := t.TempDir()
 	for _, name := range []string{"image.jpg", "face1.jpg", "face2.jpg"} {
@@ -503,4 +461,23 @@ func TestReferenceCommands(t *testing.T) {
 	for _, r := range recorded.Requests {
 		assert.True(t, r.Processed, r.String())
 	}
+}
+
+// TestExec runs a session from begin to outcome, as the README does.
+func TestExec(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	t.Setenv("IDENTOMAT_PROGRAM", self)
+	t.Chdir(t.TempDir())
+	for outcome, code := range map[string]int{"approve": 0, "reject": 3, "manual": 4} {
+		cmd := process(t, "sandbox", "--exec", `set -e
+			"$IDENTOMAT_PROGRAM" begin --yes --token-file token.txt --quiet
+			"$IDENTOMAT_PROGRAM" trigger `+outcome+` @token.txt
+			"$IDENTOMAT_PROGRAM" wait @token.txt`)
+		out, _ := cmd.CombinedOutput()
+		assert.Equal(t, code, cmd.ProcessState.ExitCode(), "%s", out)
+	}
+	info, err := os.Stat("token.txt")
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode())
 }
