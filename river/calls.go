@@ -121,23 +121,32 @@ func isPermanent(err error) bool {
 	return invalid || errors.Is(err, identomat.ErrWrongParameters) || errors.Is(err, identomat.ErrAlreadyExists)
 }
 
-// commitTimeout limits the transaction after a billable call, including its retries.
+// commitTimeout limits the attempts to commit a response, and then the last resort.
 func (e *Engine[TTx]) commitTimeout() time.Duration { return e.config.CallTimeout / 3 }
 
-// persist tries to commit what a billable call has returned, because the response exists only in memory. The
-// last attempt is the last resort.
+// persist tries to commit what a billable call has returned, because the response exists only in memory. After
+// five attempts or the timeout comes the last resort, with the same timeout.
 func (e *Engine[TTx]) persist(ctx context.Context, commit func(ctx context.Context, lastResort bool) error) error {
+	try := func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, e.commitTimeout())
+		defer cancel()
+		for i := 1; ; i++ {
+			err := commit(ctx, false)
+			if err == nil || i == 5 || ctx.Err() != nil {
+				return err
+			}
+			e.log.WarnContext(ctx, "identomatriver: cannot store a response yet", "error", err)
+			time.Sleep(e.commitTimeout() / 20)
+		}
+	}
+	err := try(ctx)
+	if err == nil {
+		return nil
+	}
+	e.log.ErrorContext(ctx, "identomatriver: cannot store a response together with the bank's records", "error", err)
 	ctx, cancel := context.WithTimeout(ctx, e.commitTimeout())
 	defer cancel()
-	const attempts = 5
-	for i := 1; ; i++ {
-		err := commit(ctx, i == attempts)
-		if err == nil || i == attempts {
-			return err
-		}
-		e.log.WarnContext(ctx, "identomatriver: cannot store a response yet", "error", err)
-		time.Sleep(e.commitTimeout() / 20)
-	}
+	return commit(ctx, true)
 }
 
 func (e *Engine[TTx]) begin(ctx context.Context, row *rivertype.JobRow, id string) error {

@@ -178,7 +178,7 @@ func New[TTx any](driver riverdriver.Driver[TTx], config Config[TTx]) (*Engine[T
 	if !driver.SupportsListener() {
 		settings.FetchPollInterval = cmp.Or(settings.FetchPollInterval, 250*time.Millisecond)
 	}
-	if minimum := c.CallTimeout + e.commitTimeout(); settings.JobTimeout > 0 && settings.JobTimeout < minimum {
+	if minimum := c.CallTimeout + 2*e.commitTimeout(); settings.JobTimeout > 0 && settings.JobTimeout < minimum {
 		return nil, fmt.Errorf("identomatriver: JobTimeout must be at least %s, so that no job is rescued during a billable call", minimum)
 	}
 	if !c.InsertOnly {

@@ -428,7 +428,7 @@ func TestNewRefusesBadSettings(t *testing.T) {
 		"Client and Store are required":   func(c *identomatriver.Config[*sql.Tx]) { c.Client = nil },
 		"Evidence.Dir is required":        func(c *identomatriver.Config[*sql.Tx]) { c.Evidence = &identomatriver.Evidence{} },
 		"Retention requires Evidence":     func(c *identomatriver.Config[*sql.Tx]) { c.Retention = time.Hour },
-		"JobTimeout must be at least 40s": func(c *identomatriver.Config[*sql.Tx]) { c.River = &river.Config{JobTimeout: 39 * time.Second} },
+		"JobTimeout must be at least 50s": func(c *identomatriver.Config[*sql.Tx]) { c.River = &river.Config{JobTimeout: 49 * time.Second} },
 	} {
 		config := b.config(client)
 		change(&config)
