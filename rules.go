@@ -43,10 +43,11 @@ func (c *stepCheck) step(r *wire.Reader, inCall bool) (p problems) {
 	p.require(!inCall || typ != "language", "type", "must not be a language step inside a video call")
 	p.require(!inCall || typ != "operator-questionnaire", "type", "must not be an operator questionnaire inside a video call")
 	isQuestionnaire := typ == "user-questionnaire" || typ == "operator-questionnaire"
-	var roles []byte
-	hasKYC, hasKYB := c.hasConfig, false
+	var roles, kyc, kyb []byte
 	for ok := r.Enter('{'); ok && r.Member(); {
 		switch name := string(r.Name); {
+		case name == "type":
+			p.require(string(r.Text()) == typ, "type", "must not have two values")
 		case name == "key" && !r.IsNull():
 			key := r.Text()
 			p.requireKey(key, c.keys[hash(key)], "must be unique in the session")
@@ -65,15 +66,15 @@ func (c *stepCheck) step(r *wire.Reader, inCall bool) (p problems) {
 		case name == "roles":
 			roles = r.Value()
 		case name == "kycConfigId":
-			hasKYC = len(r.Text()) > 0 || hasKYC
+			kyc = r.Text()
 		case name == "kybConfigId":
-			hasKYB = len(r.Text()) > 0
+			kyb = r.Text()
 		default:
 			r.Value()
 		}
 	}
 	if typ == "beneficiaries" {
-		p.checkBeneficiaries(roles, hasKYC, hasKYB)
+		p.checkBeneficiaries(roles, c.hasConfig || len(kyc) > 0, len(kyb) > 0)
 	}
 	return p
 }

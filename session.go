@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/bits"
 	"math/rand/v2"
 	"net/url"
 	"sync/atomic"
@@ -88,24 +87,25 @@ type beginParams struct {
 	Flags wire.Appender `json:"flags,omitzero"`
 	Steps wire.Appender `json:"steps,omitzero"`
 	BeginRequest
-	flags, steps []byte // as they are sent
+	flagsText, stepsText []byte // the JSON text of Flags and Steps
 }
 
-// allowed holds the hashes of flags and steps that break no rule, because most sessions of a program have the
-// same. A hash has one place, and replaces another there.
+// allowed remembers steps that break no rule by their hashes, because a program begins most of its sessions
+// with the same steps. Each hash has one slot, where it replaces an older hash.
 var allowed [256]atomic.Uint64
 
 func (b *beginParams) validateEncoded(p *problems) {
-	sum := hash(b.flags) ^ bits.RotateLeft64(hash(b.steps), 1)
+	p.in("flags", checkCountries(wire.NewReader(b.flagsText)))
+	sum := hash(b.stepsText)
 	if b.ConfigID != "" {
-		sum = ^sum
+		sum = ^sum // fewer rules apply
 	}
-	if place := &allowed[sum%uint64(len(allowed))]; place.Load() != sum {
-		p.in("flags", checkCountries(wire.NewReader(b.flags)))
-		*p = append(*p, checkSteps(wire.NewReader(b.steps), b.ConfigID != "")...)
-		if len(*p) == 0 {
-			place.Store(sum)
+	if slot := &allowed[sum%uint64(len(allowed))]; slot.Load() != sum {
+		broken := checkSteps(wire.NewReader(b.stepsText), b.ConfigID != "")
+		if len(broken) == 0 {
+			slot.Store(sum)
 		}
+		*p = append(*p, broken...)
 	}
 	isOrdered := b.ScheduleStart.IsZero() || b.ScheduleEnd.IsZero() || b.ScheduleEnd.After(b.ScheduleStart)
 	p.require(isOrdered, "scheduleEndTime", "must be after scheduleStartTime")
@@ -129,7 +129,7 @@ func (r *requestFlags) AppendJSON(dst []byte) []byte {
 			dst = append(append(append(dst, '"'), name...), `":true}`...)
 		}
 	}
-	r.flags = dst[from:]
+	r.flagsText = dst[from:]
 	return dst
 }
 
@@ -139,7 +139,7 @@ type requestSteps beginParams
 func (s *requestSteps) AppendJSON(dst []byte) []byte {
 	from := len(dst)
 	dst = s.BeginRequest.Steps.appendJSON(dst)
-	s.steps = dst[from:]
+	s.stepsText = dst[from:]
 	return dst
 }
 

@@ -155,3 +155,17 @@ func TestStepsAreCheckedForEveryKindOfRequest(t *testing.T) {
 	}
 	assert.Equal(t, 2, sent)
 }
+
+// Begin checks the flags even if it remembers the steps.
+func TestFlagsAreCheckedBesideKnownSteps(t *testing.T) {
+	client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, tokenResponse), nil })
+	request := identomat.BeginRequest{Steps: identomat.Steps{identomat.Liveness()}}
+	_, err := client.Sessions.Begin(t.Context(), request)
+	require.NoError(t, err)
+
+	request.Flags = identomat.NewFlags().Set("document_countries", []string{"deu"})
+	_, err = client.Sessions.Begin(t.Context(), request)
+	var invalid *identomat.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	assert.Equal(t, "flags.document_countries[0]", invalid.Problems[0].Path)
+}

@@ -298,8 +298,8 @@ func (s GeolocationStep) Require(on bool) GeolocationStep {
 func (s Steps) MarshalJSON() ([]byte, error) { return marshal(s.appendJSON(nil)) }
 
 // UnmarshalJSON decodes steps. A step of a known type becomes a value of its own type, such as
-// [IdentityDocumentStep]; any other step becomes a [Step]. Both keep every member, known or not, with its
-// order and exact text.
+// [IdentityDocumentStep]; any other step becomes a [Step]. Both keep every member, known or not, in
+// order and with its exact text, but without white space.
 func (s *Steps) UnmarshalJSON(data []byte) error {
 	var list []json.RawMessage
 	if err := json.Unmarshal(data, &list); err != nil || list == nil { // null changes nothing

@@ -44,7 +44,7 @@ type validator interface {
 	validate(op *operation.Operation, p *problems)
 }
 
-// encodedValidator is implemented by parameters with rules for their JSON text, which is already encoded.
+// encodedValidator is implemented by parameters whose rules apply to their encoded JSON text.
 type encodedValidator interface {
 	validateEncoded(p *problems)
 }

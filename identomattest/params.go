@@ -293,6 +293,9 @@ func (s *Server) checkObject(path string, o object, fields []documented.Field) e
 			if s.allowed(m.name) {
 				continue
 			}
+			if near := nearestField(m.name, fields); near != "" {
+				return fmt.Errorf("no parameter %q is documented; did you mean the parameter %q?", path+m.name, path+near)
+			}
 			return fmt.Errorf("no parameter %q is documented", path+m.name)
 		}
 		if err := s.checkValue(path+m.name, m.value, fields[i]); err != nil {
@@ -309,6 +312,20 @@ func (s *Server) checkObject(path string, o object, fields []documented.Field) e
 	}
 	return nil
 }
+
+// nearestField returns the name that a misspelled name was probably meant to be, or "".
+func nearestField(name string, fields []documented.Field) (nearest string) {
+	best := tolerance(name)
+	for _, f := range fields {
+		if d := editDistance(plainName(name), plainName(f.Name)); d < best {
+			nearest, best = f.Name, d
+		}
+	}
+	return nearest
+}
+
+// plainName removes the spelling that differs between the two hosts.
+func plainName(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
 
 func (s *Server) checkValue(path string, v any, f documented.Field) error {
 	if v == nil && f.Nullable {

@@ -64,6 +64,9 @@ func (s *Server) notFound(host operation.Host, w http.ResponseWriter, r *http.Re
 		op = operation.SessionBegin
 	}
 	advice := "The start page is " + s.baseURL(operation.Widget, host, r) + "/"
+	if path := toolPath(r.URL.Path); path != "" && host == operation.Widget {
+		advice = "Did you mean " + s.baseURL(host, host, r) + path + "?"
+	}
 	if op != nil {
 		address := s.baseURL(op.Host, host, r) + op.Path()
 		rec.Refusal += "; the URL is probably " + address
@@ -76,6 +79,11 @@ func (s *Server) notFound(host operation.Host, w http.ResponseWriter, r *http.Re
 	}
 	w.Header().Set(refusalHeader, headerText(rec.Refusal))
 	http.Error(w, fmt.Sprintf("404 page not found: %s on the %s host\n%s", rec.Path, rec.Host, advice), http.StatusNotFound)
+}
+
+// toolPath returns the path of a page or document of the sandbox that the caller probably meant, or "".
+func toolPath(path string) string {
+	return map[string]string{"_sandbox": controlPath, "docs": docsPath, "openapi.json": openAPIPath}[strings.Trim(path, "/")]
 }
 
 // baseURL returns the URL of a host under the name that the caller used for the host at.
@@ -99,7 +107,7 @@ func (s *Server) baseURL(host, at operation.Host, r *http.Request) string {
 func operationNear(path string) *operation.Operation {
 	path = plainPath(path)
 	var nearest *operation.Operation
-	best := 1 + min(2, len(path)/4) // the number of typing mistakes to tolerate
+	best := tolerance(path)
 	for _, op := range operation.All() {
 		if d := editDistance(path, plainPath(op.Path())); d < best {
 			nearest, best = op, d
@@ -107,6 +115,9 @@ func operationNear(path string) *operation.Operation {
 	}
 	return nearest
 }
+
+// tolerance returns the edit distance at which a name is too unlike another one to be a misspelling.
+func tolerance(name string) int { return 1 + min(2, len(name)/4) }
 
 // plainPath removes what callers often get wrong: slashes, the prefix of the widget host, capitals and
 // underscores.

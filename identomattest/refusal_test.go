@@ -37,7 +37,9 @@ Content-Length: 20
 	assert.True(t, strings.HasSuffix(response, "\r\n\r\n\"COMPANY_KEY_INVALID\""), response)
 
 	for _, test := range []struct{ params, reason string }{
-		{`"session_tokn":"x"`, `no parameter "session_tokn" is documented`},
+		{`"session_tokn":"x"`, `no parameter "session_tokn" is documented; did you mean the parameter "session_token"?`},
+		{`"sessionToken":"x"`, `no parameter "sessionToken" is documented; did you mean the parameter "session_token"?`},
+		{`"token":"x"`, `no parameter "token" is documented`},
 		{`"session_token":7`, `the parameter "session_token" has the wrong type`},
 		{`"session_token":"x"`, `no session has this token`},
 		{`"Nino Beridze":"x"`, `no parameter "..." is documented`},
@@ -96,6 +98,9 @@ func TestNotFoundNamesURL(t *testing.T) {
 		assert.True(t, strings.HasSuffix(resp.header.Get("X-Sandbox-Refusal"), "; the URL is probably "+test.meant), "%s: %s", test.asked, resp.header)
 	}
 	assert.Equal(t, "unknown path; the URL is probably "+widgetURL+"/external-api/begin/", srv.Requests()[0].Refusal)
+	for path, meant := range map[string]string{"/_sandbox": "/_sandbox/", "/docs": "/_sandbox/docs", "/openapi.json": "/_sandbox/openapi.json"} {
+		assert.True(t, strings.HasSuffix(openPage(t, widgetURL+path).body, "\nDid you mean "+widgetURL+meant+"?\n"), path)
+	}
 	before := len(srv.Requests())
 	openPage(t, widgetURL+"/favicon.ico")
 	assert.Len(t, srv.Requests(), before, "browsers request icons by themselves")

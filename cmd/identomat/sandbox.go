@@ -271,8 +271,8 @@ of every refusal. Or begin a session and decide it with "identomat begin" and
 "identomat trigger", or with curl:
 
 `, srv.WidgetURL)
-	if s.requireHMAC {
-		b.WriteString("# --require-hmac is set: begin/ needs a signature, which the page shows how to make\n")
+	if s.requireHMAC || len(s.companies) > 0 && s.companies[0].RequireHMAC {
+		b.WriteString("# begin/ needs a signature; the page shows how to make one\n")
 	}
 	fmt.Fprintf(&b, `curl %s -F company_key=%s
 curl -X POST %s

@@ -169,7 +169,7 @@ func TestFlags(t *testing.T) {
 	require.NoError(t, os.WriteFile(config, []byte(`{"id":"kyc","steps":[{"type":"liveness","key":"face"}]}`), 0o600))
 	s := startSandbox(t, "--addr", "127.0.0.1:0", "--config", config, "--require-hmac",
 		"--host", "identomat", "--allow-unknown", "--callback-url", "http://127.0.0.1:1/")
-	assert.Contains(t, s.printed, "needs a signature")
+	assert.Contains(t, s.printed, "begin/ needs a signature")
 	assert.Equal(t, `"COMPANY_KEY_INVALID"`, call(t, http.MethodPost, s.widget+"/external-api/begin/", `{"company_key":"`+s.key+`","config_id":"kyc"}`))
 	assert.Equal(t, 0, s.stop(t, os.Interrupt))
 	assert.Contains(t, s.stderr.String(), "begin/ refused: the request is not signed")

@@ -4,142 +4,176 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 
 	"github.com/identomat-go/identomat"
+	identomatriver "github.com/identomat-go/identomat/river"
 )
 
-// Session is one session of the batch: your ID for it and its token.
-type Session struct {
-	ID    string
-	Token identomat.Token
+type customer struct {
+	id    string
+	token identomat.Token // of a session that was begun elsewhere
 }
 
-// gone is the journal's outcome for a session that no longer exists.
-const gone identomat.Outcome = "session_not_found"
-
-// maxFailures is how many sessions in a row may fail before the batch stops. That many failures in
-// a row point to a problem with the service, not with single sessions.
-const maxFailures = 50
-
-// Batch reads the outcomes of many sessions.
-type Batch struct {
-	// Client has the rate limiter, which therefore also limits retries.
-	Client *identomat.Client
-	// Workers is the number of concurrent reads. Values below 1 mean 1.
-	Workers int
-	// Journal records which sessions were read, for the next run.
-	Journal *Journal
-	// Progress is called after each session, never concurrently. It may be nil.
-	Progress func(Report)
+// batch says whom to verify, and how.
+type batch struct {
+	customers []customer
+	client    func(...identomat.Option) (*identomat.Client, error)
+	// invite sends a customer the link. After a crash, it may be called again for the same customer.
+	invite  func(id string, session *identomat.Session) error
+	rate    float64 // requests per second, also of retries; 0 means 10
+	workers int
 }
 
-// Report counts sessions.
-type Report struct {
-	Total int
-	// Read is the number of sessions in the journal, and Before the number of those that were
-	// there when the run began.
-	Read, Before int
-	// Pending counts the sessions without an outcome yet. Failed counts those that could not be
-	// read. The next run reads the sessions of both kinds again.
-	Pending, Failed int
-	// Last is the error of the session that failed most recently.
-	Last error
+// invitation is a job of the bank's own: to invite a customer whose session has begun.
+type invitation struct {
+	ID string `json:"id"`
 }
 
-// Done returns the number of sessions that this run has tried, plus those that were already in the
-// journal.
-func (r Report) Done() int { return r.Read + r.Pending + r.Failed }
+// Kind implements [river.JobArgs].
+func (invitation) Kind() string { return "invitation" }
 
-type readResult struct {
-	id      string
-	outcome identomat.Outcome
-	err     error
-}
-
-// Run reads the sessions that are not in the journal. Run counts errors in single sessions, and
-// returns an error only if continuing is pointless: if the context has ended, the service refuses
-// the key, the journal cannot be written, or too many sessions in a row have failed. The next Run
-// continues where this one stopped.
-func (b *Batch) Run(ctx context.Context, sessions []Session) (Report, error) {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-
-	var todo []Session
-	for _, s := range sessions {
-		if !b.Journal.Has(s.ID) {
-			todo = append(todo, s)
-		}
+// verify queues the customers that are not in the database yet, and runs jobs until no session is waited for. It
+// returns the states of all customers. If ctx ends or the service refuses the key, verify stops early.
+func verify[TTx any](ctx context.Context, out io.Writer, b *batch, driver riverdriver.Driver[TTx], store *identomatriver.SQLStore[TTx]) (map[string]identomatriver.State, error) {
+	if err := identomatriver.Migrate(ctx, driver, store); err != nil {
+		return nil, err
 	}
-	before := len(sessions) - len(todo)
-	report := Report{Total: len(sessions), Read: before, Before: before}
-
-	queue, results := make(chan Session), make(chan readResult)
-	go func() {
-		defer close(queue)
-		for _, s := range todo {
-			select {
-			case queue <- s:
-			case <-ctx.Done():
-				return
-			}
+	if b.rate == 0 {
+		b.rate = 10
+	}
+	limiter, err := store.NewRateLimiter(identomatriver.RateLimit{Name: "identomat", PerSecond: b.rate})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var requests atomic.Int64
+	client, err := b.client(identomat.WithRateLimiter(limiter), identomat.WithObserver(func(e identomat.Event) {
+		requests.Add(1)
+		if errors.Is(e.Err, identomat.ErrInvalidKey) {
+			cancel(e.Err) // every other call would be refused, too
 		}
-	}()
-	var workers sync.WaitGroup
-	for range max(b.Workers, 1) {
-		workers.Go(func() {
-			for s := range queue {
-				results <- b.read(ctx, s)
+	}))
+	if err != nil {
+		return nil, err
+	}
+
+	var engine *identomatriver.Engine[TTx]
+	workers := river.NewWorkers()
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, job *river.Job[invitation]) error {
+		session, err := engine.Session(ctx, job.Args.ID)
+		if err != nil {
+			return err
+		}
+		return b.invite(job.Args.ID, session)
+	}))
+	engine, err = identomatriver.New(driver, identomatriver.Config[TTx]{
+		Client: client, Store: store, MaxWorkers: b.workers,
+		BeginRequest: func(_ context.Context, id string) (identomat.BeginRequest, error) {
+			return identomat.BeginRequest{
+				Steps:        identomat.Steps{identomat.IdentityDocument(), identomat.Liveness()},
+				ClientUserID: id, // to find the session if its response is lost
+			}, nil
+		},
+		BeginWithin: 7 * 24 * time.Hour, // nobody waits in front of a browser
+		Changed: func(ctx context.Context, tx TTx, c identomatriver.Change) error {
+			if c.Event != identomatriver.SessionBegun {
+				return nil
 			}
+			_, err := engine.River().InsertTx(ctx, tx, invitation{c.Record.ID}, nil)
+			return err
+		},
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		River:  &river.Config{Workers: workers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: b.workers}}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for some := range slices.Chunk(b.customers, 1000) {
+		err := store.InTx(ctx, func(tx TTx) error {
+			for _, c := range some {
+				if err := queue(ctx, tx, engine, c); err != nil {
+					return fmt.Errorf("%s: %w", c.id, err)
+				}
+			}
+			return nil
 		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	go func() {
-		workers.Wait()
-		close(results)
-	}()
 
-	failedInRow := 0
-	for res := range results { // keep receiving after stop, because a worker blocks until its result is received
-		switch {
-		case res.err != nil && ctx.Err() != nil:
-			continue // the context ended, which says nothing about the session
-		case errors.Is(res.err, identomat.ErrInvalidKey):
-			stop(res.err)
-			continue
-		case res.err != nil:
-			report.Failed++
-			report.Last = fmt.Errorf("%s: %w", res.id, res.err)
-			if failedInRow++; failedInRow == maxFailures {
-				stop(fmt.Errorf("%d sessions in a row failed, most recently with: %w", failedInRow, res.err))
-			}
-		case res.outcome == identomat.OutcomeInProgress || res.outcome == identomat.OutcomeManualCheck:
-			failedInRow = 0
-			report.Pending++
-		default:
-			failedInRow = 0
-			if err := b.Journal.Add(res.id, res.outcome); err != nil {
-				stop(err)
-				continue
-			}
-			report.Read++
-		}
-		if b.Progress != nil {
-			b.Progress(report)
-		}
+	last := context.WithoutCancel(ctx) // when ctx ends, the running jobs finish
+	if err := engine.Start(last); err != nil {
+		return nil, err
 	}
-	if report.Done() == report.Total {
-		return report, nil
-	}
-	return report, context.Cause(ctx)
+	err = watch(ctx, out, len(b.customers), &requests, func() (stats *identomatriver.Stats, err error) {
+		err = store.InTx(last, func(tx TTx) error {
+			stats, err = engine.Stats(last, tx)
+			return err
+		})
+		return stats, err
+	})
+	err = errors.Join(err, engine.Stop(last))
+
+	states := map[string]identomatriver.State{}
+	return states, errors.Join(err, store.InTx(last, func(tx TTx) error {
+		for _, c := range b.customers {
+			r, err := engine.Record(last, tx, identomatriver.Verification, c.id)
+			if err != nil {
+				return err
+			}
+			states[c.id] = r.State
+		}
+		return nil
+	}))
 }
 
-func (b *Batch) read(ctx context.Context, s Session) readResult {
-	result, err := b.Client.Sessions.Result(ctx, s.Token)
-	switch {
-	case errors.Is(err, identomat.ErrSessionNotFound):
-		return readResult{id: s.ID, outcome: gone}
-	case err != nil:
-		return readResult{id: s.ID, err: err}
+// queue queues a customer, unless an earlier run has done so. A token settles an unclear verification.
+func queue[TTx any](ctx context.Context, tx TTx, engine *identomatriver.Engine[TTx], c customer) (err error) {
+	if c.token == "" {
+		err = engine.Begin(ctx, tx, c.id)
+	} else {
+		err = engine.Adopt(ctx, tx, c.id, c.token)
 	}
-	return readResult{id: s.ID, outcome: result.Outcome}
+	if c.token != "" && errors.Is(err, identomatriver.ErrExists) {
+		err = engine.Settle(ctx, tx, identomatriver.Verification, c.id, identomatriver.Settlement{Token: c.token})
+	}
+	if errors.Is(err, identomatriver.ErrExists) || errors.Is(err, identomatriver.ErrNotUnclear) {
+		return nil
+	}
+	return err
+}
+
+// watch prints the progress every second, until no session is waited for or ctx ends.
+func watch(ctx context.Context, out io.Writer, total int, requests *atomic.Int64, read func() (*identomatriver.Stats, error)) error {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		stats, err := read()
+		if err != nil {
+			return err
+		}
+		states := stats.Undecided[identomatriver.Verification]
+		queued, open := states[identomatriver.Queued]+states[identomatriver.Calling], states[identomatriver.Open]
+		if queued+open == 0 {
+			return nil
+		}
+		fmt.Fprintf(out, "%d customers: %d to begin, %d open, %d unclear, %d done; %d retries, %d requests/s\n",
+			total, queued, open, stats.Unclear, total-queued-open-stats.Unclear, stats.Retrying, requests.Swap(0))
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("stopped: %w; run again to continue", context.Cause(ctx))
+		case <-ticker.C:
+		}
+	}
 }

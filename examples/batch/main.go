@@ -1,44 +1,54 @@
-// Batch reads the outcomes of ten thousand sessions under a rate limit and reports its progress. An
-// error in a single session does not stop it. After Ctrl-C or a crash, run it again with the same
-// journal to continue.
+// Batch verifies ten thousand customers as jobs of package identomatriver, under a rate limit, and reports its
+// progress. After Ctrl-C or a kill, run it again to continue. It never begins a session twice for a customer: if
+// nobody can know whether a call was processed, the customer is listed as unclear. After a kill, the calls that
+// were being made are listed after about three minutes.
 //
 //	go run ./examples/batch
-//	go run ./examples/batch -journal outcomes.jsonl -rate 50 -sessions sessions.csv
+//	go run ./examples/batch -customers customers.csv -dir batch -rate 50
 //
-// Without -sessions it runs against a fake Identomat in the same process, and first begins ten
-// thousand sessions there. With -sessions it takes your IDs and tokens from a CSV file with lines
-// such as "user-12345,47fjzx…", and reads the outcomes from the service with IDENTOMAT_COMPANY_KEY,
-// by default ten per second. Identomat's API documentation states no rate limit, so ask Identomat
+// Without -customers, it runs against a fake Identomat in the same process, which fails now and then. With
+// -customers, it calls the service with IDENTOMAT_COMPANY_KEY. Each line of the file is your ID for a customer,
+// such as "user-12345". If a session was begun elsewhere, its token follows: "user-12345,47fjzx…".
+//
+// The folder contains the database, batch.db, and the links to send to customers, links.csv. At the end,
+// outcomes.csv says what became of each customer. Several processes can share a database of PostgreSQL, and
+// with it the work and the rate limit. Identomat's API documentation states no rate limit, so ask Identomat
 // which rate to keep.
 package main
 
 import (
 	"context"
-	"encoding/csv"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"time"
+	"strings"
 
-	"golang.org/x/time/rate"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	_ "modernc.org/sqlite"
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/identomattest"
+	identomatriver "github.com/identomat-go/identomat/river"
 )
 
 func main() {
 	var s settings
-	flag.StringVar(&s.sessions, "sessions", "", "CSV `file` with an ID and a token on each line; the default is a fake service")
-	flag.StringVar(&s.journal, "journal", "", "`file` that records the outcomes; required with -sessions")
-	flag.Float64Var(&s.rate, "rate", 0, "requests per second; 0 means 10, or 2000 with the fake")
+	flag.StringVar(&s.customers, "customers", "", "`file` with an ID, and possibly a token, on each line; the default is a fake service")
+	flag.StringVar(&s.dir, "dir", "", "`folder` for the database and the results; required with -customers")
+	flag.StringVar(&s.database, "database", "", "`URL` of a PostgreSQL database that only batches use; the default is SQLite in the folder")
+	flag.Float64Var(&s.rate, "rate", 0, "requests per second; 0 means 10, or 500 with the fake")
 	flag.IntVar(&s.workers, "workers", 16, "number of concurrent requests")
-	flag.IntVar(&s.fakes, "n", 10_000, "number of sessions to begin at the fake")
+	flag.IntVar(&s.fakes, "n", 10_000, "number of customers with the fake")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -49,132 +59,136 @@ func main() {
 }
 
 type settings struct {
-	sessions, journal string
-	rate              float64
-	workers, fakes    int
+	customers, dir, database string
+	rate                     float64
+	workers, fakes           int
 }
 
-func run(ctx context.Context, out io.Writer, s settings) error {
-	if s.sessions != "" && s.journal == "" {
-		return errors.New("-sessions requires -journal, the file that keeps the outcomes")
-	}
-	if s.rate == 0 {
-		s.rate = 10
-		if s.sessions == "" {
-			s.rate = 2000
-		}
-	}
-	limiter := identomat.WithRateLimiter(rate.NewLimiter(rate.Limit(s.rate), max(s.workers, 1)))
-	var client *identomat.Client
-	var sessions []Session
-	var err error
-	if s.sessions != "" {
-		if client, err = identomat.NewClientFromEnv(limiter); err != nil {
-			return err
-		}
-		sessions, err = readSessions(s.sessions)
-	} else {
-		var server *identomattest.Server
-		if server, err = identomattest.Start(); err != nil {
+func run(ctx context.Context, out io.Writer, s settings) (err error) {
+	b := batch{rate: s.rate, workers: s.workers}
+	switch {
+	case s.customers == "" && (s.dir != "" || s.database != ""):
+		return errors.New("-dir and -database require -customers, because the fake forgets its sessions")
+	case s.customers == "":
+		server, err := identomattest.Start()
+		if err != nil {
 			return err
 		}
 		defer server.Close()
-		fmt.Fprintf(out, "Beginning %d sessions at a fake Identomat.\n", s.fakes)
-		client = server.Client(limiter)
-		sessions, err = fakeSessions(ctx, server, s.fakes)
-	}
-	if err != nil {
-		return err
-	}
-	if s.journal == "" {
-		dir, err := os.MkdirTemp("", "batch")
-		if err != nil {
+		if s.dir, err = os.MkdirTemp("", "batch"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
-		s.journal = filepath.Join(dir, "outcomes.jsonl")
+		defer os.RemoveAll(s.dir)
+		b.fake(out, server, s.fakes)
+	case s.dir == "":
+		return errors.New("-customers requires -dir, the folder that keeps the database and the results")
+	default:
+		if b.customers, err = readCustomers(s.customers); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(s.dir, 0o700); err != nil { // the files contain tokens
+			return err
+		}
+		b.client = identomat.NewClientFromEnv
+		b.invite = func(id string, session *identomat.Session) error {
+			file, err := os.OpenFile(filepath.Join(s.dir, "links.csv"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(file, "%s,%s\n", id, session.URL)
+			return errors.Join(err, file.Close())
+		}
 	}
-	journal, err := OpenJournal(s.journal)
-	if err != nil {
+	states, err := b.run(ctx, out, s.database, filepath.Join(s.dir, "batch.db"))
+	if len(states) == 0 {
 		return err
 	}
-	defer journal.Close()
-
-	batch := Batch{Client: client, Workers: s.workers, Journal: journal, Progress: progress(out, time.Second)}
-	report, err := batch.Run(ctx, sessions)
-	fmt.Fprintf(out, "%d of %d sessions are in the journal, %d have no outcome yet, %d failed.\n",
-		report.Read, report.Total, report.Pending, report.Failed)
-	outcomes := journal.Outcomes()
-	for _, outcome := range slices.Sorted(maps.Keys(outcomes)) {
-		fmt.Fprintf(out, "  %6d %s\n", outcomes[outcome], outcome)
-	}
-	if report.Last != nil {
-		fmt.Fprintln(out, "Last failure:", report.Last)
-	}
-	if err != nil {
-		return fmt.Errorf("stopped: %w; run again with the same journal to continue", err)
-	}
-	return nil
+	return errors.Join(report(out, states, filepath.Join(s.dir, "outcomes.csv")), err)
 }
 
-// progress returns a function for Batch.Progress that prints at most one line per interval.
-func progress(out io.Writer, interval time.Duration) func(Report) {
-	start := time.Now()
-	last := start
-	return func(r Report) {
-		now := time.Now()
-		if now.Sub(last) < interval {
-			return
-		}
-		last = now
-		speed := float64(r.Done()-r.Before) / now.Sub(start).Seconds()
-		left := time.Duration(float64(r.Total-r.Done()) / speed * float64(time.Second))
-		fmt.Fprintf(out, "%d of %d, %d failed, %.0f/s, %s left\n", r.Done(), r.Total, r.Failed, speed, left.Round(time.Second))
-	}
-}
-
-func readSessions(name string) ([]Session, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	rows := csv.NewReader(file)
-	rows.FieldsPerRecord = 2
-	records, err := rows.ReadAll()
-	if err != nil {
-		return nil, err
-	}
-	sessions := make([]Session, len(records))
-	for i, record := range records {
-		sessions[i] = Session{ID: record[0], Token: identomat.Token(record[1])}
-	}
-	return sessions, nil
-}
-
-// fakeSessions begins n sessions at the fake and approves or rejects nearly all of them.
-func fakeSessions(ctx context.Context, server *identomattest.Server, n int) ([]Session, error) {
-	client := server.Client()
-	sessions := make([]Session, n)
-	for i := range sessions {
-		session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{})
+// run verifies the customers with PostgreSQL, or if there is no URL, with SQLite in a file.
+func (b *batch) run(ctx context.Context, out io.Writer, postgres, file string) (map[string]identomatriver.State, error) {
+	if postgres != "" {
+		pool, err := pgxpool.New(ctx, postgres)
 		if err != nil {
 			return nil, err
 		}
+		defer pool.Close()
+		return verify(ctx, out, b, riverpgxv5.New(pool), identomatriver.NewPostgresStore(pool, nil))
+	}
+	name := url.URL{Scheme: "file", Opaque: filepath.ToSlash(file), RawQuery: url.Values{
+		"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(NORMAL)"},
+	}.Encode()}
+	db, err := sql.Open("sqlite", name.String())
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	return verify(ctx, out, b, riversqlite.New(db), identomatriver.NewSQLiteStore(db, nil))
+}
+
+// fake makes n customers of a fake service, and plants failures.
+func (b *batch) fake(out io.Writer, server *identomattest.Server, n int) {
+	if b.rate == 0 {
+		b.rate = 500
+	}
+	for i := range n {
+		b.customers = append(b.customers, customer{id: fmt.Sprintf("user-%05d", i)})
+	}
+	b.client = func(opts ...identomat.Option) (*identomat.Client, error) { return server.Client(opts...), nil }
+	// These customers follow their links at once.
+	b.invite = func(id string, session *identomat.Session) error {
 		switch {
-		case i%10 == 3:
-			err = server.Reject(session.Token, "low_similarity")
-		case i%100 != 7:
-			err = server.Approve(session.Token)
+		case strings.HasSuffix(id, "3"):
+			return server.Reject(session.Token, "low_similarity")
+		case strings.HasSuffix(id, "07"):
+			return server.ManualCheck(session.Token)
 		}
-		if err != nil {
-			return nil, err
-		}
-		sessions[i] = Session{ID: fmt.Sprintf("user-%05d", i), Token: session.Token}
+		return server.Approve(session.Token)
 	}
-	// The fake fails a few times: three times with an HTML page, which counts as a failed session,
-	// and five times with a status that the client retries.
-	server.Fault("result/", identomattest.HTMLPage(200), 3)
+	server.Fault("begin/", identomattest.TooManyRequests(0), 5)
+	server.Fault("begin/", identomattest.ResetAfterRead(), 3)
 	server.Fault("result/", identomattest.HTTPStatus(503), 5)
-	return sessions, nil
+	server.Fault("result/", identomattest.HTMLPage(200), 3)
+	fmt.Fprintf(out, `Verifying %d customers at a fake Identomat, which fails:
+  begin/   5 times with status 429, which is retried
+           3 times with a lost response, so nobody knows if there is a session: unclear, not begun again
+  result/  5 times with status 503, and 3 times with an HTML page: read again
+One customer in ten is rejected, and one in a hundred needs a manual check.
+`, n)
+}
+
+func readCustomers(name string) (customers []customer, err error) {
+	data, err := os.ReadFile(name)
+	for line := range strings.Lines(string(data)) {
+		id, token, _ := strings.Cut(strings.TrimSpace(line), ",")
+		customers = append(customers, customer{id, identomat.Token(token)})
+	}
+	return customers, err
+}
+
+// report prints how many verifications are in each state, and writes the state of each to a file.
+func report(out io.Writer, states map[string]identomatriver.State, name string) error {
+	count := map[identomatriver.State]int{}
+	var lines strings.Builder
+	var unclear []string
+	for _, id := range slices.Sorted(maps.Keys(states)) {
+		state := states[id]
+		count[state]++
+		fmt.Fprintf(&lines, "%s,%s\n", id, state)
+		if state == identomatriver.Unclear {
+			unclear = append(unclear, id)
+		}
+	}
+	fmt.Fprintf(out, "%d customers:\n", len(states))
+	for _, state := range slices.Sorted(maps.Keys(count)) {
+		fmt.Fprintf(out, "  %6d %s\n", count[state], state)
+	}
+	if len(unclear) > 0 {
+		fmt.Fprintf(out, `Unclear: %s
+Look for their sessions in Identomat's dashboard. Add the tokens to the file of customers, and run again.
+`, strings.Join(unclear, ", "))
+	}
+	return os.WriteFile(name, []byte(lines.String()), 0o600)
 }

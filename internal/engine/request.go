@@ -101,16 +101,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Copy returns another reader of the body, for a signature.
-func (b *requestBody) Copy() io.ReadCloser {
-	if b.call.Source != nil {
-		return b.call.Source.Open()
-	}
-	return io.NopCloser(bytes.NewReader(b.call.Body))
-}
+// Memory returns the body if it is in memory.
+func (b *requestBody) Memory() (body []byte, ok bool) { return b.call.Body, b.call.Source == nil }
 
-// Memory returns the body if it is in memory, and nil otherwise.
-func (b *requestBody) Memory() []byte { return b.call.Body }
+// Copy returns another reader of a body that is not in memory.
+func (b *requestBody) Copy() io.ReadCloser { return b.call.Source.Open() }
 
 // InMemory returns the body as a reader that net/http recognizes as held in memory: an http.Transport
 // sends such a body in one packet with the header.

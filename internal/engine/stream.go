@@ -22,7 +22,7 @@ type stallTimer struct {
 	timer   *time.Timer
 	timeout time.Duration
 	conn    *use
-	// response is the response of the attempt.
+	// response is here to save an allocation.
 	response watchedResponse
 }
 
@@ -50,7 +50,7 @@ func (t *stallTimer) stop() {
 	t.release()
 }
 
-// watch returns the body of the response, which resets the timer as it is read.
+// watch wraps the body of the attempt's response: reading the body resets the timer.
 func (t *stallTimer) watch(body io.ReadCloser) *watchedResponse {
 	t.response = watchedResponse{ReadCloser: body, stall: t}
 	return &t.response

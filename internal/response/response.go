@@ -248,7 +248,7 @@ type envelope struct {
 	saysError bool
 	// saysFailed reports a member such as "success": false, or a status member with an error.
 	saysFailed bool
-	// isToken reports a response that is a session token instead of an object.
+	// isToken reports that the response is a string, not an object, and holds a session token.
 	isToken bool
 }
 

@@ -52,7 +52,10 @@ func Parse(authorization []string) (digest []byte, ok bool) {
 		return nil, false
 	}
 	digest, err := strict.DecodeString(text)
-	return digest, err == nil
+	if err != nil {
+		return nil, false // DecodeString also returns what it decoded before the error
+	}
+	return digest, true
 }
 
 var strict = base64.StdEncoding.Strict()

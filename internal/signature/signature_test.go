@@ -45,10 +45,11 @@ func TestParse(t *testing.T) {
 	for name, values := range map[string][]string{
 		"no value": nil, "two values": {hello, hello}, "empty": {""}, "no prefix": {hello[11:]}, "no quote": {strings.TrimSuffix(hello, `"`)},
 		"another scheme": {"Bearer x"}, "not base64": {`signature="%%%"`}, "no padding": {strings.Replace(hello, "=\"", "\"", 1)[:11] + hello[11:54] + `"`},
-		"line break": {hello[:20] + "\n" + hello[20:]}, "trailing bits": {strings.Replace(hello, "3s=", "3t=", 1)},
+		"line break": {hello[:20] + "\n" + hello[20:]}, "trailing bits": {strings.Replace(hello, "3s=", "3t=", 1)}, "more after the digest": {strings.Replace(hello, "3s=", "3s=x", 1)},
 	} {
-		_, ok := signature.Parse(values)
+		digest, ok := signature.Parse(values)
 		assert.False(t, ok, name)
+		assert.Nil(t, digest, name)
 	}
 }
 
@@ -74,6 +75,7 @@ func TestVerify(t *testing.T) {
 		"right":     {[]string{hello}, nil},
 		"wrong":     {[]string{strings.Replace(hello, "kwez", "kweZ", 1)}, &signature.Error{}},
 		"malformed": {[]string{"x"}, &signature.Error{}},
+		"extended":  {[]string{strings.Replace(hello, "3s=", "3s=x", 1)}, &signature.Error{}},
 		"missing":   {nil, &signature.Error{Missing: true}},
 	} {
 		for _, src := range []io.Reader{strings.NewReader("hello"), iotest.DataErrReader(bytes.NewBufferString("hello"))} {

@@ -112,10 +112,10 @@ func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b
 
 // ownBody is a body of package engine, which records whether any of it was sent.
 type ownBody interface {
-	// Copy returns a reader that records nothing.
+	// Memory returns the body if it is in memory.
+	Memory() (body []byte, ok bool)
+	// Copy returns another reader of a body that is not in memory. It records nothing.
 	Copy() io.ReadCloser
-	// Memory returns the body if it is in memory, and nil otherwise.
-	Memory() []byte
 	// InMemory returns a body that net/http recognizes as being in memory.
 	InMemory() io.ReadCloser
 }
@@ -125,12 +125,11 @@ func isMultipart(req *http.Request) bool {
 }
 
 func (t *Transport) digest(req *http.Request) ([]byte, error) {
-	own, isOwn := req.Body.(ownBody)
-	if isOwn && own.Memory() != nil {
-		return t.key.SumBytes(own.Memory()), nil
-	}
 	body := io.ReadCloser(http.NoBody)
-	if isOwn {
+	if own, ok := req.Body.(ownBody); ok {
+		if memory, ok := own.Memory(); ok {
+			return t.key.SumBytes(memory), nil
+		}
 		body = own.Copy()
 	} else if req.Body != nil && req.Body != http.NoBody {
 		if req.GetBody == nil {

@@ -95,17 +95,13 @@ func (r *Reader) Find(name string) []byte {
 
 // Value reads a value.
 func (r *Reader) Value() []byte {
-	c, start := r.Peek(), r.at
-	if c == '"' {
-		r.at = SkipString(r.text, start)
-		return r.text[start:r.at]
-	}
+	start := r.at
 	r.at = min(max(skip(r.text, start), start+1), len(r.text)) // advance even at a stray delimiter
 	return r.text[start:r.at]
 }
 
-// Content returns the text of a JSON string, as [Unquote] does. It copies the text only if the text has
-// escapes.
+// Content returns the text of a JSON string, as [Unquote] does, but keeps invalid UTF-8 unless the text has
+// escapes. It copies only a text with escapes.
 func Content(quoted []byte) []byte {
 	if len(quoted) < 2 || quoted[0] != '"' {
 		return nil

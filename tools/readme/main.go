@@ -39,7 +39,7 @@ var documents = []struct {
 	{"README.md", []command{
 		{"go test -race ./... ", skip},
 		{"go run ./examples/quickstart", prints(`^  http://127\.0\.0\.1:\d+/\?session_token=\w+$`, `^Outcome    approved$`)},
-		{"go run ./examples/batch", prints(`^\d+ of 10000 sessions are in the journal`, `^ +\d+ approved$`)},
+		{"go run ./examples/batch", prints(`^10000 customers:$`, `^ +\d+ approved$`, `^ +3 unclear$`)},
 		{"go run ./examples/evidence", prints(`^Verified   \d+ files, \d+ bytes, complete: true$`, `^  "verified": true,$`)},
 		{"go run ./examples/otel", prints(`^onboard .* span \w+$`, `^identomat\.client\.attempt\.duration \(s\)$`)},
 		{"go test ./examples/", prints(`^ok `)},
