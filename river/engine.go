@@ -207,13 +207,13 @@ func New[TTx any](driver riverdriver.Driver[TTx], config Config[TTx]) (*Engine[T
 	return e, err
 }
 
-// Migrate makes or updates River's tables and the store's. It may run in several processes at the same time.
+// Migrate makes or updates River's tables and the store's. Run it in one process at a time, because River's
+// migrations take no lock.
 func Migrate[TTx any](ctx context.Context, driver riverdriver.Driver[TTx], store *SQLStore[TTx]) error {
 	migrator, err := rivermigrate.New(driver, nil)
 	if err != nil {
 		return err
 	}
-	// The first statement of the store's migration waits for other processes.
 	if err := store.Migrate(ctx); err != nil {
 		return err
 	}
