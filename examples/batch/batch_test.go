@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -172,16 +174,45 @@ func TestFakeBatch(t *testing.T) {
 
 // A person finds the session of an unclear customer, and adds its token to the file.
 func TestTokenSettlesUnclear(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) { tokenSettlesUnclear(t, "") })
+	t.Run("PostgreSQL", func(t *testing.T) { tokenSettlesUnclear(t, newPostgres(t)) })
+}
+
+// newPostgres makes an empty database and returns its URL. The test is skipped without a server.
+func newPostgres(t *testing.T) string {
+	t.Helper()
+	server := os.Getenv("IDENTOMAT_POSTGRES")
+	if server == "" && os.Getenv("IDENTOMAT_REQUIRE_POSTGRES") == "" {
+		t.Skip("run .ci/postgres go test ./examples/batch")
+	}
+	conn, err := pgx.Connect(t.Context(), server)
+	require.NoError(t, err)
+	name := fmt.Sprintf("batch_%d", time.Now().UnixNano())
+	_, err = conn.Exec(t.Context(), `CREATE DATABASE `+name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, _ = conn.Exec(context.Background(), `DROP DATABASE `+name+` WITH (FORCE)`)
+		_ = conn.Close(context.Background())
+	})
+	u, err := url.Parse(server)
+	require.NoError(t, err)
+	u.Path = name
+	return u.String()
+}
+
+func tokenSettlesUnclear(t *testing.T, database string) {
 	server := identomattest.NewServer(t)
 	setEnv(t, server)
 	dir := t.TempDir()
+	s := inDir(dir)
+	s.database = database
 	elsewhere, err := server.Client().Sessions.Begin(t.Context(), identomat.BeginRequest{Steps: identomat.Steps{identomat.Liveness()}})
 	require.NoError(t, err)
 	require.NoError(t, server.Reject(elsewhere.Token, "low_similarity"))
 	server.Fault("begin/", identomattest.ResetAfterRead(), 1)
 	write(t, dir, "user-1\nuser-2,"+string(elsewhere.Token)+"\n")
 	var out bytes.Buffer
-	require.NoError(t, run(t.Context(), &out, inDir(dir)))
+	require.NoError(t, run(t.Context(), &out, s))
 	assert.Equal(t, "user-1,unclear\nuser-2,rejected\n", read(t, dir, "outcomes.csv"))
 	assert.True(t, strings.HasSuffix(out.String(), `
 2 customers:
@@ -195,7 +226,7 @@ Look for their sessions in Identomat's dashboard. Add the tokens to the file of 
 	require.Equal(t, "user-1", lost.ClientUserID)
 	require.NoError(t, server.Approve(lost.Token))
 	write(t, dir, "user-1,"+string(lost.Token)+"\nuser-2,"+string(elsewhere.Token)+"\n")
-	require.NoError(t, run(t.Context(), io.Discard, inDir(dir)))
+	require.NoError(t, run(t.Context(), io.Discard, s))
 	assert.Equal(t, "user-1,approved\nuser-2,rejected\n", read(t, dir, "outcomes.csv"))
 	assert.Len(t, server.Sessions(), 2)
 }
