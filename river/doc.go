@@ -53,7 +53,8 @@
 // # Databases
 //
 // SQLite needs a pool of one connection; see [NewSQLiteStore]. For PgBouncer in transaction mode, set
-// river.Config.PollOnly, and configure pgx for it (default_query_exec_mode=exec).
+// river.Config.PollOnly, and configure pgx for it (default_query_exec_mode=exec). The page docs/scale.md of the
+// repository says which setup serves how many sessions, and plans a fleet.
 //
 // [Engine.Stats] returns figures for alerts. River's web interface (riverqueue.com/docs/river-ui) shows the jobs.
 package identomatriver

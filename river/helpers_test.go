@@ -110,7 +110,7 @@ func openPostgres(database string) (*bank[pgx.Tx], error) {
 }
 
 // newPostgres makes an empty database and returns its URL. The test is skipped without a server.
-func newPostgres(t *testing.T) string {
+func newPostgres(t testing.TB) string {
 	t.Helper()
 	server := os.Getenv(postgresEnv)
 	if server == "" {
@@ -235,12 +235,18 @@ func record[TTx any](t *testing.T, b *bank[TTx], kind identomatriver.Kind, id st
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
+	eventuallyEvery(t, 20*time.Millisecond, what, condition)
+}
+
+// eventuallyEvery waits for a condition that is checked at intervals.
+func eventuallyEvery(t *testing.T, interval time.Duration, what string, condition func() bool) {
+	t.Helper()
 	deadline := time.Now().Add(90 * time.Second)
 	for !condition() {
 		if time.Now().After(deadline) {
 			t.Fatalf("timeout: %s", what)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(interval)
 	}
 }
 

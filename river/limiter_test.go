@@ -114,3 +114,20 @@ func TestRateLimitRefusesBadSettings(t *testing.T) {
 		assert.Error(t, err, "%+v", limit)
 	}
 }
+
+// One process reserves moments of a limit in 20 goroutines for each processor.
+func BenchmarkSharedRateLimit(b *testing.B) {
+	bank, err := openPostgres(newPostgres(b))
+	require.NoError(b, err)
+	defer bank.close()
+	require.NoError(b, identomatriver.Migrate(b.Context(), bank.driver, bank.store))
+	limiter, err := bank.store.NewRateLimiter(identomatriver.RateLimit{Name: "test", PerSecond: 1e9})
+	require.NoError(b, err)
+	b.SetParallelism(20)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			assert.NoError(b, limiter.Wait(b.Context()))
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+}
