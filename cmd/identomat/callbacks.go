@@ -77,7 +77,7 @@ directly: identomat sandbox --callback-url http://127.0.0.1:4242/`,
 			if err := server.Serve(ln); cmd.Context().Err() == nil {
 				return err
 			}
-			return cmd.Context().Err()
+			return nil // Ctrl-C is the only way to end
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:4242", "listen on this `address`")

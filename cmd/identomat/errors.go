@@ -138,7 +138,14 @@ func (a *app) report(ctx context.Context, args []string, err error) int {
 			enc.SetIndent("", "  ")
 			w = a.out
 		}
-		_ = enc.Encode(map[string]failure{"error": f}) // texts and numbers
+		printed := struct {
+			Error   failure           `json:"error"`
+			Records []json.RawMessage `json:"records,omitzero"`
+		}{Error: f}
+		if e, ok := errors.AsType[partialError](err); ok {
+			printed.Records = e.records
+		}
+		_ = enc.Encode(printed) // texts and numbers
 		_, _ = w.Write(printableJSON(buf.Bytes()))
 		return code
 	}

@@ -63,23 +63,27 @@ fetches only what is missing. It makes no call that may be billed.` + tokenHelp,
 			}
 			report, err := evidence.Collect(cmd.Context(), client, token, evidence.Dir(args[1]), opts...)
 			clear()
-			if report != nil {
-				if err := a.printSources(report); err != nil {
-					return err
-				}
+			if report == nil {
+				return err
 			}
-			if errors.Is(err, evidence.ErrIncomplete) && cmd.Context().Err() == nil {
+			p, printed := a.sources(report)
+			switch {
+			case printed != nil:
+				return printed
+			case err == nil:
+				return p.close()
+			case errors.Is(err, evidence.ErrIncomplete) && cmd.Context().Err() == nil:
 				a.note("The package is not complete. Run this again: only what is missing will be fetched.")
 			}
-			return err
+			return p.fail(err)
 		},
 	}
 	cmd.Flags().StringArrayVar(&added, "add", nil, "add this `file` to the package, under its name or as NAME=FILE; can be repeated")
 	return cmd
 }
 
-// printSources prints what a package holds.
-func (a *app) printSources(report *evidence.Report) error {
+// sources returns a printer with what a package holds and lacks.
+func (a *app) sources(report *evidence.Report) (*printer, error) {
 	p := a.list("Source=name State=state Reason=reason Bytes=bytes")
 	for _, source := range report.Sources {
 		record := struct {
@@ -94,10 +98,10 @@ func (a *app) printSources(report *evidence.Report) error {
 			record.Files = append(record.Files, file.Path)
 		}
 		if err := p.add(record); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return p.close()
+	return p, nil
 }
 
 // openPackage opens a folder or a zip file.
@@ -158,7 +162,11 @@ func (a *app) showCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printSources(check.Report)
+			p, err := a.sources(check.Report)
+			if err != nil {
+				return err
+			}
+			return p.close()
 		},
 	}
 }

@@ -6,10 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -371,4 +376,98 @@ func TestArgumentsHoldNoSecret(t *testing.T) {
 	assert.NotContains(t, seen, string(token))
 	assert.NotContains(t, seen, server.CompanyKey)
 	assert.NotContains(t, seen, server.SecretKey)
+}
+
+// lockedBuffer is a buffer that a test reads while a command writes.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func TestListenForwardsAndSavesCallbacks(t *testing.T) {
+	server := start(t)
+	token := begin(t, server)
+	received := make(chan string, 2)
+	program := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		received <- string(body)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	defer program.Close()
+
+	ctx, stop := context.WithCancel(t.Context())
+	var out, errs lockedBuffer
+	ended := make(chan int)
+	go func() {
+		ended <- run(ctx, []string{"listen", "--addr", "127.0.0.1:0", "--forward", program.URL, "--save", "saved"}, streams{out: &out, err: &errs})
+	}()
+	var address string
+	require.Eventually(t, func() bool {
+		address = regexp.MustCompile(`http://127\.0\.0\.1:\d+/`).FindString(errs.String())
+		return address != ""
+	}, 10*time.Second, time.Millisecond)
+
+	status, err := server.SendCallback(t.Context(), address, identomattest.PlainCallback("session-finished", token))
+	require.NoError(t, err)
+	assert.Equal(t, 202, status)
+	want := `{"callbackApiKey":"` + server.CallbackKey + `","type":"session-finished","sessionId":"` + string(token) + `"}`
+	assert.JSONEq(t, want, <-received)
+	status, err = server.SendCallback(t.Context(), address, identomattest.PlainCallback("session-finished", token).WithKey("wrong"))
+	require.NoError(t, err)
+	assert.Equal(t, 403, status)
+	stop()
+	assert.Equal(t, 0, <-ended)
+
+	files, err := filepath.Glob("saved/*.json")
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	assert.JSONEq(t, want, string(readFile(t, files[0])))
+	assert.NotContains(t, out.String(), string(token))
+	assert.NotContains(t, out.String(), server.CallbackKey)
+	assert.Contains(t, out.String(), `"type":"session-finished","sessionId":"[redacted]","file":"`+files[0]+`","forwarded":202}`)
+	assert.Contains(t, out.String(), `"type":"refused","error":"callbackApiKey is missing or wrong"}`)
+
+	got := command(t, "", "callback", "replay", files[0], "--to", program.URL)
+	assert.Equal(t, output{`{"status":202}` + "\n", "", 0}, got)
+	assert.JSONEq(t, want, <-received)
+}
+
+// With --json, standard output is one JSON value, also after an error.
+func TestEveryCommandPrintsJSON(t *testing.T) {
+	start(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	tried := 0
+	var try func(cmd *cobra.Command)
+	try = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			try(c)
+		}
+		switch {
+		case cmd.HasSubCommands(), cmd.Name() == "help":
+			return
+		case cmd.Name() == "sandbox": // it prints variables
+			return
+		}
+		path := strings.Fields(cmd.CommandPath())[1:]
+		for _, args := range [][]string{{"--json"}, {"--json", "@missing"}, {"--json", "a", "b", "c"}, {"--json", "--no-such-flag"}} {
+			got := command(t, "", append(path[:len(path):len(path)], args...)...)
+			assert.True(t, json.Valid([]byte(got.out)), "%s %s: %s", path, args, got.out)
+			tried++
+		}
+	}
+	try((&app{}).root())
+	assert.Greater(t, tried, 4*35)
 }

@@ -24,7 +24,10 @@ func (a *app) manCommand(root *cobra.Command) *cobra.Command {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
 			}
-			return writeManPages(root, args[0])
+			if err := writeManPages(root, args[0]); err != nil {
+				return err
+			}
+			return a.show(map[string]string{"directory": args[0]}, "Directory=directory", nil)
 		},
 	}
 }

@@ -170,7 +170,7 @@ Kinds: ` + wrap(kindNames(), 92) + tokenHelp,
 						break
 					}
 					if err != nil {
-						return err
+						return p.fail(err)
 					}
 					n++
 					name := k.name
@@ -183,7 +183,7 @@ Kinds: ` + wrap(kindNames(), 92) + tokenHelp,
 					}
 					saved, err := a.save(m, name, filepath.Join(dir, name+extension))
 					if err != nil {
-						return err
+						return p.fail(err)
 					}
 					if err := p.add(saved); err != nil {
 						return err

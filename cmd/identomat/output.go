@@ -147,6 +147,26 @@ func (p *printer) close() error {
 	return err
 }
 
+// partialError is an error after some records. With --output json, they become part of the error, so that
+// standard output is one JSON value.
+type partialError struct {
+	error
+	records []json.RawMessage
+}
+
+func (e partialError) Unwrap() error { return e.error }
+
+// fail prints the records before an error, and returns the error.
+func (p *printer) fail(err error) error {
+	if p.format() == "json" {
+		return partialError{err, p.all}
+	}
+	if len(p.all) == 0 && p.format() == "table" {
+		return err
+	}
+	return errors.Join(p.close(), err)
+}
+
 func (p *printer) writeJSON() error {
 	raw := []byte("[" + string(bytes.Join(rawBytes(p.all), []byte(","))) + "]")
 	if p.single {
@@ -276,7 +296,7 @@ func (p *printer) writeTable() error {
 	if p.outTerminal && total > p.width() { // give the last column what is left
 		widths[last] -= total - p.width()
 	}
-	if p.single || widths[last] < min(minLast, widest(rows, last)) {
+	if p.single || widths[last] < widest(rows, last) && widths[last] < max(minLast, longestWord(rows, last)) {
 		p.writeLines(&b, rows)
 	} else {
 		var headings []string
@@ -319,6 +339,15 @@ const minLast = 20
 func widest(rows [][]string, column int) (width int) {
 	for _, row := range rows {
 		width = max(width, utf8.RuneCountInString(row[column]))
+	}
+	return width
+}
+
+func longestWord(rows [][]string, column int) (width int) {
+	for _, row := range rows {
+		for word := range strings.FieldsSeq(row[column]) {
+			width = max(width, utf8.RuneCountInString(word))
+		}
 	}
 	return width
 }
@@ -376,10 +405,14 @@ func (p *printer) writeLines(b *strings.Builder, rows [][]string) {
 			b.WriteString("\n")
 		}
 		for j, cell := range row {
-			if cell != "" {
-				heading := p.cols[j].heading
-				b.WriteString(p.style("1", heading) + strings.Repeat(" ", width-utf8.RuneCountInString(heading)+2) + p.styled(cell) + "\n")
+			if cell == "" {
+				continue
 			}
+			if p.outTerminal { // long texts continue below their beginning
+				cell = strings.ReplaceAll(wrap(cell, p.width()-width-2), "\n", "\n"+strings.Repeat(" ", width+2))
+			}
+			heading := p.cols[j].heading
+			b.WriteString(p.style("1", heading) + strings.Repeat(" ", width-utf8.RuneCountInString(heading)+2) + p.styled(cell) + "\n")
 		}
 	}
 }

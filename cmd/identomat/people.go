@@ -45,7 +45,7 @@ func (a *app) screenCommand() *cobra.Command {
 			if err := a.confirm(cmd, billed); err != nil {
 				return err
 			}
-			p := a.list("Score=score Name=name Type=entityType Topics=topics Person=personId").masked(paths("score personId entityType topics"))
+			p := a.list("Score=score Name=name Type=entityType Person=personId Topics=topics").masked(paths("score personId entityType topics"))
 			n := 0
 			for hit, err := range client.Screening.Search(cmd.Context(), identomat.ScreeningQuery{
 				FullName: name, BirthdayTimeFrom: identomat.Date(birthday), ScoreThreshold: threshold,
@@ -224,7 +224,7 @@ reason. A row that is on the blacklist already changes nothing, so the same file
 					record.State = "exists"
 				case err != nil:
 					err = fmt.Errorf("line %d: %w", entry.line, err)
-					return errors.Join(p.close(), maybe(err, "The rows before this line are on the blacklist. Add the same file again to go on."))
+					return p.fail(maybe(err, "The rows before this line are on the blacklist. Add the same file again to go on."))
 				}
 				if err := p.add(record); err != nil {
 					return err
@@ -248,7 +248,7 @@ reason. A row that is on the blacklist already changes nothing, so the same file
 			p := a.list("Removed=removed")
 			for _, id := range args {
 				if err := client.Blacklist.Remove(cmd.Context(), id); err != nil {
-					return errors.Join(p.close(), fmt.Errorf("%s: %w", id, err))
+					return p.fail(fmt.Errorf("%s: %w", id, err))
 				}
 				if err := p.add(map[string]string{"removed": id}); err != nil {
 					return err
