@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
@@ -158,7 +159,13 @@ func (e *Engine[TTx]) addWorkers(workers *river.Workers) error {
 // fail logs the error of a job, and returns the error that River stores in plain text: the text of an error from
 // the SDK, which contains no values, or a fixed text.
 func (e *Engine[TTx]) fail(ctx context.Context, kind, id string, err error) error {
-	e.log.WarnContext(ctx, "identomatriver: job failed", "job", kind, "id", id, "error", err)
+	// An error that is not temporary, such as a refused key, lasts until somebody fixes its cause. A timeout and a
+	// shutdown end the context, which IsTemporary does not count as temporary.
+	level := slog.LevelError
+	if identomat.IsTemporary(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, errErasedMeanwhile) {
+		level = slog.LevelWarn
+	}
+	e.log.Log(ctx, level, "identomatriver: job failed", "job", kind, "id", id, "error", err)
 	if api, ok := errors.AsType[*identomat.APIError](err); ok {
 		if api.RetryAfter > time.Minute {
 			return river.JobSnooze(min(api.RetryAfter, maxRetry))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"time"
 
 	"github.com/riverqueue/river/rivertype"
@@ -120,11 +121,16 @@ func (e *Engine[TTx]) collect(ctx context.Context, row *rivertype.JobRow, id str
 		}
 	}
 	dir := e.config.Evidence.Dir(id)
-	_, err = evidence.Collect(ctx, e.client, r.Token, evidence.Dir(dir), files...)
+	report, err := evidence.Collect(ctx, e.client, r.Token, evidence.Dir(dir), files...)
 	event := EvidenceSealed
 	switch {
 	case errors.Is(err, identomat.ErrSessionNotFound):
 		event = EvidenceMissing
+		if report == nil { // nothing was collected, so the folder would look like a damaged package
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+		}
 	case err != nil:
 		return err
 	}

@@ -38,10 +38,32 @@ type row interface{ Scan(dest ...any) error }
 // A nil cipher stores tokens in plain text.
 func NewSQLiteStore(db *sql.DB, cipher Cipher) *SQLStore[*sql.Tx] {
 	// SQLite writes ?1 for PostgreSQL's $1.
-	local := func(statement string) string { return strings.ReplaceAll(statement, "$", "?") }
+	s := newStore(db, cipher, func(statement string) string { return strings.ReplaceAll(statement, "$", "?") })
+	s.micros = `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`
+	return s
+}
+
+// NewPostgresSQLStore returns a store in PostgreSQL for services that use [database/sql] with pgx's driver
+// (github.com/jackc/pgx/v5/stdlib). Its driver for River is riverdatabasesql. [NewPostgresStore] with
+// riverpgxv5 gets notifications and needs no polling. A nil cipher stores tokens in plain text.
+func NewPostgresSQLStore(db *sql.DB, cipher Cipher) *SQLStore[*sql.Tx] {
+	s := newStore(db, cipher, func(statement string) string { return statement })
+	s.setPostgres()
+	return s
+}
+
+// setPostgres sets the statements of PostgreSQL.
+func (s *SQLStore[TTx]) setPostgres() {
+	s.forUpdate = ` FOR UPDATE`
+	s.micros = `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`
+	s.relaxed = `SET LOCAL synchronous_commit = off`
+	s.migrating = `SELECT pg_advisory_xact_lock(hashtext('identomat_migrations'))`
+}
+
+// newStore returns a store for a database of database/sql. The function local translates a statement.
+func newStore(db *sql.DB, cipher Cipher, local func(statement string) string) *SQLStore[*sql.Tx] {
 	return &SQLStore[*sql.Tx]{
 		cipher: cipher,
-		micros: `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
 		inTx: func(ctx context.Context, fn func(*sql.Tx) error) error {
 			tx, err := db.BeginTx(ctx, nil)
 			if err != nil {
@@ -78,12 +100,8 @@ func NewSQLiteStore(db *sql.DB, cipher Cipher) *SQLStore[*sql.Tx] {
 
 // NewPostgresStore returns a store in PostgreSQL. A nil cipher stores tokens in plain text.
 func NewPostgresStore(pool *pgxpool.Pool, cipher Cipher) *SQLStore[pgx.Tx] {
-	return &SQLStore[pgx.Tx]{
-		cipher:    cipher,
-		forUpdate: ` FOR UPDATE`,
-		micros:    `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`,
-		relaxed:   `SET LOCAL synchronous_commit = off`,
-		migrating: `SELECT pg_advisory_xact_lock(hashtext('identomat_migrations'))`,
+	s := &SQLStore[pgx.Tx]{
+		cipher: cipher,
 		inTx: func(ctx context.Context, fn func(pgx.Tx) error) error {
 			return pgx.BeginFunc(ctx, pool, fn)
 		},
@@ -105,6 +123,8 @@ func NewPostgresStore(pool *pgxpool.Pool, cipher Cipher) *SQLStore[pgx.Tx] {
 			return rows.Err()
 		},
 	}
+	s.setPostgres()
+	return s
 }
 
 //go:embed migrations/*.sql

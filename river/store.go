@@ -108,7 +108,7 @@ func (r *Record) eraseDue() time.Time {
 var ErrUnknown = errors.New("identomatriver: there is no such record")
 
 // Store keeps records in the bank's database. TTx is a transaction of that database, in which the bank
-// also changes its own tables. [NewSQLiteStore] and [NewPostgresStore] return ready ones.
+// also changes its own tables. [NewSQLiteStore], [NewPostgresStore] and [NewPostgresSQLStore] return ready ones.
 type Store[TTx any] interface {
 	// InTx runs fn in a transaction, which it commits unless fn returns an error.
 	InTx(ctx context.Context, fn func(tx TTx) error) error
