@@ -16,6 +16,7 @@ import (
 
 	"github.com/identomat-go/identomat/browser"
 	"github.com/identomat-go/identomat/evidence"
+	"github.com/identomat-go/identomat/identomattest"
 )
 
 // tab is a browser tab with helpers for the bank's pages.
@@ -52,7 +53,7 @@ func (b tab) check(picture string) {
 func openBrowser(t *testing.T) (*bank, tab) {
 	t.Helper()
 	b := tab{browser.Open(t)} // first: skips the test if Chromium is missing
-	return openBank(t, "localhost").startWorker(), b
+	return openBank(t, "localhost"), b
 }
 
 func (b tab) signIn(at, name string) {
@@ -199,7 +200,7 @@ func TestBrowserEvidence(t *testing.T) {
 	b.Visit(bank.url + "/review/1")
 	b.click("Search the sanctions lists")
 	b.click("Approve")
-	require.Eventually(t, func() bool { return bank.count("jobs") == 0 }, testTimeout, 5*time.Millisecond)
+	bank.work()
 	b.Visit(bank.url + "/review/1")
 	b.check("50-evidence")
 	file := b.Download(chromedp.Click(chromedp.Search(`//a[normalize-space()="Download the evidence"]`)))
@@ -256,7 +257,7 @@ func TestBrowserForgedDoneMessage(t *testing.T) {
 	b.signIn(bank.url, "customer-3")
 	b.click("Start right here")
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=finish]") !== null`)
-	token := string(bank.latest("customer-3").Session.Token)
+	token := string(bank.latest("customer-3").Token)
 
 	// A page from another origin sends messages to the bank's page.
 	stranger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -304,9 +305,8 @@ func TestBrowserSignInExpires(t *testing.T) {
 
 func TestBrowserLostBegin(t *testing.T) {
 	bank, b := openBrowser(t)
-	id, _, err := bank.store.reserve(t.Context(), "customer-1", "redirect", 15*time.Minute)
-	require.NoError(t, err)
-	require.NoError(t, bank.store.beginUnclear(t.Context(), id))
+	bank.fake.Fault("begin/", identomattest.ResetAfterRead(), 1)
+	bank.signedIn("customer-1").press("/verification", "/verification", "way", "redirect")
 	b.signIn(bank.url, "customer-1")
 	b.expect("We could not start your verification", "40-unclear")
 	b.click("Sign out")

@@ -6,8 +6,8 @@ import (
 	"github.com/identomat-go/identomat"
 )
 
-// callback handles one callback. For a status callback it only makes the job of the session due,
-// and the worker fetches the outcome from the service. Duplicate callbacks and callbacks about
+// callback handles one callback. A status callback only makes the engine read the outcome of the session from
+// the service. Duplicate callbacks and callbacks about
 // unknown sessions are therefore harmless. If callback returns an error, the response is HTTP 500.
 // Identomat does not document whether it then retries the callback.
 func (s *server) callback(ctx context.Context, c identomat.Callback) error {
@@ -18,9 +18,5 @@ func (s *server) callback(ctx context.Context, c identomat.Callback) error {
 		}
 		return s.sms.send(ctx, c.SessionID, message)
 	}
-	if err := s.store.wake(ctx, c.SessionID); err != nil {
-		return err
-	}
-	s.worker.notify()
-	return nil
+	return s.store.wake(ctx, c.SessionID)
 }

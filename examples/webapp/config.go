@@ -19,6 +19,7 @@ type config struct {
 	anyPort      bool // ADDR is not set, so any free port is acceptable
 	publicURL    string
 	database     string
+	evidence     string
 	service      bool // run against Identomat, not the fake
 	callbackKeys []string
 	configID     string
@@ -32,6 +33,7 @@ func configFromEnv() (config, error) {
 		anyPort:   os.Getenv("ADDR") == "",
 		publicURL: strings.TrimSuffix(os.Getenv("PUBLIC_URL"), "/"),
 		database:  os.Getenv("DATABASE"),
+		evidence:  os.Getenv("EVIDENCE"),
 		service:   os.Getenv(identomat.EnvCompanyKey) != "",
 		configID:  os.Getenv("IDENTOMAT_CONFIG_ID"),
 		lifetime:  15 * time.Minute,

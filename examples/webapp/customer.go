@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/identomat-go/identomat"
+	identomatriver "github.com/identomat-go/identomat/river"
 	"github.com/identomat-go/identomat/widget"
 )
 
@@ -56,7 +57,7 @@ func (s *server) showVerification(w http.ResponseWriter, r *http.Request) error 
 		verification: v, Started: found, Stage: at, Text: stages[at],
 		MayStart: at == "none" || at == string(rejected) || at == string(expired),
 		Tries:    tries,
-		CanErase: v.Session.Token != "" && !v.Erasing,
+		CanErase: found && v.Begun() && !v.Erasing,
 	}
 	if at == string(rejected) {
 		data.Reason = friendlyReason(v.Reason)
@@ -134,14 +135,15 @@ func friendlyReason(code string) string {
 
 // startVerification redirects to the customer's open session and begins one first if necessary. A
 // session costs money, so the store reserves a row before the session is begun: if the customer
-// presses the button twice, in one tab or in two, only one request gets the reservation.
+// presses the button twice, in one tab or in two, only one request gets the reservation. The engine begins the
+// session, even if the customer leaves the page.
 func (s *server) startVerification(w http.ResponseWriter, r *http.Request) error {
 	way := r.PostForm.Get("way")
 	if way != "redirect" && way != "iframe" {
 		return refusal{http.StatusBadRequest, "The form is invalid."}
 	}
 	u := visitorOf(r).user
-	id, reserved, err := s.store.reserve(r.Context(), u.ID, way, s.config.lifetime)
+	id, reserved, err := s.store.reserve(r.Context(), u.ID, way)
 	switch {
 	case errors.Is(err, errTooManyTries):
 		return refusal{http.StatusTooManyRequests, "You have used all your attempts for today. Please try again tomorrow or visit a branch."}
@@ -150,62 +152,33 @@ func (s *server) startVerification(w http.ResponseWriter, r *http.Request) error
 	case err != nil:
 		return err
 	}
-	if reserved {
-		// A customer who leaves the page must not cancel begin/, or the session would be lost.
-		if err := s.begin(context.WithoutCancel(r.Context()), u, id, way); err != nil {
+	if !reserved {
+		v, found, err := s.store.latest(r.Context(), u.ID)
+		if err != nil {
 			return err
 		}
+		if !found || v.State != beginning && !v.Open(s.store.now()) {
+			http.Redirect(w, r, "/verification", http.StatusSeeOther)
+			return nil
+		}
+		id, way = v.ID, v.Way
 	}
-	v, found, err := s.store.latest(r.Context(), u.ID)
+	ctx, cancel := context.WithTimeout(r.Context(), beginTimeout)
+	defer cancel()
+	session, err := s.store.engine.Session(ctx, recordID(id))
 	switch {
+	case errors.Is(err, identomatriver.ErrFailed):
+		return refusal{http.StatusBadGateway, "Our verification partner is not responding. Nothing was started. Please try again in a few minutes."}
+	case errors.Is(err, identomatriver.ErrUnclear), ctx.Err() != nil: // the page shows the state
+		http.Redirect(w, r, "/verification", http.StatusSeeOther)
 	case err != nil:
 		return err
-	case !found || !v.Open(s.store.now()):
-		http.Redirect(w, r, "/verification", http.StatusSeeOther)
-	case v.Way == "iframe":
+	case way == "iframe":
 		http.Redirect(w, r, "/verification/embed", http.StatusSeeOther)
 	default:
-		http.Redirect(w, r, v.Session.URL, http.StatusSeeOther)
+		http.Redirect(w, r, session.URL, http.StatusSeeOther)
 	}
 	return nil
-}
-
-// begin begins the session of a reserved verification.
-func (s *server) begin(ctx context.Context, u user, id int64, way string) error {
-	beginCtx, cancel := context.WithTimeout(ctx, beginTimeout)
-	defer cancel()
-	request := identomat.BeginRequest{
-		Flags:        identomat.NewFlags().Language(identomat.English),
-		ConfigID:     s.config.configID,
-		ClientUserID: u.ID, // identifies the customer even if the token is lost
-	}
-	if s.config.configID == "" {
-		request.Steps = identomat.Steps{
-			identomat.IdentityDocument().Types(identomat.Passport, identomat.IDCard),
-			identomat.Liveness().Active(true),
-		}
-	}
-	if way == "redirect" {
-		request.Flags = request.Flags.ReturnURL(s.config.publicURL + returnPath)
-	}
-	session, err := s.client.Sessions.Begin(beginCtx, request)
-	now := s.store.now()
-	switch {
-	case err == nil:
-		if err := s.store.sessionBegun(ctx, id, session, now.Add(s.config.lifetime), now.Add(firstCheck)); err != nil {
-			return err
-		}
-		s.worker.notify()
-		return nil
-	case identomat.MaybeProcessed(err):
-		s.log.Error("begin failed, but a session may exist", "verification", id, "error", err)
-		return s.store.beginUnclear(ctx, id)
-	}
-	s.log.Error("begin failed", "verification", id, "error", err)
-	if err := s.store.beginRefused(ctx, id); err != nil {
-		return err
-	}
-	return refusal{http.StatusBadGateway, "Our verification partner is not responding. Nothing was started. Please try again in a few minutes."}
 }
 
 // embed shows the widget in an iframe.
@@ -219,7 +192,11 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/verification", http.StatusSeeOther)
 		return nil
 	}
-	snippet, err := widget.Embed(&v.Session, widget.Options{
+	session, err := s.store.engine.Session(r.Context(), recordID(v.ID))
+	if err != nil {
+		return err
+	}
+	snippet, err := widget.Embed(session, widget.Options{
 		PostTo: returnPath,
 		Fields: map[string]string{"csrf": visitor.csrf()},
 		Nonce:  visitor.nonce,
@@ -235,7 +212,7 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 
 // finishVerification handles the customer's return from the widget. The token in the request must
 // belong to the customer who is signed in; another customer's token gets the same 404 as an unknown
-// token. The return proves nothing about the outcome. It only makes the worker fetch the outcome
+// token. The return proves nothing about the outcome. It only makes the engine read the outcome
 // sooner, once. The redirect removes the token from the address.
 func (s *server) finishVerification(w http.ResponseWriter, r *http.Request) error {
 	token, err := identomat.SessionTokenFromReturn(r)
@@ -249,7 +226,6 @@ func (s *server) finishVerification(w http.ResponseWriter, r *http.Request) erro
 	if !bound {
 		return errNotFound
 	}
-	s.worker.notify()
 	http.Redirect(w, r, "/verification", http.StatusSeeOther)
 	return nil
 }
@@ -267,7 +243,6 @@ func (s *server) erase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.worker.notify()
 	http.Redirect(w, r, erasedPath, http.StatusSeeOther)
 	return nil
 }

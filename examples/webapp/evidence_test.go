@@ -31,9 +31,7 @@ func openPackage(t *testing.T, data string) (*evidence.Check, fs.FS) {
 // receipt returns the stored receipt of a verification.
 func (b *bank) receipt(id int64) (r evidence.Receipt) {
 	b.Helper()
-	var data []byte
-	require.NoError(b, b.store.db.QueryRowContext(b.Context(), "SELECT receipt FROM receipts WHERE verification = ?", id).Scan(&data))
-	require.NoError(b, json.Unmarshal(data, &r))
+	require.NoError(b, json.Unmarshal(b.record(id).Receipt, &r))
 	return r
 }
 
@@ -60,7 +58,7 @@ func TestEvidenceHoldsDecisionAndChecks(t *testing.T) {
 	decision, err := fs.ReadFile(files, "data/decision.json")
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"verification":1,"outcome":"rejected","reason":"reviewer","decidedBy":"reviewer-1","decidedAt":"`+
-		time.UnixMilli(b.store.now().UnixMilli()).UTC().Format(time.RFC3339Nano)+`"}`, string(decision))
+		b.latest("customer-1").Decided.UTC().Format(time.RFC3339Nano)+`"}`, string(decision))
 	names, err := fs.Glob(files, "data/checks/*.json")
 	require.NoError(t, err)
 	require.Len(t, names, 3)
@@ -73,7 +71,7 @@ func TestEvidenceHoldsDecisionAndChecks(t *testing.T) {
 	assert.Equal(t, got.body, reviewer.get("/review/1/evidence").body, "every download has the same bytes")
 }
 
-// While the service has not sent everything, nothing is downloaded or erased. The worker fetches only what is missing.
+// While the service has not sent everything, nothing is downloaded or erased. The engine fetches only what is missing.
 func TestIncompleteEvidence(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
@@ -81,13 +79,12 @@ func TestIncompleteEvidence(t *testing.T) {
 	b.fake.Fault("result/face/", identomattest.HTTPStatus(503), 0)
 	require.NoError(t, b.fake.Approve(token))
 	b.work()
-	require.Equal(t, 1, b.count("jobs"))
 	for _, got := range []response{reviewer.get("/review/1/evidence"), reviewer.press("/review", "/review/1/erasure")} {
 		assert.Equal(t, http.StatusConflict, got.status)
 		assert.Contains(t, got.body, "The evidence is incomplete, because Identomat has not sent everything yet.")
 	}
 	assert.Len(t, b.fake.Sessions(), 1)
-	assert.Zero(t, b.count("receipts"))
+	assert.Nil(t, b.record(1).Receipt)
 	assert.Zero(t, b.count("audit WHERE action IN ('downloaded the evidence', 'erased the session at Identomat')"))
 	images := countRequests(b.fake, "result/card-front/")
 
@@ -101,7 +98,7 @@ func TestIncompleteEvidence(t *testing.T) {
 
 func TestChangedEvidence(t *testing.T) {
 	b, reviewer, _ := newReview(t)
-	decision := filepath.Join(b.store.evidenceOf(1), "data", "decision.json")
+	decision := filepath.Join(b.store.evidenceOf("1"), "data", "decision.json")
 	require.NoError(t, os.WriteFile(decision, []byte(`{"outcome":"rejected"}`), 0o600))
 	for _, got := range []response{reviewer.get("/review/1/evidence"), reviewer.press("/review", "/review/1/erasure")} {
 		assert.Equal(t, http.StatusInternalServerError, got.status)
@@ -121,7 +118,7 @@ func TestSessionGoneBeforeCollection(t *testing.T) {
 	require.NoError(t, err)
 	reviewer.press("/review", "/review/1/decision", "outcome", "approved")
 	b.work()
-	assert.Zero(t, b.count("jobs"), "there is nothing to collect")
+	assert.False(t, b.latest("customer-1").Collecting, "there is nothing to collect")
 	for _, got := range []response{reviewer.get("/review/1/evidence"), reviewer.press("/review", "/review/1/erasure")} {
 		assert.Equal(t, http.StatusConflict, got.status)
 		assert.Contains(t, got.body, "The evidence is incomplete, because Identomat no longer had the session")
@@ -135,7 +132,7 @@ func TestSessionGoneDuringCollection(t *testing.T) {
 	b.fake.Fault("result/face/", identomattest.Response(404, "application/json", `{"argumentError":"session-not-found"}`), 0)
 	require.NoError(t, b.fake.Approve(token))
 	b.work()
-	assert.Zero(t, b.count("jobs"))
+	assert.False(t, b.latest("customer-1").Collecting)
 	for _, got := range []response{reviewer.get("/review/1/evidence"), reviewer.press("/review", "/review/1/erasure")} {
 		assert.Equal(t, http.StatusConflict, got.status)
 		assert.Contains(t, got.body, "The evidence is incomplete, because Identomat no longer had the session")
@@ -153,7 +150,11 @@ func TestErasureRefusedOrUnconfirmed(t *testing.T) {
 	got := reviewer.press("/review", "/review/1/erasure")
 	assert.Equal(t, http.StatusBadGateway, got.status)
 	assert.Contains(t, got.body, "Identomat did not confirm that the session was erased.")
-	assert.Zero(t, b.count("receipts"))
+	assert.Nil(t, b.record(1).Receipt)
+	b.fake.ClearFaults()
+	b.advance(time.Minute)
+	b.work()
+	assert.NotNil(t, b.record(1).Receipt, "the engine tries again")
 }
 
 // The receipt survives the customer's own erasure, which deletes the evidence too.
@@ -170,7 +171,7 @@ func TestReceiptSurvivesErasure(t *testing.T) {
 	b.signedIn("customer-1").press("/erase", "/erase")
 	b.work()
 	assert.Zero(t, b.count("verifications"))
-	assert.NoDirExists(t, b.store.evidenceOf(1))
+	assert.NoDirExists(t, b.store.evidenceOf("1"))
 	assert.Equal(t, receipt, b.receipt(1))
 	assert.Equal(t, 1, b.count("audit WHERE who = 'customer' AND action = 'erased the records and the evidence'"))
 }

@@ -1,5 +1,5 @@
 // Webapp is a bank's onboarding application: customers verify their identity by redirect or in an
-// iframe, callbacks wake a worker that fetches the outcome, and reviewers look at the evidence. It
+// iframe, callbacks make the engine read the outcome, and reviewers look at the evidence. It
 // is meant to be copied. The README lists the parts that are stubs.
 //
 // Without environment variables it runs against a fake Identomat in the same process.
@@ -14,13 +14,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/riverqueue/river"
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/identomattest"
@@ -36,7 +38,7 @@ func main() {
 	}
 }
 
-// shutdownTimeout limits the time in which running requests can finish. It is longer than the
+// shutdownTimeout limits the time in which running requests and jobs can finish. It is longer than the
 // timeout of begin/.
 const shutdownTimeout = beginTimeout + 5*time.Second
 
@@ -61,19 +63,20 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 	}
 	defer disconnect()
 
-	path, removeDatabase, err := databasePath(c)
+	database, removeDatabase, err := databaseName(c)
 	if err != nil {
 		return err
 	}
 	defer removeDatabase()
-	store, err := openStore(ctx, path)
+	store, err := openStore(ctx, database, evidenceFolder(c, database))
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, store.close()) }()
-
-	worker := newWorker(store, client, log)
-	handler, err := newServer(c, store, worker, client, log)
+	defer func() { err = cmp.Or(err, store.Close()) }()
+	if err := newEngine(c, store, client, log, river.Config{}); err != nil {
+		return err
+	}
+	handler, err := newServer(c, store, client, log)
 	if err != nil {
 		return err
 	}
@@ -87,27 +90,22 @@ func run(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 
-	workerCtx, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopWorker()
-	var tasks sync.WaitGroup
-	tasks.Go(func() { worker.run(workerCtx) })
+	if err := store.engine.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
 	failed := make(chan error, 1)
-	tasks.Go(func() { failed <- server.Serve(listener) })
+	go func() { failed <- server.Serve(listener) }()
 
-	welcome(out, c, path)
+	welcome(out, c, database)
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
 	fmt.Fprintln(out, "Stopping.")
-	// Stop the server before the worker, so that a running begin/ finishes and its session is
-	// stored.
+	// Stop the server before the engine, because requests wait for sessions.
 	shutdownCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	err = errors.Join(err, server.Shutdown(shutdownCtx))
-	stopWorker()
-	tasks.Wait()
-	return err
+	return errors.Join(err, server.Shutdown(shutdownCtx), store.engine.Stop(shutdownCtx))
 }
 
 // connect returns a client for the service, or for a fake that it starts, and a function to call at
@@ -130,10 +128,9 @@ func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 	return fake.Client(identomat.WithLogger(log)), fake.Close, nil
 }
 
-// databasePath returns the path in DATABASE, or the path of a temporary file, which the function
-// remove deletes. Only a run against the fake uses a temporary file, because the fake loses its
+// databaseName returns DATABASE, or the path of a temporary file, which the function remove deletes. Only a run against the fake uses a temporary file, because the fake loses its
 // sessions when it stops.
-func databasePath(c config) (path string, remove func(), err error) {
+func databaseName(c config) (name string, remove func(), err error) {
 	if c.database != "" {
 		return c.database, func() {}, nil
 	}
@@ -144,14 +141,28 @@ func databasePath(c config) (path string, remove func(), err error) {
 	return filepath.Join(dir, "onboarding.db"), func() { _ = os.RemoveAll(dir) }, nil
 }
 
-func welcome(out io.Writer, c config, path string) {
+// evidenceFolder returns EVIDENCE, or a folder beside the SQLite file or in the working directory.
+func evidenceFolder(c config, database string) string {
+	switch {
+	case c.evidence != "":
+		return c.evidence
+	case isPostgres(database):
+		return "onboarding.evidence"
+	}
+	return database + ".evidence"
+}
+
+func welcome(out io.Writer, c config, database string) {
+	if u, err := url.Parse(database); err == nil && isPostgres(database) {
+		database = u.Redacted()
+	}
 	mode := "Running against Identomat: sessions cost money, and the data is real."
 	if !c.service {
 		mode = "Running against a fake Identomat: nobody is verified, and no data leaves this machine."
 	}
 	callbacks := c.publicURL + callbackPath
 	if len(c.callbackKeys) == 0 {
-		callbacks = "off, because IDENTOMAT_CALLBACK_KEYS is not set; the worker polls for outcomes"
+		callbacks = "off, because IDENTOMAT_CALLBACK_KEYS is not set; outcomes are polled"
 	}
 	fmt.Fprintf(out, `%s
 
@@ -160,5 +171,5 @@ func welcome(out io.Writer, c config, path string) {
   Database   %s
 
 Sign in as a customer or as the reviewer. Press Ctrl-C to stop.
-`, mode, c.publicURL, callbacks, strconv.Quote(path))
+`, mode, c.publicURL, callbacks, strconv.Quote(database))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -20,7 +19,7 @@ import (
 // setEnv sets the given environment variables and clears the program's others.
 func setEnv(t *testing.T, env map[string]string) {
 	t.Helper()
-	for _, name := range []string{"ADDR", "PUBLIC_URL", "DATABASE", "SESSION_LIFETIME", "SIGN_IN_PASSWORD", "IDENTOMAT_CONFIG_ID",
+	for _, name := range []string{"ADDR", "PUBLIC_URL", "DATABASE", "EVIDENCE", "SESSION_LIFETIME", "SIGN_IN_PASSWORD", "IDENTOMAT_CONFIG_ID",
 		"IDENTOMAT_CALLBACK_KEYS", "IDENTOMAT_COMPANY_KEY", "IDENTOMAT_SECRET_KEY", "IDENTOMAT_WIDGET_URL", "IDENTOMAT_API_URL"} {
 		t.Setenv(name, env[name])
 	}
@@ -91,36 +90,14 @@ func TestConfigFromEnv(t *testing.T) {
 	assert.Equal(t, 15*time.Minute, c.lifetime)
 }
 
-func TestMigrateOldDatabase(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "bank.db")
-	first, err := migrations.ReadFile("migrations/0001.sql")
-	require.NoError(t, err)
-	old, err := sql.Open("sqlite", path)
-	require.NoError(t, err)
-	_, err = old.ExecContext(t.Context(), string(first)+`; PRAGMA user_version = 1;
-		INSERT INTO verifications (customer, way, state, token, reserved_at, expires_at) VALUES ('customer-1', 'redirect', 'approved', 'a-token', 1, 2)`)
-	require.NoError(t, err)
-	require.NoError(t, old.Close())
-	s, err := openStore(t.Context(), path)
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, s.close()) }()
-	require.NoError(t, s.saveCheck(t.Context(), 1, "comparison", "reviewer-1", []byte(`{"similarity":1}`)))
-	checks, err := s.checks(t.Context(), 1)
-	require.NoError(t, err)
-	assert.Equal(t, `{"similarity":1}`, string(checks["comparison"].answer))
-	v, _, err := s.verification(t.Context(), 1)
-	require.NoError(t, err)
-	assert.True(t, v.Collecting, "the evidence of old verifications is collected")
-}
-
 func TestNewerDatabaseRejected(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a bank #1 & 100%41.db") // characters that are special in a URL
-	s, err := openStore(t.Context(), path)
+	d, err := openDatabase(t.Context(), path)
 	require.NoError(t, err)
-	_, err = s.exec(t.Context(), "PRAGMA user_version = 99")
+	_, err = d.ExecContext(t.Context(), "INSERT INTO migrations (name) VALUES ('9999.sql')")
 	require.NoError(t, err)
-	require.NoError(t, s.close())
+	require.NoError(t, d.Close())
 	assert.FileExists(t, path)
-	_, err = openStore(t.Context(), path)
+	_, err = openDatabase(t.Context(), path)
 	assert.ErrorContains(t, err, "a newer version of this program")
 }

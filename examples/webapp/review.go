@@ -20,7 +20,7 @@ import (
 
 // The review desk fetches results and images from the service whenever a reviewer opens a page, and
 // records who looked at what. It stores only the responses of billed calls. The evidence that a reviewer
-// downloads is what the worker collected when the verification was decided.
+// downloads is what the engine collected when the verification was decided.
 
 const (
 	maxListed       = 100 // verifications in the list
@@ -32,6 +32,9 @@ const (
 	reviewTimeout = 30 * time.Second
 	// evidenceTimeout limits a download of evidence.
 	evidenceTimeout = time.Hour
+	// erasureTimeout limits how long a reviewer waits for an erasure, which continues afterwards.
+	// erasurePause is the interval between two looks at the bank's records.
+	erasureTimeout, erasurePause = 5 * time.Second, 50 * time.Millisecond
 )
 
 func (s *server) list(w http.ResponseWriter, r *http.Request) error {
@@ -64,7 +67,7 @@ func (s *server) verificationForAccess(r *http.Request, action string) (verifica
 	if err != nil {
 		return v, err
 	}
-	if v.Session.Token == "" || v.Erasing {
+	if v.Token == "" || v.Erasing {
 		return v, refusal{http.StatusConflict, "There is nothing to show: the session has not been started, or it is being erased."}
 	}
 	return v, s.store.audit(r.Context(), visitorOf(r).user.ID, action, v.ID)
@@ -148,7 +151,7 @@ func (s *server) review(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p := reviewPage{verification: v}
-	if v.Session.Token != "" && !v.Erasing {
+	if v.Begun() && !v.Erasing {
 		if err := s.store.audit(r.Context(), visitorOf(r).user.ID, "opened", v.ID); err != nil {
 			return err
 		}
@@ -158,12 +161,11 @@ func (s *server) review(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if p.Overtaken {
-			// Without a callback the worker would notice this only at its next check, up to an hour
+			// Without a callback the engine would notice this only at its next poll, up to six hours
 			// later.
-			if err := s.store.wake(r.Context(), v.Session.Token); err != nil {
+			if err := s.store.wake(r.Context(), v.Token); err != nil {
 				return err
 			}
-			s.worker.notify()
 		}
 	}
 	if p.Audit, err = s.store.auditEntries(r.Context(), v.ID, maxAuditEntries+1); err != nil {
@@ -179,7 +181,11 @@ func (s *server) review(w http.ResponseWriter, r *http.Request) error {
 // loadReview fetches the result from the service and loads the stored checks.
 func (s *server) loadReview(ctx context.Context, v verification) (reviewPage, error) {
 	p := reviewPage{verification: v}
-	result, err := s.client.Sessions.Result(ctx, v.Session.Token)
+	var result *identomat.Result
+	err := identomat.ErrSessionNotFound
+	if v.Token != "" {
+		result, err = s.client.Sessions.Result(ctx, v.Token)
+	}
 	switch {
 	case errors.Is(err, identomat.ErrSessionNotFound):
 		p.Problem = "Identomat no longer has this session, because it has been erased there."
@@ -292,11 +298,11 @@ func (s *server) runCheck(w http.ResponseWriter, r *http.Request, kind, action, 
 // similarity in the result.
 func (s *server) compareFaces(w http.ResponseWriter, r *http.Request) error {
 	return s.runCheck(w, r, "comparison", "compared the faces", "face", func(ctx context.Context, p *reviewPage) ([]byte, error) {
-		face, err := faceBytes(s.client.Media.Face(ctx, p.Session.Token))
+		face, err := faceBytes(s.client.Media.Face(ctx, p.Token))
 		if err != nil {
 			return nil, err
 		}
-		photo, err := faceBytes(s.client.Media.DocumentFacePhoto(ctx, p.Session.Token))
+		photo, err := faceBytes(s.client.Media.DocumentFacePhoto(ctx, p.Token))
 		if err != nil {
 			return nil, err
 		}
@@ -389,13 +395,12 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := visitorOf(r).user.ID
 	if v.State == manualCheck {
-		settled, err := s.store.settle(r.Context(), v.ID, outcome, reason, who)
+		decided, err := s.store.decide(r.Context(), v.ID, outcome, reason, who)
 		if err != nil {
 			return err
 		}
-		if settled {
+		if decided {
 			s.log.Info("verification settled", "verification", v.ID, "outcome", outcome)
-			s.worker.notify() // to collect the evidence
 		}
 		if v, err = s.verification(r); err != nil {
 			return err
@@ -412,7 +417,7 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 // Evidence.
 
 // collected returns the verification that the path names, and the folder with its evidence. It fails while
-// the worker collects the evidence. Afterwards, the evidence does not change.
+// the engine collects the evidence. Afterwards, the evidence does not change.
 func (s *server) collected(r *http.Request) (verification, fs.FS, error) {
 	v, err := s.verification(r)
 	switch {
@@ -425,7 +430,7 @@ func (s *server) collected(r *http.Request) (verification, fs.FS, error) {
 	case v.Collecting:
 		return v, nil, refusal{http.StatusConflict, "The evidence is incomplete, because Identomat has not sent everything yet. The bank keeps asking for what is missing. Nothing was downloaded or erased."}
 	}
-	return v, os.DirFS(s.store.evidenceOf(v.ID)), nil
+	return v, os.DirFS(s.store.evidenceOf(recordID(v.ID))), nil
 }
 
 // evidence serves the evidence as a zip. Every download of a package has the same bytes.
@@ -434,11 +439,7 @@ func (s *server) evidence(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	check, err := evidence.Verify(folder)
-	if err == nil && !check.Complete {
-		err = evidence.ErrIncomplete
-	}
-	if err != nil {
+	if err := verify(folder); err != nil {
 		return s.evidenceError(v, err)
 	}
 	if err := s.store.audit(r.Context(), visitorOf(r).user.ID, "downloaded the evidence", v.ID); err != nil {
@@ -454,24 +455,38 @@ func (s *server) evidence(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// eraseSession erases a session at the service after it has verified the evidence, which the bank keeps.
+// verify returns an error unless a package of evidence is complete and unchanged.
+func verify(folder fs.FS) error {
+	check, err := evidence.Verify(folder)
+	if err == nil && !check.Complete {
+		err = evidence.ErrIncomplete
+	}
+	return err
+}
+
+// eraseSession makes the engine erase a session at the service, and waits for it. The engine verifies the
+// evidence first, and the bank keeps the evidence.
 func (s *server) eraseSession(w http.ResponseWriter, r *http.Request) error {
 	v, folder, err := s.collected(r)
 	if err != nil {
 		return err
 	}
 	if v.Receipt == nil {
-		// Store the receipt even if the reviewer leaves the page.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), reviewTimeout)
-		defer cancel()
-		receipt, err := evidence.Erase(ctx, s.client, v.Session.Token, folder)
-		if err != nil {
+		if err := verify(folder); err != nil { // the engine would try again and again
 			return s.evidenceError(v, err)
 		}
-		if err := s.store.saveReceipt(ctx, v.ID, visitorOf(r).user.ID, receipt); err != nil {
+		if err := s.store.eraseSession(r.Context(), v.ID, visitorOf(r).user.ID); err != nil {
 			return err
 		}
-		s.log.Info("session erased", "verification", v.ID)
+	}
+	for waited := time.Duration(0); v.Receipt == nil; waited += erasurePause {
+		if waited >= erasureTimeout {
+			return s.evidenceError(v, context.DeadlineExceeded)
+		}
+		time.Sleep(erasurePause)
+		if v, err = s.verification(r); err != nil {
+			return err
+		}
 	}
 	http.Redirect(w, r, fmt.Sprintf("/review/%d#evidence", v.ID), http.StatusSeeOther)
 	return nil
@@ -515,7 +530,7 @@ func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), reviewTimeout)
 	defer cancel()
-	media, err := fetch(ctx, v.Session.Token)
+	media, err := fetch(ctx, v.Token)
 	if err != nil {
 		return s.imageError(v, err)
 	}
@@ -545,7 +560,7 @@ func (s *server) pdf(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	media, err := s.client.Sessions.ExportPDF(r.Context(), v.Session.Token, identomat.PDFParts{Session: true, Screening: true})
+	media, err := s.client.Sessions.ExportPDF(r.Context(), v.Token, identomat.PDFParts{Session: true, Screening: true})
 	if err == nil && media.ContentType != "application/pdf" {
 		_ = media.Close()
 		err = errors.New("not a PDF")

@@ -32,7 +32,6 @@ const maxForm = 64 << 10
 type server struct {
 	config config
 	store  *store
-	worker *worker
 	client *identomat.Client
 	sms    *sms
 	log    *slog.Logger
@@ -45,13 +44,13 @@ type server struct {
 	runningChecks sync.Map
 }
 
-func newServer(c config, st *store, w *worker, client *identomat.Client, log *slog.Logger) (*server, error) {
+func newServer(c config, st *store, client *identomat.Client, log *slog.Logger) (*server, error) {
 	public, err := c.public()
 	if err != nil {
 		return nil, err
 	}
 	s := &server{
-		config: c, store: st, worker: w, client: client, sms: newSMS(log), log: log,
+		config: c, store: st, client: client, sms: newSMS(log), log: log,
 		https: public.Scheme == "https", host: public.Host,
 		mux: http.NewServeMux(), crossOrigin: http.NewCrossOriginProtection(),
 	}

@@ -5,32 +5,28 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	_ "modernc.org/sqlite"
-
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/evidence"
+	identomatriver "github.com/identomat-go/identomat/river"
 )
 
-// state is the state of a verification in the bank's records.
+// state is the state of a verification in the bank's records. Unlike the engine's record, it also says what
+// a reviewer has decided, and it is what customers see.
 type state string
 
-// These are the states that the Go code distinguishes. Two earlier states have no token, and appear
-// only in SQL statements and templates: "beginning" while begin/ runs, and "unclear" if its
-// response was lost and an unusable session may exist.
 const (
+	beginning state = "beginning"
+	// unclear means that the response of begin/ was lost, and an unusable session may exist.
+	unclear     state = "unclear"
 	inProgress  state = "in_progress"
 	manualCheck state = "manual_check"
 	approved    state = "approved"
@@ -45,7 +41,6 @@ type verification struct {
 	Customer string
 	Way      string
 	State    state
-	Session  identomat.Session
 	// Returned reports whether the customer came back from the widget, which proves nothing.
 	Returned bool
 	Erasing  bool
@@ -55,14 +50,21 @@ type verification struct {
 	Reason    string
 	DecidedBy string
 	Decided   time.Time
-	// Collecting reports whether the worker has yet to collect the evidence of a decided verification.
+
+	// The fields below come from the engine, and only store.verification sets them. Token is empty before
+	// the session has begun and after it was erased.
+	Token identomat.Token
+	// Collecting reports whether the evidence of a decided verification is still being collected.
 	Collecting bool
-	// Receipt is set once a reviewer has erased the session at Identomat.
+	// Receipt is set once the session was erased at Identomat.
 	Receipt *evidence.Receipt
 }
 
 // HasOutcome reports whether Identomat or a reviewer has decided.
 func (v verification) HasOutcome() bool { return v.State == approved || v.State == rejected }
+
+// Begun reports whether the session has begun.
+func (v verification) Begun() bool { return v.State != beginning && v.State != unclear }
 
 // Open reports whether the customer can still continue the session.
 func (v verification) Open(now time.Time) bool {
@@ -74,8 +76,6 @@ const (
 	// costs money.
 	maxTries    = 3
 	triesWindow = 24 * time.Hour
-	// beginTimeout limits a call of begin/, including retries.
-	beginTimeout = 30 * time.Second
 	// signInLifetime is how long a sign-in lasts.
 	signInLifetime = 8 * time.Hour
 )
@@ -84,106 +84,46 @@ var (
 	errTooManyTries = errors.New("too many verifications in a day")
 	errErasing      = errors.New("the customer's data is being erased")
 	errBeginning    = errors.New("a verification is being started")
+	errNotSettled   = errors.New("the verification has an outcome or is being erased")
 )
 
-// store keeps the bank's records in SQLite. Every change is one transaction, and every change of
-// state names the allowed previous states in its WHERE clause.
+// store keeps the bank's records. Every change is one transaction, often together with a change of the engine's
+// record, and every change of state names the allowed previous states in its WHERE clause. A transaction
+// changes the engine's record first and the bank's rows after it, as the engine does, so that no two
+// transactions wait for each other.
 type store struct {
-	db *sql.DB
+	*database
+	engine *identomatriver.Engine[*sql.Tx]
 	// evidence is a folder with one package of evidence per verification.
 	evidence string
+	lifetime time.Duration // of a session
 	now      func() time.Time
-	// walDirty reports whether the write-ahead log may still contain erased data, including data
-	// that an earlier process erased before it was killed.
-	walDirty atomic.Bool
+	// dirty reports whether the database may still contain traces of erased data, including data that an
+	// earlier process erased before it was killed.
+	dirty atomic.Bool
 }
 
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-func openStore(ctx context.Context, path string) (*store, error) {
-	// The file contains tokens, so only its owner may read it. SQLite gives the write-ahead log the
-	// same mode.
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+func openStore(ctx context.Context, name, evidence string) (*store, error) {
+	d, err := openDatabase(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil { // a restored file may have another mode
-		return nil, err
-	}
-	name := filepath.ToSlash(path)
-	if filepath.VolumeName(path) != "" {
-		name = "/" + name // as in file:/C:/bank.db
-	}
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: name}).EscapedPath(), RawQuery: url.Values{
-		"_txlock": {"immediate"}, // otherwise a transaction that reads before it writes can fail with SQLITE_BUSY
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)"},
-	}.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1) // SQLite has one writer, and the queue of database/sql is fairer than busy_timeout
-	s := &store{db: db, evidence: path + ".evidence", now: time.Now}
-	s.walDirty.Store(true)
-	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("migrate the database: %w", err), db.Close())
-	}
+	s := &store{database: d, evidence: evidence, now: time.Now}
+	s.dirty.Store(true)
 	return s, nil
 }
 
-func (s *store) close() error { return s.db.Close() }
-
-// migrate runs the pending migrations in the order of their names. PRAGMA user_version counts those
-// that have run.
-func (s *store) migrate(ctx context.Context) error {
-	files, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return err
-	}
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		var done int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&done); err != nil {
-			return err
-		}
-		if done > len(files) {
-			return errors.New("the database belongs to a newer version of this program")
-		}
-		for _, name := range files[done:] {
-			script, err := migrations.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, string(script)); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(files)))
-		return err
-	})
-}
-
-// inTx runs fn in a transaction.
-func (s *store) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // does nothing after Commit
-	if err := fn(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
-// exec runs a single statement and returns the number of affected rows.
-func (s *store) exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	result, err := s.db.ExecContext(ctx, statement, args...)
+// execTx runs a single statement and returns the number of affected rows.
+func execTx(ctx context.Context, tx *sql.Tx, statement string, args ...any) (int64, error) {
+	result, err := tx.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
 }
+
+// recordID returns the ID of a verification in the engine's records.
+func recordID(id int64) string { return strconv.FormatInt(id, 10) }
 
 // Sign-ins.
 
@@ -193,7 +133,7 @@ func hashed(cookie string) []byte {
 }
 
 func (s *store) signIn(ctx context.Context, cookie, user string) error {
-	_, err := s.exec(ctx, `INSERT INTO sign_ins (id, user, expires_at) VALUES (?, ?, ?)`,
+	_, err := s.ExecContext(ctx, `INSERT INTO sign_ins (id, user_id, expires_at) VALUES ($1, $2, $3)`,
 		hashed(cookie), user, s.now().Add(signInLifetime).UnixMilli())
 	return err
 }
@@ -201,7 +141,7 @@ func (s *store) signIn(ctx context.Context, cookie, user string) error {
 // signedInAs returns the ID of the user who is signed in with the cookie, or "".
 func (s *store) signedInAs(ctx context.Context, cookie string) (string, error) {
 	var user string
-	err := s.db.QueryRowContext(ctx, `SELECT user FROM sign_ins WHERE id = ? AND expires_at > ?`,
+	err := s.QueryRowContext(ctx, `SELECT user_id FROM sign_ins WHERE id = $1 AND expires_at > $2`,
 		hashed(cookie), s.now().UnixMilli()).Scan(&user)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
@@ -210,30 +150,22 @@ func (s *store) signedInAs(ctx context.Context, cookie string) (string, error) {
 }
 
 func (s *store) signOut(ctx context.Context, cookie string) error {
-	_, err := s.exec(ctx, `DELETE FROM sign_ins WHERE id = ?`, hashed(cookie))
+	_, err := s.ExecContext(ctx, `DELETE FROM sign_ins WHERE id = $1`, hashed(cookie))
 	return err
 }
 
 // Reading verifications.
 
-const selectVerification = `SELECT v.id, v.customer, v.way, v.state, coalesce(v.token, ''), v.url, v.returned, v.erasing,
-	v.reserved_at, v.expires_at, coalesce(o.reason, ''), coalesce(o.decided_by, ''), coalesce(o.decided_at, 0),
-	EXISTS (SELECT 1 FROM jobs j WHERE j.verification = v.id), r.receipt
-	FROM verifications v LEFT JOIN outcomes o ON o.verification = v.id LEFT JOIN receipts r ON r.verification = v.id `
+const selectVerification = `SELECT v.id, v.customer, v.way, v.state, v.returned, v.erasing, v.reserved_at, v.expires_at,
+	coalesce(o.reason, ''), coalesce(o.decided_by, ''), coalesce(o.decided_at, 0)
+	FROM verifications v LEFT JOIN outcomes o ON o.verification = v.id `
 
 func scan(row interface{ Scan(...any) error }) (v verification, found bool, err error) {
 	var reserved, expires, decided int64
-	var hasJob bool
-	var receipt []byte
-	err = row.Scan(&v.ID, &v.Customer, &v.Way, &v.State, &v.Session.Token, &v.Session.URL, &v.Returned, &v.Erasing,
-		&reserved, &expires, &v.Reason, &v.DecidedBy, &decided, &hasJob, &receipt)
+	err = row.Scan(&v.ID, &v.Customer, &v.Way, &v.State, &v.Returned, &v.Erasing, &reserved, &expires, &v.Reason, &v.DecidedBy, &decided)
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, false, nil
 	}
-	if err == nil && receipt != nil {
-		err = json.Unmarshal(receipt, &v.Receipt)
-	}
-	v.Collecting = hasJob && v.HasOutcome() && !v.Erasing
 	v.Reserved, v.Expires = time.UnixMilli(reserved), time.UnixMilli(expires)
 	if decided != 0 {
 		v.Decided = time.UnixMilli(decided)
@@ -243,19 +175,35 @@ func scan(row interface{ Scan(...any) error }) (v verification, found bool, err 
 
 // latest returns the customer's newest verification.
 func (s *store) latest(ctx context.Context, customer string) (verification, bool, error) {
-	return scan(s.db.QueryRowContext(ctx, selectVerification+`WHERE v.customer = ? ORDER BY v.id DESC LIMIT 1`, customer))
+	return scan(s.QueryRowContext(ctx, selectVerification+`WHERE v.customer = $1 ORDER BY v.id DESC LIMIT 1`, customer))
 }
 
-func (s *store) verification(ctx context.Context, id int64) (verification, bool, error) {
-	return scan(s.db.QueryRowContext(ctx, selectVerification+`WHERE v.id = ?`, id))
+// verification returns a verification with what the engine knows about it.
+func (s *store) verification(ctx context.Context, id int64) (v verification, found bool, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		if v, found, err = scan(tx.QueryRowContext(ctx, selectVerification+`WHERE v.id = $1`, id)); err != nil || !found {
+			return err
+		}
+		r, err := s.engine.Record(ctx, tx, identomatriver.Verification, recordID(id))
+		if err != nil {
+			return err
+		}
+		v.Token = r.Token
+		v.Collecting = v.HasOutcome() && !v.Erasing && r.Sealed.IsZero() && !r.Due.IsZero()
+		if r.Receipt != nil {
+			return json.Unmarshal(r.Receipt, &v.Receipt)
+		}
+		return nil
+	})
+	return v, found && err == nil, err
 }
 
 // list returns verifications of all customers. Those that need a decision come first, oldest first,
 // so that the limit never cuts off the ones that have waited longest. The others follow, newest
 // first.
 func (s *store) list(ctx context.Context, limit int) (vs []verification, err error) {
-	rows, err := s.db.QueryContext(ctx, selectVerification+`ORDER BY
-		CASE WHEN v.state = 'manual_check' AND NOT v.erasing THEN v.id END NULLS LAST, v.id DESC LIMIT ?`, limit)
+	rows, err := s.QueryContext(ctx, selectVerification+`ORDER BY
+		CASE WHEN v.state = 'manual_check' AND NOT v.erasing THEN v.id END NULLS LAST, v.id DESC LIMIT $1`, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -270,344 +218,222 @@ func (s *store) list(ctx context.Context, limit int) (vs []verification, err err
 	return vs, nil
 }
 
+// ids returns the IDs that a query selects.
+func ids(ctx context.Context, tx *sql.Tx, query string, args ...any) (ids []int64, err error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = cmp.Or(err, rows.Err(), rows.Close()) }()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+const countBegins = `SELECT count(*) FROM begins WHERE customer = $1 AND at > $2`
+
 // triesLeft returns how many more sessions the customer may begin now.
 func (s *store) triesLeft(ctx context.Context, customer string) (int, error) {
 	var n int
-	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM begins WHERE customer = ? AND at > ?`,
-		customer, s.now().Add(-triesWindow).UnixMilli()).Scan(&n)
+	err := s.QueryRowContext(ctx, countBegins, customer, s.now().Add(-triesWindow).UnixMilli()).Scan(&n)
 	return max(0, maxTries-n), err
 }
 
 // Beginning a session.
 
-// reserve inserts the row of a verification before its session is begun. If reserved is true, the
-// caller must begin the session. Otherwise the customer already has an open verification.
-func (s *store) reserve(ctx context.Context, customer, way string, lifetime time.Duration) (id int64, reserved bool, err error) {
+// reserve inserts the row of a verification and queues its session, unless the customer already has an
+// open verification.
+func (s *store) reserve(ctx context.Context, customer, way string) (id int64, reserved bool, err error) {
 	now := s.now()
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := s.lockCustomer(ctx, tx, customer); err != nil {
+			return err
+		}
 		var erasing bool
-		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM verifications WHERE customer = ? AND erasing)`,
+		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM verifications WHERE customer = $1 AND erasing)`,
 			customer).Scan(&erasing); err != nil {
 			return err
 		}
 		if erasing {
 			return errErasing
 		}
-		result, err := tx.ExecContext(ctx, `INSERT INTO verifications (customer, way, state, reserved_at, expires_at)
-			VALUES (?, ?, 'beginning', ?, ?) ON CONFLICT DO NOTHING`, customer, way, now.UnixMilli(), now.Add(lifetime).UnixMilli())
+		err := tx.QueryRowContext(ctx, `INSERT INTO verifications (customer, way, state, reserved_at, expires_at)
+			VALUES ($1, $2, 'beginning', $3, $4) ON CONFLICT DO NOTHING RETURNING id`,
+			customer, way, now.UnixMilli(), now.Add(s.lifetime).UnixMilli()).Scan(&id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		reserved = true
-		if id, err = result.LastInsertId(); err != nil {
-			return err
-		}
 		var tries int
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM begins WHERE customer = ? AND at > ?`,
-			customer, now.Add(-triesWindow).UnixMilli()).Scan(&tries); err != nil {
+		if err := tx.QueryRowContext(ctx, countBegins, customer, now.Add(-triesWindow).UnixMilli()).Scan(&tries); err != nil {
 			return err
 		}
 		if tries >= maxTries {
 			return errTooManyTries
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO begins (customer, at) VALUES (?, ?)`, customer, now.UnixMilli())
-		return err
-	})
-	return id, reserved, err
-}
-
-// sessionBegun stores the session in the verification, which binds it to the customer.
-func (s *store) sessionBegun(ctx context.Context, id int64, session *identomat.Session, expires, firstCheck time.Time) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `UPDATE verifications SET state = 'in_progress', token = ?, url = ?, expires_at = ?
-			WHERE id = ? AND state IN ('beginning', 'unclear')`, string(session.Token), session.URL, expires.UnixMilli(), id)
-		if err != nil {
+		if _, err := execTx(ctx, tx, `INSERT INTO begins (verification, customer, at) VALUES ($1, $2, $3)`, id, customer, now.UnixMilli()); err != nil {
 			return err
 		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return cmp.Or(err, errors.New("the verification was removed before its session was begun"))
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at) VALUES (?, ?)`, id, firstCheck.UnixMilli())
-		return err
+		reserved = true
+		return s.engine.Begin(ctx, tx, recordID(id))
 	})
-}
-
-// beginRefused removes a reservation after a begin/ that certainly created no session. The attempt
-// does not count toward the customer's limit.
-func (s *store) beginRefused(ctx context.Context, id int64) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM begins WHERE rowid = (SELECT b.rowid FROM begins b
-			JOIN verifications v ON v.customer = b.customer AND v.reserved_at = b.at
-			WHERE v.id = ? AND v.state = 'beginning' LIMIT 1)`, id)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM verifications WHERE id = ? AND state = 'beginning'`, id)
-		return err
-	})
-}
-
-// beginUnclear keeps a reservation whose session may exist. The customer cannot begin another
-// session until that session has certainly expired.
-func (s *store) beginUnclear(ctx context.Context, id int64) error {
-	_, err := s.exec(ctx, `UPDATE verifications SET state = 'unclear' WHERE id = ? AND state = 'beginning'`, id)
-	return err
-}
-
-// sweep removes or updates expired rows, and truncates the write-ahead log if necessary. A
-// reservation older than twice the timeout of begin/ was left behind by a process that died.
-func (s *store) sweep(ctx context.Context) error {
-	now := s.now()
-	if err := s.inTx(ctx, func(tx *sql.Tx) error {
-		for _, c := range []struct {
-			statement string
-			before    time.Time
-		}{
-			{`UPDATE verifications SET state = 'unclear' WHERE state = 'beginning' AND reserved_at <= ?`, now.Add(-2 * beginTimeout)},
-			// The token was never known, so nobody can have used the session.
-			{`DELETE FROM verifications WHERE state = 'unclear' AND expires_at <= ?`, now},
-			{`DELETE FROM begins WHERE at <= ?`, now.Add(-triesWindow)},
-			{`DELETE FROM sign_ins WHERE expires_at <= ?`, now},
-		} {
-			if _, err := tx.ExecContext(ctx, c.statement, c.before.UnixMilli()); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil || !s.walDirty.Load() {
-		return err
-	}
-	return s.truncateWAL(ctx)
+	return id, reserved && err == nil, err
 }
 
 // Returns and callbacks.
 
 // markReturned records that the customer came back from the widget. It returns false if the token
-// does not belong to this customer. Only the first return makes the job due, so that a customer who
-// returns again and again does not cause a call to the service each time.
+// does not belong to this customer. Only the first return makes the engine read the outcome, so that a
+// customer who returns again and again does not cause a call to the service each time.
 func (s *store) markReturned(ctx context.Context, customer string, token identomat.Token) (bound bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ? AND customer = ? AND NOT returned)`,
-			s.now().UnixMilli(), string(token), customer); err != nil {
-			return err
+		id, err := s.records.Find(ctx, tx, token)
+		if errors.Is(err, identomatriver.ErrUnknown) {
+			return nil
 		}
-		result, err := tx.ExecContext(ctx, `UPDATE verifications SET returned = 1 WHERE token = ? AND customer = ?`, string(token), customer)
 		if err != nil {
 			return err
 		}
-		n, err := result.RowsAffected()
-		bound = n > 0
+		if _, err := s.records.Lock(ctx, tx, identomatriver.Verification, id); err != nil {
+			return err
+		}
+		var returned bool
+		err = tx.QueryRowContext(ctx, `SELECT returned FROM verifications WHERE id = CAST($1 AS BIGINT) AND customer = $2`, id, customer).Scan(&returned)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if bound = err == nil; err != nil || returned {
+			return err
+		}
+		if _, err := s.engine.Wake(ctx, tx, token); err != nil {
+			return err
+		}
+		_, err = execTx(ctx, tx, `UPDATE verifications SET returned = TRUE WHERE id = CAST($1 AS BIGINT)`, id)
 		return err
 	})
 	return bound && err == nil, err
 }
 
-const wakeJob = `UPDATE jobs SET due_at = min(due_at, ?), tries = 0, wakes = wakes + 1 WHERE verification = `
-
-// wake makes the job of a session due. There is no job, and wake does nothing, if the session is
-// unknown or has ended.
+// wake makes the engine read the outcome of a session now. It does nothing if the session is unknown or has
+// ended.
 func (s *store) wake(ctx context.Context, token identomat.Token) error {
-	_, err := s.exec(ctx, wakeJob+`(SELECT id FROM verifications WHERE token = ?)`, s.now().UnixMilli(), string(token))
-	return err
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := s.engine.Wake(ctx, tx, token)
+		return err
+	})
 }
 
 // hasSession reports whether a verification has this token.
 func (s *store) hasSession(ctx context.Context, token identomat.Token) (known bool, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM verifications WHERE token = ?)`, string(token)).Scan(&known)
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		_, err := s.records.Find(ctx, tx, token)
+		if known = err == nil; errors.Is(err, identomatriver.ErrUnknown) {
+			return nil
+		}
+		return err
+	})
 	return known, err
 }
 
-// Jobs.
-
-// job is a session to work on: the worker fetches its outcome, collects its evidence or erases it.
-type job struct {
-	verification int64
-	token        identomat.Token
-	state        state
-	erasing      bool
-	expires      time.Time
-	tries, wakes int
-}
-
-// due returns the jobs that are due, the most overdue first.
-func (s *store) due(ctx context.Context, limit int) (jobs []job, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT v.id, v.state, v.token, v.erasing, v.expires_at, j.tries, j.wakes
-		FROM jobs j JOIN verifications v ON v.id = j.verification
-		WHERE j.due_at <= ? ORDER BY j.due_at, v.id LIMIT ?`, s.now().UnixMilli(), limit)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = cmp.Or(err, rows.Err(), rows.Close()) }()
-	for rows.Next() {
-		var j job
-		var expires int64
-		if err := rows.Scan(&j.verification, &j.state, &j.token, &j.erasing, &expires, &j.tries, &j.wakes); err != nil {
-			return nil, err
-		}
-		j.expires = time.UnixMilli(expires)
-		jobs = append(jobs, j)
-	}
-	return jobs, nil
-}
-
-// nextDue returns the time at which the next job is due, and false if there are no jobs.
-func (s *store) nextDue(ctx context.Context) (time.Time, bool, error) {
-	var at sql.NullInt64
-	err := s.db.QueryRowContext(ctx, `SELECT min(due_at) FROM jobs`).Scan(&at)
-	return time.UnixMilli(at.Int64), at.Valid, err
-}
-
-// postpone schedules a job for the given time. If the job was woken while it ran, it is due again
-// now, but after the other due jobs: if it kept its old time, repeated callbacks about one session
-// could starve all other jobs.
-func (s *store) postpone(ctx context.Context, j job, until time.Time) error {
-	_, err := s.exec(ctx, `UPDATE jobs SET due_at = CASE wakes WHEN ? THEN ? ELSE max(due_at, ?) END, tries = tries + 1
-		WHERE verification = ?`, j.wakes, until.UnixMilli(), s.now().UnixMilli(), j.verification)
-	return err
-}
-
-// deleteJob deletes a job that has nothing left to do, unless it was woken while it ran.
-func (s *store) deleteJob(ctx context.Context, j job) error {
-	_, err := s.exec(ctx, `DELETE FROM jobs WHERE verification = ? AND wakes = ?`, j.verification, j.wakes)
-	return err
-}
-
-// leaveToReviewers records that a person has to decide.
-func (s *store) leaveToReviewers(ctx context.Context, id int64) error {
-	_, err := s.exec(ctx, `UPDATE verifications SET state = 'manual_check' WHERE id = ? AND state = 'in_progress' AND NOT erasing`, id)
-	return err
-}
+// Outcomes.
 
 // byIdentomat is the value of decided_by for outcomes that no reviewer decided.
 const byIdentomat = "Identomat"
 
-// settle writes the outcome of a verification, opens the account if it is approved, records a
-// reviewer's decision in the audit log, and leaves a job to collect the evidence. The result settled
-// reports whether this call wrote the outcome. A verification that already has an outcome keeps it, so
-// nobody is approved twice or after a rejection.
-func (s *store) settle(ctx context.Context, id int64, outcome state, reason, by string) (settled bool, err error) {
-	now := s.now().UnixMilli()
+// decide records a reviewer's decision. It returns false if the verification already has an outcome or is being
+// erased.
+func (s *store) decide(ctx context.Context, id int64, outcome state, reason, who string) (decided bool, err error) {
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
-		// The widget's URL is no longer needed.
-		result, err := tx.ExecContext(ctx, `UPDATE verifications SET state = ?, url = ''
-			WHERE id = ? AND state IN ('in_progress', 'manual_check') AND NOT erasing`, outcome, id)
-		if err != nil {
-			return err
+		decided, err := s.engine.Decide(ctx, tx, recordID(id), outcome == approved)
+		if err == nil && decided {
+			decided, err = s.settle(ctx, tx, id, outcome, reason, who)
 		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return err
+		if err == nil && !decided {
+			err = errNotSettled // the engine's record must not change either
 		}
-		settled = true
-		if _, err := tx.ExecContext(ctx, `INSERT INTO outcomes (verification, outcome, reason, decided_by, decided_at)
-			VALUES (?, ?, ?, ?, ?)`, id, outcome, reason, by, now); err != nil {
-			return err
-		}
-		if outcome == approved {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO accounts (customer, verification, opened_at)
-				SELECT customer, id, ? FROM verifications WHERE id = ?`, now, id); err != nil {
-				return err
-			}
-		}
-		if by != byIdentomat {
-			if _, err := tx.ExecContext(ctx, insertAudit, now, by, "decided: "+string(outcome), id); err != nil {
-				return err
-			}
-		}
-		if outcome == expired {
-			_, err = tx.ExecContext(ctx, `DELETE FROM jobs WHERE verification = ?`, id)
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at) VALUES (?, ?)
-			ON CONFLICT DO UPDATE SET due_at = excluded.due_at, tries = 0, wakes = wakes + 1`, id, now)
 		return err
 	})
-	return settled && err == nil, err
+	if errors.Is(err, errNotSettled) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// settle writes the outcome of a verification, opens the account if it is approved, and records a
+// reviewer's decision in the audit log. The result settled reports whether this call wrote the outcome. A
+// verification that already has an outcome keeps it, so nobody is approved twice or after a rejection.
+func (s *store) settle(ctx context.Context, tx *sql.Tx, id int64, outcome state, reason, by string) (settled bool, err error) {
+	now := s.now().UnixMilli()
+	n, err := execTx(ctx, tx, `UPDATE verifications SET state = $1 WHERE id = $2 AND state IN ('in_progress', 'manual_check') AND NOT erasing`, string(outcome), id)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	if _, err := execTx(ctx, tx, `INSERT INTO outcomes (verification, outcome, reason, decided_by, decided_at)
+		VALUES ($1, $2, $3, $4, $5)`, id, string(outcome), reason, by, now); err != nil {
+		return false, err
+	}
+	if outcome == approved {
+		if _, err := execTx(ctx, tx, `INSERT INTO accounts (customer, verification, opened_at)
+			SELECT customer, id, CAST($1 AS BIGINT) FROM verifications WHERE id = $2`, now, id); err != nil {
+			return false, err
+		}
+	}
+	if by != byIdentomat {
+		_, err = execTx(ctx, tx, insertAudit, now, by, "decided: "+string(outcome), id)
+	}
+	return err == nil, err
 }
 
 // Erasure.
 
-// requestErasure marks all verifications of a customer for the worker, which erases the sessions at
-// the service before it deletes the rows. It fails if a session with an unknown token may exist.
-func (s *store) requestErasure(ctx context.Context, customer string) error {
-	now := s.now().UnixMilli()
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		var beginning bool
-		if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM verifications
-			WHERE customer = ? AND state IN ('beginning', 'unclear'))`, customer).Scan(&beginning); err != nil {
-			return err
-		}
-		if beginning {
-			return errBeginning
-		}
-		// Further requests do not change the job of an erasure that is in progress, because the
-		// service may have sent a Retry-After.
-		if _, err := tx.ExecContext(ctx, `INSERT INTO jobs (verification, due_at)
-			SELECT id, ? FROM verifications WHERE customer = ? AND NOT erasing
-			ON CONFLICT (verification) DO UPDATE SET due_at = excluded.due_at, tries = 0, wakes = wakes + 1`, now, customer); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `UPDATE verifications SET erasing = 1, url = '' WHERE customer = ?`, customer)
-		return err
-	})
-}
-
-// saveReceipt stores the receipt for a session that was erased at the service, and records in the audit
-// log who erased it. It keeps an earlier receipt, because a later one can only say that the session was
-// gone.
-func (s *store) saveReceipt(ctx context.Context, id int64, who string, receipt *evidence.Receipt) error {
-	data, err := json.Marshal(receipt)
-	if err != nil {
-		return err
-	}
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `INSERT INTO receipts (verification, receipt) VALUES (?, ?) ON CONFLICT DO NOTHING`, id, string(data))
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, insertAudit, s.now().UnixMilli(), who, "erased the session at Identomat", id)
-		return err
-	})
-}
-
 // byCustomer is the audit log's name for all customers, because the log holds no customer data.
 const byCustomer = "customer"
 
-// deleteErased deletes a verification and everything that belongs to it except the receipt.
-func (s *store) deleteErased(ctx context.Context, id int64) error {
-	s.walDirty.Store(true)
-	if err := os.RemoveAll(s.evidenceOf(id)); err != nil {
-		return err
-	}
-	if err := s.inTx(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `DELETE FROM verifications WHERE id = ? AND erasing`, id)
+// requestErasure marks all verifications of a customer. The engine erases the sessions at the service before
+// the cleanup deletes the rows. It fails if a session with an unknown token may exist.
+func (s *store) requestErasure(ctx context.Context, customer string) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := s.lockCustomer(ctx, tx, customer); err != nil {
+			return err
+		}
+		// Further requests do not change an erasure that is in progress, because the service may have sent
+		// a Retry-After.
+		verifications, err := ids(ctx, tx, `SELECT id FROM verifications WHERE customer = $1 AND NOT erasing ORDER BY id`, customer)
 		if err != nil {
 			return err
 		}
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
+		for _, id := range verifications {
+			err := s.engine.Erase(ctx, tx, recordID(id), time.Now(), "the customer requested the erasure")
+			if errors.Is(err, identomatriver.ErrUnclear) {
+				return errBeginning
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if _, err := execTx(ctx, tx, `UPDATE verifications SET erasing = TRUE WHERE customer = $1`, customer); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, insertAudit, s.now().UnixMilli(), byCustomer, "erased the records and the evidence", id)
-		return err
-	}); err != nil {
-		return err
-	}
-	return s.truncateWAL(ctx)
+		return s.queueCleanup(ctx, tx) // for sessions that a reviewer has erased
+	})
 }
 
-// truncateWAL truncates the write-ahead log. If another process is reading, SQLite cannot truncate
-// the log; this is not an error, because the next sweep tries again.
-func (s *store) truncateWAL(ctx context.Context) error {
-	var busy bool
-	var frames, moved int
-	err := s.db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved)
-	s.walDirty.Store(err != nil || busy)
-	return err
+// eraseSession makes the engine erase a session at the service. The bank keeps the evidence.
+func (s *store) eraseSession(ctx context.Context, id int64, who string) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := s.engine.Erase(ctx, tx, recordID(id), time.Now(), ""); err != nil {
+			return err
+		}
+		_, err := execTx(ctx, tx, `UPDATE verifications SET erased_by = $1 WHERE id = $2 AND erased_by = ''`, who, id)
+		return err
+	})
 }
 
 // Checks.
@@ -622,16 +448,16 @@ type check struct {
 // saveCheck stores a check and replaces an earlier one of the same kind. It does nothing if the
 // verification is being erased.
 func (s *store) saveCheck(ctx context.Context, verification int64, kind, who string, answer []byte) error {
-	_, err := s.exec(ctx, `INSERT INTO checks (verification, kind, at, who, answer)
-		SELECT id, ?, ?, ?, ? FROM verifications WHERE id = ? AND NOT erasing
-		ON CONFLICT DO UPDATE SET at = excluded.at, who = excluded.who, answer = excluded.answer`,
+	_, err := s.ExecContext(ctx, `INSERT INTO checks (verification, kind, at, who, answer)
+		SELECT id, $1, CAST($2 AS BIGINT), $3, $4 FROM verifications WHERE id = $5 AND NOT erasing
+		ON CONFLICT (verification, kind) DO UPDATE SET at = excluded.at, who = excluded.who, answer = excluded.answer`,
 		kind, s.now().UnixMilli(), who, string(answer), verification)
 	return err
 }
 
 // checks returns a verification's checks, keyed by kind.
 func (s *store) checks(ctx context.Context, verification int64) (checks map[string]check, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT kind, at, who, answer FROM checks WHERE verification = ?`, verification)
+	rows, err := s.QueryContext(ctx, `SELECT kind, at, who, answer FROM checks WHERE verification = $1`, verification)
 	if err != nil {
 		return nil, err
 	}
@@ -653,9 +479,7 @@ func (s *store) checks(ctx context.Context, verification int64) (checks map[stri
 // Evidence.
 
 // evidenceOf returns the folder for the evidence of a verification.
-func (s *store) evidenceOf(id int64) string {
-	return filepath.Join(s.evidence, strconv.FormatInt(id, 10))
-}
+func (s *store) evidenceOf(id string) string { return filepath.Join(s.evidence, id) }
 
 // ownEvidence returns what the bank adds to the evidence: the decision and the checks. A reviewer can
 // replace a check while the evidence is being collected, so the name of a check includes its hash.
@@ -688,11 +512,11 @@ func (s *store) ownEvidence(ctx context.Context, id int64) ([]evidence.Option, e
 
 // Audit log.
 
-const insertAudit = `INSERT INTO audit (at, who, action, verification) VALUES (?, ?, ?, ?)`
+const insertAudit = `INSERT INTO audit (at, who, action, verification) VALUES ($1, $2, $3, $4)`
 
 // audit records who looked at what.
 func (s *store) audit(ctx context.Context, who, action string, verification int64) error {
-	_, err := s.exec(ctx, insertAudit, s.now().UnixMilli(), who, action, verification)
+	_, err := s.ExecContext(ctx, insertAudit, s.now().UnixMilli(), who, action, verification)
 	return err
 }
 
@@ -703,7 +527,7 @@ type auditEntry struct {
 
 // auditEntries returns the newest entries about a verification.
 func (s *store) auditEntries(ctx context.Context, verification int64, limit int) (entries []auditEntry, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT at, who, action FROM audit WHERE verification = ? ORDER BY id DESC LIMIT ?`,
+	rows, err := s.QueryContext(ctx, `SELECT at, who, action FROM audit WHERE verification = $1 ORDER BY id DESC LIMIT $2`,
 		verification, limit)
 	if err != nil {
 		return nil, err

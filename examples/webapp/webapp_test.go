@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -23,12 +24,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/identomattest"
+	identomatriver "github.com/identomat-go/identomat/river"
 )
 
 // TestMain runs the test binary as the program if WEBAPP_RUN is set, so that a test can start and kill
@@ -46,15 +50,11 @@ type bank struct {
 	*testing.T
 	fake   *identomattest.Server
 	store  *store
-	worker *worker
 	server *server
 	url    string
 	logged *syncBuffer
 	// clockOffset is how many nanoseconds the bank's clock is ahead.
 	clockOffset atomic.Int64
-	// liveClock makes the bank's clock follow real time, which a running worker needs. Otherwise the
-	// clock stands still until a test advances it.
-	liveClock atomic.Bool
 }
 
 // syncBuffer is a buffer that is safe for concurrent use.
@@ -84,7 +84,45 @@ func (l *syncBuffer) withoutTimes() string { return times.ReplaceAllString(l.Str
 // fastRetry shortens the delays between retries.
 var fastRetry = identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 2, BaseDelay: time.Millisecond, MaxDelay: 2 * time.Millisecond})
 
-// openBank starts the bank without its worker, so that the test decides when jobs run.
+const postgresEnv = "IDENTOMAT_POSTGRES"
+
+// newPostgres makes an empty PostgreSQL database and returns its URL. The test is skipped without a server.
+func newPostgres(t *testing.T) string {
+	t.Helper()
+	server := os.Getenv(postgresEnv)
+	if server == "" {
+		require.Empty(t, os.Getenv("IDENTOMAT_REQUIRE_POSTGRES"), "no PostgreSQL server")
+		t.Skip("set " + postgresEnv + " to the URL of a PostgreSQL server, or run: .ci/postgres go test ./examples/webapp")
+	}
+	do := func(ctx context.Context, statement string) {
+		conn, err := pgx.Connect(ctx, server)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close(ctx) }()
+		_, err = conn.Exec(ctx, statement)
+		require.NoError(t, err)
+	}
+	name := "webapp_" + strings.ToLower(rand.Text())
+	do(t.Context(), "CREATE DATABASE "+name)
+	t.Cleanup(func() { do(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)") })
+	u, err := url.Parse(server)
+	require.NoError(t, err)
+	u.Path = "/" + name
+	return u.String()
+}
+
+// testDatabase returns the name of an empty database: SQLite, unless WEBAPP_TEST is postgres.
+func testDatabase(t *testing.T, dir string) string {
+	t.Helper()
+	if os.Getenv("WEBAPP_TEST") == "postgres" {
+		return newPostgres(t)
+	}
+	return filepath.Join(dir, "bank.db")
+}
+
+// fastRiver makes River look for jobs more often.
+var fastRiver = river.Config{TestOnly: true, FetchCooldown: 20 * time.Millisecond, FetchPollInterval: 50 * time.Millisecond}
+
+// openBank starts the bank.
 func openBank(t *testing.T, host string) *bank {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -95,20 +133,15 @@ func openBank(t *testing.T, host string) *bank {
 	b.fake = identomattest.NewServer(t, identomattest.WithStatusCallback("status-of-a-test"))
 	require.NoError(t, b.fake.SetCallbackURL(b.url+callbackPath))
 	log := slog.New(slog.NewTextHandler(b.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	b.store, err = openStore(t.Context(), filepath.Join(t.TempDir(), "bank.db"))
+	dir := t.TempDir()
+	b.store, err = openStore(t.Context(), testDatabase(t, dir), filepath.Join(dir, "evidence"))
 	require.NoError(t, err)
-	start := time.Now()
-	b.store.now = func() time.Time {
-		now := start // fixed, so that no job becomes due on a slow machine
-		if b.liveClock.Load() {
-			now = time.Now()
-		}
-		return now.Add(time.Duration(b.clockOffset.Load()))
-	}
+	b.store.now = func() time.Time { return time.Now().Add(time.Duration(b.clockOffset.Load())) }
 	client := b.fake.Client(fastRetry, identomat.WithLogger(log))
-	b.worker = newWorker(b.store, client, log)
 	c := config{publicURL: b.url, callbackKeys: []string{b.fake.CallbackKey}, lifetime: 15 * time.Minute}
-	b.server, err = newServer(c, b.store, b.worker, client, log)
+	require.NoError(t, newEngine(c, b.store, client, log, fastRiver))
+	require.NoError(t, b.store.engine.Start(context.WithoutCancel(t.Context())))
+	b.server, err = newServer(c, b.store, client, log)
 	require.NoError(t, err)
 	server := &http.Server{Handler: b.server, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	serving := make(chan struct{})
@@ -119,38 +152,59 @@ func openBank(t *testing.T, host string) *bank {
 	t.Cleanup(func() {
 		_ = server.Close()
 		<-serving
+		b.fake.Release()
+		assert.NoError(t, b.store.engine.Stop(context.Background()))
+		if t.Failed() {
+			for line := range strings.Lines(b.logged.String()) {
+				if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
+					t.Log(line)
+				}
+			}
+		}
 		client.CloseIdleConnections()
-		assert.NoError(t, b.store.close())
+		assert.NoError(t, b.store.Close())
 	})
 	return b
 }
 
 func newBank(t *testing.T) *bank { return openBank(t, "127.0.0.1") }
 
-// startWorker runs the worker in the background until the end of the test.
-func (b *bank) startWorker() *bank {
+// work waits until no job is due.
+func (b *bank) work() {
 	b.Helper()
-	b.liveClock.Store(true)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		b.worker.run(ctx)
-	}()
-	b.Cleanup(func() { cancel(); <-done })
-	return b
+	due := "julianday(scheduled_at) <= julianday('now')"
+	if !b.store.sqlite {
+		due = "scheduled_at <= now()"
+	}
+	require.Eventually(b, func() bool {
+		return b.count("river_job WHERE state = 'running' OR state = 'available' AND "+due) == 0
+	}, testTimeout, 5*time.Millisecond)
 }
 
-// work runs the jobs that are due now.
-func (b *bank) work() { b.Helper(); require.NoError(b, b.worker.work(b.Context())) }
+// advance lets time pass for the bank, but not for the fake and its sessions: the bank's clock is advanced, the
+// engine's records become older, and waiting jobs are due.
+func (b *bank) advance(d time.Duration) {
+	b.Helper()
+	b.clockOffset.Add(int64(d))
+	for _, column := range []string{"queued_at", "called_at", "entered_at", "expires_at", "due_at", "erase_at"} {
+		b.exec("UPDATE identomat_records SET "+column+" = "+column+" - $1 WHERE "+column+" > 0", d.Milliseconds())
+	}
+	b.exec("UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE state IN ('available', 'scheduled', 'retryable')")
+}
 
-// advance advances the bank's clock. It does not affect the fake or its sessions.
-func (b *bank) advance(d time.Duration) { b.clockOffset.Add(int64(d)) }
+// cleanUp cleans up, as the bank does regularly.
+func (b *bank) cleanUp() { b.Helper(); require.NoError(b, b.store.cleanUp(b.Context())) }
 
-// count returns the number of rows, as in count("accounts WHERE customer = ?", "customer-1").
+func (b *bank) exec(statement string, args ...any) {
+	b.Helper()
+	_, err := b.store.ExecContext(b.Context(), statement, args...)
+	require.NoError(b, err)
+}
+
+// count returns the number of rows, as in count("accounts WHERE customer = 'customer-1'").
 func (b *bank) count(from string, args ...any) (n int) {
 	b.Helper()
-	require.NoError(b, b.store.db.QueryRowContext(b.Context(), "SELECT count(*) FROM "+from, args...).Scan(&n))
+	require.NoError(b, b.store.QueryRowContext(b.Context(), "SELECT count(*) FROM "+from, args...).Scan(&n))
 	return n
 }
 
@@ -160,7 +214,20 @@ func (b *bank) latest(customer string) verification {
 	v, found, err := b.store.latest(b.Context(), customer)
 	require.NoError(b, err)
 	require.True(b, found)
+	v, found, err = b.store.verification(b.Context(), v.ID)
+	require.NoError(b, err)
+	require.True(b, found)
 	return v
+}
+
+// record returns what the engine knows about a verification.
+func (b *bank) record(id int64) (r *identomatriver.Record) {
+	b.Helper()
+	require.NoError(b, b.store.inTx(b.Context(), func(tx *sql.Tx) (err error) {
+		r, err = b.store.engine.Record(b.Context(), tx, identomatriver.Verification, recordID(id))
+		return err
+	}))
+	return r
 }
 
 // countRequests counts the fake's requests for an operation.
@@ -315,13 +382,10 @@ func TestRedirectFlow(t *testing.T) {
 	back := customer.get("/verification/return?session_token=" + string(token))
 	assert.Equal(t, http.StatusSeeOther, back.status)
 	assert.Equal(t, "/verification", back.header.Get("Location"), "the address has no token")
-	assert.Equal(t, "We are checking your details", customer.heading())
 	b.work()
 	assert.Equal(t, "Your account is open", customer.heading())
 	assert.Equal(t, 1, b.count("accounts WHERE customer = 'customer-1'"))
-	assert.Equal(t, 2, countRequests(b.fake, "result/"), "once for the outcome and once for the evidence")
-	assert.Zero(t, b.count("jobs"), "the job ends with the evidence")
-	assert.Empty(t, b.latest("customer-1").Session.URL, "the URL is no longer needed")
+	assert.False(t, b.record(1).Sealed.IsZero(), "the evidence is collected")
 
 	second := customer.press("/verification", "/verification", "way", "redirect")
 	assert.Equal(t, "/verification", second.header.Get("Location"), "a customer with an account needs no second verification")
@@ -334,7 +398,7 @@ func TestIframeFlow(t *testing.T) {
 	got := customer.press("/verification", "/verification", "way", "iframe")
 	require.Equal(t, "/verification/embed", got.header.Get("Location"))
 	page := customer.get("/verification/embed")
-	token := b.latest("customer-1").Session.Token
+	token := b.latest("customer-1").Token
 	ses, _ := b.fake.Session(token)
 	assert.Empty(t, ses.ReturnURL, "the widget must not navigate inside the iframe")
 	assert.Contains(t, page.header.Get("Content-Security-Policy"), "; frame-src "+b.fake.WidgetURL+";")
@@ -352,22 +416,15 @@ func TestIframeFlow(t *testing.T) {
 	assert.Zero(t, b.count("accounts"))
 }
 
-func TestWorkerPollsWithoutCallback(t *testing.T) {
+func TestPollsWithoutCallback(t *testing.T) {
 	b := newBank(t)
 	customer := b.signedIn("customer-1")
 	token := customer.begin()
-	b.work()
-	assert.Zero(t, countRequests(b.fake, "result/"), "it is too early for the first check")
-	b.advance(firstCheck)
-	b.work()
-	b.work()
-	assert.Equal(t, 1, countRequests(b.fake, "result/"), "the next check is later")
+	require.NoError(t, b.fake.SetCallbackURL(b.url+"/lost")) // callbacks are lost
 	require.NoError(t, b.fake.SetResult(token, `{"result":"APPROVED"}`))
-	_, err := b.store.exec(t.Context(), "UPDATE jobs SET due_at = ?", b.store.now().Add(maxCheckInterval).UnixMilli()) // as if the callback had been lost
-	require.NoError(t, err)
 	b.work()
 	assert.Equal(t, "Your verification is not finished", customer.heading())
-	b.advance(maxCheckInterval)
+	b.advance(time.Minute)
 	b.work()
 	assert.Equal(t, "Your account is open", customer.heading())
 }
@@ -375,16 +432,13 @@ func TestWorkerPollsWithoutCallback(t *testing.T) {
 func TestWakeDuringFetchNotLost(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
-	b.advance(firstCheck)
 	b.fake.Fault("result/", identomattest.SlowHeaders(0), 1)
-	worked := make(chan error)
-	go func() { worked <- b.worker.work(t.Context()) }()
+	require.NoError(t, b.store.wake(t.Context(), token))
 	require.Eventually(t, func() bool { return hasResponse(b.fake, "result/") }, testTimeout, time.Millisecond)
 	require.NoError(t, b.fake.Approve(token)) // sends a callback while the older response is delayed
 	b.fake.Release()
-	require.NoError(t, <-worked)
+	b.work()
 	assert.Equal(t, approved, b.latest("customer-1").State)
-	assert.Equal(t, 3, countRequests(b.fake, "result/"), "twice for the outcome and once for the evidence")
 }
 
 func TestRejectedCustomerHasLimitedTries(t *testing.T) {
@@ -430,7 +484,7 @@ func TestAbandonedSessionExpires(t *testing.T) {
 	assert.Contains(t, page, "You can start a new one in a few minutes.")
 	assert.NotContains(t, page, "<button class=\"primary\">")
 	assert.Equal(t, inProgress, b.latest("customer-1").State, "the session may have been finished at the last moment")
-	b.advance(grace)
+	b.advance(5 * time.Minute)
 	b.work()
 	page = customer.get("/verification").body
 	assert.Contains(t, page, "It was not finished in time, so no decision was made.")
@@ -467,32 +521,35 @@ func TestOutcomeIsFinal(t *testing.T) {
 	require.NoError(t, b.fake.SetResult(token, `{"result":"approved"}`)) // an operator changes the decision
 	b.work()
 	id := b.latest("customer-1").ID
-	settled, err := b.store.settle(t.Context(), id, approved, "", "a test")
+	decided, err := b.store.decide(t.Context(), id, approved, "", "a test")
 	require.NoError(t, err)
-	assert.False(t, settled)
+	assert.False(t, decided)
 	assert.Equal(t, rejected, b.latest("customer-1").State)
 	assert.Zero(t, b.count("accounts"))
 }
 
-func TestConcurrentWorkersApproveOnce(t *testing.T) {
+func TestConcurrentDecisionsApproveOnce(t *testing.T) {
 	b := newBank(t)
 	token := b.signedIn("customer-1").begin()
+	require.NoError(t, b.fake.ManualCheck(token))
+	b.work()
+	require.NoError(t, b.fake.SetCallbackURL(b.url+"/lost")) // callbacks are lost
 	require.NoError(t, b.fake.Approve(token))
-	id := b.latest("customer-1").ID
 	var wait sync.WaitGroup
-	var settled atomic.Int64
+	var decided atomic.Int64
 	for range 20 {
 		wait.Go(func() {
-			settledHere, err := b.store.settle(t.Context(), id, approved, "", "a test")
+			assert.NoError(t, b.store.wake(t.Context(), token)) // the engine reads Identomat's decision
+			decidedHere, err := b.store.decide(t.Context(), 1, approved, "", "a test")
 			assert.NoError(t, err)
-			if settledHere {
-				settled.Add(1)
+			if decidedHere {
+				decided.Add(1)
 			}
-			assert.NoError(t, b.worker.work(t.Context()))
 		})
 	}
 	wait.Wait()
-	assert.EqualValues(t, 1, settled.Load())
+	b.work()
+	assert.LessOrEqual(t, decided.Load(), int64(1))
 	assert.Equal(t, 1, b.count("outcomes"))
 	assert.Equal(t, 1, b.count("accounts"))
 }
@@ -502,57 +559,27 @@ func TestMissingSessionExpires(t *testing.T) {
 	customer := b.signedIn("customer-1")
 	customer.begin()
 	b.fake.Reset()
-	b.advance(firstCheck)
+	b.advance(time.Minute)
 	b.work()
 	assert.Equal(t, "Your verification has expired", customer.heading())
 	customer.begin()
 	assert.Equal(t, inProgress, b.latest("customer-1").State, "the customer can begin another session")
 }
 
-func TestWorkerRetriesLater(t *testing.T) {
-	b := newBank(t)
-	customer := b.signedIn("customer-1")
-	token := customer.begin()
-	b.fake.Fault("result/", identomattest.HTTPStatus(503), 0)
-	require.NoError(t, b.fake.Approve(token))
-	b.work()
-	assert.Equal(t, 2, countRequests(b.fake, "result/"), "one job with two attempts")
-	b.fake.ClearFaults()
-	b.work()
-	assert.Equal(t, 2, countRequests(b.fake, "result/"))
-	b.advance(2 * time.Second)
-	b.work()
-	assert.Equal(t, "Your account is open", customer.heading())
-}
-
 // A refused key stays refused until someone replaces it, so the failure is logged as an error.
-func TestWorkerLogsPermanentFailureAsError(t *testing.T) {
+func TestPermanentFailureLoggedAsError(t *testing.T) {
 	for level, fault := range map[string]identomattest.Fault{
 		"WARN":  identomattest.HTTPStatus(503),
 		"ERROR": identomattest.ErrorCode("INVALID_COMPANY_KEY"),
 	} {
 		b := newBank(t)
-		require.NoError(t, b.fake.Approve(b.signedIn("customer-1").begin()))
+		token := b.signedIn("customer-1").begin()
 		b.fake.Fault("result/", fault, 0)
-		b.work()
-		assert.Contains(t, b.logged.String(), "level="+level+" msg=\"job failed\"")
-		assert.Equal(t, 1, b.count("jobs WHERE tries = 1"), "the job is retried in either case")
+		require.NoError(t, b.store.wake(t.Context(), token))
+		require.Eventually(t, func() bool {
+			return strings.Contains(b.logged.String(), "level="+level+" msg=\"identomatriver: job failed\"")
+		}, testTimeout, time.Millisecond)
 	}
-}
-
-func TestWorkerHonorsRetryAfter(t *testing.T) {
-	b := newBank(t)
-	customer := b.signedIn("customer-1")
-	token := customer.begin()
-	b.fake.Fault("result/", identomattest.TooManyRequests(10*time.Minute), 1)
-	require.NoError(t, b.fake.Approve(token))
-	b.work()
-	b.advance(9 * time.Minute)
-	b.work()
-	assert.Equal(t, 1, countRequests(b.fake, "result/"))
-	b.advance(time.Minute)
-	b.work()
-	assert.Equal(t, "Your account is open", customer.heading())
 }
 
 func TestManualCheckWithoutSession(t *testing.T) {
@@ -560,10 +587,10 @@ func TestManualCheckWithoutSession(t *testing.T) {
 	require.NoError(t, b.fake.ManualCheck(b.signedIn("customer-1").begin()))
 	b.work()
 	b.fake.Reset()
-	b.advance(maxReviewInterval)
+	b.advance(time.Hour)
 	b.work()
 	assert.Equal(t, manualCheck, b.latest("customer-1").State)
-	assert.Zero(t, b.count("jobs"), "there is nothing left to fetch")
+	assert.True(t, b.record(1).Due.IsZero(), "there is nothing left to fetch")
 	got := b.signedIn("reviewer-1").press("/review", "/review/1/decision", "outcome", "rejected")
 	assert.Equal(t, http.StatusSeeOther, got.status)
 	assert.Equal(t, rejected, b.latest("customer-1").State)
@@ -589,8 +616,10 @@ func TestLostBeginNotRetried(t *testing.T) {
 	assert.Contains(t, reviewer.get("/review").body, "start unclear")
 	assert.Contains(t, reviewer.get("/review/1").body, "Its client user ID is customer-1. Identomat's API documentation does not say how to find a session by that ID")
 
-	b.advance(15 * time.Minute) // the lost session has expired
-	require.NoError(t, b.store.sweep(t.Context()))
+	b.cleanUp()
+	assert.Equal(t, "We could not start your verification", customer.heading())
+	b.advance(beginTimeout + 15*time.Minute) // the lost session has expired
+	b.cleanUp()
 	assert.Contains(t, customer.get("/verification").body, "Before we open your account")
 	customer.begin()
 	assert.Equal(t, 2, countRequests(b.fake, "begin/"))
@@ -669,7 +698,7 @@ func TestErasureDeletesEverywhere(t *testing.T) {
 	assert.Equal(t, kept, sessions[0].Token)
 	for _, rows := range []string{
 		"verifications WHERE customer = 'customer-1'", "accounts WHERE customer = 'customer-1'",
-		"outcomes WHERE verification IN (1, 2)", "jobs WHERE verification IN (1, 2)",
+		"outcomes WHERE verification IN (1, 2)", "identomat_records WHERE id IN ('1', '2') AND token IS NOT NULL",
 	} {
 		assert.Zero(t, b.count(rows), rows)
 	}
@@ -715,8 +744,7 @@ func TestDatabaseHoldsNoErasedData(t *testing.T) {
 	customer.press("/erase", "/erase")
 	b.work()
 	assert.Zero(t, b.count("checks"))
-	var path string
-	require.NoError(t, b.store.db.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&path))
+	path := b.file()
 	for _, name := range []string{path, path + "-wal"} {
 		data, err := os.ReadFile(name)
 		if !errors.Is(err, os.ErrNotExist) {
@@ -734,6 +762,16 @@ func TestDatabaseHoldsNoErasedData(t *testing.T) {
 	}
 }
 
+// file returns the path of the SQLite file.
+func (b *bank) file() (path string) {
+	b.Helper()
+	if !b.store.sqlite {
+		b.Skip("only for SQLite")
+	}
+	require.NoError(b, b.store.QueryRowContext(b.Context(), "SELECT file FROM pragma_database_list").Scan(&path))
+	return path
+}
+
 // databaseContains reports whether the files of a database contain the text.
 func databaseContains(t *testing.T, path, text string) bool {
 	t.Helper()
@@ -747,15 +785,13 @@ func databaseContains(t *testing.T, path, text string) bool {
 	return false
 }
 
-func TestSweepTruncatesLogAfterRestart(t *testing.T) {
+func TestCleanupTruncatesLogAfterRestart(t *testing.T) {
 	b := newBank(t)
 	token := string(b.signedIn("customer-1").begin())
 	require.NoError(t, b.store.saveCheck(t.Context(), 1, "screening", "reviewer-1", []byte(`{"Name":"Somebody Searched"}`)))
-	require.NoError(t, b.store.requestErasure(t.Context(), "customer-1"))
-	_, err := b.store.exec(t.Context(), "DELETE FROM verifications WHERE erasing") // as if the process were killed at this point
-	require.NoError(t, err)
-	var path string
-	require.NoError(t, b.store.db.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&path))
+	b.exec("DELETE FROM verifications") // as if the process were killed before it truncates the log
+	b.exec("UPDATE identomat_records SET token = NULL")
+	path := b.file()
 	copied := filepath.Join(t.TempDir(), "copy.db")
 	for _, suffix := range []string{"", "-wal"} {
 		data, err := os.ReadFile(path + suffix)
@@ -764,34 +800,33 @@ func TestSweepTruncatesLogAfterRestart(t *testing.T) {
 	}
 	require.True(t, databaseContains(t, copied, token))
 	require.True(t, databaseContains(t, copied, "Somebody Searched"))
-	restarted, err := openStore(t.Context(), copied)
+	restarted, err := openStore(t.Context(), copied, t.TempDir())
 	require.NoError(t, err)
-	defer func() { assert.NoError(t, restarted.close()) }()
-	require.NoError(t, restarted.sweep(t.Context()))
+	defer func() { assert.NoError(t, restarted.Close()) }()
+	require.NoError(t, newEngine(b.server.config, restarted, b.server.client, b.server.log, fastRiver))
+	require.NoError(t, restarted.cleanUp(t.Context()))
 	assert.False(t, databaseContains(t, copied, token))
 	assert.False(t, databaseContains(t, copied, "Somebody Searched"))
 }
 
-func TestSweepTruncatesLogAfterReader(t *testing.T) {
+func TestCleanupTruncatesLogAfterReader(t *testing.T) {
 	b := newBank(t)
 	token := string(b.signedIn("customer-1").begin())
-	var path string
-	require.NoError(t, b.store.db.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list").Scan(&path))
-	_, err := b.store.exec(t.Context(), "PRAGMA busy_timeout = 1")
+	path := b.file()
+	b.exec("PRAGMA busy_timeout = 1")
+	reader, err := openSQLite(path)
 	require.NoError(t, err)
-	another, err := openStore(t.Context(), path)
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, another.close()) }()
-	tx, err := another.db.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	defer func() { assert.NoError(t, reader.Close()) }()
+	tx, err := reader.BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
 	require.NoError(t, err)
 	var n int
 	require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT count(*) FROM verifications").Scan(&n))
 	require.NoError(t, b.store.requestErasure(t.Context(), "customer-1"))
+	require.Eventually(t, func() bool { return b.count("verifications") == 0 }, testTimeout, time.Millisecond)
 	b.work()
-	require.Zero(t, b.count("verifications"))
 	require.True(t, databaseContains(t, path, token), "the reader prevents the truncation")
 	require.NoError(t, tx.Rollback())
-	require.NoError(t, b.store.sweep(t.Context()))
+	b.cleanUp()
 	assert.False(t, databaseContains(t, path, token))
 }
 
@@ -801,12 +836,10 @@ func TestApprovalDuringErasure(t *testing.T) {
 	token := customer.begin()
 	b.fake.Fault("result/", identomattest.SlowHeaders(0), 1)
 	require.NoError(t, b.fake.Approve(token))
-	worked := make(chan error)
-	go func() { worked <- b.worker.work(t.Context()) }()
 	require.Eventually(t, func() bool { return hasResponse(b.fake, "result/") }, testTimeout, time.Millisecond)
 	customer.press("/erase", "/erase")
 	b.fake.Release()
-	require.NoError(t, <-worked)
+	b.work()
 	assert.Zero(t, b.count("accounts"))
 	assert.Zero(t, b.count("verifications"))
 	assert.Empty(t, b.fake.Sessions())
@@ -881,7 +914,7 @@ func TestSMSPerSessionLimit(t *testing.T) {
 // Logs.
 
 func TestLogsHoldNoSecrets(t *testing.T) {
-	b := newBank(t).startWorker()
+	b := newBank(t)
 	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
 	token := customer.begin()
 	_, err := b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.OneTimePassword(token, "+12025550143", "918273"))
@@ -901,7 +934,7 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 	b.fake.Fault("result/face/", identomattest.HTMLPage(200), 1)
 	reviewer.get("/review/1/image/face")
 	reviewer.press("/review", "/review/1/decision", "outcome", "approved")
-	require.Eventually(t, func() bool { return b.count("jobs") == 0 }, testTimeout, 5*time.Millisecond)
+	b.work()
 	require.Equal(t, http.StatusOK, reviewer.get("/review/1/evidence").status)
 	require.Equal(t, http.StatusSeeOther, reviewer.press("/review", "/review/1/erasure").status)
 	_, err = b.fake.SendCallback(t.Context(), b.url+callbackPath, identomattest.PlainCallback("x", token).WithKey("a-wrong-callback-key"))

@@ -1,8 +1,10 @@
-// Command proxy writes a file-based module proxy that serves this checkout, including uncommitted
-// changes, so that go get can be tested before a version is published. It fails if the module
-// cannot be published in its current state. Run it from the root of the repository:
+// Command proxy writes a file-based module proxy that serves the SDK and module river from this checkout,
+// including uncommitted changes, so that go get can be tested before a version is published. It fails if a
+// module cannot be published in its current state. Run it from the root of the repository:
 //
-//	go run ./tools/proxy /tmp/proxy v0.0.0-try
+//	go run ./tools/proxy /tmp/proxy v0.1.0
+//
+// The version is the one that river/go.mod requires of the SDK.
 //
 // To use the proxy, put file:///tmp/proxy first in GOPROXY and add the module to GONOSUMDB. Set
 // GOMODCACHE to a separate directory, because a module cache never refreshes a version that it
@@ -27,15 +29,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: proxy DIR VERSION")
 		os.Exit(2)
 	}
-	if err := write(os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, "proxy:", err)
-		os.Exit(1)
+	for _, source := range []string{".", "river"} {
+		if err := write(os.Args[1], os.Args[2], source); err != nil {
+			fmt.Fprintln(os.Stderr, "proxy:", err)
+			os.Exit(1)
+		}
 	}
 }
 
-// write lays out the module in the format that `go help goproxy` describes.
-func write(dir, version string) error {
-	gomod, err := os.ReadFile("go.mod")
+// write lays out the module in the folder source in the format that `go help goproxy` describes.
+func write(dir, version, source string) error {
+	gomod, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func write(dir, version string) error {
 		return err
 	}
 	// CreateFromDir skips nested modules. CheckZip fails if any are left.
-	if err := errors.Join(zip.CreateFromDir(archive, m, "."), archive.Close()); err != nil {
+	if err := errors.Join(zip.CreateFromDir(archive, m, source), archive.Close()); err != nil {
 		return err
 	}
 	checked, err := zip.CheckZip(m, archive.Name())

@@ -246,7 +246,7 @@ func goGet(ctx context.Context, r *reader, command string) error {
 	return prints()(ctx, r, "go mod init example.com/kyc\n"+command)
 }
 
-// copyOut copies the web application as its README describes and adds the SDK to the copy. It only
+// copyOut copies the web application as its README describes and adds the SDK and module river to the copy. It only
 // checks that every package resolves, because compiling SQLite again takes a minute.
 func copyOut(ctx context.Context, r *reader, command string) error {
 	if err := r.moveOut(ctx, `cp -R examples/webapp "$1"
@@ -328,7 +328,7 @@ func (r *reader) start(ctx context.Context, command string) (*process, error) {
 // are in it.
 func (r *reader) moveOut(ctx context.Context, script string) error {
 	dir := filepath.Join(r.temp, "kyc")
-	proxy := fmt.Sprintf("go run ./tools/proxy '%s/proxy' v0.0.0-readme\nset -- '%s'\n", r.temp, dir)
+	proxy := fmt.Sprintf("go run ./tools/proxy '%s/proxy' v0.1.0\nset -- '%s'\n", r.temp, dir)
 	if err := prints()(ctx, r, proxy+script); err != nil {
 		return err
 	}

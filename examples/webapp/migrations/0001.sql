@@ -1,26 +1,25 @@
--- The tables hold only what the bank must know about a verification: no names, images or results.
--- Times are milliseconds since 1970 in UTC.
+-- What the bank must know about a verification: no names, images or results. Package identomatriver
+-- has tables of its own for sessions, and River for jobs. Times are milliseconds since 1970 in UTC.
+-- SERIAL_KEY is the type of a key that the database assigns.
 
 CREATE TABLE sign_ins (
-	id         BLOB PRIMARY KEY,  -- SHA-256 of the cookie; the cookie itself is not stored
-	user       TEXT NOT NULL,
-	expires_at INTEGER NOT NULL
-) STRICT;
+	id         BYTEA PRIMARY KEY,  -- SHA-256 of the cookie; the cookie itself is not stored
+	user_id    TEXT NOT NULL,
+	expires_at BIGINT NOT NULL
+);
 
 CREATE TABLE verifications (
-	id          INTEGER PRIMARY KEY AUTOINCREMENT,
+	id          SERIAL_KEY,
 	customer    TEXT NOT NULL,
 	way         TEXT NOT NULL CHECK (way IN ('redirect', 'iframe')),
 	state       TEXT NOT NULL CHECK (state IN
 	            ('beginning', 'unclear', 'in_progress', 'manual_check', 'approved', 'rejected', 'expired')),
-	token       TEXT UNIQUE,      -- NULL while the state is beginning or unclear
-	url         TEXT NOT NULL DEFAULT '',
-	returned    INTEGER NOT NULL DEFAULT 0,
-	erasing     INTEGER NOT NULL DEFAULT 0,
-	reserved_at INTEGER NOT NULL,
-	expires_at  INTEGER NOT NULL,
-	CHECK ((token IS NULL) = (state IN ('beginning', 'unclear')))
-) STRICT;
+	returned    BOOLEAN NOT NULL DEFAULT FALSE,
+	erasing     BOOLEAN NOT NULL DEFAULT FALSE,
+	erased_by   TEXT NOT NULL DEFAULT '',  -- the reviewer who erases the session at Identomat
+	reserved_at BIGINT NOT NULL,
+	expires_at  BIGINT NOT NULL
+);
 
 -- A session costs money, so a customer can have only one open verification, however often the customer
 -- presses the button.
@@ -28,41 +27,45 @@ CREATE UNIQUE INDEX one_open_verification ON verifications (customer) WHERE stat
 
 -- When a customer began sessions, to limit the attempts. The rows survive an erasure.
 CREATE TABLE begins (
-	customer TEXT NOT NULL,
-	at       INTEGER NOT NULL
-) STRICT;
+	verification BIGINT PRIMARY KEY,
+	customer     TEXT NOT NULL,
+	at           BIGINT NOT NULL
+);
 CREATE INDEX begins_of_customer ON begins (customer, at);
-
--- Verifications whose outcome the worker must fetch, or whose session it must erase.
-CREATE TABLE jobs (
-	verification INTEGER PRIMARY KEY REFERENCES verifications (id) ON DELETE CASCADE,
-	due_at       INTEGER NOT NULL,
-	tries        INTEGER NOT NULL DEFAULT 0,
-	wakes        INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX jobs_due ON jobs (due_at);
 
 -- The outcome of a verification, which is written once.
 CREATE TABLE outcomes (
-	verification INTEGER PRIMARY KEY REFERENCES verifications (id) ON DELETE CASCADE,
+	verification BIGINT PRIMARY KEY REFERENCES verifications (id) ON DELETE CASCADE,
 	outcome      TEXT NOT NULL CHECK (outcome IN ('approved', 'rejected', 'expired')),
 	reason       TEXT NOT NULL,
 	decided_by   TEXT NOT NULL,
-	decided_at   INTEGER NOT NULL
-) STRICT;
+	decided_at   BIGINT NOT NULL
+);
 
 -- The account that an approval opens. A customer has at most one.
 CREATE TABLE accounts (
 	customer     TEXT PRIMARY KEY,
-	verification INTEGER NOT NULL UNIQUE REFERENCES verifications (id) ON DELETE CASCADE,
-	opened_at    INTEGER NOT NULL
-) STRICT;
+	verification BIGINT NOT NULL UNIQUE REFERENCES verifications (id) ON DELETE CASCADE,
+	opened_at    BIGINT NOT NULL
+);
+
+-- The responses to billed checks that reviewers requested. This is the only table with names and
+-- birthdays, both of customers and of people on sanctions lists. The rows are deleted with the
+-- verification.
+CREATE TABLE checks (
+	verification BIGINT NOT NULL REFERENCES verifications (id) ON DELETE CASCADE,
+	kind         TEXT NOT NULL,    -- comparison, screening, or person and the ID of a hit
+	at           BIGINT NOT NULL,
+	who          TEXT NOT NULL,
+	answer       TEXT NOT NULL,    -- JSON
+	PRIMARY KEY (verification, kind)
+);
 
 -- The audit log: who looked at what. It holds no customer data and survives an erasure.
 CREATE TABLE audit (
-	id           INTEGER PRIMARY KEY AUTOINCREMENT,
-	at           INTEGER NOT NULL,
+	id           SERIAL_KEY,
+	at           BIGINT NOT NULL,
 	who          TEXT NOT NULL,
 	action       TEXT NOT NULL,
-	verification INTEGER NOT NULL
-) STRICT;
+	verification BIGINT NOT NULL
+);
