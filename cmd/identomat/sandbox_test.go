@@ -18,9 +18,10 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/identomat-go/identomat/identomattest"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/identomat-go/identomat/identomattest"
 )
 
 // sandbox is a running process and its output.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -176,12 +177,11 @@ func (a *app) readSecret(cmd *cobra.Command, name string) (secret string, err er
 	file, isFile := a.in.(*os.File)
 	if a.inTerminal && isFile {
 		fmt.Fprintf(a.err, "The %s, which is not shown: ", name)
-		read, err := term.ReadPassword(int(file.Fd()))
+		secret, err = readHidden(cmd.Context(), int(file.Fd()))
 		fmt.Fprintln(a.err)
 		if err != nil {
 			return "", err
 		}
-		secret = strings.TrimSpace(string(read))
 	} else if secret, err = a.readLine(cmd); err != nil {
 		return "", err
 	}
@@ -189,6 +189,30 @@ func (a *app) readSecret(cmd *cobra.Command, name string) (secret string, err er
 		return "", fmt.Errorf("the %s is empty", name)
 	}
 	return secret, nil
+}
+
+// readHidden reads a line from a terminal without showing it. After an interruption, the terminal shows
+// what is typed again.
+func readHidden(ctx context.Context, fd int) (string, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	type result struct {
+		line []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		line, err := term.ReadPassword(fd)
+		read <- result{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	case r := <-read:
+		return strings.TrimSpace(string(r.line)), r.err
+	}
 }
 
 // argument returns an argument, or what it refers to: - is the first line of standard input, and @FILE the
