@@ -35,7 +35,7 @@ func (s *Server) checkHost(r *http.Request) error {
 	if slices.ContainsFunc(s.hosts, func(name string) bool { return strings.EqualFold(name, host) }) {
 		return nil
 	}
-	return fmt.Errorf("the host name %q is not allowed; add it with WithHosts, or -host of the sandbox", host)
+	return fmt.Errorf("the host name %q is not allowed; add it with WithHosts, or with --host of the sandbox", host)
 }
 
 // checkOrigin refuses requests from web pages on other origins.
@@ -61,8 +61,9 @@ func (s *Server) checkTool(r *http.Request) error {
 }
 
 // checkBackend protects the API. The built-in company key is not secret, so it keeps no web page out. A
-// backend may use any host name, so checkHost cannot help either. Browsers send Origin with every POST request, but not with GET requests to the page's
-// own origin. So only a POST request without Origin certainly comes from a backend.
+// backend may use any host name, so checkHost cannot help either. Browsers send Origin with every POST
+// request, but not with GET requests to the page's own origin. So only a POST request without Origin
+// certainly comes from a backend.
 func (s *Server) checkBackend(r *http.Request) error {
 	fromBackend := r.Method == http.MethodPost && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == ""
 	if fromBackend {

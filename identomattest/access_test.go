@@ -75,7 +75,7 @@ func TestWebPagesOfOtherSites(t *testing.T) {
 func TestRefusedHostSaysWhatToDo(t *testing.T) {
 	var log []string
 	srv := NewServer(t, WithLogf(func(format string, args ...any) { log = append(log, fmt.Sprintf(format, args...)) }))
-	const reason = `the host name "sandbox" is not allowed; add it with WithHosts, or -host of the sandbox`
+	const reason = `the host name "sandbox" is not allowed; add it with WithHosts, or with --host of the sandbox`
 	for _, path := range []string{"/?session_token=x", "/external-api/result/?company_key=x"} {
 		req := request(t, srv.WidgetURL+path, "", "")
 		req.Method, req.Host = "GET", "sandbox"

@@ -27,8 +27,9 @@ type Company struct {
 }
 
 // WithCompanies makes the server serve these companies instead of the one that [WithKeys],
-// [WithCallbackKey] and [RequireHMAC] describe. The server's fields, [Server.Client] and [Server.SetCallbackURL] belong to the first. Methods that take a
-// token find the session of any company.
+// [WithCallbackKey] and [RequireHMAC] describe. The server's fields, [Server.Client] and
+// [Server.SetCallbackURL] belong to the first company. Methods that take a token find the session of any
+// company.
 func WithCompanies(companies ...Company) Option {
 	return func(s *Server) {
 		s.companies = []*company{}

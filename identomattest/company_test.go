@@ -10,6 +10,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestKeyInsideAnotherIsMasked sends a secret that begins with another company's key.
+func TestKeyInsideAnotherIsMasked(t *testing.T) {
+	srv := NewServer(t, WithCompanies(
+		Company{Name: "a", CompanyKey: "bank"},
+		Company{Name: "b", CompanyKey: "other", SecretKey: "bank-secret-of-b"},
+	))
+	post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"bank","name":"bank-secret-of-b"}`)
+	assert.Equal(t, "***", srv.Requests()[0].Parameters["name"])
+}
+
 func TestCompaniesAreSeparate(t *testing.T) {
 	srv := NewServer(t, WithCompanies(
 		Company{Name: "bank", CompanyKey: "bank-key", SecretKey: "bank-secret", RequireHMAC: true},

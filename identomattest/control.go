@@ -36,8 +36,8 @@ func badRequest(format string, args ...any) error {
 // controlHandler serves one operation of the control API. Its result is the JSON response.
 type controlHandler func(*Server, *http.Request) (any, error)
 
-// controlRoutes maps the patterns of the control API to their handlers. The README of
-// docs/sandbox.md documents them.
+// controlRoutes maps the patterns of the control API to their handlers. docs/sandbox.md
+// documents them.
 func controlRoutes() map[string]controlHandler {
 	return map[string]controlHandler{
 		"GET /_sandbox/{$}":                            (*Server).controlOverview,

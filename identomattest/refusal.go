@@ -19,13 +19,14 @@ const refusalHeader = "X-Sandbox-Refusal"
 const maxHeaderText = 300
 
 var (
-	quotedText    = regexp.MustCompile(`((?:parameter|part|file) )?"((?:[^"\\]|\\.)*)"`)
-	parameterName = regexp.MustCompile(`^[A-Za-z][\w.\-\[\]]{0,63}$`)
+	quotedText = regexp.MustCompile(`((?:parameter|part|file) )?"((?:[^"\\]|\\.)*)"`)
+	// Tokens and the numbers of documents and phones have digits. Someone may send them without a name.
+	parameterName = regexp.MustCompile(`^(?:[A-Za-z](?:[A-Za-z_.\-]|\[\d+\]){0,63}|face[12])$`)
 )
 
 // headerText returns a refusal's reason for the header, which proxies and tools write to their logs. It
-// keeps the names of parameters and hides all other quoted text, which may be a personal value. The
-// result is a single line of ASCII.
+// keeps the names of parameters, unless they look like values, and hides all other quoted text, which may
+// be a personal value. The result is a single line of ASCII.
 func headerText(reason string) string {
 	// The error of a malformed multipart body quotes the line.
 	if before, _, found := strings.Cut(reason, malformedMultipart+": "); found {

@@ -1,6 +1,7 @@
 package identomattest
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -46,6 +47,8 @@ Content-Length: 20
 		{`"ნინო":"x"`, `no parameter "..." is documented`},
 		{`"a\r\nb":"x"`, `no parameter "..." is documented`},
 		{`"` + strings.Repeat("a", 65) + `":"x"`, `no parameter "..." is documented`},
+		{`"kwichkhnxptdz94eguou0dyu9zc0sdj0e7ri0o57":""`, `no parameter "..." is documented`}, // a token without its name
+		{`"AB12345":""`, `no parameter "..." is documented`},
 		{`"` + srv.SecretKey + `":"x"`, `no parameter "..." is documented`},
 	} {
 		resp := post(t, srv.WidgetURL+"/external-api/result/", asJSON, `{"company_key":"`+srv.CompanyKey+`",`+test.params+`}`)
@@ -64,6 +67,21 @@ Content-Length: 20
 	assert.Empty(t, api(t, srv, "list-users", "").header["X-Sandbox-Refusal"])
 	assert.Empty(t, api(t, srv, "list-users", "").header["X-Sandbox-Refusal"])
 	assert.Len(t, headerText(strings.Repeat("a", 1000)), 300)
+}
+
+// TestLogHasOneLinePerRefusal sends characters that would start a line or move the cursor of a terminal.
+func TestLogHasOneLinePerRefusal(t *testing.T) {
+	var logged []string
+	srv := NewServer(t, WithLogf(func(format string, args ...any) { logged = append(logged, fmt.Sprintf(format, args...)) }))
+	post(t, srv.WidgetURL+"/external-api/%0A12:00:00%20forged%1B[2J%E2%80%AE", asJSON, `{}`)
+	post(t, srv.WidgetURL+"/external-api/begin/", "multipart/form-data; boundary=b", "--b\r\nJohn\x1b[2J\r\n\r\n--b--")
+	require.Len(t, logged, 2)
+	for _, text := range logged {
+		assert.NotRegexp(t, `[\x00-\x1f\x{202e}]`, text)
+	}
+	for _, r := range srv.Requests() {
+		assert.NotRegexp(t, `[\x00-\x1f\x{202e}]`, r.String())
+	}
 }
 
 func TestNotFoundNamesURL(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Request records a request that the server received, and what happened to it. The server's keys
@@ -320,18 +321,36 @@ func (s *Server) plain(v any) any {
 	return v
 }
 
-// mask masks the companies' keys in a text, even if they are quoted or URL-encoded.
-func (s *Server) mask(text string) string {
-	for _, c := range s.companies {
+// secretTexts returns the companies' keys: plain, quoted and URL-encoded. The longest come first, because
+// a key may contain another one.
+func secretTexts(companies []*company) []string {
+	var out []string
+	for _, c := range companies {
 		for _, key := range []string{c.CompanyKey, c.SecretKey, c.CallbackKey} {
-			text = strings.ReplaceAll(text, key, masked)
 			quoted := strconv.Quote(key)
-			text = strings.ReplaceAll(text, quoted[1:len(quoted)-1], masked)
-			text = strings.ReplaceAll(text, url.QueryEscape(key), masked)
-			text = strings.ReplaceAll(text, url.PathEscape(key), masked)
+			out = append(out, key, quoted[1:len(quoted)-1], url.QueryEscape(key), url.PathEscape(key))
 		}
 	}
+	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) })
+	return slices.Compact(out)
+}
+
+// mask masks the companies' keys in a text.
+func (s *Server) mask(text string) string {
+	for _, secret := range s.secrets {
+		text = strings.ReplaceAll(text, secret, masked)
+	}
 	return text
+}
+
+// oneLine replaces the characters that could start a line or control a terminal.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 func cloneValue(v any) any {

@@ -309,7 +309,7 @@ func (s *Server) serve(host operation.Host, w http.ResponseWriter, r *http.Reque
 		resp = s.handleCall(c, r)
 	}
 	if resp.failed {
-		rec.Refusal = s.mask(resp.reason)
+		rec.Refusal = oneLine(s.mask(resp.reason))
 		s.logf("%s refused: %s", op.Name, rec.Refusal)
 	} else if rec.Warning != "" {
 		s.logf("%s: warning: %s", op.Name, rec.Warning)
@@ -322,7 +322,7 @@ func (s *Server) newRecord(host operation.Host, r *http.Request) *Request {
 	return &Request{
 		Host:        hostName(host),
 		Method:      r.Method,
-		Path:        s.mask(r.URL.Path),
+		Path:        oneLine(s.mask(r.URL.Path)),
 		ContentType: s.mask(strings.TrimSpace(strings.Split(r.Header.Get("Content-Type"), ";")[0])),
 		UserAgent:   s.mask(r.UserAgent()),
 		Time:        s.now(),

@@ -49,6 +49,7 @@ type Server struct {
 
 	onlyCompany         Company // unless WithCompanies is given
 	companies           []*company
+	secrets             []string // see secretTexts
 	allowAll            bool
 	allowNames          []string
 	widgetAddr, apiAddr string
@@ -193,6 +194,7 @@ func start(tb TB, opts []Option) (*Server, error) {
 	if err := checkCompanies(s.companies); err != nil {
 		return nil, fmt.Errorf("identomattest: %w", err)
 	}
+	s.secrets = secretTexts(s.companies)
 	for _, c := range s.companies {
 		c.clear()
 	}
