@@ -177,6 +177,7 @@ func (s *Server) controlOverview(*http.Request) (any, error) {
 		"widgetUrl":  s.WidgetURL,
 		"apiUrl":     s.APIURL,
 		"operations": operations,
+		"about":      "https://github.com/identomat-go/identomat/blob/main/docs/sandbox.md",
 		"docs":       s.WidgetURL + docsPath,
 		"openapi":    s.WidgetURL + openAPIPath,
 		"faults":     slices.Sorted(maps.Keys(namedFaults)),

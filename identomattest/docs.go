@@ -296,7 +296,10 @@ func (d *docsReader) fields(path string, schema object) (out []docsField) {
 	}
 	for _, alternative := range schema.list("oneOf") {
 		if o, ok := alternative.(object); ok {
-			out = append(out, d.fields(path, o)...)
+			for _, f := range d.fields(path, o) {
+				f.Required = false // not in the other alternatives
+				out = append(out, f)
+			}
 		}
 	}
 	return out

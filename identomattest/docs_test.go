@@ -63,4 +63,13 @@ func TestDocsOfBegin(t *testing.T) {
 	page := openPage(t, NewServer(t).WidgetURL+"/_sandbox/docs/begin")
 	assertShows(t, page, "may be billed", "not retryable", `<a href="#schema-Flags">Flags</a>`, `list of <a href="#schema-Step">Step</a>`,
 		`<h3 id="schema-LivenessStep">`, "multipart/form-data", "<code>company_key</code>", "<code>argumentError</code>")
+	// An error has one of two members. Every step has a type.
+	required := regexp.MustCompile(`<dt><code>(\w+)</code> [^\n]*required`).FindAllStringSubmatch(page.body, -1)
+	names := []string{}
+	for _, m := range required {
+		names = append(names, m[1])
+	}
+	assert.Contains(t, names, "company_key")
+	assert.NotContains(t, names, "argumentError")
+	assert.NotContains(t, names, "internalError")
 }

@@ -40,6 +40,7 @@ type startPage struct {
 	Companies    []startCompany // empty if there is only one
 	Values       []copyable
 	Snippets     []copyable
+	Decide       *copyable // nil if every session is decided
 	Result       *copyable
 	Sessions     []startSession
 	MoreSessions int
@@ -149,6 +150,9 @@ func (s *Server) startPage(current *company, widgetURL, apiURL string) *startPag
 		{"typescript", "TypeScript", data.render("begin.mts"), "Save it as begin.mts and run npx tsx begin.mts, deno or bun. Node runs it too, from version 22.18, or as begin.mjs from version 18. It waits until you have decided the session."},
 	}
 	for _, ses := range slices.Backward(s.order) {
+		if p.Decide == nil && ses.company == current && !ses.decided() {
+			p.Decide = &copyable{"decide", "the command that approves", "curl -X POST " + fake.ShellWord(widgetURL+controlPath+"sessions/"+ses.token+"/approve"), ""}
+		}
 		if data.Token == "" && ses.company == current {
 			data.Token = ses.token
 			p.Result = &copyable{"result", "the command for the result", data.render("result.sh"), ""}

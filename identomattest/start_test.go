@@ -32,10 +32,13 @@ func TestStartPage(t *testing.T) {
 		"/external-api/result/ -F company_key="+srv.CompanyKey+" -F session_token="+token)
 	assertHides(t, page, "<b>Nino", "<img", "<i>", "<script>alert", "There are no sessions yet")
 
+	decide := "curl -X POST " + srv.WidgetURL + "/_sandbox/sessions/" + token + "/approve"
+	assertShows(t, page, decide)
+
 	control(t, srv, "POST", "sessions/"+token+"/approve", "")
 	page = openPage(t, srv.WidgetURL)
 	assertShows(t, page, `<span class="tag good">approved</span>`)
-	assertHides(t, page, "Open <code>")
+	assertHides(t, page, "Open <code>", decide)
 
 	now = now.Add(16 * time.Minute)
 	assertShows(t, openPage(t, srv.WidgetURL), "There were none")

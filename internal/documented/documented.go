@@ -74,7 +74,7 @@ type Endpoint struct {
 
 // CompanyKey returns the parameter that every endpoint requires.
 func CompanyKey(op *operation.Operation) Field {
-	return Field{Name: op.KeyName(), Required: true, Description: "The company's secret key."}
+	return Field{Name: op.KeyName(), Required: true, Description: "The company key. It is not the secret key, which signs requests."}
 }
 
 var (
