@@ -65,7 +65,7 @@ func checkCompanies(companies []*company) error {
 	for i, c := range companies {
 		switch {
 		case c.CompanyKey == "" || c.SecretKey == "" || c.CallbackKey == "":
-			return errors.New("a key is empty")
+			return errors.New("a company key, secret key or callback key is empty")
 		case c.Name == "" && len(companies) > 1:
 			return errors.New("a company has no name")
 		case c.CallbackURL != "" && !isHTTPURL(c.CallbackURL):

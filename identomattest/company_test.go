@@ -66,9 +66,9 @@ func TestCompaniesAreSeparate(t *testing.T) {
 
 func TestCompanyMistakes(t *testing.T) {
 	for text, companies := range map[string][]Company{
-		"there is no company":   {},
-		"a key is empty":        {{Name: "a"}},
-		"a company has no name": {{Name: "a", CompanyKey: "1"}, {CompanyKey: "2"}},
+		"there is no company":                                   {},
+		"a company key, secret key or callback key is empty":    {{Name: "a"}},
+		"a company has no name":                                 {{Name: "a", CompanyKey: "1"}, {CompanyKey: "2"}},
 		`two companies have the name or the company key of "b"`: {{Name: "a", CompanyKey: "1"}, {Name: "b", CompanyKey: "1"}},
 		`the callback URL of "a" is not an http URL`:            {{Name: "a", CompanyKey: "1", CallbackURL: "bank.example"}},
 		`the limit of "a" is negative`:                          {{Name: "a", CompanyKey: "1", RequestsPerMinute: -1}},

@@ -27,7 +27,7 @@ func TestStartPage(t *testing.T) {
 	srv.Fault("list-users", HTTPStatus(503), 1)
 	api(t, srv, "list-users", "")
 	page = openPage(t, srv.WidgetURL)
-	assertShows(t, page, `<a href="/?session_token=`+token+`">Open <code>`+token[:8], "&lt;b&gt;Nino&lt;/b&gt;", "email", "12:00:00 UTC",
+	assertShows(t, page, `<a href="/?session_token=`+token+`">Open <code>`+token[:8], "<bdi>&lt;b&gt;Nino&lt;/b&gt;</bdi>", "email", "12:00:00 UTC",
 		"the company key is unknown", "no parameter &#34;&lt;img src=x onerror=alert(2)&gt;&#34; is documented", "Fault: HTTP 503", "Warning: the steps check no document",
 		"/external-api/result/ -F company_key="+srv.CompanyKey+" -F session_token="+token)
 	assertHides(t, page, "<b>Nino", "<img", "<i>", "<script>alert", "There are no sessions yet")

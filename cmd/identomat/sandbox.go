@@ -99,7 +99,17 @@ func (s *settings) readCompanies() error {
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&s.companies); err != nil {
+	err = dec.Decode(&s.companies)
+	wrongType, isWrongType := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case isWrongType && wrongType.Field == "":
+		err = errors.New("not a list of objects")
+	case isWrongType:
+		err = fmt.Errorf("%s has the wrong type", wrongType.Field)
+	case err == nil && dec.InputOffset() < int64(len(bytes.TrimRight(data, " \t\r\n"))):
+		err = errors.New("text after the list")
+	}
+	if err != nil {
 		return fmt.Errorf("--companies: %s: %s", s.companiesFile, strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return nil

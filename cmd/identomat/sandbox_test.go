@@ -125,8 +125,12 @@ func TestAPIHostSkipsPortInUse(t *testing.T) {
 func TestWrongFlags(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken.json")
 	require.NoError(t, os.WriteFile(broken, []byte(`{"steps":[]}`), 0o600))
-	misspelled := filepath.Join(t.TempDir(), "companies.json")
-	require.NoError(t, os.WriteFile(misspelled, []byte(`[{"name":"bank","companykey2":"k"}]`), 0o600))
+	companies := func(text string) string {
+		file := filepath.Join(t.TempDir(), "companies.json")
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		return file
+	}
+	misspelled := companies(`[{"name":"bank","companykey2":"k"}]`)
 	inUse, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer inUse.Close()
@@ -148,7 +152,9 @@ func TestWrongFlags(t *testing.T) {
 		{[]string{"--config", "no such file"}, 1, "--config: open no such file"},
 		{[]string{"--config", broken}, 1, "a configuration must be an object with an id"},
 		{[]string{"--companies", "no such file"}, 2, "--companies: open no such file"},
-		{[]string{"--companies", broken}, 2, "--companies: " + broken},
+		{[]string{"--companies", broken}, 2, "--companies: " + broken + ": not a list of objects"},
+		{[]string{"--companies", companies(`[{"name":"bank","companyKey":7}]`)}, 2, "companyKey has the wrong type"},
+		{[]string{"--companies", companies(`[{"name":"bank","companyKey":"k"}] [`)}, 2, "text after the list"},
 		{[]string{"--companies", misspelled}, 2, `unknown field "companykey2"`},
 		{[]string{"--companies", misspelled, "--require-hmac"}, 2, "cannot be combined"},
 		{[]string{"--seed", "x"}, 2, `invalid argument "x" for "--seed" flag`},
