@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 }
 
 func inDir(dir string) settings {
-	return settings{customers: filepath.Join(dir, "customers.csv"), dir: dir, rate: 1000, workers: 8}
+	return settings{customers: filepath.Join(dir, "customers.csv"), dir: dir, rate: 50, workers: 8}
 }
 
 func write(t *testing.T, dir, customers string) {
@@ -79,13 +79,13 @@ func TestBatchBeginsOnceAfterKill(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the exit status of a killed process differs")
 	}
-	const total = 200
+	const total = 100
 	server := identomattest.NewServer(t)
 	setEnv(t, server)
 	dir := t.TempDir()
 	var customers strings.Builder
 	for i := range total {
-		fmt.Fprintf(&customers, "user-%03d\n", i)
+		fmt.Fprintf(&customers, "user-%02d\n", i)
 	}
 	write(t, dir, customers.String())
 	child := exec.CommandContext(t.Context(), os.Args[0])
@@ -103,7 +103,7 @@ func TestBatchBeginsOnceAfterKill(t *testing.T) {
 	require.True(t, isExit && exit.String() == "signal: killed", "the batch was not killed")
 	assert.Less(t, server.Count("begin/"), total)
 	link, _, _ := strings.Cut(read(t, dir, "links.csv"), "\n")
-	assert.Regexp(t, `^user-\d{3},http://127\.0\.0\.1:\d+/\?session_token=[0-9a-z]{40}$`, link)
+	assert.Regexp(t, `^user-\d{2},http://127\.0\.0\.1:\d+/\?session_token=[0-9a-z]{40}$`, link)
 
 	// The jobs of the killed process count as stuck after minutes, and its leadership ends after 15 seconds.
 	db, err := sql.Open("sqlite", filepath.Join(dir, "batch.db"))
@@ -149,24 +149,24 @@ func TestFakeBatch(t *testing.T) {
 	server := identomattest.NewServer(t)
 	var out bytes.Buffer
 	b := batch{rate: 1000, workers: 8}
-	b.fake(&out, server, 200)
-	assert.Contains(t, out.String(), `Verifying 200 customers at a fake Identomat, which fails:
+	b.fake(&out, server, 100)
+	assert.Contains(t, out.String(), `Verifying 100 customers at a fake Identomat, which fails:
   begin/   5 times with status 429, which is retried
            3 times with a lost response, so nobody knows if there is a session: unclear, not begun again
   result/  5 times with status 503, and 3 times with an HTML page: read again
 `)
 	states, err := b.run(t.Context(), &out, "", filepath.Join(t.TempDir(), "batch.db"))
 	require.NoError(t, err)
-	assert.Regexp(t, `\n200 customers: \d+ to begin, \d+ open, \d unclear, \d+ done; \d+ retries, \d+ requests/s\n`, out.String())
+	assert.Regexp(t, `\n100 customers: \d+ to begin, \d+ open, \d unclear, \d+ done; \d+ retries, \d+ requests/s\n`, out.String())
 	count := map[identomatriver.State]int{}
 	for _, state := range states {
 		count[state]++
 	}
 	assert.Equal(t, 3, count[identomatriver.Unclear])
-	assert.Equal(t, 197, count[identomatriver.Approved]+count[identomatriver.Rejected]+count[identomatriver.ManualCheck])
-	assert.InDelta(t, 20, count[identomatriver.Rejected], 2, "one may be unclear")
-	assert.InDelta(t, 2, count[identomatriver.ManualCheck], 1, "one may be unclear")
-	assert.Equal(t, 205, server.Count("begin/"), "200 sessions, and 5 refusals")
+	assert.Equal(t, 97, count[identomatriver.Approved]+count[identomatriver.Rejected]+count[identomatriver.ManualCheck])
+	assert.InDelta(t, 10, count[identomatriver.Rejected], 2, "one may be unclear")
+	assert.InDelta(t, 1, count[identomatriver.ManualCheck], 1, "one may be unclear")
+	assert.Equal(t, 105, server.Count("begin/"), "100 sessions, and 5 refusals")
 	for id, n := range sessions(server) {
 		assert.Equal(t, 1, n, id)
 	}
