@@ -165,8 +165,8 @@ func stable(server *identomattest.Server, text string) string {
 		{`\b(in )?\d+ ms\b`, "MS"},
 		{`go1\.\d+(\.\d+)?`, "GO"},
 		{`"(bytes|size)": ?\d+`, `"$1":N`},
-		{`(activities|statistics|result)( +collected +)\d+`, "$1${2}N"},
-		{`(activities|statistics|result),collected,,\d+`, "$1,collected,,N"},
+		{`( collected +)\d+`, "${1}N"}, // encoders of images differ between versions of Go
+		{`,collected,,\d+`, ",collected,,N"},
 		{`Time +Operation`, "Time  Operation"},
 		{`TIME,\d+,TIME`, "TIME,N,TIME"},
 		{`"revision":"[^"]*",`, ""},
