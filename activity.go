@@ -56,15 +56,15 @@ type Statistics struct {
 	ScanDocumentStartTime Date `json:"scanDocumentStartTime"`
 	ScanDocumentEndTime   Date `json:"scanDocumentEndTime"`
 	ScanDocumentAttempts  int  `json:"scanDocumentAttempts"`
+	// LivenessStartTime and LivenessEndTime are when the liveness check began and ended.
+	LivenessStartTime Date `json:"livenessStartTime"`
+	LivenessEndTime   Date `json:"livenessEndTime"`
 	// ScanDocumentFailReason, LivenessFailReasons, SessionTerminationStep and SessionTerminationReasons
 	// have only been seen as null.
-	ScanDocumentFailReason any `json:"scanDocumentFailReason"`
-	// LivenessStartTime and LivenessEndTime are when the liveness check began and ended.
-	LivenessStartTime         Date `json:"livenessStartTime"`
-	LivenessEndTime           Date `json:"livenessEndTime"`
-	LivenessFailReasons       any  `json:"livenessFailReasons"`
-	SessionTerminationStep    any  `json:"sessionTerminationStep"`
-	SessionTerminationReasons any  `json:"sessionTerminationReasons"`
+	ScanDocumentFailReason    any `json:"scanDocumentFailReason"`
+	LivenessFailReasons       any `json:"livenessFailReasons"`
+	SessionTerminationStep    any `json:"sessionTerminationStep"`
+	SessionTerminationReasons any `json:"sessionTerminationReasons"`
 
 	// More holds the summaries after the first. The response is a list, which has one element in the API
 	// reference.

@@ -42,7 +42,7 @@ const (
 type Result struct {
 	record
 
-	// Outcome is never empty.
+	// Outcome is what was decided. It is never empty.
 	Outcome Outcome `json:"result" wire:"required"`
 	// Similarity says how well the face matches the document, from 0 to 1; nil if absent.
 	Similarity *float64 `json:"similarity"`
@@ -265,7 +265,8 @@ type GeneralDocumentData struct {
 	// Latitude and Longitude are in degrees; nil if absent.
 	Latitude  *float64 `json:"latitude"`
 	Longitude *float64 `json:"longitude"`
-	// Authority issued the document. If a response has only IssuingAuthority, both fields hold it.
+	// Authority and IssuingAuthority name who issued the document. If a response has only
+	// IssuingAuthority, both fields hold it.
 	Authority        string `json:"authority"`
 	IssuingAuthority string `json:"issuingAuthority"`
 	// DocumentIssued has the month first, such as 1/15/2025; DocumentIssuedTime is the same in ISO 8601.
@@ -312,7 +313,7 @@ type ScreeningMatch struct {
 	// Score says how well the entry called Name matches the person; its scale is not documented.
 	Score float64 `json:"score"`
 	Name  string  `json:"name"`
-	// PersonID is for [ScreeningService.Person].
+	// PersonID is the id of the entry; see [ScreeningService.Person].
 	PersonID string `json:"personId"`
 	// ReviewStatus is the decision about the hit. Its values are not documented.
 	ReviewStatus string `json:"reviewStatus"`

@@ -93,7 +93,8 @@ type ScreeningHit struct {
 	// Score says how well the entry called Name matches the query, up to 100.
 	Score float64 `json:"score" wire:"required"`
 	Name  string  `json:"name"`
-	// PersonID is for [ScreeningService.Person]. EntityType is "person" in all responses seen.
+	// PersonID is the id of the entry; see [ScreeningService.Person]. EntityType is "person" in all
+	// responses seen.
 	PersonID   string `json:"personId"`
 	EntityType string `json:"entityType"`
 	// Topics are the reasons why the entry is in the databases.

@@ -328,8 +328,8 @@ type GeneralConfig struct {
 
 	// Language is the language of the user interface, or "" if the configuration does not set it.
 	Language Language `json:"language"`
-	// SessionLifetime is how long a session can be used, in minutes. 0 means that the configuration does
-	// not set it; the service's default is 15.
+	// SessionLifetime is how long a session can be used, in minutes. A value of 0 means that the
+	// configuration does not set it; the service's default is 15.
 	SessionLifetime int `json:"sessionLifetime"`
 }
 

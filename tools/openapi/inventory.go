@@ -157,7 +157,7 @@ func (c *comparison) parameters(known *inventory) {
 		request := pascal(op.Name) + "Request"
 		for _, p := range endpoint.Params {
 			if !strings.Contains(p.Type, "required") && !strings.Contains(p.Type, "optional") {
-				continue // a glossary
+				continue // a value of a parameter, or a heading
 			}
 			count++
 			members, name := c.members(request), p.Name

@@ -40,6 +40,23 @@ func TestDescriptionsMatchTheCode(t *testing.T) {
 	}
 }
 
+// TestCommentsKeepTheirMeaning looks at descriptions whose comments also say something to users of Go only.
+func TestCommentsKeepTheirMeaning(t *testing.T) {
+	root, err := readSource("../..")
+	require.NoError(t, err)
+	for field, description := range map[string]string{
+		"FaceComparison.Similarity":     "From 0 to 1, or null if the faces could not be compared; `face1Statuses` and `face2Statuses` say why.",
+		"GeneralConfig.SessionLifetime": "How long a session can be used, in minutes.",
+		"Result.Outcome":                "What was decided. It is never empty.",
+		"Result.Questionnaires":         "The answers, one entry for each questionnaire step.",
+		"ScreeningHit.PersonID":         "The id of the entry.",
+		"ScreeningMatch.PersonID":       "The id of the entry.",
+	} {
+		typ, name, _ := strings.Cut(field, ".")
+		assert.Equal(t, description, root.fieldComment(typ, name), field)
+	}
+}
+
 func TestDescriptionHasWhatTheInventoryLists(t *testing.T) {
 	data, err := os.ReadFile("../../" + identomatFile)
 	require.NoError(t, err)
@@ -52,6 +69,11 @@ func TestDocumentedSamplesMatch(t *testing.T) {
 	n, err := identomatValidator(t).validateExamples()
 	require.NoError(t, err)
 	require.Equal(t, 96, n)
+}
+
+func TestWrongFolder(t *testing.T) {
+	_, err := readSource(t.TempDir())
+	assert.ErrorContains(t, err, "run this command from the root of the repository")
 }
 
 // TestWrongTypesInResponsesAreFound puts wrong types into the responses of the fake.

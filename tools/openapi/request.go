@@ -20,8 +20,8 @@ func openText(values []string) object {
 	return s
 }
 
-// fieldSchema returns the schema of a field. The name of the schema of a nested object of flags is
-// flagSet.
+// fieldSchema returns the schema of a field. flagSet names the schema of the field's flags, if it is a
+// FlagSet.
 func fieldSchema(f documented.Field, flagSet, source string) object {
 	var s object
 	switch f.Kind {

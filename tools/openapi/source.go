@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -29,6 +30,9 @@ func readSource(dir string) (*source, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s has no Go files; run this command from the root of the repository", dir)
 	}
 	s := &source{map[string][]string{}, map[string]string{}, map[string]string{}, map[string]map[string]string{}}
 	for _, name := range names {
@@ -108,12 +112,13 @@ var (
 	link    = regexp.MustCompile(`\[[A-Za-z]+\]`)
 	jsonTag = regexp.MustCompile(`json:"([^",]+)`)
 	word    = regexp.MustCompile(`\b[A-Z][A-Za-z0-9]*\b`)
-	// goOnly matches what means something to users of the SDK only, and absent how the SDK represents an
-	// absent value.
-	goOnly = regexp.MustCompile(`\[[A-Za-z.]+\]|\bSDK\b|\bfmt\b|\bzero\b|\b0 means\b|both fields|Date\(v\)`)
-	absent = regexp.MustCompile(`; nil if absent|, or (0|"") if [^;.]*`)
-	origin = regexp.MustCompile(`\(([A-Z][^()]*)\.\)`)
-	ending = regexp.MustCompile(`\. [A-Z(]`)
+	// seeAlso refers to Go code. goOnly matches other text for users of the SDK only. absent says how the
+	// SDK represents an absent value.
+	seeAlso = regexp.MustCompile(`; see \[[^\]]*\]`)
+	goOnly  = regexp.MustCompile(`\[[A-Za-z.]+\]|\bSDK\b|\bfmt\b|\bzero\b|\b0 means\b|both fields|Date\(v\)`)
+	absent  = regexp.MustCompile(`; nil if absent|, or (0|"") if [^;.]*`)
+	origin  = regexp.MustCompile(`\(([A-Z][^()]*)\.\)`)
+	ending  = regexp.MustCompile(`\. [A-Z(]`)
 )
 
 func jsonName(tag string) string {
@@ -129,6 +134,7 @@ func (s *source) fieldComment(typ, field string) string {
 	var kept []string
 	about := false
 	for _, sentence := range sentences(s.comments[typ+"."+field]) {
+		sentence = seeAlso.ReplaceAllString(sentence, "")
 		sentence = link.ReplaceAllStringFunc(sentence, func(text string) string {
 			if value, ok := s.constants[strings.Trim(text, "[]")]; ok {
 				return "`" + value + "`"
