@@ -56,6 +56,8 @@ func sharedRateLimit[TTx any](t *testing.T, _ *bank[TTx], database string) {
 		_, _ = w.Write([]byte(`{"result":"in_progress"}`))
 	}))
 	defer service.Close()
+	ended := make(chan struct{})
+	stall := longestStall(ended)
 	var processes []*process
 	for range 4 {
 		processes = append(processes, startChild(t, childRequest{Database: database, WidgetURL: service.URL, APIURL: service.URL,
@@ -64,6 +66,8 @@ func sharedRateLimit[TTx any](t *testing.T, _ *bank[TTx], database string) {
 	for _, p := range processes {
 		require.NoError(t, <-p.ended)
 	}
+	close(ended)
+	stalled := <-stall
 	require.Len(t, arrived, 4*calls)
 	slices.SortFunc(arrived, time.Time.Compare)
 	most := 0
@@ -72,9 +76,32 @@ func sharedRateLimit[TTx any](t *testing.T, _ *bank[TTx], database string) {
 		most = max(most, n-i)
 	}
 	mean := float64(len(arrived)) / arrived[len(arrived)-1].Sub(arrived[0]).Seconds()
-	t.Logf("%d requests of 4 processes: mean %.1f/s, at most %d in a second", len(arrived), mean, most)
-	assert.LessOrEqual(t, most, 110)
+	t.Logf("%d requests of 4 processes: mean %.1f/s, at most %d in a second; this process stalled for up to %v", len(arrived), mean, most, stalled)
+	// Requests that arrive while this process is stalled seem to arrive together when it continues.
+	assert.LessOrEqual(t, most, 110+int(100*stalled.Seconds()))
 	assert.GreaterOrEqual(t, mean, 85.0)
+}
+
+// longestStall returns a channel that, once ended is closed, yields the longest time for which a busy machine did
+// not run this process.
+func longestStall(ended <-chan struct{}) <-chan time.Duration {
+	const interval = 5 * time.Millisecond
+	longest := make(chan time.Duration, 1)
+	go func() {
+		most, last := time.Duration(0), time.Now()
+		for tick := time.NewTicker(interval); ; {
+			select {
+			case <-ended:
+				tick.Stop()
+				longest <- most
+				return
+			case <-tick.C:
+				now := time.Now()
+				most, last = max(most, now.Sub(last)-interval), now
+			}
+		}
+	}()
+	return longest
 }
 
 // Without the database, a limiter without a local share sends nothing.
