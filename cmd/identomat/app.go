@@ -135,8 +135,8 @@ func takes(names ...string) cobra.PositionalArgs {
 		switch {
 		case len(args) < len(names):
 			return fmt.Errorf("missing %s", strings.Join(names[len(args):], " and "))
-		case len(args) > len(names):
-			return fmt.Errorf("unexpected argument %q", args[len(names)])
+		case len(args) > len(names): // do not print it, because it may be a key or a part of a person's name
+			return errors.New("too many arguments; quote an argument that contains spaces")
 		}
 		return nil
 	}

@@ -38,8 +38,11 @@ every line also holds the whole result, which is personal data. Only the owner c
   identomat batch results -f tokens.csv -o results.jsonl --rate 50 --reveal`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if in == "" || out == "" {
-				return usageError{cmd, errors.New("--file and --output are required")}
+			if in == "" {
+				return usageError{cmd, errors.New("missing --file")}
+			}
+			if err := a.checkName(cmd, out); err != nil {
+				return err
 			}
 			if perSecond <= 0 {
 				return usageError{cmd, errors.New("--rate must be positive")}
@@ -66,6 +69,9 @@ type batchLine struct {
 	Similarity *float64        `json:"similarity,omitzero"`
 	Result     json.RawMessage `json:"result,omitzero"`
 }
+
+// isOurs reports whether the line was written by this command. Other lines may have a token, too.
+func (l *batchLine) isOurs() bool { return l.Token != "" && l.Outcome != "" }
 
 // batchReport counts sessions. It is also what the command prints.
 type batchReport struct {
@@ -108,15 +114,16 @@ func (a *app) batch(ctx context.Context, in, out string, perSecond float64) erro
 	})
 	clear()
 	if err := errors.Join(err, file.Sync()); err != nil {
-		return fmt.Errorf("%w (%d of %d results are in the file; run this again to go on)", err, report.Before+report.Written, report.Total)
+		return advisedError{err, fmt.Sprintf("%d of %d results are in the file. Run this again to go on.", report.Before+report.Written, report.Total)}
 	}
-	if err := a.show(report, "Total=total Written=written In_the_file_before=before Pending=pending Failed=failed", nil); err != nil {
+	p := a.one("Total=total Written=written In_the_file_before=before Pending=pending Failed=failed")
+	if err := p.add(report); err != nil {
 		return err
 	}
 	if report.Failed > 0 {
-		return fmt.Errorf("%d sessions failed, the last with: %w; run this again to read them", report.Failed, last)
+		return p.fail(fmt.Errorf("%d sessions failed, the last with: %w; run this again to read them", report.Failed, last))
 	}
-	return nil
+	return p.close()
 }
 
 // readAll reads sessions, several at a time, and appends their results to the file. It returns the last
@@ -173,7 +180,7 @@ func (a *app) readAll(ctx context.Context, client *identomat.Client, todo []batc
 			inRow = 0
 			raw, err := json.Marshal(r.line)
 			if err == nil {
-				_, err = file.Write(append(raw, '\n'))
+				_, err = file.Write(append(printableJSON(raw), '\n'))
 			}
 			if err != nil {
 				stop(err)
@@ -214,7 +221,7 @@ func (a *app) readTokens(name string) (sessions []batchSession, err error) {
 		in = file
 	}
 	missing := 0
-	err = readCSV(in, func(line int, row map[string]string) {
+	_, err = readCSV(in, func(line int, row map[string]string) {
 		if row["token"] == "" && missing == 0 {
 			missing = line
 		}
@@ -242,26 +249,44 @@ func openOutput(name string) (*os.File, map[string]bool, error) {
 	r := bufio.NewReader(file)
 	for n := 1; ; n++ {
 		raw, err := r.ReadBytes('\n')
-		if err == io.EOF && (len(raw) == 0 || bytes.HasPrefix(raw, []byte(`{"`))) {
+		if err == io.EOF && isLineStart(raw) {
 			break
 		}
 		var line batchLine
 		if err == nil {
 			err = json.Unmarshal(bytes.TrimSpace(raw), &line)
 		}
-		if err != nil || line.Token == "" {
+		if err != nil || !line.isOurs() {
 			_ = file.Close()
 			return nil, nil, fmt.Errorf("%s: line %d is not a line of this command; choose another file", name, n)
 		}
 		written[line.Token] = true
 		end += int64(len(raw))
 	}
-	if err := file.Truncate(end); err == nil {
+	// An existing file may be readable by others.
+	err = file.Chmod(0o600)
+	if err == nil {
+		err = file.Truncate(end)
+	}
+	if err == nil {
 		_, err = file.Seek(end, io.SeekStart)
-		if err == nil {
-			return file, written, nil
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, nil, fmt.Errorf("%s cannot be appended to: %w", name, err)
+	}
+	return file, written, nil
+}
+
+// isLineStart reports whether text can be the beginning of a [batchLine]. Anything else is not ours to cut off.
+func isLineStart(text []byte) bool {
+	if line := (batchLine{}); json.Unmarshal(text, &line) == nil {
+		return line.isOurs()
+	}
+	for _, start := range []string{`{"id":"`, `{"token":"`} {
+		if n := min(len(start), len(text)); string(text[:n]) == start[:n] {
+			return true
 		}
 	}
-	_ = file.Close()
-	return nil, nil, fmt.Errorf("%s cannot be appended to", name)
+	return false
 }

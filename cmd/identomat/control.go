@@ -46,7 +46,7 @@ func (a *app) control(ctx context.Context, method, path string, body any) (json.
 		if inner, ok := errors.AsType[*url.Error](err); ok {
 			err = inner.Err
 		}
-		return nil, fmt.Errorf("cannot reach the sandbox at %s: %w", base, err)
+		return nil, fmt.Errorf("cannot reach the sandbox at %s: %w", u.Redacted(), err)
 	}
 	defer response.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
@@ -56,7 +56,7 @@ func (a *app) control(ctx context.Context, method, path string, body any) (json.
 	var refusal struct{ Error string }
 	if response.StatusCode != http.StatusOK {
 		if json.Unmarshal(raw, &refusal) != nil || refusal.Error == "" {
-			return nil, fmt.Errorf("%s is not a sandbox (HTTP %d)", base, response.StatusCode)
+			return nil, fmt.Errorf("%s is not a sandbox (HTTP %d)", u.Redacted(), response.StatusCode)
 		}
 		if response.StatusCode == http.StatusNotFound {
 			return nil, notInSandbox{refusal.Error}

@@ -113,7 +113,8 @@ func (a *app) facesCommand() *cobra.Command {
 			if err != nil {
 				return maybe(imageError(err), billedAdvice)
 			}
-			return a.show(comparison.Raw(), "Similarity=similarity First_image=face1Statuses Second_image=face2Statuses", nil)
+			const cols = "Similarity=similarity First_image=face1Statuses Second_image=face2Statuses"
+			return a.show(comparison.Raw(), cols, columnPaths(cols))
 		},
 	}
 	a.confirmFlag(compare)

@@ -34,6 +34,14 @@ type maybeError struct {
 
 func (e maybeError) Unwrap() error { return e.error }
 
+// advisedError is an error with advice.
+type advisedError struct {
+	error
+	advice string
+}
+
+func (e advisedError) Unwrap() error { return e.error }
+
 // maybe adds advice to the error of a call that creates something or may be billed, if the service may have
 // processed the call.
 func maybe(err error, advice string) error {
@@ -118,6 +126,9 @@ func (a *app) report(ctx context.Context, args []string, err error) int {
 	}
 	if e, ok := errors.AsType[maybeError](err); ok {
 		f.MaybeProcessed, f.Advice = true, e.advice
+	}
+	if e, ok := errors.AsType[advisedError](err); ok {
+		f.Advice = e.advice
 	}
 	if e, ok := errors.AsType[*identomat.ValidationError](err); ok {
 		f.Operation = e.Operation

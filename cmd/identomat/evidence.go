@@ -181,8 +181,8 @@ gives the same bytes.`,
 		Example: `  identomat evidence pack evidence/user-1 -o user-1.zip`,
 		Args:    takes("DIR"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if name == "" {
-				return usageError{cmd, errors.New("missing --output")}
+			if err := a.checkName(cmd, name); err != nil {
+				return err
 			}
 			fsys, closer, err := openPackage(args[0])
 			if err != nil {

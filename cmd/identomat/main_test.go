@@ -304,7 +304,7 @@ func TestBatchGoesOn(t *testing.T) {
 func TestBatchKeepsOtherFiles(t *testing.T) {
 	start(t)
 	require.NoError(t, os.WriteFile("tokens.csv", []byte("token\nabc\n"), 0o600))
-	for _, text := range []string{"Dear customer", "Dear customer\n", "{\"a\":1}\n"} {
+	for _, text := range []string{"Dear customer", "Dear customer\n", "{\"a\":1}\n", `{"a":1}`, `{"id":"1"}`, `{"token":"abc","url":"https://widget.example/"}` + "\n"} {
 		require.NoError(t, os.WriteFile("letter", []byte(text), 0o600))
 		got := command(t, "", "batch", "results", "-f", "tokens.csv", "-o", "letter")
 		assert.Equal(t, 1, got.code)

@@ -140,8 +140,8 @@ Kinds: ` + wrap(kindNames(), 92) + tokenHelp,
   identomat media @token.txt --kind face,passport -o ./user-1 --json`,
 		Args: takes("TOKEN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if dir == "" {
-				return usageError{cmd, errors.New("missing --output")}
+			if err := a.checkName(cmd, dir); err != nil {
+				return err
 			}
 			all := slices.Equal(chosen, []string{"all"})
 			var fetch []kind

@@ -44,6 +44,17 @@ func (a *app) checkFlags(cmd *cobra.Command) error {
 	return nil
 }
 
+// checkName checks the --output of a command that writes to it. Elsewhere, --output is a format.
+func (a *app) checkName(cmd *cobra.Command, name string) error {
+	switch {
+	case name == "":
+		return usageError{cmd, errors.New("missing --output")}
+	case slices.Contains(formats, name):
+		return usageError{cmd, fmt.Errorf("--output %s: this command's --output is a name, not a format; use --json, or ./%s", name, name)}
+	}
+	return nil
+}
+
 // column is a column of a table: its heading, and the path of its value in a record.
 type column struct{ heading, path string }
 
@@ -74,9 +85,12 @@ type printer struct {
 // list returns a printer of any number of records.
 func (a *app) list(cols string) *printer { return &printer{app: a, cols: columns(cols)} }
 
+// one returns a printer of one record, which a table shows as lines of names and values.
+func (a *app) one(cols string) *printer { return &printer{app: a, cols: columns(cols), single: true} }
+
 // show prints one record. If safe is not nil, only the values at these paths are shown without --reveal.
 func (a *app) show(record any, cols string, safe map[string]bool) error {
-	p := &printer{app: a, cols: columns(cols), single: true, safe: safe}
+	p := a.one(cols).masked(safe)
 	if err := p.add(record); err != nil {
 		return err
 	}
@@ -94,6 +108,15 @@ func paths(list string) map[string]bool {
 	set := map[string]bool{}
 	for _, path := range strings.Fields(list) {
 		set[path] = true
+	}
+	return set
+}
+
+// columnPaths is the set of paths in a table's columns.
+func columnPaths(spec string) map[string]bool {
+	set := map[string]bool{}
+	for _, c := range columns(spec) {
+		set[c.path] = true
 	}
 	return set
 }
@@ -205,7 +228,20 @@ func (p *printer) addCSV(raw json.RawMessage) error {
 			return err
 		}
 	}
-	return p.csv.Write(p.cells(raw))
+	row := p.cells(raw)
+	for i := range row {
+		row[i] = csvCell(row[i])
+	}
+	return p.csv.Write(row)
+}
+
+// csvCell returns a cell that does not control a terminal and that a spreadsheet does not run as a formula.
+func csvCell(cell string) string {
+	cell = printable(cell)
+	if _, err := strconv.ParseFloat(cell, 64); err != nil && len(cell) > 1 && strings.IndexAny(cell, "=+-@") == 0 {
+		return "'" + cell
+	}
+	return cell
 }
 
 // cells returns a record's values, one for each column.
@@ -548,6 +584,7 @@ func (a *app) bar() (draw func(label string, done, total int64, unit func(int64)
 		width = utf8.RuneCountInString(line)
 	}
 	draw = func(label string, done, total int64, unit func(int64) string) {
+		label = printable(label)
 		if total <= 0 {
 			write(label + "  " + unit(done))
 			return

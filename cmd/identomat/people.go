@@ -28,7 +28,8 @@ func (a *app) screenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "screen NAME",
 		Short: "Search sanctions lists and politically exposed persons",
-		Long:  `Search sanctions lists and politically exposed persons for a name. The call may be billed.` + nameHelp,
+		Long: `Search sanctions lists and politically exposed persons for a name. Each request of the search may be
+billed: one for every 100 hits, and one that finds no more.` + nameHelp,
 		Example: `  identomat screen - --threshold 90 < name.txt
   identomat screen @name.txt --birthday 1980-01-08 --reveal
   identomat screen person NK-9wvQ2Xr`,
@@ -42,7 +43,7 @@ func (a *app) screenCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.confirm(cmd, billed); err != nil {
+			if err := a.confirm(cmd, "each request of the search may be billed"); err != nil {
 				return err
 			}
 			p := a.list("Score=score Name=name Type=entityType Person=personId Topics=topics").masked(paths("score personId entityType topics"))
@@ -51,7 +52,7 @@ func (a *app) screenCommand() *cobra.Command {
 				FullName: name, BirthdayTimeFrom: identomat.Date(birthday), ScoreThreshold: threshold,
 			}) {
 				if err != nil {
-					return maybe(err, billedAdvice)
+					return p.fail(maybe(err, billedAdvice))
 				}
 				if err := p.add(hit.Raw()); err != nil {
 					return err
@@ -219,9 +220,12 @@ reason. A row that is on the blacklist already changes nothing, so the same file
 					ID    string `json:"id,omitzero"`
 				}{entry.line, "added", ""}
 				record.ID, err = client.Blacklist.Add(cmd.Context(), entry.BlacklistEntry)
+				invalid, isInvalid := errors.AsType[*identomat.ValidationError](err)
 				switch {
 				case errors.Is(err, identomat.ErrAlreadyExists):
 					record.State = "exists"
+				case isInvalid:
+					return p.fail(entry.fileError(file, invalid))
 				case err != nil:
 					err = fmt.Errorf("line %d: %w", entry.line, err)
 					return p.fail(maybe(err, "The rows before this line are on the blacklist. Add the same file again to go on."))
@@ -290,6 +294,18 @@ type blacklistRow struct {
 	line int
 }
 
+// fileError says where in the file the invalid values are.
+func (r blacklistRow) fileError(file string, invalid *identomat.ValidationError) error {
+	if file == "-" {
+		file = "standard input"
+	}
+	var problems []problem
+	for _, p := range invalid.Problems {
+		problems = append(problems, problem{Line: r.line, Path: strings.TrimPrefix(p.Path, "query."), Message: p.Message, file: file})
+	}
+	return &fileError{problems}
+}
+
 func (a *app) readEntries(cmd *cobra.Command, name string) (rows []blacklistRow, err error) {
 	if name == "" {
 		return nil, usageError{cmd, errors.New("missing --file")}
@@ -306,12 +322,7 @@ func (a *app) readEntries(cmd *cobra.Command, name string) (rows []blacklistRow,
 		in = file
 	}
 	var problems []problem
-	err = readCSV(in, func(line int, row map[string]string) {
-		for _, column := range sortedKeys(row) {
-			if !slices.Contains(blacklistFields, column) {
-				problems = append(problems, problem{Line: 1, Path: column, Message: "is not one of the columns " + strings.Join(blacklistFields, ", "), file: name})
-			}
-		}
+	header, err := readCSV(in, func(line int, row map[string]string) {
 		if row["reason"] == "" {
 			problems = append(problems, problem{Line: line, Path: "reason", Message: "is missing", file: name})
 		}
@@ -320,43 +331,36 @@ func (a *app) readEntries(cmd *cobra.Command, name string) (rows []blacklistRow,
 			DocumentNumber: row["documentNumber"], Birthday: identomat.Date(row["birthday"]), Reason: row["reason"],
 		}, line})
 	})
+	// Do not print a wrong name: in a file without headings, it is a part of a person's data.
+	for i, column := range header {
+		switch {
+		case !slices.Contains(blacklistFields, column):
+			problems = append(problems, problem{Line: 1, Message: fmt.Sprintf("column %d is not one of %s", i+1, strings.Join(blacklistFields, ", ")), file: name})
+		case slices.Contains(header[:i], column):
+			problems = append(problems, problem{Line: 1, Message: fmt.Sprintf("column %d has the name of an earlier column", i+1), file: name})
+		}
+	}
+	slices.SortStableFunc(problems, func(a, b problem) int { return a.Line - b.Line })
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
 	case len(problems) > 0:
-		return nil, &fileError{compact(problems)}
+		return nil, &fileError{problems}
 	case len(rows) == 0:
 		return nil, fmt.Errorf("%s has no rows", name)
 	}
 	return rows, nil
 }
 
-func compact(problems []problem) (out []problem) {
-	for _, p := range problems {
-		if !slices.Contains(out, p) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-func sortedKeys(row map[string]string) (keys []string) {
-	for key := range row {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// readCSV calls each for every row of a CSV file, by the names in the first row.
-func readCSV(in io.Reader, each func(line int, row map[string]string)) error {
+// readCSV calls each for every row of a CSV file, by the names in the first row, and returns these names.
+func readCSV(in io.Reader, each func(line int, row map[string]string)) (header []string, err error) {
 	r := csv.NewReader(in)
-	header, err := r.Read()
+	header, err = r.Read()
 	if err == io.EOF {
-		return errors.New("the file is empty")
+		return nil, errors.New("the file is empty")
 	}
 	if err != nil {
-		return err
+		return header, err
 	}
 	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets write a byte order mark
 	for i := range header {
@@ -365,10 +369,10 @@ func readCSV(in io.Reader, each func(line int, row map[string]string)) error {
 	for {
 		cells, err := r.Read()
 		if err == io.EOF {
-			return nil
+			return header, nil
 		}
 		if err != nil {
-			return err
+			return header, err
 		}
 		line, _ := r.FieldPos(0)
 		row := map[string]string{}

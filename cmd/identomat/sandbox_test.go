@@ -160,7 +160,7 @@ func TestWrongFlags(t *testing.T) {
 		{[]string{"--seed", "x"}, 2, `invalid argument "x" for "--seed" flag`},
 		{[]string{"--clock", "noon"}, 2, `--clock "noon" is not a time`},
 		{[]string{"--latency", "-1s"}, 2, "--latency is negative"},
-		{[]string{"8080"}, 2, `unexpected argument "8080"`},
+		{[]string{"8080"}, 2, `too many arguments`},
 		{[]string{"--port", "8080"}, 2, "unknown flag: --port"},
 		{[]string{"--help"}, 0, "--exec command"},
 	} {

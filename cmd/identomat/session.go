@@ -62,19 +62,33 @@ clientUserId and so on. It is checked before anything is sent.`,
 			if err := a.confirm(cmd, "a session is billed"); err != nil {
 				return err
 			}
-			session, err := client.Sessions.Begin(cmd.Context(), request)
-			if err != nil {
+			var session *identomat.Session
+			begin := func() (err error) {
+				session, err = client.Sessions.Begin(cmd.Context(), request)
 				return maybe(err, "A session may have begun, and may be billed. Its token is lost. Look for it in the dashboard before you\nbegin another one.")
 			}
-			if tokenFile != "" {
-				if err := writeFile(tokenFile, func(file *os.File) error {
+			if tokenFile == "" {
+				err = begin()
+			} else { // create the file first: a session is billed, even if its token cannot be written
+				err = writeFile(tokenFile, func(file *os.File) error {
+					if err := begin(); err != nil {
+						return err
+					}
 					_, err := fmt.Fprintln(file, string(session.Token))
 					return err
-				}); err != nil {
-					return errors.Join(a.show(session, "URL=url Token=token", nil), err)
-				}
+				})
 			}
-			return a.show(session, "URL=url Token=token", nil)
+			if session == nil {
+				return err
+			}
+			p := a.one("URL=url Token=token")
+			if printed := p.add(session); printed != nil {
+				return errors.Join(printed, err)
+			}
+			if err != nil {
+				return p.fail(err)
+			}
+			return p.close()
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "read the session from this `file`; - is standard input")
@@ -260,8 +274,8 @@ func (a *app) exportCommand() *cobra.Command {
   identomat export @token.txt -o report.pdf --parts session,address`,
 		Args: takes("TOKEN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if name == "" {
-				return usageError{cmd, errors.New("missing --output")}
+			if err := a.checkName(cmd, name); err != nil {
+				return err
 			}
 			var chosen identomat.PDFParts
 			for part := range strings.SplitSeq(parts, ",") {
@@ -323,6 +337,11 @@ func (a *app) activitiesCommand() *cobra.Command {
 	}
 }
 
+const statisticsColumns = "Began=sessionStartDate Milliseconds=sessionTimeSpan Document_began=scanDocumentStartTime " +
+	"Document_ended=scanDocumentEndTime Document_attempts=scanDocumentAttempts Document_failure=scanDocumentFailReason " +
+	"Liveness_began=livenessStartTime Liveness_ended=livenessEndTime Liveness_failures=livenessFailReasons " +
+	"Ended_at_step=sessionTerminationStep Ended_because=sessionTerminationReasons"
+
 func (a *app) statsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "stats TOKEN",
@@ -339,10 +358,7 @@ func (a *app) statsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(statistics.Raw(), "Began=sessionStartDate Milliseconds=sessionTimeSpan Document_began=scanDocumentStartTime "+
-				"Document_ended=scanDocumentEndTime Document_attempts=scanDocumentAttempts Document_failure=scanDocumentFailReason "+
-				"Liveness_began=livenessStartTime Liveness_ended=livenessEndTime Liveness_failures=livenessFailReasons "+
-				"Ended_at_step=sessionTerminationStep Ended_because=sessionTerminationReasons", nil)
+			return a.show(statistics.Raw(), statisticsColumns, columnPaths(statisticsColumns))
 		},
 	}
 }

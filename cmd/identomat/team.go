@@ -27,7 +27,7 @@ func (a *app) groupsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p := a.list("ID=id Name=name Members=members.username")
+			p := a.list("ID=id Name=name Members=members.username").masked(paths("id name members.id"))
 			for _, group := range groups {
 				if err := p.add(group.Raw()); err != nil {
 					return err
@@ -109,7 +109,7 @@ func (a *app) usersCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use:     "list",
 		Short:   "List the users",
-		Example: `  identomat users list`,
+		Example: `  identomat users list --reveal`,
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			client, err := a.client()
@@ -120,7 +120,7 @@ func (a *app) usersCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p := a.list("ID=id User=username Rights=roles")
+			p := a.list("ID=id User=username Rights=roles").masked(paths("id roles"))
 			for _, user := range users {
 				if err := p.add(user.Raw()); err != nil {
 					return err
