@@ -268,11 +268,10 @@ func openOutput(name string) (*os.File, map[string]bool, error) {
 	if err == nil {
 		err = file.Truncate(end)
 	}
-	if err == nil {
-		_, err = file.Seek(end, io.SeekStart)
+	if err = errors.Join(err, file.Close()); err == nil { // append, in case another run does, too
+		file, err = os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0o600)
 	}
 	if err != nil {
-		_ = file.Close()
 		return nil, nil, fmt.Errorf("%s cannot be appended to: %w", name, err)
 	}
 	return file, written, nil

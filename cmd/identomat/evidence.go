@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/zip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -191,7 +192,7 @@ gives the same bytes.`,
 			defer closer.Close()
 			var size int64
 			if err := writeFile(name, func(file *os.File) error {
-				if err := evidence.Pack(file, fsys); err != nil {
+				if err := evidence.Pack(interruptible{cmd.Context(), file}, fsys); err != nil {
 					return err
 				}
 				size, err = file.Seek(0, io.SeekCurrent)
@@ -204,6 +205,19 @@ gives the same bytes.`,
 	}
 	cmd.Flags().StringVarP(&name, "output", "o", "", "write the zip to this `file`")
 	return cmd
+}
+
+// interruptible is a writer that fails after an interruption.
+type interruptible struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (i interruptible) Write(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.w.Write(p)
 }
 
 // erase erases a session whose evidence verifies.

@@ -38,15 +38,6 @@ func TestCSVIsSafe(t *testing.T) {
 	}
 }
 
-// The label of a progress bar can contain the key of a question, which the service chooses.
-func TestProgressBarIsSafe(t *testing.T) {
-	var out lockedBuffer
-	a := &app{streams: streams{err: &out, errTerminal: true, width: func() int { return 80 }}}
-	draw, _ := a.bar()
-	draw("\x1b[2J", 1, 2, count)
-	assert.NotContains(t, out.String(), "\x1b")
-}
-
 // An argument too many may be a name without quotes, or a key.
 func TestUnexpectedArgumentIsNotRepeated(t *testing.T) {
 	start(t)
@@ -176,4 +167,42 @@ func TestUsersAreMasked(t *testing.T) {
 	assert.NotContains(t, got.out, "ana@")
 	assert.Contains(t, got.out, `"operator"`)
 	assert.Contains(t, command(t, "", "users", "list", "--reveal").out, "ana@")
+}
+
+// Two runs at the same time must not write over each other's lines.
+func TestTwoBatchesAppend(t *testing.T) {
+	t.Chdir(t.TempDir())
+	first, _, err := openOutput("results.jsonl")
+	require.NoError(t, err)
+	defer first.Close()
+	second, _, err := openOutput("results.jsonl")
+	require.NoError(t, err)
+	defer second.Close()
+	_, err = first.WriteString("{1}\n")
+	require.NoError(t, err)
+	_, err = second.WriteString("{2}\n")
+	require.NoError(t, err)
+	assert.Equal(t, "{1}\n{2}\n", string(readFile(t, "results.jsonl")))
+}
+
+func TestInterruptedPackLeavesNoFile(t *testing.T) {
+	server := start(t)
+	require.NoError(t, server.Approve(begin(t, server)))
+	require.Equal(t, 0, command(t, "", "evidence", "collect", "@token.txt", "evidence").code)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	got := runWith(ctx, streams{width: func() int { return 80 }}, []string{"evidence", "pack", "evidence", "-o", "evidence.zip"})
+	assert.Equal(t, output{"", "identomat: interrupted\n", 130}, got)
+	entries, err := filepath.Glob("*")
+	require.NoError(t, err)
+	hidden, err := filepath.Glob(".identomat*")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"evidence", "token.txt"}, append(entries, hidden...))
+}
+
+func TestUnknownOutcomeIsExplained(t *testing.T) {
+	server := start(t)
+	require.NoError(t, server.SetResult(begin(t, server), `{"result":"approved_with_conditions"}`))
+	got := command(t, "", "result", "@token.txt")
+	assert.Equal(t, output{`{"result":"approved_with_conditions"}` + "\n", "This program does not know this outcome.\n", 1}, got)
 }

@@ -584,7 +584,6 @@ func (a *app) bar() (draw func(label string, done, total int64, unit func(int64)
 		width = utf8.RuneCountInString(line)
 	}
 	draw = func(label string, done, total int64, unit func(int64) string) {
-		label = printable(label)
 		if total <= 0 {
 			write(label + "  " + unit(done))
 			return

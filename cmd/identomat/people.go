@@ -243,7 +243,12 @@ reason. A row that is on the blacklist already changes nothing, so the same file
 		Short: "Remove records from the blacklist",
 		Example: `  identomat blacklist remove 64f0c3
   identomat blacklist list | jq -r .id | xargs identomat blacklist remove`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("missing ID")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			client, err := a.client()
 			if err != nil {

@@ -154,6 +154,7 @@ func (a *app) printResult(result *identomat.Result) error {
 	case identomat.OutcomeInProgress:
 		return outcomeError(5)
 	}
+	a.note("This program does not know this outcome.")
 	return outcomeError(1)
 }
 
