@@ -42,8 +42,8 @@ func (a *app) listenCommand() *cobra.Command {
 		Long: `Receive callbacks, check their keys, print them and forward them to a program on this machine. The
 keys come from the variable ` + envCallbackKeys + `, separated by commas.
 
-The address is a loopback one, so Identomat reaches it only through a tunnel. The sandbox reaches it
-directly: identomat sandbox --callback-url http://127.0.0.1:4242/`,
+The default address is a loopback one, so Identomat reaches it only through a tunnel. The sandbox
+reaches it directly: identomat sandbox --callback-url http://127.0.0.1:4242/`,
 		Example: `  identomat listen --forward http://localhost:3000/callbacks
   identomat listen --save ./callbacks`,
 		Args: takes(),
@@ -161,6 +161,9 @@ func post(ctx context.Context, to string, body []byte) (int, error) {
 	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
+	if inner, ok := errors.AsType[*url.Error](err); ok {
+		err = inner.Err // without the URL, which may hold a secret
+	}
 	if err != nil {
 		return 0, err
 	}

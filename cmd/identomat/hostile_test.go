@@ -206,3 +206,11 @@ func TestUnknownOutcomeIsExplained(t *testing.T) {
 	got := command(t, "", "result", "@token.txt")
 	assert.Equal(t, output{`{"result":"approved_with_conditions"}` + "\n", "This program does not know this outcome.\n", 1}, got)
 }
+
+func TestReplayErrorHoldsNoURL(t *testing.T) {
+	start(t)
+	got := command(t, "{}", "callback", "replay", "-", "--to", "http://127.0.0.1:1/?key=secret-of-the-url")
+	assert.Equal(t, 1, got.code)
+	assert.Contains(t, got.err, "127.0.0.1:1")
+	assert.NotContains(t, got.err, "secret-of-the-url")
+}
