@@ -24,6 +24,10 @@ import (
 func (e *Engine[TTx]) billable(ctx context.Context, row *rivertype.JobRow, kind Kind, id string, prepare func(context.Context) (call, error)) error {
 	call, unprepared := prepare(ctx)
 	e.step(id, "before the intent")
+	// A shutdown must not make a call unclear. The timeout includes the commit of the intent, so that a process
+	// that was stalled after it does not make the call when a person may already have settled it.
+	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.config.CallTimeout)
+	defer cancel()
 	intent := int64(0)
 	err := e.locked(ctx, row, kind, id, func(tx TTx, r *Record) error {
 		now := e.config.now()
@@ -50,18 +54,18 @@ func (e *Engine[TTx]) billable(ctx context.Context, row *rivertype.JobRow, kind 
 	}
 	e.step(id, "after the intent")
 
-	// A shutdown must not make a call unclear.
 	ctx = context.WithoutCancel(ctx)
-	callCtx, cancel := context.WithTimeout(ctx, e.config.CallTimeout)
 	respond, callErr := call(callCtx)
-	cancel()
 	e.step(id, "after the call")
 
-	refused := false
+	refused, settledOtherwise := false, false
 	err = e.persist(ctx, func(ctx context.Context, lastResort bool) error {
 		return e.locked(ctx, row, kind, id, func(tx TTx, r *Record) error {
 			if r.Intent != intent || r.State != Calling && r.State != Unclear {
-				return e.complete(ctx, tx, row) // a person has settled the call in the meantime
+				// A person has settled the call in the meantime, or the last attempt to commit succeeded, although it
+				// returned an error.
+				settledOtherwise = callErr == nil && (r.State == Failed || r.State == Queued || r.Intent != intent)
+				return e.next(ctx, tx, row, r, nil)
 			}
 			now := e.config.now()
 			r.Due = time.Time{}
@@ -84,7 +88,7 @@ func (e *Engine[TTx]) billable(ctx context.Context, row *rivertype.JobRow, kind 
 			refused = true
 			e.enter(r, Queued)
 			r.Due = now
-			return e.store.Save(ctx, tx, r) // River repeats this job
+			return e.save(ctx, tx, r) // River retries this job; if it was rescued and has ended, save inserts another
 		})
 	})
 	e.step(id, "after the response")
@@ -93,6 +97,8 @@ func (e *Engine[TTx]) billable(ctx context.Context, row *rivertype.JobRow, kind 
 		return err
 	case refused:
 		return callErr
+	case settledOtherwise:
+		e.log.ErrorContext(ctx, "identomatriver: billable call was processed after a person settled it otherwise", "kind", kind, "id", id)
 	case callErr != nil:
 		e.log.ErrorContext(ctx, "identomatriver: billable call failed", "kind", kind, "id", id,
 			"maybe_processed", maybeProcessed(callErr), "error", callErr)

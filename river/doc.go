@@ -34,8 +34,8 @@
 // # Waiting
 //
 // A session waits in the database, as a scheduled job, and costs no memory. [Engine.Wake] reads its outcome at
-// once. A session that nobody called about is polled at growing intervals: after five seconds, then whenever it
-// has become half as old again, until five minutes after its lifetime. A manual check is polled for as long as it
+// once. A session that nobody called about is polled at growing intervals: after five seconds, then each time
+// its age has grown by half, until five minutes after its lifetime. A manual check is polled for as long as it
 // takes, at intervals of up to six hours. River makes scheduled jobs available every five seconds.
 //
 // # Evidence and retention
@@ -44,6 +44,9 @@
 // transaction. A sweep runs every hour, finds due erasures, and begins them at most three hours late. A session
 // is erased only when its package verifies and is complete. [Engine.Hold] stops an erasure. The receipt remains
 // in the record.
+//
+// An erasure must be due by the clocks of the process and of the database. A session expires by the clock of the
+// process that reads its result, so keep the clocks of all processes within a minute of each other.
 //
 // # What the database contains
 //

@@ -38,7 +38,7 @@ type Config[TTx any] struct {
 	MonitorQuery func(ctx context.Context, id string) (identomat.MonitorQuery, error)
 	// Changed is called in the transaction that changes a record, and stores what the bank wants to keep.
 	// An error rolls the change back, and the job is tried again. After a billable call, the transaction is
-	// only tried for a few seconds, and then the record is unclear. Changed may be called more than once,
+	// retried for only a few seconds, and then the record is unclear. Changed may be called more than once,
 	// because a transaction can fail after it, so it should change nothing but the database.
 	Changed func(ctx context.Context, tx TTx, c Change) error
 
@@ -50,8 +50,9 @@ type Config[TTx any] struct {
 	// Lifetime is how long a session can be used. It must match the configuration at Identomat. The default
 	// is 15 minutes.
 	Lifetime time.Duration
-	// BeginWithin limits how long a queued verification is tried to begin while the service certainly begins
-	// no session. Afterwards the verification has failed. The default is 15 minutes.
+	// BeginWithin is how long the call for a queued verification is retried after refusals. Then the
+	// verification has failed. Unless BeginRequest fails, the call is made at least once. The default is 15
+	// minutes.
 	BeginWithin time.Duration
 	// CallTimeout limits one billable call with its retries. A shutdown does not interrupt the call. The
 	// default is 30 seconds.
@@ -178,7 +179,7 @@ func New[TTx any](driver riverdriver.Driver[TTx], config Config[TTx]) (*Engine[T
 	if !driver.SupportsListener() {
 		settings.FetchPollInterval = cmp.Or(settings.FetchPollInterval, 250*time.Millisecond)
 	}
-	if minimum := c.CallTimeout + 2*e.commitTimeout(); settings.JobTimeout > 0 && settings.JobTimeout < minimum {
+	if minimum := c.CallTimeout + 2*e.commitTimeout(); settings.JobTimeout < minimum {
 		return nil, fmt.Errorf("identomatriver: JobTimeout must be at least %s, so that no job is rescued during a billable call", minimum)
 	}
 	if !c.InsertOnly {
@@ -224,7 +225,8 @@ func Migrate[TTx any](ctx context.Context, driver riverdriver.Driver[TTx], store
 // River returns the client of River, for example for its web interface or for the bank's own jobs.
 func (e *Engine[TTx]) River() *river.Client[TTx] { return e.river }
 
-// Start starts to run jobs. When ctx ends, running jobs finish, and no further jobs are started.
+// Start starts to run jobs. When ctx ends, no further jobs are started, and the contexts of running jobs are
+// canceled, except that of a billable call. To let running jobs finish, call [Engine.Stop] before ctx ends.
 func (e *Engine[TTx]) Start(ctx context.Context) error { return e.river.Start(ctx) }
 
 // Stop waits until the running jobs have finished or ctx ends.
@@ -343,7 +345,7 @@ type Settlement struct {
 	// Token is the session that the person found elsewhere, such as in Identomat's dashboard, or the Token of
 	// the record.
 	Token identomat.Token
-	// Again allows to make the call again, although it may have been processed and billed.
+	// Again makes the call again, although it may have been processed and billed.
 	Again bool
 }
 
@@ -386,7 +388,7 @@ func (e *Engine[TTx]) save(ctx context.Context, tx TTx, r *Record) error {
 	return e.schedule(ctx, tx, r)
 }
 
-// Wake makes the outcome of a session be read now. Call it for a callback or when the customer returns; the
+// Wake has the engine read the outcome of a session now. Call it for a callback or when the customer returns; the
 // transaction may contain the bank's own changes. It reports whether the token belongs to a verification. Wake
 // is harmless: it changes no state, so callbacks may be doubled, late, reordered or forged.
 func (e *Engine[TTx]) Wake(ctx context.Context, tx TTx, token identomat.Token) (known bool, err error) {
@@ -408,7 +410,8 @@ func (e *Engine[TTx]) Wake(ctx context.Context, tx TTx, token identomat.Token) (
 		return false, err
 	}
 	inserted, err := e.river.InsertTx(ctx, tx, e.jobOf(r), &river.InsertOpts{Priority: priorityWoken})
-	if err == nil && inserted.UniqueSkippedAsDuplicate && inserted.Job.State == rivertype.JobStateScheduled {
+	if err == nil && inserted.UniqueSkippedAsDuplicate &&
+		(inserted.Job.State == rivertype.JobStateScheduled || inserted.Job.State == rivertype.JobStateRetryable) {
 		_, err = e.river.JobRetryTx(ctx, tx, inserted.Job.ID)
 	}
 	return err == nil, err
@@ -444,8 +447,8 @@ func (e *Engine[TTx]) decide(r *Record, outcome State) {
 
 // Erase schedules the erasure of a session at Identomat, and replaces an earlier schedule. A hold still stops
 // the erasure. The session is erased only when its evidence is complete and verifies, unless anyway gives a
-// reason, which becomes part of the receipt and must not contain personal data. A verification that still waits
-// for its outcome is erased only with a reason.
+// reason, which becomes part of the receipt and must not contain personal data. A session that was neither
+// approved nor rejected has no evidence, so it is erased only with a reason.
 //
 // Errors: [ErrUnclear] if a session with an unknown token may exist.
 func (e *Engine[TTx]) Erase(ctx context.Context, tx TTx, id string, at time.Time, anyway string) error {
@@ -455,7 +458,7 @@ func (e *Engine[TTx]) Erase(ctx context.Context, tx TTx, id string, at time.Time
 		return err
 	case r.State == Calling || r.State == Unclear || r.State == Queued:
 		return ErrUnclear
-	case anyway == "" && (e.config.Evidence == nil || r.State.waits()):
+	case anyway == "" && r.Token != "" && (e.config.Evidence == nil || !r.State.decided()):
 		return errors.New("identomatriver: there is no evidence, so the erasure requires a reason")
 	case !r.Erased.IsZero():
 		return nil
@@ -467,8 +470,9 @@ func (e *Engine[TTx]) Erase(ctx context.Context, tx TTx, id string, at time.Time
 	return e.save(ctx, tx, r)
 }
 
-// Hold sets or releases a legal hold. While it is set, the session is not erased, whatever was scheduled. It
-// cannot stop an erasure whose call has begun.
+// Hold sets or releases a legal hold. While it is set, the session is not erased, whatever was scheduled. A hold
+// that is set while the package is being verified or the call is being made cannot stop the call, but keeps the
+// bank's copy.
 func (e *Engine[TTx]) Hold(ctx context.Context, tx TTx, id string, held bool) error {
 	r, err := e.store.Lock(ctx, tx, Verification, id)
 	if err != nil {

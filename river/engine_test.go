@@ -229,14 +229,19 @@ func TestRefusedCallIsRepeated(t *testing.T) {
 
 // If the bank cannot store a session, its token is kept for the person who settles the call.
 func TestTokenIsKeptWhenBankFails(t *testing.T) {
+	t.Run("error", func(t *testing.T) {
+		testTokenIsKept(t, func() error { return errors.New("the bank's table is full") })
+	})
+	t.Run("panic", func(t *testing.T) { testTokenIsKept(t, func() error { panic("no table for Nino Beridze") }) })
+}
+
+func testTokenIsKept(t *testing.T, changed func() error) {
 	b, err := openSQLite(filepath.Join(t.TempDir(), "bank.db"))
 	b = prepare(t, b, err)
 	fake := identomattest.NewServer(t)
 	config := b.config(fake.Client())
 	config.CallTimeout = 3 * time.Second
-	config.Changed = func(_ context.Context, _ *sql.Tx, c identomatriver.Change) error {
-		return errors.New("the bank's table is full")
-	}
+	config.Changed = func(context.Context, *sql.Tx, identomatriver.Change) error { return changed() }
 	e := start(t, b, config)
 	b.in(t, func(tx *sql.Tx) error { return e.Begin(t.Context(), tx, "v1") })
 	_, err = e.Session(t.Context(), "v1")
@@ -429,6 +434,7 @@ func TestNewRefusesBadSettings(t *testing.T) {
 		"Evidence.Dir is required":        func(c *identomatriver.Config[*sql.Tx]) { c.Evidence = &identomatriver.Evidence{} },
 		"Retention requires Evidence":     func(c *identomatriver.Config[*sql.Tx]) { c.Retention = time.Hour },
 		"JobTimeout must be at least 50s": func(c *identomatriver.Config[*sql.Tx]) { c.River = &river.Config{JobTimeout: 49 * time.Second} },
+		"JobTimeout must be at least":     func(c *identomatriver.Config[*sql.Tx]) { c.River = &river.Config{JobTimeout: -1} }, // none
 	} {
 		config := b.config(client)
 		change(&config)

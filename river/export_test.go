@@ -11,6 +11,9 @@ func SetStep[TTx any](c *Config[TTx], step func(id, step string)) { c.step = ste
 // SetClock replaces the engine's clock.
 func SetClock[TTx any](c *Config[TTx], now func() time.Time) { c.now = now }
 
+// Erasing reports whether a record is to be erased.
+func Erasing(r *Record, now time.Time) bool { return r.erasing(now) }
+
 // PollAfter is the interval between polls.
 var PollAfter = pollAfter
 

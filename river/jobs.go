@@ -126,8 +126,8 @@ type worker[A interface {
 
 func (w *worker[A]) Work(ctx context.Context, j *river.Job[A]) (err error) {
 	defer func() {
-		if v := recover(); v != nil { // the value may name somebody, and River would store it
-			err = w.fail(ctx, j.Kind, j.Args.id(), fmt.Errorf("panic with a %T\n%s", v, debug.Stack()))
+		if v := recover(); v != nil { // River would store the value
+			err = w.fail(ctx, j.Kind, j.Args.id(), panicked(v))
 		}
 	}()
 	if err := w.work(ctx, j.JobRow, j.Args.id()); err != nil {
@@ -135,6 +135,9 @@ func (w *worker[A]) Work(ctx context.Context, j *river.Job[A]) (err error) {
 	}
 	return nil
 }
+
+// panicked returns the error for a recovered panic. The value is left out, because it may name somebody.
+func panicked(v any) error { return fmt.Errorf("panic with a %T\n%s", v, debug.Stack()) }
 
 // NextRetry doubles the interval with every attempt, with jitter.
 func (w *worker[A]) NextRetry(j *river.Job[A]) time.Time {
@@ -159,6 +162,9 @@ func (e *Engine[TTx]) addWorkers(workers *river.Workers) error {
 // fail logs the error of a job, and returns the error that River stores in plain text: the text of an error from
 // the SDK, which contains no values, or a fixed text.
 func (e *Engine[TTx]) fail(ctx context.Context, kind, id string, err error) error {
+	if snooze, ok := errors.AsType[*river.JobSnoozeError](err); ok {
+		return snooze
+	}
 	// An error that is not temporary, such as a refused key, lasts until somebody fixes its cause. A timeout and a
 	// shutdown end the context, which IsTemporary does not count as temporary.
 	level := slog.LevelError
@@ -226,7 +232,17 @@ func (e *Engine[TTx]) next(ctx context.Context, tx TTx, row *rivertype.JobRow, r
 		return nil
 	}
 	c.Record = r
-	return e.config.Changed(ctx, tx, *c)
+	return e.changed(ctx, tx, *c)
+}
+
+// changed calls Config.Changed. A panic is an error, because the response of a billable call must still be stored.
+func (e *Engine[TTx]) changed(ctx context.Context, tx TTx, c Change) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicked(v)
+		}
+	}()
+	return e.config.Changed(ctx, tx, c)
 }
 
 // sweep makes the jobs of overdue records: erasures, and jobs that were lost.

@@ -26,7 +26,8 @@ type RateLimit struct {
 const databaseTimeout, databasePause = 2 * time.Second, 5 * time.Second
 
 // NewRateLimiter returns a limiter for [identomat.WithRateLimiter]. Every request reserves its moment in one
-// row of the database, with the database's clock, and then waits for that moment without a connection.
+// row of the database, with the database's clock, and then waits for that moment without a connection. If the
+// moment is after the request's deadline, the request fails at once and reserves nothing.
 func (s *SQLStore[TTx]) NewRateLimiter(limit RateLimit) (identomat.RateLimiter, error) {
 	if limit.PerSecond <= 0 || limit.Local < 0 || limit.Local > limit.PerSecond {
 		return nil, errors.New("identomatriver: PerSecond must be positive, and Local from 0 to PerSecond")
@@ -34,9 +35,14 @@ func (s *SQLStore[TTx]) NewRateLimiter(limit RateLimit) (identomat.RateLimiter, 
 	return &limiter{limit: limit, reserve: s.reserve}, nil
 }
 
-// reserve reserves the next free moment of a limit, and returns how long to wait for it.
-func (s *SQLStore[TTx]) reserve(ctx context.Context, name string, interval time.Duration) (wait time.Duration, err error) {
-	err = s.inTx(ctx, func(tx TTx) error {
+// errTooLate means that the next free moment is after the deadline. Nothing was reserved: with more callers than
+// the limit serves, moments that nobody uses would make all callers wait longer and longer.
+var errTooLate = fmt.Errorf("identomatriver: the next free moment of the rate limit is too late: %w", context.DeadlineExceeded)
+
+// reserve reserves the next free moment of a limit, and returns how long to wait for it: at most longest.
+func (s *SQLStore[TTx]) reserve(ctx context.Context, name string, interval, longest time.Duration) (wait time.Duration, err error) {
+	err = errTooLate
+	failed := s.inTx(ctx, func(tx TTx) error {
 		if s.relaxed != "" {
 			if _, err := s.exec(ctx, tx, s.relaxed); err != nil {
 				return err
@@ -45,19 +51,23 @@ func (s *SQLStore[TTx]) reserve(ctx context.Context, name string, interval time.
 		now := `(SELECT ` + s.micros + `)`
 		return s.query(ctx, tx, `INSERT INTO identomat_limits (name, next_at) VALUES ($1, `+now+` + $2)
 			ON CONFLICT (name) DO UPDATE SET next_at = CASE WHEN identomat_limits.next_at > `+now+` THEN identomat_limits.next_at ELSE `+now+` END + $2
-			RETURNING next_at - $2 - `+now, []any{name, interval.Microseconds()}, func(row row) error {
+				WHERE identomat_limits.next_at <= `+now+` + $3
+			RETURNING next_at - $2 - `+now, []any{name, interval.Microseconds(), longest.Microseconds()}, func(row row) error {
 			var micros int64
-			err := row.Scan(&micros)
+			err = row.Scan(&micros)
 			wait = time.Duration(micros) * time.Microsecond
 			return err
 		})
 	})
+	if failed != nil {
+		err = failed
+	}
 	return wait, err
 }
 
 type limiter struct {
 	limit   RateLimit
-	reserve func(ctx context.Context, name string, interval time.Duration) (time.Duration, error)
+	reserve func(ctx context.Context, name string, interval, longest time.Duration) (time.Duration, error)
 
 	mu sync.Mutex
 	// next is the next free moment of the local share. until is when to try the database again.
@@ -73,6 +83,9 @@ func (l *limiter) Wait(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		wait, err := l.shared(ctx)
 		if err != nil {
+			if errors.Is(err, errTooLate) {
+				return err
+			}
 			if l.limit.Local == 0 || ctx.Err() != nil {
 				return fmt.Errorf("identomatriver: the shared rate limit cannot be used: %w", err)
 			}
@@ -100,10 +113,14 @@ func (l *limiter) shared(ctx context.Context) (time.Duration, error) {
 	if paused {
 		return 0, errPaused
 	}
+	longest := 24 * time.Hour
+	if deadline, ok := ctx.Deadline(); ok {
+		longest = time.Until(deadline)
+	}
 	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()
-	wait, err := l.reserve(ctx, l.limit.Name, interval(l.limit.PerSecond))
-	if err != nil && l.limit.Local > 0 {
+	wait, err := l.reserve(ctx, l.limit.Name, interval(l.limit.PerSecond), longest)
+	if err != nil && !errors.Is(err, errTooLate) && l.limit.Local > 0 {
 		l.mu.Lock()
 		l.until = time.Now().Add(databasePause)
 		l.mu.Unlock()

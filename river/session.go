@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/identomat-go/identomat"
@@ -121,12 +124,13 @@ func (e *Engine[TTx]) collect(ctx context.Context, row *rivertype.JobRow, id str
 		}
 	}
 	dir := e.config.Evidence.Dir(id)
-	report, err := evidence.Collect(ctx, e.client, r.Token, evidence.Dir(dir), files...)
+	_, err = evidence.Collect(ctx, e.client, r.Token, evidence.Dir(dir), files...)
 	event := EvidenceSealed
 	switch {
 	case errors.Is(err, identomat.ErrSessionNotFound):
 		event = EvidenceMissing
-		if report == nil { // nothing was collected, so the folder would look like a damaged package
+		if _, err := os.Stat(filepath.Join(dir, "data", "result.json")); errors.Is(err, fs.ErrNotExist) {
+			// Nothing was collected, now or earlier, so the folder would look like a damaged package.
 			if err := os.RemoveAll(dir); err != nil {
 				return err
 			}
@@ -166,28 +170,19 @@ func (e *Engine[TTx]) removeEvidence(ctx context.Context, id string) error {
 }
 
 // erase erases a session at Identomat, and then the bank's copy of the evidence. Each of the two ends with a
-// transaction, so a crash repeats neither in vain.
+// transaction, so that no retry after a crash repeats it.
 func (e *Engine[TTx]) erase(ctx context.Context, row *rivertype.JobRow, id string) error {
 	e.step(id, "before the erasure")
-	var r *Record
-	err := e.locked(ctx, row, Verification, id, func(tx TTx, found *Record) error {
-		if found.erasing(e.config.now()) {
-			r = found
-			return nil
-		}
-		if found.Held && found.Erased.IsZero() {
-			found.Due = time.Time{} // until Hold releases it
-			if err := e.store.Save(ctx, tx, found); err != nil {
-				return err
-			}
-		}
-		return e.complete(ctx, tx, row)
-	})
+	r, err := e.dueForErasure(ctx, row, id)
 	if err != nil || r == nil {
 		return err
 	}
 	if r.Receipt == nil && r.Token != "" {
 		if err := e.eraseSession(ctx, row, id, r); err != nil {
+			return err
+		}
+		// A hold that was set in the meantime still protects the bank's copy.
+		if r, err = e.dueForErasure(ctx, row, id); err != nil || r == nil {
 			return err
 		}
 	}
@@ -215,6 +210,32 @@ func (e *Engine[TTx]) erase(ctx context.Context, row *rivertype.JobRow, id strin
 	})
 	e.step(id, "after the erasure")
 	return err
+}
+
+// dueForErasure returns the record if its erasure is due, and otherwise completes or postpones the job. An erasure is
+// final, so it must be due by the clocks of the process and of the database, which sets AttemptedAt.
+func (e *Engine[TTx]) dueForErasure(ctx context.Context, row *rivertype.JobRow, id string) (r *Record, err error) {
+	now := e.config.now()
+	if row.AttemptedAt.Before(now) {
+		now = *row.AttemptedAt
+	}
+	err = e.locked(ctx, row, Verification, id, func(tx TTx, found *Record) error {
+		if found.erasing(now) {
+			r = found
+			return nil
+		}
+		if found.Erased.IsZero() && !found.EraseAt.IsZero() {
+			if early := found.EraseAt.Sub(now); !found.Held && early <= sweepAfter {
+				return river.JobSnooze(max(early, time.Second))
+			}
+			found.Due = found.eraseDue() // until Hold releases it, or a sweep finds it
+			if err := e.store.Save(ctx, tx, found); err != nil {
+				return err
+			}
+		}
+		return e.complete(ctx, tx, row)
+	})
+	return r, err
 }
 
 // eraseSession erases a session at Identomat and stores the receipt.

@@ -23,9 +23,9 @@ type SQLStore[TTx any] struct {
 	inTx   func(context.Context, func(TTx) error) error
 	exec   func(ctx context.Context, tx TTx, statement string, args ...any) (int64, error)
 	query  func(ctx context.Context, tx TTx, statement string, args []any, scan func(row) error) error
-	// forUpdate locks selected rows. micros is the database's clock in microseconds. migrating lets only
+	// forUpdate locks selected rows, and skipLocked locks those that no other transaction has locked. micros is the database's clock in microseconds. migrating lets only
 	// one process migrate. relaxed makes the commit of the transaction not wait for the disk.
-	forUpdate, micros, migrating, relaxed string
+	forUpdate, skipLocked, micros, migrating, relaxed string
 }
 
 type row interface{ Scan(dest ...any) error }
@@ -55,6 +55,7 @@ func NewPostgresSQLStore(db *sql.DB, cipher Cipher) *SQLStore[*sql.Tx] {
 // setPostgres sets the statements of PostgreSQL.
 func (s *SQLStore[TTx]) setPostgres() {
 	s.forUpdate = ` FOR UPDATE`
+	s.skipLocked = ` FOR UPDATE SKIP LOCKED`
 	s.micros = `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`
 	s.relaxed = `SET LOCAL synchronous_commit = off`
 	s.migrating = `SELECT pg_advisory_xact_lock(hashtext('identomat_migrations'))`
@@ -295,7 +296,7 @@ func (s *SQLStore[TTx]) List(ctx context.Context, tx TTx, state State, limit int
 
 // Due implements [Store].
 func (s *SQLStore[TTx]) Due(ctx context.Context, tx TTx, t time.Time, limit int) ([]*Record, error) {
-	return s.records(ctx, tx, `due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT $2`+s.forUpdate, millis(t), limit)
+	return s.records(ctx, tx, `due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT $2`+s.skipLocked, millis(t), limit)
 }
 
 // Stats implements [Store].

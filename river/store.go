@@ -75,7 +75,7 @@ type Record struct {
 	Queued, Called, Entered time.Time
 	// Expires is the end of the session's lifetime.
 	Expires time.Time
-	// Due is when the next job should have run. A sweep makes a new job if the job is missing.
+	// Due is when the next job should run. If the job is missing, a sweep inserts it.
 	Due time.Time
 	// Sealed is when the evidence was complete and sealed.
 	Sealed time.Time
@@ -124,7 +124,8 @@ type Store[TTx any] interface {
 	Find(ctx context.Context, tx TTx, token identomat.Token) (string, error)
 	// List returns the records in a state, the oldest first.
 	List(ctx context.Context, tx TTx, state State, limit int) ([]*Record, error)
-	// Due returns the records whose Due is set and not after t, the most overdue first.
+	// Due locks and returns the records whose Due is set and not after t, the most overdue first. It skips records
+	// that another transaction has locked, because waiting for several locks can end in a deadlock.
 	Due(ctx context.Context, tx TTx, t time.Time, limit int) ([]*Record, error)
 	// Stats returns figures for a dashboard and for alerts.
 	Stats(ctx context.Context, tx TTx, now time.Time) (*Stats, error)
@@ -141,7 +142,6 @@ type Stats struct {
 	Unclear int
 	// Retrying counts the jobs of this package that failed and wait for their next attempt.
 	Retrying int
-	// BillableCalls counts the calls of each kind that were made within the last hour. A call that was
-	// repeated counts once.
+	// BillableCalls counts the records of each kind whose last call was made within the last hour.
 	BillableCalls map[Kind]int
 }
