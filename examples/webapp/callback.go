@@ -7,8 +7,8 @@ import (
 )
 
 // callback handles one callback. A status callback only makes the engine read the outcome of the session from
-// the service. Duplicate callbacks and callbacks about
-// unknown sessions are therefore harmless. If callback returns an error, the response is HTTP 500.
+// the service. Duplicate callbacks and callbacks about unknown sessions are therefore harmless. If callback
+// returns an error, the response is HTTP 500.
 // Identomat does not document whether it then retries the callback.
 func (s *server) callback(ctx context.Context, c identomat.Callback) error {
 	if message, ok := c.SMS(); ok {

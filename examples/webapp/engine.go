@@ -206,8 +206,8 @@ func (s *store) deleteErased(ctx context.Context) error {
 	return err
 }
 
-// deleteExpired deletes expired rows, and gives up unclear sessions that have certainly expired. Their tokens
-// were never known, so nobody can have used them.
+// deleteExpired deletes expired rows, and gives up unclear sessions that have certainly expired. Their customers
+// never got a link, so the sessions contain no data about them.
 func (s *store) deleteExpired(ctx context.Context) error {
 	now := s.now()
 	return s.inTx(ctx, func(tx *sql.Tx) error {

@@ -128,8 +128,8 @@ func connect(c *config, log *slog.Logger) (*identomat.Client, func(), error) {
 	return fake.Client(identomat.WithLogger(log)), fake.Close, nil
 }
 
-// databaseName returns DATABASE, or the path of a temporary file, which the function remove deletes. Only a run against the fake uses a temporary file, because the fake loses its
-// sessions when it stops.
+// databaseName returns DATABASE, or the path of a temporary file, which the function remove deletes. Only a run
+// against the fake uses a temporary file, because the fake loses its sessions when it stops.
 func databaseName(c config) (name string, remove func(), err error) {
 	if c.database != "" {
 		return c.database, func() {}, nil
