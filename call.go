@@ -21,27 +21,28 @@ import (
 
 // do makes a call whose response is JSON, and decodes the payload as a T. [stream] is for media.
 func do[T any](ctx context.Context, c *Client, op *operation.Operation, params any) (out T, err error) {
-	if err = c.do(ctx, op, params, &out); err != nil {
+	if err = c.do(ctx, op, params, &out, false); err != nil {
 		var none T
 		return none, err
 	}
 	return out, nil
 }
 
-// do makes a call like the generic function do, and decodes the payload into out, a pointer.
-func (c *Client) do(ctx context.Context, op *operation.Operation, params, out any) error {
+// do makes a call like the generic function do, and decodes the payload into out, a pointer. If admitted is
+// true, the limiter has been asked.
+func (c *Client) do(ctx context.Context, op *operation.Operation, params, out any, admitted bool) error {
 	p := &protocol{client: c, op: op, out: out}
 	if err := p.prepare(ctx, params); err != nil {
 		return err
 	}
-	p.call.Protocol = p
+	p.call.Protocol, p.call.Admitted = p, admitted
 	_, err := c.engine.Do(ctx, &p.call)
 	return err
 }
 
 // exec makes a call that returns nothing.
 func exec(ctx context.Context, c *Client, op *operation.Operation, params any) error {
-	return c.do(ctx, op, params, new(json.RawMessage))
+	return c.do(ctx, op, params, new(json.RawMessage), false)
 }
 
 // protocol makes one call and interprets the responses. See [engine.Protocol].

@@ -234,7 +234,7 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 	// not polled together. The first pause is at least minPoll.
 	interval, failed := 2*minPoll, 0
 	for {
-		result, err := s.Result(ctx, token)
+		result, err := s.poll(ctx, token)
 		pause := interval/2 + rand.N(interval/2)
 		switch {
 		case err == nil && result.Outcome != OutcomeInProgress:
@@ -252,14 +252,31 @@ func (s *SessionsService) Wait(ctx context.Context, token Token) (*Result, error
 			}
 		}
 		if ended := engine.Sleep(ctx, pause); ended != nil {
-			ended = redact.Error(ended, string(token), s.client.key.Reveal(), s.client.secret.Reveal())
+			failure := s.notPolled(ended, token)
 			if err != nil {
-				ended = fmt.Errorf("%w; last poll: %w", ended, err)
+				failure.Err = fmt.Errorf("%w; last poll: %w", failure.Err, err)
 			}
-			return resultOf(last), &TransportError{Operation: operation.SessionResult.Name, Err: ended}
+			return resultOf(last), failure
 		}
 		interval = min(interval*3/2, maxPoll)
 	}
+}
+
+// poll reads a result. It waits for the limiter before it prepares the call.
+func (s *SessionsService) poll(ctx context.Context, token Token) (result *Result, err error) {
+	if err := s.client.engine.Admit(ctx); err != nil {
+		return nil, s.notPolled(err, token)
+	}
+	if err := s.client.do(ctx, operation.SessionResult, ofSession(token), &result, true); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// notPolled returns the error of a poll that was not sent.
+func (s *SessionsService) notPolled(err error, token Token) *TransportError {
+	err = redact.Error(err, string(token), s.client.key.Reveal(), s.client.secret.Reveal())
+	return &TransportError{Operation: operation.SessionResult.Name, Err: err}
 }
 
 // resultOf decodes a response again. It returns nil if there was none.

@@ -80,6 +80,8 @@ type Call struct {
 	// Body is sent unless Source is set.
 	Body   []byte
 	Source Source
+	// Admitted says that the limiter has been asked about the first attempt, by Admit.
+	Admitted bool
 	// Limit is the maximum size of a response in bytes.
 	Limit    int64
 	Protocol Protocol
@@ -170,7 +172,7 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Response, error) {
 	e.budget.earn()
 	var last Failure
 	for attempt := 1; ; attempt++ {
-		if err := e.ready(ctx); err != nil {
+		if err := e.ready(ctx, c.Admitted && attempt == 1); err != nil {
 			return nil, c.Protocol.Public(last.endedBy(err, e.Secrets(c.Protocol)))
 		}
 		start := time.Now()
@@ -249,12 +251,15 @@ func (f Failure) endedBy(err error, secrets []string) *Failure {
 	return &f
 }
 
-// ready waits for the limiter and checks the caller's context.
-func (e *Engine) ready(ctx context.Context) error {
+// Admit waits for the limiter before a call is prepared, because many waiting calls would take a lot of memory.
+func (e *Engine) Admit(ctx context.Context) error { return e.ready(ctx, false) }
+
+// ready checks the caller's context, and waits for the limiter unless the attempt was admitted before.
+func (e *Engine) ready(ctx context.Context, admitted bool) error {
 	if ctx.Err() != nil {
 		return Ended(ctx)
 	}
-	if e.cfg.Limiter == nil {
+	if e.cfg.Limiter == nil || admitted {
 		return nil
 	}
 	return e.cfg.Limiter.Wait(ctx)
