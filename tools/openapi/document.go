@@ -28,7 +28,7 @@ const about = `Identomat verifies people and companies over the Internet. This d
 
 **Open lists.** x-extensible-enum lists known values. Other values can occur, in requests and in responses, and so can other members of objects.
 
-**Extensions.** x-retryable says that a call has no further effect if it is sent again, so it can be retried after a lost response. x-billable says that a call may be billed; Identomat publishes no prices.`
+**Extensions.** x-retryable says that a second call has no further effect, so the call can be retried after a lost response. x-billable says that a call may be billed; Identomat publishes no prices.`
 
 const hmacAbout = `For company keys of the HMAC type. The value of the header is signature="CODE". CODE is the Base64 form of the HMAC-SHA-256 of the request body, with the secret key as the key. For a multipart form, the HMAC is chained over the contents of the parts in their order: the binary result for one part is the key for the next part. The service signs successful responses in the same way, and does not sign errors. A signature does not cover the query string.`
 
