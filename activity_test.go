@@ -130,7 +130,7 @@ func TestActivitiesAndStatisticsWithFake(t *testing.T) {
 func TestRawDecodesToTheSameHit(t *testing.T) {
 	client, mock := mocked(t)
 	answers(mock, apiURL+"search-screening-person", 200, "application/json", sample(t, "search-screening-person-default-person-found.json"))
-	hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "P"}, 0, 0)
+	hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "P", ScoreThreshold: 80}, 0, 0)
 	require.NoError(t, err)
 	var hit identomat.ScreeningHit
 	require.NoError(t, json.Unmarshal(hits[0].Raw(), &hit))

@@ -149,7 +149,7 @@ func TestCallAllocations(t *testing.T) {
 	download := func(c *identomat.Client) error { return drained(c.Media.FaceVideo(ctx, token)) }
 	upload := func(c *identomat.Client) error { _, err := c.Documents.Passport(ctx, file); return err }
 	search := func(c *identomat.Client) error {
-		_, err := c.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: "John Smith"}, 0, 100)
+		_, err := c.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: "John Smith", ScoreThreshold: 80}, 0, 100)
 		return err
 	}
 	for _, row := range []struct {

@@ -176,7 +176,7 @@ func TestGrowthLists(t *testing.T) {
 		"Search": {
 			`{"score":99,"name":"John SMITH","personId":"67137933%08x","entityType":"person","topics":["Sanctioned entity"]}`, `{"result":[`, `]}`,
 			func(ctx context.Context, c *identomat.Client) (n int, err error) {
-				for _, err := range c.Screening.Search(ctx, identomat.ScreeningQuery{FullName: "John Smith"}) {
+				for _, err := range c.Screening.Search(ctx, identomat.ScreeningQuery{FullName: "John Smith", ScoreThreshold: 80}) {
 					if err != nil {
 						return n, err
 					}

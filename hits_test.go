@@ -33,7 +33,7 @@ func TestHitIndependentOfOtherHits(t *testing.T) {
 	} {
 		page := func(body string) []identomat.ScreeningHit {
 			client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, body), nil })
-			hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
+			hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n", ScoreThreshold: 80}, 0, 10)
 			require.NoError(t, err, name)
 			return hits
 		}
@@ -61,7 +61,7 @@ func TestHitsIndependentOfMembersBesideResult(t *testing.T) {
 		`{"r\u0065sult":` + hits + `,"took":[1,2]}`,
 	} {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(200, body), nil })
-		page, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
+		page, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n", ScoreThreshold: 80}, 0, 10)
 		require.NoError(t, err, body)
 		require.Len(t, page, 2, body)
 		assert.Equal(t, "n", page[0].Name, body)
@@ -77,7 +77,7 @@ func TestPageWithIncompleteHitIsUnexpected(t *testing.T) {
 		client := stubbed(t, func(*http.Request) (*http.Response, error) {
 			return newResponse(200, `{"result":[`+good+`,`+bad+`]}`), nil
 		})
-		hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n"}, 0, 10)
+		hits, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "n", ScoreThreshold: 80}, 0, 10)
 		require.ErrorIs(t, err, identomat.ErrUnexpectedResponse, bad)
 		assert.Empty(t, hits, bad)
 	}

@@ -67,10 +67,11 @@ func screeningTopic(text string) ScreeningTopic {
 	return ScreeningTopic(text)
 }
 
-// ScreeningQuery describes whom to search for. FullName is required.
+// ScreeningQuery describes whom to search for. FullName and ScoreThreshold are required.
 type ScreeningQuery struct {
 	private
 
+	// FullName is the name of the person or company.
 	FullName string `json:"fullName"`
 	// BirthdayTimeFrom is the earliest birthday, a date in ISO 8601 with or without a time, such as
 	// "1990-05-14". It is sent unchanged; an empty date sets no bound. For a [Person], use its
@@ -78,9 +79,10 @@ type ScreeningQuery struct {
 	// an entry matches if its birthday is unknown or only a year, so a search with a birthday can miss
 	// hits that a search by name alone finds.
 	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
-	// ScoreThreshold is the lowest score of a hit, from 0 to 100. 0 returns every entry that resembles
-	// the name at all. The API reference requires an integer and names no bounds. Its example requests
-	// 80, and its example response has a hit with the score 100.
+	// ScoreThreshold is the lowest score of a hit, from 1 to 100. 1 returns practically everything: every
+	// entry that resembles the name at all. Validation rejects 0, because a forgotten threshold would do
+	// the same, on a search that may be billed. The API reference requires an integer and names no
+	// bounds. Its example requests 80, and its example response has a hit with the score 100.
 	ScoreThreshold int `json:"scoreThreshold"`
 	// Extra holds members of the query that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
@@ -146,7 +148,8 @@ type searchParams struct {
 func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("query.fullName", s.Query.FullName)
 	p.requireISO("query.birthdayTimeFrom", s.Query.BirthdayTimeFrom)
-	p.require(s.Query.ScoreThreshold >= 0 && s.Query.ScoreThreshold <= 100, "query.scoreThreshold", "must be from 0 to 100")
+	p.require(s.Query.ScoreThreshold >= 1 && s.Query.ScoreThreshold <= 100, "query.scoreThreshold",
+		"must be from 1 to 100; 1 returns practically everything")
 	p.require(s.Offset >= 0, "offset", "must not be negative")
 	p.require(s.Limit >= 0, "limit", "must not be negative")
 }

@@ -256,15 +256,15 @@ func TestSearchRequestAndResponse(t *testing.T) {
 	}, hits[0].Topics)
 	assert.Contains(t, string(hits[0].Raw()), `"Sanctioned entity"`)
 
-	expects(t, mock, "search-screening-person", body(`"query": {"fullName": "J", "scoreThreshold": 0}, "offset": 0`),
+	expects(t, mock, "search-screening-person", body(`"query": {"fullName": "J", "scoreThreshold": 80}, "offset": 0`),
 		sample(t, "search-screening-person-default-no-results-for-person.json"))
-	hits, err = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "J"}, 0, 0)
+	hits, err = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "J", ScoreThreshold: 80}, 0, 0)
 	require.NoError(t, err)
 	assert.Empty(t, hits)
 
 	assertNothingIsDropped(t, "search-screening-person", "search-screening-person-default-person-found.json", 8,
 		func(ctx context.Context, c *identomat.Client) ([]identomat.ScreeningHit, error) {
-			return c.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: "J"}, 0, 0)
+			return c.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: "J", ScoreThreshold: 80}, 0, 0)
 		})
 }
 
@@ -419,7 +419,7 @@ var pagings = map[string]paging{
 	"search": {
 		op: "search-screening-person",
 		list: func(ctx context.Context, c *identomat.Client) iter.Seq2[string, error] {
-			return names(c.Screening.Search(ctx, identomat.ScreeningQuery{FullName: "John"}), func(h identomat.ScreeningHit) string { return h.Name })
+			return names(c.Screening.Search(ctx, identomat.ScreeningQuery{FullName: "John", ScoreThreshold: 80}), func(h identomat.ScreeningHit) string { return h.Name })
 		},
 		page: func(first, last, _ int) string {
 			return `{"result":[` + joined(first, last, `{"score":90,"name":"n%[1]d","personId":"same"}`) + `]}`
@@ -596,6 +596,10 @@ func TestScreeningValidation(t *testing.T) {
 	_, errs := collect(client.Screening.Search(t.Context(), identomat.ScreeningQuery{FullName: "J", ScoreThreshold: -1}))
 	require.Len(t, errs, 1)
 	assertProblems(t, errs[0], "search-screening-person", "query.scoreThreshold")
+	_, errs = collect(client.Screening.Search(t.Context(), identomat.ScreeningQuery{FullName: "J"}))
+	require.Len(t, errs, 1)
+	assert.EqualError(t, errs[0], "identomat: search-screening-person: invalid request: "+
+		"query.scoreThreshold: must be from 1 to 100; 1 returns practically everything")
 	_, err = client.Screening.Person(t.Context(), "")
 	assertProblems(t, err, "get-screening-person-details", "personId")
 	_, err = client.Screening.Monitor(t.Context(), identomat.MonitorQuery{Extra: map[string]any{"birthdayTimeFrom": ""}})
@@ -604,7 +608,7 @@ func TestScreeningValidation(t *testing.T) {
 	_, err = client.Screening.ListMonitoredPage(t.Context(), identomat.MonitoredFilter{Extra: map[string]any{"companyKey": ""}}, -1, -1)
 	assertProblems(t, err, "list-screening-monitoring-records", "start", "limit", "Extra.companyKey")
 	assert.Zero(t, mock.GetTotalCallCount())
-	for _, threshold := range []int{0, 100} {
+	for _, threshold := range []int{1, 100} {
 		answers(mock, apiURL+"search-screening-person", 200, "application/json", `{"result":[]}`)
 		_, err = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "J", ScoreThreshold: threshold}, 0, 1)
 		require.NoError(t, err)
@@ -613,6 +617,9 @@ func TestScreeningValidation(t *testing.T) {
 	client, mock = mocked(t, identomat.WithoutValidation())
 	expects(t, mock, "search-screening-person", body(`"query": {"fullName": "", "scoreThreshold": 200}, "offset": -1, "limit": -1`), `{"result":[]}`)
 	_, err = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{ScoreThreshold: 200}, -1, -1)
+	require.NoError(t, err)
+	expects(t, mock, "search-screening-person", body(`"query": {"fullName": "J", "scoreThreshold": 0}, "offset": 0`), `{"result":[]}`)
+	_, err = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "J"}, 0, 0)
 	require.NoError(t, err)
 	_, err = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{Extra: map[string]any{"fullName": "other", "f": func() {}}}, 0, 0)
 	assertProblems(t, err, "search-screening-person", "Extra.f", "Extra.fullName")
@@ -680,7 +687,7 @@ func TestScreeningDetailsAreWholeOrRefused(t *testing.T) {
 
 func TestScreeningTopicsInAnotherCaseAreRefused(t *testing.T) {
 	client := responding(t, 200, `{"result":[{"score":100,"name":"J","personId":"p","Topics":["Sanctioned entity"]}]}`, false)
-	_, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "J"}, 0, 10)
+	_, err := client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "J", ScoreThreshold: 80}, 0, 10)
 	assert.ErrorIs(t, err, identomat.ErrUnexpectedResponse)
 }
 
@@ -702,7 +709,7 @@ func TestDatesMayHaveAnyFormOfISO8601(t *testing.T) {
 	send := func(d identomat.Date) (add, monitor, search error) {
 		_, add = client.Blacklist.Add(t.Context(), identomat.BlacklistEntry{LastName: "W", Birthday: d, Reason: "r"})
 		_, monitor = client.Screening.Monitor(t.Context(), identomat.MonitorQuery{FullName: "W", BirthdayTimeFrom: d})
-		_, search = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "W", BirthdayTimeFrom: d}, 0, 1)
+		_, search = client.Screening.SearchPage(t.Context(), identomat.ScreeningQuery{FullName: "W", ScoreThreshold: 80, BirthdayTimeFrom: d}, 0, 1)
 		return add, monitor, search
 	}
 	for _, d := range valid {

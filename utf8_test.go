@@ -45,7 +45,7 @@ func TestInvalidUTF8IsRefused(t *testing.T) {
 		{begin(identomat.BeginRequest{Extra: map[string]any{bad: "x"}}), "Extra", "has a name that is not UTF-8"},
 		{second(client.Sessions.Delete(ctx, bad)), "session_token", "is not UTF-8"},
 		{client.VideoCalls.End(ctx, bad), "sessionId", "is not UTF-8"},
-		{second(client.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: bad}, 0, 10)), "query.fullName", "is not UTF-8"},
+		{second(client.Screening.SearchPage(ctx, identomat.ScreeningQuery{FullName: bad, ScoreThreshold: 80}, 0, 10)), "query.fullName", "is not UTF-8"},
 		{second(client.Blacklist.Add(ctx, identomat.BlacklistEntry{LastName: bad})), "query.lastName", "is not UTF-8"},
 		{second(client.Groups.Create(ctx, identomat.CreateGroupRequest{Name: "g", MemberIDs: []string{"a", bad}})), "memberIds[1]", "is not UTF-8"},
 		{second(client.Screening.Monitor(ctx, identomat.MonitorQuery{BirthdayTimeFrom: bad})), "query.birthdayTimeFrom", "is not UTF-8"},

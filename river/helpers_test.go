@@ -199,7 +199,7 @@ func (b *bank[TTx]) config(client *identomat.Client) identomatriver.Config[TTx] 
 			return identomat.BeginRequest{ClientUserID: id}, nil
 		},
 		ScreeningQuery: func(_ context.Context, id string) (identomat.ScreeningQuery, error) {
-			return identomat.ScreeningQuery{FullName: "Person " + id}, nil
+			return identomat.ScreeningQuery{FullName: "Person " + id, ScoreThreshold: 80}, nil
 		},
 		MonitorQuery: func(_ context.Context, id string) (identomat.MonitorQuery, error) {
 			return identomat.MonitorQuery{FullName: "Person " + id}, nil

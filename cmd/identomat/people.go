@@ -65,7 +65,7 @@ billed: one for every 100 hits, and one that finds no more.` + nameHelp,
 		},
 	}
 	cmd.Flags().StringVar(&birthday, "birthday", "", "the earliest birthday, a `date` such as 1980-01-08")
-	cmd.Flags().IntVar(&threshold, "threshold", threshold, "the lowest score of a hit, from 0 to 100")
+	cmd.Flags().IntVar(&threshold, "threshold", threshold, "the lowest score of a hit, from 1 to 100")
 	cmd.Flags().IntVar(&limit, "limit", limit, "stop after this `number` of hits")
 	a.confirmFlag(cmd)
 	person := &cobra.Command{

@@ -254,7 +254,7 @@ func TestObserverExportsNoRequestOrResponseData(t *testing.T) {
 		require.Error(t, err)
 		_, err = o.client.Sessions.Begin(t.Context(), begin)
 		require.Error(t, err)
-		for range o.client.Screening.Search(t.Context(), identomat.ScreeningQuery{FullName: "Wilhelmina Featherstone"}) {
+		for range o.client.Screening.Search(t.Context(), identomat.ScreeningQuery{FullName: "Wilhelmina Featherstone", ScoreThreshold: 80}) {
 		}
 
 		var all metricdata.ResourceMetrics
