@@ -39,11 +39,11 @@ func TestEveryEndpoint(t *testing.T) {
 		rows[strings.TrimSuffix(op.Name, "/")] = op
 	}
 	methods, examples := methodsByEndpoint(t), examplesOf(t)
-	readme, err := os.ReadFile("README.md")
+	page, err := os.ReadFile("docs/endpoints.md")
 	require.NoError(t, err)
-	const page = "https://pkg.go.dev/github.com/identomat-go/identomat"
-	if !strings.Contains(string(readme), fmt.Sprintf("All %d endpoints", len(rows))) {
-		t.Errorf("README.md does not contain \"All %d endpoints\"", len(rows))
+	const site = "https://pkg.go.dev/github.com/identomat-go/identomat"
+	if !strings.Contains(string(page), fmt.Sprintf("All %d endpoints", len(rows))) {
+		t.Errorf("docs/endpoints.md does not contain \"All %d endpoints\"", len(rows))
 	}
 	server := identomattest.NewServer(t)
 	listed := map[string]bool{}
@@ -67,8 +67,9 @@ func TestEveryEndpoint(t *testing.T) {
 			assert.Contains(t, method.comment, strings.TrimSuffix(op.Name, "/"), "the comment of %s does not contain the name of its endpoint", method.name)
 			assert.True(t, examples["Example"+method.name], "there is no Example%s", method.name)
 			name := strings.Replace(method.name, "_", ".", 1)
-			assert.Contains(t, string(readme), fmt.Sprintf("| `%s` | [`%s`](%s#%s) | [example](%s#example-%s) |",
-				op.Name, strings.Replace(name, "Service", "", 1), page, name, page, name), "README.md has no row for %s", op.Name)
+			retried := map[bool]string{false: "no", true: "yes"}[op.Retryable]
+			assert.Regexp(t, regexp.QuoteMeta(fmt.Sprintf("| `%s` | [`%s`](%s#%s) | [example](%s#example-%s) | ",
+				op.Name, strings.Replace(name, "Service", "", 1), site, name, site, name))+`[^|]+\. \| `+retried+` \|\n`, string(page), "docs/endpoints.md has no row for %s", op.Name)
 		}
 		resp, err := http.Post(base+op.Path(), "application/json", strings.NewReader("{}"))
 		require.NoError(t, err)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,7 +22,7 @@ import (
 func documents(t *testing.T) []string {
 	t.Helper()
 	files := []string{"README.md"}
-	for _, pattern := range []string{"CONTRIBUTING.md", "docs/*.md", "examples/*/README.md", "cmd/*/README.md"} {
+	for _, pattern := range []string{"CONTRIBUTING.md", "docs/*.md", "*/README.md", "*/*/README.md"} {
 		found, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		files = append(files, found...)
@@ -31,7 +32,7 @@ func documents(t *testing.T) []string {
 
 // packages holds the paths of the packages that a snippet may use without an import.
 var packages = map[string]string{
-	"context": "context", "errors": "errors", "fmt": "fmt", "fs": "io/fs", "http": "net/http", "httptest": "net/http/httptest", "io": "io",
+	"context": "context", "errors": "errors", "fmt": "fmt", "fs": "io/fs", "http": "net/http", "httptest": "net/http/httptest", "io": "io", "json": "encoding/json",
 	"log": "log", "os": "os", "slog": "log/slog", "strings": "strings", "template": "html/template", "testing": "testing",
 	"time": "time", "url": "net/url",
 	"httpmock": "github.com/jarcoal/httpmock", "identomat": "github.com/identomat-go/identomat",
@@ -44,7 +45,7 @@ var packages = map[string]string{
 
 // frame is the function around a snippet of statements. Its parameters are the variables that a
 // snippet may use without declaring them.
-const frame = `func _(ctx context.Context, client *identomat.Client, session *identomat.Session, result *identomat.Result,
+const frame = `func snippet(ctx context.Context, client *identomat.Client, session *identomat.Session, result *identomat.Result,
 	token identomat.Token, companyKey, secretKey string, w http.ResponseWriter, r *http.Request, t *testing.T,
 	server *identomattest.Server) error {
 	{
@@ -92,28 +93,110 @@ func program(t *testing.T, snippet string) string {
 	return "package snippet\n" + strings.Join(slices.Compact(imports), "") + snippet
 }
 
+// calls maps each function that a snippet of the README declares to the body of a test that calls it.
+var calls = map[string]string{
+	"callbacks": `
+		woken := identomat.Token("")
+		handler, err := callbacks([]string{"key"}, nil, func(_ context.Context, token identomat.Token) error {
+			woken = token
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := strings.NewReader("{\"callbackApiKey\":\"key\",\"type\":\"status\",\"sessionId\":\"24fad7ee8a3b9b6e4b9a9ec58b1ae9d8f4c0c6a1\"}")
+		request := httptest.NewRequest("POST", "/", body)
+		request.Header.Set("Content-Type", "application/json")
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, request)
+		if response.Code != 200 || woken != "24fad7ee8a3b9b6e4b9a9ec58b1ae9d8f4c0c6a1" {
+			t.Fatal(response.Code, response.Body)
+		}`,
+}
+
+// callSnippet is the test of a snippet of statements.
+const callSnippet = `
+		server := identomattest.NewServer(t)
+		client := server.Client()
+		session, err := client.Sessions.Begin(t.Context(), identomat.BeginRequest{Steps: identomat.Steps{identomat.IdentityDocument(), identomat.Liveness()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Approve(session.Token)
+		if err := snippet(t.Context(), client, session, nil, session.Token, "company-key", "secret-key", nil, nil, t, server); err != nil {
+			t.Fatal(err)
+		}`
+
+// runnable returns the test file that calls a snippet, or nothing if the snippet is a test or a program.
+func runnable(t *testing.T, snippet string) string {
+	t.Helper()
+	file, err := parser.ParseFile(gotoken.NewFileSet(), "", "package p\n"+snippet, 0)
+	if err != nil {
+		return program(t, "func TestSnippet(t *testing.T) {"+callSnippet+"\n}")
+	}
+	for _, declaration := range file.Decls {
+		name := declaration.(*ast.FuncDecl).Name.Name
+		if !strings.HasPrefix(name, "Test") {
+			require.Contains(t, calls, name)
+			return program(t, "func TestSnippet(t *testing.T) {"+calls[name]+"\n}")
+		}
+	}
+	return ""
+}
+
 var fenced = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-func TestSnippetsCompile(t *testing.T) {
+// TestSnippets compiles the Go code of every document. Except for its whole program, which .ci/run readme runs, the
+// README's code runs against the fake.
+func TestSnippets(t *testing.T) {
 	// With an overlay, the snippets are part of this module, but no files are written to it.
 	here, err := os.Getwd()
 	require.NoError(t, err)
 	dir, replace := t.TempDir(), map[string]string{}
+	add := func(name, file, source string) {
+		path := filepath.Join(dir, name+"-"+file)
+		require.NoError(t, os.WriteFile(path, []byte(source), 0o600))
+		replace[filepath.Join(here, "internal", "snippets", name, file)] = path
+	}
 	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for i, match := range fenced.FindAllStringSubmatch(string(text), -1) {
 			name := fmt.Sprintf("%s-%d", regexp.MustCompile(`\W`).ReplaceAllString(document, "_"), i+1)
-			source := filepath.Join(dir, name+".go")
-			require.NoError(t, os.WriteFile(source, []byte(program(t, match[1])), 0o600))
-			replace[filepath.Join(here, "internal", "snippets", name, "main.go")] = source
+			if document != "README.md" || strings.HasPrefix(match[1], "package main") {
+				add(name, "main.go", program(t, match[1]))
+				continue
+			}
+			add(name, "snippet_test.go", program(t, match[1]))
+			if test := runnable(t, match[1]); test != "" {
+				add(name, "run_test.go", test)
+			}
 		}
 	}
 	require.NotEmpty(t, replace)
 	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600))
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-overlay", filepath.Join(dir, "overlay.json"), "./internal/snippets/...").CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	t.Logf("%d snippets", len(replace))
+	build := func(args ...string) {
+		args = slices.Insert(args, 1, "-buildvcs=false", "-overlay", filepath.Join(dir, "overlay.json"))
+		out, err := exec.Command("go", args...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	build("build", "./internal/snippets/...")
+	t.Logf("%d files", len(replace))
+
+	// The tests run in a temporary folder, because their packages have no folder.
+	tests := filepath.Join(dir, "tests")
+	require.NoError(t, os.Mkdir(tests, 0o700))
+	build("test", "-vet=off", "-c", "-o", tests+"/", "./internal/snippets/README_md-...")
+	programs, err := filepath.Glob(filepath.Join(tests, "*.test*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, programs)
+	for _, program := range programs {
+		run := exec.Command(program, "-test.v")
+		run.Dir = t.TempDir()
+		out, err := run.CombinedOutput()
+		assert.NoError(t, err, "%s: %s", filepath.Base(program), out)
+		assert.Contains(t, string(out), "--- PASS", filepath.Base(program))
+	}
 }

@@ -37,19 +37,22 @@ var documents = []struct {
 	commands []command
 }{
 	{"README.md", []command{
-		{"go test -race ./... ", skip},
+		{"git clone ", clone},
+		{"go test ./internal/... ", skip},
 		{"go run ./examples/quickstart", prints(`^  http://127\.0\.0\.1:\d+/\?session_token=\w+$`, `^Outcome    approved$`)},
+		{"go run ./cmd/identomat sandbox ", startSandbox},
+		{"go get ", goGet},
+		{"package main", integrate},
+		{"go mod edit ", useClone},
+	}},
+	{"examples/README.md", []command{
+		{"go run ./examples/quickstart", prints(`^Outcome    approved$`)},
 		{"go run ./examples/batch", prints(`^10000 customers:$`, `^ +\d+ approved$`, `^ +3 unclear$`)},
 		{"go run ./examples/evidence", prints(`^Verified   \d+ files, \d+ bytes, complete: true$`, `^  "verified": true,$`)},
 		{"go run ./examples/otel", prints(`^onboard .* span \w+$`, `^identomat\.client\.attempt\.duration \(s\)$`)},
 		{"go test ./examples/", prints(`^ok `)},
 		{"go run ./examples/idenfy", prints(`^Webhook    APPROVED, final: true$`, `^Approved   true$`)},
 		{"go run ./examples/webapp", signIn},
-		{"go install ./cmd/identomat", install},
-		{"go run ./cmd/identomat sandbox ", startSandbox},
-		{"go get ", goGet},
-		{"package main", integrate},
-		{"go mod edit ", useClone},
 	}},
 	{"cmd/identomat/README.md", []command{
 		{"go install ./cmd/identomat", install},
@@ -151,11 +154,22 @@ func commandsOf(text string) (commands []string) {
 	return slices.Compact(commands)
 }
 
-// skip does not run the command: .ci/run test takes the test command from the README and runs the
-// tests of every module.
+// skip does not run the command: .ci/run test runs the README's test command, and .ci/run race the tests of every module.
 func skip(context.Context, *reader, string) error {
-	fmt.Println("skipped: .ci/run test runs the tests")
+	fmt.Println("skipped: .ci/run race and test run the tests")
 	return nil
+}
+
+// clone clones this repository instead of the one on GitHub.
+func clone(ctx context.Context, r *reader, command string) error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return prints()(ctx, r, fmt.Sprintf(`cd '%s'
+		export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0='url.file://%s.insteadOf' GIT_CONFIG_VALUE_0=https://github.com/identomat-go/identomat
+		%s
+		test -d examples/quickstart`, r.temp, root, command))
 }
 
 // prints returns a function that runs a command and checks that its output has a line for each
@@ -279,15 +293,8 @@ func integrate(ctx context.Context, r *reader, program string) error {
 	return p.end()
 }
 
-// useClone compiles the program with a clone of the repository beside it.
+// useClone compiles the program with the clone beside it.
 func useClone(ctx context.Context, r *reader, command string) error {
-	root, err := os.Getwd()
-	if err != nil {
-		return err
-	}
-	if err := os.Symlink(root, filepath.Join(r.temp, "identomat")); err != nil {
-		return err
-	}
 	return prints(`=> \.\./identomat$`)(ctx, r, command+"\ngo build -o /dev/null .\ngo list -m github.com/identomat-go/identomat")
 }
 
