@@ -268,7 +268,7 @@ func TestCallIsBoundedSignedAndObserved(t *testing.T) {
 		Call(t.Context(), freeze, nil)
 	require.NoError(t, err)
 	require.Len(t, events, 1)
-	assert.Equal(t, []any{"freeze", 1, 200}, []any{events[0].Operation, events[0].Attempt, events[0].StatusCode})
+	assert.Equal(t, []any{"freeze", "external-api.identomat.com", 1, 200}, []any{events[0].Operation, events[0].Host, events[0].Attempt, events[0].StatusCode})
 
 	// An error must not show a parameter.
 	for _, fault := range []roundTrip{

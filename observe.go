@@ -14,8 +14,10 @@ import (
 type Event struct {
 	// Context is the caller's context, so that an observer can find the caller's span.
 	Context context.Context
-	// Operation is the endpoint, such as result/. Attempt counts from 1.
+	// Operation is the endpoint, such as result/. Host is the host of the request's URL, with the port if
+	// the URL has one. Attempt counts from 1.
 	Operation string
+	Host      string
 	Attempt   int
 	// Start is when the attempt began, after any wait for the [RateLimiter]. For streamed media,
 	// Duration extends to the end of the stream.

@@ -28,6 +28,7 @@ type Limiter interface {
 type Event struct {
 	Context       context.Context
 	Operation     string
+	Host          string
 	Attempt       int
 	Start         time.Time
 	Duration      time.Duration
@@ -194,7 +195,7 @@ func (e *Engine) Do(ctx context.Context, c *Call) (*Response, error) {
 		delay, retry := e.next(ctx, c, attempt, &out)
 		if e.cfg.Observers != nil {
 			event := Event{
-				Context: ctx, Operation: c.Operation, Attempt: attempt, Start: start,
+				Context: ctx, Operation: c.Operation, Host: c.URL.Host, Attempt: attempt, Start: start,
 				StatusCode: out.status, BytesSent: c.length(), BytesReceived: out.received,
 				RetryIn: delay, WillRetry: retry,
 			}
