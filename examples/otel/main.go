@@ -4,7 +4,8 @@
 //
 //	go run ./examples/otel
 //
-// Copy package identomatotel from the subdirectory. In a real service, use the OTLP exporters.
+// In a real service, use the OTLP exporters or the one for Prometheus. Module
+// github.com/identomat-go/identomat/otel has a dashboard and alerts for them.
 package main
 
 import (
@@ -22,8 +23,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/identomat-go/identomat"
-	"github.com/identomat-go/identomat/examples/otel/identomatotel"
 	"github.com/identomat-go/identomat/identomattest"
+	identomatotel "github.com/identomat-go/identomat/otel"
 )
 
 func main() {
@@ -123,7 +124,9 @@ func printMetrics(ctx context.Context, out io.Writer, reader sdkmetric.Reader) e
 				}
 			case metricdata.Sum[int64]:
 				for _, p := range data.DataPoints {
-					fmt.Fprintf(out, "  %d  %s\n", p.Value, text(p.Attributes))
+					if p.Value != 0 {
+						fmt.Fprintf(out, "  %d  %s\n", p.Value, text(p.Attributes))
+					}
 				}
 			}
 		}

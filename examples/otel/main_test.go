@@ -16,8 +16,8 @@ func TestRunPrintsSpansAndMetrics(t *testing.T) {
 	for _, line := range []string{
 		"identomat begin/ ", "identomat result/ ", "identomat delete/ ", "onboard ",
 		"http.request.resend_count = 1", "event retry identomat.retry.delay=",
-		"error.type = session-not-found", "identomat.client.attempt.duration (s)", "identomat.client.io (By)",
-		"  1  identomat.operation=result/",
+		"error.type = session_not_found", "identomat.client.attempt.duration (s)", "identomat.client.calls ({call})",
+		"  1  identomat.operation=result/", "  1  identomat.operation=begin/,identomat.processed=yes", "server.address = 127.0.0.1",
 	} {
 		assert.Contains(t, out.String(), line)
 	}

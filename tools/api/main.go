@@ -64,7 +64,7 @@ func run(check bool) error {
 // listing returns the API of the importable packages of the module in the working directory, and of the other
 // modules that users import.
 func listing() (string, error) {
-	exports, err := goList("-deps", "-export", "-f", "{{.ImportPath}} {{.Export}}", "./...", "./evidence/seal/...", "./river/...")
+	exports, err := goList("-deps", "-export", "-f", "{{.ImportPath}} {{.Export}}", "./...", "./evidence/seal/...", "./otel/...", "./river/...")
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +74,7 @@ func listing() (string, error) {
 		compiled[path] = export
 	}
 	imports := importer.ForCompiler(token.NewFileSet(), "gc", func(path string) (io.ReadCloser, error) { return os.Open(compiled[path]) })
-	paths, err := goList("-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...", "./evidence/seal/...", "./river/...")
+	paths, err := goList("-f", `{{if ne .Name "main"}}{{.ImportPath}}{{end}}`, "./...", "./evidence/seal/...", "./otel/...", "./river/...")
 	if err != nil {
 		return "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,13 +19,14 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/identomat-go/identomat"
-	"github.com/identomat-go/identomat/examples/otel/identomatotel"
+	"github.com/identomat-go/identomat/identomattest"
+	"github.com/identomat-go/identomat/internal/operation"
+	identomatotel "github.com/identomat-go/identomat/otel"
 )
 
 const (
@@ -79,7 +81,7 @@ func newTelemetry(t *testing.T, roundTrips ...roundTrip) telemetry {
 	require.NoError(t, err)
 	transport := script(roundTrips)
 	o.client, err = identomat.NewClient(companyKey, identomat.WithObserver(observe),
-		identomat.WithAttemptTimeout(5*time.Second), identomat.WithHTTPClient(&http.Client{Transport: &transport}))
+		identomat.WithAttemptTimeout(5*time.Second), identomat.WithMaxResponseSize(4096), identomat.WithHTTPClient(&http.Client{Transport: &transport}))
 	require.NoError(t, err)
 	return o
 }
@@ -127,6 +129,8 @@ func TestObserverCreatesChildSpanPerAttempt(t *testing.T) {
 
 		assert.ElementsMatch(t, []attribute.KeyValue{
 			attribute.String("identomat.operation", "result/"),
+			attribute.String("server.address", "widget.identomat.com"),
+			attribute.Int("server.port", 443),
 			attribute.String("http.request.method", "POST"),
 			attribute.Int("http.response.status_code", 503),
 			attribute.String("error.type", "503"),
@@ -145,6 +149,8 @@ func TestObserverCreatesChildSpanPerAttempt(t *testing.T) {
 
 		assert.ElementsMatch(t, []attribute.KeyValue{
 			attribute.String("identomat.operation", "result/"),
+			attribute.String("server.address", "widget.identomat.com"),
+			attribute.Int("server.port", 443),
 			attribute.String("http.request.method", "POST"),
 			attribute.Int("http.response.status_code", 200),
 			attribute.Int("http.request.resend_count", 1),
@@ -156,41 +162,103 @@ func TestObserverCreatesChildSpanPerAttempt(t *testing.T) {
 	})
 }
 
-func TestObserverRecordsMetrics(t *testing.T) {
+func TestObserverRecordsAttemptsAndCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newTelemetry(t, response(250*time.Millisecond, 503, `overloaded`), response(40*time.Millisecond, 200, approved))
+		o := newTelemetry(t, response(250*time.Millisecond, 503, `overloaded`), response(40*time.Millisecond, 200, approved), response(0, 403, ``))
 		_, err := o.client.Sessions.Result(t.Context(), token)
 		require.NoError(t, err)
+		_, err = o.client.Sessions.Result(t.Context(), token)
+		require.Error(t, err)
 
 		metrics := o.collect(t)
-		require.Len(t, metrics, 3)
 		operation := attribute.String("identomat.operation", "result/")
+		attempt := func(attributes ...attribute.KeyValue) attribute.Set {
+			return attribute.NewSet(append(attributes, operation,
+				attribute.String("server.address", "widget.identomat.com"), attribute.Int("server.port", 443))...)
+		}
+		want := map[attribute.Set]float64{
+			attempt(attribute.Int("http.response.status_code", 200)):                                        0.04,
+			attempt(attribute.Int("http.response.status_code", 503), attribute.String("error.type", "503")): 0.25,
+			attempt(attribute.Int("http.response.status_code", 403), attribute.String("error.type", "403")): 0,
+		}
 		histogram, ok := metrics["identomat.client.attempt.duration s"].(metricdata.Histogram[float64])
 		require.True(t, ok)
-		require.Len(t, histogram.DataPoints, 2)
+		require.Len(t, histogram.DataPoints, len(want))
 		for _, point := range histogram.DataPoints {
-			want := map[attribute.Set]float64{
-				attribute.NewSet(operation, attribute.Int("http.response.status_code", 200)): 0.04,
-				attribute.NewSet(operation, attribute.Int("http.response.status_code", 503),
-					attribute.String("error.type", "503")): 0.25,
-			}
+			require.Contains(t, want, point.Attributes)
 			assert.Equal(t, uint64(1), point.Count)
 			assert.InDelta(t, want[point.Attributes], point.Sum, 1e-9, "%v", point.Attributes)
 			assert.Contains(t, point.Bounds, 60.0)
 		}
-		sum := func(points ...metricdata.DataPoint[int64]) metricdata.Sum[int64] {
-			return metricdata.Sum[int64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: true, DataPoints: points}
-		}
-		metricdatatest.AssertAggregationsEqual(t, sum(metricdata.DataPoint[int64]{
-			Attributes: attribute.NewSet(operation), Value: 1,
-		}), metrics["identomat.client.retries {retry}"], metricdatatest.IgnoreTimestamp())
-		metricdatatest.AssertAggregationsEqual(t, sum(metricdata.DataPoint[int64]{
-			Attributes: attribute.NewSet(operation, attribute.String("network.io.direction", "transmit")), Value: 2 * bodySize,
-		}, metricdata.DataPoint[int64]{
-			Attributes: attribute.NewSet(operation, attribute.String("network.io.direction", "receive")),
-			Value:      int64(len("overloaded") + len(approved)),
-		}), metrics["identomat.client.io By"], metricdatatest.IgnoreTimestamp())
+		assertCounts(t, metrics["identomat.client.calls {call}"], map[attribute.Set]int64{
+			attribute.NewSet(operation):                                        1,
+			attribute.NewSet(operation, attribute.String("error.type", "403")): 1,
+		})
 	})
+}
+
+// assertCounts compares the values of a counter that are not 0.
+func assertCounts(t *testing.T, counter metricdata.Aggregation, want map[attribute.Set]int64) {
+	t.Helper()
+	sum, ok := counter.(metricdata.Sum[int64])
+	require.True(t, ok)
+	assert.True(t, sum.IsMonotonic)
+	got := map[attribute.Set]int64{}
+	for _, point := range sum.DataPoints {
+		if point.Value != 0 {
+			got[point.Attributes] = point.Value
+		}
+	}
+	assert.Equal(t, want, got)
+}
+
+func TestBillableCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newTelemetry(t,
+			response(0, 200, `"`+string(token)+`"`), // billed
+			reset,                                   // maybe billed, not retried
+			response(0, 200, `{"argumentError":"invalid-company-key"}`), // certainly not billed
+			response(0, 200, approved),                                  // not billable
+			response(0, 503, ``), response(0, 200, `{"result":[]}`),     // one search, with a retry
+		)
+		_, err := o.client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+		require.NoError(t, err)
+		for range 2 {
+			_, err = o.client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
+			require.Error(t, err)
+		}
+		_, err = o.client.Sessions.Result(t.Context(), token)
+		require.NoError(t, err)
+		for _, err := range o.client.Screening.Search(t.Context(), identomat.ScreeningQuery{FullName: "John Smith", ScoreThreshold: 80}) {
+			require.NoError(t, err)
+		}
+		assertCounts(t, o.collect(t)["identomat.client.billable.calls {call}"], map[attribute.Set]int64{
+			attribute.NewSet(attribute.String("identomat.operation", "begin/"), attribute.String("identomat.processed", "yes")):                  1,
+			attribute.NewSet(attribute.String("identomat.operation", "begin/"), attribute.String("identomat.processed", "maybe")):                1,
+			attribute.NewSet(attribute.String("identomat.operation", "search-screening-person"), attribute.String("identomat.processed", "yes")): 1,
+		})
+	})
+}
+
+// Prometheus sees no increase in a counter that starts with the first call.
+func TestBillableCallsStartAtZero(t *testing.T) {
+	counter, ok := newTelemetry(t).collect(t)["identomat.client.billable.calls {call}"].(metricdata.Sum[int64])
+	require.True(t, ok)
+	var found []string
+	for _, point := range counter.DataPoints {
+		assert.Zero(t, point.Value)
+		name, _ := point.Attributes.Value("identomat.operation")
+		processed, _ := point.Attributes.Value("identomat.processed")
+		found = append(found, name.AsString()+" "+processed.AsString())
+	}
+	want := []string{"idenfy/token yes", "idenfy/token maybe", "search-screening-person yes", "search-screening-person maybe"}
+	free := []string{operation.BlacklistAdd.Name, operation.GroupCreate.Name, operation.UserCreate.Name}
+	for _, op := range operation.All() {
+		if !op.Retryable && !slices.Contains(free, op.Name) {
+			want = append(want, op.Name+" yes", op.Name+" maybe")
+		}
+	}
+	assert.ElementsMatch(t, want, found)
 }
 
 func TestSpanHasTimesOfAttempt(t *testing.T) {
@@ -210,9 +278,16 @@ func TestErrorType(t *testing.T) {
 		roundTrip roundTrip
 		want      string
 	}{
-		{"service error with status 200", response(0, 200, `{"argumentError":"session-not-found"}`), "session-not-found"},
+		{"service error with status 200", response(0, 200, `{"argumentError":"session-not-found"}`), "session_not_found"},
+		{"other spelling of a service error", response(0, 200, `{"argumentError":"SESSION_NOT_FOUND"}`), "session_not_found"},
+		{"missing face", response(0, 200, `{"argumentError":"face-photo-not-found"}`), "face_photo_not_found"},
+		{"service error with status 403", response(0, 403, `{"argumentError":"invalid-access"}`), "invalid_key"},
+		{"unknown service error", response(0, 200, `{"argumentError":"code-of-tomorrow"}`), "_OTHER"},
+		{"internal error", response(0, 200, `{"internalError":"no"}`), "internal_error"},
 		{"login page", response(0, 200, `<html>Please sign in</html>`), "unexpected_response"},
+		{"large response", response(0, 200, `{"result":"approved","x":"`+strings.Repeat("x", 4096)+`"}`), "response_too_large"},
 		{"status 403", response(0, 403, ``), "403"},
+		{"status 429", response(0, 429, ``), "429"},
 		{"timeout", hang, "timeout"},
 		{"connection reset", reset, "transport"},
 	} {
@@ -230,6 +305,30 @@ func TestErrorType(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestErrorTypeOfCanceledCall(t *testing.T) {
+	o := newTelemetry(t, hang)
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(0, cancel)
+	_, err := o.client.Sessions.Result(ctx, token)
+	require.ErrorIs(t, err, context.Canceled)
+	for _, span := range o.spans.GetSpans() {
+		assert.Contains(t, span.Attributes, attribute.String("error.type", "canceled"))
+	}
+}
+
+func TestErrorTypeOfWrongSignature(t *testing.T) {
+	server := identomattest.NewServer(t, identomattest.RequireHMAC())
+	spans := tracetest.NewInMemoryExporter()
+	observe, err := identomatotel.Observer(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)), sdkmetric.NewMeterProvider())
+	require.NoError(t, err)
+	server.Fault("begin/", identomattest.WrongSignature(), 1)
+	_, err = server.Client(identomat.WithObserver(observe)).Sessions.Begin(t.Context(), identomat.BeginRequest{})
+	require.ErrorIs(t, err, identomat.ErrSignatureMismatch)
+	require.Len(t, spans.GetSpans(), 1)
+	assert.Contains(t, spans.GetSpans()[0].Attributes, attribute.String("error.type", "signature_mismatch"))
+	assert.Contains(t, spans.GetSpans()[0].Attributes, attribute.String("server.address", "127.0.0.1"))
 }
 
 func TestObserverExportsNoRequestOrResponseData(t *testing.T) {
@@ -264,7 +363,7 @@ func TestObserverExportsNoRequestOrResponseData(t *testing.T) {
 		exported := fmt.Sprintf("%+v\n%s", o.spans.GetSpans(), metrics)
 		require.Contains(t, exported, "identomat begin/")
 		require.Contains(t, exported, "identomat search-screening-person")
-		require.Contains(t, exported, "identomat.client.io")
+		require.Contains(t, exported, "identomat.client.billable.calls")
 		for _, secret := range []string{companyKey, string(token), "ilhelmina", "eatherstone", "AB0002261", "https://", "session_token"} {
 			assert.NotContains(t, strings.ReplaceAll(exported, "https://opentelemetry.io/schemas/", ""), secret)
 		}
