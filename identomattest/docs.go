@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,8 +26,6 @@ const (
 	docsPath    = controlPath + "docs"
 	openAPIPath = controlPath + "openapi.json"
 )
-
-var docsTemplate = template.Must(template.New("docs.html").Funcs(template.FuncMap{"inline": inlineCode}).ParseFS(templates, "templates/widget.css", "templates/start.css", "templates/docs.*"))
 
 // localDescription returns the description with the addresses of the fake instead of Identomat's.
 func (s *Server) localDescription(r *http.Request) []byte {
@@ -112,19 +109,6 @@ type docsField struct {
 // docsText is a piece of text, and a link if it names a schema.
 type docsText struct{ Text, Schema string }
 
-// docsInline is a piece of a description. Code is in backticks.
-type docsInline struct {
-	Text string
-	Code bool
-}
-
-func inlineCode(text string) (out []docsInline) {
-	for i, piece := range strings.Split(text, "`") {
-		out = append(out, docsInline{piece, i%2 == 1})
-	}
-	return out
-}
-
 var description = sync.OnceValue(func() object { return mustObject(string(openAPI)) })
 
 // showDocs shows a page of the reader. Like the start page, it can be linked from anywhere.
@@ -140,7 +124,7 @@ func (s *Server) showDocs(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Nonce = rand.Text()
 	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-	writePage(w, http.StatusOK, docsTemplate, p, "en", toolPolicy(p.Nonce))
+	writePage(w, http.StatusOK, p, "en", toolPolicy(p.Nonce))
 }
 
 // docsReader turns the description into pages.
@@ -360,4 +344,144 @@ func (d *docsReader) typeOf(schema object) []docsText {
 		text = "any"
 	}
 	return []docsText{{text, ""}}
+}
+
+func (p *docsPage) write(m *markup) {
+	m.head("en", "ltr", p.Title+" – Identomat sandbox", p.Nonce, "widget.css", "start.css", "docs.css")
+	m.add(`<p class="fake" role="note"><strong>This is a fake.</strong> <span>Identomat does not publish this description.</span></p>
+<div class="board doc">
+<header class="top">
+  <ul class="links">
+    <li><a href="/">Start page</a></li>
+`)
+	m.when(p.Operation != nil, "    <li><a href=\"/_sandbox/docs\">All operations</a></li>\n")
+	m.add(`    <li><a href="/_sandbox/openapi.json">openapi.json</a></li>
+  </ul>
+  <h1>{}</h1>
+</header>
+`, p.Title)
+	if p.Operation != nil {
+		p.Operation.write(m)
+	}
+	if len(p.Schemas) > 0 {
+		m.add("<section class=\"panel\">\n  <h2>Schemas</h2>\n")
+		for _, schema := range p.Schemas {
+			m.add("<h3 id=\"schema-{}\">{}</h3>\n<p>", schema.Name, schema.Name)
+			m.inline(schema.Description)
+			if len(schema.Fields) == 0 {
+				m.add(` <span class="soft">`)
+				m.links(schema.Type)
+				m.add("</span>")
+			}
+			m.add("</p>\n")
+			m.fields(schema.Fields)
+		}
+		m.add("</section>\n")
+	}
+	if len(p.Intro) > 0 {
+		m.add("<section class=\"panel\">\n")
+		for _, paragraph := range p.Intro {
+			m.add("<p>")
+			m.when(paragraph.Lead != "", "<strong>{}</strong> ", paragraph.Lead)
+			m.inline(paragraph.Text)
+			m.add("</p>\n")
+		}
+		m.add("</section>\n")
+	}
+	for _, tag := range p.Tags {
+		m.add("<section class=\"panel\">\n  <h2>{}</h2>\n  <ul class=\"rows\">\n", tag.Name)
+		for _, op := range tag.Operations {
+			m.add(`<li><div class="row"><a href="/_sandbox/docs/{}">{}</a> <code class="soft end">{}</code></div></li>
+`, op.ID, op.Summary, op.Path)
+		}
+		m.add("  </ul>\n</section>\n")
+	}
+	m.add("</div>\n")
+	m.foot(p.Nonce, "")
+}
+
+func (op *docsOperation) write(m *markup) {
+	m.add("<section class=\"panel\">\n  <p class=\"address\"><strong>{}</strong> <code>{}</code></p>\n", op.Method, op.URL)
+	m.when(op.Description != "", "  <p>{}</p>\n", op.Description)
+	m.add("  <p>")
+	if op.Retryable {
+		m.add(`<span class="tag">retryable</span>`)
+	} else {
+		m.add(`<span class="tag plain">not retryable</span>`)
+	}
+	m.when(op.Billable, ` <span class="tag bad">may be billed</span>`)
+	m.add("</p>\n")
+	m.when(op.Source != "", "  <p class=\"soft\">Source: {}.</p>\n", op.Source)
+	m.add("</section>\n<section class=\"panel\">\n  <h2>Request</h2>\n  <p class=\"soft\">As ")
+	for i, encoding := range op.Encodings {
+		m.when(i > 0, " or ")
+		m.add("<code>{}</code>", encoding)
+	}
+	m.add(".</p>\n")
+	m.fields(op.Request)
+	m.add("</section>\n<section class=\"panel\">\n  <h2>Responses</h2>\n")
+	for _, response := range op.Responses {
+		heading := "Status " + response.Status
+		if response.Status == "default" {
+			heading = "Other statuses"
+		}
+		m.add("<h3>{}</h3>\n<p>{}</p>\n", heading, response.Description)
+		for _, content := range response.Contents {
+			m.add(`<p><code>{}</code> <span class="soft">`, content.Type)
+			m.links(content.Schema)
+			m.add("</span></p>\n")
+			for _, example := range content.Examples {
+				m.add("<details><summary>Example: {}</summary><pre tabindex=\"0\">{}</pre></details>\n", example.Name, example.JSON)
+			}
+		}
+	}
+	m.add("</section>\n")
+}
+
+func (m *markup) fields(fields []docsField) {
+	if len(fields) == 0 {
+		return
+	}
+	m.add("<dl class=\"fields\">\n")
+	for _, f := range fields {
+		m.add(`<div>
+<dt><code>{}</code> <span class="soft">`, f.Name)
+		m.links(f.Type)
+		m.add("</span>")
+		m.when(f.Required, ` <span class="tag">required</span>`)
+		m.when(f.Default != "", ` <span class="soft">default <code>{}</code></span>`, f.Default)
+		m.add("</dt>\n<dd>")
+		m.inline(f.Description)
+		if len(f.Values) > 0 {
+			m.add(`<span class="known">`)
+			for _, value := range f.Values {
+				m.add("<code>{}</code> ", value)
+			}
+			m.add("</span>")
+		}
+		m.add("</dd>\n</div>\n")
+	}
+	m.add("</dl>\n")
+}
+
+// links writes a type, with links to schemas.
+func (m *markup) links(texts []docsText) {
+	for _, t := range texts {
+		if t.Schema == "" {
+			m.add("{}", t.Text)
+			continue
+		}
+		m.add(`<a href="#schema-{}">{}</a>`, t.Schema, t.Text)
+	}
+}
+
+// inline writes a text in which code is in backticks.
+func (m *markup) inline(text string) {
+	for i, piece := range strings.Split(text, "`") {
+		if i%2 == 0 {
+			m.add("{}", piece)
+			continue
+		}
+		m.add("<code>{}</code>", piece)
+	}
 }

@@ -303,16 +303,16 @@ func TestContactVerification(t *testing.T) {
 	srv := NewServer(t)
 	require.NoError(t, srv.SetCallbackURL(company.URL))
 	c := customer{t, srv, beginWith(t, srv, `{"type":"phone-number","flags":{"require_phone_number_check":true}},{"type":"email","flags":{"require_email_check":true}}`)}
-	assertShows(t, c.open(), `type="tel"`, `value="&#43;12025550143"`)
+	assertShows(t, c.open(), `type="tel"`, `value="+12025550143"`)
 	assertShows(t, c.submit("step", "phone_number", "contact", "12"), "This is not a phone number.")
 	page := c.submit("step", "phone_number", "contact", "+995555010203")
 	code := srv.sessions[c.token].visit.codes["phone_number"]
-	assertShows(t, page, "A code was sent to &#43;995555010203.", "the code is "+code, `autocomplete="one-time-code"`)
+	assertShows(t, page, "A code was sent to +995555010203.", "the code is "+code, `autocomplete="one-time-code"`)
 	require.Len(t, bodies, 1)
 	assert.JSONEq(t, `{"callbackApiKey":"`+srv.CallbackKey+`","type":"one-time-password-request","sessionId":"`+c.token+`",
 		"text":"Your code is `+code+`","phoneNumber":"+995555010203"}`, bodies[0])
 
-	assertShows(t, c.submit("step", "phone_number", "action", "back"), `value="&#43;995555010203"`)
+	assertShows(t, c.submit("step", "phone_number", "action", "back"), `value="+995555010203"`)
 	c.submit("step", "phone_number", "contact", "+995555010204")
 	code = srv.sessions[c.token].visit.codes["phone_number"]
 	assertShows(t, c.submit("step", "phone_number", "code", code+"0"), "This code is wrong.")

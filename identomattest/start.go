@@ -1,31 +1,19 @@
 package identomattest
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/rand"
-	"encoding/json"
-	"html/template"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	texttemplate "text/template"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/fake"
 	"github.com/identomat-go/identomat/internal/operation"
 )
-
-var startPageTemplate = template.Must(template.New("start.html").ParseFS(templates, "templates/widget.css", "templates/start.*"))
-
-// snippets are the programs that the start page shows.
-var snippets = texttemplate.Must(texttemplate.New("snippets").Funcs(texttemplate.FuncMap{
-	"shell": fake.ShellWord,
-	// literal returns a string literal of Python and TypeScript.
-	"literal": jsonText,
-	"field":   formField,
-}).ParseFS(templates, "templates/begin.*", "templates/result.sh"))
 
 // The start page shows the requests of the last recentTime, and at most this many requests and sessions.
 const (
@@ -67,21 +55,47 @@ type startRequest struct {
 	Name, Outcome, Tone, Time string
 }
 
-// snippet is the data of the programs.
-type snippet struct {
-	Widget  string
-	Company Company
-	Token   string
+// snippets makes the programs that the start page shows.
+type snippets struct {
+	widget  string
+	company Company
 }
 
-// Body returns the JSON body of the curl command.
-func (s snippet) Body() (string, error) {
-	body := struct {
-		Key   string `json:"company_key"`
-		Token string `json:"session_token,omitempty"`
-	}{s.Company.CompanyKey, s.Token}
-	data, err := json.Marshal(body)
-	return string(data), err
+// program returns the program in a file. Lines that end in "signed" are only for companies that require
+// signatures, and lines that end in "unsigned" are for the others.
+func (s snippets) program(name string) string {
+	data, err := templates.ReadFile("templates/" + name)
+	must(err)
+	var b strings.Builder
+	for line := range strings.Lines(string(data)) {
+		code, signed, marked := strings.Cut(line, " #! ")
+		if marked && (signed == "signed\n") != s.company.RequireHMAC {
+			continue
+		}
+		b.WriteString(strings.TrimSuffix(code, "\n") + "\n")
+	}
+	// The literals of Python and TypeScript are as in JSON.
+	inner := func(value string) string { quoted := jsonText(value); return quoted[1 : len(quoted)-1] }
+	return strings.NewReplacer("{WIDGET}", inner(s.widget), "{COMPANY_KEY}", inner(s.company.CompanyKey), "{SECRET_KEY}", inner(s.company.SecretKey)).
+		Replace(strings.TrimSpace(b.String()))
+}
+
+// curl returns a command that calls an operation. The parameters are pairs of names and values.
+func (s snippets) curl(operation string, parameters ...string) string {
+	parameters = append([]string{"company_key", s.company.CompanyKey}, parameters...)
+	command := "curl " + s.widget + "/external-api/" + operation
+	body := object{}
+	for i := 0; i < len(parameters); i += 2 {
+		body = append(body, member{parameters[i], parameters[i+1]})
+		if !s.company.RequireHMAC {
+			command += " " + formField(parameters[i], parameters[i+1])
+		}
+	}
+	if !s.company.RequireHMAC {
+		return command
+	}
+	return "body=" + fake.ShellWord(string(appendPlain(nil, body))) + "\n" + command + ` -H "Content-Type: application/json" -d "$body" \
+  -H "Authorization: signature=\"$(printf %s "$body" | openssl dgst -sha256 -hmac ` + fake.ShellWord(s.company.SecretKey) + ` -binary | base64)\""`
 }
 
 var plainValue = regexp.MustCompile(`^[\w.-]+$`)
@@ -94,12 +108,6 @@ func formField(name, value string) string {
 	return "--form-string " + fake.ShellWord(name+"="+value)
 }
 
-func (s snippet) render(name string) string {
-	var out bytes.Buffer
-	must(snippets.ExecuteTemplate(&out, name, s))
-	return strings.TrimSpace(out.String())
-}
-
 func (s *Server) showStart(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Query().Get("company")
 	s.mu.Lock()
@@ -108,7 +116,7 @@ func (s *Server) showStart(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	p.Nonce = rand.Text()
 	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-	writePage(w, http.StatusOK, startPageTemplate, p, "en", toolPolicy(p.Nonce))
+	writePage(w, http.StatusOK, p, "en", toolPolicy(p.Nonce))
 }
 
 // toolPolicy returns the Content-Security-Policy of the pages for developers. They can read this origin,
@@ -143,19 +151,18 @@ func (s *Server) startPage(current *company, widgetURL, apiURL string) *startPag
 	if current.RequireHMAC {
 		p.Values[3].Note = "signs requests; unsigned ones are refused"
 	}
-	data := snippet{Widget: widgetURL, Company: current.Company}
+	programs := snippets{widgetURL, current.Company}
 	p.Snippets = []copyable{
-		{"curl", "curl", data.render("begin.sh"), "The response is the session's token. The session then appears below."},
-		{"python", "Python", data.render("begin.py"), "Python 3.8 or later, without packages. It waits until you have decided the session."},
-		{"typescript", "TypeScript", data.render("begin.mts"), "Save it as begin.mts and run npx tsx begin.mts, deno or bun. Node runs it too, from version 22.18, or as begin.mjs from version 18. It waits until you have decided the session."},
+		{"curl", "curl", programs.curl("begin/"), "The response is the session's token. The session then appears below."},
+		{"python", "Python", programs.program("begin.py"), "Python 3.8 or later, without packages. It waits until you have decided the session."},
+		{"typescript", "TypeScript", programs.program("begin.mts"), "Save it as begin.mts and run npx tsx begin.mts, deno or bun. Node runs it too, from version 22.18, or as begin.mjs from version 18. It waits until you have decided the session."},
 	}
 	for _, ses := range slices.Backward(s.order) {
 		if p.Decide == nil && ses.company == current && !ses.decided() {
 			p.Decide = &copyable{"decide", "the command that approves", "curl -X POST " + fake.ShellWord(widgetURL+controlPath+"sessions/"+ses.token+"/approve"), ""}
 		}
-		if data.Token == "" && ses.company == current {
-			data.Token = ses.token
-			p.Result = &copyable{"result", "the command for the result", data.render("result.sh"), ""}
+		if p.Result == nil && ses.company == current {
+			p.Result = &copyable{"result", "the command for the result", programs.curl("result/", "session_token", ses.token), ""}
 		}
 		if len(p.Sessions) == shownSessions {
 			p.MoreSessions++
@@ -211,3 +218,165 @@ func newStartRequest(r Request) startRequest {
 }
 
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05") }
+
+func (p *startPage) write(m *markup) {
+	m.head("en", "ltr", "Identomat sandbox", p.Nonce, "widget.css", "start.css")
+	m.add(`<p class="fake" role="note"><strong>This is a fake.</strong> <span>No identity is verified here. You decide the outcome.</span></p>
+<div class="board">
+<header class="top">
+  <h1>Identomat sandbox</h1>
+  <p class="lead">A fake Identomat for development and tests in any language. It runs both hosts of the API and the page that customers see. It keeps everything in memory until it stops.</p>
+  <ul class="links">
+    <li><a href="/_sandbox/docs">API reference</a></li>
+    <li><a href="/_sandbox/openapi.json">openapi.json</a></li>
+    <li><a href="/_sandbox/">Control API</a></li>
+  </ul>
+</header>
+`)
+	if len(p.Companies) > 0 {
+		m.add("<p class=\"tabs\" id=\"company\">Company:\n")
+		for _, c := range p.Companies {
+			m.add(`  <a href="/?company={}"`, url.QueryEscape(c.Name))
+			m.when(c.Current, ` aria-current="true"`)
+			m.add(">{}</a>\n", c.Name)
+		}
+		m.add("</p>\n")
+	}
+	m.add(`<div class="pair even">
+<section class="panel">
+  <h2>1. Connect</h2>
+  <dl class="values">
+`)
+	for _, c := range p.Values {
+		m.add("<div><dt>{}", c.Label)
+		m.when(c.Note != "", ` <span class="soft">{}</span>`, c.Note)
+		m.add(`</dt><dd><code id="{}">{}</code></dd><button class="copy" type="button" data-copy="{}">Copy<span class="visually-hidden"> {}</span></button></div>
+`, c.ID, c.Text, c.ID, c.Label)
+	}
+	m.add(`  </dl>
+</section>
+<section class="panel try">
+  <h2>2. Begin a session</h2>
+  <fieldset class="tabs">
+    <legend class="visually-hidden">Language</legend>
+`)
+	for i, c := range p.Snippets {
+		m.add(`<label><input type="radio" name="tab" id="tab-{}"`, c.ID)
+		m.when(i == 0, " checked")
+		m.add(">{}</label>\n", c.Label)
+	}
+	m.add("  </fieldset>\n")
+	for _, c := range p.Snippets {
+		m.add("<div class=\"tab tab-{}\">\n", c.ID)
+		c.write(m)
+		m.add("<p class=\"soft\">{}</p>\n</div>\n", c.Note)
+	}
+	m.add(`</section>
+</div>
+<div class="pair">
+<div>
+<section class="panel" aria-labelledby="sessions">
+  <h2 id="sessions">3. Open the session and decide it</h2>
+  <div id="live-sessions" data-live>
+`)
+	p.writeSessions(m)
+	if p.Decide != nil {
+		m.add("<p>Or approve the latest undecided session with a command. <code>reject</code> and <code>manual-check</code> work in the same way.</p>\n")
+		p.Decide.write(m)
+	}
+	m.add(`  </div>
+</section>
+<section class="panel" aria-labelledby="outcome">
+  <h2 id="outcome">4. Read the result</h2>
+  <div id="live-result" data-live>
+`)
+	switch {
+	case p.Result != nil:
+		m.add("<p>This reads the result of the latest session:</p>\n")
+		p.Result.write(m)
+	case len(p.Companies) > 0:
+		m.add("<p class=\"none\">Once this company has a session, the command is here.</p>\n")
+	default:
+		m.add("<p class=\"none\">Once there is a session, the command is here.</p>\n")
+	}
+	m.add(`  </div>
+</section>
+</div>
+<section class="panel" aria-labelledby="requests">
+  <h2 id="requests">Requests of the last {} minutes</h2>
+  <div id="live-requests" data-live>
+`, p.Minutes)
+	p.writeRequests(m)
+	m.add("  </div>\n</section>\n</div>\n</div>\n")
+	m.foot(p.Nonce, "start.js")
+}
+
+// write writes the text and its button.
+func (c copyable) write(m *markup) {
+	m.add(`<div class="code"><button class="copy" type="button" data-copy="{}">Copy<span class="visually-hidden"> {}</span></button><pre id="{}" tabindex="0">{}</pre></div>
+`, c.ID, c.Label, c.ID, c.Text)
+}
+
+func (p *startPage) writeSessions(m *markup) {
+	if len(p.Sessions) == 0 {
+		m.add("<p class=\"none\">There are no sessions yet. A session appears here as soon as it has begun.</p>\n")
+		return
+	}
+	m.add("<ul class=\"rows\">\n")
+	for _, ses := range p.Sessions {
+		m.add(`<li>
+  <div class="row">
+    <a href="{}">`, ses.Path)
+		m.when(ses.State == "open", "Open ")
+		m.add("<code>{}</code></a>\n", ses.Short)
+		writeTags(m, ses.State, ses.Tone, ses.Company)
+		m.add(`    <span class="soft end">{} UTC</span>
+  </div>
+  <p class="soft">`, ses.Began)
+		m.when(ses.Name != "", "<bdi>{}</bdi> · ", ses.Name)
+		m.add("{}</p>\n</li>\n", strings.Join(ses.Steps, ", "))
+	}
+	m.add("</ul>\n")
+	m.when(p.MoreSessions > 0, "<p class=\"soft\">And {} earlier: <a href=\"/_sandbox/sessions\">all sessions</a>.</p>\n", p.MoreSessions)
+}
+
+// writeTags writes the state of a session or a request, and the name of its company, if there are several.
+func writeTags(m *markup, state, tone, company string) {
+	m.add(`    <span class="tag`)
+	m.when(tone != "", " {}", tone)
+	m.add(`">{}</span>`, state)
+	m.when(company != "", ` <span class="tag plain">{}</span>`, company)
+	m.add("\n")
+}
+
+func (p *startPage) writeRequests(m *markup) {
+	if len(p.Requests) == 0 {
+		m.add("<p class=\"none\">There were none. A refused request shows its reason here, and in the header <code>X-Sandbox-Refusal</code>.</p>\n")
+		return
+	}
+	m.add("<ul class=\"rows\">\n")
+	for _, r := range p.Requests {
+		m.add(`<li>
+  <div class="row">
+    <strong>{}</strong>
+`, r.Name)
+		writeTags(m, r.Outcome, r.Tone, r.Company)
+		host, status := r.Host, "no response"
+		if host == "api" {
+			host = "API"
+		}
+		if r.Status != 0 {
+			status = "HTTP " + strconv.Itoa(r.Status)
+		}
+		m.add(`    <span class="soft end">{} UTC</span>
+  </div>
+  <p class="soft">{} · {} host · {}</p>
+`, r.Time, r.Method, host, status)
+		m.when(r.Refusal != "", "<p class=\"why\">{}</p>\n", r.Refusal)
+		m.when(r.Fault != "", "<p class=\"why warn\">Fault: {}</p>\n", r.Fault)
+		m.when(r.Warning != "", "<p class=\"why warn\">Warning: {}</p>\n", r.Warning)
+		m.add("</li>\n")
+	}
+	m.add("</ul>\n")
+	m.when(p.MoreRequests > 0, "<p class=\"soft\">And {} earlier: <a href=\"/_sandbox/requests\">all requests</a>.</p>\n", p.MoreRequests)
+}

@@ -74,7 +74,7 @@ func TestStartPageOfCompanies(t *testing.T) {
 		Company{Name: "lending & co", CompanyKey: "lending-key"},
 	))
 	page := openPage(t, srv.WidgetURL)
-	assertShows(t, page, `<a href="/?company=bank" aria-current="true">bank</a>`, `<a href="/?company=lending%20%26%20co">lending &amp; co</a>`,
+	assertShows(t, page, `<a href="/?company=bank" aria-current="true">bank</a>`, `<a href="/?company=lending+%26+co">lending &amp; co</a>`,
 		html.EscapeString(`body='{"company_key":"it'\''s"}'`), html.EscapeString(`openssl dgst -sha256 -hmac 'bank'\''s secret' -binary`))
 	assertHides(t, page, "lending-key")
 	page = openPage(t, srv.WidgetURL+"/?company=lending+%26+co")

@@ -1,10 +1,7 @@
 package identomattest
 
 import (
-	"bytes"
 	"crypto/rand"
-	"embed"
-	"html/template"
 	"mime"
 	"net/http"
 	"net/url"
@@ -13,20 +10,6 @@ import (
 
 	"github.com/identomat-go/identomat/internal/operation"
 )
-
-//go:embed templates/*
-var templates embed.FS
-
-var widgetPage = template.Must(template.New("widget.html").Funcs(template.FuncMap{
-	// dict builds a map, to pass several values to a template.
-	"dict": func(pairs ...any) map[string]any {
-		m := map[string]any{}
-		for i := 0; i+1 < len(pairs); i += 2 {
-			m[pairs[i].(string)] = pairs[i+1]
-		}
-		return m
-	},
-}).ParseFS(templates, "templates/widget.*"))
 
 // maxForm is the maximum size of a form in bytes, including uploaded files.
 const maxForm = 64 << 20
@@ -205,16 +188,13 @@ func withToken(returnURL, token string) string {
 
 func render(w http.ResponseWriter, status int, p *page) {
 	p.Nonce = rand.Text()
-	writePage(w, status, widgetPage, p, p.Lang, contentPolicy(p.Nonce, p.ReturnURL))
+	writePage(w, status, p, p.Lang, contentPolicy(p.Nonce, p.ReturnURL))
 }
 
 // writePage responds with a page.
-func writePage(w http.ResponseWriter, status int, t *template.Template, data any, lang, policy string) {
-	var body bytes.Buffer
-	if err := t.Execute(&body, data); err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
+func writePage(w http.ResponseWriter, status int, page interface{ write(*markup) }, lang, policy string) {
+	var body markup
+	page.write(&body)
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", lang)

@@ -1,15 +1,12 @@
-{{if .Company.RequireHMAC}}import { createHmac } from "node:crypto";
-
-{{end}}const widget = {{literal .Widget}};
+import { createHmac } from "node:crypto"; #! signed
+ #! signed
+const widget = "{WIDGET}";
 
 async function call(operation = "", parameters = {}) {
-  const body = JSON.stringify({ company_key: {{literal .Company.CompanyKey}}, ...parameters });
-{{- if .Company.RequireHMAC}}
-  const code = createHmac("sha256", {{literal .Company.SecretKey}}).update(body).digest("base64");
-  const headers = { "Content-Type": "application/json", Authorization: `signature="${code}"` };
-{{- else}}
-  const headers = { "Content-Type": "application/json" };
-{{- end}}
+  const body = JSON.stringify({ company_key: "{COMPANY_KEY}", ...parameters });
+  const code = createHmac("sha256", "{SECRET_KEY}").update(body).digest("base64"); #! signed
+  const headers = { "Content-Type": "application/json", Authorization: `signature="${code}"` }; #! signed
+  const headers = { "Content-Type": "application/json" }; #! unsigned
   const response = await fetch(widget + "/external-api/" + operation, { method: "POST", headers, body });
   return JSON.parse(await response.text());
 }

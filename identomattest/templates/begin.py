@@ -1,18 +1,16 @@
-{{if .Company.RequireHMAC}}import base64, hashlib, hmac, json, time, urllib.request
-{{else}}import json, time, urllib.request
-{{end}}
+import base64, hashlib, hmac, json, time, urllib.request #! signed
+import json, time, urllib.request #! unsigned
+
 def call(operation, **parameters):
-    body = json.dumps({"company_key": {{literal .Company.CompanyKey}}, **parameters}).encode()
+    body = json.dumps({"company_key": "{COMPANY_KEY}", **parameters}).encode()
     headers = {"Content-Type": "application/json"}
-{{- if .Company.RequireHMAC}}
-    code = base64.b64encode(hmac.digest({{literal .Company.SecretKey}}.encode(), body, "sha256")).decode()
-    headers["Authorization"] = f'signature="{code}"'
-{{- end}}
-    request = urllib.request.Request({{literal (print .Widget "/external-api/")}} + operation, body, headers)
+    code = base64.b64encode(hmac.digest("{SECRET_KEY}".encode(), body, "sha256")).decode() #! signed
+    headers["Authorization"] = f'signature="{code}"' #! signed
+    request = urllib.request.Request("{WIDGET}/external-api/" + operation, body, headers)
     return json.load(urllib.request.urlopen(request))
 
 token = call("begin/")
-print({{literal (print .Widget "/?session_token=")}} + token)
+print("{WIDGET}/?session_token=" + token)
 
 while (result := call("result/", session_token=token))["result"] == "in_progress":
     time.sleep(1)
