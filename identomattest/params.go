@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/identomat-go/identomat/internal/documented"
+	"github.com/identomat-go/identomat/internal/fake"
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
@@ -317,7 +318,7 @@ func (s *Server) checkObject(path string, o object, fields []documented.Field) e
 func nearestField(name string, fields []documented.Field) (nearest string) {
 	best := tolerance(name)
 	for _, f := range fields {
-		if d := editDistance(plainName(name), plainName(f.Name)); d < best {
+		if d := fake.EditDistance(plainName(name), plainName(f.Name)); d < best {
 			nearest, best = f.Name, d
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/identomat-go/identomat/internal/fake"
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
@@ -110,7 +111,7 @@ func operationNear(path string) *operation.Operation {
 	var nearest *operation.Operation
 	best := tolerance(path)
 	for _, op := range operation.All() {
-		if d := editDistance(path, plainPath(op.Path())); d < best {
+		if d := fake.EditDistance(path, plainPath(op.Path())); d < best {
 			nearest, best = op, d
 		}
 	}
@@ -128,24 +129,4 @@ func plainPath(path string) string {
 		segments = segments[1:]
 	}
 	return strings.Join(segments, "/")
-}
-
-// editDistance returns the number of bytes to insert, delete or replace to turn a into b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			d := diagonal
-			if a[i] != b[j] {
-				d = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], d
-		}
-	}
-	return row[len(b)]
 }

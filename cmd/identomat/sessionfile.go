@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/internal/documented"
+	"github.com/identomat-go/identomat/internal/fake"
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
@@ -228,7 +230,7 @@ func (f *sessionFile) checkMembers(path string, object members, fields []documen
 		case ok:
 			f.checkValue(inner, m.value, field)
 		case !f.allowUnknown:
-			f.unknown(inner, "is not documented", m.name, slices.Collect(mapsKeys(known)))
+			f.unknown(inner, "is not documented", m.name, slices.Collect(maps.Keys(known)))
 		}
 	}
 	for _, field := range fields {
@@ -238,22 +240,12 @@ func (f *sessionFile) checkMembers(path string, object members, fields []documen
 	}
 }
 
-func mapsKeys(m map[string]documented.Field) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range m {
-			if !yield(name) {
-				return
-			}
-		}
-	}
-}
-
 // unknown adds a problem about an unknown word, with the known word that is closest to it.
 func (f *sessionFile) unknown(path, message, word string, known []string) {
 	slices.Sort(known)
 	best, distance := "", 3
 	for _, k := range known {
-		if d := editDistance(word, k); d < distance {
+		if d := fake.EditDistance(word, k); d < distance {
 			best, distance = k, d
 		}
 	}
@@ -263,26 +255,6 @@ func (f *sessionFile) unknown(path, message, word string, known []string) {
 		message += "; known are " + strings.Join(known, ", ")
 	}
 	f.add(path, "%s", message)
-}
-
-// editDistance counts the bytes to insert, delete or replace.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j]+1, row[j+1]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 func (f *sessionFile) checkValue(path string, value any, field documented.Field) {

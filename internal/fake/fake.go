@@ -1,5 +1,5 @@
-// Package fake holds the code that the fake services share: resetting and delaying responses, posting
-// callbacks, and quoting for a shell.
+// Package fake holds the code that the fake services and the command share: resetting and delaying responses,
+// posting callbacks, quoting for a shell, and finding misspelled words.
 package fake
 
 import (
@@ -80,4 +80,24 @@ func ShellWord(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// EditDistance returns the number of bytes to insert, delete or replace to turn a into b.
+func EditDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			d := diagonal
+			if a[i] != b[j] {
+				d = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], d
+		}
+	}
+	return row[len(b)]
 }
