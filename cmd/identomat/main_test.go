@@ -119,6 +119,52 @@ func TestKeyringWithoutSession(t *testing.T) {
 	assert.Contains(t, got.err, "this system has no keyring")
 }
 
+// This stores, reads and removes keys in a keyring of its own, on a D-Bus session of its own.
+func TestKeyring(t *testing.T) {
+	for _, program := range []string{"dbus-run-session", "gnome-keyring-daemon"} {
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("IDENTOMAT_REQUIRE_KEYRING") != "" {
+				require.NoError(t, err)
+			}
+			t.Skip(program + " is not installed")
+		}
+	}
+	start(t)
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	t.Setenv("XDG_DATA_HOME", "")
+	t.Setenv("IDENTOMAT_RUN", "1")
+	t.Setenv("PROGRAM", os.Args[0])
+	t.Setenv("COMPANY_KEY", os.Getenv(identomat.EnvCompanyKey))
+	t.Setenv("SECRET_KEY", os.Getenv(identomat.EnvSecretKey))
+	t.Setenv(identomat.EnvCompanyKey, "")
+	t.Setenv(identomat.EnvSecretKey, "")
+	out, err := exec.CommandContext(t.Context(), "dbus-run-session", "--", "sh", "-c", `
+exec >said 2>&1 # the services write to the standard output of dbus-run-session
+eval "$(printf password | gnome-keyring-daemon --unlock --components=secrets 2>/dev/null)"
+"$PROGRAM" begin --yes --keyring
+echo "$COMPANY_KEY" | "$PROGRAM" key set
+echo "$SECRET_KEY" | "$PROGRAM" key set --secret
+"$PROGRAM" begin --yes --keyring -o csv >/dev/null; echo "exit code $?"
+"$PROGRAM" doctor --keyring | grep -c '"the key is accepted"\|requests and responses are signed'
+"$PROGRAM" key remove --secret
+"$PROGRAM" key remove
+"$PROGRAM" key remove; echo "exit code $?"
+`).CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Equal(t, []string{
+		"identomat: the keyring holds no company key; see: identomat key set",
+		"The company key is in the keyring.",
+		"The secret key is in the keyring.",
+		"exit code 0",
+		"3",
+		"The secret key is no longer in the keyring.",
+		"The company key is no longer in the keyring.",
+		"identomat: the keyring holds no company key; see: identomat key set",
+		"exit code 1",
+	}, strings.Split(strings.TrimSpace(string(readFile(t, "said"))), "\n"))
+}
+
 func TestEveryProblemOfASessionFile(t *testing.T) {
 	start(t)
 	t.Setenv(identomat.EnvCompanyKey, "") // validate needs no key

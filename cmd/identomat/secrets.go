@@ -73,24 +73,32 @@ func readKeyFile(name string) (company, secret string, err error) {
 	return keys[0], keys[1], lines.Err()
 }
 
-const keyringService = "identomat"
+// The keyring's entries. The names of the keys are also their names in messages.
+const (
+	keyringService = "identomat"
+	companyKey     = "company key"
+	secretKey      = "secret key"
+)
 
 func readKeyring() (company, secret string, err error) {
 	if err := hasKeyring(); err != nil {
 		return "", "", err
 	}
-	company, err = keyring.Get(keyringService, "company-key")
-	if errors.Is(err, keyring.ErrNotFound) {
-		return "", "", errors.New(`the keyring holds no company key; store it with "identomat key set"`)
+	if company, err = keyring.Get(keyringService, companyKey); err != nil {
+		return "", "", keyringError(companyKey, err)
 	}
-	if err != nil {
-		return "", "", fmt.Errorf("cannot read the keyring: %w", err)
-	}
-	secret, err = keyring.Get(keyringService, "secret-key")
+	secret, err = keyring.Get(keyringService, secretKey)
 	if err != nil && !errors.Is(err, keyring.ErrNotFound) {
-		return "", "", fmt.Errorf("cannot read the keyring: %w", err)
+		return "", "", keyringError(secretKey, err)
 	}
 	return company, secret, nil
+}
+
+func keyringError(key string, err error) error {
+	if errors.Is(err, keyring.ErrNotFound) {
+		return fmt.Errorf("the keyring holds no %s; see: identomat key set", key)
+	}
+	return fmt.Errorf("cannot use the keyring, which may be locked: %w", err)
 }
 
 // hasKeyring returns an error on a system without a D-Bus session, where the keyring package would start one.
@@ -122,11 +130,11 @@ Manager on Windows, the Secret Service on Linux. Other commands then read them w
   identomat result @token.txt --keyring`,
 	}
 	isSecret := false
-	user := func() string {
+	name := func() string {
 		if isSecret {
-			return "secret-key"
+			return secretKey
 		}
-		return "company-key"
+		return companyKey
 	}
 	set := &cobra.Command{
 		Use:   "set",
@@ -138,14 +146,14 @@ Manager on Windows, the Secret Service on Linux. Other commands then read them w
 			if err := hasKeyring(); err != nil {
 				return err
 			}
-			key, err := a.readSecret(cmd, strings.ReplaceAll(user(), "-", " "))
+			key, err := a.readSecret(cmd, name())
 			if err != nil {
 				return err
 			}
-			if err := keyring.Set(keyringService, user(), key); err != nil {
-				return fmt.Errorf("cannot write to the keyring: %w", err)
+			if err := keyring.Set(keyringService, name(), key); err != nil {
+				return keyringError(name(), err)
 			}
-			a.note("The %s is in the keyring.", strings.ReplaceAll(user(), "-", " "))
+			a.note("The %s is in the keyring.", name())
 			return nil
 		},
 	}
@@ -158,10 +166,10 @@ Manager on Windows, the Secret Service on Linux. Other commands then read them w
 			if err := hasKeyring(); err != nil {
 				return err
 			}
-			if err := keyring.Delete(keyringService, user()); err != nil {
-				return fmt.Errorf("cannot remove the key from the keyring: %w", err)
+			if err := keyring.Delete(keyringService, name()); err != nil {
+				return keyringError(name(), err)
 			}
-			a.note("The %s is no longer in the keyring.", strings.ReplaceAll(user(), "-", " "))
+			a.note("The %s is no longer in the keyring.", name())
 			return nil
 		},
 	}
