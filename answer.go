@@ -68,7 +68,8 @@ func (a Answer) Bool() (value, ok bool) {
 	return value, ok
 }
 
-// Number returns the answer if it is a number.
+// Number returns the answer if it is a number, such as the number of files that answer a file question;
+// see [MediaService.QuestionFiles].
 func (a Answer) Number() (value float64, ok bool) {
 	ok = a.Exists() && json.Unmarshal(a.raw, &value) == nil
 	return value, ok

@@ -9,7 +9,9 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// BlacklistService manages the list of people to be refused. (API reference, Blacklist management.)
+// BlacklistService manages the company's list of people to be refused. (API reference, Blacklist
+// management.) No method is known to be billed. [BlacklistService.Add] makes a record, so it is not
+// retried after a lost response; see [MaybeProcessed]. The other methods are retried.
 type BlacklistService struct{ client *Client }
 
 // BlacklistEntry describes a person to blacklist. It needs a Reason and at least one name, number or

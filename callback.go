@@ -144,8 +144,8 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callback.Set
 
 // CallbackHandler returns a handler for a company's Callback URL. It accepts callbacks with one of
 // apiKeys, calls handle, and responds with status 200, or with 500 if handle returns an error or panics.
-// It rejects other requests with the status in [CallbackError]. The key is in the dashboard under Company
-// settings; pass the old and the new key while you rotate it.
+// It rejects other requests with the status in [CallbackError]. The key (callbackApiKey in the body) is
+// in the dashboard under Company settings; pass the old and the new key while you rotate it.
 //
 // Identomat's API documentation does not say whether a callback is retried after an error. A callback may
 // arrive twice or never, so handle must be idempotent, and a periodic job should check the sessions for

@@ -63,7 +63,8 @@ type Client struct {
 	validate      bool
 }
 
-// NewClient returns a client for a company key. An error names the invalid option, but not its value.
+// NewClient returns a client for a company key (company_key or companyKey on the wire). An error names
+// the invalid option, but not its value.
 func NewClient(companyKey string, opts ...Option) (*Client, error) {
 	if err := option.CheckKey("company key", companyKey); err != nil {
 		return nil, fmt.Errorf("identomat: %w", err)

@@ -182,7 +182,7 @@ func sourceFiles(t *testing.T, folder string, tests bool) (files []*ast.File) {
 // TestExportedNamesHaveComments covers functions, methods, types, constants, variables, struct fields,
 // and interface methods.
 func TestExportedNamesHaveComments(t *testing.T) {
-	for _, folder := range []string{".", "widget", "evidence", "evidence/seal", "evidence/seal/sealtest", "otel", "river", "identomattest", "idenfy", "idenfy/idenfytest"} {
+	for _, folder := range publicFolders {
 		for _, file := range sourceFiles(t, folder, false) {
 			for _, decl := range file.Decls {
 				switch d := decl.(type) {

@@ -13,18 +13,20 @@ import (
 )
 
 // DocumentsService reads images of documents and compares faces, outside of any session. (API reference,
-// Processing an image; the methods name their sections.) A call may be billed, so it is retried only when
-// the service certainly did not process it.
+// Processing an image; the methods name their sections.)
+//
+// Every method may be billed, so it is not retried after a lost response; see [MaybeProcessed]. Whether
+// an image that the service refuses is billed is not documented.
 //
 // The API reference asks for a JPEG. Identomat also accepts a PNG. The image must be in color and not a
 // screenshot. The SDK does not check this. The error for a file that is neither a JPEG nor a PNG is
-// undocumented; the fake returns [ErrWrongParameters].
+// undocumented; package identomattest returns [ErrWrongParameters]. The images are the file parts image,
+// or face1 and face2.
 //
 // Errors of all methods: [ValidationError] for a missing or empty file; [TransportError] for a file that
 // cannot be read to its end, in which case nothing was processed; [ErrInvalidKey], [ErrRateLimited],
 // [ErrUnexpectedResponse]; [ErrImageRefused] for an unreadable image. For such an image, the API
-// reference promises "a string with an error code", but names no code. Whether a refused image is billed
-// is not documented.
+// reference promises "a string with an error code", but names no code.
 type DocumentsService struct{ client *Client }
 
 // Document holds what was read from an image of a document. It is personal data: fmt and slog show a

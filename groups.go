@@ -8,8 +8,9 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// GroupsService manages groups of the company's users. A group can be given permissions or sessions. (API
-// reference, Other methods.)
+// GroupsService manages groups of the company's users. A group can be given permissions or sessions.
+// (API reference, Other methods.) No method is known to be billed. [GroupsService.Create] makes a group,
+// so it is not retried after a lost response; see [MaybeProcessed]. The other methods are retried.
 type GroupsService struct{ client *Client }
 
 // Group is a group of users.
@@ -89,8 +90,8 @@ type UpdateGroupRequest struct {
 	Extra map[string]any `json:",inline"`
 }
 
-// Update changes the name or the members of a group with change-group. It removes members who are not
-// listed: see [UpdateGroupRequest.MemberIDs]. The only error that the API reference lists is
+// Update changes the name or the members of a group (groupId) with change-group. It removes members who
+// are not listed: see [UpdateGroupRequest.MemberIDs]. The only error that the API reference lists is
 // [ErrWrongParameters].
 func (s *GroupsService) Update(ctx context.Context, groupID string, change UpdateGroupRequest) error {
 	return exec(ctx, s.client, operation.GroupUpdate, &updateGroupParams{groupID, change})
@@ -106,8 +107,8 @@ func (u *updateGroupParams) validate(_ *operation.Operation, p *problems) {
 	p.checkMembers(u.MemberIDs)
 }
 
-// Delete erases a group for good with delete-group. The call is retried after a lost response. If the
-// lost attempt deleted the group, the retry finds no group: the error is an [APIError], and its
+// Delete erases a group (groupId) for good with delete-group. The call is retried after a lost response.
+// If the lost attempt deleted the group, the retry finds no group: the error is an [APIError], and its
 // MaybeProcessed is true. Errors: [ErrWrongParameters].
 func (s *GroupsService) Delete(ctx context.Context, groupID string) error {
 	return exec(ctx, s.client, operation.GroupDelete, groupParams{groupID})

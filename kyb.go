@@ -26,16 +26,16 @@ const (
 	FieldPositionName        KYBField = "positionName"        // other role; mandatory
 )
 
-// Company collects the data of the company to verify. Its key is "company". Identomat has not published
-// how the result represents the data. (Developer guide 2025, Company data step.)
+// Company collects the data of the company to verify. Its type and key are "company". Identomat has not
+// published how the result represents the data. (Developer guide 2025, Company data step.)
 func Company() CompanyStep { return CompanyStep{companyStep} }
 
-// Mandatory appends fields that must be filled in.
+// Mandatory appends fields that must be filled in (fields, with mandatory true).
 func (s CompanyStep) Mandatory(fields ...KYBField) CompanyStep {
 	return CompanyStep{Step{addFields(s.object, fields, true)}}
 }
 
-// Optional appends fields that may be left empty.
+// Optional appends fields that may be left empty (fields, with mandatory false).
 func (s CompanyStep) Optional(fields ...KYBField) CompanyStep {
 	return CompanyStep{Step{addFields(s.object, fields, false)}}
 }
@@ -49,14 +49,14 @@ func addFields(o object, fields []KYBField, mandatory bool) object {
 	return object{o.json.Add("fields", '[', appendObjects(nil, list))}
 }
 
-// Beneficiaries collects the data of the people and companies behind the company. Its key is
-// "beneficiaries". Identomat has not published how the result represents the data. (Developer guide 2025,
-// Beneficiaries step.)
+// Beneficiaries collects the data of the people and companies behind the company. Its type and key are
+// "beneficiaries". Identomat has not published how the result represents the data. (Developer guide
+// 2025, Beneficiaries step.)
 func Beneficiaries() BeneficiariesStep {
 	return BeneficiariesStep{beneficiariesStep}
 }
 
-// Roles adds roles. If the step already has the same role, the new one replaces it.
+// Roles adds roles (roles). If the step already has the same role, the new one replaces it.
 func (s BeneficiariesStep) Roles(roles ...BeneficiaryRole) BeneficiariesStep {
 	all := object{wire.ParseObject(s.json.Get("roles"))}
 	for _, role := range roles {
@@ -87,33 +87,33 @@ type BeneficiaryRole struct {
 	object
 }
 
-// Shareholder is an owner of the company, an individual or another company.
+// Shareholder is an owner of the company (shareholder), an individual or another company.
 func Shareholder() BeneficiaryRole { return BeneficiaryRole{name: "shareholder"} }
 
-// UBO is an ultimate beneficial owner: a person who ultimately owns or controls the company.
+// UBO is an ultimate beneficial owner (ubo): a person who ultimately owns or controls the company.
 func UBO() BeneficiaryRole { return BeneficiaryRole{name: "ubo"} }
 
-// Director is a person on the company's board.
+// Director is a person on the company's board (director).
 func Director() BeneficiaryRole { return BeneficiaryRole{name: "director"} }
 
-// Representative is a person who may act for the company.
+// Representative is a person who may act for the company (representative).
 func Representative() BeneficiaryRole { return BeneficiaryRole{name: "representative"} }
 
-// OtherRole is any other individual; [FieldPositionName] asks for the position.
+// OtherRole is any other individual (other); [FieldPositionName] asks for the position.
 func OtherRole() BeneficiaryRole { return BeneficiaryRole{name: "other"} }
 
-// Mandatory appends fields that must be filled in.
+// Mandatory appends fields that must be filled in (fields, with mandatory true).
 func (r BeneficiaryRole) Mandatory(fields ...KYBField) BeneficiaryRole {
 	return BeneficiaryRole{r.name, addFields(r.object, fields, true)}
 }
 
-// Optional appends fields that may be left empty.
+// Optional appends fields that may be left empty (fields, with mandatory false).
 func (r BeneficiaryRole) Optional(fields ...KYBField) BeneficiaryRole {
 	return BeneficiaryRole{r.name, addFields(r.object, fields, false)}
 }
 
-// Verify verifies every holder of the role, individuals with the step's KYCConfig and companies with its
-// KYBConfig. Default: false. The parameter's wire name is verification.
+// Verify verifies every holder of the role (verification), individuals with the step's KYCConfig and
+// companies with its KYBConfig. Default: false.
 func (r BeneficiaryRole) Verify(on bool) BeneficiaryRole { return r.Set("verification", on) }
 
 // Set sets any parameter of the role by its wire name.
@@ -121,7 +121,7 @@ func (r BeneficiaryRole) Set(name string, value any) BeneficiaryRole {
 	return BeneficiaryRole{r.name, r.set(name, value)}
 }
 
-// KYBReview lets the customer review and correct the data of the company and its beneficiaries. Its key is
-// "kyb-review". Identomat has not published how the result represents the data. (Developer guide 2025,
-// Review step.)
+// KYBReview lets the customer review and correct the data of the company and its beneficiaries. Its type
+// and key are "kyb-review". Identomat has not published how the result represents the data. (Developer
+// guide 2025, Review step.)
 func KYBReview() Step { return kybReviewStep }

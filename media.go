@@ -17,11 +17,12 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// MediaService fetches a session's images, videos and files. (API reference, Accessing Data and More; the
-// methods name their sections.)
+// MediaService fetches a session's images, videos and files, each method one kind. (API reference,
+// Accessing Data and More; the methods name their sections.) To fetch everything that a session left
+// behind, use Collect of package github.com/identomat-go/identomat/evidence.
 //
-// A response that is not media is an error, whatever its Content-Type. A call may be retried until the
-// first bytes have arrived, but not later.
+// No method is known to be billed, and all are retried, but only until the first bytes have arrived. A
+// response that is not media is an error, whatever its Content-Type.
 //
 // Errors of all methods: [ErrSessionNotFound]; [ErrNotFound] for media that the session lacks. The API
 // documentation shows no response for such media; production returns HTTP 404.
@@ -232,7 +233,8 @@ func (s *MediaService) FaceDocument(ctx context.Context, token Token) (*Media, e
 	return media(ctx, s.client, operation.ResultFaceDocument, ofSession(token))
 }
 
-// GeneralDocumentMedia names a document to fetch. [GeneralDocumentType] spells the names differently.
+// GeneralDocumentMedia names a general document to fetch (typeId). [GeneralDocumentType] spells the
+// names differently.
 type GeneralDocumentMedia string
 
 // The documented values of [MediaService.GeneralDocument].
@@ -244,8 +246,8 @@ const (
 	DriversLicenseMedia                      GeneralDocumentMedia = "drivers-license"
 )
 
-// GeneralDocument fetches a proof of address or another general document, as an image or a PDF, with
-// result/general-document/. (API reference, Proof of Address image or PDF.)
+// GeneralDocument fetches a proof of address or another general document (typeId), as an image or a PDF,
+// with result/general-document/. (API reference, Proof of Address image or PDF.)
 func (s *MediaService) GeneralDocument(ctx context.Context, token Token, document GeneralDocumentMedia) (*Media, error) {
 	return media(ctx, s.client, operation.ResultGeneralDocument, generalDocumentParams{string(token), string(document)})
 }
@@ -279,7 +281,9 @@ func (s *MediaService) VisualMarkers(ctx context.Context, token Token) iter.Seq2
 }
 
 // QuestionFile fetches a file that answers a question, with get-question-file. (API reference, Get file
-// from the question.) The parameters stepKey, questionKey and index, which counts from 0, select the file.
+// from the question.) The parameters stepKey, questionKey and index (fileIndex), which counts from 0,
+// select the file. [MediaService.QuestionFiles] fetches all files of a question.
+//
 // The file may be an archive, a PDF or an image, whatever type is declared; see [Media.ContentType]. If
 // the response holds several files, which the API documentation does not rule out, QuestionFile returns
 // the first. Errors: those of all methods of [MediaService], and [ErrWrongParameters], even if only the
@@ -292,7 +296,12 @@ func (s *MediaService) QuestionFile(ctx context.Context, token Token, stepKey, q
 const maxQuestionFiles = 10
 
 // QuestionFiles fetches all files that answer a question, up to the documented maximum of ten. Each file
-// takes a call to [MediaService.QuestionFile], and is closed when the iteration moves on.
+// takes a call to [MediaService.QuestionFile], and is closed when the iteration moves on. To ask for
+// files, use [FileQuestion].
+//
+// A result does not say which answers are files. In package identomattest the answer to a file question
+// is the number of files (see [Answer.Number]); Identomat documents no number. QuestionFiles does not
+// need it, and calls until there are no more files.
 //
 // An error ends the iteration. The iteration ends without an error when there are no more files. For a
 // question without any file the API reference documents only [ErrWrongParameters], as for a question

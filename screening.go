@@ -14,6 +14,11 @@ import (
 
 // ScreeningService searches sanctions lists, regulatory lists and lists of politically exposed persons,
 // and monitors people. (API reference, AML Screening.)
+//
+// [ScreeningService.Search], [ScreeningService.SearchPage], [ScreeningService.Person] and
+// [ScreeningService.Monitor] may be billed, depending on your contract; Search makes one call for every
+// 100 hits. Only Monitor is not retried after a lost response, because a second search changes nothing
+// at Identomat. For a client that searches once, set MaxAttempts of [RetryPolicy] to 1.
 type ScreeningService struct{ client *Client }
 
 // ScreeningTopic is a reason for being in the screening databases. Known topics have the spelling of the
@@ -132,9 +137,9 @@ func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) ite
 	})
 }
 
-// SearchPage returns one page of [ScreeningService.Search]. The parameter offset is the number of hits to
-// skip; limit is the maximum number to return. If limit is 0, the service's own limit applies, which is
-// not documented. The response does not say how many hits there are in total. Errors: as for Search.
+// SearchPage returns one page of [ScreeningService.Search]. The parameter offset is the number of hits
+// to skip; limit is the maximum number to return. If limit is 0, the service's own limit applies, which
+// is not documented. The response does not say how many hits there are in total. Errors: as for Search.
 func (s *ScreeningService) SearchPage(ctx context.Context, query ScreeningQuery, offset, limit int) ([]ScreeningHit, error) {
 	return do[[]ScreeningHit](ctx, s.client, operation.ScreeningSearch, &searchParams{query, offset, limit})
 }
@@ -227,8 +232,8 @@ func (p *ScreeningPerson) complete(bool) error {
 	return nil
 }
 
-// Person returns everything about a hit, such as names, positions, aliases and sanctions, with
-// get-screening-person-details. The API reference shows no response for an unknown id.
+// Person returns everything about a hit (personId), such as names, positions, aliases and sanctions,
+// with get-screening-person-details. The API reference shows no response for an unknown id.
 func (s *ScreeningService) Person(ctx context.Context, personID string) (*ScreeningPerson, error) {
 	return do[*ScreeningPerson](ctx, s.client, operation.ScreeningPerson, personParams{personID})
 }
@@ -239,7 +244,7 @@ type personParams struct {
 
 func (q personParams) validate(_ *operation.Operation, p *problems) { p.requireText("personId", q.ID) }
 
-// MonitorQuery describes whom to monitor.
+// MonitorQuery describes whom to monitor. Only FullName is required.
 type MonitorQuery struct {
 	private
 
@@ -253,7 +258,9 @@ type MonitorQuery struct {
 
 // Monitor starts to monitor a person with monitor-screening-query, and returns the id of the monitored
 // query for [ScreeningService.Unmonitor]. The call is retried only when the service certainly did not
-// process it. Errors: [ErrAlreadyExists] for a person who is already monitored.
+// process it. If MaybeProcessed is true for an error, call Monitor again: [ErrAlreadyExists] means that
+// the person is monitored. Find the id with [ScreeningService.ListMonitored]. Errors: [ErrAlreadyExists]
+// for a person who is already monitored.
 func (s *ScreeningService) Monitor(ctx context.Context, query MonitorQuery) (string, error) {
 	id, err := do[recordID](ctx, s.client, operation.ScreeningMonitor, queryParams[*MonitorQuery]{&query})
 	return string(id), err

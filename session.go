@@ -18,12 +18,18 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// SessionsService begins sessions and reads their results. (API reference, Session management.)
+// SessionsService begins verification sessions, reads their results, and erases them. (API reference,
+// Session management.)
+//
+// [SessionsService.Begin] may be billed, so it is not retried after a lost response; see
+// [MaybeProcessed]. The other methods read or erase, and are retried. [SessionsService.Result] and
+// [SessionsService.Wait] return the outcome.
 type SessionsService struct{ client *Client }
 
-// Token identifies a session. Identomat also calls it the session id. Whoever has it can open the widget
-// as the customer, so fmt and slog show a mask. To store or compare a token, use string(token) or its
-// JSON, which are not masked. Do not give a token to a logger that encodes JSON.
+// Token identifies a session: session_token or sessionId on the wire, because Identomat also calls it
+// the session id. Whoever has it can open the widget as the customer, so fmt and slog show a mask. To
+// store or compare a token, use string(token) or its JSON, which are not masked. Do not give a token to
+// a logger that encodes JSON.
 type Token string
 
 // Format writes a mask for every verb.
@@ -35,8 +41,8 @@ func (Token) String() string { return redacted }
 // LogValue returns a mask.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// Session is what [SessionsService.Begin] returns. Its JSON holds the token and the URL, which you can
-// store or hand to your front end. fmt and slog show a mask.
+// Session is a session that [SessionsService.Begin] has begun: its token and the URL of the widget. Its
+// JSON holds both, and you can store it or hand it to your front end. fmt and slog show a mask.
 type Session struct {
 	masked
 
@@ -57,12 +63,12 @@ type Session struct {
 type BeginRequest struct {
 	private
 
-	// Flags apply to the whole session.
+	// Flags apply to the whole session (flags).
 	Flags Flags `json:"-"`
-	// Steps are the steps in order. A step given with a ConfigID replaces the configuration's step with
-	// that key. Without a ConfigID, the flags skip_face and skip_document are sent as true unless Flags
-	// sets them, so that the service adds no steps of its own. A session with only a questionnaire
-	// therefore checks neither a document nor a face.
+	// Steps are the steps in order (steps). A step given with a ConfigID replaces the configuration's
+	// step with that key. Without a ConfigID, the flags skip_face and skip_document are sent as true
+	// unless Flags sets them, so that the service adds no steps of its own. A session with only a
+	// questionnaire therefore checks neither a document nor a face.
 	Steps Steps `json:"-"`
 	// ConfigID is the id of a configuration in the dashboard. Identomat recommends using one.
 	ConfigID string `json:"config_id,omitzero"`
@@ -288,8 +294,9 @@ func resultOf(raw json.RawMessage) *Result {
 	return result
 }
 
-// PDFParts chooses the parts of an exported session: Session (the person and the documents), Screening
-// (the results of screening the person) and ProofOfAddress. At least one must be true.
+// PDFParts chooses the parts of an exported session: Session (the person and the documents;
+// exportSession), Screening (the results of screening the person; exportScreening) and ProofOfAddress
+// (exportProofOfAddress). At least one must be true.
 type PDFParts struct {
 	Session        bool
 	Screening      bool
@@ -361,9 +368,9 @@ func (c *SessionConfig) Extra() map[string]json.RawMessage { return codec.Extra(
 // UnmarshalJSON decodes a configuration, such as a recorded one.
 func (c *SessionConfig) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, c) }
 
-// Config returns a configuration in the dashboard with get-session-config. The id is the same as in
-// [BeginRequest.ConfigID]. (API reference, Other methods.) The only error that the API reference lists is
-// [ErrWrongParameters].
+// Config returns a configuration in the dashboard with get-session-config. The id (sessionConfigId) is
+// the same as in [BeginRequest.ConfigID]. (API reference, Other methods.) The only error that the API
+// reference lists is [ErrWrongParameters].
 func (s *SessionsService) Config(ctx context.Context, configID string) (*SessionConfig, error) {
 	return do[*SessionConfig](ctx, s.client, operation.SessionConfig, configParams{configID})
 }

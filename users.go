@@ -14,7 +14,9 @@ import (
 	"github.com/identomat-go/identomat/internal/redact"
 )
 
-// UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other methods.)
+// UsersService manages the users of the dashboard, Identomat Manage. (API reference, Other methods.) No
+// method is known to be billed. [UsersService.Create] makes a user, so it is not retried after a lost
+// response; see [MaybeProcessed].
 type UsersService struct{ client *Client }
 
 // UserRight is a user's permission, which the API reference calls a right or a role. Responses have also

@@ -7,7 +7,8 @@ import (
 	"github.com/identomat-go/identomat/internal/operation"
 )
 
-// VideoCallsService ends video calls and fetches their recordings. (API reference, Video call.)
+// VideoCallsService ends video calls and fetches their recordings. (API reference, Video call.) No
+// method is known to be billed, and all are retried.
 type VideoCallsService struct{ client *Client }
 
 // Shots fetches the pictures taken in a session's video calls with get-video-call-shots, as tar archives

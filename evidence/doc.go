@@ -39,6 +39,14 @@
 // somebody has also rewritten all manifests. To exclude that, keep [Check.Digest] or a [Receipt]
 // elsewhere, or add a time stamp.
 //
+// # Errors, money and testing
+//
+// Errors match the Err variables with errors.Is. After [ErrIncomplete], call Collect again. No function
+// makes a call that may be billed: add the hits of a screening and similar responses yourself, with [With].
+// For tests, package identomattest serves every kind of evidence.
+//
+// # Where next
+//
 // Module github.com/identomat-go/identomat/evidence/seal makes time stamps and encrypts packages. The page docs/evidence.md in
 // the repository says what regulators ask for, what a package covers, and how to store and erase packages.
 package evidence

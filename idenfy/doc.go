@@ -7,11 +7,16 @@
 //
 // # A verification
 //
-// Make one [Client] with [NewClient] or [NewClientFromEnv] and share it. Create a session with
-// [Client.CreateSession], store [Session.ScanRef], and send the customer's browser to
-// [Session.RedirectURL], or show [Session.IframeURL] in your page. The outcome arrives in webhooks,
-// which [WebhookHandler] verifies: store their EventType and [Webhook.Raw] in the handler, and process
-// them later with [DecodeWebhook]. [Webhook.Approved] is true only for a final approval.
+// Make one [Client] and share it. Create a session, store its ScanRef with your customer's id, and send
+// the customer's browser to its URL, or show [Session.IframeURL] in your page:
+//
+//	client, err := idenfy.NewClientFromEnv() // or NewClient(apiKey, apiSecret, options)
+//	session, err := client.CreateSession(ctx, idenfy.SessionRequest{ClientID: "user-12345"})
+//	http.Redirect(w, r, session.RedirectURL(), http.StatusSeeOther)
+//
+// The outcome arrives in webhooks, which [WebhookHandler] verifies: store their EventType and
+// [Webhook.Raw] in the handler, and process them later with [DecodeWebhook]. [Webhook.Approved] is true
+// only for a final approval.
 //
 // # Credits
 //
@@ -39,5 +44,5 @@
 //
 // # Testing
 //
-// Package idenfytest is a fake iDenfy.
+// Package idenfytest is a fake iDenfy, which sends signed webhooks.
 package idenfy

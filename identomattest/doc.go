@@ -7,14 +7,23 @@
 // on demand (see [Server.Fault]). Its responses are written from the API reference and never pass
 // through the SDK's types, so a wrong name in the SDK makes a test fail.
 //
-//	srv := identomattest.NewServer(t)
+//	srv := identomattest.NewServer(t) // closed when the test ends
 //	client := srv.Client()
 //	// begin a session with client or with the code under test, then
 //	srv.Approve(token, identomattest.AsPerson(identomattest.GeorgianPerson))
 //	srv.AssertRequest(t, "begin/", map[string]any{"flags": map[string]any{"language": "ka"}})
 //
-// Where the API reference says nothing, the fake makes a choice. route.go lists the choices about
-// refusals.
+// # Refusals
+//
+// The fake logs the reason of every refusal to the test. The reason names parameters, flags and steps as
+// the wire does, such as scoreThreshold or skip_desktop. The comments of package identomat have the same
+// names: to find the Go name, search the output of "go doc -all github.com/identomat-go/identomat".
+//
+// Where the API reference says nothing about a mistake, the fake makes a choice. A wrong signature gets
+// the same error as a wrong key. An endpoint that documents no code for a mistake, such as a missing key,
+// responds with wrong-parameters. Of the two codes that screening documents, a missing or unknown key gets
+// company-missing, and a missing or wrong signature gets access-denied. list-groups, whose only parameter
+// is the key, responds with not-found if the key is missing.
 //
 // # People in the screening databases
 //
@@ -34,7 +43,7 @@
 // refusal. Refused requests get the documented response, so the reason is also in the header
 // X-Sandbox-Refusal, without the values that were sent.
 //
-// # The page
+// # The widget page
 //
 // The widget host serves the page /?session_token=… to browsers. The page shows the session's steps in
 // the session's language and then lets a person approve or reject the session, or send it to manual

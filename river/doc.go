@@ -60,4 +60,9 @@
 // repository says which setup serves how many sessions, and plans a fleet.
 //
 // [Engine.Stats] returns figures for alerts. River's web interface (riverqueue.com/docs/river-ui) shows the jobs.
+//
+// # Testing
+//
+// A test needs no database server: SQLite and package identomattest are enough, as in the tests of the repository's
+// example webapp.
 package identomatriver

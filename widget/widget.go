@@ -1,5 +1,33 @@
-// Package widget embeds Identomat's widget in your own page. The alternative is to
-// redirect the customer's browser to [identomat.Session.URL], which needs no package.
+// Package widget embeds Identomat's widget in your own page. The alternative is to redirect the customer's
+// browser to [identomat.Session.URL], which needs no package.
+//
+// # First call
+//
+// Begin a session without [identomat.Flags.ReturnURL], and write the snippet into a page of your own:
+//
+//	snippet, err := widget.Embed(session, widget.Options{
+//		PostTo: "/kyc/done",                        // the browser posts session_token to this path at the end
+//		Fields: map[string]string{"csrf": csrf},    // and these fields
+//		Nonce:  nonce,                              // of the page's Content-Security-Policy
+//	})
+//	err = page.Execute(w, snippet) // an html/template with {{.}}
+//
+// # Outcome
+//
+// The handler of PostTo reads the token, checks that the session belongs to the signed-in user, and reads
+// the result. The end of the widget proves nothing: only [identomat.Result.Approved] does.
+//
+//	token, err := identomat.SessionTokenFromReturn(r)
+//	result, err := client.Sessions.Result(ctx, token)
+//
+// # Testing
+//
+// Package identomattest serves a widget in which a person approves or rejects the session, and
+// [Embed] accepts its http URL, because its host is loopback. In a test without a browser, post the form
+// yourself.
+//
+// The page's headers, the event for your own scripts, and the errors are described at [Embed]. A page that
+// inserts the snippet with a script also needs [Script].
 package widget
 
 import (
