@@ -43,9 +43,9 @@ var packages = map[string]string{
 	"idenfy": "github.com/identomat-go/identomat/idenfy", "idenfytest": "github.com/identomat-go/identomat/idenfy/idenfytest",
 }
 
-// frame is the function around a snippet of statements. Its parameters are the variables that a
-// snippet may use without declaring them.
-const frame = `func snippet(ctx context.Context, client *identomat.Client, session *identomat.Session, result *identomat.Result,
+// frame is the function around a document's snippet of statements, with the snippet's number. Its parameters are the
+// variables that a snippet may use without declaring them.
+const frame = `func snippet%d(ctx context.Context, client *identomat.Client, session *identomat.Session, result *identomat.Result,
 	token identomat.Token, companyKey, secretKey string, w http.ResponseWriter, r *http.Request, t *testing.T,
 	server *identomattest.Server) error {
 	{
@@ -57,7 +57,7 @@ const frame = `func snippet(ctx context.Context, client *identomat.Client, sessi
 
 // program returns a source file that contains a snippet. A snippet is a whole program, declarations
 // or statements.
-func program(t *testing.T, snippet string) string {
+func program(t *testing.T, snippet string, number int) string {
 	t.Helper()
 	files := gotoken.NewFileSet()
 	if _, err := parser.ParseFile(files, "", snippet, 0); err == nil {
@@ -70,13 +70,17 @@ func program(t *testing.T, snippet string) string {
 		for _, statement := range file.Decls[0].(*ast.FuncDecl).Body.List {
 			if assign, ok := statement.(*ast.AssignStmt); ok && assign.Tok == gotoken.DEFINE {
 				for _, left := range assign.Lhs {
-					if name := left.(*ast.Ident).Name; name != "_" {
+					switch name := left.(*ast.Ident).Name; name {
+					case "_":
+					case "err":
+						used += "if err != nil { return err }\n"
+					default:
 						used += "_ = " + name + "\n"
 					}
 				}
 			}
 		}
-		snippet = fmt.Sprintf(frame, snippet, used)
+		snippet = fmt.Sprintf(frame, number, snippet, used)
 	}
 	file, err := parser.ParseFile(files, "", "package p\n"+snippet, 0)
 	require.NoError(t, err, snippet)
@@ -123,25 +127,23 @@ const callSnippet = `
 			t.Fatal(err)
 		}
 		server.Approve(session.Token)
-		if err := snippet(t.Context(), client, session, nil, session.Token, "company-key", "secret-key", nil, nil, t, server); err != nil {
+		if err := snippet%d(t.Context(), client, session, nil, session.Token, "company-key", "secret-key", nil, nil, t, server); err != nil {
 			t.Fatal(err)
 		}`
 
-// runnable returns the test file that calls a snippet, or nothing if the snippet is a test or a program.
-func runnable(t *testing.T, snippet string) string {
+// runnable returns the test file that calls a snippet, or nothing if the snippet is a test.
+func runnable(t *testing.T, snippet string, number int) string {
 	t.Helper()
-	file, err := parser.ParseFile(gotoken.NewFileSet(), "", "package p\n"+snippet, 0)
-	if err != nil {
-		return program(t, "func TestSnippet(t *testing.T) {"+callSnippet+"\n}")
-	}
-	for _, declaration := range file.Decls {
-		name := declaration.(*ast.FuncDecl).Name.Name
-		if !strings.HasPrefix(name, "Test") {
-			require.Contains(t, calls, name)
-			return program(t, "func TestSnippet(t *testing.T) {"+calls[name]+"\n}")
+	body := fmt.Sprintf(callSnippet, number)
+	if file, err := parser.ParseFile(gotoken.NewFileSet(), "", "package p\n"+snippet, 0); err == nil {
+		name := file.Decls[0].(*ast.FuncDecl).Name.Name
+		if strings.HasPrefix(name, "Test") {
+			return ""
 		}
+		require.Contains(t, calls, name)
+		body = calls[name]
 	}
-	return ""
+	return program(t, fmt.Sprintf("func TestSnippet%d(t *testing.T) {%s\n}", number, body), number)
 }
 
 var fenced = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
@@ -162,14 +164,14 @@ func TestSnippets(t *testing.T) {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for i, match := range fenced.FindAllStringSubmatch(string(text), -1) {
-			name := fmt.Sprintf("%s-%d", regexp.MustCompile(`\W`).ReplaceAllString(document, "_"), i+1)
+			name := regexp.MustCompile(`\W`).ReplaceAllString(document, "_")
 			if document != "README.md" || strings.HasPrefix(match[1], "package main") {
-				add(name, "main.go", program(t, match[1]))
+				add(fmt.Sprintf("%s-%d", name, i), "main.go", program(t, match[1], i))
 				continue
 			}
-			add(name, "snippet_test.go", program(t, match[1]))
-			if test := runnable(t, match[1]); test != "" {
-				add(name, "run_test.go", test)
+			add(name, fmt.Sprintf("snippet%d_test.go", i), program(t, match[1], i))
+			if test := runnable(t, match[1], i); test != "" {
+				add(name, fmt.Sprintf("call%d_test.go", i), test)
 			}
 		}
 	}
@@ -185,18 +187,13 @@ func TestSnippets(t *testing.T) {
 	build("build", "./internal/snippets/...")
 	t.Logf("%d files", len(replace))
 
-	// The tests run in a temporary folder, because their packages have no folder.
-	tests := filepath.Join(dir, "tests")
-	require.NoError(t, os.Mkdir(tests, 0o700))
-	build("test", "-vet=off", "-c", "-o", tests+"/", "./internal/snippets/README_md-...")
-	programs, err := filepath.Glob(filepath.Join(tests, "*.test*"))
-	require.NoError(t, err)
-	require.NotEmpty(t, programs)
-	for _, program := range programs {
-		run := exec.Command(program, "-test.v")
-		run.Dir = t.TempDir()
-		out, err := run.CombinedOutput()
-		assert.NoError(t, err, "%s: %s", filepath.Base(program), out)
-		assert.Contains(t, string(out), "--- PASS", filepath.Base(program))
-	}
+	// The test runs in a temporary folder, because its package has no folder.
+	tests := filepath.Join(dir, "readme.test")
+	build("test", "-vet=off", "-c", "-o", tests, "./internal/snippets/README_md")
+	run := exec.Command(tests, "-test.v")
+	run.Dir = t.TempDir()
+	out, err := run.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.Equal(t, strings.Count(string(out), "=== RUN"), strings.Count(string(out), "--- PASS"), "%s", out)
+	t.Logf("%d snippets ran", strings.Count(string(out), "--- PASS"))
 }
