@@ -221,35 +221,55 @@ func (b Tab) Poll(condition string) {
 // scheme.
 func (b Tab) Look(name string) {
 	b.Helper()
-	for _, screen := range []struct {
-		width, height int64
-		mobile        bool
-	}{{390, 844, true}, {1280, 800, false}} {
-		b.resize(screen.width, screen.height, screen.mobile)
+	for _, screen := range Screens {
+		b.Resize(screen)
 		// Compare with the width of the screen, not with innerWidth: a phone zooms out to fit a
 		// wide page, which increases innerWidth.
-		assert.LessOrEqual(b, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)), screen.width, "%s is wider than the screen", name)
+		assert.LessOrEqual(b, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)), screen.Width, "%s is wider than the screen", name)
 		if b.pictures == "" {
 			continue
 		}
 		// Make the window as high as the page. Chromium's own full-page screenshots shift
 		// right-to-left pages.
-		b.resize(screen.width, query(b, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`)), screen.mobile)
-		for _, scheme := range []string{"light", "dark"} {
-			call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-			})
-			screenshot := query(b, chromedp.CaptureScreenshot())
-			file := filepath.Join(b.pictures, fmt.Sprintf("%s-%d-%s.png", name, screen.width, scheme))
-			require.NoError(b, os.WriteFile(file, screenshot, 0o644))
-		}
+		page := screen
+		page.Height = query(b, chromedp.Evaluate[int64](`document.documentElement.scrollHeight`))
+		b.Resize(page)
+		b.Capture(name, screen)
+		b.Resize(screen)
 	}
 }
 
-func (b Tab) resize(width, height int64, mobile bool) {
+// Screen is the size of a screen.
+type Screen struct {
+	Width, Height int64
+	Mobile        bool
+}
+
+// Screens are a phone and a desktop.
+var Screens = []Screen{{390, 844, true}, {1280, 800, false}}
+
+// Capture takes screenshots of what the window shows, in the light and the dark scheme, if IDENTOMAT_PICTURES is
+// set.
+func (b Tab) Capture(name string, screen Screen) {
+	b.Helper()
+	if b.pictures == "" {
+		return
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		})
+		screenshot := query(b, chromedp.CaptureScreenshot())
+		file := filepath.Join(b.pictures, fmt.Sprintf("%s-%d-%s.png", name, screen.Width, scheme))
+		require.NoError(b, os.WriteFile(file, screenshot, 0o644))
+	}
+}
+
+// Resize changes the size of the window.
+func (b Tab) Resize(screen Screen) {
 	b.Helper()
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: mobile,
+		Width: screen.Width, Height: screen.Height, DeviceScaleFactor: 1, Mobile: screen.Mobile,
 	})
 }
 

@@ -108,6 +108,7 @@ var reviewPaths = map[string]string{
 	"/review/{id}/person":             http.MethodPost,
 	"/review/{id}/decision":           http.MethodPost,
 	"/review/{id}/erasure":            http.MethodPost,
+	"/review/{id}/settlement":         http.MethodPost,
 	"/review/{id}/evidence":           http.MethodGet,
 	"/review/{id}/image/../../{id}":   http.MethodGet,
 	"/review/{id}/image/..%2f..%2f..": http.MethodGet,
@@ -286,6 +287,7 @@ func TestFormRequiresCSRFToken(t *testing.T) {
 		{customer, "/verification", "/erase", url.Values{}},
 		{reviewer, "/review", "/review/1/decision", url.Values{"outcome": {"approved"}}},
 		{reviewer, "/review", "/review/1/erasure", url.Values{}},
+		{reviewer, "/review", "/review/1/settlement", url.Values{"to": {"give-up"}}},
 		{reviewer, "/review", "/review/1/screening", url.Values{}},
 		{reviewer, "/review", "/review/1/comparison", url.Values{}},
 		{reviewer, "/review", "/review/1/person", url.Values{"person": {"67137933a2176f0797f1e601"}}},
@@ -370,7 +372,7 @@ func TestMethodNotAllowed(t *testing.T) {
 		"/": "GET, HEAD", "/sign-in": "POST", "/sign-out": "POST", "/verification": "GET, HEAD, POST", "/verification/state": "GET, HEAD",
 		"/verification/embed": "GET, HEAD", "/verification/return": "GET, HEAD, POST", "/erase": "GET, HEAD, POST", "/static/style.css": "GET, HEAD",
 		"/review": "GET, HEAD", "/review/1": "GET, HEAD", "/review/1/decision": "POST", "/review/1/screening": "POST", "/review/1/person": "POST", "/erased": "GET, HEAD",
-		"/review/1/comparison": "POST", "/review/1/erasure": "POST", "/review/1/evidence": "GET, HEAD", "/review/1/pdf": "GET, HEAD", "/review/1/image/face": "GET, HEAD",
+		"/review/1/comparison": "POST", "/review/1/erasure": "POST", "/review/1/settlement": "POST", "/review/1/evidence": "GET, HEAD", "/review/1/pdf": "GET, HEAD", "/review/1/image/face": "GET, HEAD",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "INVENTED"} {
 			if strings.Contains(", "+allowed+",", ", "+method+",") {
@@ -540,13 +542,13 @@ func newReview(t *testing.T) (*bank, *person, identomat.Token) {
 
 func TestReviewShowsEvidenceAndAudits(t *testing.T) {
 	b, reviewer, _ := newReview(t)
-	assert.Contains(t, reviewer.get("/review").body, `<span class="state state-approved">approved</span>`)
+	assert.Contains(t, reviewer.get("/review").body, `<span class="state state-approved">Approved</span>`)
 	page := reviewer.get("/review/1")
-	for _, text := range []string{"<dd>John</dd>", "<dd>Smith</dd>", "<dd>AB0002261</dd>", "<strong>90%</strong>", "<strong>confirmed</strong>", "<dd>fields match</dd>", "<dd>identity card</dd>", `src="/review/1/image/card-front"`, `<a href="/review/1/image/card-front" target="_blank">`,
+	for _, text := range []string{"<dd>John</dd>", "<dd>Smith</dd>", "<dd>AB0002261</dd>", "<strong>90%</strong>", "<dd>confirmed</dd>", "<dd>fields match</dd>", "<dd>identity card</dd>", `src="/review/1/image/card-front"`, `<a href="/review/1/image/card-front" target="_blank">`,
 		"<dt>Born</dt><dd>1980-01-08</dd>", "<dt>Document expires</dt><dd>2031-06-28</dd>"} {
 		assert.Contains(t, page.body, text)
 	}
-	assert.NotContains(t, page.body, "needs a decision")
+	assert.NotContains(t, page.body, "Waiting for a decision")
 	for _, name := range []string{"face", "document-face", "card-front", "card-back"} {
 		got := reviewer.get("/review/1/image/" + name)
 		require.Equal(t, 200, got.status, name)
@@ -563,17 +565,56 @@ func TestReviewShowsEvidenceAndAudits(t *testing.T) {
 	assert.Equal(t, `attachment; filename="verification-1.pdf"`, pdf.header.Get("Content-Disposition"))
 	assert.True(t, strings.HasPrefix(pdf.body, "%PDF-"))
 
-	assert.Equal(t, 1, b.count("audit WHERE who = 'reviewer-1' AND verification = 1 AND action = 'viewed image face'"))
+	assert.Equal(t, 1, b.count("audit WHERE who = 'reviewer-1' AND verification = 1 AND action = 'opened the image: face'"))
 	assert.Equal(t, 1, b.count("audit WHERE action = 'downloaded the PDF'"))
 	assert.Equal(t, "default-src 'none'; sandbox; frame-ancestors 'none'", pdf.header.Get("Content-Security-Policy"))
 	assert.Equal(t, 6, b.count("audit"))
 
-	for range maxAuditEntries {
-		require.NoError(t, b.store.audit(t.Context(), "reviewer-2", "visited", 1))
+	assert.NotContains(t, page.body, "There are older entries")
+	b.exec(`INSERT INTO audit (at, who, action, verification) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+		SELECT 0, 'reviewer-2', 'visited', 1 FROM n`, maxAuditEntries)
+	assert.Contains(t, reviewer.get("/review/1").body, "There are older entries", "a truncated list must not look complete")
+}
+
+func TestAuditTellsOpeningFromLoading(t *testing.T) {
+	b, reviewer, _ := newReview(t)
+	reviewer.get("/review/1")
+	for _, destination := range []string{"image", "document", ""} {
+		r := reviewer.request(http.MethodGet, "/review/1/image/face", nil)
+		r.Header.Set("Sec-Fetch-Dest", destination)
+		require.Equal(t, http.StatusOK, reviewer.send(r).status)
 	}
-	full := reviewer.get("/review/1").body
-	assert.Equal(t, maxAuditEntries, strings.Count(full, "reviewer-2 visited")+strings.Count(full, "reviewer-1 opened"))
-	assert.Contains(t, full, "There are older entries", "a truncated list must not look complete")
+	assert.Equal(t, 1, b.count("audit WHERE action = 'loaded with the page: face'"))
+	assert.Equal(t, 2, b.count("audit WHERE action = 'opened the image: face'"), "a request that does not say counts as opened")
+	page := reviewer.get("/review/1").body
+	assert.Contains(t, page, ` opened the image: face (2 times)</li>`)
+	assert.Contains(t, page, `<p class="small">Loaded with the page: face.</p>`)
+}
+
+func TestAuditGroupedByVisit(t *testing.T) {
+	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 9, minute, 0, 0, time.UTC) }
+	assert.Equal(t, []visit{
+		{"reviewer-2", at(41), []action{{at(41), "opened", 2}}, nil},
+		{"reviewer-1", at(40), []action{{at(40), "opened", 2}, {at(42), "decided", 1}}, []string{"face", "passport"}},
+		{"reviewer-1", at(5), []action{{at(5), "opened", 1}}, nil},
+	}, visits([]auditEntry{
+		{at(44), "reviewer-2", "opened"}, {at(43), "reviewer-1", "opened"}, {at(42), "reviewer-1", "decided"}, {at(41), "reviewer-2", "opened"},
+		{at(40), "reviewer-1", loadedImage + "passport"}, {at(40), "reviewer-1", loadedImage + "face"}, {at(40), "reviewer-1", "opened"},
+		{at(5), "reviewer-1", "opened"},
+	}))
+}
+
+func TestEachSimilarityShownOnceWithSourceAndTime(t *testing.T) {
+	b, reviewer, _ := newReview(t)
+	reviewer.press("/review", "/review/1/comparison")
+	page := reviewer.get("/review/1").body
+	assert.Equal(t, 2, strings.Count(page, "%</strong>"))
+	const made = ` on \d+ \w+ \d{4}, \d\d:\d\d UTC\.</span>`
+	assert.Regexp(t, `<dt>In Identomat's result</dt><dd><strong>90%</strong> <span class="small">Read`+made, page)
+	assert.Regexp(t, `<dt>Compared again for the bank</dt><dd><strong>100%</strong> <span class="small">Requested by reviewer-1`+made, page)
+	assert.Contains(t, page, "Neither of them decides the verification.")
+	b.fake.Fault("result/", identomattest.HTTPStatus(503), 0)
+	assert.NotContains(t, reviewer.get("/review/1").body, "90%", "Identomat's figure is not stored")
 }
 
 func TestNonImageNotServed(t *testing.T) {
@@ -754,7 +795,7 @@ func TestChecksShownTogetherAndBilledOnce(t *testing.T) {
 	billed := countRequests(b.fake, "search-screening-person")
 	for range 3 { // reloads
 		page = reviewer.get("/review/1").body
-		assert.Contains(t, page, "Compared again: <strong>100%</strong> similar.")
+		assert.Contains(t, page, "<dt>Compared again for the bank</dt><dd><strong>100%</strong>")
 		assert.Equal(t, 2, strings.Count(page, "<strong>John SMITH</strong>, score 100"))
 	}
 	checks, err := b.store.checks(t.Context(), 1)
@@ -765,7 +806,7 @@ func TestChecksShownTogetherAndBilledOnce(t *testing.T) {
 	assert.Equal(t, time.Hour, checks["screening"].At.Sub(checks["comparison"].At).Round(time.Minute))
 	assert.Equal(t, 1, countRequests(b.fake, "compare-faces"))
 	assert.Equal(t, billed, countRequests(b.fake, "search-screening-person"))
-	assert.Contains(t, page, "reviewer-1 searched the sanctions lists")
+	assert.Contains(t, page, "searched the sanctions lists")
 
 	b.fake.Fault("result/", identomattest.HTTPStatus(503), 0)
 	assert.Contains(t, reviewer.get("/review/1").body, "Compared again", "the check is stored")

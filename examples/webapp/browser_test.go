@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,7 +70,7 @@ func TestBrowserRedirectAndErasure(t *testing.T) {
 	b.expect("Open an account with Example Bank", "01-sign-in")
 	b.signIn(bank.url, "customer-1")
 	b.expect("Verify your identity", "02-start")
-	b.click("Start on our partner's page")
+	b.click("Start on Identomat's page")
 	require.Contains(t, b.Eval("location.href"), bank.fake.WidgetURL, "the browser is on the partner's page")
 	b.Press("action", "finish")
 	b.Visit(bank.url)
@@ -81,7 +82,7 @@ func TestBrowserRedirectAndErasure(t *testing.T) {
 	b.expect("We could not verify your identity", "04-rejected")
 	assert.Equal(t, bank.url+"/verification", b.Eval("location.href"), "the address has no token")
 	assert.Contains(t, b.Text("main"), "Your face could not be matched with the photo on your document.")
-	b.click("Try again on our partner's page")
+	b.click("Try again on Identomat's page")
 	b.Press("action", "finish")
 	b.Press("decision", "approve")
 	b.expect("Your account is open", "05-approved")
@@ -102,7 +103,7 @@ func TestBrowserRedirectAndErasure(t *testing.T) {
 func TestBrowserIframeAndManualCheck(t *testing.T) {
 	bank, b := openBrowser(t)
 	b.signIn(bank.url, "customer-2")
-	b.click("Start right here")
+	b.click("Start on this page")
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=finish]") !== null`)
 	b.check("10-iframe")
 	for feature, want := range map[string]string{"camera": "true", "microphone": "false", "geolocation": "false"} {
@@ -121,16 +122,38 @@ func TestBrowserIframeAndManualCheck(t *testing.T) {
 	b.click("Sign out")
 	b.signIn(bank.url, "reviewer-1")
 	b.expect("Verifications", "12-list")
-	b.Follow(chromedp.Click(chromedp.CSS(`tbody th a`)))
+	b.Follow(chromedp.Click(chromedp.CSS(`.rows a`)))
 	assert.Contains(t, b.Text("#decide"), "Identomat leaves this decision to you.")
-	assert.Equal(t, "true", b.Eval(`[...document.querySelectorAll("figure")].every((f) => f.compareDocumentPosition(document.querySelector("#decide")) & Node.DOCUMENT_POSITION_FOLLOWING)`),
-		"the evidence comes before the decision")
+	assert.Equal(t, "Images", b.Text("section h2"), "the images come first")
 	b.check("13-to-decide")
+	b.decisionInSight()
 	b.click("Approve")
-	assert.Equal(t, "approved", b.Text(".state"))
+	assert.Equal(t, "Approved", b.Text(".state"))
 	b.click("Sign out")
 	b.signIn(bank.url, "customer-2")
 	assert.Equal(t, "Your account is open", b.Text("h1"))
+}
+
+// decisionInSight checks that the buttons of the decision are visible wherever the page is scrolled, and cover nothing:
+// neither the end of the page nor what has the focus.
+func (b tab) decisionInSight() {
+	b.Helper()
+	const top = `document.querySelector(".decision").getBoundingClientRect().top`
+	for _, screen := range browser.Screens {
+		b.Resize(screen)
+		for _, position := range []string{"0", "(document.documentElement.scrollHeight - innerHeight) / 2", "document.documentElement.scrollHeight"} {
+			b.Eval(`scrollTo(0, ` + position + `)`)
+			assert.Equal(b, "true", b.Eval(`[...document.querySelectorAll(".decision button")].every((e) => { const r = e.getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight; })`),
+				"%d wide, scrolled to %s", screen.Width, position)
+			if strings.Contains(position, "/") {
+				b.Capture("14-decision-in-sight", screen)
+			}
+		}
+		assert.Equal(b, "true", b.Eval(`document.querySelector("[aria-labelledby=audit]").getBoundingClientRect().bottom <= `+top))
+		assert.Equal(b, "true", b.Eval(top+` > innerHeight / 2`), "the decision leaves space for the evidence")
+		assert.Empty(b, b.Eval(`[...document.querySelectorAll("main a, main input:not([type=hidden]), main section:not(.decision) button")].filter((e) => {
+			scrollTo(0, 0); e.focus(); return e.getBoundingClientRect().bottom > `+top+`; }).map((e) => e.textContent)`), "what has the focus is not covered")
+	}
 }
 
 func TestBrowserReview(t *testing.T) {
@@ -142,9 +165,13 @@ func TestBrowserReview(t *testing.T) {
 	bank.signedIn("customer-2").begin()
 	b.signIn(bank.url, "reviewer-1")
 	b.expect("Verifications", "20-list")
-	assert.Equal(t, "table|row|columnheader|rowheader|cell", b.Eval(`["table", "tbody tr", "thead th", "tbody th", "td"].map((s) => document.querySelector(s).getAttribute("role")).join("|")`),
-		"on narrow screens the rows are grids, which some browsers do not expose as a table without roles")
-	b.Follow(chromedp.Click(chromedp.Search(`//tr[contains(., "customer-1")]//a`)))
+	assert.Equal(t, "2 of 2", b.Eval(`[...document.querySelectorAll(".rows li")].filter((row) => {
+		const link = row.querySelector("a").getBoundingClientRect(), whole = row.getBoundingClientRect();
+		return Math.abs(link.width - whole.width) < 1 && Math.abs(link.height - whole.height) <= 1; }).length + " of " + document.querySelectorAll(".rows li").length`),
+		"the whole row is a link")
+	assert.Regexp(t, `^Customer 2 In progress customer-2, verification 2 started on .* UTC\|Customer 1 Approved customer-1, verification 1 started on .* UTC$`,
+		b.Eval(`[...document.querySelectorAll(".rows a")].map((a) => a.textContent.trim()).join("|")`), "the names of the links")
+	b.Follow(chromedp.Click(chromedp.Search(`//li/a[contains(., "customer-1")]`)))
 	b.click("Search the sanctions lists")
 	assert.Equal(t, "#lists", b.Eval(`location.hash`), "the page scrolls to the result")
 	b.click("Details of John SMITH")
@@ -158,11 +185,11 @@ func TestBrowserReview(t *testing.T) {
 	}
 	before := billed()
 	b.Follow(chromedp.Reload())
-	for _, text := range []string{"John SMITH, score 100", "1952-10-07", "Compared again: 100% similar."} {
+	for _, text := range []string{"John SMITH, score 100", "1952-10-07", "Compared again for the bank"} {
 		assert.Contains(t, b.Text("main"), text, "all results are shown together, even after a reload")
 	}
 	assert.Equal(t, before, billed())
-	const complete = `[...document.querySelectorAll("figure img")].every((i) => { i.loading = "eager"; return i.complete && i.naturalWidth > 0; })`
+	const complete = `[...document.querySelectorAll("figure img")].every((i) => i.complete && i.naturalWidth > 0)`
 	b.Poll(complete)
 	assert.Equal(t, "4", b.Eval(`document.querySelectorAll("figure img").length`))
 	b.check("21-review")
@@ -173,10 +200,9 @@ func TestBrowserReview(t *testing.T) {
 	require.NoError(t, bank.fake.SetMedia(token, "result/face/", "text/html", []byte("<script>alert(1)</script>")))
 	require.NoError(t, bank.fake.SetMedia(token, "result/card-back/", "image/jpeg", []byte(`"SESSION_NOT_FOUND"`)))
 	b.Visit(bank.url + "/review/1")
-	b.Do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("figure img").forEach((i) => { i.loading = "eager"; })`))
 	b.Poll(`document.querySelectorAll(".missing").length === 2`)
 	b.Poll(complete)
-	assert.Equal(t, "Face: not available|Document, back: not available", b.Eval(`[...document.querySelectorAll(".missing")].map((e) => e.innerText).join("|")`))
+	assert.Equal(t, "Face: not available|Back of the document: not available", b.Eval(`[...document.querySelectorAll(".missing")].map((e) => e.innerText).join("|")`))
 	b.check("22-review-missing")
 	b.Visit(bank.url + "/review/1/image/face")
 	assert.Equal(t, "That did not work", b.Text("h1"), "opening the image shows the reason")
@@ -222,7 +248,7 @@ func TestBrowserEvidence(t *testing.T) {
 	assert.True(t, receipt.Verified && receipt.Complete && !receipt.Gone)
 	b.check("51-erased")
 	for _, action := range []string{"downloaded the evidence", "erased the session at Identomat"} {
-		assert.Contains(t, b.Text(".audit"), "reviewer-1 "+action)
+		assert.Contains(t, b.Text(".visits"), action)
 	}
 	again, err := zip.OpenReader(b.Download(chromedp.Click(chromedp.Search(`//a[normalize-space()="Download the evidence"]`))))
 	require.NoError(t, err, "the bank keeps the evidence")
@@ -247,7 +273,7 @@ func TestBrowserKeyboard(t *testing.T) {
 	require.Equal(t, "Verify your identity", b.Text("h1"))
 	// The tab order is: skip link, brand, sign out, start on the partner's page.
 	b.Do(tab, tab, tab, tab)
-	assert.Equal(t, "Start on our partner's page", b.Eval(`document.activeElement.textContent`))
+	assert.Equal(t, "Start on Identomat's page", b.Eval(`document.activeElement.textContent`))
 	b.Follow(enter)
 	require.Contains(t, b.Eval("location.href"), bank.fake.WidgetURL)
 }
@@ -255,7 +281,7 @@ func TestBrowserKeyboard(t *testing.T) {
 func TestBrowserForgedDoneMessage(t *testing.T) {
 	bank, b := openBrowser(t)
 	b.signIn(bank.url, "customer-3")
-	b.click("Start right here")
+	b.click("Start on this page")
 	b.WaitInFrame(bank.fake.WidgetURL, `document.querySelector("button[value=finish]") !== null`)
 	token := string(bank.latest("customer-3").Token)
 
@@ -311,6 +337,93 @@ func TestBrowserLostBegin(t *testing.T) {
 	b.expect("We could not start your verification", "40-unclear")
 	b.click("Sign out")
 	b.signIn(bank.url, "reviewer-1")
-	b.Follow(chromedp.Click(chromedp.CSS(`tbody th a`)))
+	b.Follow(chromedp.Click(chromedp.CSS(`.rows a`)))
 	b.check("41-review-unclear")
+	b.click("Give the session up")
+	b.expect("Verifications", "12-list-empty")
+	assert.Contains(t, b.Text("main"), "Nobody has started a verification yet.")
+}
+
+// TestBrowserOtherStates shows the states of the pages that no other test in this file shows.
+func TestBrowserOtherStates(t *testing.T) {
+	bank, b := openBrowser(t)
+	reviewer := tab{browser.Open(t)}
+	reviewer.signIn(bank.url, "reviewer-1")
+	review := func(id int, picture string) {
+		t.Helper()
+		reviewer.Visit(fmt.Sprintf("%s/review/%d", bank.url, id))
+		reviewer.check(picture)
+	}
+	status := func(want, picture string) {
+		t.Helper()
+		b.Visit(bank.url)
+		b.expect(want, picture)
+	}
+
+	b.signIn(bank.url, "customer-1")
+	token := bank.signedIn("customer-1").begin()
+	review(1, "60-review-in-progress")
+	bank.fake.Fault("result/face/", identomattest.HTTPStatus(503), 0)
+	require.NoError(t, bank.fake.Reject(token, "low_similarity"))
+	bank.work()
+	review(1, "61-review-collecting")
+	bank.fake.Fault("result/", identomattest.HTTPStatus(503), 0)
+	review(1, "62-review-without-result")
+	reviewer.Visit(bank.url + "/review/1/evidence")
+	reviewer.check("63-no-evidence")
+	bank.fake.Fault("delete/", identomattest.TooManyRequests(time.Hour), 0)
+	require.NoError(t, bank.store.requestErasure(t.Context(), "customer-1"))
+	bank.work()
+	review(1, "64-review-erasing")
+	status("Your data is being erased", "65-erasing")
+	bank.fake.ClearFaults()
+	b.click("Sign out")
+
+	token = bank.signedIn("customer-2").begin()
+	require.NoError(t, bank.fake.ManualCheck(token))
+	bank.work()
+	require.Equal(t, http.StatusSeeOther, bank.signedIn("reviewer-1").press("/review", "/review/2/decision", "outcome", "rejected").status)
+	bank.work()
+	review(2, "66-review-rejected")
+	b.signIn(bank.url, "customer-2")
+	b.expect("We could not verify your identity", "67-rejected-by-reviewer")
+	bank.exec(`INSERT INTO begins (verification, customer, at) VALUES (98, 'customer-2', $1), (99, 'customer-2', $1)`, time.Now().UnixMilli())
+	status("We could not verify your identity", "68-no-attempts-left")
+	b.click("Sign out")
+
+	b.signIn(bank.url, "customer-3")
+	bank.exec(`INSERT INTO verifications (customer, way, state, reserved_at, expires_at) VALUES ('customer-3', 'redirect', 'beginning', $1, $1)`, time.Now().UnixMilli())
+	status("We are preparing your verification", "69-being-started")
+	bank.exec(`DELETE FROM verifications WHERE customer = 'customer-3'`)
+	bank.signedIn("customer-3").begin()
+	bank.advance(15 * time.Minute)
+	bank.work()
+	status("Your verification has expired", "70-late")
+	bank.advance(5 * time.Minute)
+	bank.work()
+	status("Your verification has expired", "71-expired")
+	review(4, "72-review-expired")
+	b.Visit(bank.url + "/review")
+	b.expect("That did not work", "73-no-access")
+	b.click("Go to the start page")
+
+	for i := range maxListed {
+		state := []state{manualCheck, unclear, inProgress, rejected, approved, expired, beginning}[i%7]
+		bank.exec(`INSERT INTO verifications (customer, way, state, reserved_at, expires_at) VALUES ($1, 'redirect', $2, $3, $3)`,
+			fmt.Sprintf("customer-%d", 1000+i), string(state), time.Now().UnixMilli())
+	}
+	reviewer.Visit(bank.url + "/review")
+	reviewer.check("74-list-full")
+	assert.Contains(t, reviewer.Text("main"), "This page shows at most 100 verifications")
+
+	bank.exec(`DROP TABLE begins`)
+	b.Visit(bank.url + "/verification")
+	b.expect("That did not work", "75-error")
+	b.click("Sign out")
+	bank.server.config.password = "the-password-of-a-test"
+	b.Visit(bank.url)
+	b.expect("Open an account with Example Bank", "76-sign-in-with-password")
+	b.Do(chromedp.SendKeys(chromedp.CSS(`#password`), "wrong"))
+	b.click("Sign in")
+	b.expect("That did not work", "77-wrong-password")
 }

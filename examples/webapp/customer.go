@@ -102,7 +102,7 @@ type stageText struct {
 
 var stages = map[string]stageText{
 	"none": {"Verify your identity",
-		"Before we open your account, we need to verify who you are. Have your passport or identity card ready. It takes about three minutes.", 1, false},
+		"Before we open your account, we need to verify who you are. It takes about three minutes.", 1, false},
 	"beginning": {"We are preparing your verification", "This takes a moment.", 1, true},
 	"unclear": {"We could not start your verification",
 		"Our partner did not respond in time, but may have started a verification. Please wait before you try again, so that you do not start a second one.", 1, true},

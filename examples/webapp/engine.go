@@ -206,8 +206,7 @@ func (s *store) deleteErased(ctx context.Context) error {
 	return err
 }
 
-// deleteExpired deletes expired rows, and gives up unclear sessions that have certainly expired. Their customers
-// never got a link, so the sessions contain no data about them.
+// deleteExpired deletes expired rows, and gives up unclear sessions that have certainly expired.
 func (s *store) deleteExpired(ctx context.Context) error {
 	now := s.now()
 	return s.inTx(ctx, func(tx *sql.Tx) error {
@@ -219,10 +218,7 @@ func (s *store) deleteExpired(ctx context.Context) error {
 			if time.Now().Before(s.expiry(r)) {
 				continue
 			}
-			if err := s.engine.Settle(ctx, tx, r.Kind, r.ID, identomatriver.Settlement{}); err != nil {
-				return err
-			}
-			if _, err := execTx(ctx, tx, `DELETE FROM verifications WHERE id = CAST($1 AS BIGINT)`, r.ID); err != nil {
+			if err := s.giveUp(ctx, tx, r.ID); err != nil {
 				return err
 			}
 		}

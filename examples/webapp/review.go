@@ -16,6 +16,7 @@ import (
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/evidence"
+	identomatriver "github.com/identomat-go/identomat/river"
 )
 
 // The review desk fetches results and images from the service whenever a reviewer opens a page, and
@@ -25,7 +26,9 @@ import (
 const (
 	maxListed       = 100 // verifications in the list
 	maxHits         = 50  // hits of a screening
-	maxAuditEntries = 50
+	maxAuditEntries = 500
+	// visitPause separates two visits of the same person in the audit log.
+	visitPause = 30 * time.Minute
 	// minScore is the minimum score of a hit, out of 100.
 	minScore = 80
 	// reviewTimeout limits how long a reviewer waits for the service.
@@ -42,8 +45,24 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, "list", "Verifications", list)
+	p := listPage{Full: len(list) == maxListed, Any: len(list) > 0}
+	for _, v := range list {
+		switch {
+		case v.State == manualCheck && !v.Erasing:
+			p.Waiting = append(p.Waiting, v)
+		case v.State == unclear:
+			p.Unclear = append(p.Unclear, v)
+		default:
+			p.Others = append(p.Others, v)
+		}
+	}
+	s.render(w, r, http.StatusOK, "list", "Verifications", p)
 	return nil
+}
+
+type listPage struct {
+	Any, Full                bool
+	Waiting, Unclear, Others []verification
 }
 
 // verification returns the verification that the path names.
@@ -73,32 +92,43 @@ func (s *server) verificationForAccess(r *http.Request, action string) (verifica
 	return v, s.store.audit(r.Context(), visitorOf(r).user.ID, action, v.ID)
 }
 
-// shot is one image on the review page.
-type shot struct{ Name, Title string }
+// shot is an image of a session.
+type shot struct {
+	Name, Title string
+	fetch       func(*identomat.MediaService, context.Context, identomat.Token) (*identomat.Media, error)
+}
 
-// shots returns the images that a session with this type of document should have.
-func shots(document identomat.DocumentType) []shot {
-	face := []shot{{"face", "Face"}, {"document-face", "Photo on the document"}}
+var shots = []shot{
+	{"face", "Face", (*identomat.MediaService).Face},
+	{"document-face", "Photo on the document", (*identomat.MediaService).DocumentFacePhoto},
+	{"passport", "Passport", (*identomat.MediaService).Passport},
+	{"card-front", "Front of the document", (*identomat.MediaService).CardFront},
+	{"card-back", "Back of the document", (*identomat.MediaService).CardBack},
+}
+
+// shotsOf returns the images that a session with this type of document should have.
+func shotsOf(document identomat.DocumentType) []shot {
 	switch document {
 	case "":
-		return face[:1]
+		return shots[:1]
 	case identomat.Passport:
-		return append(face, shot{"passport", "Passport"})
+		return shots[:3]
 	}
-	return append(face, shot{"card-front", "Document, front"}, shot{"card-back", "Document, back"})
+	return slices.Delete(slices.Clone(shots), 2, 3)
 }
 
 type reviewPage struct {
 	verification
 	Result  *identomat.Result
-	Problem string // why there is no result
+	Read    time.Time // when the result was read
+	Problem string    // why there is no result
 	Shots   []shot
 	Hits    []hit // the hits in the result
 	// Overtaken reports whether Identomat has since decided a verification that it had left to a
 	// reviewer.
 	Overtaken bool
-	Audit     []auditEntry
-	MoreAudit bool // Audit is incomplete
+	Visits    []visit
+	MoreAudit bool // Visits are incomplete
 
 	Comparison *comparison
 	Screening  *screening
@@ -152,7 +182,7 @@ func (s *server) review(w http.ResponseWriter, r *http.Request) error {
 	}
 	p := reviewPage{verification: v}
 	if v.Begun() && !v.Erasing {
-		if err := s.store.audit(r.Context(), visitorOf(r).user.ID, "opened", v.ID); err != nil {
+		if err := s.store.audit(r.Context(), visitorOf(r).user.ID, "opened the verification", v.ID); err != nil {
 			return err
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), reviewTimeout)
@@ -168,14 +198,63 @@ func (s *server) review(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	if p.Audit, err = s.store.auditEntries(r.Context(), v.ID, maxAuditEntries+1); err != nil {
+	entries, err := s.store.auditEntries(r.Context(), v.ID, maxAuditEntries+1)
+	if err != nil {
 		return err
 	}
-	if p.MoreAudit = len(p.Audit) > maxAuditEntries; p.MoreAudit {
-		p.Audit = p.Audit[:maxAuditEntries]
+	if p.MoreAudit = len(entries) > maxAuditEntries; p.MoreAudit {
+		entries = entries[:maxAuditEntries]
 	}
+	p.Visits = visits(entries)
 	s.render(w, r, http.StatusOK, "review", fmt.Sprintf("Verification %d", v.ID), p)
 	return nil
+}
+
+// visit is what one person did with a verification without a longer pause.
+type visit struct {
+	Who     string
+	Start   time.Time
+	Actions []action // the oldest first
+	// Loaded names the images that the pages contained. To open an image is an action.
+	Loaded []string
+}
+
+// action is what a person did once or several times, the first time at At.
+type action struct {
+	At    time.Time
+	Text  string
+	Times int
+}
+
+// loadedImage begins the audit entry of an image that a page contained.
+const loadedImage = "loaded with the page: "
+
+// visits groups entries, which are in the order from the newest to the oldest.
+func visits(entries []auditEntry) (visits []visit) {
+	latest := map[string]int{} // the index of each person's earliest visit so far
+	for _, e := range entries {
+		i, known := latest[e.Who]
+		if !known || visits[i].Start.Sub(e.At) > visitPause {
+			i = len(visits)
+			latest[e.Who] = i
+			visits = append(visits, visit{Who: e.Who})
+		}
+		v := &visits[i]
+		v.Start = e.At
+		if image, loaded := strings.CutPrefix(e.Action, loadedImage); loaded {
+			if !slices.Contains(v.Loaded, image) {
+				v.Loaded = slices.Insert(v.Loaded, 0, image)
+			}
+			continue
+		}
+		a := action{At: e.At, Text: e.Action, Times: 1}
+		if j := slices.IndexFunc(v.Actions, func(a action) bool { return a.Text == e.Action }); j >= 0 {
+			a.Times += v.Actions[j].Times
+			v.Actions = slices.Delete(v.Actions, j, j+1)
+		}
+		v.Actions = slices.Insert(v.Actions, 0, a)
+	}
+	return visits
 }
 
 // loadReview fetches the result from the service and loads the stored checks.
@@ -193,10 +272,10 @@ func (s *server) loadReview(ctx context.Context, v verification) (reviewPage, er
 		s.log.Warn("cannot fetch the result", "verification", v.ID, "error", err)
 		p.Problem = "Identomat is not responding at the moment. The data below comes from the bank's own records."
 	default:
-		p.Result = result
+		p.Result, p.Read = result, s.store.now()
 		p.Overtaken = v.State == manualCheck && (result.Approved() || result.Outcome == identomat.OutcomeRejected)
 		if result.Outcome != identomat.OutcomeInProgress {
-			p.Shots = shots(result.DocumentType)
+			p.Shots = shotsOf(result.DocumentType)
 		}
 		for _, m := range result.ScreeningMatches {
 			h := hit{ID: m.PersonID, Name: m.Name, Score: m.Score}
@@ -410,7 +489,33 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) error {
 	if v.State != outcome || v.DecidedBy != who {
 		return refusal{http.StatusConflict, "There is nothing to decide: this verification is not finished, has already been decided, or is being erased."}
 	}
-	http.Redirect(w, r, "/review/"+strconv.FormatInt(v.ID, 10), http.StatusSeeOther)
+	http.Redirect(w, r, "/review/"+recordID(v.ID), http.StatusSeeOther)
+	return nil
+}
+
+// settle ends the uncertainty about a session whose begin/ is unclear. The reviewer cannot enter a token: no
+// response says whose session it is, so a wrong token would give the customer another person's outcome.
+func (s *server) settle(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.verification(r)
+	if err != nil {
+		return err
+	}
+	to, next := r.PostForm.Get("to"), "/review"
+	switch {
+	case to != "give-up" && to != "continue":
+		return refusal{http.StatusBadRequest, "The form is invalid."}
+	case to == "continue":
+		next = "/review/" + recordID(v.ID)
+	}
+	switch err := s.store.settleUnclear(r.Context(), v.ID, to == "continue", visitorOf(r).user.ID); {
+	case errors.Is(err, identomatriver.ErrNotUnclear):
+		return refusal{http.StatusConflict, "There is nothing to settle: it is no longer unclear whether this verification was started."}
+	case errors.Is(err, errNoToken):
+		return refusal{http.StatusConflict, "The bank does not have this session, so the customer cannot continue it."}
+	case err != nil:
+		return err
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
 
@@ -513,24 +618,22 @@ func (s *server) evidenceError(v verification, err error) error {
 // because a truncated image still looks like a face, and a wrong signature is reported only at the
 // end.
 func (s *server) image(w http.ResponseWriter, r *http.Request) error {
-	name := r.PathValue("name")
-	fetch, known := map[string]func(context.Context, identomat.Token) (*identomat.Media, error){
-		"face":          s.client.Media.Face,
-		"document-face": s.client.Media.DocumentFacePhoto,
-		"passport":      s.client.Media.Passport,
-		"card-front":    s.client.Media.CardFront,
-		"card-back":     s.client.Media.CardBack,
-	}[name]
-	if !known {
+	i := slices.IndexFunc(shots, func(shot shot) bool { return shot.Name == r.PathValue("name") })
+	if i < 0 {
 		return errNotFound
 	}
-	v, err := s.verificationForAccess(r, "viewed image "+name)
+	// Browsers say that a page loads an image. Every other request counts as opened by the reviewer.
+	access := "opened the image: "
+	if r.Header.Get("Sec-Fetch-Dest") == "image" {
+		access = loadedImage
+	}
+	v, err := s.verificationForAccess(r, access+strings.ToLower(shots[i].Title))
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), reviewTimeout)
 	defer cancel()
-	media, err := fetch(ctx, v.Token)
+	media, err := shots[i].fetch(s.client.Media, ctx, v.Token)
 	if err != nil {
 		return s.imageError(v, err)
 	}
@@ -543,7 +646,7 @@ func (s *server) image(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.imageError(v, err)
 	}
-	setMediaHeaders(w.Header(), media.ContentType, "inline", fmt.Sprintf("verification-%d-%s.%s", v.ID, name, extension))
+	setMediaHeaders(w.Header(), media.ContentType, "inline", fmt.Sprintf("verification-%d-%s.%s", v.ID, shots[i].Name, extension))
 	// Browsers show an image in a generated page with inline styles. Allowing inline styles is safe
 	// because the image itself is never parsed as a style, and the sandbox remains.
 	w.Header().Set("Content-Security-Policy", mediaPolicy+"; style-src 'unsafe-inline'")

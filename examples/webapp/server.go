@@ -75,6 +75,7 @@ func newServer(c config, st *store, client *identomat.Client, log *slog.Logger) 
 		"POST /review/{id}/screening":   s.form(s.reviewer(s.screen)),
 		"POST /review/{id}/person":      s.form(s.reviewer(s.person)),
 		"POST /review/{id}/decision":    s.form(s.reviewer(s.decide)),
+		"POST /review/{id}/settlement":  s.form(s.reviewer(s.settle)),
 		"POST /review/{id}/erasure":     s.form(s.reviewer(s.eraseSession)),
 		"GET /review/{id}/evidence":     s.reviewer(s.evidence),
 		"GET /review/{id}/pdf":          s.reviewer(s.pdf),
@@ -297,6 +298,7 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"percent": func(f float64) string { return strconv.FormatFloat(f*100, 'f', 0, 64) + "%" },
 	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"date":    date,
+	"clock":   func(t time.Time) string { return t.UTC().Format("15:04") },
 	"join": func(values []string) string {
 		return strings.Join(slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }), "; ")
 	},

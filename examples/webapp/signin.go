@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"net/http"
@@ -29,6 +30,9 @@ func userNamed(id string) user {
 	}
 	return user{}
 }
+
+// CustomerName returns the name under which the bank knows the customer.
+func (v verification) CustomerName() string { return cmp.Or(userNamed(v.Customer).Name, v.Customer) }
 
 // home returns the path of the user's start page.
 func (u user) home() string {

@@ -56,6 +56,8 @@ type verification struct {
 	Token identomat.Token
 	// Collecting reports whether the evidence of a decided verification is still being collected.
 	Collecting bool
+	// Continuable reports whether the token of an unclear verification is known after all.
+	Continuable bool
 	// Receipt is set once the session was erased at Identomat.
 	Receipt *evidence.Receipt
 }
@@ -85,6 +87,7 @@ var (
 	errErasing      = errors.New("the customer's data is being erased")
 	errBeginning    = errors.New("a verification is being started")
 	errNotSettled   = errors.New("the verification has an outcome or is being erased")
+	errNoToken      = errors.New("the token of the session is unknown")
 )
 
 // store keeps the bank's records. Every change is one transaction, often together with a change of the engine's
@@ -188,6 +191,10 @@ func (s *store) verification(ctx context.Context, id int64) (v verification, fou
 		if err != nil {
 			return err
 		}
+		if r.State == identomatriver.Unclear {
+			v.State, v.Continuable = unclear, r.Token != ""
+			return nil
+		}
 		v.Token = r.Token
 		v.Collecting = v.HasOutcome() && !v.Erasing && r.Sealed.IsZero() && !r.Due.IsZero()
 		if r.Receipt != nil {
@@ -202,6 +209,17 @@ func (s *store) verification(ctx context.Context, id int64) (v verification, fou
 // so that the limit never cuts off the ones that have waited longest. The others follow, newest
 // first.
 func (s *store) list(ctx context.Context, limit int) (vs []verification, err error) {
+	uncertain := map[string]bool{}
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		records, err := s.engine.Unclear(ctx, tx, limit)
+		for _, r := range records {
+			uncertain[r.ID] = r.Kind == identomatriver.Verification
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	rows, err := s.QueryContext(ctx, selectVerification+`ORDER BY
 		CASE WHEN v.state = 'manual_check' AND NOT v.erasing THEN v.id END NULLS LAST, v.id DESC LIMIT $1`, limit)
 	if err != nil {
@@ -212,6 +230,9 @@ func (s *store) list(ctx context.Context, limit int) (vs []verification, err err
 		v, _, err := scan(rows)
 		if err != nil {
 			return nil, err
+		}
+		if uncertain[recordID(v.ID)] {
+			v.State = unclear
 		}
 		vs = append(vs, v)
 	}
@@ -285,6 +306,47 @@ func (s *store) reserve(ctx context.Context, customer, way string) (id int64, re
 		return s.engine.Begin(ctx, tx, recordID(id))
 	})
 	return id, reserved && err == nil, err
+}
+
+// settleUnclear ends the uncertainty about a session whose begin/ is unclear: the customer can continue the
+// session, if its token is known, or it is given up and the customer can start again.
+func (s *store) settleUnclear(ctx context.Context, id int64, keep bool, who string) error {
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		if !keep {
+			if err := s.giveUp(ctx, tx, recordID(id)); err != nil {
+				return err
+			}
+			_, err := execTx(ctx, tx, insertAudit, s.now().UnixMilli(), who, "gave up the unclear start", id)
+			return err
+		}
+		r, err := s.engine.Record(ctx, tx, identomatriver.Verification, recordID(id))
+		if err != nil {
+			return err
+		}
+		if r.Token == "" {
+			return errNoToken // Settle would give the session up
+		}
+		if err := s.engine.Settle(ctx, tx, r.Kind, r.ID, identomatriver.Settlement{Token: r.Token}); err != nil {
+			return err
+		}
+		now := s.now()
+		if _, err := execTx(ctx, tx, `UPDATE verifications SET state = 'in_progress', expires_at = $1
+			WHERE id = $2 AND state IN ('beginning', 'unclear')`, now.Add(s.lifetime).UnixMilli(), id); err != nil {
+			return err
+		}
+		_, err = execTx(ctx, tx, insertAudit, now.UnixMilli(), who, "let the customer continue the session", id)
+		return err
+	})
+}
+
+// giveUp gives up a session whose begin/ is unclear. The customer never got a link to it, so it contains no data
+// about the customer.
+func (s *store) giveUp(ctx context.Context, tx *sql.Tx, id string) error {
+	if err := s.engine.Settle(ctx, tx, identomatriver.Verification, id, identomatriver.Settlement{}); err != nil {
+		return err
+	}
+	_, err := execTx(ctx, tx, `DELETE FROM verifications WHERE id = CAST($1 AS BIGINT)`, id)
+	return err
 }
 
 // Returns and callbacks.

@@ -607,13 +607,13 @@ func TestLostBeginNotRetried(t *testing.T) {
 		assert.Equal(t, "/verification", got.header.Get("Location"))
 		assert.Equal(t, "We could not start your verification", customer.heading())
 		until := b.latest("customer-1").Expires.UTC()
-		assert.Contains(t, customer.get("/verification").body, `You can start again at <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("2 January 2006, 15:04")+` UTC</time>.`)
+		assert.Contains(t, customer.get("/verification").body, `You can start again after <time datetime="`+until.Format("2006-01-02T15:04:05Z")+`">`+until.Format("2 January 2006, 15:04")+` UTC</time>.`)
 	}
 	assert.Equal(t, 1, countRequests(b.fake, "begin/"))
 	assert.Equal(t, http.StatusConflict, customer.press("/erase", "/erase").status, "a session without a known token cannot be erased")
 
 	reviewer := b.signedIn("reviewer-1")
-	assert.Contains(t, reviewer.get("/review").body, "start unclear")
+	assert.Contains(t, reviewer.get("/review").body, "Unclear whether started")
 	assert.Contains(t, reviewer.get("/review/1").body, "Its client user ID is customer-1. Identomat's API documentation does not say how to find a session by that ID")
 
 	b.cleanUp()
@@ -623,6 +623,48 @@ func TestLostBeginNotRetried(t *testing.T) {
 	assert.Contains(t, customer.get("/verification").body, "Before we open your account")
 	customer.begin()
 	assert.Equal(t, 2, countRequests(b.fake, "begin/"))
+}
+
+func TestReviewerGivesUpUnclearStart(t *testing.T) {
+	b := newBank(t)
+	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
+	b.fake.Fault("begin/", identomattest.ResetAfterRead(), 1)
+	customer.press("/verification", "/verification", "way", "redirect")
+	assert.NotContains(t, reviewer.get("/review/1").body, `value="continue"`)
+	got := reviewer.press("/review", "/review/1/settlement", "to", "continue")
+	assert.Equal(t, http.StatusConflict, got.status, "the token is unknown")
+	assert.Equal(t, http.StatusBadRequest, reviewer.press("/review", "/review/1/settlement").status)
+	assert.Equal(t, unclear, b.latest("customer-1").State)
+
+	got = reviewer.press("/review", "/review/1/settlement", "to", "give-up")
+	assert.Equal(t, "/review", got.header.Get("Location"))
+	assert.Equal(t, 1, b.count("audit WHERE who = 'reviewer-1' AND action = 'gave up the unclear start' AND verification = 1"))
+	assert.Equal(t, 1, b.count("begins"), "the session may have been billed, so the attempt counts")
+	assert.Equal(t, identomatriver.Failed, b.record(1).State)
+	assert.Equal(t, "Verify your identity", customer.heading())
+	customer.begin()
+	assert.Equal(t, http.StatusConflict, reviewer.press("/review", "/review/2/settlement", "to", "give-up").status)
+	assert.Equal(t, inProgress, b.latest("customer-1").State, "only an unclear start is given up")
+}
+
+// The engine keeps the token of a session whose record the bank could not change.
+func TestReviewerLetsCustomerContinueUnclearSession(t *testing.T) {
+	b := newBank(t)
+	customer, reviewer := b.signedIn("customer-1"), b.signedIn("reviewer-1")
+	token := customer.begin()
+	b.exec("UPDATE identomat_records SET state = 'unclear', due_at = 0")
+	b.exec("UPDATE verifications SET state = 'beginning'")
+	assert.Contains(t, reviewer.get("/review").body, "Unclear whether started")
+	assert.Contains(t, reviewer.get("/review/1").body, `value="continue"`)
+	got := reviewer.press("/review", "/review/1/settlement", "to", "continue")
+	assert.Equal(t, "/review/1", got.header.Get("Location"))
+	assert.Equal(t, "Your verification is not finished", customer.heading())
+	assert.Equal(t, token, customer.begin(), "the button leads to the session")
+	assert.Equal(t, 1, countRequests(b.fake, "begin/"))
+	assert.Equal(t, 1, b.count("audit WHERE who = 'reviewer-1' AND action = 'let the customer continue the session'"))
+	require.NoError(t, b.fake.Approve(token))
+	b.work()
+	assert.Equal(t, 1, b.count("accounts"), "the engine waits for the outcome")
 }
 
 func TestRefusedBeginCanBeRetried(t *testing.T) {
