@@ -39,9 +39,9 @@
 //
 // # Money
 //
-// Calls that create something or may be billed are retried only when the service certainly did not
-// process them; the comment of each service lists them. All other calls are also retried after temporary
-// failures ([RetryPolicy]). If [MaybeProcessed] is true for an error, find out what happened before you
+// Calls that create something, and those of [DocumentsService], are retried only when the service
+// certainly did not process them. All other calls, searches in the screening databases included, are also
+// retried after temporary failures ([RetryPolicy]). If [MaybeProcessed] is true for an error, find out what happened before you
 // call again: after Begin, there may be a billed session whose token is lost.
 //
 // # Secrecy

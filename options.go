@@ -109,10 +109,10 @@ func WithHTTPClient(c *http.Client) Option {
 }
 
 // RetryPolicy says how often and how fast a call is retried. It does not change which calls may be
-// retried. Calls that create something or may be billed are retried only when the service certainly did
-// not process them: no part of the body was sent, the service refused the HTTP/2 stream, or the status is
-// HTTP 421, 425 or 429. All other calls are also retried after lost connections, timeouts, HTTP 408, and
-// HTTP 5xx except 501. After its first twenty retries, a client makes at most one retry for every ten
+// retried. Calls that create something, and those of [DocumentsService], are retried only when the service
+// certainly did not process them: no part of the body was sent, the service refused the HTTP/2 stream, or
+// the status is HTTP 421, 425 or 429. All other calls are also retried after lost connections, timeouts,
+// HTTP 408, and HTTP 5xx except 501. After its first twenty retries, a client makes at most one retry for every ten
 // calls, so that retries do not multiply the load on a failing service.
 type RetryPolicy struct {
 	// MaxAttempts includes the first attempt. 0 means 3; 1 turns retries off.

@@ -94,7 +94,7 @@ func outcome(srv *identomattest.Server, operation string, err error) string {
 }
 
 // TestSDKFaultTable checks how the SDK handles every fault in each kind of call. Reads, deletes and
-// downloads are retried if a retry can help. Calls that create something or may be billed are retried
+// downloads are retried if a retry can help. Calls that create something or read an image are retried
 // only if the service certainly did not process them. An unexpected response is never a success.
 func TestSDKFaultTable(t *testing.T) {
 	same := func(want string) [5]string { return [5]string{want, want, want, want, want} }

@@ -37,10 +37,10 @@ var (
 // clients, extended upward because reading a video may take a long time.
 var durationBuckets = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60}
 
-// billable holds the endpoints that your contract may charge for. The list contains the search in the
-// screening databases, although a second search changes nothing at Identomat.
+// billable holds the endpoints that may be billed. For Identomat, they are those of the operation table.
 var billable = map[string]bool{
-	"begin/": true, "search-screening-person": true, "monitor-screening-query": true, "compare-faces": true,
+	"begin/": true, "compare-faces": true,
+	"search-screening-person": true, "get-screening-person-details": true, "monitor-screening-query": true,
 	"card/front/": true, "card/back/": true, "license/front/": true, "license/back/": true,
 	"residence/front/": true, "residence/back/": true, "passport/": true,
 	"idenfy/token": true,

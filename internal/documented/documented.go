@@ -66,8 +66,6 @@ type Field struct {
 type Endpoint struct {
 	// Title is the heading in the API reference.
 	Title string
-	// Billable says that the call may be billed. Identomat publishes no prices.
-	Billable bool
 	// Parameters are all parameters except the company key.
 	Parameters []Field
 }
@@ -91,13 +89,11 @@ const (
 	toReturn     = "The maximum number of items to return."
 )
 
-func endpoint(title string, parameters ...Field) Endpoint { return Endpoint{title, false, parameters} }
-
-func billable(title string, parameters ...Field) Endpoint { return Endpoint{title, true, parameters} }
+func endpoint(title string, parameters ...Field) Endpoint { return Endpoint{title, parameters} }
 
 // Endpoints has one entry per row of the operation table.
 var Endpoints = map[*operation.Operation]Endpoint{
-	operation.SessionBegin: billable("Session creation",
+	operation.SessionBegin: endpoint("Session creation",
 		Field{Name: "flags", Kind: FlagSet, Description: "Options for the whole session."},
 		Field{Name: "steps", Kind: StepList, Description: "The steps in the order in which the customer meets them. Without config_id, set the flags skip_face and skip_document, or the service adds a face scan and a document scan of its own."},
 		Field{Name: "config_id", Description: "The id of a configuration in the dashboard. A step in steps replaces the configuration's step with the same key."},
@@ -198,14 +194,14 @@ var Endpoints = map[*operation.Operation]Endpoint{
 	operation.SessionConfig: endpoint("Get session configuration",
 		Field{Name: "sessionConfigId", Required: true, Description: "The id of the configuration."}),
 
-	operation.CardFront:      billable("ID card front side", image),
-	operation.CardBack:       billable("ID card back side", image),
-	operation.LicenseFront:   billable("Driver license front side", image),
-	operation.LicenseBack:    billable("Driver license back side", image),
-	operation.ResidenceFront: billable("Residence permit front side", image),
-	operation.ResidenceBack:  billable("Residence permit back side", image),
-	operation.Passport:       billable("Passport photo page", image),
-	operation.CompareFaces: billable("Get a similarity score for two faces",
+	operation.CardFront:      endpoint("ID card front side", image),
+	operation.CardBack:       endpoint("ID card back side", image),
+	operation.LicenseFront:   endpoint("Driver license front side", image),
+	operation.LicenseBack:    endpoint("Driver license back side", image),
+	operation.ResidenceFront: endpoint("Residence permit front side", image),
+	operation.ResidenceBack:  endpoint("Residence permit back side", image),
+	operation.Passport:       endpoint("Passport photo page", image),
+	operation.CompareFaces: endpoint("Get a similarity score for two faces",
 		Field{Name: "face1", Kind: Picture, Required: true, Description: "A JPEG image of the first face."},
 		Field{Name: "face2", Kind: Picture, Required: true, Description: "A JPEG image of the second face."}),
 }

@@ -65,7 +65,9 @@ type Operation struct {
 	// Retryable says that a second call has no further effect and costs nothing, so the call may be
 	// retried after a lost response.
 	Retryable bool
-	Shape     Shape
+	// Billable says that the call may be billed. Identomat publishes no prices.
+	Billable bool
+	Shape    Shape
 	// Section is the heading in Identomat's API reference.
 	Section string
 }
@@ -108,60 +110,63 @@ const (
 const (
 	once      = false
 	retryable = true
+
+	free     = false
+	billable = true
 )
 
 // The rows, in the order of the API reference.
 var (
-	SessionBegin     = &Operation{"begin/", Widget, JSON, once, Token, sessions}
-	SessionResult    = &Operation{"result/", Widget, Form, retryable, Outcome, sessions}
-	SessionDelete    = &Operation{"delete/", Widget, Form, retryable, Done, sessions}
-	ExportSessionPDF = &Operation{"export-session-as-pdf", API, JSON, retryable, Binary, sessions}
+	SessionBegin     = &Operation{"begin/", Widget, JSON, once, billable, Token, sessions}
+	SessionResult    = &Operation{"result/", Widget, Form, retryable, free, Outcome, sessions}
+	SessionDelete    = &Operation{"delete/", Widget, Form, retryable, free, Done, sessions}
+	ExportSessionPDF = &Operation{"export-session-as-pdf", API, JSON, retryable, free, Binary, sessions}
 
-	ResultCardFront       = &Operation{"result/card-front/", Widget, Form, retryable, Binary, accessing}
-	ResultCardBack        = &Operation{"result/card-back/", Widget, Form, retryable, Binary, accessing}
-	ResultPassport        = &Operation{"result/passport/", Widget, Form, retryable, Binary, accessing}
-	ResultFace            = &Operation{"result/face/", Widget, Form, retryable, Binary, accessing}
-	ResultFaceVideo       = &Operation{"result/face-video/", Widget, Form, retryable, Binary, accessing}
-	ResultFaceDocument    = &Operation{"result/face-document/", Widget, Form, retryable, Binary, accessing}
-	ResultGeneralDocument = &Operation{"result/general-document/", Widget, Form, retryable, Binary, accessing}
-	DocumentFacePhoto     = &Operation{"get-session-main-document-face-photo", API, JSON, retryable, DataURI, accessing}
-	SessionActivities     = &Operation{"list-session-activities", API, JSON, retryable, Result, accessing}
-	SessionStatistics     = &Operation{"get-session-statistical-summary", API, JSON, retryable, Result, accessing}
-	VisualMarkers         = &Operation{"get-visual-markers", API, JSON, retryable, DataURI, accessing}
-	QuestionFile          = &Operation{"get-question-file", API, JSON, retryable, DataURI, accessing}
+	ResultCardFront       = &Operation{"result/card-front/", Widget, Form, retryable, free, Binary, accessing}
+	ResultCardBack        = &Operation{"result/card-back/", Widget, Form, retryable, free, Binary, accessing}
+	ResultPassport        = &Operation{"result/passport/", Widget, Form, retryable, free, Binary, accessing}
+	ResultFace            = &Operation{"result/face/", Widget, Form, retryable, free, Binary, accessing}
+	ResultFaceVideo       = &Operation{"result/face-video/", Widget, Form, retryable, free, Binary, accessing}
+	ResultFaceDocument    = &Operation{"result/face-document/", Widget, Form, retryable, free, Binary, accessing}
+	ResultGeneralDocument = &Operation{"result/general-document/", Widget, Form, retryable, free, Binary, accessing}
+	DocumentFacePhoto     = &Operation{"get-session-main-document-face-photo", API, JSON, retryable, free, DataURI, accessing}
+	SessionActivities     = &Operation{"list-session-activities", API, JSON, retryable, free, Result, accessing}
+	SessionStatistics     = &Operation{"get-session-statistical-summary", API, JSON, retryable, free, Result, accessing}
+	VisualMarkers         = &Operation{"get-visual-markers", API, JSON, retryable, free, DataURI, accessing}
+	QuestionFile          = &Operation{"get-question-file", API, JSON, retryable, free, DataURI, accessing}
 
-	ScreeningSearch    = &Operation{"search-screening-person", API, JSON, retryable, Result, screening}
-	ScreeningPerson    = &Operation{"get-screening-person-details", API, JSON, retryable, Result, screening}
-	ScreeningMonitor   = &Operation{"monitor-screening-query", API, JSON, once, Result, screening}
-	ScreeningUnmonitor = &Operation{"remove-screening-query-from-monitoring", API, JSON, retryable, Empty, screening}
-	ScreeningMonitored = &Operation{"list-screening-monitoring-records", API, JSON, retryable, Result, screening}
+	ScreeningSearch    = &Operation{"search-screening-person", API, JSON, retryable, billable, Result, screening}
+	ScreeningPerson    = &Operation{"get-screening-person-details", API, JSON, retryable, billable, Result, screening}
+	ScreeningMonitor   = &Operation{"monitor-screening-query", API, JSON, once, billable, Result, screening}
+	ScreeningUnmonitor = &Operation{"remove-screening-query-from-monitoring", API, JSON, retryable, free, Empty, screening}
+	ScreeningMonitored = &Operation{"list-screening-monitoring-records", API, JSON, retryable, free, Result, screening}
 
-	BlacklistAdd    = &Operation{"add-blacklist-record", API, JSON, once, Result, blacklist}
-	BlacklistRemove = &Operation{"remove-blacklist-record", API, JSON, retryable, True, blacklist}
-	BlacklistList   = &Operation{"list-blacklist-records", API, JSON, retryable, Result, blacklist}
+	BlacklistAdd    = &Operation{"add-blacklist-record", API, JSON, once, free, Result, blacklist}
+	BlacklistRemove = &Operation{"remove-blacklist-record", API, JSON, retryable, free, True, blacklist}
+	BlacklistList   = &Operation{"list-blacklist-records", API, JSON, retryable, free, Result, blacklist}
 
-	VideoCallShots  = &Operation{"get-video-call-shots", API, JSON, retryable, DataURI, videoCall}
-	VideoCallVideos = &Operation{"get-video-call-videos", API, JSON, retryable, Binary, videoCall}
-	VideoCallEnd    = &Operation{"end-video-call", API, JSON, retryable, Empty, videoCall}
+	VideoCallShots  = &Operation{"get-video-call-shots", API, JSON, retryable, free, DataURI, videoCall}
+	VideoCallVideos = &Operation{"get-video-call-videos", API, JSON, retryable, free, Binary, videoCall}
+	VideoCallEnd    = &Operation{"end-video-call", API, JSON, retryable, free, Empty, videoCall}
 
-	GroupsList    = &Operation{"list-groups", API, JSON, retryable, Result, other}
-	GroupCreate   = &Operation{"make-group", API, JSON, once, Result, other}
-	GroupUpdate   = &Operation{"change-group", API, JSON, retryable, Empty, other}
-	GroupDelete   = &Operation{"delete-group", API, JSON, retryable, Empty, other}
-	UsersList     = &Operation{"list-users", API, JSON, retryable, Result, other}
-	UserCreate    = &Operation{"create-user", API, JSON, once, Result, other}
-	SessionConfig = &Operation{"get-session-config", API, JSON, retryable, Result, other}
+	GroupsList    = &Operation{"list-groups", API, JSON, retryable, free, Result, other}
+	GroupCreate   = &Operation{"make-group", API, JSON, once, free, Result, other}
+	GroupUpdate   = &Operation{"change-group", API, JSON, retryable, free, Empty, other}
+	GroupDelete   = &Operation{"delete-group", API, JSON, retryable, free, Empty, other}
+	UsersList     = &Operation{"list-users", API, JSON, retryable, free, Result, other}
+	UserCreate    = &Operation{"create-user", API, JSON, once, free, Result, other}
+	SessionConfig = &Operation{"get-session-config", API, JSON, retryable, free, Result, other}
 
-	CardFront      = &Operation{"card/front/", Widget, Multipart, once, Object, images}
-	CardBack       = &Operation{"card/back/", Widget, Multipart, once, Object, images}
-	LicenseFront   = &Operation{"license/front/", Widget, Multipart, once, Object, images}
-	LicenseBack    = &Operation{"license/back/", Widget, Multipart, once, Object, images}
-	ResidenceFront = &Operation{"residence/front/", Widget, Multipart, once, Object, images}
-	ResidenceBack  = &Operation{"residence/back/", Widget, Multipart, once, Object, images}
-	Passport       = &Operation{"passport/", Widget, Multipart, once, Object, images}
+	CardFront      = &Operation{"card/front/", Widget, Multipart, once, billable, Object, images}
+	CardBack       = &Operation{"card/back/", Widget, Multipart, once, billable, Object, images}
+	LicenseFront   = &Operation{"license/front/", Widget, Multipart, once, billable, Object, images}
+	LicenseBack    = &Operation{"license/back/", Widget, Multipart, once, billable, Object, images}
+	ResidenceFront = &Operation{"residence/front/", Widget, Multipart, once, billable, Object, images}
+	ResidenceBack  = &Operation{"residence/back/", Widget, Multipart, once, billable, Object, images}
+	Passport       = &Operation{"passport/", Widget, Multipart, once, billable, Object, images}
 
 	// The API reference has a slash in the title of this endpoint, but not in its URL.
-	CompareFaces = &Operation{"compare-faces", API, Multipart, once, Result, faces}
+	CompareFaces = &Operation{"compare-faces", API, Multipart, once, billable, Result, faces}
 )
 
 // All returns the rows in the order of the API reference.

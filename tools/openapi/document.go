@@ -132,7 +132,7 @@ func describeOperation(op *operation.Operation, suffix string) object {
 		{"tags", []string{op.Section}},
 		{"x-source", "API reference, " + endpoint.Title},
 		{"x-retryable", op.Retryable},
-		{"x-billable", endpoint.Billable},
+		{"x-billable", op.Billable},
 	}
 }
 
