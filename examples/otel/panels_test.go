@@ -202,19 +202,11 @@ type dashboard struct {
 	Templating struct {
 		List []struct {
 			Name  string `json:"name"`
-			Type  string `json:"type"`
 			Query any    `json:"query"`
 		} `json:"list"`
 	} `json:"templating"`
 	Panels []struct {
-		Title       string `json:"title"`
-		Type        string `json:"type"`
-		Description string `json:"description"`
-		FieldConfig struct {
-			Defaults struct {
-				Unit string `json:"unit"`
-			} `json:"defaults"`
-		} `json:"fieldConfig"`
+		Title   string `json:"title"`
 		Targets []struct {
 			Expr string `json:"expr"`
 		} `json:"targets"`
@@ -246,24 +238,10 @@ func readDashboard(t *testing.T) (d dashboard) {
 	return d
 }
 
-func TestDashboardAndRulesExpectSameFailures(t *testing.T) {
-	assert.Equal(t, 2, strings.Count(read(t, rulesFile), `error_type!~"`))
-	d := readDashboard(t)
-	assert.Equal(t, 2, strings.Count(read(t, rulesFile), fmt.Sprintf("error_type!~%q", d.expected(t))))
-}
-
-func TestPanelsHaveUnitsAndDescriptions(t *testing.T) {
-	for _, panel := range readDashboard(t).Panels {
-		if panel.Type != "row" {
-			assert.NotEmpty(t, panel.Description, panel.Title)
-			assert.NotEmpty(t, panel.FieldConfig.Defaults.Unit, panel.Title)
-		}
-	}
-}
-
 var ruleLine = regexp.MustCompile(`(?m)^ +- (alert|record): (\S+)$`)
 
-// Every query of the dashboard and every rule is evaluated on the metrics of a bank at which everything goes wrong.
+// Every query of the dashboard and every rule is evaluated on the metrics of a bank at which everything goes wrong. The
+// go command does not see that files of module otel have changed: use go test -count=1.
 func TestPanelsAndRules(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
