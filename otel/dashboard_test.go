@@ -40,18 +40,22 @@ func TestDashboard(t *testing.T) {
 		} `json:"panels"`
 	}
 	require.NoError(t, json.Unmarshal([]byte(read(t, "grafana/identomat.json")), &dashboard))
-	ids := map[int]bool{}
+	ids, titles := map[int]bool{}, map[string]bool{}
 	for _, panel := range dashboard.Panels {
 		assert.False(t, ids[panel.ID], "two panels have the ID %d", panel.ID)
-		ids[panel.ID] = true
+		ids[panel.ID], titles[panel.Title] = true, true
 		if panel.Type != "row" {
 			assert.NotEmpty(t, panel.Description, panel.Title)
 			assert.NotEmpty(t, panel.FieldConfig.Defaults.Unit, panel.Title)
 		}
 	}
 
-	// The dashboard and the rules leave out the same failures.
 	rules := read(t, "prometheus/rules.yml")
+	for _, panel := range regexp.MustCompile(`panel\s+"([^"]+)"`).FindAllStringSubmatch(rules, -1) {
+		assert.True(t, titles[panel[1]], "the dashboard has no panel %q", panel[1])
+	}
+
+	// The dashboard and the rules leave out the same failures.
 	var expected any
 	for _, variable := range dashboard.Templating.List {
 		if variable.Name == "expected" {
