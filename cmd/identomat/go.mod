@@ -22,5 +22,3 @@ require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
 )
-
-replace github.com/identomat-go/identomat => ../..

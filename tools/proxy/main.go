@@ -1,10 +1,10 @@
-// Command proxy writes a file-based module proxy that serves the SDK and module river from this checkout,
-// including uncommitted changes, so that go get can be tested before a version is published. It fails if a
-// module cannot be published in its current state. Run it from the root of the repository:
+// Command proxy writes a file-based module proxy that serves the modules for users from this checkout,
+// including uncommitted changes, so that go get and go install can be tested before a version is published. It
+// fails if a module cannot be published in its current state. Run it from the root of the repository:
 //
 //	go run ./tools/proxy /tmp/proxy v0.1.0
 //
-// The version is the one that river/go.mod requires of the SDK.
+// The version is the one that the modules require of the SDK.
 //
 // To use the proxy, put file:///tmp/proxy first in GOPROXY and add the module to GONOSUMDB. Set
 // GOMODCACHE to a separate directory, because a module cache never refreshes a version that it
@@ -29,7 +29,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: proxy DIR VERSION")
 		os.Exit(2)
 	}
-	for _, source := range []string{".", "river"} {
+	for _, source := range []string{".", "cmd/identomat", "evidence/seal", "otel", "river"} {
 		if err := write(os.Args[1], os.Args[2], source); err != nil {
 			fmt.Fprintln(os.Stderr, "proxy:", err)
 			os.Exit(1)
