@@ -408,9 +408,13 @@ func TestArgumentsHoldNoSecret(t *testing.T) {
 	seen := ""
 	for _, args := range [][]string{{"result", "-"}, {"activities", "-"}, {"stats", "-"}, {"trigger", "approve", "-"}, {"wait", "-"}} {
 		cmd := process(t, args...)
-		cmd.Stdin = strings.NewReader(string(token))
+		stdin, err := cmd.StdinPipe()
+		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
+		// A process that has ended has no arguments. This one waits for the token.
 		arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cmd.Process.Pid))
+		_, _ = io.WriteString(stdin, string(token))
+		_ = stdin.Close()
 		_ = cmd.Wait()
 		if err != nil {
 			t.Skip("this system has no /proc")
