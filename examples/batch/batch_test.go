@@ -150,14 +150,16 @@ func TestFakeBatch(t *testing.T) {
 	var out bytes.Buffer
 	b := batch{rate: 1000, workers: 8}
 	b.fake(&out, server, 100)
-	assert.Contains(t, out.String(), `Verifying 100 customers at a fake Identomat, which fails:
-  begin/   5 times with status 429, which is retried
-           3 times with a lost response, so nobody knows if there is a session: unclear, not begun again
-  result/  5 times with status 503, and 3 times with an HTML page: read again
+	assert.Contains(t, out.String(), `Verifying 100 customers at a fake Identomat. These failures are planted:
+  begin/   5 responses with status 429: retried
+           3 lost responses, so nobody knows if there is a session: 3 customers are unclear at the end
+  result/  5 responses with status 503, and 3 with an HTML page: read again
 `)
 	states, err := b.run(t.Context(), &out, "", filepath.Join(t.TempDir(), "batch.db"))
 	require.NoError(t, err)
 	assert.Regexp(t, `\n100 customers: \d+ to begin, \d+ open, \d unclear, \d+ done; \d+ retries, \d+ requests/s\n`, out.String())
+	require.NoError(t, report(&out, states, filepath.Join(t.TempDir(), "outcomes.csv"), true))
+	assert.Regexp(t, `\nUnclear: user-\d+, user-\d+, user-\d+\nThese are the planted lost responses of begin/, not a defect\.`, out.String())
 	count := map[identomatriver.State]int{}
 	for _, state := range states {
 		count[state]++

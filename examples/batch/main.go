@@ -6,7 +6,7 @@
 //	go run ./examples/batch
 //	go run ./examples/batch -customers customers.csv -dir batch -rate 50
 //
-// Without -customers, it runs against a fake Identomat in the same process, which fails now and then. With
+// Without -customers, it runs against a fake Identomat in the same process, and plants failures. With
 // -customers, it calls the service with IDENTOMAT_COMPANY_KEY. Each line of the file is your ID for a customer,
 // such as "user-12345". If a session was begun elsewhere, its token follows: "user-12345,47fjzx…".
 //
@@ -103,7 +103,7 @@ func run(ctx context.Context, out io.Writer, s settings) (err error) {
 	if len(states) == 0 {
 		return err
 	}
-	return errors.Join(report(out, states, filepath.Join(s.dir, "outcomes.csv")), err)
+	return errors.Join(report(out, states, filepath.Join(s.dir, "outcomes.csv"), s.customers == ""), err)
 }
 
 // run verifies the customers with PostgreSQL, or if there is no URL, with SQLite in a file.
@@ -151,11 +151,11 @@ func (b *batch) fake(out io.Writer, server *identomattest.Server, n int) {
 	server.Fault("begin/", identomattest.ResetAfterRead(), 3)
 	server.Fault("result/", identomattest.HTTPStatus(503), 5)
 	server.Fault("result/", identomattest.HTMLPage(200), 3)
-	fmt.Fprintf(out, `Verifying %d customers at a fake Identomat, which fails:
-  begin/   5 times with status 429, which is retried
-           3 times with a lost response, so nobody knows if there is a session: unclear, not begun again
-  result/  5 times with status 503, and 3 times with an HTML page: read again
-One customer in ten is rejected, and one in a hundred needs a manual check.
+	fmt.Fprintf(out, `Verifying %d customers at a fake Identomat. These failures are planted:
+  begin/   5 responses with status 429: retried
+           3 lost responses, so nobody knows if there is a session: 3 customers are unclear at the end
+  result/  5 responses with status 503, and 3 with an HTML page: read again
+The log shows them as errors. Also, one customer in ten is rejected, and one in a hundred needs a manual check.
 `, n)
 }
 
@@ -169,7 +169,7 @@ func readCustomers(name string) (customers []customer, err error) {
 }
 
 // report prints how many verifications are in each state, and writes the state of each to a file.
-func report(out io.Writer, states map[string]identomatriver.State, name string) error {
+func report(out io.Writer, states map[string]identomatriver.State, name string, planted bool) error {
 	count := map[identomatriver.State]int{}
 	var lines strings.Builder
 	var unclear []string
@@ -186,9 +186,11 @@ func report(out io.Writer, states map[string]identomatriver.State, name string) 
 		fmt.Fprintf(out, "  %6d %s\n", count[state], state)
 	}
 	if len(unclear) > 0 {
-		fmt.Fprintf(out, `Unclear: %s
-Look for their sessions in Identomat's dashboard. Add the tokens to the file of customers, and run again.
-`, strings.Join(unclear, ", "))
+		fmt.Fprintf(out, "Unclear: %s\n", strings.Join(unclear, ", "))
+		if planted {
+			fmt.Fprint(out, "These are the planted lost responses of begin/, not a defect. With the service, do this:\n")
+		}
+		fmt.Fprint(out, "Look for their sessions in Identomat's dashboard. Add the tokens to the file of customers, and run again.\n")
 	}
 	return os.WriteFile(name, []byte(lines.String()), 0o600)
 }

@@ -44,7 +44,7 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer stop()
-	fmt.Fprintln(out, "Listening for webhooks on "+address)
+	fmt.Fprintln(out, "Listening for iDenfy's webhooks on "+address)
 
 	session, err := service.client.CreateSession(ctx, idenfy.SessionRequest{
 		ClientID:    "user-12345",
@@ -58,7 +58,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Session created. Send the customer's browser to")
+	fmt.Fprintln(out, "The session has been created; webhooks call it "+session.ScanRef+". Send the customer's browser to")
 	fmt.Fprintln(out, "  "+session.RedirectURL())
 	fmt.Fprintln(out)
 	if err := service.finish(ctx, address, session); err != nil {
@@ -78,15 +78,30 @@ func run(ctx context.Context, out io.Writer) error {
 			if webhook.ScanRef != session.ScanRef {
 				continue // a webhook for another session
 			}
-			fmt.Fprintf(out, "Webhook    %s, final: %v\n", webhook.Status.Overall, webhook.Final)
+			fmt.Fprintf(out, "Webhook arrived: the outcome is %s, %s.\n", webhook.Status.Overall, finality(webhook))
 			if webhook.Ended() {
-				fmt.Fprintf(out, "Approved   %v\n", webhook.Approved())
+				fmt.Fprintf(out, "Customer approved: %s.\n", yesNo(webhook.Approved()))
 				return nil
 			}
 		case <-ctx.Done():
 			return fmt.Errorf("no final webhook arrived: %w", ctx.Err())
 		}
 	}
+}
+
+// finality says in words whether the outcome can still change.
+func finality(w *idenfy.Webhook) string {
+	if w.Ended() {
+		return "which is final"
+	}
+	return "which iDenfy's reviewers can still change"
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
 }
 
 // storedWebhook is a verified webhook: in a real service, a row in a table.

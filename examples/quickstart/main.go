@@ -1,14 +1,20 @@
 // Quickstart walks through one verification: it begins a session, prints the URL for the customer,
 // waits for the outcome, prints the result and erases the data.
 //
-// Without environment variables it runs against a fake Identomat in the same process and finishes
-// the session itself. With IDENTOMAT_COMPANY_KEY it runs against the service, where a session costs
-// money and you are the customer.
+//	go run ./examples/quickstart
+//	go run ./examples/quickstart -hold
+//
+// Without environment variables it runs against a fake Identomat in the same process. It finishes the
+// session itself, or with -hold waits until you have finished it in a browser.
+//
+// With IDENTOMAT_COMPANY_KEY it runs against the service, and you are the customer. A session may be
+// billed, so the program begins one only with -billed.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -22,14 +28,22 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Stdout); err != nil {
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer) error {
-	client, finish, stop, err := connect(out)
+func run(ctx context.Context, args []string, out, errOut io.Writer) error {
+	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	hold := flags.Bool("hold", false, "keep the fake's widget page open until you have finished the session in a browser")
+	billed := flags.Bool("billed", false, "begin a session at the service, which may be billed")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	client, customer, stop, err := connect(out, errOut, *hold, *billed)
 	if err != nil {
 		return err
 	}
@@ -51,21 +65,24 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "Session begun. Send the customer's browser to")
+	fmt.Fprintln(out, "The session has begun. Send the customer's browser to")
 	fmt.Fprintln(out, "  "+session.URL)
 	fmt.Fprintln(out)
 
-	if err := finish(session); err != nil {
+	if err := customer(session); err != nil {
 		return err
 	}
 	// A session expires after 15 minutes, so waiting longer is pointless.
 	waiting, cancel := context.WithTimeout(ctx, 15*time.Minute)
 	defer cancel()
 	result, err := client.Sessions.Wait(waiting, session.Token)
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		return errors.New("the customer did not finish within 15 minutes")
-	}
-	if err != nil {
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(out, "Stopped before the customer had finished. The session was not erased; it expires by itself.")
+		return nil
+	case err != nil:
 		return err
 	}
 	report(out, result)
@@ -77,23 +94,37 @@ func run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// connect returns a client, a function that acts for the customer and finishes a session, and a
-// function to call at the end.
-func connect(out io.Writer) (*identomat.Client, func(*identomat.Session) error, func(), error) {
+// connect returns a client, a function that acts for the customer or says what the customer must do, and
+// a function to call at the end.
+func connect(out, errOut io.Writer, hold, billed bool) (*identomat.Client, func(*identomat.Session) error, func(), error) {
+	you := func(*identomat.Session) error {
+		fmt.Fprintln(out, "You are the customer: open the address in a browser, and finish the session there.")
+		fmt.Fprintln(out, "This program waits for the outcome. To stop it, press Ctrl-C.")
+		fmt.Fprintln(out)
+		return nil
+	}
 	if os.Getenv(identomat.EnvCompanyKey) != "" {
 		client, err := identomat.NewClientFromEnv()
-		return client, func(*identomat.Session) error {
-			fmt.Fprintln(out, "Open it and complete the steps. This program waits for the outcome.")
-			fmt.Fprintln(out)
-			return nil
-		}, func() {}, err
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		fmt.Fprintf(errOut, "%s is set: this begins a session at %s, which may be billed.\n", identomat.EnvCompanyKey, client.WidgetURL())
+		if !billed {
+			return nil, nil, nil, errors.New("nothing was sent; to begin the session, add -billed")
+		}
+		return client, you, func() {}, nil
 	}
-	fmt.Fprintln(out, "Running against a fake Identomat. Set "+identomat.EnvCompanyKey+" to use the service.")
-	fmt.Fprintln(out)
+	fmt.Fprintln(out, "Running against a fake Identomat. To use the service, set "+identomat.EnvCompanyKey+".")
 	server, err := identomattest.Start()
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	if hold {
+		fmt.Fprintln(out)
+		return server.Client(), you, server.Close, nil
+	}
+	fmt.Fprintln(out, "The program itself finishes the session, as the customer. To do that in a browser, add -hold.")
+	fmt.Fprintln(out)
 	return server.Client(), func(s *identomat.Session) error { return server.Approve(s.Token) }, server.Close, nil
 }
 
@@ -102,7 +133,10 @@ func connect(out io.Writer) (*identomat.Client, func(*identomat.Session) error, 
 func report(out io.Writer, result *identomat.Result) {
 	fmt.Fprintf(out, "Outcome    %s\n", result.Outcome)
 	if !result.Approved() {
-		fmt.Fprintf(out, "Reason     %s\n", result.RejectReason.Description)
+		if result.RejectReason.Value != "" {
+			fmt.Fprintf(out, "Reason     %s (%s)\n", result.RejectReason.Description, result.RejectReason.Value)
+		}
+		fmt.Fprintln(out)
 		return
 	}
 	person := result.Person

@@ -47,11 +47,11 @@ var documents = []struct {
 	}},
 	{"examples/README.md", []command{
 		{"go run ./examples/quickstart", prints(`^Outcome    approved$`)},
-		{"go run ./examples/batch", prints(`^10000 customers:$`, `^ +\d+ approved$`, `^ +3 unclear$`)},
+		{"go run ./examples/batch", prints(`^ +3 lost responses,`, `^10000 customers:$`, `^ +\d+ approved$`, `^ +3 unclear$`, `^These are the planted lost responses `)},
 		{"go run ./examples/evidence", prints(`^Verified   \d+ files, \d+ bytes, complete: true$`, `^  "verified": true,$`)},
 		{"go run ./examples/otel", prints(`^onboard .* span \w+$`, `^identomat\.client\.attempt\.duration \(s\)$`)},
 		{"go test ./examples/", prints(`^ok `)},
-		{"go run ./examples/idenfy", prints(`^Webhook    APPROVED, final: true$`, `^Approved   true$`)},
+		{"go run ./examples/idenfy", prints(`^Webhook arrived: the outcome is APPROVED, which is final\.$`, `^Customer approved: yes\.$`)},
 		{"go run ./examples/webapp", signIn},
 	}},
 	{"cmd/identomat/README.md", []command{
