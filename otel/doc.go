@@ -7,16 +7,16 @@
 // # Names
 //
 // Attributes have the names of the semantic conventions; names that these lack begin with identomat.
-// The metrics have names of their own, although http.client.request.duration exists: an HTTP client or
-// server that is instrumented with otelhttp records every request under that name already.
+// The metrics have their own names, too. If your HTTP client or server is instrumented with otelhttp,
+// it already records every request as http.client.request.duration or http.server.request.duration,
+// and a second instrumentation under the same name would count every request twice.
 //
 // # The dashboard and the rules
 //
 // Import grafana/identomat.json in Grafana (Dashboards, New, Import), and list prometheus/rules.yml under
 // rule_files in prometheus.yml. Both expect the names that OpenTelemetry's exporter for Prometheus and
 // Prometheus' OTLP receiver give to the metrics by default, such as identomat_client_calls_total. If
-// you use the OTLP receiver, promote no resource attributes that differ for every start of a process.
-// After a change of the rules, run "promtool test rules rules_test.yml" in their folder.
+// you change the rules, run "promtool test rules rules_test.yml" in their folder.
 //
 // # The alerts
 //

@@ -35,7 +35,7 @@ func Example() {
 	http.Handle("/identomat", callbacks)
 
 	err = identomatotel.ObserveStatus(otel.GetMeterProvider(), func(context.Context) (identomatotel.Status, error) {
-		// With module river: stats.Unclear and stats.OldestOpen of Engine.Stats.
+		// Read the figures from your database.
 		return identomatotel.Status{Unclear: 0, OldestOpen: 4 * time.Minute, Budget: 500}, nil
 	})
 	if err != nil {

@@ -11,11 +11,21 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// Status holds figures that only your own records know. With module river, they come from
-// Engine.Stats.
+// Status holds figures that only your own records know. With module river, they come from its
+// engine:
+//
+//	var stats *identomatriver.Stats
+//	err := store.InTx(ctx, func(tx pgx.Tx) (err error) {
+//		stats, err = engine.Stats(ctx, tx)
+//		return err
+//	})
+//	if err != nil {
+//		return identomatotel.Status{}, err
+//	}
+//	return identomatotel.Status{Unclear: stats.Unclear, OldestOpen: stats.OldestOpen, Budget: 500}, nil
 type Status struct {
-	// Unclear is the number of billable calls of which nobody knows whether they were processed, and
-	// which a person has to settle.
+	// Unclear counts billable calls that may or may not have been processed. A person has to settle
+	// them.
 	Unclear int
 	// OldestOpen is the age of the oldest session without an outcome, or 0.
 	OldestOpen time.Duration
