@@ -45,12 +45,13 @@ func (b tab) choose(label string) {
 	b.Do(chromedp.Click(chromedp.Search(fmt.Sprintf(`//label[contains(@class, "option") and contains(., %q)]`, label))))
 }
 
-// heading checks the page's heading, takes screenshots and checks the accessible names.
+// heading checks the page's heading, takes screenshots and checks the accessibility.
 func (b tab) heading(want, picture string) {
 	b.Helper()
 	require.Equal(b, want, b.Text("h1"))
 	b.Look(picture)
 	b.Named()
+	b.Readable()
 }
 
 func begin(t *testing.T, srv *identomattest.Server, request identomat.BeginRequest) *identomat.Session {

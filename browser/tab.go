@@ -256,13 +256,18 @@ func (b Tab) Capture(name string, screen Screen) {
 		return
 	}
 	for _, scheme := range []string{"light", "dark"} {
-		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-		})
+		b.prefer(scheme)
 		screenshot := query(b, chromedp.CaptureScreenshot())
 		file := filepath.Join(b.pictures, fmt.Sprintf("%s-%d-%s.png", name, screen.Width, scheme))
 		require.NoError(b, os.WriteFile(file, screenshot, 0o644))
 	}
+}
+
+func (b Tab) prefer(scheme string) {
+	b.Helper()
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
 }
 
 // Resize changes the size of the window.
@@ -293,6 +298,37 @@ func (b Tab) Named() {
 	}
 	assert.Positive(b, controls)
 }
+
+// Readable checks that the page has a light and a dark scheme, and that the contrast of all texts is at least what
+// WCAG 2.2 requires at level AA.
+func (b Tab) Readable() {
+	b.Helper()
+	var luminances []float64
+	for _, scheme := range []string{"dark", "light"} {
+		b.prefer(scheme)
+		assert.Empty(b, b.Eval(lowContrast), "texts with a low contrast in the %s scheme", scheme)
+		luminances = append(luminances, query(b, chromedp.Evaluate[float64](luminance+`(luminance(getComputedStyle(document.body).backgroundColor))`)))
+	}
+	assert.Greater(b, luminances[1], luminances[0]+.5, "the page has a light and a dark scheme")
+}
+
+const (
+	// luminance is a JavaScript function that returns the relative luminance of a CSS color.
+	luminance = `globalThis.luminance = (color) => {
+		const [r, g, b] = color.match(/[\d.]+/g).map((c) => c / 255).map((c) => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+		return .2126 * r + .7152 * g + .0722 * b;
+	};`
+	// lowContrast lists the visible texts whose contrast is too low.
+	lowContrast = `(() => { ` + luminance + `
+		const background = (e) => !e ? "rgb(255, 255, 255)" : /, 0\)$/.test(getComputedStyle(e).backgroundColor) ? background(e.parentElement) : getComputedStyle(e).backgroundColor;
+		return [...document.body.querySelectorAll("*")].filter((e) => {
+			if (![...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim()) || !e.checkVisibility() || e.closest("script")) return false;
+			const style = getComputedStyle(e), size = parseFloat(style.fontSize), large = size >= 24 || size >= 18.66 && style.fontWeight >= 700;
+			const [light, dark] = [luminance(style.color), luminance(background(e))].sort((a, b) => b - a);
+			return (light + .05) / (dark + .05) < (large ? 3 : 4.5);
+		}).map((e) => e.textContent.trim().slice(0, 40)).join("|");
+	})()`
+)
 
 // InFrame is like Eval, but in the child frame whose address begins with origin.
 func (b Tab) InFrame(origin, script string) (string, error) {

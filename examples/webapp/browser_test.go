@@ -41,6 +41,7 @@ func (b tab) check(picture string) {
 	b.Helper()
 	b.Look(picture)
 	b.Named()
+	b.Readable()
 	assert.Equal(b, "1", b.Eval(`document.querySelectorAll("h1").length`), picture)
 	assert.Equal(b, "en", b.Eval(`document.documentElement.lang`))
 	assert.Equal(b, "1 1 1", b.Eval(`["main", "body > header", "footer"].map((s) => document.querySelectorAll(s).length).join(" ")`), "landmarks")
