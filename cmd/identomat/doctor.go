@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -90,7 +91,6 @@ func (d *doctor) run(ctx context.Context) {
 		d.add("not checked", "signing", "there is no usable key")
 	} else {
 		d.access(ctx, client)
-		d.signing(ctx)
 	}
 	d.add("not checked", "billing", "whether the company may begin sessions: a session is billed")
 	d.add("not checked", "callbacks", "whether callbacks arrive: only the service can send them; see: identomat listen")
@@ -130,89 +130,138 @@ func (d *doctor) host(ctx context.Context, name, base string) {
 	began := time.Now()
 	response, err := client.Do(request)
 	took := time.Since(began)
+	if inner, ok := errors.AsType[*url.Error](err); ok {
+		err = inner.Err
+	}
 	if err != nil {
-		if inner, ok := errors.AsType[*url.Error](err); ok {
-			err = inner.Err
-		}
-		d.add("failed", name, "%s: %v", request.URL.Host, err)
-		d.add("not checked", name+", TLS", "there is no connection")
-		d.add("not checked", name+", clock", "there is no connection")
+		d.noResponse(name, request.URL.Host, proxy != nil, err)
 		return
 	}
 	_ = response.Body.Close()
-	d.add("ok", name, "%s answered in %d ms", request.URL.Host, took.Milliseconds())
+	state := "ok"
+	if response.StatusCode >= 500 || response.StatusCode == http.StatusProxyAuthRequired {
+		state = "failed"
+	}
+	d.add(state, name, "%s answered with HTTP %d in %d ms", request.URL.Host, response.StatusCode, took.Milliseconds())
 	if response.TLS == nil {
 		d.add("not checked", name+", TLS", "the connection is not encrypted")
 	} else {
-		certificate := response.TLS.PeerCertificates[0]
-		state := "ok"
+		certificate, state, soon := response.TLS.PeerCertificates[0], "ok", ""
 		if time.Until(certificate.NotAfter) < 14*24*time.Hour {
-			state = "failed"
+			state, soon = "failed", ", which is soon"
 		}
-		d.add(state, name+", TLS", "%s; certificate by %s until %s", tls.VersionName(response.TLS.Version), certificate.Issuer.CommonName, certificate.NotAfter.Format(time.DateOnly))
+		d.add(state, name+", TLS", "%s; certificate by %s until %s%s", tls.VersionName(response.TLS.Version), certificate.Issuer.CommonName, certificate.NotAfter.Format(time.DateOnly), soon)
 	}
 	at, err := http.ParseTime(response.Header.Get("Date"))
-	if err != nil {
+	off := began.Add(took / 2).Sub(at)
+	switch {
+	case err != nil:
 		d.add("not checked", name+", clock", "the response has no date")
-		return
+	case off > time.Minute:
+		d.add("failed", name+", clock", "this machine's clock is ahead by %s", off.Round(time.Minute))
+	case off < -time.Minute:
+		d.add("failed", name+", clock", "this machine's clock is behind by %s", -off.Round(time.Minute))
+	default:
+		d.add("ok", name+", clock", "differs by less than a minute")
 	}
-	off := began.Add(took / 2).Sub(at).Abs()
-	if off > time.Minute {
-		d.add("failed", name+", clock", "this machine's clock differs by %s", off.Round(time.Second))
-		return
+}
+
+// noResponse says why a host did not answer.
+func (d *doctor) noResponse(name, host string, hasProxy bool, err error) {
+	network := &net.OpError{}
+	untrusted, isUntrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case isUntrusted:
+		d.add("ok", name, "%s is reachable", host)
+		d.add("failed", name+", TLS", "%v", untrusted)
+	case hasProxy && !errors.As(err, &network): // net/http returns the text of the proxy's status
+		d.add("failed", name, "%s: the proxy refuses: %v", host, err)
+		d.add("not checked", name+", TLS", "there is no connection")
+	default:
+		d.add("failed", name, "%s: %v", host, err)
+		d.add("not checked", name+", TLS", "there is no connection")
 	}
-	d.add("ok", name+", clock", "differs by less than a minute")
+	d.add("not checked", name+", clock", "there is no response")
 }
 
 // noSession has the form of a session token.
 const noSession = "identomatDoctorAsksForNoSession000000000"
 
-// access checks that both hosts accept the key.
+// access checks that both hosts accept the key and the signatures.
 func (d *doctor) access(ctx context.Context, client *identomat.Client) {
-	_, err := client.Sessions.Result(ctx, noSession)
-	if errors.Is(err, identomat.ErrSessionNotFound) {
-		err = nil
+	_, widget := client.Sessions.Result(ctx, noSession)
+	d.accepted("widget host, access", widget)
+	_, api := client.Groups.List(ctx)
+	d.accepted("API host, access", api)
+	secret := os.Getenv(identomat.EnvSecretKey)
+	if secret == "" {
+		d.add("not checked", "signing", "there is no secret key (%s)", identomat.EnvSecretKey)
+		return
 	}
-	d.accepted("widget host, access", err)
-	_, err = client.Groups.List(ctx)
-	if errors.Is(err, identomat.ErrNotFound) {
-		err = nil
-	}
-	d.accepted("API host, access", err)
+	d.signedRequests(ctx, secret, widget)
+	d.signedResponses(ctx, secret, api)
 }
 
 func (d *doctor) accepted(name string, err error) {
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, identomat.ErrSessionNotFound), errors.Is(err, identomat.ErrNotFound):
 		d.add("ok", name, "the key is accepted")
 	case errors.Is(err, identomat.ErrInvalidKey):
-		d.add("failed", name, "the key is refused")
+		key := "the key"
+		if os.Getenv(identomat.EnvSecretKey) != "" {
+			key = "the company key or the secret key"
+		}
+		d.add("failed", name, "%s is refused", key)
 		d.code = 7
 	default:
 		d.add("failed", name, "%s", strings.TrimPrefix(err.Error(), "identomat: "))
 	}
 }
 
-// signing checks that responses are signed with the secret key.
-func (d *doctor) signing(ctx context.Context) {
-	secret := os.Getenv(identomat.EnvSecretKey)
-	if secret == "" {
-		d.add("not checked", "signing", "there is no secret key (%s)", identomat.EnvSecretKey)
-		return
-	}
-	client, err := d.client(identomat.WithHMAC(secret, identomat.RequireSignedResponses()), identomat.WithRetry(identomat.RetryPolicy{MaxAttempts: 2}))
-	if err != nil {
-		d.add("failed", "signing", "%s", strings.TrimPrefix(err.Error(), "identomat: "))
-		return
-	}
-	_, err = client.Sessions.Result(ctx, noSession)
+// signedRequests takes the error of a signed request. If a key was refused, it makes an unsigned call to find out
+// which one.
+func (d *doctor) signedRequests(ctx context.Context, secret string, err error) {
 	switch {
-	case errors.Is(err, identomat.ErrSignatureMismatch):
-		d.add("failed", "signing", "responses are not signed with the secret key")
 	case errors.Is(err, identomat.ErrSessionNotFound):
-		d.add("ok", "signing", "requests and responses are signed")
+		d.add("ok", "signed requests", "they are accepted")
+		return
+	case !errors.Is(err, identomat.ErrInvalidKey):
+		d.add("not checked", "signed requests", "the call failed")
+		return
+	}
+	_ = os.Unsetenv(identomat.EnvSecretKey)
+	defer os.Setenv(identomat.EnvSecretKey, secret)
+	client, err := identomat.NewClientFromEnv()
+	if err == nil {
+		_, err = client.Sessions.Result(ctx, noSession)
+	}
+	if errors.Is(err, identomat.ErrSessionNotFound) {
+		d.add("failed", "signed requests", "the company key is accepted, but the secret key is wrong")
+		return
+	}
+	d.add("failed", "signed requests", "the company key or the secret key is wrong")
+}
+
+// signedResponses takes the error of a call to the API host. The response about the session proves nothing, because
+// error responses are not signed.
+func (d *doctor) signedResponses(ctx context.Context, secret string, err error) {
+	if err == nil {
+		var client *identomat.Client
+		if client, err = identomat.NewClientFromEnv(identomat.WithHMAC(secret, identomat.RequireSignedResponses())); err == nil {
+			_, err = client.Groups.List(ctx)
+		}
+		if errors.Is(err, identomat.ErrSignatureMismatch) {
+			d.add("not checked", "signed responses", "the API host does not sign its responses")
+			return
+		}
+	}
+	switch {
+	case err == nil:
+		d.add("ok", "signed responses", "they are signed with the secret key")
+	case errors.Is(err, identomat.ErrSignatureMismatch):
+		d.add("failed", "signed responses", "they are signed with another key")
 	default:
-		d.add("not checked", "signing", "the call failed")
+		d.add("not checked", "signed responses", "the call failed")
 	}
 }
 

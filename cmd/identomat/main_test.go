@@ -146,7 +146,7 @@ eval "$(printf password | gnome-keyring-daemon --unlock --components=secrets 2>/
 echo "$COMPANY_KEY" | "$PROGRAM" key set
 echo "$SECRET_KEY" | "$PROGRAM" key set --secret
 "$PROGRAM" begin --yes --keyring -o csv >/dev/null; echo "exit code $?"
-"$PROGRAM" doctor --keyring | grep -c '"the key is accepted"\|requests and responses are signed'
+"$PROGRAM" doctor --keyring | grep -c '"the key is accepted"\|they are signed with the secret key'
 "$PROGRAM" key remove --secret
 "$PROGRAM" key remove
 "$PROGRAM" key remove; echo "exit code $?"
