@@ -411,8 +411,11 @@ func TestArgumentsHoldNoSecret(t *testing.T) {
 		stdin, err := cmd.StdinPipe()
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
-		// A process that has ended has no arguments. This one waits for the token.
-		arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cmd.Process.Pid))
+		// Linux shows no arguments before the program is loaded and after it has ended. This one waits for the token.
+		var arguments []byte
+		for len(arguments) == 0 && err == nil {
+			arguments, err = os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", cmd.Process.Pid))
+		}
 		_, _ = io.WriteString(stdin, string(token))
 		_ = stdin.Close()
 		_ = cmd.Wait()
