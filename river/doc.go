@@ -59,7 +59,8 @@
 // river.Config.PollOnly, and configure pgx for it (default_query_exec_mode=exec). The page docs/scale.md of the
 // repository says which setup serves how many sessions, and plans a fleet.
 //
-// [Engine.Stats] returns figures for alerts, which module otel exports. River's web interface (riverqueue.com/docs/river-ui) shows the jobs.
+// [Engine.Stats] returns figures for alerts, which module otel exports. River's web interface
+// (riverqueue.com/docs/river-ui) shows the jobs.
 //
 // # Testing
 //
