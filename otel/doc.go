@@ -15,8 +15,10 @@
 //
 // Import grafana/identomat.json in Grafana (Dashboards, New, Import), and list prometheus/rules.yml under
 // rule_files in prometheus.yml. Both expect the names that OpenTelemetry's exporter for Prometheus and
-// Prometheus' OTLP receiver give to the metrics by default, such as identomat_client_calls_total. If
-// you change the rules, run "promtool test rules rules_test.yml" in their folder.
+// Prometheus' OTLP receiver give to the metrics by default, such as identomat_client_calls_total. With
+// OTLP, give every process a service.instance.id, which becomes the label instance: without it,
+// Prometheus mixes up the counters of several processes. If you change the rules, run "promtool test
+// rules rules_test.yml" in their folder.
 //
 // # The alerts
 //
