@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -156,7 +157,7 @@ func (a *app) confirm(cmd *cobra.Command, what string) error {
 	if !a.inTerminal || !a.errTerminal {
 		return usageError{cmd, fmt.Errorf("%s; nothing was sent, because there is no terminal to ask on: add --yes", what)}
 	}
-	fmt.Fprintf(a.err, "%s. Continue? [y/N] ", upperFirst(what))
+	fmt.Fprintf(a.err, "%s. Continue? [y/N] ", strings.ToUpper(what[:1])+what[1:])
 	answer, err := a.readLine(cmd)
 	if err != nil {
 		return err
@@ -196,6 +197,15 @@ func (a *app) readLine(cmd *cobra.Command) (string, error) {
 	}
 }
 
+// open opens a file, or standard input for the name -. It also returns the name for messages.
+func (a *app) open(name string) (io.ReadCloser, string, error) {
+	if name == "-" {
+		return io.NopCloser(a.in), "standard input", nil
+	}
+	file, err := os.Open(name)
+	return file, name, err
+}
+
 // note writes a line for people to standard error.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
@@ -214,4 +224,33 @@ func (a *app) client(opts ...identomat.Option) (*identomat.Client, error) {
 	return identomat.NewClientFromEnv(append([]identomat.Option{identomat.WithUserAgent("identomat-cli/" + identomat.Version)}, opts...)...)
 }
 
-func upperFirst(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+// withClient adds the client to the parameters of a command's function.
+func (a *app) withClient(run func(*cobra.Command, *identomat.Client, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		client, err := a.client()
+		if err != nil {
+			return err
+		}
+		return run(cmd, client, args)
+	}
+}
+
+func (a *app) clientAndToken(cmd *cobra.Command, arg string) (*identomat.Client, identomat.Token, error) {
+	client, err := a.client()
+	if err != nil {
+		return nil, "", err
+	}
+	token, err := a.token(cmd, arg)
+	return client, token, err
+}
+
+// withToken adds the client and the token of the first argument to the parameters of a command's function.
+func (a *app) withToken(run func(*cobra.Command, *identomat.Client, identomat.Token) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		client, token, err := a.clientAndToken(cmd, args[0])
+		if err != nil {
+			return err
+		}
+		return run(cmd, client, token)
+	}
+}

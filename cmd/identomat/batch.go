@@ -211,15 +211,11 @@ func (a *app) readSession(ctx context.Context, client *identomat.Client, s batch
 }
 
 func (a *app) readTokens(name string) (sessions []batchSession, err error) {
-	in := a.in
-	if name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		in = file
+	in, name, err := a.open(name)
+	if err != nil {
+		return nil, err
 	}
+	defer in.Close()
 	missing := 0
 	_, err = readCSV(in, func(line int, row map[string]string) {
 		if row["token"] == "" && missing == 0 {

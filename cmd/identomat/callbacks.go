@@ -192,13 +192,12 @@ The exit code is 0 if the status of the response is below 300, and otherwise 1.`
 			if err := checkHTTP(to); err != nil {
 				return usageError{cmd, fmt.Errorf("--to: %w", err)}
 			}
-			var body []byte
-			var err error
-			if args[0] == "-" {
-				body, err = io.ReadAll(io.LimitReader(a.in, identomat.DefaultMaxCallbackSize))
-			} else {
-				body, err = os.ReadFile(args[0])
+			in, _, err := a.open(args[0])
+			if err != nil {
+				return err
 			}
+			defer in.Close()
+			body, err := io.ReadAll(io.LimitReader(in, identomat.DefaultMaxCallbackSize))
 			if err != nil {
 				return err
 			}

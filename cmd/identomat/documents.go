@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,14 @@ var readers = []struct {
 	{"residence-back", (*identomat.DocumentsService).ResidenceBack},
 }
 
+func readerNames() string {
+	var names []string
+	for _, r := range readers {
+		names = append(names, r.name)
+	}
+	return strings.Join(names, ", ")
+}
+
 func (a *app) docCommand() *cobra.Command {
 	var typ string
 	cmd := &cobra.Command{
@@ -37,7 +46,7 @@ func (a *app) docCommand() *cobra.Command {
 		Short: "Read an image of a document",
 		Long: `Read an image of a document: a JPEG or a PNG. The call may be billed.
 
-Types: passport, card-front, card-back, license-front, license-back, residence-front, residence-back.`,
+Types: ` + readerNames() + ".",
 		Example: `  identomat doc read passport.jpg --type passport
   identomat doc read card.jpg --type card-front --reveal --yes -o json | jq .person`,
 		Args: takes("FILE"),
@@ -65,7 +74,7 @@ Types: passport, card-front, card-back, license-front, license-back, residence-f
 					"Issued=person.document_issued Expires=person.document_expires State=person.issuing_state Status=person.status Request=requestId",
 					paths("requestId person.status"))
 			}
-			return usageError{cmd, fmt.Errorf("--type %q is not one of passport, card-front, card-back, license-front, license-back, residence-front, residence-back", typ)}
+			return usageError{cmd, fmt.Errorf("--type %q is not one of %s", typ, readerNames())}
 		},
 	}
 	read.Flags().StringVar(&typ, "type", "", "the `type` of the document, and the side in the image")
@@ -96,11 +105,7 @@ func (a *app) facesCommand() *cobra.Command {
 		Example: `  identomat faces compare selfie.jpg passport-photo.jpg
   identomat faces compare selfie.jpg passport-photo.jpg --yes -o json | jq .similarity`,
 		Args: takes("IMAGE", "IMAGE"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			for _, name := range args {
 				if _, err := os.Stat(name); err != nil {
 					return err
@@ -115,7 +120,7 @@ func (a *app) facesCommand() *cobra.Command {
 			}
 			const cols = "Similarity=similarity First_image=face1Statuses Second_image=face2Statuses"
 			return a.show(comparison.Raw(), cols, columnPaths(cols))
-		},
+		}),
 	}
 	a.confirmFlag(compare)
 	cmd.AddCommand(compare)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -141,14 +140,6 @@ func (a *app) report(ctx context.Context, args []string, err error) int {
 	}
 	format := a.errorFormat(args)
 	if format == "json" || format == "jsonl" {
-		var buf bytes.Buffer
-		enc := json.NewEncoder(&buf)
-		enc.SetEscapeHTML(false)
-		w := a.err // for jsonl: standard output holds the records that were read before
-		if format == "json" {
-			enc.SetIndent("", "  ")
-			w = a.out
-		}
 		printed := struct {
 			Error   failure           `json:"error"`
 			Records []json.RawMessage `json:"records,omitzero"`
@@ -156,8 +147,12 @@ func (a *app) report(ctx context.Context, args []string, err error) int {
 		if e, ok := errors.AsType[partialError](err); ok {
 			printed.Records = e.records
 		}
-		_ = enc.Encode(printed) // texts and numbers
-		_, _ = w.Write(printableJSON(buf.Bytes()))
+		raw, _ := encode(printed) // texts and numbers
+		if format == "json" {
+			_ = writeIndented(a.out, raw)
+		} else { // standard output holds the records that were read before
+			fmt.Fprintf(a.err, "%s\n", printableJSON(raw))
+		}
 		return code
 	}
 	if len(f.Problems) > 0 {

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,15 +125,11 @@ func columnPaths(spec string) map[string]bool {
 
 // add prints a record, which is anything that has a JSON encoding.
 func (p *printer) add(record any) error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(record); err != nil {
+	raw, err := encode(record)
+	if err != nil {
 		return err
 	}
-	raw := json.RawMessage(bytes.TrimSpace(buf.Bytes()))
 	if p.safe != nil && !p.reveal {
-		var err error
 		if raw, err = p.mask(raw); err != nil {
 			return err
 		}
@@ -191,23 +189,33 @@ func (p *printer) fail(err error) error {
 }
 
 func (p *printer) writeJSON() error {
-	raw := []byte("[" + string(bytes.Join(rawBytes(p.all), []byte(","))) + "]")
+	var value any = append([]json.RawMessage{}, p.all...)
 	if p.single {
-		raw = p.all[0]
+		value = p.all[0]
 	}
+	raw, err := encode(value)
+	if err != nil {
+		return err
+	}
+	return writeIndented(p.out, raw)
+}
+
+// encode returns JSON in which <, > and & stand for themselves.
+func encode(value any) (json.RawMessage, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(value)
+	return bytes.TrimSpace(buf.Bytes()), err
+}
+
+func writeIndented(w io.Writer, raw []byte) error {
 	var buf bytes.Buffer
 	if err := json.Indent(&buf, raw, "", "  "); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(p.out, "%s\n", printableJSON(buf.Bytes()))
+	_, err := fmt.Fprintf(w, "%s\n", printableJSON(buf.Bytes()))
 	return err
-}
-
-func rawBytes(list []json.RawMessage) (out [][]byte) {
-	for _, raw := range list {
-		out = append(out, raw)
-	}
-	return out
 }
 
 func (p *printer) startCSV() error {
@@ -564,11 +572,8 @@ func (p *printer) maskValue(dec *json.Decoder, out *[]byte, path string) error {
 }
 
 func appendJSON(dst []byte, v any) []byte {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // a string, a boolean or nil
-	return append(dst, bytes.TrimSpace(buf.Bytes())...)
+	raw, _ := encode(v) // a string, a boolean or nil
+	return append(dst, raw...)
 }
 
 // bar returns a function that draws a progress bar on the terminal, and one that removes the bar. Without a
@@ -622,3 +627,27 @@ func bytesOf(n int64) string {
 }
 
 func count(n int64) string { return strconv.FormatInt(n, 10) }
+
+// writeFile writes a file that appears under its name only when it is complete. Only its owner can read it.
+func writeFile(name string, write func(*os.File) error) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(name), ".identomat-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+			_ = os.Remove(file.Name())
+		}
+	}()
+	if err := write(file); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), name)
+}

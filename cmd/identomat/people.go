@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -34,11 +33,7 @@ billed: one for every 100 hits, and one that finds no more.` + nameHelp,
   identomat screen @name.txt --birthday 1980-01-08 --reveal
   identomat screen person NK-9wvQ2Xr`,
 		Args: takes("NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			name, err := a.argument(cmd, args[0])
 			if err != nil {
 				return err
@@ -62,7 +57,7 @@ billed: one for every 100 hits, and one that finds no more.` + nameHelp,
 				}
 			}
 			return p.close()
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&birthday, "birthday", "", "the earliest birthday, a `date` such as 1980-01-08")
 	cmd.Flags().IntVar(&threshold, "threshold", threshold, "the lowest score of a hit, from 1 to 100")
@@ -74,11 +69,7 @@ billed: one for every 100 hits, and one that finds no more.` + nameHelp,
 		Long:    "Print everything about a hit of \"identomat screen\". The call may be billed.",
 		Example: `  identomat screen person NK-9wvQ2Xr --reveal`,
 		Args:    takes("ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			if err := a.confirm(cmd, billed); err != nil {
 				return err
 			}
@@ -89,7 +80,7 @@ billed: one for every 100 hits, and one that finds no more.` + nameHelp,
 			return a.show(person.Raw(), "Type=entityType First_name=firstName Middle_name=middleName Last_name=lastName Gender=gender "+
 				"Birthday=birthdayTime Nationality=nationality Lists=extraDetails.groupName",
 				paths("entityType extraDetails.groupName extraDetails.details.properties.propertyName extraDetails.details.properties.type"))
-		},
+		}),
 	}
 	a.confirmFlag(person)
 	cmd.AddCommand(person)
@@ -111,11 +102,7 @@ func (a *app) monitorCommand() *cobra.Command {
 		Long:    "Monitor a name. The call may be billed." + nameHelp,
 		Example: `  identomat monitor add - --birthday 1980-01-08 < name.txt`,
 		Args:    takes("NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			name, err := a.argument(cmd, args[0])
 			if err != nil {
 				return err
@@ -128,7 +115,7 @@ func (a *app) monitorCommand() *cobra.Command {
 				return maybe(err, "The name may be monitored now. Run \"identomat monitor list\" to see.")
 			}
 			return a.show(map[string]string{"id": id}, "ID=id", nil)
-		},
+		}),
 	}
 	add.Flags().StringVar(&birthday, "birthday", "", "the earliest birthday, a `date` such as 1980-01-08")
 	a.confirmFlag(add)
@@ -137,16 +124,12 @@ func (a *app) monitorCommand() *cobra.Command {
 		Short:   "Stop monitoring a name",
 		Example: `  identomat monitor remove 64f0c3`,
 		Args:    takes("ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			if err := client.Screening.Unmonitor(cmd.Context(), args[0]); err != nil {
 				return err
 			}
 			return a.show(map[string]string{"removed": args[0]}, "Removed=removed", nil)
-		},
+		}),
 	}
 	list := &cobra.Command{
 		Use:     "list",
@@ -249,11 +232,7 @@ reason. A row that is on the blacklist already changes nothing, so the same file
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			p := a.list("Removed=removed")
 			for _, id := range args {
 				if err := client.Blacklist.Remove(cmd.Context(), id); err != nil {
@@ -264,7 +243,7 @@ reason. A row that is on the blacklist already changes nothing, so the same file
 				}
 			}
 			return p.close()
-		},
+		}),
 	}
 	list := &cobra.Command{
 		Use:   "list",
@@ -272,11 +251,7 @@ reason. A row that is on the blacklist already changes nothing, so the same file
 		Example: `  identomat blacklist list
   identomat blacklist list --reveal -o csv > blacklist.csv`,
 		Args: takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, _ []string) error {
 			p := a.list("ID=id First_name=firstName Last_name=lastName Document=documentNumber Birthday=birthday Reason=reason").masked(paths("id reason"))
 			for record, err := range client.Blacklist.List(cmd.Context(), identomat.BlacklistFilter{}) {
 				if err != nil {
@@ -287,7 +262,7 @@ reason. A row that is on the blacklist already changes nothing, so the same file
 				}
 			}
 			return p.close()
-		},
+		}),
 	}
 	cmd.AddCommand(add, remove, list)
 	return cmd
@@ -315,17 +290,11 @@ func (a *app) readEntries(cmd *cobra.Command, name string) (rows []blacklistRow,
 	if name == "" {
 		return nil, usageError{cmd, errors.New("missing --file")}
 	}
-	in := a.in
-	if name == "-" {
-		name = "standard input"
-	} else {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer file.Close()
-		in = file
+	in, name, err := a.open(name)
+	if err != nil {
+		return nil, err
 	}
+	defer in.Close()
 	var problems []problem
 	header, err := readCSV(in, func(line int, row map[string]string) {
 		if row["reason"] == "" {

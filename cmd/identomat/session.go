@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -172,27 +171,14 @@ for a manual check and 5 if it is in progress.` + tokenHelp,
   identomat result - --reveal < token.txt
   identomat result @token.txt -o json | jq .reject_reason.value`,
 		Args: takes("TOKEN"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, token, err := a.clientAndToken(cmd, args[0])
-			if err != nil {
-				return err
-			}
+		RunE: a.withToken(func(cmd *cobra.Command, client *identomat.Client, token identomat.Token) error {
 			result, err := client.Sessions.Result(cmd.Context(), token)
 			if err != nil {
 				return err
 			}
 			return a.printResult(result)
-		},
+		}),
 	}
-}
-
-func (a *app) clientAndToken(cmd *cobra.Command, arg string) (*identomat.Client, identomat.Token, error) {
-	client, err := a.client()
-	if err != nil {
-		return nil, "", err
-	}
-	token, err := a.token(cmd, arg)
-	return client, token, err
 }
 
 func (a *app) waitCommand() *cobra.Command {
@@ -205,11 +191,7 @@ is approved, 3 if it is rejected, 4 for a manual check, and 5 if it is still in 
 timeout.` + tokenHelp,
 		Example: `  identomat wait @token.txt --timeout 2m && echo welcome`,
 		Args:    takes("TOKEN"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, token, err := a.clientAndToken(cmd, args[0])
-			if err != nil {
-				return err
-			}
+		RunE: a.withToken(func(cmd *cobra.Command, client *identomat.Client, token identomat.Token) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
 			if a.errTerminal {
@@ -220,7 +202,7 @@ timeout.` + tokenHelp,
 				return err
 			}
 			return a.printResult(result)
-		},
+		}),
 	}
 	cmd.Flags().DurationVar(&timeout, "timeout", timeout, "how long to wait")
 	return cmd
@@ -318,11 +300,7 @@ func (a *app) activitiesCommand() *cobra.Command {
 		Long:    `List what happened in a session.` + tokenHelp,
 		Example: `  identomat activities @token.txt`,
 		Args:    takes("TOKEN"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, token, err := a.clientAndToken(cmd, args[0])
-			if err != nil {
-				return err
-			}
+		RunE: a.withToken(func(cmd *cobra.Command, client *identomat.Client, token identomat.Token) error {
 			activities, err := client.Sessions.Activities(cmd.Context(), token)
 			if err != nil {
 				return err
@@ -334,7 +312,7 @@ func (a *app) activitiesCommand() *cobra.Command {
 				}
 			}
 			return p.close()
-		},
+		}),
 	}
 }
 
@@ -350,17 +328,13 @@ func (a *app) statsCommand() *cobra.Command {
 		Long:    `Print how long a session took, how many attempts the customer needed, and what failed.` + tokenHelp,
 		Example: `  identomat stats @token.txt`,
 		Args:    takes("TOKEN"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, token, err := a.clientAndToken(cmd, args[0])
-			if err != nil {
-				return err
-			}
+		RunE: a.withToken(func(cmd *cobra.Command, client *identomat.Client, token identomat.Token) error {
 			statistics, err := client.Sessions.Statistics(cmd.Context(), token)
 			if err != nil {
 				return err
 			}
 			return a.show(statistics.Raw(), statisticsColumns, columnPaths(statisticsColumns))
-		},
+		}),
 	}
 }
 
@@ -371,40 +345,12 @@ func (a *app) configCommand() *cobra.Command {
 		Example: `  identomat config 5f1c7d2e
   identomat config 5f1c7d2e -o json | jq .steps`,
 		Args: takes("ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			config, err := client.Sessions.Config(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			return a.show(config.Raw(), "ID=id Name=name Language=general.language Lifetime=general.sessionLifetime Steps=steps.type", nil)
-		},
+		}),
 	}
-}
-
-// writeFile writes a file that appears under its name only when it is complete. Only its owner can read it.
-func writeFile(name string, write func(*os.File) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(name), ".identomat-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = file.Close()
-			_ = os.Remove(file.Name())
-		}
-	}()
-	if err := write(file); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), name)
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"sort"
 	"strconv"
@@ -49,17 +48,11 @@ type sessionFile struct {
 // readSessionFile reads and checks a session file. The name - is standard input. The error is a *fileError
 // if the content is wrong.
 func (a *app) readSessionFile(name string, allowUnknown bool) (identomat.BeginRequest, error) {
-	in := a.in
-	if name == "-" {
-		name = "standard input"
-	} else {
-		file, err := os.Open(name)
-		if err != nil {
-			return identomat.BeginRequest{}, err
-		}
-		defer file.Close()
-		in = file
+	in, name, err := a.open(name)
+	if err != nil {
+		return identomat.BeginRequest{}, err
 	}
+	defer in.Close()
 	data, err := io.ReadAll(io.LimitReader(in, maxSessionFile+1))
 	if err != nil {
 		return identomat.BeginRequest{}, err

@@ -18,11 +18,7 @@ func (a *app) groupsCommand() *cobra.Command {
 		Short:   "List the groups",
 		Example: `  identomat groups list`,
 		Args:    takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, _ []string) error {
 			groups, err := client.Groups.List(cmd.Context())
 			if err != nil {
 				return err
@@ -34,7 +30,7 @@ func (a *app) groupsCommand() *cobra.Command {
 				}
 			}
 			return p.close()
-		},
+		}),
 	}
 	var members []string
 	var name string
@@ -43,33 +39,25 @@ func (a *app) groupsCommand() *cobra.Command {
 		Short:   "Create a group",
 		Example: `  identomat groups create "Call center" --member 64f0c3`,
 		Args:    takes("NAME"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			id, err := client.Groups.Create(cmd.Context(), identomat.CreateGroupRequest{Name: args[0], MemberIDs: members})
 			if err != nil {
 				return maybe(err, "The group may exist now. Run \"identomat groups list\" to see.")
 			}
 			return a.show(map[string]string{"id": id}, "ID=id", nil)
-		},
+		}),
 	}
 	update := &cobra.Command{
 		Use:     "update ID",
 		Short:   "Rename a group, or replace its members",
 		Example: `  identomat groups update 64f0c9 --name Support --member 64f0c3`,
 		Args:    takes("ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			if err := client.Groups.Update(cmd.Context(), args[0], identomat.UpdateGroupRequest{Name: name, MemberIDs: members}); err != nil {
 				return err
 			}
 			return a.show(map[string]string{"updated": args[0]}, "Updated=updated", nil)
-		},
+		}),
 	}
 	update.Flags().StringVar(&name, "name", "", "the new `name`")
 	for _, c := range []*cobra.Command{create, update} {
@@ -80,11 +68,7 @@ func (a *app) groupsCommand() *cobra.Command {
 		Short:   "Delete a group",
 		Example: `  identomat groups delete 64f0c9`,
 		Args:    takes("ID"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			if err := a.confirm(cmd, "this deletes the group"); err != nil {
 				return err
 			}
@@ -92,7 +76,7 @@ func (a *app) groupsCommand() *cobra.Command {
 				return err
 			}
 			return a.show(map[string]string{"deleted": args[0]}, "Deleted=deleted", nil)
-		},
+		}),
 	}
 	a.confirmFlag(remove)
 	cmd.AddCommand(list, create, update, remove)
@@ -111,11 +95,7 @@ func (a *app) usersCommand() *cobra.Command {
 		Short:   "List the users",
 		Example: `  identomat users list --reveal`,
 		Args:    takes(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, _ []string) error {
 			users, err := client.Users.List(cmd.Context())
 			if err != nil {
 				return err
@@ -127,7 +107,7 @@ func (a *app) usersCommand() *cobra.Command {
 				}
 			}
 			return p.close()
-		},
+		}),
 	}
 	var first, last string
 	var rights []string
@@ -139,11 +119,7 @@ func (a *app) usersCommand() *cobra.Command {
 Rights: administrator, operator, call_center_operator.`,
 		Example: `  identomat users create ana@bank.example --right operator < password.txt`,
 		Args:    takes("EMAIL"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
+		RunE: a.withClient(func(cmd *cobra.Command, client *identomat.Client, args []string) error {
 			password, err := a.readSecret(cmd, "password")
 			if err != nil {
 				return err
@@ -157,7 +133,7 @@ Rights: administrator, operator, call_center_operator.`,
 				return maybe(err, "The user may exist now. Run \"identomat users list\" to see.")
 			}
 			return a.show(map[string]string{"id": id}, "ID=id", nil)
-		},
+		}),
 	}
 	create.Flags().StringVar(&first, "first-name", "", "the user's first `name`")
 	create.Flags().StringVar(&last, "last-name", "", "the user's last `name`")
