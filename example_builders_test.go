@@ -20,12 +20,15 @@ func ExampleFlags() {
 	german := base.Language(identomat.German).Set("a_new_flag", 3) // a flag that this SDK does not know
 	for _, flags := range []identomat.Flags{base, georgian, german} {
 		sent, err := json.Marshal(flags)
-		fmt.Println(string(sent), err)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(string(sent))
 	}
 	// Output:
-	// {"restrict_url_sharing":true} <nil>
-	// {"restrict_url_sharing":true,"language":"ka","return_url":"https://bank.example/kyc/return"} <nil>
-	// {"restrict_url_sharing":true,"language":"de","a_new_flag":3} <nil>
+	// {"restrict_url_sharing":true}
+	// {"restrict_url_sharing":true,"language":"ka","return_url":"https://bank.example/kyc/return"}
+	// {"restrict_url_sharing":true,"language":"de","a_new_flag":3}
 }
 
 func ExampleCustomStep() {
@@ -33,9 +36,12 @@ func ExampleCustomStep() {
 		identomat.CustomStep("a-new-step", "key-of-the-step").
 			Title(identomat.Text{"en": "Something new"}).Flag("a_flag", true).Set("aParameter", []int{1, 2}),
 	})
-	fmt.Println(string(steps), err)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(steps))
 	// Output:
-	// [{"type":"a-new-step","key":"key-of-the-step","title":{"en":"Something new"},"flags":{"a_flag":true},"aParameter":[1,2]}] <nil>
+	// [{"type":"a-new-step","key":"key-of-the-step","title":{"en":"Something new"},"flags":{"a_flag":true},"aParameter":[1,2]}]
 }
 
 // A company lists its shareholders and directors. Verify(true) verifies every shareholder:
@@ -57,8 +63,11 @@ func ExampleBeneficiaries() {
 			),
 		identomat.KYBReview(),
 	}})
-	fmt.Println(err)
-	// Output: <nil>
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the session has begun")
+	// Output: the session has begun
 }
 
 // The customer shows a document and their face in the call. The operator answers questions
@@ -138,11 +147,11 @@ func ExampleResult_Raw() {
 		log.Fatal(err)
 	}
 	_, err := json.Marshal(result)
-	fmt.Println(err != nil) // true: no personal data is encoded by accident
+	fmt.Println("refused, so that no personal data is encoded by accident:", err != nil)
 	fmt.Println(string(result.Raw()))
 	fmt.Println(string(result.Extra()["a_new_field"]))
 	// Output:
-	// true
+	// refused, so that no personal data is encoded by accident: true
 	// {"result":"approved","person":{"first_name":"John"},"a_new_field":7}
 	// 7
 }
@@ -173,10 +182,13 @@ func ExampleMedia_Files() {
 		}
 		var head [12]byte
 		n, err := file.Read(head[:]) // or io.Copy to your storage
-		fmt.Println(file.Name, file.Size > 0, n, err)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(file.Name, "read:", n, "bytes")
 	}
 	// Output:
-	// video-1.mp4 true 12 <nil>
+	// video-1.mp4 read: 12 bytes
 }
 
 // Stream a customer's face to an operator's browser.
@@ -209,6 +221,6 @@ func ExampleMedia_WriteTo() {
 	}
 	w := httptest.NewRecorder()
 	show(w, httptest.NewRequest(http.MethodGet, "/face", nil))
-	fmt.Println(w.Header().Get("Content-Type"), w.Body.Len() > 0)
-	// Output: image/jpeg true
+	fmt.Println(w.Header().Get("Content-Type"), "empty:", w.Body.Len() == 0)
+	// Output: image/jpeg empty: false
 }

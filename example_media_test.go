@@ -34,7 +34,7 @@ func startApproved(steps ...identomat.AnyStep) (*identomattest.Server, identomat
 	return server, approvedSession(server, steps...)
 }
 
-// fetch reads media to the end. It prints the content type and whether the size is correct.
+// fetch reads media to the end, and prints the content type and whether all bytes arrived.
 func fetch(media *identomat.Media, err error) {
 	if err != nil {
 		log.Fatal(err)
@@ -43,7 +43,7 @@ func fetch(media *identomat.Media, err error) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(media.ContentType, int64(len(data)) == media.Size)
+	fmt.Println(media.ContentType, "complete:", int64(len(data)) == media.Size)
 }
 
 func ExampleMediaService_CardFront() {
@@ -51,7 +51,7 @@ func ExampleMediaService_CardFront() {
 	defer server.Close()
 
 	fetch(server.Client().Media.CardFront(context.Background(), token))
-	// Output: image/jpeg true
+	// Output: image/jpeg complete: true
 }
 
 func ExampleMediaService_CardBack() {
@@ -59,7 +59,7 @@ func ExampleMediaService_CardBack() {
 	defer server.Close()
 
 	fetch(server.Client().Media.CardBack(context.Background(), token))
-	// Output: image/jpeg true
+	// Output: image/jpeg complete: true
 }
 
 func ExampleMediaService_Passport() {
@@ -69,10 +69,10 @@ func ExampleMediaService_Passport() {
 
 	fetch(client.Media.Passport(context.Background(), token))
 	_, err := client.Media.CardFront(context.Background(), token)
-	fmt.Println(errors.Is(err, identomat.ErrNotFound))
+	fmt.Println("no card:", errors.Is(err, identomat.ErrNotFound))
 	// Output:
-	// image/jpeg true
-	// true
+	// image/jpeg complete: true
+	// no card: true
 }
 
 func ExampleMediaService_Face() {
@@ -89,8 +89,11 @@ func ExampleMediaService_Face() {
 		log.Fatal(err)
 	}
 	n, err := face.SaveFile(filepath.Join(dir, "face.jpg"))
-	fmt.Println(n == face.Size, err)
-	// Output: true <nil>
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("complete:", n == face.Size)
+	// Output: complete: true
 }
 
 func ExampleMediaService_FaceVideo() {
@@ -105,8 +108,11 @@ func ExampleMediaService_FaceVideo() {
 	var percent int64
 	video.Progress(func(done, total int64) { percent = done * 100 / total })
 	_, err = video.Bytes()
-	fmt.Println(video.ContentType, percent, err)
-	// Output: video/mp4 100 <nil>
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(video.ContentType, percent, "%")
+	// Output: video/mp4 100 %
 }
 
 func ExampleMediaService_FaceDocument() {
@@ -114,7 +120,7 @@ func ExampleMediaService_FaceDocument() {
 	defer server.Close()
 
 	fetch(server.Client().Media.FaceDocument(context.Background(), token))
-	// Output: image/jpeg true
+	// Output: image/jpeg complete: true
 }
 
 func ExampleMediaService_GeneralDocument() {
@@ -122,7 +128,7 @@ func ExampleMediaService_GeneralDocument() {
 	defer server.Close()
 
 	fetch(server.Client().Media.GeneralDocument(context.Background(), token, identomat.BankStatementMedia))
-	// Output: application/pdf true
+	// Output: application/pdf complete: true
 }
 
 func ExampleMediaService_DocumentFacePhoto() {
@@ -133,12 +139,14 @@ func ExampleMediaService_DocumentFacePhoto() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = photo.Bytes()
-	fmt.Println(photo.ContentType, err)
-	// Output: image/jpeg <nil>
+	if _, err = photo.Bytes(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(photo.ContentType)
+	// Output: image/jpeg
 }
 
-// printFiles prints the names of the files in the archives, and whether they have content.
+// printFiles prints the names of the files in the archives, and whether they are empty.
 func printFiles(archives iter.Seq2[*identomat.Media, error]) {
 	for archive, err := range archives {
 		if err != nil {
@@ -148,7 +156,7 @@ func printFiles(archives iter.Seq2[*identomat.Media, error]) {
 			if err != nil {
 				log.Fatal(err)
 			}
-			fmt.Println(file.Name, file.Size > 0)
+			fmt.Println(file.Name, "empty:", file.Size == 0)
 		}
 	}
 }
@@ -159,8 +167,8 @@ func ExampleMediaService_VisualMarkers() {
 
 	printFiles(server.Client().Media.VisualMarkers(context.Background(), token))
 	// Output:
-	// marker-1.png true
-	// marker-2.png true
+	// marker-1.png empty: false
+	// marker-2.png empty: false
 }
 
 func ExampleMediaService_QuestionFile() {
@@ -181,12 +189,53 @@ func ExampleMediaService_QuestionFile() {
 	// Output: application/pdf
 }
 
+// Fetch the files of every question that was answered with files. A result does not say which questions
+// these are: a question without a file is refused with ErrWrongParameters.
+func ExampleMediaService_QuestionFiles() {
+	server, err := identomattest.Start(identomattest.WithBareQuestionFiles())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+	token := approvedSession(server, identomat.UserQuestionnaire("employment").Ask(
+		identomat.TextQuestion("employer", identomat.Text{"en": "Employer"}),
+		identomat.FileQuestion("payslips", identomat.Text{"en": "Payslips"}).FileTypes("pdf").MaxFiles(3)))
+
+	result, err := client.Sessions.Result(context.Background(), token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	n, ok := result.Answer("employment", "payslips").Number() // in the fake's results, the number of files
+	fmt.Println("files according to the answer:", n, ok)
+	for _, questionnaire := range result.Questionnaires {
+		for _, question := range questionnaire.Questions {
+			if !question.Answer.Exists() {
+				continue
+			}
+			for file, err := range client.Media.QuestionFiles(context.Background(), token, questionnaire.Key, question.Key) {
+				if errors.Is(err, identomat.ErrWrongParameters) {
+					break // not a question with files
+				}
+				if err != nil {
+					log.Fatal(err)
+				}
+				fmt.Println(question.Key, file.ContentType) // in production: file.SaveFile
+			}
+		}
+	}
+	// Output:
+	// files according to the answer: 2 true
+	// payslips application/pdf
+	// payslips application/pdf
+}
+
 func ExampleSessionsService_ExportPDF() {
 	server, token := startApproved(identomat.IdentityDocument())
 	defer server.Close()
 
 	fetch(server.Client().Sessions.ExportPDF(context.Background(), token, identomat.PDFParts{Session: true, Screening: true}))
-	// Output: application/pdf true
+	// Output: application/pdf complete: true
 }
 
 func ExampleVideoCallsService_Shots() {
@@ -195,8 +244,8 @@ func ExampleVideoCallsService_Shots() {
 
 	printFiles(server.Client().VideoCalls.Shots(context.Background(), token))
 	// Output:
-	// shot-1.jpg true
-	// shot-2.jpg true
+	// shot-1.jpg empty: false
+	// shot-2.jpg empty: false
 }
 
 func ExampleVideoCallsService_Videos() {
@@ -213,6 +262,9 @@ func ExampleVideoCallsService_Videos() {
 		log.Fatal(err)
 	}
 	n, err := videos.ExtractTo(filepath.Join(dir, "videos"))
-	fmt.Println(n, err)
-	// Output: 1 <nil>
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("videos:", n)
+	// Output: videos: 1
 }

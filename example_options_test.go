@@ -18,7 +18,7 @@ import (
 )
 
 // startFake starts a fake of the service. In production, create the client with
-// identomat.NewClient(companyKey, options...).
+// identomat.NewClientFromEnv(options...) or identomat.NewClient(companyKey, options...).
 func startFake(opts ...identomattest.Option) *identomattest.Server {
 	server, err := identomattest.Start(opts...)
 	if err != nil {
@@ -96,7 +96,7 @@ func ExampleAPIError() {
 	if errors.As(err, &apiErr) {
 		fmt.Println(apiErr.Operation, apiErr.StatusCode, apiErr.RetryAfter, apiErr.MaybeProcessed)
 	}
-	fmt.Println(errors.Is(err, identomat.ErrRateLimited))
+	fmt.Println("rate limited:", errors.Is(err, identomat.ErrRateLimited))
 
 	_, err = client.Sessions.Result(context.Background(), "47fjzxvvzapi4ztasth3c2ozfucli3l0qx13hisc")
 	if errors.As(err, &apiErr) {
@@ -104,7 +104,7 @@ func ExampleAPIError() {
 	}
 	// Output:
 	// begin/ 429 40s false
-	// true
+	// rate limited: true
 	// result/ 200 session-not-found
 }
 
@@ -143,12 +143,11 @@ func ExampleNewHMACTransport() {
 		log.Fatal(err)
 	}
 	defer resp.Body.Close()
-	token, err := io.ReadAll(resp.Body) // identomat.ErrSignatureMismatch if the signature is wrong
-	fmt.Println(resp.StatusCode, len(token), err)
-	fmt.Println(server.Requests()[0].SignatureValid)
-	// Output:
-	// 200 42 <nil>
-	// true
+	if _, err := io.ReadAll(resp.Body); err != nil {
+		log.Fatal(err) // identomat.ErrSignatureMismatch if the signature of the response is wrong
+	}
+	fmt.Println(resp.StatusCode, "signed:", server.Requests()[0].SignatureValid)
+	// Output: 200 signed: true
 }
 
 // A handler streams a customer's upload to Identomat as it arrives.

@@ -7,101 +7,166 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync"
 
 	"github.com/identomat-go/identomat"
 	"github.com/identomat-go/identomat/identomattest"
 )
 
-// A handler for the return URL. Anyone can put a token into the URL, so the handler looks up
-// the owner of the session in its own database and fetches the result from Identomat.
+// verifications stands in for a table in your database.
+type verifications struct {
+	mu       sync.Mutex
+	owner    map[identomat.Token]string // who began the session
+	approved map[identomat.Token]bool
+}
+
+func (v *verifications) add(token identomat.Token, user string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.owner == nil {
+		v.owner, v.approved = map[identomat.Token]string{}, map[identomat.Token]bool{}
+	}
+	v.owner[token] = user
+}
+
+// find returns the user who began the session, and whether there is one.
+func (v *verifications) find(token identomat.Token) (user string, found bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	user, found = v.owner[token]
+	return user, found
+}
+
+// approve reports whether the approval is new. In production: UPDATE verifications SET approved = true WHERE
+// token = $1 AND NOT approved, in the transaction that opens the account.
+func (v *verifications) approve(token identomat.Token) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	isNew := !v.approved[token]
+	v.approved[token] = true
+	return isNew
+}
+
+// A handler for the return URL. Anyone can put a token into the URL, so the handler looks up who began the
+// session, compares that user with the signed-in one, reads the result, and acts only once, however often
+// the customer comes back.
 func ExampleSessionTokenFromReturn() {
 	server, err := identomattest.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer server.Close()
-	client := server.Client()
-	owners := map[identomat.Token]string{} // in production: your database
+	client := server.Client() // in production: identomat.NewClientFromEnv()
+	var table verifications
 
-	handleReturn := func(w http.ResponseWriter, r *http.Request, user string) {
+	handleReturn := func(w http.ResponseWriter, r *http.Request, signedIn string) {
 		token, err := identomat.SessionTokenFromReturn(r)
 		if err != nil {
 			http.Error(w, "This link is not complete.", http.StatusBadRequest)
 			return
 		}
-		if owners[token] != user {
+		if owner, found := table.find(token); !found || owner != signedIn {
 			http.Error(w, "This is not your verification.", http.StatusForbidden)
 			return
 		}
 		result, err := client.Sessions.Result(r.Context(), token)
-		if err != nil {
+		switch {
+		case err != nil:
 			http.Error(w, "Please try again in a moment.", http.StatusBadGateway)
-			return
+		case !result.Approved():
+			fmt.Fprintln(w, "outcome:", result.Outcome) // in_progress and manual_check can still change
+		case table.approve(token):
+			fmt.Fprintln(w, "approved: the account is open")
+		default:
+			fmt.Fprintln(w, "approved before")
 		}
-		fmt.Fprintln(w, "approved:", result.Approved())
 	}
 
 	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{ClientUserID: "nino"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	owners[session.Token] = "nino"
+	table.add(session.Token, "nino")
 	if err := server.Approve(session.Token); err != nil { // stands in for the customer
 		log.Fatal(err)
 	}
-	for _, user := range []string{"nino", "someone else"} {
+	for _, signedIn := range []string{"nino", "nino", "someone else"} {
 		w := httptest.NewRecorder()
-		handleReturn(w, httptest.NewRequest("GET", "/kyc/return?session_token="+url.QueryEscape(string(session.Token)), nil), user)
+		handleReturn(w, httptest.NewRequest("GET", "/kyc/return?session_token="+url.QueryEscape(string(session.Token)), nil), signedIn)
 		fmt.Print(w.Code, " ", w.Body)
 	}
 	// Output:
-	// 200 approved: true
+	// 200 approved: the account is open
+	// 200 approved before
 	// 403 This is not your verification.
 }
 
-// A handler for the company's Callback URL. It only records which session has changed; a worker
-// then fetches the result.
+// A handler for the company's Callback URL. It sends text messages, and records which session has news. A
+// worker looks up the session, reads the result, and acts only once, however often a callback arrives.
 func ExampleCallbackHandler() {
-	changed := make(chan identomat.Token, 1) // in production: your database, so that a restart loses nothing
+	server, err := identomattest.Start(identomattest.WithCallbackKey("callback-api-key-123"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client() // in production: identomat.NewClientFromEnv()
+	var table verifications
+	news := make(chan identomat.Token, 16) // in production: a table, so that a restart loses nothing
+
 	callbacks, err := identomat.CallbackHandler([]string{"callback-api-key-123"},
-		func(ctx context.Context, c identomat.Callback) error {
+		func(_ context.Context, c identomat.Callback) error {
 			if sms, ok := c.SMS(); ok {
 				fmt.Println("send an SMS:", sms) // in production: through your SMS provider
 				return nil
 			}
-			if c.SessionID != "" { // a callback of an undocumented type may have no session
-				changed <- c.SessionID
+			if _, found := table.find(c.SessionID); found {
+				news <- c.SessionID
 			}
 			return nil
 		})
 	if err != nil {
 		log.Fatal(err)
 	}
+	work := func(token identomat.Token) error {
+		result, err := client.Sessions.Result(context.Background(), token)
+		if err != nil {
+			return err // in production: try again later
+		}
+		if user, _ := table.find(token); result.Approved() && table.approve(token) {
+			fmt.Println("open the account of", user)
+		}
+		return nil
+	}
+
 	company := httptest.NewServer(callbacks) // in production: http.Handle("/callbacks/identomat", callbacks)
 	defer company.Close()
-
-	server, err := identomattest.Start(identomattest.WithCallbackKey("callback-api-key-123"))
+	session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{ClientUserID: "nino"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer server.Close()
-	session, err := server.Client().Sessions.Begin(context.Background(), identomat.BeginRequest{})
-	if err != nil {
+	table.add(session.Token, "nino")
+	if err := server.Approve(session.Token); err != nil { // stands in for the customer
 		log.Fatal(err)
 	}
 	for _, callback := range []identomattest.Callback{
 		identomattest.OneTimePassword(session.Token, "+995512345678", "6867"),
 		identomattest.PlainCallback("status-changed", session.Token),
+		identomattest.PlainCallback("status-changed", session.Token), // a second time
 		identomattest.PlainCallback("status-changed", session.Token).WithKey("a guess"),
 	} {
 		status, err := server.SendCallback(context.Background(), company.URL, callback)
-		fmt.Println(status, err)
+		fmt.Println("callback:", status, err)
 	}
-	fmt.Println("fetch the result:", <-changed == session.Token)
+	for range len(news) {
+		if err := work(<-news); err != nil {
+			log.Fatal(err)
+		}
+	}
 	// Output:
 	// send an SMS: [redacted]
-	// 200 <nil>
-	// 200 <nil>
-	// 403 <nil>
-	// fetch the result: true
+	// callback: 200 <nil>
+	// callback: 200 <nil>
+	// callback: 200 <nil>
+	// callback: 403 <nil>
+	// open the account of nino
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // exampleServer starts a fake of the service. In production, create the client with
-// identomat.NewClient(companyKey).
+// identomat.NewClientFromEnv() or identomat.NewClient(companyKey, options...).
 func exampleServer(opts ...identomattest.Option) *identomattest.Server {
 	server, err := identomattest.Start(opts...)
 	if err != nil {
@@ -51,8 +51,10 @@ func ExampleScreeningService_SearchPage() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(len(hits), hits[0].PersonID)
-	// Output: 1 67137933a2176f0797f1e604
+	for _, hit := range hits {
+		fmt.Println(hit.Name, hit.PersonID)
+	}
+	// Output: Viktor Invented EXAMPLOV 67137933a2176f0797f1e604
 }
 
 func ExampleScreeningService_Person() {
@@ -88,12 +90,12 @@ func ExampleScreeningService_Monitor() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(len(id))
+	fmt.Println("store this id for Unmonitor:", len(id), "characters")
 	_, err = client.Screening.Monitor(context.Background(), query)
-	fmt.Println(errors.Is(err, identomat.ErrAlreadyExists))
+	fmt.Println("already monitored:", errors.Is(err, identomat.ErrAlreadyExists))
 	// Output:
-	// 24
-	// true
+	// store this id for Unmonitor: 24 characters
+	// already monitored: true
 }
 
 func ExampleScreeningService_Unmonitor() {
@@ -105,8 +107,11 @@ func ExampleScreeningService_Unmonitor() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(client.Screening.Unmonitor(context.Background(), id))
-	// Output: <nil>
+	if err := client.Screening.Unmonitor(context.Background(), id); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("no longer monitored")
+	// Output: no longer monitored
 }
 
 func ExampleScreeningService_ListMonitored() {
@@ -143,8 +148,8 @@ func ExampleScreeningService_ListMonitoredPage() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(page.Total, page.Data[0].FullName)
-	// Output: 1 John Smith
+	fmt.Println(page.Data[0].FullName, "is the first of", page.Total)
+	// Output: John Smith is the first of 1
 }
 
 func ExampleBlacklistService_Add() {
@@ -156,11 +161,11 @@ func ExampleBlacklistService_Add() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(len(id))
+	fmt.Println("store this id for Remove:", len(id), "characters")
 	_, err = client.Blacklist.Add(context.Background(), identomat.BlacklistEntry{Birthday: "14/5/1990"})
 	fmt.Println(err)
 	// Output:
-	// 24
+	// store this id for Remove: 24 characters
 	// identomat: add-blacklist-record: invalid request: query.birthday: must be a date in ISO 8601, such as 1990-05-14; query.reason: must not be empty
 }
 
@@ -173,12 +178,12 @@ func ExampleBlacklistService_Remove() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(client.Blacklist.Remove(context.Background(), id))
+	if err := client.Blacklist.Remove(context.Background(), id); err != nil {
+		log.Fatal(err)
+	}
 	err = client.Blacklist.Remove(context.Background(), id)
-	fmt.Println(errors.Is(err, identomat.ErrNotFound))
-	// Output:
-	// <nil>
-	// true
+	fmt.Println("already removed:", errors.Is(err, identomat.ErrNotFound))
+	// Output: already removed: true
 }
 
 func ExampleBlacklistService_List() {
@@ -229,8 +234,11 @@ func ExampleVideoCallsService_End() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(client.VideoCalls.End(context.Background(), session.Token))
-	// Output: <nil>
+	if err := client.VideoCalls.End(context.Background(), session.Token); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the call has ended")
+	// Output: the call has ended
 }
 
 func ExampleGroupsService_List() {
@@ -246,9 +254,9 @@ func ExampleGroupsService_List() {
 		log.Fatal(err)
 	}
 	for _, group := range groups {
-		fmt.Println(group.Name, len(group.Members))
+		fmt.Println(group.Name, "with", len(group.Members), "members")
 	}
-	// Output: Video calls 0
+	// Output: Video calls with 0 members
 }
 
 func ExampleGroupsService_Create() {
@@ -268,8 +276,11 @@ func ExampleGroupsService_Create() {
 	_, err = client.Sessions.Begin(context.Background(), identomat.BeginRequest{
 		Steps: identomat.Steps{identomat.VideoCall()}, GroupID: id,
 	})
-	fmt.Println(err)
-	// Output: <nil>
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the group can take the call")
+	// Output: the group can take the call
 }
 
 // MemberIDs replaces the list of members. To add a member, include the existing members.
@@ -316,8 +327,11 @@ func ExampleGroupsService_Delete() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(client.Groups.Delete(context.Background(), id))
-	// Output: <nil>
+	if err := client.Groups.Delete(context.Background(), id); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the group is deleted")
+	// Output: the group is deleted
 }
 
 func ExampleUsersService_List() {
@@ -347,12 +361,12 @@ func ExampleUsersService_Create() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(len(id), user)
+	fmt.Println("the id has", len(id), "characters; fmt masks the user:", user)
 	_, err = client.Users.Create(context.Background(), user)
-	fmt.Println(errors.Is(err, identomat.ErrUserAlreadyExists))
+	fmt.Println("already a user:", errors.Is(err, identomat.ErrUserAlreadyExists))
 	// Output:
-	// 24 [redacted]
-	// true
+	// the id has 24 characters; fmt masks the user: [redacted]
+	// already a user: true
 }
 
 // Change one step of a configuration, for one session only.
@@ -372,10 +386,13 @@ func ExampleSessionsService_Config() {
 		}
 	}
 	_, err = client.Sessions.Begin(context.Background(), identomat.BeginRequest{ConfigID: config.ID, Steps: config.Steps})
-	fmt.Println(err)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("begun with another title")
 	// Output:
 	// Configuration Template 15 minutes [identity-document "select_document_id" liveness "liveness"]
-	// <nil>
+	// begun with another title
 }
 
 func ExampleSessionsService_Activities() {
@@ -526,12 +543,12 @@ func ExampleDocumentsService_CompareFaces() {
 			log.Fatal(err)
 		}
 		if comparison.Similarity == nil {
-			fmt.Println("not comparable", comparison.Face2Statuses)
+			fmt.Println("not comparable:", comparison.Face2Statuses)
 		} else {
-			fmt.Println(*comparison.Similarity)
+			fmt.Println("similarity:", *comparison.Similarity)
 		}
 	}
 	// Output:
-	// 1
-	// not comparable [FACE_FAR_AWAY]
+	// similarity: 1
+	// not comparable: [FACE_FAR_AWAY]
 }

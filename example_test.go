@@ -43,7 +43,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(result.Outcome, result.Approved())
-	fmt.Println(result.Person)
+	fmt.Println(result.Person) // fmt masks personal data
 	fmt.Println(result.Person.FirstName, result.Person.LastName)
 	// Output:
 	// approved true
@@ -86,14 +86,14 @@ func ExampleSessionsService_Begin() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(strings.HasPrefix(session.URL, server.WidgetURL+"/?session_token="))
+	fmt.Println("send the customer to Identomat:", strings.HasPrefix(session.URL, client.WidgetURL()))
 
 	_, err = client.Sessions.Begin(context.Background(), identomat.BeginRequest{
 		Steps: identomat.Steps{identomat.Liveness(), identomat.Liveness()},
 	})
 	fmt.Println(err)
 	// Output:
-	// true
+	// send the customer to Identomat: true
 	// identomat: begin/: invalid request: steps[1].key: must be unique in the session
 }
 
@@ -119,10 +119,10 @@ func ExampleSessionsService_Result() {
 	fmt.Println(result.Outcome, result.RejectReason.Value)
 
 	_, err = client.Sessions.Result(context.Background(), "unknown")
-	fmt.Println(errors.Is(err, identomat.ErrSessionNotFound))
+	fmt.Println("no such session:", errors.Is(err, identomat.ErrSessionNotFound))
 	// Output:
 	// rejected low_similarity
-	// true
+	// no such session: true
 }
 
 func ExampleSessionsService_Wait() {

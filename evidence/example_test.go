@@ -14,7 +14,7 @@ import (
 
 // Collect a session's evidence, verify it, and erase the session.
 func Example() {
-	server, err := identomattest.Start() // in production: identomat.NewClient
+	server, err := identomattest.Start() // in production: identomat.NewClientFromEnv
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -58,4 +58,52 @@ func Example() {
 	// complete: true
 	// verified: approved
 	// the receipt is of this package: true
+}
+
+// Download everything of a session into a folder: the result, images, videos, answers and reports. The
+// package's report says for each source what was fetched, and why the rest is absent.
+func ExampleCollect() {
+	server, err := identomattest.Start() // in production: identomat.NewClientFromEnv
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client()
+	defer client.CloseIdleConnections()
+	ctx := context.Background()
+	session, err := client.Sessions.Begin(ctx, identomat.BeginRequest{
+		Steps: identomat.Steps{identomat.IdentityDocument(), identomat.Liveness()},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := server.Approve(session.Token); err != nil { // stands in for the customer
+		log.Fatal(err)
+	}
+
+	base, err := os.MkdirTemp("", "example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(base)
+	report, err := evidence.Collect(ctx, client, session.Token, evidence.Dir(filepath.Join(base, "user-1")))
+	if err != nil {
+		log.Fatal(err) // ErrIncomplete: collect again, which fetches only what is missing
+	}
+	for _, source := range report.Sources {
+		for _, file := range source.Files {
+			fmt.Println(file.Path, file.ContentType)
+		}
+	}
+	// Output:
+	// data/result.json application/json
+	// data/report.pdf application/pdf
+	// data/media/card-front.jpg image/jpeg
+	// data/media/card-back.jpg image/jpeg
+	// data/media/face.jpg image/jpeg
+	// data/media/face-video.mp4 video/mp4
+	// data/media/document-face-photo.jpg image/jpeg
+	// data/activities.json application/json
+	// data/statistics.json application/json
+	// data/visual-markers/1.tar application/x-tar
 }
