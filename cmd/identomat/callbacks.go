@@ -181,7 +181,7 @@ func (a *app) callbackCommand() *cobra.Command {
 		Use:   "replay FILE --to URL",
 		Short: "Send a callback from a file",
 		Long: `Send a callback from a file, such as one of "identomat listen --save". The file - is standard input.
-The exit code is 0 if the status of the response is below 300, and otherwise 1.`,
+The exit code is 0 if the status of the response is below 300, and 1 otherwise.`,
 		Example: `  identomat callback replay callbacks/20270131T090000.json --to http://localhost:3000/callbacks
   jq '.type = "unknown"' callback.json | identomat callback replay - --to http://localhost:3000/callbacks`,
 		Args: takes("FILE"),

@@ -78,8 +78,8 @@ func (a *app) triggerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trigger (approve | reject | manual | expire) TOKEN",
 		Short: "Decide a session of the sandbox, as its customer or an operator",
-		Long: `Decide a session of the sandbox, as if its customer had finished or an operator had decided. Persons:
-john-smith, nino-beridze, juergen-groessmann.` + tokenHelp,
+		Long: `Decide a session of the sandbox, as if its customer had finished or an operator had decided. The
+persons for --person are john-smith, nino-beridze and juergen-groessmann.` + tokenHelp,
 		Example: `  identomat trigger approve @token.txt
   identomat trigger reject @token.txt --reason face_mismatch`,
 		Args:      takes("approve, reject, manual or expire", "TOKEN"),

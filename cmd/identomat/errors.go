@@ -129,6 +129,9 @@ func (a *app) report(ctx context.Context, args []string, err error) int {
 	if e, ok := errors.AsType[advisedError](err); ok {
 		f.Advice = e.advice
 	}
+	if f.Advice == "" && errors.Is(err, identomat.ErrWrongParameters) {
+		f.Advice = "The service does not accept a value. It may be an ID that does not exist."
+	}
 	if e, ok := errors.AsType[*identomat.ValidationError](err); ok {
 		f.Operation = e.Operation
 		for _, p := range e.Problems {
