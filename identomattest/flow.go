@@ -289,7 +289,7 @@ func (p *page) view(ses *session, current flowStep) *stepView {
 	case "beneficiaries":
 		p.beneficiaries(v, ses, step)
 	case "kyb-review":
-		v.Summary = ses.kybSummary()
+		v.Summary = p.kybSummary(ses)
 		if len(v.Summary) == 0 {
 			v.Notes = append(v.Notes, p.T("nothing_entered"))
 		}
@@ -519,7 +519,7 @@ func (p *page) roleName(b beneficiary) string {
 }
 
 // kybSummary lists what was entered in the company and beneficiaries steps.
-func (ses *session) kybSummary() []entry {
+func (p *page) kybSummary(ses *session) []entry {
 	var out []entry
 	list := func(title string, values map[string]string) {
 		for _, key := range documented.KYBFields {
@@ -535,7 +535,7 @@ func (ses *session) kybSummary() []entry {
 			list("", ses.visit.fields[key])
 		case "beneficiaries":
 			for i, b := range ses.visit.beneficiaries[key] {
-				list(fmt.Sprintf("%d. %s: ", i+1, b.role), b.values)
+				list(fmt.Sprintf("%s %d: ", p.roleName(b), i+1), b.values)
 			}
 		}
 	}

@@ -274,7 +274,7 @@ func TestCompanyDataAndBeneficiaries(t *testing.T) {
 	assertHides(t, c.open(), "Position")
 	assertShows(t, c.submit("step", "beneficiaries", "b0.firstName", "Nino"), "Company name</a>: Please fill in this field.")
 	page = c.submit("step", "beneficiaries", "b0.firstName", "Nino", "b1.companyName", "Holding")
-	assertShows(t, page, "<h1>Checking the data</h1>", "Bank of Somewhere", "2. shareholder: Company name", "Holding")
+	assertShows(t, page, "<h1>Checking the data</h1>", "Bank of Somewhere", "Shareholder (company) 2: Company name", "Holding")
 	assertShows(t, c.submit("step", "kyb-review"), "How does this verification end?")
 
 	// Identomat has not published how the result represents this data, so the fake leaves it out.
