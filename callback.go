@@ -152,9 +152,9 @@ func newCallbackSettings(apiKeys []string, opts []CallbackOption) (*callback.Set
 // which no callback has arrived.
 //
 // The key is part of the body, and neither a signature nor a timestamp protects the rest. A status
-// callback is therefore not an approval: let handle only record that the session has news, and call
-// [SessionsService.Result] elsewhere. Set the ReadTimeout of [http.Server] to limit how long a request
-// may take to arrive.
+// callback is therefore not an approval: let handle look up the session, ignore an empty or unknown
+// SessionID, only record that the session has news, and call [SessionsService.Result] elsewhere. Set the
+// ReadTimeout of [http.Server] to limit how long a request may take to arrive.
 //
 // CallbackHandler fails if there is no key, a key is unusable, handle is nil or an option is invalid.
 func CallbackHandler(apiKeys []string, handle func(context.Context, Callback) error, opts ...CallbackOption) (http.Handler, error) {

@@ -41,8 +41,9 @@
 //
 // Calls that create something, and those of [DocumentsService], are retried only when the service
 // certainly did not process them. All other calls, searches in the screening databases included, are also
-// retried after temporary failures ([RetryPolicy]). If [MaybeProcessed] is true for an error, find out what happened before you
-// call again: after Begin, there may be a billed session whose token is lost.
+// retried after temporary failures ([RetryPolicy]). The comment of each service says which of its methods
+// may be billed. If [MaybeProcessed] is true for an error, find out what happened before you call again:
+// after Begin, there may be a billed session whose token is lost.
 //
 // # Secrecy
 //

@@ -16,9 +16,9 @@ import (
 // and monitors people. (API reference, AML Screening.)
 //
 // [ScreeningService.Search], [ScreeningService.SearchPage], [ScreeningService.Person] and
-// [ScreeningService.Monitor] may be billed, depending on your contract; Search makes one call for every
-// 100 hits. Only Monitor is not retried after a lost response, because a second search changes nothing
-// at Identomat. For a client that searches once, set MaxAttempts of [RetryPolicy] to 1.
+// [ScreeningService.Monitor] may be billed, depending on your contract. Only Monitor is not retried
+// after a lost response, because a second search changes nothing at Identomat. To make no call twice,
+// use a client whose [RetryPolicy] has MaxAttempts 1.
 type ScreeningService struct{ client *Client }
 
 // ScreeningTopic is a reason for being in the screening databases. Known topics have the spelling of the
@@ -124,10 +124,13 @@ func (h *ScreeningHit) complete(bool) error {
 	return nil
 }
 
-// Search finds people and companies in the screening databases with search-screening-person, 100 hits at a
-// time. If nobody is found, there are no hits and no error. An error ends the iteration. If the service
-// returns the same full page for every offset, the error is [ErrUnexpectedResponse], because hits may be
-// missing.
+// Search finds people and companies in the screening databases with search-screening-person, 100 hits at
+// a time. If nobody is found, there are no hits and no error. It makes a call for every 100 hits, and
+// another call that finds no more, because the response has no total; each may be billed. To make
+// exactly one call, use [ScreeningService.SearchPage]; a loop that breaks makes no further calls.
+//
+// An error ends the iteration. If the service returns the same full page for every offset, the error is
+// [ErrUnexpectedResponse], because hits may be missing.
 func (s *ScreeningService) Search(ctx context.Context, query ScreeningQuery) iter.Seq2[ScreeningHit, error] {
 	// A person can have several hits, one for each name.
 	key := func(h ScreeningHit) [2]string { return [...]string{h.PersonID, h.Name} }

@@ -43,7 +43,8 @@
 //
 // Errors match the Err variables with errors.Is. After [ErrIncomplete], call Collect again. No function
 // makes a call that may be billed: add the hits of a screening and similar responses yourself, with [With].
-// For tests, package identomattest serves every kind of evidence.
+// For tests, package identomattest serves every kind of evidence. It logs a refusal for every kind that the
+// session lacks, which the report calls [Absent].
 //
 // # Where next
 //

@@ -242,7 +242,8 @@ func (e *Engine[TTx]) Begin(ctx context.Context, tx TTx, id string) error {
 }
 
 // Screen queues a screening, whose search is made once. The ID is the bank's own for this screening, so that a
-// person can be screened again. The search fetches all hits, 100 for each request.
+// person can be screened again. The search fetches all hits with one request for every 100, and another that
+// finds no more; see [identomat.ScreeningService.Search].
 func (e *Engine[TTx]) Screen(ctx context.Context, tx TTx, id string) error {
 	return e.queue(ctx, tx, Screening, id)
 }
