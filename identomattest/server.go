@@ -1,6 +1,7 @@
 package identomattest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -210,28 +211,30 @@ func start(tb TB, opts []Option) (*Server, error) {
 			return nil, err
 		}
 	}
-	for _, l := range []struct {
-		host operation.Host
-		addr string
-		url  *string
-	}{{operation.Widget, s.widgetAddr, &s.WidgetURL}, {operation.API, s.apiAddr, &s.APIURL}} {
-		if err := s.listen(l.host, l.addr, l.url); err != nil {
-			s.Close()
-			return nil, fmt.Errorf("identomattest: %w", err)
-		}
+	widget, err := listen(s.widgetAddr, &s.WidgetURL)
+	if err != nil {
+		return nil, fmt.Errorf("identomattest: %w", err)
 	}
+	api, err := listen(s.apiAddr, &s.APIURL)
+	if err != nil {
+		_ = widget.Close()
+		return nil, fmt.Errorf("identomattest: %w", err)
+	}
+	// A request may need both URLs.
+	s.serveOn(operation.Widget, widget)
+	s.serveOn(operation.API, api)
 	return s, nil
 }
 
-func (s *Server) listen(host operation.Host, addr string, url *string) error {
-	if addr == "" {
-		addr = "127.0.0.1:0"
+func listen(addr string, url *string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", cmp.Or(addr, "127.0.0.1:0"))
+	if err == nil {
+		*url = "http://" + dialAddr(ln.Addr())
 	}
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	*url = "http://" + dialAddr(ln.Addr())
+	return ln, err
+}
+
+func (s *Server) serveOn(host operation.Host, ln net.Listener) {
 	server := &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(host, w, r) }),
 		ConnState:         s.connState,
@@ -240,7 +243,6 @@ func (s *Server) listen(host operation.Host, addr string, url *string) error {
 	}
 	s.servers = append(s.servers, server)
 	s.serving.Go(func() { _ = server.Serve(ln) })
-	return nil
 }
 
 // dialAddr returns an address that clients can dial. It replaces the unspecified address, which means
