@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"go/ast"
+	"go/doc/comment"
 	"go/parser"
 	gotoken "go/token"
 	"os"
@@ -148,8 +149,8 @@ func runnable(t *testing.T, snippet string, number int) string {
 
 var fenced = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-// TestSnippets compiles the Go code of every document. Except for its whole program, which .ci/run readme runs, the
-// README's code runs against the fake.
+// TestSnippets compiles the Go code of every document and of the package comments. Except for its whole
+// program, which .ci/run readme runs, the README's code runs against the fake.
 func TestSnippets(t *testing.T) {
 	// With an overlay, the snippets are part of this module, but no files are written to it.
 	here, err := os.Getwd()
@@ -159,6 +160,18 @@ func TestSnippets(t *testing.T) {
 		path := filepath.Join(dir, name+"-"+file)
 		require.NoError(t, os.WriteFile(path, []byte(source), 0o600))
 		replace[filepath.Join(here, "internal", "snippets", name, file)] = path
+	}
+	for _, folder := range []string{".", "widget", "evidence", "identomattest", "idenfy"} {
+		p := packageDoc(t, folder)
+		for i, block := range p.Parser().Parse(p.Doc).Content {
+			code, ok := block.(*comment.Code)
+			if !ok {
+				continue
+			}
+			if _, err := parser.ParseFile(gotoken.NewFileSet(), "", "package p\nfunc _() {\n"+code.Text+"\n}", 0); err == nil {
+				add(fmt.Sprintf("package-%s-%d", p.Name, i), "main.go", program(t, code.Text, i))
+			}
+		}
 	}
 	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)

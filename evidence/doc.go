@@ -2,7 +2,7 @@
 // the session, complete and unaltered, in one package that can be verified without Identomat.
 //
 //	report, err := evidence.Collect(ctx, client, token, evidence.Dir("evidence/user-1"),
-//		evidence.With("decision.json", decision))
+//		evidence.With("decision.json", []byte(`{"decision":"accepted"}`)))
 //	check, err := evidence.Verify(os.DirFS("evidence/user-1"))
 //	err = evidence.Pack(w, os.DirFS("evidence/user-1"))
 //	receipt, err := evidence.Erase(ctx, client, token, os.DirFS("evidence/user-1"))

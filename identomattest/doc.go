@@ -7,11 +7,11 @@
 // on demand (see [Server.Fault]). Its responses are written from the API reference and never pass
 // through the SDK's types, so a wrong name in the SDK makes a test fail.
 //
-//	srv := identomattest.NewServer(t) // closed when the test ends
-//	client := srv.Client()
+//	server := identomattest.NewServer(t) // closed when the test ends
+//	client := server.Client()
 //	// begin a session with client or with the code under test, then
-//	srv.Approve(token, identomattest.AsPerson(identomattest.GeorgianPerson))
-//	srv.AssertRequest(t, "begin/", map[string]any{"flags": map[string]any{"language": "ka"}})
+//	server.Approve(token, identomattest.AsPerson(identomattest.GeorgianPerson))
+//	server.AssertRequest(t, "begin/", map[string]any{"flags": map[string]any{"language": "ka"}})
 //
 // # Refusals
 //
@@ -33,7 +33,7 @@
 // the databases. The score is 100 if both names have the same words in any order, and lower for
 // each word that only one of them has. For other hits, replace the response with [Response]:
 //
-//	srv.Fault("search-screening-person", identomattest.Response(200, "application/json", `{"result":[
+//	server.Fault("search-screening-person", identomattest.Response(200, "application/json", `{"result":[
 //		{"score":100,"name":"Anna EXAMPLE","personId":"1","entityType":"person","topics":["Politician"]}]}`), 1)
 //
 // # The start page

@@ -7,10 +7,9 @@
 //
 //	snippet, err := widget.Embed(session, widget.Options{
 //		PostTo: "/kyc/done",                        // the browser posts session_token to this path at the end
-//		Fields: map[string]string{"csrf": csrf},    // and these fields
-//		Nonce:  nonce,                              // of the page's Content-Security-Policy
-//	})
-//	err = page.Execute(w, snippet) // an html/template with {{.}}
+//		Fields: map[string]string{"csrf": "token"}, // and these fields
+//		Nonce:  "nonce-of-this-page",               // in the page's Content-Security-Policy
+//	}) // a template.HTML
 //
 // # Outcome
 //
@@ -18,6 +17,7 @@
 // the result. The end of the widget proves nothing: only [identomat.Result.Approved] does.
 //
 //	token, err := identomat.SessionTokenFromReturn(r)
+//	// check the owner, then
 //	result, err := client.Sessions.Result(ctx, token)
 //
 // # Testing
