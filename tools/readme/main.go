@@ -44,6 +44,7 @@ var documents = []struct {
 		{"go get ", goGet},
 		{"package main", integrate},
 		{"go mod edit ", useClone},
+		{"go mod tidy", prints()},
 	}},
 	{"examples/README.md", []command{
 		{"go run ./examples/quickstart", prints(`^Outcome    approved$`)},
@@ -66,7 +67,7 @@ var documents = []struct {
 	{"examples/webapp/README.md", []command{
 		{"go run ./examples/webapp", signIn},
 		{"go get ", copyOut},
-		{"go test -race ./examples/webapp/...", skip},
+		{"go test ./examples/webapp/...", skip},
 	}},
 }
 
