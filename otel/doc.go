@@ -28,6 +28,8 @@
 //   - IdentomatCallsFailing (page): more than a tenth of the calls of an endpoint fail after all retries.
 //     The panel "Failed calls by cause" tells your network (transport, timeout) from Identomat (5xx), your
 //     rate (429) and your code (wrong_parameters). Customers' mistakes, such as a refused image, do not count.
+//     Neither does media that a session lacks: not_found, and wrong_parameters from get-question-file, which is
+//     the response for a file or an answer that does not exist. So Collect of package evidence pages nobody.
 //   - IdentomatKeyRefused (page): the company key is wrong, was replaced, or does not permit the call.
 //     Compare it with the one in Identomat's dashboard.
 //   - IdentomatSignatureMismatch (page): a response was changed on its way, or the secret key is wrong. The
