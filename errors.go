@@ -60,7 +60,7 @@ var (
 )
 
 // APIError reports a response that is not the requested result: an error from the service, with any HTTP
-// status, or content that does not come from the service at all. Test for the cause with [errors.Is] and
+// status, or content that does not come from the service at all. To find the cause, use [errors.Is] with
 // the Err variables.
 type APIError struct {
 	// Operation is the endpoint, such as result/.
@@ -78,7 +78,8 @@ type APIError struct {
 	RetryAfter time.Duration
 	// Attempts counts the requests that were sent.
 	Attempts int
-	// MaybeProcessed reports whether the service may have processed an attempt.
+	// MaybeProcessed reports whether the service may have processed an attempt. It matters only for calls
+	// that create something or may be billed; see [MaybeProcessed].
 	MaybeProcessed bool
 
 	kind    error
@@ -131,15 +132,8 @@ func (e APIError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Error())
 // MarshalText returns Error, for encoders.
 func (e APIError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// LogValue returns a group of the fields that are safe to log.
-func (e APIError) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("operation", e.Operation), slog.Int("status", e.StatusCode),
-		slog.Int("attempts", e.Attempts), slog.Bool("maybe_processed", e.MaybeProcessed)}
-	if e.Code != "" {
-		attrs = append(attrs, slog.String("code", e.Code))
-	}
-	return slog.GroupValue(append(attrs, slog.String("error", e.Error()))...)
-}
+// LogValue returns Error, so that the error is a text in every log record, as in those of [WithLogger].
+func (e APIError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
 
 // TransportError reports a call without a usable response: no connection, a lost connection, a timeout, a
 // file that could not be read, or a context that ended. [errors.Is] and [errors.As] match the cause. If
@@ -151,8 +145,9 @@ type TransportError struct {
 	// Attempts counts the requests that were started. It is 0 if the call ended before the first attempt,
 	// or if the context ended between two polls of [SessionsService.Wait].
 	Attempts int
-	// MaybeProcessed reports whether the service may have processed an attempt. If it is true for begin/,
-	// a billed session may exist, and its token is lost.
+	// MaybeProcessed reports whether the service may have processed an attempt. It matters only for calls
+	// that create something or may be billed; see [MaybeProcessed]. If it is true for begin/, a billed
+	// session may exist, and its token is lost.
 	MaybeProcessed bool
 	// Err is the cause.
 	Err error
@@ -185,11 +180,8 @@ func (e TransportError) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(e.Er
 // MarshalText returns Error, for encoders.
 func (e TransportError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
-// LogValue returns a group of the fields that are safe to log.
-func (e TransportError) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("operation", e.Operation), slog.Int("attempts", e.Attempts),
-		slog.Bool("maybe_processed", e.MaybeProcessed), slog.String("error", e.Error()))
-}
+// LogValue returns Error, so that the error is a text in every log record, as in those of [WithLogger].
+func (e TransportError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
 
 // isPublic reports whether err is already a call's public error.
 func isPublic(err error) bool {
@@ -200,8 +192,10 @@ func isPublic(err error) bool {
 
 // MaybeProcessed reports whether the service may have carried out the call that failed with err. It
 // returns the MaybeProcessed of the [TransportError] or [APIError] in err's tree, and false for nil, for
-// a [ValidationError] and for errors from elsewhere. Check it before you retry [SessionsService.Begin] or
-// another call that creates something.
+// a [ValidationError] and for errors from elsewhere.
+//
+// Check it before you retry [SessionsService.Begin] or another call that creates something or may be
+// billed. For a read it is often true and means nothing: call again if [IsTemporary] is true.
 func MaybeProcessed(err error) bool {
 	transport, isTransport := errors.AsType[*TransportError](err)
 	api, isAPI := errors.AsType[*APIError](err)

@@ -3,6 +3,7 @@ package identomat_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -123,8 +124,17 @@ func TestErrorCodeIsBounded(t *testing.T) {
 	assert.Empty(t, api.Code)
 }
 
-func TestAPIErrorLogsMaybeProcessed(t *testing.T) {
-	var line bytes.Buffer
-	slog.New(slog.NewTextHandler(&line, nil)).Info("", "err", &identomat.APIError{Operation: "begin/", MaybeProcessed: true})
-	assert.Contains(t, line.String(), " err.maybe_processed=true ")
+// A log index refuses an attribute that is a text in one record and a group in another.
+func TestErrorsAreTextsInLogs(t *testing.T) {
+	for _, err := range []error{
+		&identomat.APIError{Operation: "begin/", StatusCode: 500, MaybeProcessed: true},
+		&identomat.TransportError{Operation: "begin/", MaybeProcessed: true, Err: io.ErrUnexpectedEOF},
+		&identomat.ValidationError{Operation: "begin/"},
+	} {
+		var line bytes.Buffer
+		slog.New(slog.NewJSONHandler(&line, nil)).Info("x", "error", err)
+		var record map[string]any
+		require.NoError(t, json.Unmarshal(line.Bytes(), &record))
+		assert.Equal(t, err.Error(), record["error"])
+	}
 }

@@ -2,11 +2,13 @@ package identomat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/identomat-go/identomat/internal/engine"
+	"github.com/identomat-go/identomat/internal/operation"
 	"github.com/identomat-go/identomat/internal/option"
 )
 
@@ -71,15 +73,23 @@ func WithObserver(observe func(Event)) Option {
 	})
 }
 
-// WithLogger logs every attempt: successes at the debug level, failures as warnings. A record has the
-// attributes operation, attempt, status, duration, sent and received (both in bytes). After a failure it
-// also has error, and before a retry also retry_in. A JSON handler writes durations in nanoseconds.
+// WithLogger logs every attempt: successes at the debug level, failures as warnings. A response that
+// something does not exist is logged at the info level, because programs ask for media that a session may
+// lack: [ErrNotFound], [ErrFacePhotoNotFound], and [ErrWrongParameters] from get-question-file, which is
+// also the response for a missing file. [ErrSessionNotFound] is a warning.
+//
+// A record has the attributes operation, attempt, status, duration, sent and received (both in bytes).
+// After a failure it also has error, which is a text, and before a retry also retry_in. A JSON handler
+// writes durations in nanoseconds.
 func WithLogger(l *slog.Logger) Option {
 	return checked(l != nil, "WithLogger: the logger is nil", func(s *option.Settings) {
 		service := s.Service
 		s.Observers = append(s.Observers, func(e engine.Event) {
 			level, message := slog.LevelDebug, service+" call"
-			if e.Err != nil {
+			switch {
+			case e.Err != nil && isMissing(e):
+				level, message = slog.LevelInfo, service+" call found nothing"
+			case e.Err != nil:
 				level, message = slog.LevelWarn, service+" call failed"
 			}
 			if l.Enabled(e.Context, level) {
@@ -87,4 +97,9 @@ func WithLogger(l *slog.Logger) Option {
 			}
 		})
 	})
+}
+
+// isMissing reports whether the response says that something other than the session does not exist.
+func isMissing(e engine.Event) bool {
+	return errors.Is(e.Err, ErrNotFound) || e.Operation == operation.QuestionFile.Name && errors.Is(e.Err, ErrWrongParameters)
 }

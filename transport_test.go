@@ -862,6 +862,32 @@ func TestObserverAndLoggerSeeEveryAttempt(t *testing.T) {
 	})
 }
 
+// Programs ask for media that a session may lack, so its absence is no warning.
+func TestLoggerMissingMediaIsInfo(t *testing.T) {
+	level := func(status int, body string, call func(*identomat.Client) error) any {
+		var logged bytes.Buffer
+		client := stubbed(t, func(*http.Request) (*http.Response, error) { return newResponse(status, body), nil },
+			identomat.WithLogger(slog.New(slog.NewJSONHandler(&logged, nil))))
+		require.Error(t, call(client))
+		var line map[string]any
+		require.NoError(t, json.Unmarshal(logged.Bytes(), &line))
+		return line["level"]
+	}
+	face := func(c *identomat.Client) error { _, err := c.Media.Face(t.Context(), token); return err }
+	photo := func(c *identomat.Client) error { _, err := c.Media.DocumentFacePhoto(t.Context(), token); return err }
+	file := func(c *identomat.Client) error {
+		_, err := c.Media.QuestionFile(t.Context(), token, "q", "a", 1)
+		return err
+	}
+	result := func(c *identomat.Client) error { return getResult(c, t.Context()) }
+	assert.Equal(t, "INFO", level(404, "", face))
+	assert.Equal(t, "INFO", level(200, `{"argumentError":"face-photo-not-found"}`, photo))
+	assert.Equal(t, "INFO", level(200, `{"argumentError":"wrong-parameters"}`, file))
+	assert.Equal(t, "WARN", level(200, `{"argumentError":"wrong-parameters"}`, result))
+	assert.Equal(t, "WARN", level(200, `{"argumentError":"session-not-found"}`, file))
+	assert.Equal(t, "WARN", level(404, "", result), "a wrong path")
+}
+
 func TestRateLimiterCalledBeforeEveryAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, sent := &limiter{}, 0

@@ -67,7 +67,7 @@ var statuses = map[int]error{
 // APIError reports a response other than a session: an error from iDenfy, or content that does not come
 // from iDenfy at all. Code is an identifier such as BAD_VALUE (iDenfy may add others), or "" for an
 // error that iDenfy reported before it processed the request. MaybeProcessed is false only if
-// iDenfy certainly created no session. Test for the cause with [errors.Is] and the Err variables.
+// iDenfy certainly created no session. To find the cause, use [errors.Is] with the Err variables.
 // [errors.As] also finds the [identomat.APIError].
 type APIError struct {
 	identomat.APIError
@@ -119,6 +119,5 @@ func (e APIError) Format(f fmt.State, verb rune) { e.shown().Format(f, verb) }
 // MarshalText returns Error.
 func (e APIError) MarshalText() ([]byte, error) { return e.shown().MarshalText() }
 
-// LogValue returns a group of the fields that are safe to log. In this group, the attribute code is the
-// cause, not the identifier.
+// LogValue returns Error, so that the error is a text in every log record.
 func (e APIError) LogValue() slog.Value { return e.shown().LogValue() }
