@@ -15,8 +15,9 @@ import (
 	"github.com/identomat-go/identomat/internal/wire"
 )
 
-// CallbackType is the kind of a callback. Types other than the constants may occur: Identomat's API
-// documentation does not name the types of status updates.
+// CallbackType is the kind of a callback: [CallbackOneTimePassword], [CallbackEmailOneTimePassword],
+// [CallbackSessionLinkSMS], [CallbackSessionLinkEmail] or another type. Identomat's API documentation does
+// not name the types of status updates.
 type CallbackType string
 
 // The documented types. The payload of the email types is not documented.

@@ -22,28 +22,29 @@
 //
 // When the customer comes back ([SessionTokenFromReturn]), when a callback arrives ([CallbackHandler]), and
 // periodically for customers who do neither, read the outcome with [SessionsService.Result]. Neither the
-// return nor a callback proves anything. Only [Result.Approved] does, and it is true for exactly one
-// [Outcome]. [SessionsService.Wait] polls until there is an outcome.
+// return nor a callback proves anything. Only [Result.Approved] proves an approval; it is true only for
+// [OutcomeApproved]. [SessionsService.Wait] polls until there is an outcome.
 //
 // # Errors
 //
 // A call fails with a [ValidationError] before anything is sent, with a [TransportError] if there is no
-// usable response, or with an [APIError] if the response is not the documented one. Test for the cause
-// with errors.Is and the Err variables. Every call can fail with [ErrInvalidKey], [ErrRateLimited],
+// usable response, or with an [APIError] if the response is not the documented one. To find the
+// cause, use errors.Is with the Err variables. Every call can fail with [ErrInvalidKey], [ErrRateLimited],
 // [ErrInternal], [ErrTooLarge] and [ErrUnexpectedResponse]; the comment of each method names its other
 // errors. The service also reports errors with status 200. A response that is neither the documented one
 // nor a known error is [ErrUnexpectedResponse], never a zero value.
 //
-// A call takes as long as its context allows. An attempt takes at most 60 seconds, or, if it transfers
-// media or an upload, as long as a byte moves every 60 seconds ([WithAttemptTimeout]).
+// A call takes as long as its context allows. An attempt takes at most 60 seconds. Media and uploads
+// may take longer, provided that at least one byte arrives every 60 seconds ([WithAttemptTimeout]).
 //
 // # Money
 //
 // Calls that create something, and those of [DocumentsService], are retried only when the service
 // certainly did not process them. All other calls, searches in the screening databases included, are also
 // retried after temporary failures ([RetryPolicy]). The comment of each service says which of its methods
-// may be billed. If [MaybeProcessed] is true for an error, find out what happened before you call again:
-// after Begin, there may be a billed session whose token is lost.
+// may be billed. If such a call fails and [MaybeProcessed] is true for the error, find out what happened
+// before you call again: after Begin, there may be a billed session whose token is lost. For a read,
+// MaybeProcessed means nothing: call again.
 //
 // # Secrecy
 //

@@ -124,8 +124,8 @@ func (s *DocumentsService) read(ctx context.Context, op *operation.Operation, im
 	return do[*Document](ctx, s.client, op, upload{{"image", image}})
 }
 
-// ImageCode says what is wrong with an image, in [APIError.ImageCode] or a [FaceComparison]. Codes other
-// than the constants may occur.
+// ImageCode says what is wrong with an image, in [APIError.ImageCode] or a [FaceComparison]. The
+// constants begin with Image, such as [ImageDocumentBlurry]; other codes may occur.
 type ImageCode string
 
 // The codes in Identomat's mobile SDKs. The API documentation lists only FACE_FAR_AWAY.

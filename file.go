@@ -116,7 +116,7 @@ func (f File) inspect(name string) (form.File, error) {
 	}
 	defer r.Close() // does not close the caller's reader
 	if size < 1 || size > maxUpload {
-		return form.File{}, errors.New("must have from 1 byte to 1 TiB")
+		return form.File{}, errors.New("must not be empty or larger than 1 TiB")
 	}
 	head := make([]byte, min(size, sniffSize))
 	if _, err := io.ReadFull(r, head); err != nil {

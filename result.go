@@ -17,6 +17,7 @@ import (
 )
 
 // Outcome says how a session ended, or that it has not ended. Only [OutcomeApproved] is an approval.
+// The others are [OutcomeRejected], [OutcomeManualCheck] and [OutcomeInProgress]; more may occur.
 // Known outcomes are in lower case like the constants, whatever their case on the wire. Other outcomes
 // are kept as they are.
 type Outcome string

@@ -17,8 +17,8 @@ import (
 //
 // [ScreeningService.Search], [ScreeningService.SearchPage], [ScreeningService.Person] and
 // [ScreeningService.Monitor] may be billed, depending on your contract. Only Monitor is not retried
-// after a lost response, because a second search changes nothing at Identomat. To make no call twice,
-// use a client whose [RetryPolicy] has MaxAttempts 1.
+// after a lost response, because a second search changes nothing at Identomat. To make sure
+// that no search is repeated, use a client whose [RetryPolicy] has MaxAttempts 1.
 type ScreeningService struct{ client *Client }
 
 // ScreeningTopic is a reason for being in the screening databases. Known topics have the spelling of the
@@ -84,10 +84,10 @@ type ScreeningQuery struct {
 	// an entry matches if its birthday is unknown or only a year, so a search with a birthday can miss
 	// hits that a search by name alone finds.
 	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
-	// ScoreThreshold is the lowest score of a hit, from 1 to 100. 1 returns practically everything: every
-	// entry that resembles the name at all. Validation rejects 0, because a forgotten threshold would do
-	// the same, on a search that may be billed. The API reference requires an integer and names no
-	// bounds. Its example requests 80, and its example response has a hit with the score 100.
+	// ScoreThreshold is the lowest score of a hit. The API reference requires an integer and names no
+	// bounds; its example requests 80, and its example response has a hit with the score 100. Validation
+	// requires 1 to 100. It rejects 0, so that a forgotten threshold does not match everything, in a
+	// search that may be billed. 1 matches almost every entry.
 	ScoreThreshold int `json:"scoreThreshold"`
 	// Extra holds members of the query that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
@@ -157,7 +157,7 @@ func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("query.fullName", s.Query.FullName)
 	p.requireISO("query.birthdayTimeFrom", s.Query.BirthdayTimeFrom)
 	p.require(s.Query.ScoreThreshold >= 1 && s.Query.ScoreThreshold <= 100, "query.scoreThreshold",
-		"must be from 1 to 100; 1 returns practically everything")
+		"must be from 1 to 100; 1 matches almost every entry")
 	p.require(s.Offset >= 0, "offset", "must not be negative")
 	p.require(s.Limit >= 0, "limit", "must not be negative")
 }

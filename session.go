@@ -41,8 +41,13 @@ func (Token) String() string { return redacted }
 // LogValue returns a mask.
 func (Token) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// Session is a session that [SessionsService.Begin] has begun: its token and the URL of the widget. Its
-// JSON holds both, and you can store it or hand it to your front end. fmt and slog show a mask.
+// Session is a session that [SessionsService.Begin] has begun: its token and the URL of the widget. By
+// default, the customer can use a session for 15 minutes. A configuration in the dashboard can set another
+// lifetime (SessionLifetime in [GeneralConfig]). The response does not contain the lifetime, so the SDK
+// cannot know it.
+//
+// The JSON of a Session holds both fields, and you can store it or hand it to your front end. fmt and slog
+// show a mask.
 type Session struct {
 	masked
 
@@ -153,8 +158,15 @@ func (s *requestSteps) AppendJSON(dst []byte) []byte {
 // Session creation; Developer guide 2025, Additional session parameters.)
 //
 // A session costs money, so the call is retried only when the service certainly began none. If
-// [MaybeProcessed] is true for an error, a session may exist, and its token is lost. ClientUserID links
-// that session to your customer, but it is not documented that the dashboard can search by ClientUserID.
+// [MaybeProcessed] is true for an error, a session may exist, and its token is lost. Then:
+//
+//  1. Record that it is unclear whether the customer has a session, and begin no other session.
+//  2. Let a person look for the session in the dashboard's list of sessions, by ClientUserID, Name and time.
+//     It is not documented that the dashboard shows or finds a ClientUserID, nor when a new session appears.
+//  3. Use the session if it is there. Otherwise begin another one when that person has decided so, or when
+//     the lifetime of the lost session (see [Session]) is over: nobody can use it then, but it may be billed.
+//
+// Module river records such customers and lists them for a person.
 //
 // Errors: [ErrWrongParameters]. An error code is never taken for a token.
 func (s *SessionsService) Begin(ctx context.Context, req BeginRequest) (*Session, error) {

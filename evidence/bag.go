@@ -95,8 +95,9 @@ type Source struct {
 	Name string `json:"name"`
 	// Operation is the endpoint, such as result/face/. It is empty for a file from the caller.
 	Operation string `json:"operation,omitzero"`
-	// Parameters are the request's parameters besides the session: the id of the configuration, the type
-	// of a document, or the keys of a question and the index of the file.
+	// Parameters are the request's parameters besides the session, by wire name: sessionConfigId, the id of
+	// the configuration; typeId, the type of a document; or stepKey, questionKey and fileIndex, the keys of a
+	// question and the index of the file, which counts from 0.
 	Parameters map[string]string `json:"parameters,omitzero"`
 	// State says what became of the source.
 	State State `json:"state"`

@@ -58,7 +58,8 @@ type added struct {
 // A name is a slash-separated path of lowercase ASCII letters, digits, dots, hyphens and underscores. It must
 // contain neither personal data nor the token, and its first element must not be one that Collect uses,
 // such as media or result.json. If the package already has the name, the data must be the same
-// ([ErrAddedBefore]), so encode a decision once and store it. A later Collect keeps the file without With.
+// ([ErrAddedBefore]), so encode a decision once and store it. Store the hits of a screening once, too: another
+// search may be billed, and another response is ErrAddedBefore. A later Collect keeps the file without With.
 //
 // All added files together can take half of each limit of a package ([ErrTooLarge]), such as 5,000 files.
 func With(name string, data []byte) Option {
@@ -96,7 +97,8 @@ const maxDownloads = 3
 // incomplete, too: the next Collect fetches all responses again, because they may have changed, and keeps
 // the caller's files.
 //
-// With every other error, there is no report. If result/ fails, the error is that of the call. If Collect
+// With every other error, there is no report. If result/ fails, the error is that of the call. Then call
+// Collect again later, even if [identomat.MaybeProcessed] is true, because Collect only reads. If Collect
 // cannot write to the folder, or a file in the folder was changed, is missing or does not belong there, the
 // error names the file and, for a wrong file, matches [ErrChanged], [ErrMissing] or [ErrUnexpectedFile]. If
 // the folder holds another session's package, the error is [ErrOtherSession]. If the package would exceed a
@@ -298,7 +300,7 @@ func (c *collection) notYetAdded() (files []added, err error) {
 			all.Sources = append(all.Sources, addedSource(file.name, content))
 		}
 		if found && (len(existing.Files) != 1 || existing.Files[0] != content) || !names.add(file.name) {
-			return nil, &Problem{content.Path, ErrAddedBefore}
+			return nil, fmt.Errorf("evidence: With: %w", &Problem{content.Path, ErrAddedBefore})
 		}
 	}
 	if len(files) > 0 {

@@ -13,7 +13,7 @@
 // tool, sha256sum -c and sha512sum -c can verify it:
 //
 //	bagit.txt, bag-info.txt        the format, the session, the size, the times of collection
-//	collection.json                each source: collected, absent or failed; when, and how
+//	collection.json                each source: collected, absent or failed, with time, attempts and status
 //	manifest-sha256.txt, -sha512   the hashes of the files in data
 //	tagmanifest-sha256.txt, …      the hashes of the files above
 //	seal/                          time stamps over tagmanifest-sha256.txt, if the caller adds them
@@ -26,6 +26,9 @@
 //	data/visual-markers/           archives, as they arrived
 //	data/video-call/               archives, as they arrived
 //	data/…                         what the caller adds with [With]
+//
+// A source is a response, or all responses of one kind: a file that answers a question is a source of its own,
+// but all archives in data/visual-markers are one source. Each archive is one file.
 //
 // File names contain no token and no personal data. Files are readable by their owner alone.
 //
@@ -41,7 +44,7 @@
 //
 // # Errors, money and testing
 //
-// Errors match the Err variables with errors.Is. After [ErrIncomplete], call Collect again. No function
+// Errors match the Err variables with errors.Is. After [ErrIncomplete], call Collect again later. No function
 // makes a call that may be billed: add the hits of a screening and similar responses yourself, with [With].
 // For tests, package identomattest serves every kind of evidence. It logs a refusal for every kind that the
 // session lacks, which the report calls [Absent].

@@ -11,7 +11,7 @@ import (
 // Errors of this package, for [errors.Is].
 var (
 	// ErrIncomplete: a source could not be fetched, or the session is still in progress, or the
-	// collection was interrupted. Collect again.
+	// collection was interrupted. Call Collect again later.
 	ErrIncomplete = errors.New("evidence: the package is incomplete")
 	// ErrInUse: another Collect, or a Stamp of package seal, is using the folder.
 	ErrInUse = errors.New("evidence: the folder is in use")

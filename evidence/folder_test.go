@@ -255,6 +255,7 @@ func TestFilesAreAddedLater(t *testing.T) {
 
 	report, err = evidence.Collect(t.Context(), server.Client(), token, evidence.Dir(dir), evidence.With("decision.json", []byte("another")))
 	require.ErrorIs(t, err, evidence.ErrAddedBefore)
+	require.EqualError(t, err, `evidence: With: "data/decision.json": the package already uses this name for something else`)
 	assert.Nil(t, report)
 	after, err := evidence.Verify(os.DirFS(dir))
 	require.NoError(t, err)
