@@ -186,3 +186,42 @@ func TestCommentsNameDocumentAndSection(t *testing.T) {
 	}
 	require.Greater(t, found, 60)
 }
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// TestLinksResolve requires the files and the headings to exist that the documents link to.
+func TestLinksResolve(t *testing.T) {
+	for _, document := range append(documents(t), "SECURITY.md", "CHANGELOG.md") {
+		text, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
+			target, anchor, anchored := strings.Cut(match[1], "#")
+			if strings.Contains(target, ":") {
+				continue
+			}
+			file := document
+			if target != "" {
+				file = path.Join(path.Dir(document), target)
+			}
+			info, err := os.Stat(file)
+			if !assert.NoError(t, err, "%s links to %s", document, match[1]) || !anchored {
+				continue
+			}
+			if info.IsDir() {
+				file = path.Join(file, "README.md")
+			}
+			linked, err := os.ReadFile(file)
+			require.NoError(t, err)
+			assert.True(t, slices.ContainsFunc(strings.Split(string(linked), "\n"), func(line string) bool {
+				return strings.HasPrefix(line, "#") && slug(line) == anchor
+			}), "%s links to %s", document, match[1])
+		}
+	}
+}
+
+// slug returns the anchor that GitHub gives to a heading.
+func slug(heading string) string {
+	heading = strings.ToLower(strings.TrimLeft(heading, "# "))
+	heading = regexp.MustCompile(`[^\p{L}\p{N}\- ]`).ReplaceAllString(heading, "")
+	return strings.ReplaceAll(heading, " ", "-")
+}
