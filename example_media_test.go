@@ -190,7 +190,9 @@ func ExampleMediaService_QuestionFile() {
 }
 
 // Fetch the files of every question that was answered with files. A result does not say which questions
-// these are: a question without a file is refused with ErrWrongParameters.
+// these are: a question without a file is refused with ErrWrongParameters. So is a misspelled key, which
+// is why this example takes the keys from the result: a key from elsewhere needs a comparison with the
+// questions that you asked.
 func ExampleMediaService_QuestionFiles() {
 	server, err := identomattest.Start(identomattest.WithBareQuestionFiles())
 	if err != nil {

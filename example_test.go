@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/identomat-go/identomat"
@@ -95,6 +96,66 @@ func ExampleSessionsService_Begin() {
 	// Output:
 	// send the customer to Identomat: true
 	// identomat: begin/: invalid request: steps[1].key: must be unique in the session
+}
+
+// A customer who clicks twice must not begin two sessions. Reserve a row for the customer before Begin, and
+// release it only if the service certainly began no session.
+func ExampleSessionsService_Begin_once() {
+	server, err := identomattest.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client := server.Client() // in production: identomat.NewClientFromEnv()
+
+	var mu sync.Mutex
+	rows := map[string]*identomat.Session{} // in production: a table; nil means reserved or unclear
+	begin := func(user string) (*identomat.Session, error) {
+		mu.Lock()
+		session, reserved := rows[user]
+		if !reserved {
+			rows[user] = nil // in production: INSERT … ON CONFLICT DO NOTHING, committed before Begin
+		}
+		mu.Unlock()
+		if session != nil {
+			return session, nil // in production: unless its lifetime is over
+		}
+		if reserved {
+			return nil, errors.New("the session is being begun, or it is unclear whether it was begun")
+		}
+		session, err := client.Sessions.Begin(context.Background(), identomat.BeginRequest{ClientUserID: user})
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil:
+			rows[user] = session
+		case !identomat.MaybeProcessed(err):
+			delete(rows, user)
+		}
+		return session, err
+	}
+
+	first, err := begin("nino")
+	if err != nil {
+		log.Fatal(err)
+	}
+	second, err := begin("nino")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the same session:", first.Token == second.Token)
+
+	server.Fault("begin/", identomattest.ResetAfterRead(), 1) // begins a session, and loses the response
+	_, err = begin("luka")
+	fmt.Println("the service may have begun a session:", identomat.MaybeProcessed(err))
+	_, err = begin("luka")
+	fmt.Println(err) // a person looks for the session in the dashboard
+	fmt.Println("requests:", server.Count("begin/"))
+	// Output:
+	// the same session: true
+	// the service may have begun a session: true
+	// the session is being begun, or it is unclear whether it was begun
+	// requests: 2
 }
 
 func ExampleSessionsService_Result() {

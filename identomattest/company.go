@@ -58,6 +58,9 @@ func (c *company) clear() {
 }
 
 // checkCompanies reports companies that cannot be told apart.
+// minKey is the length of the shortest keys. Masking a shorter key could mask parts of words.
+const minKey = 8
+
 func checkCompanies(companies []*company) error {
 	if len(companies) == 0 {
 		return errors.New("there is no company")
@@ -66,6 +69,8 @@ func checkCompanies(companies []*company) error {
 		switch {
 		case c.CompanyKey == "" || c.SecretKey == "" || c.CallbackKey == "":
 			return errors.New("a company key, secret key or callback key is empty")
+		case min(len(c.CompanyKey), len(c.SecretKey), len(c.CallbackKey)) < minKey:
+			return fmt.Errorf("a company key, secret key or callback key has fewer than %d characters", minKey)
 		case c.Name == "" && len(companies) > 1:
 			return errors.New("a company has no name")
 		case c.CallbackURL != "" && !isHTTPURL(c.CallbackURL):

@@ -13,10 +13,10 @@ import (
 // TestKeyInsideAnotherIsMasked sends a secret that begins with another company's key.
 func TestKeyInsideAnotherIsMasked(t *testing.T) {
 	srv := NewServer(t, WithCompanies(
-		Company{Name: "a", CompanyKey: "bank"},
-		Company{Name: "b", CompanyKey: "other", SecretKey: "bank-secret-of-b"},
+		Company{Name: "a", CompanyKey: "bank-key"},
+		Company{Name: "b", CompanyKey: "other-key", SecretKey: "bank-key-of-b"},
 	))
-	post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"bank","name":"bank-secret-of-b"}`)
+	post(t, srv.WidgetURL+"/external-api/begin/", asJSON, `{"company_key":"bank-key","name":"bank-key-of-b"}`)
 	assert.Equal(t, "***", srv.Requests()[0].Parameters["name"])
 }
 
@@ -66,12 +66,13 @@ func TestCompaniesAreSeparate(t *testing.T) {
 
 func TestCompanyMistakes(t *testing.T) {
 	for text, companies := range map[string][]Company{
-		"there is no company":                                   {},
-		"a company key, secret key or callback key is empty":    {{Name: "a"}},
-		"a company has no name":                                 {{Name: "a", CompanyKey: "1"}, {CompanyKey: "2"}},
-		`two companies have the name or the company key of "b"`: {{Name: "a", CompanyKey: "1"}, {Name: "b", CompanyKey: "1"}},
-		`the callback URL of "a" is not an http URL`:            {{Name: "a", CompanyKey: "1", CallbackURL: "bank.example"}},
-		`the limit of "a" is negative`:                          {{Name: "a", CompanyKey: "1", RequestsPerMinute: -1}},
+		"there is no company":                                                   {},
+		"a company key, secret key or callback key is empty":                    {{Name: "a"}},
+		"a company key, secret key or callback key has fewer than 8 characters": {{Name: "a", CompanyKey: "bank-key", SecretKey: "secret1"}},
+		"a company has no name":                                                 {{Name: "a", CompanyKey: "bank-key"}, {CompanyKey: "lending-key"}},
+		`two companies have the name or the company key of "b"`:                 {{Name: "a", CompanyKey: "bank-key"}, {Name: "b", CompanyKey: "bank-key"}},
+		`the callback URL of "a" is not an http URL`:                            {{Name: "a", CompanyKey: "bank-key", CallbackURL: "bank.example"}},
+		`the limit of "a" is negative`:                                          {{Name: "a", CompanyKey: "bank-key", RequestsPerMinute: -1}},
 	} {
 		_, err := Start(WithCompanies(companies...))
 		assert.EqualError(t, err, "identomattest: "+text)
@@ -79,8 +80,8 @@ func TestCompanyMistakes(t *testing.T) {
 }
 
 func TestRequestsPerMinute(t *testing.T) {
-	srv := NewServer(t, WithCompanies(Company{CompanyKey: "key", RequestsPerMinute: 2}), WithClock(func() time.Time { return time.Unix(1e9, 0) }))
-	list := func() httpResponse { return post(t, srv.APIURL+"/list-groups", asJSON, `{"companyKey":"key"}`) }
+	srv := NewServer(t, WithCompanies(Company{CompanyKey: "bank-key", RequestsPerMinute: 2}), WithClock(func() time.Time { return time.Unix(1e9, 0) }))
+	list := func() httpResponse { return post(t, srv.APIURL+"/list-groups", asJSON, `{"companyKey":"bank-key"}`) }
 	assert.Equal(t, http.StatusOK, list().status)
 	srv.Advance(20 * time.Second)
 	assert.Equal(t, http.StatusOK, list().status)

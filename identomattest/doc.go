@@ -17,7 +17,9 @@
 //
 // The fake logs the reason of every refusal to the test. The reason names parameters, flags and steps as
 // the wire does, such as scoreThreshold or skip_desktop. The comments of package identomat have the same
-// names: to find the Go name, search the output of "go doc -all github.com/identomat-go/identomat".
+// names: to find the Go name, search the output of "go doc -all github.com/identomat-go/identomat". A path
+// that begins with steps means a method of the step: steps[0].flags.document_types of an identity document is
+// [identomat.IdentityDocumentStep.Types], and flags.document_types is [identomat.Flags.DocumentTypes].
 //
 // Where the API reference says nothing about a mistake, the fake makes a choice. A wrong signature gets
 // the same error as a wrong key. An endpoint that documents no code for a mistake, such as a missing key,

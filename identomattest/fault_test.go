@@ -246,7 +246,7 @@ func TestMisuseFailsTest(t *testing.T) {
 
 	for i, option := range []Option{
 		WithConfiguration(`{}`), WithConfiguration(`{`), WithHosts("sandbox:8080"), WithHosts("http://sandbox"),
-		WithKeys("", "x"), WithKeys("x", ""), WithCallbackKey(""),
+		WithKeys("", "secret-key"), WithKeys("company-key", ""), WithKeys("company-key", "secret1"), WithCallbackKey(""),
 	} {
 		NewServer(tb, option)
 		assert.Equal(t, i+1, tb.fatals)

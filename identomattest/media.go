@@ -173,7 +173,7 @@ func (s *Server) questionFile(c *call) response {
 	if _, ok := c.params.get("fileIndex"); ok {
 		i := c.params.integer("fileIndex", -1)
 		if i < 0 || i >= len(files) {
-			return refuse(wrongParameters, "the question has no file %d", i)
+			return refuse(wrongParameters, "the question has %d files, so there is no fileIndex %d", len(files), i)
 		}
 		files = files[i : i+1]
 	}

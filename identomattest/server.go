@@ -98,7 +98,8 @@ func WithAddr(widget, api string) Option {
 	return func(s *Server) { s.widgetAddr, s.apiAddr = widget, api }
 }
 
-// WithKeys replaces [DefaultCompanyKey] and [DefaultSecretKey].
+// WithKeys replaces [DefaultCompanyKey] and [DefaultSecretKey]. Keys have at least 8 characters, because the
+// server masks them wherever they occur in a text.
 func WithKeys(companyKey, secretKey string) Option {
 	return func(s *Server) { s.onlyCompany.CompanyKey, s.onlyCompany.SecretKey = companyKey, secretKey }
 }

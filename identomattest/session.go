@@ -186,7 +186,7 @@ func (s *Server) begin(c *call) response {
 	lifetime := defaultLifetime
 	if ses.parent != "" {
 		if parent, ok := s.sessions[ses.parent]; !ok || parent.company != c.company {
-			return refuse(sessionNotFound, "the parent session does not exist")
+			return refuse(sessionNotFound, "parent_session_id: the session does not exist")
 		}
 	}
 	if err := s.checkFlags(ses.flags); err != nil {
@@ -225,7 +225,7 @@ func (s *Server) begin(c *call) response {
 		}
 	}
 	if !ses.opens.IsZero() && !ses.closes.IsZero() && !ses.closes.After(ses.opens) {
-		return refuse(wrongParameters, "the schedule ends before it starts")
+		return refuse(wrongParameters, "scheduleEndTime is not after scheduleStartTime")
 	}
 	// The lifetime of a scheduled session starts at its scheduled start.
 	ses.expires = now.Add(lifetime)

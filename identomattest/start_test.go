@@ -70,12 +70,12 @@ func TestStartPageIsProtected(t *testing.T) {
 
 func TestStartPageOfCompanies(t *testing.T) {
 	srv := NewServer(t, WithCompanies(
-		Company{Name: "bank", CompanyKey: "it's", SecretKey: "bank's secret", RequireHMAC: true},
+		Company{Name: "bank", CompanyKey: "it's secret", SecretKey: "bank's secret", RequireHMAC: true},
 		Company{Name: "lending & co", CompanyKey: "lending-key"},
 	))
 	page := openPage(t, srv.WidgetURL)
 	assertShows(t, page, `<a href="/?company=bank" aria-current="true">bank</a>`, `<a href="/?company=lending+%26+co">lending &amp; co</a>`,
-		html.EscapeString(`body='{"company_key":"it'\''s"}'`), html.EscapeString(`openssl dgst -sha256 -hmac 'bank'\''s secret' -binary`))
+		html.EscapeString(`body='{"company_key":"it'\''s secret"}'`), html.EscapeString(`openssl dgst -sha256 -hmac 'bank'\''s secret' -binary`))
 	assertHides(t, page, "lending-key")
 	page = openPage(t, srv.WidgetURL+"/?company=lending+%26+co")
 	assertShows(t, page, "-F company_key=lending-key")

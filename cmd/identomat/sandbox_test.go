@@ -250,7 +250,7 @@ func call(t *testing.T, method, url, body string) string {
 func TestStartPageSnippets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "companies.json")
 	require.NoError(t, os.WriteFile(file, []byte(`[{"name":"signed","companyKey":"it's \"signed\"","secretKey":"it's <secret>","requireHmac":true},
-		{"name":"unsigned","companyKey":"@key;ü"},{"name":"plain","companyKey":"plain-key"}]`), 0o600))
+		{"name":"unsigned","companyKey":"@key;üüü"},{"name":"plain","companyKey":"plain-key"}]`), 0o600))
 	s := startSandbox(t, "--addr", "127.0.0.1:0", "--companies", file)
 	defer s.stop(t, os.Interrupt)
 	for _, company := range []string{"signed", "unsigned", "plain"} {
