@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		if *dir, err = os.MkdirTemp("", "evidence-"); err != nil {
 			return err
 		}
+		fmt.Fprintln(out, "The encrypted package and the receipt are deleted at the end. To keep them, add -out.")
 		defer func() { err = errors.Join(err, os.RemoveAll(*dir)) }()
 	}
 
@@ -78,6 +79,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(out, "Sources. What is absent, the session has none of.")
+	fmt.Fprintln(out, "The sources follow; absent means that the session has none.")
 	for _, s := range report.Sources {
 		fmt.Fprintln(out, strings.TrimSpace(fmt.Sprintf("%-10s %s %s", s.State, s.Name, s.Reason)))
 	}
@@ -135,6 +138,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	fmt.Fprintf(out, "Erased     at Identomat; the receipt says\n%s\n", data)
+	fmt.Fprintln(out, "signatureVerified is false because this client does not sign; see identomat.WithHMAC.")
 	return os.RemoveAll(folder) // the encrypted package is enough
 }
 

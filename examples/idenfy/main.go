@@ -58,7 +58,8 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "The session has been created; webhooks call it "+session.ScanRef+". Send the customer's browser to")
+	fmt.Fprintln(out, "The session has been created. Its scanRef, which the webhooks contain, is "+session.ScanRef+".")
+	fmt.Fprintln(out, "Send the customer's browser to")
 	fmt.Fprintln(out, "  "+session.RedirectURL())
 	fmt.Fprintln(out)
 	if err := service.finish(ctx, address, session); err != nil {
@@ -80,7 +81,11 @@ func run(ctx context.Context, out io.Writer) error {
 			}
 			fmt.Fprintf(out, "Webhook arrived: the outcome is %s, %s.\n", webhook.Status.Overall, finality(webhook))
 			if webhook.Ended() {
-				fmt.Fprintf(out, "Customer approved: %s.\n", yesNo(webhook.Approved()))
+				if webhook.Approved() {
+					fmt.Fprintln(out, "The customer is approved.")
+				} else {
+					fmt.Fprintln(out, "The customer is not approved.")
+				}
 				return nil
 			}
 		case <-ctx.Done():
@@ -95,13 +100,6 @@ func finality(w *idenfy.Webhook) string {
 		return "which is final"
 	}
 	return "which iDenfy's reviewers can still change"
-}
-
-func yesNo(yes bool) string {
-	if yes {
-		return "yes"
-	}
-	return "no"
 }
 
 // storedWebhook is a verified webhook: in a real service, a row in a table.

@@ -51,7 +51,8 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	defer server.Close()
 	client := server.Client(identomat.WithObserver(observe))
 
-	fmt.Fprintln(out, "Spans in the order in which they end:")
+	fmt.Fprintln(out, "Spans in the order in which they end. A span with the event retry is an attempt that failed, although its")
+	fmt.Fprintln(out, "call may succeed later. identomat.retry.delay is in seconds.")
 	if err := onboard(ctx, tracers.Tracer("bank"), server, client); err != nil {
 		return err
 	}

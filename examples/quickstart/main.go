@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 func connect(out, errOut io.Writer, hold, billed bool) (*identomat.Client, func(*identomat.Session) error, func(), error) {
 	you := func(*identomat.Session) error {
 		fmt.Fprintln(out, "You are the customer: open the address in a browser, and finish the session there.")
-		fmt.Fprintln(out, "This program waits for the outcome. To stop it, press Ctrl-C.")
+		fmt.Fprintln(out, "This program waits for the outcome, and notices it within 15 seconds. To stop it, press Ctrl-C.")
 		fmt.Fprintln(out)
 		return nil
 	}
@@ -144,7 +144,11 @@ func report(out io.Writer, result *identomat.Result) {
 	if born, err := person.BirthdayTime.Time(); err == nil {
 		fmt.Fprintf(out, "Born       %s\n", born.Format("2 January 2006"))
 	}
-	fmt.Fprintf(out, "Document   %s %s, issued by %s\n", result.DocumentType, person.DocumentNumber, person.IssuingState)
+	document := string(result.DocumentType)
+	if result.DocumentType == identomat.IDCard {
+		document = "identity card"
+	}
+	fmt.Fprintf(out, "Document   %s %s, issued by %s\n", document, person.DocumentNumber, person.IssuingState)
 	if result.Similarity != nil {
 		fmt.Fprintf(out, "Face       %.0f%% similar to the document\n", *result.Similarity*100)
 	}

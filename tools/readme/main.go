@@ -52,7 +52,7 @@ var documents = []struct {
 		{"go run ./examples/evidence", prints(`^Verified   \d+ files, \d+ bytes, complete: true$`, `^  "verified": true,$`)},
 		{"go run ./examples/otel", prints(`^onboard .* span \w+$`, `^identomat\.client\.attempt\.duration \(s\)$`)},
 		{"go test ./examples/", prints(`^ok `)},
-		{"go run ./examples/idenfy", prints(`^Webhook arrived: the outcome is APPROVED, which is final\.$`, `^Customer approved: yes\.$`)},
+		{"go run ./examples/idenfy", prints(`^Webhook arrived: the outcome is APPROVED, which is final\.$`, `^The customer is approved\.$`)},
 		{"go run ./examples/webapp", signIn},
 	}},
 	{"cmd/identomat/README.md", []command{
