@@ -168,7 +168,7 @@ func watch(ctx context.Context, out io.Writer, total int, requests *atomic.Int64
 		if queued+open == 0 {
 			return nil
 		}
-		fmt.Fprintf(out, "%d customers: %d to begin, %d open, %d unclear, %d done; %d retries, %d requests/s\n",
+		fmt.Fprintf(out, "%d customers: %d to begin, %d open, %d unclear, %d done; %d jobs wait to be retried, %d requests/s\n",
 			total, queued, open, stats.Unclear, total-queued-open-stats.Unclear, stats.Retrying, requests.Swap(0))
 		select {
 		case <-ctx.Done():

@@ -157,7 +157,7 @@ func TestFakeBatch(t *testing.T) {
 `)
 	states, err := b.run(t.Context(), &out, "", filepath.Join(t.TempDir(), "batch.db"))
 	require.NoError(t, err)
-	assert.Regexp(t, `\n100 customers: \d+ to begin, \d+ open, \d unclear, \d+ done; \d+ retries, \d+ requests/s\n`, out.String())
+	assert.Regexp(t, `\n100 customers: \d+ to begin, \d+ open, \d unclear, \d+ done; \d+ jobs wait to be retried, \d+ requests/s\n`, out.String())
 	require.NoError(t, report(&out, states, filepath.Join(t.TempDir(), "outcomes.csv"), true))
 	assert.Regexp(t, `\nUnclear: user-\d+, user-\d+, user-\d+\nThese are the planted lost responses of begin/, not a defect\.`, out.String())
 	count := map[identomatriver.State]int{}

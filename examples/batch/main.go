@@ -43,7 +43,7 @@ import (
 
 func main() {
 	var s settings
-	flag.StringVar(&s.customers, "customers", "", "`file` with an ID, and possibly a token, on each line; the default is a fake service")
+	flag.StringVar(&s.customers, "customers", "", "`file` with a line for each customer: the ID, or ID,token; the default is a fake service")
 	flag.StringVar(&s.dir, "dir", "", "`folder` for the database and the results; required with -customers")
 	flag.StringVar(&s.database, "database", "", "`URL` of a PostgreSQL database that only batches use; the default is SQLite in the folder")
 	flag.Float64Var(&s.rate, "rate", 0, "requests per second; 0 means 10, or 500 with the fake")
@@ -155,7 +155,7 @@ func (b *batch) fake(out io.Writer, server *identomattest.Server, n int) {
   begin/   5 responses with status 429: retried
            3 lost responses, so nobody knows if there is a session: 3 customers are unclear at the end
   result/  5 responses with status 503, and 3 with an HTML page: read again
-The log shows them as errors. Also, one customer in ten is rejected, and one in a hundred needs a manual check.
+The log shows those that the SDK does not retry by itself. Also, one customer in ten is rejected, and one in a hundred needs a manual check.
 `, n)
 }
 
