@@ -38,7 +38,7 @@
 //     run and that result/ succeeds.
 //   - IdentomatCallbacksFailing (page): your function for callbacks returns errors, so messages to customers
 //     are lost. Read the log.
-//   - IdentomatCallbacksRefused (ticket): callbacks have a wrong key (403) or are no valid callbacks. Compare
+//   - IdentomatCallbacksRefused (ticket): callbacks have a wrong key (403) or are not valid callbacks. Compare
 //     the callback API key with the one in Identomat's dashboard.
 //   - IdentomatCallMaybeProcessed (ticket): the response to a billable call was lost. Look for the session in
 //     Identomat's dashboard before anyone makes the call again.

@@ -18,8 +18,8 @@ import (
 
 const scope = "github.com/identomat-go/identomat/otel"
 
-// Attributes for which the semantic conventions have no name. Their closest name for an endpoint,
-// url.template, needs the URL, which an event does not hold.
+// The semantic conventions have no names for these attributes. Their url.template comes closest to an
+// endpoint, but an event has only the URL's host.
 const (
 	// OperationKey is the endpoint, such as result/.
 	OperationKey = attribute.Key("identomat.operation")
@@ -51,14 +51,15 @@ var billable = map[string]bool{
 // the first of these metrics. For every call that has ended, it also records the others.
 //
 //   - identomat.client.attempt.duration: a histogram in seconds, with the attributes
-//     identomat.operation, server.address, http.response.status_code and error.type
+//     identomat.operation, server.address, server.port, http.response.status_code and error.type
 //   - identomat.client.calls: a counter with identomat.operation and error.type
 //   - identomat.client.billable.calls: a counter of the calls that were billed or may have been, with
-//     identomat.operation and identomat.processed. Each request for a page of a screening counts.
+//     identomat.operation and identomat.processed. Each page of a search counts, and so does a refused
+//     image. A call counts once, however many attempts it makes.
 //
 // error.type is set only for failures, and has one of a few values: the cause (session_not_found), the
-// status (503), or what was wrong with the exchange (timeout, transport, canceled,
-// unexpected_response, response_too_large, signature_mismatch).
+// status (503), or what was wrong with the exchange (timeout, transport, canceled, internal_error,
+// unexpected_response, response_too_large, signature_mismatch, _OTHER).
 func Observer(tracers trace.TracerProvider, meters metric.MeterProvider) (func(identomat.Event), error) {
 	tracer := tracers.Tracer(scope, trace.WithInstrumentationVersion(identomat.Version), trace.WithSchemaURL(semconv.SchemaURL))
 	meter := newMeter(meters)
@@ -71,7 +72,7 @@ func Observer(tracers trace.TracerProvider, meters metric.MeterProvider) (func(i
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, fmt.Errorf("identomatotel: %w", err)
 	}
-	// A counter that starts with the first call would hide that call: Prometheus sees no increase.
+	// Start each counter at 0: Prometheus sees no increase in a counter that first appears with the value 1.
 	for name := range billable {
 		billed.Add(context.Background(), 0, metric.WithAttributes(OperationKey.String(name), processed))
 		billed.Add(context.Background(), 0, metric.WithAttributes(OperationKey.String(name), maybeProcessed))
@@ -94,7 +95,7 @@ func Observer(tracers trace.TracerProvider, meters metric.MeterProvider) (func(i
 		calls.Add(e.Context, 1, metric.WithAttributes(outcome...))
 		switch {
 		case !billable[e.Operation]:
-		case e.Err == nil:
+		case e.Err == nil, errors.Is(e.Err, identomat.ErrImageRefused):
 			billed.Add(e.Context, 1, metric.WithAttributes(operation, processed))
 		case identomat.MaybeProcessed(e.Err):
 			billed.Add(e.Context, 1, metric.WithAttributes(operation, maybeProcessed))

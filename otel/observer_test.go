@@ -219,6 +219,7 @@ func TestBillableCalls(t *testing.T) {
 			response(0, 200, `{"argumentError":"invalid-company-key"}`), // certainly not billed
 			response(0, 200, approved),                                  // not billable
 			response(0, 503, ``), response(0, 200, `{"result":[]}`),     // one search, with a retry
+			response(0, 200, `"DOCUMENT_BLURRY"`), // processed, although refused
 		)
 		_, err := o.client.Sessions.Begin(t.Context(), identomat.BeginRequest{})
 		require.NoError(t, err)
@@ -231,8 +232,11 @@ func TestBillableCalls(t *testing.T) {
 		for _, err := range o.client.Screening.Search(t.Context(), identomat.ScreeningQuery{FullName: "John Smith", ScoreThreshold: 80}) {
 			require.NoError(t, err)
 		}
+		_, err = o.client.Documents.Passport(t.Context(), identomat.FileFromBytes([]byte("image")))
+		require.ErrorIs(t, err, identomat.ErrImageRefused)
 		assertCounts(t, o.collect(t)["identomat.client.billable.calls {call}"], map[attribute.Set]int64{
 			attribute.NewSet(attribute.String("identomat.operation", "begin/"), attribute.String("identomat.processed", "yes")):                  1,
+			attribute.NewSet(attribute.String("identomat.operation", "passport/"), attribute.String("identomat.processed", "yes")):               1,
 			attribute.NewSet(attribute.String("identomat.operation", "begin/"), attribute.String("identomat.processed", "maybe")):                1,
 			attribute.NewSet(attribute.String("identomat.operation", "search-screening-person"), attribute.String("identomat.processed", "yes")): 1,
 		})
