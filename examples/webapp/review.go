@@ -210,7 +210,7 @@ func (s *server) review(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// visit is what one person did with a verification without a longer pause.
+// visit groups what one person did with a verification, without a pause longer than visitPause.
 type visit struct {
 	Who     string
 	Start   time.Time

@@ -206,14 +206,14 @@ func (s *store) verification(ctx context.Context, id int64) (v verification, fou
 }
 
 // list returns verifications of all customers. Those that need a decision come first, oldest first,
-// so that the limit never cuts off the ones that have waited longest. The others follow, newest
-// first.
+// so that the limit never cuts off the ones that have waited longest. Those that are being started or
+// unclear follow, and then the others, newest first.
 func (s *store) list(ctx context.Context, limit int) (vs []verification, err error) {
-	uncertain := map[string]bool{}
+	unclearIDs := map[string]bool{}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		records, err := s.engine.Unclear(ctx, tx, limit)
 		for _, r := range records {
-			uncertain[r.ID] = r.Kind == identomatriver.Verification
+			unclearIDs[r.ID] = r.Kind == identomatriver.Verification
 		}
 		return err
 	})
@@ -221,7 +221,8 @@ func (s *store) list(ctx context.Context, limit int) (vs []verification, err err
 		return nil, err
 	}
 	rows, err := s.QueryContext(ctx, selectVerification+`ORDER BY
-		CASE WHEN v.state = 'manual_check' AND NOT v.erasing THEN v.id END NULLS LAST, v.id DESC LIMIT $1`, limit)
+		CASE WHEN v.state = 'manual_check' AND NOT v.erasing THEN v.id END NULLS LAST,
+		CASE WHEN v.state IN ('beginning', 'unclear') THEN 0 ELSE 1 END, v.id DESC LIMIT $1`, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +232,7 @@ func (s *store) list(ctx context.Context, limit int) (vs []verification, err err
 		if err != nil {
 			return nil, err
 		}
-		if uncertain[recordID(v.ID)] {
+		if unclearIDs[recordID(v.ID)] {
 			v.State = unclear
 		}
 		vs = append(vs, v)
