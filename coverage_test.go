@@ -23,7 +23,7 @@ import (
 )
 
 // TestEveryEndpoint requires every endpoint in Identomat's API documentation to have a row in the
-// operation table, a method with a comment, a runnable example, a row in the README, and a handler
+// operation table, a method with a comment, a runnable example, a row in docs/endpoints.md, and a handler
 // in the fake.
 func TestEveryEndpoint(t *testing.T) {
 	data, err := os.ReadFile("testdata/inventory.json")

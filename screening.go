@@ -86,8 +86,8 @@ type ScreeningQuery struct {
 	BirthdayTimeFrom Date `json:"birthdayTimeFrom,omitzero"`
 	// ScoreThreshold is the lowest score of a hit. The API reference requires an integer and names no
 	// bounds; its example requests 80, and its example response has a hit with the score 100. Validation
-	// requires 1 to 100. It rejects 0, so that a forgotten threshold does not match everything, in a
-	// search that may be billed. 1 matches almost every entry.
+	// requires 1 to 100, which are the SDK's own bounds. It rejects 0, so that a search that may be billed
+	// does not go out with a forgotten threshold.
 	ScoreThreshold int `json:"scoreThreshold"`
 	// Extra holds members of the query that this SDK does not know, keyed by wire name.
 	Extra map[string]any `json:",inline"`
@@ -157,7 +157,7 @@ func (s *searchParams) validate(_ *operation.Operation, p *problems) {
 	p.requireText("query.fullName", s.Query.FullName)
 	p.requireISO("query.birthdayTimeFrom", s.Query.BirthdayTimeFrom)
 	p.require(s.Query.ScoreThreshold >= 1 && s.Query.ScoreThreshold <= 100, "query.scoreThreshold",
-		"must be from 1 to 100; 1 matches almost every entry")
+		"must be set, from 1 to 100, such as 80")
 	p.require(s.Offset >= 0, "offset", "must not be negative")
 	p.require(s.Limit >= 0, "limit", "must not be negative")
 }

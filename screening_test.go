@@ -599,7 +599,7 @@ func TestScreeningValidation(t *testing.T) {
 	_, errs = collect(client.Screening.Search(t.Context(), identomat.ScreeningQuery{FullName: "J"}))
 	require.Len(t, errs, 1)
 	assert.EqualError(t, errs[0], "identomat: search-screening-person: invalid request: "+
-		"query.scoreThreshold: must be from 1 to 100; 1 matches almost every entry")
+		"query.scoreThreshold: must be set, from 1 to 100, such as 80")
 	_, err = client.Screening.Person(t.Context(), "")
 	assertProblems(t, err, "get-screening-person-details", "personId")
 	_, err = client.Screening.Monitor(t.Context(), identomat.MonitorQuery{Extra: map[string]any{"birthdayTimeFrom": ""}})

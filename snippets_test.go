@@ -149,7 +149,7 @@ func runnable(t *testing.T, snippet string, number int) string {
 
 var fenced = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-// TestSnippets compiles the Go code of every document and of the package comments. Except for its whole
+// TestSnippets compiles the Go code of every document and of this module's package comments. Except for its whole
 // program, which .ci/run readme runs, the README's code runs against the fake.
 func TestSnippets(t *testing.T) {
 	// With an overlay, the snippets are part of this module, but no files are written to it.
@@ -168,7 +168,11 @@ func TestSnippets(t *testing.T) {
 			if !ok {
 				continue
 			}
-			if _, err := parser.ParseFile(gotoken.NewFileSet(), "", "package p\nfunc _() {\n"+code.Text+"\n}", 0); err == nil {
+			_, err := parser.ParseFile(gotoken.NewFileSet(), "", "package p\nfunc _() {\n"+code.Text+"\n}", 0)
+			if strings.Contains(code.Text, ":= ") { // other blocks are trees of files or headers
+				require.NoError(t, err, code.Text)
+			}
+			if err == nil {
 				add(fmt.Sprintf("package-%s-%d", p.Name, i), "main.go", program(t, code.Text, i))
 			}
 		}
@@ -176,6 +180,9 @@ func TestSnippets(t *testing.T) {
 	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
+		if document == "README.md" {
+			assert.LessOrEqual(t, len(text), 12_000, "README.md is too long to be read")
+		}
 		for i, match := range fenced.FindAllStringSubmatch(string(text), -1) {
 			name := regexp.MustCompile(`\W`).ReplaceAllString(document, "_")
 			if document != "README.md" || strings.HasPrefix(match[1], "package main") {

@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// The files of the pages. The pages do not use html/template, because it calls methods by name. A program that
-// links it contains every exported method of every type, which makes the command 3 MB larger.
+// The files of the pages. The pages do not use html/template; docs/decisions.md says why.
 //
 //go:embed templates/*
 var templates embed.FS

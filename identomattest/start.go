@@ -34,7 +34,6 @@ type startPage struct {
 	MoreSessions int
 	Requests     []startRequest
 	MoreRequests int
-	Minutes      int
 }
 
 type startCompany struct {
@@ -135,7 +134,7 @@ func toolPolicy(nonce string) string {
 
 // startPage fills the page for a company. The caller holds s.mu.
 func (s *Server) startPage(current *company, widgetURL, apiURL string) *startPage {
-	p := &startPage{Minutes: int(recentTime / time.Minute)}
+	p := &startPage{}
 	if len(s.companies) > 1 {
 		for _, c := range s.companies {
 			p.Companies = append(p.Companies, startCompany{c.Name, c == current})
@@ -305,7 +304,7 @@ func (p *startPage) write(m *markup) {
 <section class="panel" aria-labelledby="requests">
   <h2 id="requests">Requests of the last {} minutes</h2>
   <div id="live-requests" data-live>
-`, p.Minutes)
+`, int(recentTime/time.Minute))
 	p.writeRequests(m)
 	m.add("  </div>\n</section>\n</div>\n</div>\n")
 	m.foot(p.Nonce, "start.js")

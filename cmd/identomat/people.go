@@ -28,7 +28,7 @@ func (a *app) screenCommand() *cobra.Command {
 		Use:   "screen NAME",
 		Short: "Search sanctions lists and politically exposed persons",
 		Long: `Search sanctions lists and politically exposed persons for a name. Each request of the search may be
-billed: one for every 100 hits, and one that finds no more.` + nameHelp,
+billed: one for every 100 hits, and a last one that finds none.` + nameHelp,
 		Example: `  identomat screen - --threshold 90 < name.txt
   identomat screen @name.txt --birthday 1980-01-08 --reveal
   identomat screen person NK-9wvQ2Xr`,
