@@ -55,7 +55,7 @@ var billable = map[string]bool{
 //   - identomat.client.calls: a counter with identomat.operation and error.type
 //   - identomat.client.billable.calls: a counter of the calls that were billed or may have been, with
 //     identomat.operation and identomat.processed. Each page of a search counts, and so does a refused
-//     image. A call counts once, however many attempts it makes.
+//     image, and each attempt of a search that may have been processed and is retried.
 //
 // error.type is set only for failures, and has one of a few values: the cause (session_not_found), the
 // status (503), or what was wrong with the exchange (timeout, transport, canceled, internal_error,
@@ -90,6 +90,9 @@ func Observer(tracers trace.TracerProvider, meters metric.MeterProvider) (func(i
 		record(tracer, e, attempt)
 		durations.Record(e.Context, e.Duration.Seconds(), metric.WithAttributes(attempt...))
 		if e.WillRetry {
+			if billable[e.Operation] && identomat.MaybeProcessed(e.Err) {
+				billed.Add(e.Context, 1, metric.WithAttributes(operation, maybeProcessed))
+			}
 			return
 		}
 		calls.Add(e.Context, 1, metric.WithAttributes(outcome...))

@@ -235,10 +235,11 @@ func TestBillableCalls(t *testing.T) {
 		_, err = o.client.Documents.Passport(t.Context(), identomat.FileFromBytes([]byte("image")))
 		require.ErrorIs(t, err, identomat.ErrImageRefused)
 		assertCounts(t, o.collect(t)["identomat.client.billable.calls {call}"], map[attribute.Set]int64{
-			attribute.NewSet(attribute.String("identomat.operation", "begin/"), attribute.String("identomat.processed", "yes")):                  1,
-			attribute.NewSet(attribute.String("identomat.operation", "passport/"), attribute.String("identomat.processed", "yes")):               1,
-			attribute.NewSet(attribute.String("identomat.operation", "begin/"), attribute.String("identomat.processed", "maybe")):                1,
-			attribute.NewSet(attribute.String("identomat.operation", "search-screening-person"), attribute.String("identomat.processed", "yes")): 1,
+			attribute.NewSet(attribute.String("identomat.operation", "begin/"), attribute.String("identomat.processed", "yes")):                    1,
+			attribute.NewSet(attribute.String("identomat.operation", "passport/"), attribute.String("identomat.processed", "yes")):                 1,
+			attribute.NewSet(attribute.String("identomat.operation", "begin/"), attribute.String("identomat.processed", "maybe")):                  1,
+			attribute.NewSet(attribute.String("identomat.operation", "search-screening-person"), attribute.String("identomat.processed", "yes")):   1,
+			attribute.NewSet(attribute.String("identomat.operation", "search-screening-person"), attribute.String("identomat.processed", "maybe")): 1,
 		})
 	})
 }

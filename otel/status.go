@@ -1,6 +1,7 @@
 package identomatotel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,20 +92,29 @@ func CountCallbacks(meters metric.MeterProvider, next http.Handler) (http.Handle
 		add(context.Background(), status, 0)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		response := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		response := &statusRecorder{ResponseWriter: w}
+		defer func() {
+			// A panic closes the connection, unless something has been written. For the caller, both are a failure.
+			if panicked := recover(); panicked != nil {
+				add(r.Context(), http.StatusInternalServerError, 1)
+				panic(panicked)
+			}
+			add(r.Context(), cmp.Or(response.status, http.StatusOK), 1)
+		}()
 		next.ServeHTTP(response, r)
-		add(r.Context(), response.status, 1)
 	}), nil
 }
 
-// statusRecorder keeps the status of a response.
+// statusRecorder keeps the status of a response: the first one that is not informational.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
 func (w *statusRecorder) WriteHeader(status int) {
-	w.status = status
+	if w.status == 0 && status >= http.StatusOK {
+		w.status = status
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 

@@ -79,9 +79,11 @@ func TestCountCallbacks(t *testing.T) {
 			return nil
 		}, identomat.WithCallbackErrors(func(context.Context, error) {}))
 	require.NoError(t, err)
-	handler, err = identomatotel.CountCallbacks(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)), handler)
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	handler, err = identomatotel.CountCallbacks(provider, handler)
 	require.NoError(t, err)
 	count := func() map[int64]int64 {
+		t.Helper()
 		var all metricdata.ResourceMetrics
 		require.NoError(t, reader.Collect(t.Context(), &all))
 		require.Equal(t, "identomat.callbacks", all.ScopeMetrics[0].Metrics[0].Name)
@@ -106,4 +108,17 @@ func TestCountCallbacks(t *testing.T) {
 	assert.Equal(t, 403, post(`{}`))
 	assert.Equal(t, 500, post(`{"callbackApiKey":"callback-key-0123456789","type":"status","sessionId":"lost"}`))
 	assert.Equal(t, map[int64]int64{200: 1, 400: 0, 403: 2, 405: 0, 413: 0, 415: 0, 500: 1}, count())
+
+	// A handler in between can panic, or send an informational response first.
+	failing, err := identomatotel.CountCallbacks(provider, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("broken") }))
+	require.NoError(t, err)
+	assert.PanicsWithValue(t, "broken", func() { failing.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil)) })
+	early, err := identomatotel.CountCallbacks(provider, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusForbidden)
+		w.WriteHeader(http.StatusOK)
+	}))
+	require.NoError(t, err)
+	early.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil))
+	assert.Equal(t, map[int64]int64{200: 1, 400: 0, 403: 3, 405: 0, 413: 0, 415: 0, 500: 2}, count())
 }
