@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -106,6 +107,18 @@ func (d *doctor) keySource() string {
 	return identomat.EnvCompanyKey
 }
 
+// validProxy reports whether net/http understands the variable with the proxy's URL. It ignores a malformed one, and
+// takes a password with a slash for the host.
+func validProxy(scheme string) bool {
+	name := strings.ToUpper(scheme) + "_PROXY"
+	value := cmp.Or(os.Getenv(name), os.Getenv(strings.ToLower(name)))
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" {
+		u, err = url.Parse("http://" + value)
+	}
+	return err == nil && strings.Contains(value, "@") == (u.User != nil)
+}
+
 // host checks the connection to a host, the proxy, TLS and the clock.
 func (d *doctor) host(ctx context.Context, name, base string) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base, nil)
@@ -115,8 +128,8 @@ func (d *doctor) host(ctx context.Context, name, base string) {
 	}
 	proxy, err := http.ProxyFromEnvironment(request)
 	switch {
-	case err != nil:
-		d.add("failed", name+", proxy", "the proxy's URL is not valid")
+	case err != nil || !validProxy(request.URL.Scheme):
+		d.add("failed", name+", proxy", "the proxy's URL is not valid; special characters of a password must be escaped")
 	case proxy != nil:
 		d.add("ok", name+", proxy", "%s", (&url.URL{Scheme: proxy.Scheme, Host: proxy.Host}).String())
 	default:

@@ -146,6 +146,14 @@ func TestDoctorWithProxyThatRefuses(t *testing.T) {
 	}
 }
 
+func TestDoctorWithMalformedProxy(t *testing.T) {
+	for _, proxy := range []string{"http://ana:12345/secret-of-the-proxy@127.0.0.1:1", "http://ana:pa%ss@127.0.0.1:1"} {
+		start(t)
+		rows := doctorRows(t, identomat.EnvWidgetURL+"=https://widget.test", "HTTPS_PROXY="+proxy)
+		assert.Equal(t, "failed: the proxy's URL is not valid; special characters of a password must be escaped", rows["widget host, proxy"])
+	}
+}
+
 func TestDoctorWithWrongSecretKey(t *testing.T) {
 	start(t)
 	rows := doctorRows(t, identomat.EnvSecretKey+"=wrong")
