@@ -82,7 +82,7 @@ func (s snippets) program(name string) string {
 // curl returns a command that calls an operation. The parameters are pairs of names and values.
 func (s snippets) curl(operation string, parameters ...string) string {
 	parameters = append([]string{"company_key", s.company.CompanyKey}, parameters...)
-	command := "curl " + s.widget + "/external-api/" + operation
+	command := "curl " + fake.ShellWord(s.widget+"/external-api/"+operation)
 	body := object{}
 	for i := 0; i < len(parameters); i += 2 {
 		body = append(body, member{parameters[i], parameters[i+1]})

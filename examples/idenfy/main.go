@@ -10,6 +10,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -25,14 +26,16 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Stdout); err != nil {
+	billed := flag.Bool("billed", false, "create a session at the service, which may cost credits")
+	flag.Parse()
+	if err := run(ctx, os.Stdout, *billed); err != nil {
 		fmt.Fprintln(os.Stderr, "idenfy:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, out io.Writer) error {
-	service, err := connect(out)
+func run(ctx context.Context, out io.Writer, billed bool) error {
+	service, err := connect(out, billed)
 	if err != nil {
 		return err
 	}
@@ -117,8 +120,11 @@ type service struct {
 	stop   func()
 }
 
-func connect(out io.Writer) (*service, error) {
+func connect(out io.Writer, billed bool) (*service, error) {
 	if os.Getenv(idenfy.EnvAPIKey) != "" {
+		if !billed {
+			return nil, errors.New("IDENFY_API_KEY is set, and a session may cost credits; nothing was sent; to create the session, add -billed")
+		}
 		client, err := idenfy.NewClientFromEnv()
 		if err == nil && os.Getenv("IDENFY_SIGNING_KEY") == "" {
 			err = errors.New("IDENFY_SIGNING_KEY is not set")

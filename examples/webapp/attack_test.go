@@ -786,6 +786,7 @@ func TestChecksShownTogetherAndBilledOnce(t *testing.T) {
 	b, reviewer, _ := newReview(t)
 	page := reviewer.get("/review/1").body
 	assert.NotContains(t, page, "Compared again")
+	assert.Equal(t, http.StatusNotFound, reviewer.press("/review", "/review/01/comparison").status, "another spelling would run beside the first")
 	assert.NotContains(t, page, "No hits.")
 	assert.Equal(t, "/review/1#face", reviewer.press("/review", "/review/1/comparison").header.Get("Location"))
 	b.advance(time.Hour)

@@ -67,8 +67,9 @@ type listPage struct {
 
 // verification returns the verification that the path names.
 func (s *server) verification(r *http.Request) (verification, error) {
+	// One spelling, because the ID in the path also says which check runs.
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil {
+	if err != nil || strconv.FormatInt(id, 10) != r.PathValue("id") {
 		return verification{}, errNotFound
 	}
 	v, found, err := s.store.verification(r.Context(), id)
