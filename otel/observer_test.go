@@ -310,6 +310,26 @@ func TestErrorType(t *testing.T) {
 	}
 }
 
+// The alerting rules leave failures out by these names.
+func TestErrorTypeOfEachCause(t *testing.T) {
+	for want, err := range map[string]error{
+		"session_not_found": identomat.ErrSessionNotFound, "session_invalid": identomat.ErrSessionInvalid,
+		"wrong_parameters": identomat.ErrWrongParameters, "invalid_key": identomat.ErrInvalidKey,
+		"face_photo_not_found": identomat.ErrFacePhotoNotFound, "not_found": identomat.ErrNotFound,
+		"already_exists": identomat.ErrAlreadyExists, "invalid_email_format": identomat.ErrInvalidEmailFormat,
+		"password_too_short": identomat.ErrPasswordTooShort, "invalid_rights": identomat.ErrInvalidRights,
+		"user_already_exists": identomat.ErrUserAlreadyExists, "image_refused": identomat.ErrImageRefused,
+		"signature_mismatch": identomat.ErrSignatureMismatch,
+	} {
+		spans := tracetest.NewInMemoryExporter()
+		observe, observerErr := identomatotel.Observer(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)), sdkmetric.NewMeterProvider())
+		require.NoError(t, observerErr)
+		observe(identomat.Event{Context: t.Context(), Err: err})
+		require.Len(t, spans.GetSpans(), 1)
+		assert.Contains(t, spans.GetSpans()[0].Attributes, attribute.String("error.type", want))
+	}
+}
+
 func TestErrorTypeOfCanceledCall(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := newTelemetry(t, func(r *http.Request) (*http.Response, error) {

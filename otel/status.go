@@ -94,7 +94,7 @@ func CountCallbacks(meters metric.MeterProvider, next http.Handler) (http.Handle
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		response := &statusRecorder{ResponseWriter: w}
 		defer func() {
-			// A panic closes the connection, unless something has been written. For the caller, both are a failure.
+			// net/http aborts the response after a panic, so the caller sees a failure.
 			if panicked := recover(); panicked != nil {
 				add(r.Context(), http.StatusInternalServerError, 1)
 				panic(panicked)

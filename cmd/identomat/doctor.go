@@ -107,8 +107,8 @@ func (d *doctor) keySource() string {
 	return identomat.EnvCompanyKey
 }
 
-// validProxy reports whether net/http understands the variable with the proxy's URL. It ignores a malformed one, and
-// takes a password with a slash for the host.
+// validProxy reports whether net/http understands the variable with the proxy's URL. net/http ignores a malformed URL,
+// and reads a password with an unescaped slash as the host and the port.
 func validProxy(scheme string) bool {
 	name := strings.ToUpper(scheme) + "_PROXY"
 	value := cmp.Or(os.Getenv(name), os.Getenv(strings.ToLower(name)))
